@@ -1,0 +1,169 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"tollgate.dev/platform/secret"
+)
+
+// environment looks variables up: the file's environment_variables first, as LiteLLM exports them, then the
+// process's own. An empty value counts as not set, because container files pass unset names on as empty.
+type environment struct {
+	process LookupEnv
+	file    map[string]string
+}
+
+func newEnvironment(process LookupEnv) *environment {
+	if process == nil {
+		process = func(string) (string, bool) { return "", false }
+	}
+	return &environment{process: process, file: map[string]string{}}
+}
+
+// envAliases are the second names that SPEC.md gives a variable.
+var envAliases = map[string]string{
+	"GOOGLE_API_KEY": "GEMINI_API_KEY", "GEMINI_API_KEY": "GOOGLE_API_KEY",
+	"TOLLGATE_MASTER_KEY": "LITELLM_MASTER_KEY", "LITELLM_MASTER_KEY": "TOLLGATE_MASTER_KEY",
+}
+
+func (e *environment) lookup(name string) (string, bool) {
+	for _, n := range []string{name, envAliases[name]} {
+		if n == "" {
+			continue
+		}
+		if v := e.file[n]; v != "" {
+			return v, true
+		}
+		if v, ok := e.process(n); ok && v != "" {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+const environPrefix = "os.environ/"
+
+// expansion is what became of one string.
+type expansion struct {
+	text string
+	// names are the variables it refers to; missing those that are not set; bad is a malformed reference.
+	names, missing []string
+	bad            bool
+}
+
+// expand resolves os.environ/NAME (the whole value) and ${NAME} (anywhere; $${ is a literal ${).
+func (e *environment) expand(s string) expansion {
+	if name, ok := strings.CutPrefix(s, environPrefix); ok {
+		x := expansion{}
+		x.add(e, name)
+		return x
+	}
+	x := expansion{}
+	var b strings.Builder
+	for {
+		i := strings.Index(s, "${")
+		if i < 0 {
+			b.WriteString(s)
+			break
+		}
+		if i > 0 && s[i-1] == '$' {
+			b.WriteString(s[:i-1] + "${")
+			s = s[i+2:]
+			continue
+		}
+		b.WriteString(s[:i])
+		name, rest, closed := strings.Cut(s[i+2:], "}")
+		if !closed {
+			x.bad = true
+			break
+		}
+		x.text = ""
+		x.add(e, name)
+		b.WriteString(x.text)
+		s = rest
+	}
+	x.text = b.String()
+	return x
+}
+
+func (x *expansion) add(e *environment, name string) {
+	if !isEnvName(name) {
+		x.bad = true
+		return
+	}
+	x.names = append(x.names, name)
+	v, ok := e.lookup(name)
+	if !ok && !slices.Contains(x.missing, name) {
+		x.missing = append(x.missing, name)
+	}
+	x.text = v
+}
+
+func isEnvName(s string) bool {
+	if s == "" || len(s) > 256 {
+		return false
+	}
+	for i, r := range s {
+		letter := r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// environmentVariables reads LiteLLM's environment_variables, which the rest of the file may refer to.
+func (l *loader) environmentVariables(root *section, cfg *Config) {
+	s := root.section("environment_variables")
+	if s == nil {
+		return
+	}
+	resolved := map[string]string{}
+	for _, name := range s.keys() {
+		v := s.take(name)
+		if !isEnvName(name) {
+			l.errorf(v.line, v.path, "not a name of an environment variable")
+			continue
+		}
+		if text, ok := l.scalarText(v); ok {
+			resolved[name] = text
+		}
+	}
+	cfg.Environment = make(map[string]secret.String, len(resolved))
+	for name, text := range resolved {
+		l.env.file[name] = text
+		cfg.Environment[name] = secret.New(text)
+	}
+}
+
+// environmentOverrides applies the variables that win over the file.
+func (l *loader) environmentOverrides(cfg *Config) {
+	text := func(name string) (value, bool) {
+		v, ok := l.env.lookup(name)
+		return value{path: name, literal: v, env: true}, ok
+	}
+	if v, ok := text("TOLLGATE_ADDR"); ok {
+		cfg.Server.Addr = l.address(v, v.literal)
+	}
+	if v, ok := text("TOLLGATE_DATA_DIR"); ok {
+		cfg.General.DataDir = v.literal
+	}
+	if v, ok := l.env.lookup("TOLLGATE_MASTER_KEY"); ok {
+		cfg.General.MasterKey = secret.New(v)
+	}
+	if v, ok := text("DATABASE_URL"); ok {
+		cfg.General.DatabaseURL = l.databaseURL(v, v.literal)
+	}
+	if v, ok := text("REDIS_URL"); ok {
+		cfg.Redis = l.redisURL(v, v.literal)
+	}
+	if v, ok := text("KAFKA_BROKERS"); ok {
+		cfg.Kafka.Brokers = nil
+		for b := range strings.SplitSeq(v.literal, ",") {
+			if b = strings.TrimSpace(b); b != "" {
+				cfg.Kafka.Brokers = append(cfg.Kafka.Brokers, l.broker(v, b))
+			}
+		}
+	}
+}

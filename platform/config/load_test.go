@@ -1,0 +1,408 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/secret/secrettest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// env is a fixed environment.
+func env(pairs ...string) config.LookupEnv {
+	return func(name string) (string, bool) {
+		for _, p := range pairs {
+			if k, v, _ := strings.Cut(p, "="); k == name {
+				return v, true
+			}
+		}
+		return "", false
+	}
+}
+
+func load(t *testing.T, yaml string, pairs ...string) (*config.Config, []config.Warning, error) {
+	t.Helper()
+	return config.Load(config.Source{Name: "test.yaml", Data: []byte(yaml), LookupEnv: env(pairs...)})
+}
+
+func mustLoad(t *testing.T, yaml string, pairs ...string) *config.Config {
+	t.Helper()
+	cfg, _, err := load(t, yaml, pairs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// golden compares got with a file beside the input.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s:\n got:\n%s\nwant:\n%s", file, got, want)
+	}
+}
+
+func inputs(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no inputs in testdata/%s: %v", dir, err)
+	}
+	return files
+}
+
+// leaks are the credentials that the test data and the tests' environment hold. None may reach a message.
+var leaks = []string{"sk-literal-secret", "hunter2", "env-secret"}
+
+func TestBadConfigurationsReportEveryProblem(t *testing.T) {
+	for _, file := range inputs(t, "bad") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg, warnings, err := config.Load(config.Source{
+				Name: filepath.Base(file), Data: data,
+				LookupEnv: env("LEAKY=env-secret", "OPENAI_API_KEY=env-secret"),
+			})
+			var problems *config.Error
+			if !errors.As(err, &problems) || cfg != nil {
+				t.Fatalf("Load = %v, %v; want no Config and an *Error", cfg, err)
+			}
+			got := err.Error() + "\n"
+			for _, w := range warnings {
+				got += "warning: " + w.String() + "\n"
+			}
+			secrettest.AssertNoLeak(t, got, leaks...)
+			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", got)
+		})
+	}
+}
+
+// Files in the layout of LiteLLM's documentation start; what has no effect is named.
+func TestLiteLLMConfigurationsStartWithWarningsOnly(t *testing.T) {
+	for _, file := range inputs(t, "litellm") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg, warnings, err := config.Load(config.Source{
+				Name: filepath.Base(file), Data: data,
+				LookupEnv: env("OPENAI_API_KEY=env-secret-1", "OPENAI_API_KEY_2=env-secret-2", "ANTHROPIC_API_KEY=env-secret-3",
+					"GEMINI_API_KEY=env-secret-4", "GROQ_API_KEY=env-secret-5", "LITELLM_MASTER_KEY=env-secret-6",
+					"DATABASE_URL=postgresql://llm:env-secret-7@db:5432/litellm", "REDIS_HOST=redis.internal",
+					"REDIS_PORT=6380", "REDIS_PASSWORD=env-secret-8"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			for _, w := range warnings {
+				fmt.Fprintln(&b, "warning: "+w.String())
+			}
+			for _, d := range cfg.Deployments {
+				fmt.Fprintf(&b, "deployment: %s -> %s/%s key=%s weight=%d order=%d base=%q\n", d.ModelName, d.Provider,
+					d.UpstreamModel, d.Credential.State, d.Weight, d.Order, d.APIBase)
+			}
+			fmt.Fprintf(&b, "cache: enabled=%t store=%s semantic=%t ttl=%s\n", cfg.Cache.Enabled, cfg.Cache.Store, cfg.Cache.Semantic, cfg.Cache.TTL)
+			secrettest.AssertNoLeak(t, b.String(), leaks...)
+			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", b.String())
+		})
+	}
+}
+
+func TestDefaultConfiguration(t *testing.T) {
+	cfg, warnings, err := config.Load(config.Default(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(warnings) != 0 {
+		t.Errorf("the shipped configuration warns: %v", warnings)
+	}
+	if cfg.HasProviderKey() {
+		t.Error("HasProviderKey with an empty environment")
+	}
+	upstream := map[string]string{}
+	for _, d := range cfg.Deployments {
+		if _, dup := upstream[d.ModelName]; dup {
+			t.Errorf("%s is listed twice", d.ModelName)
+		}
+		upstream[d.ModelName] = string(d.Provider) + "/" + d.UpstreamModel
+		if d.Credential.State != config.CredentialMissing || len(d.Credential.Variables) == 0 {
+			t.Errorf("%s: credential %+v, want one that is missing, with its variable", d.ModelName, d.Credential)
+		}
+	}
+	// SPEC.md, "Configuration": the models of the original configuration.
+	for name, want := range map[string]string{
+		"gpt-4o": "openai/gpt-4o", "gpt-4o-mini": "openai/gpt-4o-mini", "gpt-4-turbo": "openai/gpt-4-turbo",
+		"gpt-3.5-turbo": "openai/gpt-3.5-turbo", "text-embedding-3-small": "openai/text-embedding-3-small",
+		"claude-sonnet-4-5": "anthropic/claude-sonnet-4-5-20250929", "claude-opus-4-1": "anthropic/claude-opus-4-1-20250805",
+		"claude-haiku-3-5": "anthropic/claude-3-5-haiku-20241022", "gemini-2-5-pro": "gemini/gemini-2.5-pro",
+		"gemini-2-5-flash": "gemini/gemini-2.5-flash", "gemini-1-5-pro": "gemini/gemini-1.5-pro",
+		"groq-llama-3-3-70b": "groq/llama-3.3-70b-versatile", "groq-mixtral-8x7b": "groq/mixtral-8x7b-32768",
+	} {
+		if upstream[name] != want {
+			t.Errorf("%s is %q, want %q", name, upstream[name], want)
+		}
+	}
+	if !cfg.Cache.Enabled || cfg.Cache.Store != config.CacheMemory || cfg.Router.Failover.Enabled || cfg.Guardrails.Mode != "detect" {
+		t.Errorf("cache %+v, failover %+v, guardrails %+v", cfg.Cache, cfg.Router.Failover, cfg.Guardrails)
+	}
+	if cfg.Server.MaxBodyBytes != 10<<20 || cfg.Server.Addr != ":4000" {
+		t.Errorf("server %+v", cfg.Server)
+	}
+	for _, host := range []string{"api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.groq.com"} {
+		if !cfg.General.AllowedHosts.Allows(host, "443") {
+			t.Errorf("%s is not allowed", host)
+		}
+	}
+}
+
+// With some keys set, the models of the other providers are the caller's to disable.
+func TestKeylessProvidersAreNamed(t *testing.T) {
+	cfg, _, err := config.Load(config.Default(env("GEMINI_API_KEY=env-secret", "OPENAI_API_KEY=env-secret", "GROQ_API_KEY=")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !cfg.HasProviderKey() {
+		t.Error("no provider key although two are set")
+	}
+	var got []string
+	for _, k := range cfg.Keyless() {
+		got = append(got, fmt.Sprintf("%s %s %t", k.Provider, k.Variables, slices.Contains(k.Models, "groq-mixtral-8x7b")))
+	}
+	if want := []string{"anthropic [ANTHROPIC_API_KEY] false", "groq [GROQ_API_KEY] true"}; !slices.Equal(got, want) {
+		t.Errorf("keyless %q, want %q", got, want)
+	}
+	for _, d := range cfg.Deployments {
+		if d.Provider == config.Gemini && d.Credential.Key.Reveal() != "env-secret" {
+			t.Errorf("%s: GEMINI_API_KEY does not stand for GOOGLE_API_KEY", d.ModelName)
+		}
+	}
+}
+
+const oneModel = "model_list: [{model_name: m, litellm_params: {model: openai/gpt-4o, api_key: k}}]\n"
+
+func TestEnvironmentExpansion(t *testing.T) {
+	cfg := mustLoad(t, `
+environment_variables:
+  FROM_FILE: file-${PART}
+model_list:
+  - model_name: ${NAME}-x
+    litellm_params:
+      model: os.environ/MODEL
+      api_key: os.environ/FROM_FILE
+      rpm: os.environ/RPM
+      extra_headers: {X-Literal: "$${NAME}"}
+litellm_settings: {drop_params: os.environ/DROP}
+`, "PART=part", "NAME=name", "MODEL=openai/gpt-4o", "RPM=60", "DROP=True")
+	d := cfg.Deployments[0]
+	if d.ModelName != "name-x" || d.UpstreamModel != "gpt-4o" || d.RPM != 60 || !cfg.DropParams {
+		t.Errorf("deployment %+v, drop_params %t", d, cfg.DropParams)
+	}
+	if got := d.Credential.Key.Reveal(); got != "file-part" {
+		t.Errorf("api_key %q", got)
+	}
+	if got := d.Headers["X-Literal"].Reveal(); got != "${NAME}" {
+		t.Errorf("header %q", got)
+	}
+	if got := cfg.Environment["FROM_FILE"].Reveal(); got != "file-part" {
+		t.Errorf("environment %q", got)
+	}
+}
+
+// The message that SPEC.md's users look for first.
+func TestUnsetVariableIsNamedWithItsPath(t *testing.T) {
+	_, _, err := load(t, "model_list:\n- model_name: a\n  litellm_params:\n    model: openai/gpt-4o\n    api_key: os.environ/OPENAI_API_KEY\n")
+	want := "test.yaml: 1 problem\n  line 5: model_list[0].litellm_params.api_key: environment variable OPENAI_API_KEY is not set"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestEnvironmentWinsOverTheFile(t *testing.T) {
+	file := oneModel + `
+server: {addr: ":1"}
+general_settings: {master_key: file, database_url: "postgres://file/db", data_dir: file, allowed_provider_hosts: [file.example]}
+litellm_settings: {cache: true, cache_params: {host: file}}
+kafka: {brokers: ["file:9092"]}
+`
+	cfg := mustLoad(t, file, "TOLLGATE_ADDR=127.0.0.1:4001", "LITELLM_MASTER_KEY=sk-env", "DATABASE_URL=postgres://u:p@env/db",
+		"TOLLGATE_DATA_DIR=/data", "REDIS_URL=rediss://user:pw@env:6390/3", "KAFKA_BROKERS=k1:9092, k2:9093",
+		"TOLLGATE_ALLOWED_PROVIDER_HOSTS=api.openai.com,127.0.0.1:8080")
+	if cfg.Server.Addr != "127.0.0.1:4001" || cfg.General.MasterKey.Reveal() != "sk-env" || cfg.General.DataDir != "/data" ||
+		cfg.General.DatabaseURL.Reveal() != "postgres://u:p@env/db" {
+		t.Errorf("server %+v general %+v", cfg.Server, cfg.General)
+	}
+	r := cfg.Redis
+	if !r.Configured() || r.Host != "env" || r.Port != 6390 || r.DB != 3 || !r.TLS || r.Username != "user" || r.Password.Reveal() != "pw" {
+		t.Errorf("redis %+v", r)
+	}
+	if cfg.Cache.Store != config.CacheRedis {
+		t.Errorf("cache store %s: a configured Redis is used when no type is given", cfg.Cache.Store)
+	}
+	if got := fmt.Sprint(cfg.Kafka.Brokers, cfg.General.AllowedHosts); got != "[k1:9092 k2:9093] [api.openai.com 127.0.0.1:8080]" {
+		t.Error(got)
+	}
+	// TOLLGATE_MASTER_KEY is the first name.
+	if cfg := mustLoad(t, file, "LITELLM_MASTER_KEY=b", "TOLLGATE_MASTER_KEY=a"); cfg.General.MasterKey.Reveal() != "a" {
+		t.Errorf("master key %q", cfg.General.MasterKey.Reveal())
+	}
+}
+
+// A variable is checked like a value of the file, and never quoted.
+func TestBadVariables(t *testing.T) {
+	_, _, err := load(t, oneModel, "TOLLGATE_ADDR=env-secret", "DATABASE_URL=env-secret", "REDIS_URL=http://env-secret",
+		"KAFKA_BROKERS=env-secret", "TOLLGATE_ALLOWED_PROVIDER_HOSTS=https://env-secret")
+	want := `test.yaml: 5 problems
+  TOLLGATE_ALLOWED_PROVIDER_HOSTS: (a value from the environment): write a host or host:port, without scheme or path
+  TOLLGATE_ADDR: must be host:port or :port
+  DATABASE_URL: must be a postgres:// or postgresql:// URL
+  REDIS_URL: must be a redis:// or rediss:// URL
+  KAFKA_BROKERS: must be host:port: (a value from the environment)`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestTypedValues(t *testing.T) {
+	cfg := mustLoad(t, `
+model_list:
+  - model_name: m
+    litellm_params: {model: openai/gpt-4o, api_key: k, timeout: 1.5, stream_timeout: 500ms, max_retries: "4", order: 2,
+                     input_cost_per_token: 2.5e-06, organization: org, drop_params: yes, extra_headers: {X-A: 1}}
+    model_info: {id: 7, mode: chat, input_cost_per_token: 9, output_cost_per_token: 0.00001, max_input_tokens: 128000}
+  - model_name: n
+    litellm_params: {model: anthropic/claude-opus-5-5, api_key: k}
+router_settings:
+  routing_strategy: cost-based-routing
+  retry_policy: {RateLimitErrorRetries: 0}
+  model_group_alias: {a: m, h: {model: n, hidden: true}}
+  fallbacks: [{m: [n]}]
+  failover: {enabled: true, max_spend: 0.25, allowed_providers: [anthropic]}
+litellm_settings: {max_budget: 100, budget_duration: 30d, request_timeout: 90}
+compression: {profiles: {rag: {rate: 0.25}}}
+`)
+	d := cfg.Deployments[0]
+	if d.ID != "7" || d.Timeout != 1500*time.Millisecond || d.StreamTimeout != 500*time.Millisecond || d.MaxRetries != 4 ||
+		d.Order != 2 || d.Organization != "org" || d.DropParams == nil || !*d.DropParams || d.MaxInputTokens != 128000 {
+		t.Errorf("deployment %+v", d)
+	}
+	if d.Prices["input_cost_per_token"] != "2.5e-06" || d.Prices["output_cost_per_token"] != "0.00001" {
+		t.Errorf("prices %v: they stay as written, and litellm_params wins", d.Prices)
+	}
+	if n := cfg.Deployments[1]; n.MaxRetries != config.Unset || n.DropParams != nil || len(n.ID) != 24 || n.Weight != 1 {
+		t.Errorf("deployment without settings %+v", n)
+	}
+	r := cfg.Router
+	if r.Strategy != config.LowestCost || r.RetryPolicy.RateLimit != 0 || r.RetryPolicy.Timeout != config.Unset ||
+		r.Aliases["h"] != (config.Alias{Model: "n", Hidden: true}) || r.Aliases["a"].Model != "m" || !slices.Equal(r.Fallbacks["m"], []string{"n"}) ||
+		!r.Failover.Enabled || r.Failover.MaxSpend != "0.25" || !slices.Equal(r.Failover.AllowedProviders, []config.Provider{config.Anthropic}) {
+		t.Errorf("router %+v", r)
+	}
+	if b := cfg.Budgets.Platform; b == nil || b.Limit != "100" || b.Window != "30d" || cfg.Budgets.Soft || cfg.RequestTimeout != 90*time.Second {
+		t.Errorf("budget %+v, request timeout %s", b, cfg.RequestTimeout)
+	}
+	if p := cfg.Compression.Profiles["rag"]; p != (config.CompressionProfile{Rate: 0.25, MinTokens: 1000}) {
+		t.Errorf("profile %+v", p)
+	}
+}
+
+func TestWeights(t *testing.T) {
+	for _, c := range []struct{ name, a, b, want string }{
+		{"none", "", "", "1 1"},
+		{"weight, with 1 where there is none", ", weight: 3", "", "3 1"},
+		{"a weight of 0 takes no traffic", ", weight: 0, rpm: 5", ", weight: 2", "0 2"},
+		{"rpm", ", rpm: 100", ", rpm: 300", "100 300"},
+		{"tpm when only one has an rpm", ", rpm: 100, tpm: 10", ", tpm: 20", "10 20"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := mustLoad(t, fmt.Sprintf("model_list:\n- {model_name: m, litellm_params: {model: openai/x, api_key: k%s}}\n- {model_name: m, litellm_params: {model: openai/x, api_key: l%s}}\n", c.a, c.b))
+			if got := fmt.Sprint(cfg.Deployments[0].Weight, cfg.Deployments[1].Weight); got != c.want {
+				t.Errorf("weights %s, want %s", got, c.want)
+			}
+			if cfg.Deployments[0].ID == cfg.Deployments[1].ID {
+				t.Error("two deployments share an id")
+			}
+		})
+	}
+}
+
+// A key from OPENAI_API_KEY belongs to OpenAI, not to whatever host api_base names.
+func TestEnvironmentKeyStaysWithItsProvider(t *testing.T) {
+	cfg := mustLoad(t, `
+general_settings: {allowed_provider_hosts: ["127.0.0.1:8000", api.openai.com, api.openai.com.evil.example]}
+model_list:
+- {model_name: own, litellm_params: {model: openai/llama, api_base: "http://127.0.0.1:8000/v1"}}
+- {model_name: evil, litellm_params: {model: openai/llama, api_base: "https://api.openai.com.evil.example/v1"}}
+- {model_name: openai, litellm_params: {model: gpt-4o, api_base: "https://api.openai.com/v1/"}}
+`, "OPENAI_API_KEY=env-secret")
+	for i, want := range []config.CredentialState{config.CredentialNone, config.CredentialNone, config.CredentialSet} {
+		if d := cfg.Deployments[i]; d.Credential.State != want {
+			t.Errorf("%s: key %s, want %s", d.ModelName, d.Credential.State, want)
+		}
+	}
+	if got := cfg.Deployments[2].APIBase; got != "https://api.openai.com/v1" {
+		t.Errorf("base %q", got)
+	}
+}
+
+func TestNothingPrintsACredential(t *testing.T) {
+	cfg := mustLoad(t, `
+environment_variables: {X: hunter2}
+model_list: [{model_name: m, litellm_params: {model: openai/gpt-4o, api_key: sk-literal-secret, extra_headers: {X-Key: hunter2}}}]
+general_settings: {master_key: sk-literal-secret, database_url: "postgres://u:hunter2@db/x"}
+litellm_settings: {cache: true, cache_params: {type: redis, host: r, password: hunter2}}
+tracing: {endpoint: "https://otlp.example", headers: {Authorization: hunter2}}
+`)
+	if cfg.Deployments[0].Credential.Key.Reveal() != "sk-literal-secret" || cfg.Redis.Password.Reveal() != "hunter2" {
+		t.Fatal("the credentials were not read")
+	}
+	secrettest.AssertRedacts(t, *cfg, leaks...)
+	secrettest.AssertRedacts(t, cfg.Deployments[0], leaks...)
+	secrettest.AssertRedacts(t, cfg.Redis, leaks...)
+	secrettest.AssertRedacts(t, cfg.General, leaks...)
+}
+
+func TestOpen(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(file, []byte(oneModel), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, env, want string }{
+		{file, "", file},
+		{"", "TOLLGATE_CONFIG=" + file, file},
+		{"", "", "default.yaml (built in)"},
+	} {
+		src, err := config.Open(c.path, env(c.env))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, _, err := config.Load(src)
+		if err != nil || cfg.Source != c.want {
+			t.Errorf("Open(%q) with %q: %v, %v", c.path, c.env, cfg, err)
+		}
+	}
+	if _, err := config.Open(file+".none", nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that isn't there: %v", err)
+	}
+}

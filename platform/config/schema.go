@@ -1,0 +1,175 @@
+package config
+
+// The keys that LiteLLM knows and Tollgate does not honour, by section. A key that the reader asks for is never
+// looked up here, so a key that becomes honoured may stay in the table.
+//
+// Sources, read 2026-11-23: LiteLLM's documentation page "All settings" (docs/proxy/config_settings), and in its
+// source litellm/proxy/_types.py (ConfigYAML, ConfigGeneralSettings), litellm/types/router.py (GenericLiteLLMParams,
+// LiteLLMParamsTypedDict, ModelInfo, UpdateRouterConfig, RetryPolicy, AllowedFailsPolicy) and litellm/router.py
+// (Router.__init__).
+
+var knownTopLevel = words(`
+	assistant_settings callback_settings credential_list default_vertex_config files_settings finetune_settings
+	guardrails include mcp_servers mcp_tools model_group_settings policies policy_attachments prompts search_tools
+	vector_store_registry worker_registry`)
+
+var knownModelEntry = words(`blocked tpm rpm`)
+
+var knownLiteLLMParams = words(`
+	adaptive_router_config adaptive_router_default_model allow_client_keepalive_override api_version assistant_id
+	audio auto_router_config auto_router_config_path auto_router_default_model auto_router_embedding_model
+	auto_router_max_input_chars auto_router_model_compression auto_router_routing_compression aws_access_key_id
+	aws_batch_role_arn aws_bedrock_project_id aws_bedrock_runtime_endpoint aws_external_id aws_profile_name aws_region_name
+	aws_role_name aws_secret_access_key aws_session_name aws_session_tags aws_session_token aws_sts_endpoint
+	aws_web_identity_token azure_ad_token azure_password azure_scope azure_username bedrock_tags bucket_name
+	budget_duration cache_control_injection_points caching client_id client_secret complexity_router_config
+	complexity_router_default_model configurable_clientside_auth_params default_api_key_rpm_limit
+	default_api_key_tpm_limit embedding_model encoding_format extra_body fallbacks frequency_penalty function_call functions
+	gcs_bucket_name guardrails index_name input_cost_per_second itpm keepalive_seconds litellm_credential_name
+	litellm_trace_id logit_bias logprobs max_budget max_completion_tokens max_file_size_mb max_tokens merge_reasoning_content_in_choices
+	metadata milvus_db_name milvus_partition_names milvus_text_field mock_response modalities model_info n otpm
+	output_cost_per_second parallel_tool_calls presence_penalty prompt_id prompt_variables provider_affinity_header
+	quality_router_config quality_router_default_model reasoning_effort region_name response_format s3_access_key_id
+	s3_bucket_name s3_bucket_owner s3_encryption_key_id s3_endpoint_url s3_output_bucket_name s3_region_name
+	s3_secret_access_key safety_settings seed service_tier ssl_verify stop stream stream_options tag_regex tags temperature tenant_id
+	thinking tool_choice tools top_k top_logprobs top_p use_chat_completions_api use_in_pass_through use_litellm_proxy
+	use_xai_oauth user valkey_embedding_field valkey_host valkey_password valkey_port valkey_ssl valkey_text_field
+	vector_bucket_name vector_store_id verbosity vertex_credentials vertex_location vertex_project watsonx_region_name
+	web_search_options`)
+
+var knownModelInfo = words(`
+	access_groups access_windows allow_fail_open blocked cost_per_ptu_per_hour created_at created_by db_model description
+	disable_background_health_check discoverable enable_tag_filtering health_check_max_tokens health_check_model
+	health_check_timeout health_check_voice internal_router_model litellm_provider member_auto_router
+	ptu_count ptu_effective_from ptu_effective_to source supported_endpoints supported_environments
+	supported_modalities supported_openai_params supported_output_modalities supports_assistant_prefill
+	supports_audio_input supports_audio_output supports_function_calling supports_native_streaming
+	supports_parallel_function_calling supports_pdf_input supports_prompt_caching supports_reasoning
+	supports_response_schema supports_system_messages supports_tool_choice supports_url_context supports_video_input
+	supports_vision supports_web_search team_id team_public_model_name tier updated_at updated_by version`)
+
+// priceFields are the price overrides that are read, in litellm_params or model_info, in dollars per unit.
+// Source: LiteLLM, litellm/types/utils.py, CustomPricingLiteLLMParams, read 2026-11-23.
+var priceFields = words(`
+	input_cost_per_token output_cost_per_token cache_read_input_token_cost cache_creation_input_token_cost
+	cache_creation_input_token_cost_above_1hr output_cost_per_reasoning_token input_cost_per_image
+	output_cost_per_image input_cost_per_audio_token output_cost_per_audio_token input_cost_per_request`)
+
+// knownPriceFields are those that have no effect.
+var knownPriceFields = words(`
+	cache_creation_input_audio_token_cost cache_creation_input_token_cost_above_200k_tokens
+	cache_read_input_audio_token_cost cache_read_input_token_cost_above_200k_tokens cache_read_input_token_cost_flex
+	cache_read_input_token_cost_priority citation_cost_per_token input_cost_per_audio_per_second
+	input_cost_per_character input_cost_per_pixel input_cost_per_query input_cost_per_second
+	input_cost_per_token_above_128k_tokens input_cost_per_token_above_200k_tokens input_cost_per_token_batches
+	input_cost_per_token_flex input_cost_per_token_priority input_cost_per_video_per_second ocr_cost_per_page
+	output_cost_per_character output_cost_per_pixel output_cost_per_second
+	output_cost_per_token_above_128k_tokens output_cost_per_token_above_200k_tokens output_cost_per_token_batches
+	output_cost_per_token_flex output_cost_per_token_priority output_cost_per_video_per_second
+	search_context_cost_per_query tiered_pricing`)
+
+var knownRouterSettings = words(`
+	alerting_config allowed_fails_policy assistants_config cache_kwargs cache_responses caching_groups client_ttl
+	content_policy_fallbacks debug_level default_litellm_params default_max_parallel_requests default_priority
+	deployment_affinity_ttl_seconds disable_cooldowns enable_health_check_routing enable_pre_call_check
+	enable_pre_call_checks enable_tag_filtering enable_weighted_failover guardrail_list
+	health_check_ignore_transient_errors health_check_staleness_threshold ignore_invalid_deployments max_retries
+	model_group_affinity_config model_group_retry_policy optional_pre_call_checks order_fallback_status_codes polling_interval
+	provider_budget_config router_general_settings routing_groups routing_strategy_args search_tools set_verbose
+	tag_filtering_match_any tag_routing_prefix weights`)
+
+var knownLiteLLMSettings = words(`
+	LITELLM_DISABLE_STOP_SEQUENCE_LIMIT REPEATED_STREAMING_CHUNK_LIMIT add_function_to_prompt allowed_fails_policy
+	anthropic_beta_headers_config api_base api_key audit_log_callbacks cloudzero_settings content_policy_fallbacks cost_discount_config cost_margin_config
+	custom_prometheus_metadata_labels custom_prometheus_tags custom_provider_map datadog_params default_in_memory_ttl
+	default_internal_user_params default_key_generate_params default_redis_batch_cache_expiry default_redis_ttl
+	default_team_params default_team_settings disable_add_prefix_to_prompt
+	disable_add_transform_inline_image_block disable_add_user_agent_to_request_tags disable_copilot_system_to_assistant
+	disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only disable_hf_tokenizer_download
+	disable_streaming_logging enable_caching_on_provider_specific_optional_params
+	enable_end_user_cost_tracking_prometheus_only enable_json_schema_validation
+	enable_key_alias_format_validation enable_preview_features failure_callback force_ipv4 forward_traceparent_to_llm_provider
+	guardrails identify_key_generation_settings internal_user_budget_duration key_generation_settings langfuse_default_tags
+	langsmith_batch_size max_end_user_budget max_end_user_budget_id max_internal_user_budget mcp_aliases mcp_semantic_tool_filter model_cost_map_url modify_params
+	num_retries_per_request post_call_rules pre_call_rules priority_reservation priority_reservation_settings
+	prometheus_initialize_budget_metrics prometheus_metrics_config public_model_groups redact_messages_in_exceptions redact_user_api_key_info
+	require_auth_for_metrics_endpoint responses_api_settings return_response_headers s3_callback_params
+	service_callback service_callbacks set_verbose ssl_certificate ssl_verify store_audit_logs
+	stream_chunk_size suppress_debug_info tag_budget_config telemetry turn_off_message_logging upperbound_key_generate_params
+	use_aiohttp_transport use_chat_completions_url_for_anthropic_messages user_header_name vertex_ai_safety_settings`)
+
+var knownCacheParams = words(`
+	azure_account_url azure_blob_container disk_cache_dir flush_size gcp_service_account gcp_ssl_ca_certs gcs_bucket_name gcs_path
+	gcs_path_service_account max_connections qdrant_api_base qdrant_api_key qdrant_collection_name
+	qdrant_quantization_config qdrant_semantic_cache_embedding_model qdrant_semantic_cache_vector_size
+	redis_flush_size redis_semantic_cache_index_name redis_startup_nodes s3_api_version s3_aws_access_key_id
+	s3_aws_secret_access_key s3_aws_session_token s3_bucket_name s3_config s3_endpoint_url s3_path s3_region_name s3_use_ssl
+	s3_verify sentinel_nodes sentinel_password service_name socket_timeout ssl_ca_certs ssl_cert_reqs ssl_certfile ssl_check_hostname
+	ssl_keyfile default_in_memory_ttl default_in_redis_ttl startup_nodes valkey_semantic_cache_embedding_model`)
+
+var knownGeneralSettings = words(`
+	alert_to_webhook_url alert_types alerting alerting_args alerting_threshold allow_cli_sso_verification_uri_complete
+	allow_client_side_credentials allow_requests_on_db_unavailable allow_user_auth allowed_ips
+	always_include_stream_usage apply_user_budget_to_team_keys auto_redirect_ui_login_to_sso background_health_check_model_groups background_health_checks cancel_on_disconnect
+	completion_model control_plane_url coordination_redis custom_auth custom_key_generate custom_sso custom_ui_sso_sign_in_handler
+	database_args database_connect_timeout database_disable_prepared_statements database_extra_connection_params
+	database_socket_timeout database_type default_team_disabled disable_adding_master_key_hash_to_db
+	disable_auto_add_proxy_admin_to_teams disable_budget_reservation disable_error_logs disable_master_key_return disable_prisma_schema_update
+	disable_reset_budget disable_responses_id_security disable_retry_on_max_parallel_request_limit_error
+	disable_spend_logs disable_spend_updates embedding_model enable_health_check_routing enable_jwt_auth enable_oauth2_auth enable_oauth2_proxy_auth
+	enable_public_model_hub enforce_user_param enforced_params forward_client_headers_to_llm_api forward_openai_org_id
+	health_check_concurrency health_check_details health_check_interval health_check_skip_disabled_background_models
+	image_generation_model infer_model_from_keys key_management_settings key_management_system litellm_jwtauth
+	litellm_key_header_name litellm_license max_batch_file_size_mb max_response_size_mb
+	maximum_autorouter_session_retention_period maximum_health_check_retention_period
+	maximum_spend_logs_cleanup_batch_size maximum_spend_logs_cleanup_batch_timeout maximum_spend_logs_cleanup_cron
+	maximum_spend_logs_cleanup_max_batches maximum_spend_logs_cleanup_run_budget
+	maximum_spend_logs_retention_interval maximum_spend_logs_retention_period mcp_internal_ip_ranges
+	mcp_required_fields mcp_trusted_proxy_ranges mcp_xff_num_trusted_hops model_list_healthy_only moderation_model
+	oauth2_config_mappings otel pass_through_endpoints pass_through_request_timeout plugins
+	provider_url_destination_allowed_hosts proxy_batch_polling_interval proxy_batch_write_at
+	proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time proxy_config_reload_interval_seconds
+	public_routes reject_clientside_metadata_tags role_permissions scheduled_job_stagger service_account_settings
+	spend_report_frequency store_model_in_db store_prompts_in_spend_logs supported_db_objects trusted_proxy_ranges
+	ui_access_mode use_azure_key_vault use_client_credentials_pass_through_routes use_google_kms
+	use_redis_transaction_buffer use_shared_health_check use_spend_logs_partitioning use_x_forwarded_for user_api_key_cache_ttl user_header_mappings
+	user_header_name user_mcp_management_mode user_url_allowed_hosts user_url_validation`)
+
+// otherProviders are prefixes that LiteLLM serves and Tollgate does not: their deployments are left out with a warning.
+// Source: LiteLLM's documentation "Providers" and its LlmProviders enum, read 2026-11-23.
+var otherProviders = words(`
+	a2a ai21 ai21_chat aiml aleph_alpha anyscale auto_router azure azure_ai azure_text baseten bedrock bedrock_converse cerebras
+	clarifai cloudflare codestral cohere cohere_chat cometapi compactifai dashscope databricks datarobot
+	deepgram deepinfra deepseek elevenlabs empower fal_ai featherless_ai fireworks_ai friendliai galadriel
+	gigachat github github_copilot gradient_ai heroku huggingface hyperbolic infinity
+	jina_ai lambda_ai langgraph lemonade litellm_proxy llamafile lm_studio maritalk meta_llama minimax
+	mistral moonshot morph nebius nlp_cloud novita nscale nvidia_nim oci ollama ollama_chat oobabooga openrouter
+	ovhcloud perplexity petals predibase recraft replicate sagemaker sagemaker_chat sambanova snowflake
+	sap text-completion-codestral together_ai topaz triton v0 vercel_ai_gateway vertex_ai vertex_ai_beta volcengine voyage
+	wandb watsonx watsonx_text xai xinference zai`)
+
+// openAICompatible are LiteLLM's prefixes for an OpenAI-compatible server behind api_base.
+var openAICompatible = words(`custom_openai hosted_vllm openai_like text-completion-openai vllm`)
+
+// callbackNames are the callbacks that Tollgate serves: Prometheus metrics and OTLP traces, Langfuse's included.
+var callbackNames = words(`prometheus otel langfuse langfuse_otel`)
+
+// cacheTypes maps cache_params.type. The last, local-semantic, is Tollgate's own.
+var cacheTypes = map[string]struct {
+	store    CacheStore
+	semantic bool
+}{
+	"local": {CacheMemory, false}, "redis": {CacheRedis, false}, "redis-semantic": {CacheRedis, true}, "local-semantic": {CacheMemory, true},
+}
+
+// otherCacheTypes are LiteLLM's that fall back to the in-process cache with a warning.
+var otherCacheTypes = words(`s3 gcs azure-blob disk qdrant-semantic valkey-semantic`)
+
+// otherStrategies are LiteLLM's routing strategies that fall back to the weighted shuffle with a warning.
+var otherStrategies = words(`usage-based-routing usage-based-routing-v2 provider-budget-routing priority lar1`)
+
+// callTypes are the call types that can be cached; otherCallTypes those of LiteLLM's that Tollgate doesn't serve.
+var (
+	callTypes      = words(`completion text_completion embedding responses anthropic_messages`)
+	otherCallTypes = words(`transcription rerank image_generation speech`)
+)

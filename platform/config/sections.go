@@ -1,0 +1,154 @@
+package config
+
+import (
+	"net/url"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// defaults is the configuration of a file that gives nothing but models. Where LiteLLM documents a default and the
+// gateway has no reason to differ, it is LiteLLM's.
+func defaults(source string) *Config {
+	return &Config{
+		Source: source,
+		Router: Router{
+			Strategy: WeightedShuffle, NumRetries: 2, AllowedFails: 3, CooldownTime: 5 * time.Second,
+			Timeout: 10 * time.Minute, StreamTimeout: 10 * time.Minute, MaxFallbacks: 5,
+		},
+		Cache: Cache{
+			Store: CacheMemory, TTL: time.Hour, MaxBytes: 256 << 20, SimilarityThreshold: 0.85,
+			SupportedCallTypes: words(`completion text_completion embedding responses anthropic_messages`),
+		},
+		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: time.Minute},
+		Server: Server{
+			Addr: ":4000", MaxBodyBytes: 10 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+			IdleTimeout: 2 * time.Minute, GracePeriod: 30 * time.Second,
+		},
+		Metrics:    Metrics{Namespace: "tollgate"},
+		Tracing:    Tracing{SampleRatio: 1},
+		Kafka:      Kafka{Topic: "quota.updated"},
+		Guardrails: Guardrails{Enabled: true, Mode: "detect"},
+		Compression: Compression{
+			Enabled: true, Timeout: 50 * time.Millisecond,
+			Profiles: map[string]CompressionProfile{
+				"default": {Rate: 0.5, MinTokens: 500},
+				"rag":     {Rate: 0.33, MinTokens: 1000},
+				"chat":    {Rate: 0.6, MinTokens: 300},
+			},
+		},
+		RequestTimeout: 10 * time.Minute,
+		JSONLogs:       true,
+	}
+}
+
+// tollgateSections reads the top-level sections that LiteLLM has no place for.
+func (l *loader) tollgateSections(root *section, cfg *Config) {
+	l.server(root.section("server"), &cfg.Server)
+
+	metrics := root.section("metrics")
+	cfg.Metrics.Namespace = metrics.oneOf("namespace", cfg.Metrics.Namespace, "tollgate", "litellm")
+	metrics.done(nil)
+
+	l.tracing(root.section("tracing"), &cfg.Tracing)
+
+	kafka := root.section("kafka")
+	brokers, at := kafka.texts("brokers")
+	for i, b := range brokers {
+		cfg.Kafka.Brokers = append(cfg.Kafka.Brokers, l.broker(at[i], b))
+	}
+	if topic, _ := kafka.text("topic"); topic != "" {
+		cfg.Kafka.Topic = topic
+	}
+	kafka.done(nil)
+
+	pricing := root.section("pricing")
+	cfg.Pricing.File, _ = pricing.text("file")
+	pricing.done(nil)
+
+	l.budgets(root.section("budgets"), &cfg.Budgets)
+	l.guardrails(root, &cfg.Guardrails)
+	l.compression(root.section("compression"), &cfg.Compression)
+}
+
+func (l *loader) server(s *section, srv *Server) {
+	if text, at := s.text("addr"); text != "" {
+		srv.Addr = l.address(at, text)
+	}
+	srv.MaxBodyBytes = s.int("max_body_bytes", 1<<10, 1<<30, srv.MaxBodyBytes)
+	srv.ReadHeaderTimeout = l.positive(s, "read_header_timeout", srv.ReadHeaderTimeout)
+	srv.ReadTimeout = l.positive(s, "read_timeout", srv.ReadTimeout)
+	srv.IdleTimeout = l.positive(s, "idle_timeout", srv.IdleTimeout)
+	srv.GracePeriod = s.duration("grace_period", srv.GracePeriod)
+	s.done(nil)
+}
+
+func (l *loader) tracing(s *section, t *Tracing) {
+	if text, at := s.text("endpoint"); text != "" {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+			l.errorf(at.line, at.path, "must be an http or https URL without credentials; those go into tracing.headers")
+		} else {
+			t.Endpoint = text
+		}
+	}
+	t.Headers = l.headers(s, "headers")
+	t.SampleRatio = s.float("sample_ratio", 0, 1, t.SampleRatio)
+	s.done(nil)
+}
+
+func (l *loader) budgets(s *section, b *Budgets) {
+	b.Soft = s.oneOf("mode", "strict", "strict", "soft") == "soft"
+	p := s.section("platform")
+	if p != nil {
+		p.required("max_budget")
+	}
+	if limit := p.decimal("max_budget"); limit != "" {
+		if b.Platform != nil {
+			l.errorf(p.line, p.path, "litellm_settings.max_budget sets the same budget; give one of them")
+		}
+		b.Platform = &Budget{Limit: limit, Window: l.window(p, "budget_duration")}
+	}
+	p.take("budget_duration")
+	p.done(nil)
+	s.done(nil)
+}
+
+// guardrails reads Tollgate's mapping. LiteLLM's guardrails is a list, which has no effect.
+func (l *loader) guardrails(root *section, g *Guardrails) {
+	v, ok := l.follow(root.take("guardrails"))
+	if !ok {
+		return
+	}
+	if v.node.Kind == yaml.SequenceNode {
+		l.warnf(v.line, v.path, "LiteLLM's list of guardrails has no effect in Tollgate, which has its own and only detects")
+		return
+	}
+	s := l.mapping(v)
+	g.Enabled = s.bool("enabled", g.Enabled)
+	if mode, at := s.text("mode"); mode == "block" {
+		l.errorf(at.line, at.path, "mode block comes with a later release; this one only detects: use detect")
+	} else if mode != "" {
+		g.Mode = s.oneOf("mode", g.Mode, "detect")
+	}
+	s.done(nil)
+}
+
+func (l *loader) compression(s *section, c *Compression) {
+	c.Enabled = s.bool("enabled", c.Enabled)
+	c.Timeout = l.positive(s, "timeout", c.Timeout)
+	profiles := s.section("profiles")
+	for _, name := range profiles.keys() {
+		p := profiles.section(name)
+		base, known := c.Profiles[name]
+		if !known {
+			base = c.Profiles["default"]
+		}
+		c.Profiles[name] = CompressionProfile{
+			Rate:      p.float("rate", 0, 1, base.Rate),
+			MinTokens: int(p.int("min_tokens", 0, 1<<31, int64(base.MinTokens))),
+		}
+		p.done(nil)
+	}
+	s.done(nil)
+}

@@ -1,0 +1,50 @@
+// Package rpc makes the transports between Tollgate's services.
+//
+// A service holds the generated client of every service that it uses. What differs
+// between one process and many is only the transport under it, and both are made here.
+package rpc
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectinprocess"
+
+	"tollgate.dev/platform/errs"
+)
+
+// MaxMessageBytes bounds one message, in and out. It leaves room for the largest
+// request body that the edge takes and for what surrounds it.
+const MaxMessageBytes = 32 << 20
+
+// NewServer returns an empty server whose handlers' errors keep their reasons.
+func NewServer(interceptors ...connect.ServerInterceptor) *connect.Server {
+	return connect.NewServer(append([]connect.ServerInterceptor{domainErrors}, interceptors...)...)
+}
+
+// InProcess returns a client of the services that are, or will be, registered on
+// server. Messages are shared between both sides: see [ShareCopy].
+func InProcess(server *connect.Server) *connect.Client {
+	return connect.NewClient(connectinprocess.New(server, connectinprocess.WithCopyFunc(ShareCopy)), clientErrors)
+}
+
+// Remote returns a client of the services at baseURL.
+func Remote(client connecthttp.HTTPClient, baseURL string) *connect.Client {
+	return connect.NewClient(connecthttp.NewTransport(client, baseURL,
+		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes)), clientErrors)
+}
+
+// Mount serves server's handlers on mux, for the Connect, gRPC and gRPC-Web protocols.
+func Mount(mux *http.ServeMux, server *connect.Server) {
+	connecthttp.Mount(mux, server,
+		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes))
+}
+
+// domainErrors gives every error that leaves a handler its reason and its code.
+func domainErrors(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+		return errs.ToConnect(next(ctx, spec, stream))
+	}
+}

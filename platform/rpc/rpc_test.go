@@ -1,0 +1,105 @@
+package rpc_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/rpc"
+)
+
+type cacheHandler struct {
+	cachev1connect.UnimplementedCacheServiceHandler
+}
+
+func (cacheHandler) Lookup(_ context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+	if req.GetNamespace().GetTenantId() == "broke" {
+		return nil, errs.New(errs.BudgetExceeded, "spent").WithDetail("budget", "b")
+	}
+	return &cachev1.LookupResponse{
+		Hit:   cachev1.HitKind_HIT_KIND_EXACT,
+		Entry: &cachev1.Entry{Body: req.GetFingerprint(), Chunks: [][]byte{[]byte("a"), []byte("b")}},
+	}, nil
+}
+
+// Both transports must be indistinguishable to a consumer.
+func TestTransportsAgree(t *testing.T) {
+	server := rpc.NewServer()
+	cachev1connect.RegisterCacheServiceHandler(server, cacheHandler{})
+	mux := http.NewServeMux()
+	rpc.Mount(mux, server)
+	web := httptest.NewServer(mux)
+	defer web.Close()
+
+	for name, conn := range map[string]*connect.Client{
+		"in process": rpc.InProcess(server),
+		"remote":     rpc.Remote(web.Client(), web.URL),
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := cachev1connect.NewCacheServiceClient(conn)
+			got, err := client.Lookup(t.Context(), &cachev1.LookupRequest{Fingerprint: []byte("fp")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got.GetEntry().GetBody()) != "fp" || len(got.GetEntry().GetChunks()) != 2 {
+				t.Errorf("got %v", got)
+			}
+			_, err = client.Lookup(t.Context(), &cachev1.LookupRequest{Namespace: &cachev1.Namespace{TenantId: "broke"}})
+			if !errs.Is(err, errs.BudgetExceeded) || errs.Of(err).Details["budget"] != "b" {
+				t.Errorf("got %v, want budget_exceeded", err)
+			}
+			_, err = client.Store(t.Context(), &cachev1.StoreRequest{})
+			if !errs.Is(err, errs.Internal) {
+				t.Errorf("an unimplemented procedure gives %v", err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if name == "remote" {
+				if _, err = client.Lookup(ctx, &cachev1.LookupRequest{}); !errs.Is(err, errs.ClientClosed) {
+					t.Errorf("a cancelled call gives %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestShareCopyEqualsMerge(t *testing.T) {
+	src := &cachev1.StoreRequest{
+		Namespace:   &cachev1.Namespace{TenantId: "t", Model: "m"},
+		Fingerprint: []byte{1, 2},
+		Entry:       &cachev1.Entry{Chunks: [][]byte{{3}}, CostNanos: 7},
+	}
+	dst := &cachev1.StoreRequest{Fingerprint: []byte("old"), Ttl: nil}
+	if err := rpc.ShareCopy(dst, src); err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(dst, src) {
+		t.Errorf("got %v, want %v", dst, src)
+	}
+	if &dst.Fingerprint[0] != &src.Fingerprint[0] {
+		t.Error("bytes were copied")
+	}
+	if rpc.ShareCopy("x", src) == nil || rpc.ShareCopy(dst, "x") == nil {
+		t.Error("what is no message must be refused")
+	}
+}
+
+func BenchmarkInProcess(b *testing.B) {
+	server := rpc.NewServer()
+	cachev1connect.RegisterCacheServiceHandler(server, cacheHandler{})
+	client := cachev1connect.NewCacheServiceClient(rpc.InProcess(server))
+	req := &cachev1.LookupRequest{Fingerprint: make([]byte, 20_000), Namespace: &cachev1.Namespace{TenantId: "t"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Lookup(b.Context(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
