@@ -1,0 +1,39 @@
+package obs
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// factory makes metrics of one namespace and registers them, keeping the errors.
+type factory struct {
+	reg prometheus.Registerer // puts the namespace before each name
+	err error
+}
+
+func (f *factory) register(c prometheus.Collector) { f.err = errors.Join(f.err, f.reg.Register(c)) }
+
+func (f *factory) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	f.register(v)
+	return v
+}
+
+func (f *factory) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	f.register(v)
+	return v
+}
+
+func (f *factory) single(name, help string, buckets []float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	f.register(h)
+	return h
+}
+
+func (f *factory) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	f.register(g)
+	return g
+}

@@ -1,0 +1,238 @@
+package obs
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// CacheKind is which look-up of the cache a result is of.
+type CacheKind int
+
+// The kinds of cache look-ups.
+const (
+	CacheExact CacheKind = iota
+	CacheSemantic
+)
+
+// CompressionResult is what became of an attempt to compress.
+type CompressionResult int
+
+// The results of compression.
+const (
+	Compressed         CompressionResult = iota
+	CompressionSkipped                   // below the size, or nothing that may be touched
+	CompressionFailed                    // the original went out
+)
+
+// ReservationOutcome is what became of a budget reservation.
+type ReservationOutcome int
+
+// The outcomes of a reservation.
+const (
+	ReservationGranted ReservationOutcome = iota
+	ReservationDenied
+	ReservationSettled
+	ReservationReleased
+	ReservationExpired // charged in full, because no settlement came
+)
+
+// KeyResult is what the check of a virtual key found.
+type KeyResult int
+
+// The results of a key check.
+const (
+	KeyValid KeyResult = iota
+	KeyUnknown
+	KeyExpired
+	KeyBlocked
+	KeyForbidden // valid, but not for this model or route
+)
+
+// FindingKind is what a guardrail found.
+type FindingKind int
+
+// The kinds of findings.
+const (
+	PromptInjection FindingKind = iota
+	Jailbreak
+	PersonalData
+	SecretLeak
+)
+
+// Direction is whether something goes to the provider or comes from it.
+type Direction int
+
+// The directions.
+const (
+	Inbound Direction = iota
+	Outbound
+)
+
+// Enumerations index these, so that a label can't be anything else.
+var (
+	cacheKinds         = [...]string{"exact", "semantic"}
+	compressionResults = [...]string{"compressed", "skipped", "failed"}
+	reservations       = [...]string{"granted", "denied", "settled", "released", "expired"}
+	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
+	findingKinds       = [...]string{"prompt_injection", "jailbreak", "personal_data", "secret"}
+	directions         = [...]string{"in", "out"}
+	budgetScopes       = [...]string{"platform", "tenant", "user", "key"}
+	profiles           = [...]string{"default", "rag", "chat"}
+)
+
+type cacheMetrics struct {
+	hits, misses [len(cacheKinds)]prometheus.Counter
+	lookup       prometheus.Histogram
+	bypass       prometheus.Counter
+}
+
+func newCacheMetrics(f *factory) (c cacheMetrics) {
+	hits := f.counter("cache_hit_total", "Cache hits by kind.", "kind")
+	misses := f.counter("cache_miss_total", "Cache look-ups without a result, by kind; a semantic one follows an exact one.", "kind")
+	for i, kind := range cacheKinds {
+		c.hits[i], c.misses[i] = hits.WithLabelValues(kind), misses.WithLabelValues(kind)
+	}
+	c.lookup = f.single("cache_lookup_seconds", "Time of a cache look-up.", innerBuckets)
+	c.bypass = f.counter("cache_bypass_total", "Requests that asked for no cache, or can't have one.").WithLabelValues()
+	return c
+}
+
+// CacheHit counts a hit and how long it took to find.
+func (m *Metrics) CacheHit(kind CacheKind, took time.Duration) {
+	pick(m.cache.hits[:], int(kind)).Inc()
+	m.cache.lookup.Observe(took.Seconds())
+}
+
+// CacheMiss counts a miss and how long it took to know.
+func (m *Metrics) CacheMiss(kind CacheKind, took time.Duration) {
+	pick(m.cache.misses[:], int(kind)).Inc()
+	m.cache.lookup.Observe(took.Seconds())
+}
+
+// CacheBypass counts a request that went past the cache.
+func (m *Metrics) CacheBypass() { m.cache.bypass.Inc() }
+
+type compressionMetrics struct {
+	requests                               *prometheus.CounterVec
+	savings, latency, original, compressed prometheus.Histogram
+	profiles                               *Bounded
+}
+
+func newCompressionMetrics(f *factory) compressionMetrics {
+	return compressionMetrics{
+		requests:   f.counter("compression_requests_total", "Attempts to compress by profile and result.", "profile", "result"),
+		savings:    f.single("compression_savings_percent", "Percentage of tokens that a compression saved.", percentBuckets),
+		latency:    f.single("compression_latency_seconds", "Time of a compression.", innerBuckets),
+		original:   f.single("compression_original_tokens", "Tokens before a compression.", tokenBuckets),
+		compressed: f.single("compression_compressed_tokens", "Tokens after a compression.", tokenBuckets),
+		profiles:   NewBounded(profiles[:]...),
+	}
+}
+
+// Compression counts an attempt to compress a prompt of original tokens to fewer.
+// Sizes and time are counted for [Compressed] only.
+func (m *Metrics) Compression(profile string, result CompressionResult, original, compressed int, took time.Duration) {
+	c := &m.compression
+	c.requests.WithLabelValues(c.profiles.Label(profile), name(compressionResults[:], int(result))).Inc()
+	if result != Compressed || original <= 0 {
+		return
+	}
+	c.savings.Observe(100 * (1 - float64(compressed)/float64(original)))
+	c.latency.Observe(took.Seconds())
+	c.original.Observe(float64(original))
+	c.compressed.Observe(float64(compressed))
+}
+
+type budgetMetrics struct {
+	outcomes     [len(reservations)]prometheus.Counter
+	open         prometheus.Gauge
+	used         [len(budgetScopes)]prometheus.Observer
+	outboxLag    prometheus.Gauge
+	outboxLength prometheus.Gauge
+	published    *prometheus.CounterVec
+}
+
+func newBudgetMetrics(f *factory) (b budgetMetrics) {
+	outcomes := f.counter("budget_reservations_total", "Budget reservations by outcome.", "outcome")
+	for i, o := range reservations {
+		b.outcomes[i] = outcomes.WithLabelValues(o)
+	}
+	used := f.histogram("budget_used_ratio", "Spent share of a budget's limit at each settlement, by the budget's scope.", ratioBuckets, "scope")
+	for i, s := range budgetScopes {
+		b.used[i] = used.WithLabelValues(s)
+	}
+	b.open = f.gauge("budget_open_reservations", "Reservations that are neither settled nor released.")
+	b.outboxLag = f.gauge("outbox_lag_seconds", "Age of the oldest event that is not published.")
+	b.outboxLength = f.gauge("outbox_pending_events", "Events that are not published.")
+	b.published = f.counter("outbox_published_total", "Attempts to publish events by result.", "result")
+	return b
+}
+
+// BudgetScope is whom a budget limits.
+type BudgetScope int
+
+// The scopes of budgets.
+const (
+	ScopePlatform BudgetScope = iota
+	ScopeTenant
+	ScopeUser
+	ScopeKey
+)
+
+// Reservation counts an outcome; the number of open ones follows from it.
+func (m *Metrics) Reservation(outcome ReservationOutcome) {
+	pick(m.budget.outcomes[:], int(outcome)).Inc()
+	switch outcome {
+	case ReservationGranted:
+		m.budget.open.Inc()
+	case ReservationSettled, ReservationReleased, ReservationExpired:
+		m.budget.open.Dec()
+	case ReservationDenied:
+	}
+}
+
+// BudgetUsed notes which share of its limit a budget has spent.
+func (m *Metrics) BudgetUsed(scope BudgetScope, ratio float64) {
+	pick(m.budget.used[:], int(scope)).Observe(ratio)
+}
+
+// Outbox notes how many events wait and the age of the oldest.
+func (m *Metrics) Outbox(pending int, oldest time.Duration) {
+	m.budget.outboxLength.Set(float64(pending))
+	m.budget.outboxLag.Set(oldest.Seconds())
+}
+
+// Published counts n events that were published, or that failed to be.
+func (m *Metrics) Published(n int, ok bool) {
+	result := "ok"
+	if !ok {
+		result = "error"
+	}
+	add(m.budget.published.WithLabelValues(result), float64(n))
+}
+
+// KeyCheck counts the check of a virtual key.
+func (m *Metrics) KeyCheck(result KeyResult) {
+	m.keyChecks.WithLabelValues(name(keyResults[:], int(result))).Inc()
+}
+
+// GuardrailFinding counts a finding.
+func (m *Metrics) GuardrailFinding(kind FindingKind, d Direction) {
+	m.guardrailFinding.WithLabelValues(name(findingKinds[:], int(kind)), name(directions[:], int(d))).Inc()
+}
+
+// pick is v[i], or the last for a number that is no constant of its type.
+func pick[T any](v []T, i int) T {
+	if i < 0 || i >= len(v) {
+		return v[len(v)-1]
+	}
+	return v[i]
+}
+
+func name(names []string, i int) string {
+	if i < 0 || i >= len(names) {
+		return Other
+	}
+	return names[i]
+}
