@@ -1,0 +1,131 @@
+package budget
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/money"
+)
+
+// What marks the ledger entries that are no usage: the error and the call type of the record.
+const (
+	// LeaseLostError marks what a lost lease was charged.
+	LeaseLostError = "lease_lost"
+	// LeaseCorrectedError marks what was taken back from such a charge.
+	LeaseCorrectedError = "lease_corrected"
+	leaseCallType       = "budget.lease"
+)
+
+// expireBatch is how many lost leases one transaction charges.
+const expireBatch = 500
+
+// pruneEvery is how often old rows are removed.
+const pruneEvery = time.Minute
+
+// Expire charges the leases of replicas that were not heard of for the term and the grace, and
+// returns how many amounts it charged. A lease that held nothing is closed in silence. A
+// record that comes later, from the replica's log, or a return takes its part of the charge
+// back, so that in the end only what is really unknown stays charged.
+func (s *Service) Expire(ctx context.Context) (charged int, err error) {
+	s.expire.Lock()
+	defer s.expire.Unlock()
+	now := s.opts.Clock.Now()
+	for {
+		more := false
+		var amounts []money.Nano
+		footprint := Footprint{DeadBefore: now.Add(-s.opts.Term - s.opts.Grace).UnixMilli(), DeadLeases: expireBatch}
+		err := s.store.Update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+			amounts, more = nil, len(snap.Leases) >= expireBatch
+			m := &Mutation{}
+			if len(snap.Dead) == 0 {
+				return nil, nil
+			}
+			if !more {
+				m.ForgetReplicas = snap.Dead
+			}
+			b := openBooks(snap, now)
+			for i := range snap.Leases {
+				l := &snap.Leases[i]
+				w := b.windows[windowKey{l.BudgetID, l.Start}]
+				amount := b.charge(l, w)
+				if amount == 0 {
+					continue
+				}
+				amounts = append(amounts, amount)
+				s.addLeaseEntry(m, b, snap.Sequences, EntryLost, l, amount)
+			}
+			b.close(m)
+			return m, nil
+		})
+		if err != nil {
+			return charged, err
+		}
+		for _, amount := range amounts {
+			s.opts.Observer.LeaseLost(amount)
+		}
+		if charged += len(amounts); !more {
+			break
+		}
+	}
+	if charged > 0 {
+		s.opts.Logger.WarnContext(ctx, "budget: leases of lost replicas were charged", "leases", charged)
+	}
+	if now.Sub(s.pruned) < pruneEvery {
+		return charged, nil
+	}
+	s.pruned = now
+	return charged, s.store.Update(ctx, Footprint{}, func(*Snapshot) (*Mutation, error) {
+		return &Mutation{PruneBefore: now.Add(-s.opts.Retention).UnixMilli()}, nil
+	})
+}
+
+// addCorrections writes what was taken back from lost leases into the ledger.
+func (s *Service) addCorrections(m *Mutation, b *books, sequences map[string]int64) {
+	lost := make([]*Lease, 0, len(b.corrected))
+	for l, amount := range b.corrected {
+		if amount > 0 {
+			lost = append(lost, l)
+		}
+	}
+	slices.SortFunc(lost, func(x, y *Lease) int { return strings.Compare(x.ID, y.ID) })
+	for _, l := range lost {
+		s.addLeaseEntry(m, b, sequences, EntryCorrected, l, -b.corrected[l])
+	}
+}
+
+func (s *Service) addLeaseEntry(m *Mutation, b *books, sequences map[string]int64, kind EntryKind, l *Lease, amount money.Nano) {
+	mark := LeaseLostError
+	if kind == EntryCorrected {
+		mark = LeaseCorrectedError
+	}
+	sequences[l.TenantID]++
+	r := &eventv1.UsageRecord{
+		EventId: s.ids.NewString(), OccurredMillis: b.now, Sequence: sequences[l.TenantID],
+		TenantId: l.TenantID, PlatformId: l.PlatformID,
+		CostNanos: int64(amount), Error: mark, CallType: leaseCallType,
+		Draws: []*eventv1.LeaseDraw{{LeaseId: l.ID, Nanos: int64(amount)}},
+	}
+	budget, w := b.budgets[l.BudgetID], b.windows[windowKey{l.BudgetID, l.Start}]
+	switch budget.Scope.Kind {
+	case Key:
+		r.KeyId = budget.Scope.ID
+	case User:
+		_, r.UserId, _ = strings.Cut(budget.Scope.ID, "/")
+	case Platform, Tenant:
+	}
+	r.Window = windowOf(w, budget.Limit)
+	entry, err := makeEntry(kind, r)
+	if err != nil {
+		// Rendering fails only for times that no clock shows; the balance stays right.
+		s.opts.Logger.Error("budget: rendering a lease's event failed", "error", err)
+		entry = Entry{Kind: kind, Record: r, Envelope: []byte("{}")}
+	}
+	m.Entries = append(m.Entries, entry)
+	if m.Sequences == nil {
+		m.Sequences = map[string]int64{}
+	}
+	m.Sequences[l.TenantID] = r.Sequence
+}

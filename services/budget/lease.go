@@ -1,0 +1,191 @@
+package budget
+
+import (
+	"context"
+	"time"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+)
+
+// Bounds of one Lease call.
+const (
+	maxAsks    = 4096
+	maxReturns = 16384
+)
+
+// recallEvery is how often the leases of one budget are called back at most.
+const recallEvery = 100 * time.Millisecond
+
+// Ask wants a slice of every budget that a scope has.
+type Ask struct {
+	// Scope is whose budgets are asked for.
+	Scope Scope
+	// Need is useful at least, beyond what the replica holds; 0 asks for the state alone.
+	Need money.Nano
+	// Want is useful at once.
+	Want money.Nano
+	// TenantID and PlatformID are in whose name a lease is charged if the replica is lost.
+	TenantID, PlatformID string
+}
+
+// Return gives back what a lease still holds.
+type Return struct {
+	// LeaseID is the lease.
+	LeaseID string
+	// Total is all that was given back of it since its beginning, this included.
+	Total money.Nano
+}
+
+// Slice is the state of one lease, of its budget and its window.
+type Slice struct {
+	// Budget and Window are as they stand after the grant.
+	Budget Budget
+	Window WindowState
+	// Lease is the replica's lease of it.
+	Lease Lease
+}
+
+// Remaining is what is neither spent nor leased; below 0 when a limit was lowered.
+func (s Slice) Remaining() money.Nano { return s.Budget.Limit - s.Window.Spent - s.Window.Leased }
+
+// Leases answers a Lease call.
+type Leases struct {
+	// Grants has the slices of each ask's scope, in the order of the asks.
+	Grants [][]Slice
+	// Now is the service's clock, Term until when the replica may spend from any of its leases.
+	Now, Term time.Time
+	// Reset tells that the replica was not known: what it held was charged, if anything.
+	Reset bool
+}
+
+// Lease takes returns back and answers asks, in one transaction, and renews all leases of
+// the replica. A strict budget grants need when it has that much, up to want or to
+// remaining/(8·replicas), whichever is more, and nothing otherwise. Soft budgets have
+// leases without an amount: nothing is held back for them. Errors: invalid_request.
+func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns []Return) (Leases, error) {
+	if err := checkLease(replica, asks, returns); err != nil {
+		return Leases{}, err
+	}
+	now := s.opts.Clock.Now()
+	out := Leases{Now: now, Term: now.Add(s.opts.Term)}
+	footprint := Footprint{Replica: replica, ActiveSince: now.Add(-s.opts.Term).UnixMilli()}
+	for _, ask := range asks {
+		footprint.Scopes = append(footprint.Scopes, ask.Scope)
+	}
+	for _, r := range returns {
+		footprint.LeaseIDs = append(footprint.LeaseIDs, r.LeaseID)
+	}
+	var recall map[string]Scope
+	err := s.store.Update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+		recall = map[string]Scope{}
+		m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli()}
+		b := openBooks(snap, now)
+		for _, r := range returns {
+			// Whoever recovers a lost replica's log may return its leases too.
+			if l := b.leases[r.LeaseID]; l != nil {
+				b.giveBack(l, b.windows[windowKey{l.BudgetID, l.Start}], r.Total)
+			}
+		}
+		own := make(map[windowKey]*Lease, len(b.leases))
+		for _, l := range b.leases {
+			if l.Replica == replica && l.Status == LeaseOpen {
+				own[windowKey{l.BudgetID, l.Start}] = l
+			}
+		}
+		out.Grants = make([][]Slice, len(asks))
+		for i, ask := range asks {
+			for _, budget := range b.byScope[ask.Scope] {
+				w := b.window(budget, now)
+				key := windowKey{budget.ID, w.Start}
+				l := own[key]
+				if l == nil {
+					l = &Lease{ID: s.ids.NewString(), BudgetID: budget.ID, Start: w.Start, Replica: replica, TenantID: ask.TenantID, PlatformID: ask.PlatformID}
+					own[key] = l
+					b.touch(l, w)
+				}
+				if amount, short := slice(budget, w, l, ask, snap.Others+1); amount > 0 {
+					b.grant(l, w, amount)
+				} else if short && w.Leased > l.Outstanding() {
+					recall[budget.ID] = budget.Scope
+				}
+				out.Grants[i] = append(out.Grants[i], Slice{Budget: *budget, Window: *w, Lease: *l})
+			}
+		}
+		out.Reset = !snap.ReplicaKnown
+		s.addCorrections(m, b, snap.Sequences)
+		b.close(m)
+		return m, nil
+	})
+	if err != nil {
+		return Leases{}, err
+	}
+	s.recall(recall, now)
+	return out, nil
+}
+
+// slice decides what a budget grants. short tells that it could not pay the need. What
+// records drew beyond the lease is spent already and in the replica's need: it takes
+// nothing from what remains.
+func slice(budget *Budget, w *WindowState, l *Lease, ask Ask, replicas int) (amount money.Nano, short bool) {
+	if budget.Soft || ask.Need <= 0 {
+		return 0, false
+	}
+	remaining := budget.Limit - w.Spent - w.Leased
+	owed := max(0, l.Drawn+l.Returned-l.Granted)
+	if remaining < 0 || remaining+owed < ask.Need {
+		return 0, true
+	}
+	return min(remaining+owed, max(ask.Need, ask.Want, remaining/money.Nano(share*replicas)+owed)), false
+}
+
+// recall asks the replicas to give back what they do not use of some budgets.
+func (s *Service) recall(budgets map[string]Scope, now time.Time) {
+	if len(budgets) == 0 {
+		return
+	}
+	var scopes []Scope
+	s.recallMu.Lock()
+	for id, scope := range budgets {
+		if now.Sub(s.recalled[id]) >= recallEvery {
+			s.recalled[id] = now
+			scopes = append(scopes, scope)
+		}
+	}
+	if len(s.recalled) > 10_000 {
+		clear(s.recalled)
+	}
+	s.recallMu.Unlock()
+	s.watch.tell(scopes)
+}
+
+func checkLease(replica string, asks []Ask, returns []Return) error {
+	if replica == "" || !validText(replica) {
+		return errs.New(errs.InvalidRequest, "a lease needs its replica's id").WithParam("replica_id")
+	}
+	if len(asks) > maxAsks || len(returns) > maxReturns {
+		return errs.Newf(errs.InvalidRequest, "more than %d asks or %d returns", maxAsks, maxReturns)
+	}
+	seen := make(map[Scope]bool, len(asks))
+	for _, ask := range asks {
+		if err := ask.Scope.check("asks.scope"); err != nil {
+			return err
+		}
+		if ask.Need < 0 || ask.Want < 0 {
+			return errs.New(errs.InvalidRequest, "an ask's amounts are 0 or more").WithParam("asks.need_nanos")
+		}
+		if !validText(ask.TenantID) || !validText(ask.PlatformID) {
+			return errs.New(errs.InvalidRequest, "an ask's tenant or platform is too long or no text").WithParam("asks.tenant_id")
+		}
+		if seen[ask.Scope] {
+			return errs.New(errs.InvalidRequest, "a scope is asked for twice").WithParam("asks.scope")
+		}
+		seen[ask.Scope] = true
+	}
+	for _, r := range returns {
+		if r.LeaseID == "" || !validText(r.LeaseID) || r.Total < 0 {
+			return errs.New(errs.InvalidRequest, "a return needs a lease and an amount of 0 or more").WithParam("returns")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,308 @@
+package budget
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	budgetevent "tollgate.dev/services/budget/event"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/rpc"
+)
+
+// maxRecords and maxDraws bound one Record call and one record.
+const (
+	maxRecords = 10_000
+	maxDraws   = 64
+)
+
+// Record settles calls, oldest first: for each that was not seen before one ledger entry
+// and one outbox row, with the changes of balances, in one transaction that is durable when
+// Record returns. A cost above what its lease held is spent in full. It returns how many
+// were new. Calls that come at the same time are committed together. Errors:
+// invalid_request, and then nothing was written.
+func (s *Service) Record(ctx context.Context, records []*eventv1.UsageRecord) (int, error) {
+	if err := checkRecords(records); err != nil {
+		return 0, err
+	}
+	if len(records) == 0 {
+		return 0, nil
+	}
+	c := &recordCall{records: records, done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	if s.pending.add(c) {
+		s.commit(ctx)
+	}
+	for {
+		select {
+		case <-c.done:
+			return c.recorded, c.err
+		case <-c.lead:
+			s.commit(ctx)
+		}
+	}
+}
+
+// recordCall is one Record call that waits for its transaction.
+type recordCall struct {
+	records  []*eventv1.UsageRecord
+	recorded int
+	err      error
+	done     chan struct{}
+	lead     chan struct{} // tells the call to commit for itself and those behind it
+}
+
+// queue holds the calls that wait. One of them leads: it commits as many as fit a batch, then
+// hands over to the first that is left.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*recordCall
+	led     bool
+}
+
+func (q *queue) add(c *recordCall) (leads bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, c)
+	leads = !q.led
+	q.led = true
+	return leads
+}
+
+func (q *queue) take(limit int) []*recordCall {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.waiting) && (n == 0 || size+len(q.waiting[n].records) <= limit) {
+		size += len(q.waiting[n].records)
+		n++
+	}
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	return batch
+}
+
+func (q *queue) handOver() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.waiting, q.led = nil, false
+		return
+	}
+	q.waiting[0].lead <- struct{}{}
+}
+
+// commit writes the batch at the head of the queue. Others wait for it, so that it goes on
+// when the leading caller goes away.
+func (s *Service) commit(ctx context.Context) {
+	defer s.pending.handOver()
+	batch := s.pending.take(s.opts.MaxBatch)
+	err := s.settle(ctx, batch)
+	if err != nil && len(batch) > 1 {
+		// One call's records may be at fault; the others must not suffer for them.
+		for _, c := range batch {
+			c.err = s.settle(ctx, []*recordCall{c})
+			close(c.done)
+		}
+		return
+	}
+	for _, c := range batch {
+		c.err = err
+		close(c.done)
+	}
+}
+
+func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.CommitTimeout)
+	defer cancel()
+	var footprint Footprint
+	tenants, leases := map[string]bool{}, map[string]bool{}
+	for _, c := range calls {
+		for _, r := range c.records {
+			footprint.EventIDs = append(footprint.EventIDs, r.GetEventId())
+			tenants[clean(r.GetTenantId())] = true
+			for _, d := range r.GetDraws() {
+				leases[d.GetLeaseId()] = true
+			}
+		}
+	}
+	for tenant := range tenants {
+		footprint.Tenants = append(footprint.Tenants, tenant)
+	}
+	for lease := range leases {
+		footprint.LeaseIDs = append(footprint.LeaseIDs, lease)
+	}
+	var recorded, overdrawn int
+	err := s.store.Update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+		recorded, overdrawn = 0, 0
+		m := &Mutation{Sequences: map[string]int64{}}
+		b := openBooks(snap, s.opts.Clock.Now())
+		for _, c := range calls {
+			c.recorded = 0
+			for _, r := range c.records {
+				if snap.Known[r.GetEventId()] {
+					continue
+				}
+				snap.Known[r.GetEventId()] = true
+				entry, over, err := s.enter(b, snap.Sequences, r)
+				if err != nil {
+					return nil, err
+				}
+				m.Entries = append(m.Entries, entry)
+				m.Sequences[entry.Record.GetTenantId()] = entry.Record.GetSequence()
+				c.recorded++
+				recorded++
+				if over {
+					overdrawn++
+				}
+			}
+		}
+		if recorded == 0 {
+			return nil, nil
+		}
+		s.addCorrections(m, b, snap.Sequences)
+		b.close(m)
+		return m, nil
+	})
+	if err != nil {
+		return err
+	}
+	s.opts.Observer.Recorded(recorded, overdrawn)
+	return nil
+}
+
+// enter applies one record to the books and makes its ledger entry. The record itself is the
+// sender's and stays as it is.
+func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageRecord) (entry Entry, overdrawn bool, err error) {
+	r := new(eventv1.UsageRecord)
+	if err := rpc.ShareCopy(r, in); err != nil {
+		return Entry{}, false, err
+	}
+	cleanRecord(r)
+	sequences[r.TenantId]++
+	r.Sequence = sequences[r.TenantId]
+	r.Window = nil
+	cost := money.Nano(r.CostNanos)
+	var seen [maxDraws]*WindowState
+	var tightest *WindowState
+	var limit money.Nano
+	for i, d := range r.Draws {
+		l := b.leases[d.GetLeaseId()]
+		if l == nil {
+			continue // its budget was removed
+		}
+		w := b.windows[windowKey{l.BudgetID, l.Start}]
+		own := cost
+		for _, other := range seen[:i] {
+			if other == w {
+				own = 0 // a second lease of the same budget pays only its draw
+			}
+		}
+		seen[i] = w
+		if own != 0 || d.GetNanos() != 0 {
+			overdrawn = b.draw(l, w, money.Nano(d.GetNanos()), own) || overdrawn
+		}
+		budget := b.budgets[l.BudgetID]
+		if tightest == nil || budget.Limit-w.Spent < limit-tightest.Spent {
+			tightest, limit = w, budget.Limit
+		}
+	}
+	if tightest != nil {
+		r.Window = windowOf(tightest, limit)
+	}
+	entry, err = makeEntry(EntryUsage, r)
+	return entry, overdrawn, err
+}
+
+func windowOf(w *WindowState, limit money.Nano) *eventv1.BudgetWindow {
+	return &eventv1.BudgetWindow{
+		BudgetId: w.BudgetID, StartMillis: w.Start, EndMillis: w.End,
+		LimitNanos: int64(limit), SpentNanos: int64(w.Spent),
+	}
+}
+
+func makeEntry(kind EntryKind, r *eventv1.UsageRecord) (Entry, error) {
+	envelope, err := budgetevent.Envelope(r)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{Kind: kind, Record: r, Tokens: tokens(r.GetUsage()), Envelope: envelope}, nil
+}
+
+func tokens(u *usagev1.Usage) int64 {
+	return u.GetInput() + u.GetCachedInput() + u.GetCacheWrite() + u.GetCacheWrite_1H() +
+		u.GetOutput() + u.GetReasoning() + u.GetAudioInput() + u.GetAudioOutput()
+}
+
+// cleanRecord makes all text of r such that it can be encoded and stored: a record must not
+// be lost, nor hold up others, because a caller sent an odd model name. r is a shallow copy.
+func cleanRecord(r *eventv1.UsageRecord) {
+	for _, text := range []*string{
+		&r.TenantId, &r.PlatformId, &r.KeyId, &r.UserId, &r.RequestId, &r.CorrelationId, &r.Provider, &r.Model,
+		&r.UpstreamModel, &r.DeploymentId, &r.Cache, &r.Error, &r.CallType,
+	} {
+		*text = clean(*text)
+	}
+	if tier := r.GetUsage().GetServiceTier(); tier != clean(tier) {
+		r.Usage = proto.CloneOf(r.GetUsage())
+		r.Usage.ServiceTier = clean(tier)
+	}
+	for i, tag := range r.Tags {
+		if tag != clean(tag) {
+			r.Tags = slices.Clone(r.Tags)
+			r.Tags[i] = clean(tag)
+		}
+	}
+}
+
+// clean takes out what PostgreSQL's text and protobuf's strings cannot hold.
+func clean(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+}
+
+func checkRecords(records []*eventv1.UsageRecord) error {
+	invalid := func(i int, param, message string) error {
+		return errs.Newf(errs.InvalidRequest, "record %d: %s", i, message).WithParam("records." + param)
+	}
+	if len(records) > maxRecords {
+		return errs.Newf(errs.InvalidRequest, "more than %d records", maxRecords).WithParam("records")
+	}
+	const maxTokens = 1 << 50
+	for i, r := range records {
+		if _, err := id.Parse(r.GetEventId()); err != nil {
+			return invalid(i, "event_id", "the event id is no UUID of version 7")
+		}
+		if c := money.Nano(r.GetCostNanos()); c < 0 || c > maxCost {
+			return invalid(i, "cost_nanos", "the cost is below 0 or above "+maxCost.String())
+		}
+		if len(r.GetDraws()) > maxDraws {
+			return invalid(i, "draws", "too many draws")
+		}
+		for _, d := range r.GetDraws() {
+			if n := money.Nano(d.GetNanos()); n < 0 || n > maxCost || !validText(d.GetLeaseId()) {
+				return invalid(i, "draws", "a draw is below 0, too large or of no lease")
+			}
+		}
+		u := r.GetUsage()
+		for _, n := range []int64{
+			u.GetInput(), u.GetCachedInput(), u.GetCacheWrite(), u.GetCacheWrite_1H(),
+			u.GetOutput(), u.GetReasoning(), u.GetAudioInput(), u.GetAudioOutput(), u.GetImages(),
+		} {
+			if n < 0 || n > maxTokens {
+				return invalid(i, "usage", "a count is below 0 or absurd")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package budget
+
+import (
+	"context"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/money"
+)
+
+// Store keeps budgets, leases, the ledger and the outbox. What may be done with them is
+// decided by the Service's pure functions; a store loads, applies and commits.
+type Store interface {
+	// Update runs one transaction: it locks and loads what the footprint names, has
+	// decide compute the change, and applies it, all or nothing and durably. Changes of
+	// one budget, one replica, or one tenant's sequence never interleave. decide must be
+	// pure but for its own results: it is run again when the transaction has to be. Its
+	// error ends the transaction and is returned as it is; a nil Mutation changes nothing.
+	Update(ctx context.Context, footprint Footprint, decide func(*Snapshot) (*Mutation, error)) error
+	// Budgets reads the budgets of some scopes, each with its newest window; one that
+	// has none yet comes with a zero WindowState.
+	Budgets(ctx context.Context, scopes []Scope) ([]State, error)
+	// Changes reads which scopes' budgets changed after a revision, and the newest
+	// revision. A revision below 0 asks for the newest alone.
+	Changes(ctx context.Context, after int64) (changed []Scope, revision int64, err error)
+	// Usage reads the ledger by tenant and sequence.
+	Usage(ctx context.Context, query UsageQuery) ([]*eventv1.UsageRecord, error)
+	// Spend adds up the ledger's usage entries, highest sum first.
+	Spend(ctx context.Context, query SpendQuery) ([]Spend, error)
+}
+
+// Footprint names what a transaction is about. Stores lock in one order, so that two
+// transactions cannot wait for each other: replicas, budgets by id, tenants by id, the
+// revision.
+type Footprint struct {
+	// Replica is the replica that asks: its row and its open leases of the budgets loaded.
+	Replica string
+	// ActiveSince asks for the number of other replicas heard of since, in Unix
+	// milliseconds; 0 does not ask.
+	ActiveSince int64
+	// Scopes asks for all their budgets.
+	Scopes []Scope
+	// BudgetIDs asks for budgets by id.
+	BudgetIDs []string
+	// LeaseIDs asks for leases, and their budgets and windows.
+	LeaseIDs []string
+	// Tenants asks for sequence counters. Those of lost leases among LeaseIDs, and of
+	// the leases that DeadBefore loads, come as well.
+	Tenants []string
+	// EventIDs asks which of them the ledger holds.
+	EventIDs []string
+	// DeadBefore, when not 0, asks for replicas that were last heard of before, and for
+	// up to DeadLeases of their open leases with budgets and windows.
+	DeadBefore int64
+	// DeadLeases bounds the leases that DeadBefore loads.
+	DeadLeases int
+}
+
+// Snapshot is what a footprint named, as it stands under the transaction's locks.
+type Snapshot struct {
+	// ReplicaKnown tells whether the footprint's replica was there.
+	ReplicaKnown bool
+	// Others is the number of other replicas heard of since Footprint.ActiveSince.
+	Others int
+	// Budgets are those loaded, in the order of their ids.
+	Budgets []Budget
+	// Windows are each budget's newest window and those of the leases loaded.
+	Windows []WindowState
+	// Leases are those loaded.
+	Leases []Lease
+	// Sequences are the tenants' last sequence numbers, 0 for a new tenant.
+	Sequences map[string]int64
+	// Known holds those of Footprint.EventIDs that the ledger has.
+	Known map[string]bool
+	// Dead are replicas last heard of before Footprint.DeadBefore.
+	Dead []string
+}
+
+// Latest returns the budget's newest window, or nil.
+func (s *Snapshot) Latest(budgetID string) *WindowState {
+	var newest *WindowState
+	for i := range s.Windows {
+		if w := &s.Windows[i]; w.BudgetID == budgetID && (newest == nil || w.Start > newest.Start) {
+			newest = w
+		}
+	}
+	return newest
+}
+
+// Mutation is the change that a transaction makes.
+type Mutation struct {
+	// SeenReplica was heard of at SeenAt, in Unix milliseconds.
+	SeenReplica string
+	SeenAt      int64
+	// ForgetReplicas are lost ones without open leases.
+	ForgetReplicas []string
+	// PutBudgets are made or replaced.
+	PutBudgets []Budget
+	// DeleteBudgets are removed with their windows and leases.
+	DeleteBudgets []string
+	// Changed scopes are added to the log of changes.
+	Changed []Scope
+	// Windows and Leases are made or replaced.
+	Windows []WindowState
+	Leases  []Lease
+	// Sequences are the tenants' new last numbers.
+	Sequences map[string]int64
+	// Entries are added to the ledger and the outbox.
+	Entries []Entry
+	// PruneBefore, when not 0, removes up to some thousand rows that are older, in Unix
+	// milliseconds: leases that hold nothing, ended windows without leases, changes.
+	PruneBefore int64
+}
+
+// EntryKind says what a ledger entry stands for. The numbers are those of the store.
+type EntryKind uint8
+
+// The kinds of ledger entries.
+const (
+	// EntryUsage is a settled call. Its cost is what the tenant pays.
+	EntryUsage EntryKind = 0
+	// EntryLost is what a lost lease held. It explains the balance of one budget and is not
+	// usage: the same call may stand in the lost leases of several budgets.
+	EntryLost EntryKind = 1
+	// EntryCorrected takes back a part of an EntryLost; its cost is negative.
+	EntryCorrected EntryKind = 2
+)
+
+// Entry is one row of the ledger and of the outbox.
+type Entry struct {
+	// Kind says what it stands for.
+	Kind EntryKind
+	// Record is the whole entry, with its sequence.
+	Record *eventv1.UsageRecord
+	// Tokens is the sum of its token classes.
+	Tokens int64
+	// Envelope is the event's JSON.
+	Envelope []byte
+}
+
+// UsageQuery names a part of the ledger; empty fields do not filter.
+type UsageQuery struct {
+	TenantID, RequestID, KeyID, UserID string
+	// From and To bound the time of settlement, in Unix milliseconds: From ≤ t < To.
+	From, To int64
+	// AfterTenant and AfterSequence are where an earlier page ended.
+	AfterTenant   string
+	AfterSequence int64
+	// Limit is the most entries to return.
+	Limit int
+}
+
+// SpendGroup says what spend is added up by. The numbers are those of the wire.
+type SpendGroup uint8
+
+// The groups.
+const (
+	ByNothing SpendGroup = 0
+	ByKey     SpendGroup = 1
+	ByTenant  SpendGroup = 2
+	ByModel   SpendGroup = 3
+	ByUser    SpendGroup = 4
+	ByDay     SpendGroup = 5
+)
+
+// SpendQuery names what to add up.
+type SpendQuery struct {
+	// Group is what to add up by.
+	Group SpendGroup
+	// Scopes limits the sum to entries of any of them; none means all.
+	Scopes []Scope
+	// From and To bound the time of settlement, in Unix milliseconds: From ≤ t < To; 0 is
+	// no bound.
+	From, To int64
+}
+
+// Spend is a sum over ledger entries.
+type Spend struct {
+	// Group is what they have in common: an id, a model, a date as 2006-01-02.
+	Group string
+	// Cost is their sum.
+	Cost money.Nano
+	// Records and Tokens count them.
+	Records, Tokens int64
+}

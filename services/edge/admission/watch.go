@@ -1,0 +1,82 @@
+package admission
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/clock"
+)
+
+// How long Run waits before it watches again: first, and at most.
+const (
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 5 * time.Second
+)
+
+// Run follows the keystore's changes until ctx ends, and then returns nil. It starts
+// over with a growing, jittered wait whenever the watch breaks.
+func (k *Keys) Run(ctx context.Context) error {
+	backoff := minBackoff
+	for ctx.Err() == nil {
+		heard, err := k.watch(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if heard {
+			backoff = minBackoff
+		}
+		k.log.WarnContext(ctx, "the watch of keys broke; keys are checked each second until it is back", "error", err)
+		// Half of it is random, so that replicas do not come back together.
+		wait := backoff/2 + rand.N(backoff/2) //nolint:gosec // jitter needs no strength
+		if clock.Sleep(ctx, k.clock, wait) != nil {
+			break
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+	return nil
+}
+
+// watch follows one stream to its end, and reports whether anything was heard.
+func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := k.client.Watch(ctx, &keystorev1.WatchRequest{})
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		k.current.Load().ended.CompareAndSwap(0, k.now())
+		// The stream is over, or is being abandoned.
+		_ = stream.Close()
+	}()
+	for {
+		changes, err := stream.Receive()
+		if err != nil {
+			return heard, err
+		}
+		// Whoever is first heard again has missed what happened in between.
+		k.apply(changes, !heard)
+		heard = true
+	}
+}
+
+// apply drops what has changed. Each change is logged before its entry is dropped:
+// see askKey.
+func (k *Keys) apply(changes *keystorev1.WatchResponse, reset bool) {
+	if reset || changes.GetReset_() {
+		k.current.Load().ended.CompareAndSwap(0, k.now())
+		k.current.Store(&generation{})
+		k.changes.add(change{kind: allChanged})
+		k.away.Store(0)
+	}
+	for _, id := range changes.GetKeyIds() {
+		k.changes.add(change{keyChanged, id})
+		k.grants.removeKey(id)
+	}
+	for _, id := range changes.GetTenantIds() {
+		k.changes.add(change{tenantChanged, id})
+		k.tenants.remove(id)
+	}
+}

@@ -1,0 +1,58 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/errs"
+)
+
+// invalidateCache answers `POST /v1/cache/invalidate` `{namespace, ttlOverride?}`. The
+// namespace is `{tenant}`, `{tenant}:{provider}` or `{tenant}:{provider}:{model}`; a
+// key without the admin scope reaches its own tenant alone. ttlOverride is in seconds.
+func (e *Edge) invalidateCache(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	var req struct {
+		Namespace   string `json:"namespace"`
+		Partition   string `json:"partition"`
+		TTLOverride *int64 `json:"ttlOverride"`
+	}
+	if err := x.decode(&req); err != nil {
+		return err
+	}
+	parts := strings.SplitN(req.Namespace, ":", 3)
+	if parts[0] == "" {
+		return errs.New(errs.InvalidRequest, "namespace must be {tenant}, {tenant}:{provider} or {tenant}:{provider}:{model}").
+			WithParam("namespace")
+	}
+	if !x.principal.Admin && parts[0] != x.principal.TenantID {
+		return errs.New(errs.TenantMismatch, "the namespace belongs to another tenant").WithParam("namespace")
+	}
+	in := &cachev1.InvalidateRequest{TenantId: parts[0], Partition: req.Partition}
+	if len(parts) > 1 {
+		in.Provider = parts[1]
+	}
+	if len(parts) > 2 {
+		in.Model = parts[2]
+	}
+	if req.TTLOverride != nil {
+		if *req.TTLOverride < 0 || *req.TTLOverride > maxTTLSeconds {
+			return errs.New(errs.InvalidRequest, "ttlOverride must be a number of seconds, 0 or more").WithParam("ttlOverride")
+		}
+		in.TtlOverride = durationpb.New(time.Duration(*req.TTLOverride) * time.Second)
+	}
+	resp, err := e.Services.Cache.Invalidate(x.r.Context(), in)
+	if err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, struct {
+		Namespace string `json:"namespace"`
+		Entries   int64  `json:"entries"`
+	}{req.Namespace, resp.GetEntries()})
+}

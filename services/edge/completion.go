@@ -1,0 +1,332 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/services/edge/ratelimit"
+	"tollgate.dev/services/edge/spend"
+)
+
+// The values of the X-Cache header.
+const (
+	cacheHit    = "hit"
+	cacheMiss   = "miss"
+	cacheBypass = "bypass"
+)
+
+// completion is one chat completion on its way through the edge.
+type completion struct {
+	*exchange
+	req   chatRequest
+	model *model
+
+	// cache is what X-Cache says.
+	cache       string
+	store       bool
+	namespace   *cachev1.Namespace
+	fingerprint [sha256.Size]byte
+
+	permit ratelimit.Permit
+	// flight is the call that others may wait for; nil when none can.
+	flight *flight
+	// outcome is what came of the call, for the ledger, the metrics and the cache.
+	outcome outcome
+}
+
+// outcome is what came of a call.
+type outcome struct {
+	served *routerv1.Served
+	usage  *usagev1.Usage
+	// body is a whole answer; chunks are a stream's, as far as it came.
+	body   []byte
+	chunks [][]byte
+	// cost is what the provider charged.
+	cost money.Nano
+	// saved is what a cached answer would have cost.
+	saved money.Nano
+	// firstByte is when the answer began.
+	firstByte time.Time
+	unpriced  bool
+	// failure is why the call has no answer, or only a part of one.
+	failure *errs.Error
+}
+
+// chatCompletions answers `POST /v1/chat/completions`.
+func (e *Edge) chatCompletions(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	body, err := x.body(e.opts.MaxBodyBytes)
+	if err != nil {
+		return err
+	}
+	c := &completion{exchange: x, cache: cacheBypass}
+	if err := c.req.parse(body); err != nil {
+		return err
+	}
+	if err := c.req.cache.headers(x.r.Header); err != nil {
+		return err
+	}
+	if c.model, err = x.model(c.req.model); err != nil {
+		return err
+	}
+	if key := x.r.Header.Get("Idempotency-Key"); key != "" {
+		return c.once(key)
+	}
+	return c.run()
+}
+
+// run admits the call by its limits, and answers it from the cache, from an
+// identical call in flight, or from a provider.
+func (c *completion) run() (err error) {
+	e, ctx := c.e, c.r.Context()
+	end := e.Metrics.Begin()
+	defer end()
+	defer func() { c.observe(err) }()
+	permit, err := e.Limits.Acquire(c.principal.Limits(), c.model.name, estimatedPrompt(&c.req))
+	if err != nil {
+		return err
+	}
+	c.permit = permit
+	defer func() { c.permit.Done(totalTokens(c.outcome.usage)) }()
+
+	policy := c.principal.Cache()
+	if !e.opts.Cache || policy.GetDisabled() {
+		return c.alone(ctx)
+	}
+	c.store = !c.req.cache.noStore
+	if c.store || !c.req.cache.noCache {
+		c.fingerprint = c.req.fingerprint()
+		c.namespace = &cachev1.Namespace{
+			TenantId: c.cacheTenant(), Provider: c.model.provider, Model: c.model.name, Partition: c.req.cache.partition,
+		}
+	}
+	if c.req.cache.noCache {
+		return c.alone(ctx)
+	}
+	c.cache = cacheMiss
+	req := &cachev1.LookupRequest{Namespace: c.namespace, Fingerprint: c.fingerprint[:]}
+	if c.req.cache.maxAge > 0 {
+		req.MaxAge = durationpb.New(c.req.cache.maxAge)
+	}
+	asked := e.Clock.Now()
+	found, err := e.Services.Cache.Lookup(ctx, req)
+	if took := e.Clock.Now().Sub(asked); found.GetEntry() != nil {
+		e.Metrics.CacheHit(obs.CacheExact, took)
+	} else {
+		e.Metrics.CacheMiss(obs.CacheExact, took)
+	}
+	if err == nil && found.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED {
+		return c.replay(found.GetEntry())
+	}
+	if err != nil && ctx.Err() == nil {
+		e.Log.WarnContext(ctx, "the cache did not answer", "request_id", c.requestID, "error", err)
+	}
+	if !c.store {
+		return c.alone(ctx)
+	}
+	return c.share(ctx)
+}
+
+// alone answers from a provider, and lets nobody wait for the answer.
+func (c *completion) alone(ctx context.Context) error {
+	if c.cache == cacheBypass {
+		c.e.Metrics.CacheBypass()
+	}
+	if err := c.forward(ctx); err != nil {
+		return err
+	}
+	if !c.req.stream {
+		c.answerWhole()
+	}
+	c.remember()
+	return nil
+}
+
+// cacheTenant keeps the answers of keys without a tenant apart as well.
+func (c *completion) cacheTenant() string {
+	if c.principal.TenantID != "" {
+		return c.principal.TenantID
+	}
+	return "key:" + c.principal.KeyID
+}
+
+// forward reserves what the call may cost, sends it to the router, and settles what
+// it did cost.
+func (c *completion) forward(ctx context.Context) error {
+	call := &routerv1.Call{
+		Model: c.model.name, Input: &routerv1.Call_Body{Body: c.req.body},
+		BodyIndex: c.req.fields.AppendIndex(make([]uint32, 0, 3*c.req.fields.Len())),
+		TenantId:  c.principal.TenantID, TenantProviders: c.principal.CredentialProviders(),
+		DropParams: c.e.opts.DropParams || c.req.drop, RequestId: c.requestID,
+	}
+	reservation, err := c.reserve(ctx, call)
+	if err != nil {
+		return err
+	}
+	if c.req.stream {
+		err = c.forwardStream(ctx, call)
+	} else {
+		err = c.forwardWhole(ctx, call)
+	}
+	c.settle(reservation)
+	return err
+}
+
+// reserve takes what the call may cost at most from every budget that applies. A
+// caller that named no limit for the answer gets the longest that the budgets can
+// pay, so that a budget can be spent to its end.
+func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Reservation, error) {
+	prompt := c.model.promptBound(&c.req)
+	if c.req.maxTokens > 0 {
+		bound := c.model.costBound(&c.req, prompt, c.req.maxTokens*c.req.answers)
+		return c.e.Meter.Reserve(ctx, c.principal.Scopes(), bound)
+	}
+	wanted := c.model.costBound(&c.req, prompt, c.model.maxOutput*c.req.answers)
+	least := c.model.costBound(&c.req, prompt, min(minimumOutput, c.model.maxOutput)*c.req.answers)
+	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
+	if err != nil {
+		return reservation, err
+	}
+	if reservation.Amount < wanted {
+		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
+	}
+	return reservation, nil
+}
+
+// minimumOutput is the shortest answer worth a call, in tokens.
+const minimumOutput = 16
+
+// forwardWhole gets a whole answer. An error that is returned has not been written.
+func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) error {
+	resp, err := c.e.Services.Router.Complete(ctx, &routerv1.CompleteRequest{Call: call})
+	if err == nil && resp.GetError() != nil {
+		c.bill(resp.GetBilledAttempts())
+		err = errs.FromInfo(resp.GetError(), resp.GetErrorMessage())
+	}
+	if err != nil {
+		c.outcome.failure = errs.Of(err)
+		if c.outcome.failure.Reason == errs.ClientClosed {
+			c.abandoned()
+		}
+		return err
+	}
+	c.outcome.firstByte = c.e.Clock.Now()
+	c.outcome.served, c.outcome.usage, c.outcome.body = resp.GetServed(), resp.GetUsage(), resp.GetBody()
+	c.price()
+	return nil
+}
+
+// answerWhole writes a whole answer.
+func (c *completion) answerWhole() {
+	h := c.w.Header()
+	c.answerHeaders(h)
+	h["Content-Type"] = contentJSON
+	h["Content-Length"] = []string{itoa(int64(len(c.outcome.body)))}
+	c.wrote = true
+	c.deadline()
+	c.w.WriteHeader(http.StatusOK)
+	// A caller that is gone has been served all the same.
+	_, _ = c.w.Write(c.outcome.body)
+}
+
+// replay answers from the cache.
+func (c *completion) replay(entry *cachev1.Entry) error {
+	c.cache = cacheHit
+	c.outcome.served = &routerv1.Served{
+		DeploymentId: entry.GetDeploymentId(), Provider: entry.GetProvider(),
+		UpstreamModel: entry.GetUpstreamModel(), Simulated: entry.GetSimulated(),
+	}
+	c.outcome.usage, c.outcome.saved = entry.GetUsage(), money.Nano(entry.GetCostNanos())
+	c.outcome.body, c.outcome.chunks = entry.GetBody(), entry.GetChunks()
+	c.outcome.firstByte = c.e.Clock.Now()
+	c.settle(spend.Reservation{})
+	if c.req.stream {
+		s := newStreamWriter(c)
+		s.write(c.outcome.chunks)
+		s.end(nil)
+		return nil
+	}
+	c.answerWhole()
+	return nil
+}
+
+// remember keeps a whole and proper answer for the next identical request.
+func (c *completion) remember() {
+	if !c.store || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
+		return
+	}
+	entry := &cachev1.Entry{
+		Body: c.outcome.body, Chunks: c.outcome.chunks, Usage: c.outcome.usage, CostNanos: int64(c.outcome.cost),
+		Provider: c.outcome.served.GetProvider(), UpstreamModel: c.outcome.served.GetUpstreamModel(),
+		DeploymentId: c.outcome.served.GetDeploymentId(), Simulated: c.outcome.served.GetSimulated(),
+		CreatedMillis: c.e.Clock.Now().UnixMilli(),
+	}
+	req := &cachev1.StoreRequest{Namespace: c.namespace, Fingerprint: c.fingerprint[:], Entry: entry}
+	if ttl := c.ttl(); ttl > 0 {
+		req.Ttl = durationpb.New(ttl)
+	}
+	// The caller has its answer; storing it must not end with the caller's connection.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), storeTimeout)
+	defer cancel()
+	if _, err := c.e.Services.Cache.Store(ctx, req); err != nil && !errors.Is(err, context.Canceled) {
+		c.e.Log.WarnContext(ctx, "the answer could not be cached", "request_id", c.requestID, "error", err)
+	}
+}
+
+// storeTimeout bounds how long storing an answer holds its connection back.
+const storeTimeout = time.Second
+
+// ttl is the request's own time to live, or the key's or tenant's; 0 is the default.
+func (c *completion) ttl() time.Duration {
+	if c.req.cache.ttl > 0 {
+		return c.req.cache.ttl
+	}
+	return time.Duration(c.principal.Cache().GetTtlMillis()) * time.Millisecond
+}
+
+// once answers a call with an Idempotency-Key: the first time by running it, then
+// with what was answered.
+func (c *completion) once(key string) error {
+	run, answer, err := c.e.Idempotency.Begin(c.r.Context(), c.idempotencyScope(), key, c.route, sha256.Sum256(c.req.body))
+	if err != nil {
+		return err
+	}
+	if answer != nil {
+		c.wrote = true
+		c.deadline()
+		answer.WriteTo(c.w)
+		return nil
+	}
+	recorder := c.e.Idempotency.Record(c.w)
+	c.w, c.control = recorder, http.NewResponseController(recorder)
+	err = c.run()
+	// The answer is out or the call has failed; neither must be lost to a caller that leaves now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), finishTimeout)
+	defer cancel()
+	if err != nil || c.outcome.failure != nil {
+		run.Abandon(ctx)
+		return err
+	}
+	run.Finish(ctx, recorder.Answer())
+	return nil
+}
+
+// finishTimeout bounds how long keeping an answer for its repeats may take.
+const finishTimeout = 5 * time.Second
+
+func (c *completion) idempotencyScope() string {
+	return c.principal.TenantID + "/" + c.principal.KeyID
+}

@@ -1,0 +1,197 @@
+// Package edge is the HTTP surface that applications call: it speaks OpenAI's API
+// and LiteLLM's management routes, admits each call, answers from the cache where it
+// can, and settles what a call cost.
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/rpc"
+	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/edge/admission"
+	"tollgate.dev/services/edge/idempotency"
+	"tollgate.dev/services/edge/ratelimit"
+	"tollgate.dev/services/edge/spend"
+)
+
+// Options configure an [Edge].
+type Options struct {
+	// Version is the product's version, for `/health/readiness` and a header.
+	Version string
+	// MaxBodyBytes bounds a request's body; 0 is 10 MiB.
+	MaxBodyBytes int64
+	// BodyTimeout bounds how long a request's body may take to arrive; 0 is 60 s.
+	BodyTimeout time.Duration
+	// WriteTimeout bounds how long one piece of an answer may take to be written; 0 is 30 s.
+	WriteTimeout time.Duration
+	// Cache says whether answers are cached at all.
+	Cache bool
+	// DropParams drops parameters that a provider cannot honour, for every call.
+	DropParams bool
+	// PlatformID is the platform that calls without a tenant's own belong to.
+	PlatformID string
+	// AllowedRoutes are the only routes that keys may call; none means all.
+	AllowedRoutes []string
+	// AdminOnlyRoutes are routes that only administrators may call.
+	AdminOnlyRoutes []string
+}
+
+// Services are the clients of the services that the edge uses, whether they run in
+// this process or elsewhere.
+type Services struct {
+	Router     routerv1connect.RouterServiceClient
+	Cache      cachev1connect.CacheServiceClient
+	Compressor compressorv1connect.CompressorServiceClient
+	Keystore   keystorev1connect.KeystoreServiceClient
+	Budget     budgetv1connect.BudgetServiceClient
+}
+
+// Prices finds what a deployment's tokens cost.
+type Prices interface {
+	// Price returns the price of a deployment, which a configuration may override, or
+	// of its provider's model.
+	Price(deploymentID, provider, upstreamModel string) (*pricing.Price, bool)
+}
+
+// Parts are what an [Edge] is made of.
+type Parts struct {
+	Services    Services
+	Keys        *admission.Keys
+	Limits      *ratelimit.Limiter
+	Meter       *spend.Meter
+	Idempotency *idempotency.Guard
+	Prices      Prices
+	Metrics     *obs.Metrics
+	Health      *obs.Checker
+	Clock       clock.Clock
+	Log         *slog.Logger
+	// RPC are the handlers of services that run in this process, served to typed
+	// clients; nil serves none.
+	RPC *connect.Server
+	// MetricsHandler serves `/metrics`.
+	MetricsHandler http.Handler
+}
+
+// Edge serves the HTTP routes.
+type Edge struct {
+	Parts
+	opts    Options
+	models  atomic.Pointer[modelTable]
+	flights flights
+	ids     *id.Generator
+	counter tokens.Counter
+	mux     *http.ServeMux
+}
+
+// New returns an edge.
+func New(opts Options, parts Parts) *Edge {
+	if opts.MaxBodyBytes <= 0 {
+		opts.MaxBodyBytes = 10 << 20
+	}
+	if opts.BodyTimeout <= 0 {
+		opts.BodyTimeout = 60 * time.Second
+	}
+	if opts.WriteTimeout <= 0 {
+		opts.WriteTimeout = 30 * time.Second
+	}
+	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock)}
+	e.models.Store(&modelTable{})
+	e.routes()
+	return e
+}
+
+// Handler serves every route.
+func (e *Edge) Handler() http.Handler { return http.HandlerFunc(e.serve) }
+
+// modelRefresh is how often the models are read again, for deployments that rest and
+// for a router elsewhere that was configured anew.
+const modelRefresh = 10 * time.Second
+
+// Run keeps the model table fresh until ctx ends.
+func (e *Edge) Run(ctx context.Context) error {
+	ticker := e.Clock.NewTicker(modelRefresh)
+	defer ticker.Stop()
+	for {
+		if err := e.RefreshModels(ctx); err != nil && ctx.Err() == nil {
+			e.Log.WarnContext(ctx, "the models could not be read from the router", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C():
+		}
+	}
+}
+
+// route is one served path.
+type route struct {
+	method  string
+	path    string
+	handler func(*exchange) error
+}
+
+// table is every route, with and without `/v1` where LiteLLM serves both.
+func (e *Edge) table() []route {
+	both := func(method, path string, handler func(*exchange) error) []route {
+		return []route{{method, "/v1" + path, handler}, {method, path, handler}}
+	}
+	return slices.Concat(
+		both(http.MethodPost, "/chat/completions", e.chatCompletions),
+		both(http.MethodGet, "/models", e.listModels),
+		both(http.MethodGet, "/models/{id...}", e.getModel),
+		both(http.MethodPost, "/cache/invalidate", e.invalidateCache),
+		e.keyRoutes(), e.teamRoutes(), e.healthRoutes(),
+	)
+}
+
+// Routes are the paths that are served, for the metrics' labels.
+func Routes() []string {
+	var paths []string
+	for _, rt := range (&Edge{}).table() {
+		paths = append(paths, rt.path)
+	}
+	return paths
+}
+
+// routes registers every path.
+func (e *Edge) routes() {
+	paths := make(map[string]bool)
+	for _, rt := range e.table() {
+		e.mux.Handle(rt.method+" "+rt.path, endpoint{e, rt})
+		paths[rt.path] = true
+	}
+	for path := range paths {
+		e.mux.Handle(path, methodNotAllowed{})
+	}
+	e.mux.Handle("GET /metrics", e.MetricsHandler)
+	e.mux.Handle("/", notFound{})
+	if e.RPC == nil {
+		return
+	}
+	// Typed clients present the master key, as services among themselves do.
+	inner := http.NewServeMux()
+	rpc.Mount(inner, e.RPC)
+	for _, service := range []string{
+		routerv1connect.RouterServiceName, cachev1connect.CacheServiceName, compressorv1connect.CompressorServiceName,
+		keystorev1connect.KeystoreServiceName, budgetv1connect.BudgetServiceName,
+	} {
+		e.mux.Handle("/"+service+"/", internalOnly{e, inner, connecthttp.NewErrorWriter()})
+	}
+}

@@ -1,0 +1,152 @@
+package edge
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect/v2/connecthttp"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/services/edge/admission"
+)
+
+// exchange is one request and its answer.
+type exchange struct {
+	e       *Edge
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	started time.Time
+	// requestID is the caller's, or made here. It is echoed.
+	requestID string
+	// route is the path that the request was routed by, for key limits.
+	route string
+	// principal is who calls; nil until admit.
+	principal *admission.Principal
+	// wrote says that the answer has begun.
+	wrote bool
+}
+
+// serve gives every request its id, then routes it.
+func (e *Edge) serve(w http.ResponseWriter, r *http.Request) {
+	requestID := r.Header.Get("X-Request-Id")
+	if !id.ValidRequestID(requestID) {
+		requestID = e.ids.NewRequestID()
+		r.Header["X-Request-Id"] = []string{requestID}
+	}
+	w.Header()["X-Request-Id"] = r.Header["X-Request-Id"]
+	e.mux.ServeHTTP(w, r)
+}
+
+// endpoint is one route's handler.
+type endpoint struct {
+	e     *Edge
+	route route
+}
+
+func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{
+		e: p.e, w: w, r: r, control: http.NewResponseController(w),
+		started: p.e.Clock.Now(), requestID: r.Header.Get("X-Request-Id"), route: p.route.path,
+	}
+	if err := p.route.handler(x); err != nil {
+		x.fail(err)
+	}
+}
+
+// fail answers with an error, if the answer has not begun.
+func (x *exchange) fail(err error) {
+	e := errs.Of(err)
+	if e.Reason == errs.Internal {
+		x.e.Log.ErrorContext(x.r.Context(), "request failed", "request_id", x.requestID, "route", x.route, "error", err)
+	}
+	if x.wrote {
+		return
+	}
+	x.wrote = true
+	x.deadline()
+	writeError(x.w, e)
+}
+
+// deadline gives the next piece of the answer its time. A caller that reads more
+// slowly is cut off.
+func (x *exchange) deadline() {
+	// A writer that cannot have a deadline is a test's.
+	_ = x.control.SetWriteDeadline(time.Now().Add(x.e.opts.WriteTimeout))
+}
+
+// admit finds out who calls and whether they may call this route, for the tenant
+// that they name.
+func (x *exchange) admit() error {
+	p, err := x.e.Keys.Admit(x.r.Context(), admission.FromHeader(x.r.Header))
+	if err != nil {
+		return err
+	}
+	if tenant := x.r.Header.Get("X-Tenant-Id"); tenant != "" {
+		if p, err = x.e.Keys.ForTenant(x.r.Context(), p, tenant); err != nil {
+			return err
+		}
+	}
+	if err := p.AllowsRoute(x.route); err != nil {
+		return err
+	}
+	if !p.Admin && !x.e.serves(x.route) {
+		return errs.Newf(errs.RouteNotAllowed, "the route %s is not open to keys here", x.route)
+	}
+	x.principal = p
+	return nil
+}
+
+// serves says whether the configuration opens a route to keys.
+func (e *Edge) serves(route string) bool {
+	if slices.Contains(e.opts.AdminOnlyRoutes, route) {
+		return false
+	}
+	return len(e.opts.AllowedRoutes) == 0 || admission.MatchRoute(e.opts.AllowedRoutes, route)
+}
+
+// admin admits callers that may manage keys and tenants.
+func (x *exchange) admin() error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if !x.principal.Admin {
+		return errs.New(errs.RouteNotAllowed, "this route needs the master key or a key with the admin scope")
+	}
+	return nil
+}
+
+type methodNotAllowed struct{}
+
+func (methodNotAllowed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	writeError(w, errs.Newf(errs.MethodNotAllowed, "%s is not served here", r.Method))
+}
+
+type notFound struct{}
+
+func (notFound) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, errs.New(errs.NotFound, "no such route"))
+}
+
+// internalOnly lets services and operators through to the RPC handlers.
+type internalOnly struct {
+	e      *Edge
+	next   http.Handler
+	errors *connecthttp.ErrorWriter
+}
+
+func (h internalOnly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p, err := h.e.Keys.Admit(r.Context(), admission.FromHeader(r.Header))
+	if err == nil && !p.Admin {
+		err = errs.New(errs.RouteNotAllowed, "RPC needs the master key or a key with the admin scope")
+	}
+	if err == nil {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	if h.errors.Write(w, r, errs.ToConnect(err)) != nil {
+		writeError(w, errs.Of(err)) // it is no RPC client
+	}
+}

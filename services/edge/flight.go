@@ -1,0 +1,233 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/edge/spend"
+)
+
+// flightShards spreads the flights over locks.
+const flightShards = 64
+
+// flights are the calls that are under way, by what they ask. An identical request
+// waits for the answer instead of paying for another.
+type flights struct {
+	shards [flightShards]struct {
+		mu     sync.Mutex
+		flying map[flightKey]*flight
+	}
+}
+
+// flightKey is a namespace and a fingerprint in it.
+type flightKey struct {
+	tenant, provider, model, partition string
+	fingerprint                        [sha256.Size]byte
+}
+
+func keyOf(ns *cachev1.Namespace, fingerprint [sha256.Size]byte) flightKey {
+	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), fingerprint}
+}
+
+// flight is one call with everyone who waits for it.
+type flight struct {
+	cancel context.CancelFunc
+
+	mu sync.Mutex
+	// waiting is how many callers still want the answer, the leader included.
+	waiting int
+	// chunks are what a stream has brought so far.
+	chunks [][]byte
+	// over says that nothing follows; outcome is then final.
+	over    bool
+	outcome outcome
+	// changed is closed, and replaced, whenever something above changes.
+	changed chan struct{}
+}
+
+// join finds the flight to wait for, or starts one that the caller leads.
+func (f *flights) join(key flightKey, start func() *flight) (fl *flight, leads bool) {
+	shard := &f.shards[key.fingerprint[0]%flightShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if fl, ok := shard.flying[key]; ok && fl.board() {
+		return fl, false
+	}
+	fl = start()
+	if shard.flying == nil {
+		shard.flying = make(map[flightKey]*flight)
+	}
+	shard.flying[key] = fl
+	return fl, true
+}
+
+// land takes a flight off the board.
+func (f *flights) land(key flightKey, fl *flight) {
+	shard := &f.shards[key.fingerprint[0]%flightShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if shard.flying[key] == fl {
+		delete(shard.flying, key)
+	}
+}
+
+// board adds a caller. It fails for a flight that everyone has left, or that is over.
+func (f *flight) board() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting == 0 || f.over {
+		return false
+	}
+	f.waiting++
+	return true
+}
+
+// leave takes a caller away. The last one ends the provider's call.
+func (f *flight) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting--; f.waiting == 0 && !f.over {
+		f.cancel()
+	}
+}
+
+// publish hands chunks to the followers.
+func (f *flight) publish(chunks [][]byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.chunks = append(f.chunks, chunks...)
+	f.wake()
+}
+
+// finish hands the outcome to the followers.
+func (f *flight) finish(o outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over, f.outcome = true, o
+	f.wake()
+}
+
+// wake tells the followers. Without any, there is no channel to close.
+func (f *flight) wake() {
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// next returns what is new since seen, and a channel to wait on when nothing is.
+func (f *flight) next(seen int) (chunks [][]byte, over bool, wait <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.chunks) > seen || f.over {
+		return f.chunks[seen:len(f.chunks):len(f.chunks)], f.over, nil
+	}
+	if f.changed == nil {
+		f.changed = make(chan struct{})
+	}
+	return nil, false, f.changed
+}
+
+// share leads the call, or follows an identical one that is under way.
+func (c *completion) share(ctx context.Context) error {
+	key := keyOf(c.namespace, c.fingerprint)
+	// The call goes on while anyone waits for it, also after its leader has left.
+	var flown context.Context
+	fl, leads := c.e.flights.join(key, func() *flight {
+		var cancel context.CancelFunc
+		flown, cancel = context.WithCancel(context.WithoutCancel(ctx))
+		return &flight{cancel: cancel, waiting: 1}
+	})
+	if !leads {
+		defer fl.leave()
+		return c.follow(ctx, fl)
+	}
+	stop := context.AfterFunc(ctx, fl.leave)
+	defer fl.cancel()
+	c.flight = fl
+	err := c.forward(flown)
+	if err == nil && !c.req.stream {
+		c.answerWhole()
+	}
+	// Whoever asks from here on finds the answer in the cache, or the flight.
+	c.remember()
+	fl.finish(c.outcome)
+	c.e.flights.land(key, fl)
+	stop()
+	return err
+}
+
+// follow answers from another caller's call. It costs nothing; what it saved is
+// what the other one paid.
+func (c *completion) follow(ctx context.Context, fl *flight) error {
+	var out *streamWriter
+	seen := 0
+	for {
+		chunks, over, wait := fl.next(seen)
+		if wait != nil {
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				c.outcome.failure = errs.Of(ctx.Err())
+				return ctx.Err()
+			}
+		}
+		seen += len(chunks)
+		if len(chunks) > 0 {
+			if out == nil {
+				out = c.followStream()
+			}
+			out.write(chunks)
+		}
+		if !over {
+			continue
+		}
+		if f := fl.outcome.failure; f != nil && out == nil && ownFailure(f.Reason) {
+			// What stopped the leader need not stop this caller.
+			return c.alone(ctx)
+		}
+		return c.landed(fl.outcome, out)
+	}
+}
+
+// ownFailure says that a call failed for its caller's sake, not for what it asked.
+func ownFailure(r errs.Reason) bool {
+	return r == errs.BudgetExceeded || r == errs.RateLimitExceeded || r == errs.ClientClosed
+}
+
+// followStream begins a follower's stream, before it is known what served it.
+func (c *completion) followStream() *streamWriter {
+	c.cache = cacheHit
+	c.outcome.firstByte = c.e.Clock.Now()
+	return newStreamWriter(c)
+}
+
+// landed ends a follower with its leader's outcome.
+func (c *completion) landed(o outcome, out *streamWriter) error {
+	c.outcome.served, c.outcome.usage, c.outcome.failure = o.served, o.usage, o.failure
+	if o.failure == nil {
+		c.cache = cacheHit
+		c.outcome.saved = o.cost
+		c.outcome.body, c.outcome.chunks = o.body, o.chunks
+		c.outcome.firstByte = c.e.Clock.Now()
+		c.settle(spend.Reservation{})
+	}
+	switch {
+	case out != nil:
+		out.end(o.failure)
+		return nil
+	case o.failure != nil:
+		return o.failure
+	case c.req.stream:
+		out = newStreamWriter(c)
+		out.write(o.chunks)
+		out.end(nil)
+	default:
+		c.answerWhole()
+	}
+	return nil
+}

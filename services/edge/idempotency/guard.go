@@ -1,0 +1,243 @@
+// Package idempotency lets a request with an `Idempotency-Key` happen once: a repeat
+// gets the first answer, is sent to no provider and costs nothing. The header is that
+// of https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
+package idempotency
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/secret"
+)
+
+// Options tune a [Guard]. The zero value of each field means its default.
+type Options struct {
+	// TTL is how long a finished request's answer is kept; 24 h.
+	TTL time.Duration
+	// Term is how long a run holds its key without a sign of life; 30 s. A key whose
+	// process died is free after it.
+	Term time.Duration
+	// MaxAnswerBytes is the largest answer that is kept; 32 MiB. A request with a larger
+	// one is refused a repeat-safe answer: its key is free again.
+	MaxAnswerBytes int
+	// PurgeEvery is how often expired records are removed; 1 minute.
+	PurgeEvery time.Duration
+}
+
+// Guard keeps the answers of requests with a key.
+type Guard struct {
+	store    Store
+	envelope *secret.Envelope
+	clock    clock.Clock
+	log      *slog.Logger
+	ids      *id.Generator
+	opts     Options
+}
+
+// New returns a guard. Answers lie in the store sealed by the envelope.
+func New(store Store, envelope *secret.Envelope, clk clock.Clock, log *slog.Logger, opts Options) *Guard {
+	if opts.TTL <= 0 {
+		opts.TTL = 24 * time.Hour
+	}
+	if opts.Term <= 0 {
+		opts.Term = 30 * time.Second
+	}
+	if opts.MaxAnswerBytes <= 0 {
+		opts.MaxAnswerBytes = 32 << 20
+	}
+	if opts.PurgeEvery <= 0 {
+		opts.PurgeEvery = time.Minute
+	}
+	return &Guard{store: store, envelope: envelope, clock: clk, log: log, ids: id.NewGenerator(clk), opts: opts}
+}
+
+// maxKey is the longest key, in characters.
+const maxKey = 255
+
+// Begin starts a request with a key. Exactly one of the results is set: the run, for
+// a request that shall go ahead; the answer of a finished one; or an error:
+// invalid_request for a key that is none, idempotency_mismatch for another body,
+// idempotency_in_progress, or service_unavailable when the store is away. A key
+// belongs to the scope and the route that it was used in.
+func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha256.Size]byte) (*Run, *Answer, error) {
+	if err := checkKey(key); err != nil {
+		return nil, nil, err
+	}
+	rec := Record{
+		Slot: slotOf(scope, key, route), Digest: digest, Owner: g.ids.NewString(),
+		ExpiresMillis: g.clock.Now().Add(g.opts.Term).UnixMilli(),
+	}
+	there, err := g.store.Claim(ctx, rec, g.clock.Now().UnixMilli())
+	if err != nil {
+		return nil, nil, errs.New(errs.ServiceUnavailable, "the Idempotency-Key could not be checked").WithCause(err)
+	}
+	if there == nil {
+		return g.run(ctx, rec), nil, nil
+	}
+	if there.Digest != digest {
+		return nil, nil, errs.New(errs.IdempotencyMismatch, "the Idempotency-Key was used for another request")
+	}
+	if there.Answer == nil {
+		return nil, nil, errs.New(errs.IdempotencyInProgress, "the first request with this Idempotency-Key still runs").
+			WithRetryAfter(time.Second)
+	}
+	answer, err := g.open(there)
+	if err != nil {
+		return nil, nil, err
+	}
+	return nil, answer, nil
+}
+
+// Run removes expired records until ctx ends.
+func (g *Guard) Run(ctx context.Context) error {
+	const batch = 500
+	ticker := g.clock.NewTicker(g.opts.PurgeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C():
+		}
+		for {
+			n, err := g.store.Purge(ctx, g.clock.Now().UnixMilli(), batch)
+			if err != nil && ctx.Err() == nil {
+				g.log.WarnContext(ctx, "expired idempotency records could not be removed", "error", err)
+			}
+			if n < batch || err != nil {
+				break
+			}
+		}
+	}
+}
+
+// Run is a request that goes ahead. It ends with Finish or Abandon.
+type Run struct {
+	guard *Guard
+	rec   Record
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+	once  sync.Once
+}
+
+// run holds the slot while the request is under way.
+func (g *Guard) run(ctx context.Context, rec Record) *Run {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r := &Run{guard: g, rec: rec, stop: stop}
+	r.done.Go(func() { r.hold(ctx) })
+	return r
+}
+
+func (r *Run) hold(ctx context.Context) {
+	g := r.guard
+	ticker := g.clock.NewTicker(g.opts.Term / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+		}
+		held, err := g.store.Extend(ctx, r.rec.Slot, r.rec.Owner, g.clock.Now().Add(g.opts.Term).UnixMilli())
+		if err != nil && ctx.Err() == nil {
+			g.log.WarnContext(ctx, "an Idempotency-Key could not be held", "error", err)
+		}
+		if err == nil && !held {
+			return
+		}
+	}
+}
+
+// Finish keeps the answer for repeats. An answer that is too large, or that could not
+// be kept, frees the key.
+func (r *Run) Finish(ctx context.Context, answer Answer) {
+	r.end(func() {
+		if err := r.guard.keep(ctx, r.rec, answer); err != nil {
+			r.guard.log.WarnContext(ctx, "an answer could not be kept for repeats", "error", err)
+			r.remove(ctx)
+		}
+	})
+}
+
+// Abandon frees the key of a request that failed: a repeat goes ahead.
+func (r *Run) Abandon(ctx context.Context) { r.end(func() { r.remove(ctx) }) }
+
+func (r *Run) end(f func()) {
+	r.once.Do(func() {
+		r.stop()
+		r.done.Wait()
+		f()
+	})
+}
+
+func (r *Run) remove(ctx context.Context) {
+	if err := r.guard.store.Remove(ctx, r.rec.Slot, r.rec.Owner); err != nil {
+		r.guard.log.WarnContext(ctx, "an Idempotency-Key could not be freed; it is after its term", "error", err)
+	}
+}
+
+var (
+	errTooLarge = errors.New("the answer is too large")
+	errLost     = errors.New("the key's term was over")
+)
+
+func (g *Guard) keep(ctx context.Context, rec Record, answer Answer) error {
+	if answer.truncated {
+		return errTooLarge
+	}
+	plain, err := json.Marshal(answer)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	sealed, err := g.envelope.Seal(plain, rec.Slot[:])
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	held, err := g.store.Finish(ctx, rec.Slot, rec.Owner, g.clock.Now().Add(g.opts.TTL).UnixMilli(), sealed)
+	if err == nil && !held {
+		err = errLost
+	}
+	return err
+}
+
+func (g *Guard) open(rec *Record) (*Answer, error) {
+	plain, err := g.envelope.Open(rec.Answer, rec.Slot[:])
+	if err != nil {
+		return nil, fmt.Errorf("open a kept answer: %w", err)
+	}
+	var answer Answer
+	if err := json.Unmarshal(plain, &answer); err != nil {
+		return nil, fmt.Errorf("decode a kept answer: %w", err)
+	}
+	return &answer, nil
+}
+
+func checkKey(key string) error {
+	bad := len(key) == 0 || len(key) > maxKey
+	for i := range len(key) {
+		bad = bad || key[i] < '!' || key[i] > '~'
+	}
+	if bad {
+		return errs.Newf(errs.InvalidRequest, "Idempotency-Key must be 1 to %d visible ASCII characters", maxKey).
+			WithParam("Idempotency-Key")
+	}
+	return nil
+}
+
+// slotOf hashes the parts with their lengths, so that none runs into another.
+func slotOf(parts ...string) Slot {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return Slot(h.Sum(nil))
+}

@@ -1,0 +1,214 @@
+package idempotency_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/secret"
+	platform "tollgate.dev/platform/sqlite"
+	"tollgate.dev/services/edge/idempotency"
+	"tollgate.dev/services/edge/idempotency/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type world struct {
+	*idempotency.Guard
+	clock *clocktest.Fake
+	spy
+}
+
+// spy tells of what the guard does in the background.
+type spy struct {
+	idempotency.Store
+	purged, extended chan int
+}
+
+func (s spy) Extend(ctx context.Context, slot idempotency.Slot, owner string, expiresMillis int64) (bool, error) {
+	ok, err := s.Store.Extend(ctx, slot, owner, expiresMillis)
+	s.extended <- 1
+	return ok, err
+}
+
+func (s spy) Purge(ctx context.Context, nowMillis int64, limit int) (int, error) {
+	n, err := s.Store.Purge(ctx, nowMillis, limit)
+	s.purged <- n
+	return n, err
+}
+
+func newWorld(t *testing.T, opts idempotency.Options) world {
+	t.Helper()
+	db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), platform.Options{Synchronous: platform.Normal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	store, err := sqlite.New(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := secret.NewEnvelope(secret.KEK{ID: 1, Key: [secret.KeySize]byte{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clk := clocktest.New()
+	watched := spy{store, make(chan int, 1), make(chan int, 1)}
+	return world{idempotency.New(watched, envelope, clk, slog.New(slog.DiscardHandler), opts), clk, watched}
+}
+
+func (w world) begin(t *testing.T, scope, key, body string) (*idempotency.Run, *idempotency.Answer, error) {
+	t.Helper()
+	return w.Begin(t.Context(), scope, key, "/v1/chat/completions", sha256.Sum256([]byte(body)))
+}
+
+func (w world) run(t *testing.T, scope, key, body string) *idempotency.Run {
+	t.Helper()
+	run, answer, err := w.begin(t, scope, key, body)
+	if run == nil || answer != nil || err != nil {
+		t.Fatalf("the request may not run: %v %v", answer, err)
+	}
+	return run
+}
+
+func TestARepeatGetsTheFirstAnswer(t *testing.T) {
+	w := newWorld(t, idempotency.Options{})
+	run := w.run(t, "tenant/key", "k1", "body")
+
+	if _, _, err := w.begin(t, "tenant/key", "k1", "body"); !errs.Is(err, errs.IdempotencyInProgress) {
+		t.Errorf("a repeat while the first runs: %v", err)
+	}
+	recorder := w.Record(httptest.NewRecorder())
+	recorder.Header().Set("X-Cache", "miss")
+	recorder.Header().Set("X-Request-Id", "first")
+	recorder.WriteHeader(http.StatusOK)
+	for _, part := range []string{"data: 1\n\n", "data: [DONE]\n\n"} {
+		if _, err := recorder.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run.Finish(t.Context(), recorder.Answer())
+
+	_, answer, err := w.begin(t, "tenant/key", "k1", "body")
+	if err != nil || answer == nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	replay := httptest.NewRecorder()
+	answer.WriteTo(replay)
+	if replay.Body.String() != "data: 1\n\ndata: [DONE]\n\n" || replay.Header().Get("X-Cache") != "miss" ||
+		replay.Header().Get("Idempotent-Replayed") != "true" || replay.Header().Get("X-Request-Id") != "" {
+		t.Errorf("replayed %q %v", replay.Body, replay.Header())
+	}
+	if _, _, err := w.begin(t, "tenant/key", "k1", "other body"); !errs.Is(err, errs.IdempotencyMismatch) {
+		t.Errorf("another body: %v", err)
+	}
+	// Nobody gets another's answer.
+	w.run(t, "tenant/other-key", "k1", "body").Abandon(t.Context())
+
+	w.clock.Advance(24*time.Hour - time.Second)
+	if _, answer, _ := w.begin(t, "tenant/key", "k1", "body"); answer == nil {
+		t.Error("the answer is gone before its time")
+	}
+	w.clock.Advance(time.Second)
+	w.run(t, "tenant/key", "k1", "body").Abandon(t.Context())
+}
+
+func TestAFailedRequestFreesItsKey(t *testing.T) {
+	w := newWorld(t, idempotency.Options{MaxAnswerBytes: 4})
+	w.run(t, "s", "k", "b").Abandon(t.Context())
+	run := w.run(t, "s", "k", "b")
+	recorder := w.Record(httptest.NewRecorder())
+	if _, err := recorder.Write([]byte("too large")); err != nil {
+		t.Fatal(err)
+	}
+	run.Finish(t.Context(), recorder.Answer())
+	run.Finish(t.Context(), recorder.Answer()) // ending twice is harmless
+	w.run(t, "s", "k", "b").Abandon(t.Context())
+}
+
+func TestARunHoldsItsKeyWhileItLives(t *testing.T) {
+	w := newWorld(t, idempotency.Options{Term: 30 * time.Second})
+	run := w.run(t, "s", "k", "b")
+	for range 12 {
+		w.clock.WaitForTimers(t, 1)
+		w.clock.Advance(10 * time.Second)
+		<-w.extended
+	}
+	if _, _, err := w.begin(t, "s", "k", "b"); !errs.Is(err, errs.IdempotencyInProgress) {
+		t.Errorf("the key was lost after two minutes: %v", err)
+	}
+	run.Abandon(t.Context())
+}
+
+func TestOfManyOneRuns(t *testing.T) {
+	w := newWorld(t, idempotency.Options{})
+	var runs atomic.Int32
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			run, _, err := w.Begin(t.Context(), "s", "k", "/r", [32]byte{})
+			switch {
+			case run != nil:
+				runs.Add(1)
+				t.Cleanup(func() { run.Abandon(t.Context()) })
+			case !errs.Is(err, errs.IdempotencyInProgress):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if runs.Load() != 1 {
+		t.Errorf("%d ran", runs.Load())
+	}
+}
+
+func TestKeys(t *testing.T) {
+	w := newWorld(t, idempotency.Options{})
+	for name, key := range map[string]string{
+		"empty": "", "long": strings.Repeat("a", 256), "space": "a b", "control": "a\x00", "not ASCII": "ä",
+	} {
+		if _, _, err := w.begin(t, "s", key, "b"); !errs.Is(err, errs.InvalidRequest) || errs.Of(err).Param != "Idempotency-Key" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.run(t, "s", strings.Repeat("a", 255), "b").Abandon(t.Context())
+	// Parts do not run into each other.
+	w.run(t, "s", "kx", "b").Abandon(t.Context())
+	w.run(t, "sk", "x", "b").Abandon(t.Context())
+}
+
+func TestExpiredRecordsArePurged(t *testing.T) {
+	w := newWorld(t, idempotency.Options{PurgeEvery: time.Minute})
+	run := w.run(t, "s", "k", "b")
+	recorder := w.Record(httptest.NewRecorder())
+	recorder.WriteHeader(http.StatusOK)
+	run.Finish(t.Context(), recorder.Answer())
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- w.Run(ctx) }()
+	w.clock.WaitForTimers(t, 1)
+	w.clock.Advance(25 * time.Hour)
+	if n := <-w.purged; n != 1 {
+		t.Errorf("purged %d records, want 1", n)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,217 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+	"time"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+)
+
+// keyView is a key in LiteLLM's form. Amounts are dollars, times RFC 3339.
+type keyView struct {
+	// Key is the secret, in the answer that makes it alone.
+	Key           string            `json:"key,omitempty"`
+	Token         string            `json:"token"`
+	TokenID       string            `json:"token_id"`
+	KeyName       string            `json:"key_name"`
+	KeyAlias      *string           `json:"key_alias"`
+	Spend         money.Nano        `json:"spend"`
+	Expires       *string           `json:"expires"`
+	Models        []string          `json:"models"`
+	Aliases       map[string]string `json:"aliases"`
+	UserID        *string           `json:"user_id"`
+	TeamID        *string           `json:"team_id"`
+	Scopes        []string          `json:"scopes"`
+	AllowedRoutes []string          `json:"allowed_routes"`
+	Metadata      json.RawMessage   `json:"metadata"`
+	Tags          []string          `json:"tags"`
+	Blocked       bool              `json:"blocked"`
+	limitsView
+	CreatedAt string `json:"created_at"`
+	CreatedBy string `json:"created_by"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+// limitsView are the limits and budgets that keys and teams share.
+type limitsView struct {
+	MaxBudget      *money.Nano      `json:"max_budget"`
+	SoftBudget     *money.Nano      `json:"soft_budget"`
+	BudgetDuration *string          `json:"budget_duration"`
+	BudgetResetAt  *string          `json:"budget_reset_at"`
+	BudgetLimits   []budgetView     `json:"budget_limits,omitempty"`
+	MaxParallel    *int64           `json:"max_parallel_requests"`
+	TPM            *int64           `json:"tpm_limit"`
+	RPM            *int64           `json:"rpm_limit"`
+	ModelRPM       map[string]int64 `json:"model_rpm_limit"`
+	ModelTPM       map[string]int64 `json:"model_tpm_limit"`
+}
+
+// budgetView is one budget with what is spent of it in its window.
+type budgetView struct {
+	BudgetID string     `json:"budget_id"`
+	Duration string     `json:"budget_duration"`
+	Max      money.Nano `json:"max_budget"`
+	Spend    money.Nano `json:"spend"`
+	ResetAt  *string    `json:"budget_reset_at"`
+	Soft     bool       `json:"soft,omitempty"`
+}
+
+func (e *Edge) keyView(ctx context.Context, key *keystorev1.Key) (*keyView, error) {
+	scope := keyScope(key.GetId())
+	limits, err := e.limitsView(ctx, scope, key.GetLimits())
+	if err != nil {
+		return nil, err
+	}
+	spend, err := e.spendOf(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	return &keyView{
+		Token: key.GetId(), TokenID: key.GetId(), KeyName: key.GetDisplay(), KeyAlias: optional(key.GetAlias()),
+		Spend: spend, Expires: timestamp(key.GetExpiresMillis()), Models: list(key.GetLimits().GetModels()),
+		Aliases: mapping(key.GetAliases()), UserID: optional(key.GetUserId()), TeamID: optional(key.GetTenantId()),
+		Scopes: list(key.GetScopes()), AllowedRoutes: list(key.GetLimits().GetRoutes()), Metadata: object(key.GetMetadata()),
+		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), limitsView: limits,
+		CreatedAt: timeText(key.GetCreatedMillis()), CreatedBy: key.GetCreatedBy(), UpdatedAt: timeText(key.GetUpdatedMillis()),
+	}, nil
+}
+
+func (e *Edge) limitsView(ctx context.Context, scope *budgetv1.Scope, l *keystorev1.Limits) (limitsView, error) {
+	v := limitsView{
+		MaxParallel: l.ParallelRequests, TPM: l.TokensPerMinute, RPM: l.RequestsPerMinute,
+		ModelRPM: l.GetModelRequestsPerMinute(), ModelTPM: l.GetModelTokensPerMinute(),
+	}
+	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
+	if err != nil {
+		return v, err
+	}
+	for _, s := range resp.GetStates() {
+		b := budgetView{
+			BudgetID: s.GetBudget().GetId(), Duration: s.GetBudget().GetWindow(), Max: money.Nano(s.GetBudget().GetLimitNanos()),
+			Spend: money.Nano(s.GetSpentNanos()), ResetAt: timestamp(s.GetEndMillis()),
+			Soft: s.GetBudget().GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT,
+		}
+		v.BudgetLimits = append(v.BudgetLimits, b)
+		switch {
+		case b.Soft:
+			v.SoftBudget = &b.Max
+		case v.MaxBudget == nil:
+			v.MaxBudget, v.BudgetResetAt, v.BudgetDuration = &b.Max, b.ResetAt, optional(b.Duration)
+		}
+	}
+	return v, nil
+}
+
+// spendOf is all that a scope ever spent.
+func (e *Edge) spendOf(ctx context.Context, scope *budgetv1.Scope) (money.Nano, error) {
+	resp, err := e.Services.Budget.GetSpend(ctx, &budgetv1.GetSpendRequest{Scopes: []*budgetv1.Scope{scope}})
+	if err != nil {
+		return 0, err
+	}
+	total := money.Nano(0)
+	for _, s := range resp.GetSpends() {
+		total = money.AddSat(total, money.Nano(s.GetCostNanos()))
+	}
+	return total, nil
+}
+
+// putBudgets sets the budgets that a request names.
+func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsRequest) error {
+	put := func(limit money.Nano, window string, enforcement budgetv1.Enforcement) error {
+		_, err := e.Services.Budget.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
+			Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: r.TimeZone, Enforcement: enforcement,
+		}})
+		return err
+	}
+	window := ""
+	if r.BudgetDuration != nil {
+		window = *r.BudgetDuration
+	}
+	switch {
+	case r.MaxBudget != nil && r.SoftBudget != nil:
+		return errs.New(errs.UnsupportedParameter, "max_budget and soft_budget cannot both be given: a budget is strict or soft").
+			WithParam("soft_budget")
+	case r.MaxBudget != nil:
+		if err := put(*r.MaxBudget, window, budgetv1.Enforcement_ENFORCEMENT_STRICT); err != nil {
+			return err
+		}
+	case r.SoftBudget != nil:
+		if err := put(*r.SoftBudget, window, budgetv1.Enforcement_ENFORCEMENT_SOFT); err != nil {
+			return err
+		}
+	}
+	for _, l := range r.BudgetLimits {
+		if err := put(*l.MaxBudget, l.Duration, budgetv1.Enforcement_ENFORCEMENT_STRICT); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func keyScope(id string) *budgetv1.Scope {
+	return &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_KEY, Id: id}
+}
+
+func tenantScope(id string) *budgetv1.Scope {
+	return &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_TENANT, Id: id}
+}
+
+// keyRef names a key by its secret or by its id.
+func keyRef(key string) *keystorev1.KeyRef {
+	if strings.HasPrefix(key, "sk-") {
+		sum := sha256.Sum256([]byte(key))
+		return &keystorev1.KeyRef{Ref: &keystorev1.KeyRef_SecretSha256{SecretSha256: sum[:]}}
+	}
+	return idRef(key)
+}
+
+func idRef(id string) *keystorev1.KeyRef {
+	return &keystorev1.KeyRef{Ref: &keystorev1.KeyRef_Id{Id: id}}
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+func mapping(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+func object(raw []byte) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	return raw
+}
+
+// timestamp is a time in RFC 3339; nil for none.
+func timestamp(millis int64) *string {
+	if millis == 0 {
+		return nil
+	}
+	text := timeText(millis)
+	return &text
+}
+
+func timeText(millis int64) string {
+	return time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}

@@ -1,0 +1,276 @@
+package edge
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/tokens"
+)
+
+// modelTable is the models as the router last told them. It is replaced, not changed.
+type modelTable struct {
+	byName map[string]*model
+	names  []string
+}
+
+// model is a name that callers use, with what its deployments cost.
+type model struct {
+	name    string
+	created int64
+	// provider is the deployments' one provider, or `*` when they have several.
+	provider    string
+	deployments []*routerv1.Deployment
+	prices      map[string]*pricing.Price
+	// unpriced says that a deployment has no price.
+	unpriced  bool
+	simulated bool
+	// contextWindow and maxOutput are the largest of all deployments, in tokens; 0
+	// when one is unknown.
+	contextWindow int64
+	maxOutput     int64
+	imageTokens   int64
+}
+
+const (
+	// unknownImageTokens stands in for a provider that documents no bound.
+	unknownImageTokens = 50_000
+	// unknownMaxOutput stands in for a model whose longest answer is unknown.
+	unknownMaxOutput = 128_000
+)
+
+// RefreshModels reads the models from the router.
+func (e *Edge) RefreshModels(ctx context.Context) error {
+	resp, err := e.Services.Router.ListModels(ctx, &routerv1.ListModelsRequest{})
+	if err != nil {
+		return err
+	}
+	table := &modelTable{byName: make(map[string]*model, len(resp.GetModels()))}
+	for _, m := range resp.GetModels() {
+		table.byName[m.GetName()] = e.newModel(m)
+		table.names = append(table.names, m.GetName())
+	}
+	e.models.Store(table)
+	return nil
+}
+
+func (e *Edge) newModel(m *routerv1.Model) *model {
+	out := &model{
+		name: m.GetName(), created: m.GetCreated(), deployments: m.GetDeployments(),
+		prices: make(map[string]*pricing.Price, len(m.GetDeployments())),
+	}
+	for i, d := range m.GetDeployments() {
+		switch {
+		case i == 0:
+			out.provider = d.GetProvider()
+		case out.provider != d.GetProvider():
+			out.provider = "*"
+		}
+		out.simulated = out.simulated || d.GetSimulated()
+		price, ok := e.Prices.Price(d.GetId(), d.GetProvider(), d.GetUpstreamModel())
+		if !ok {
+			out.unpriced = true
+			continue
+		}
+		out.prices[d.GetId()] = price
+		out.contextWindow = max(out.contextWindow, price.ContextWindow)
+		out.maxOutput = max(out.maxOutput, price.MaxOutputTokens)
+		out.imageTokens = max(out.imageTokens, price.ImageBound())
+	}
+	if out.maxOutput == 0 {
+		out.maxOutput = unknownMaxOutput
+	}
+	if out.imageTokens == 0 {
+		out.imageTokens = unknownImageTokens
+	}
+	return out
+}
+
+// promptBound is a number of tokens that the request's prompt cannot exceed. No
+// token is shorter than a byte, so the body's length bounds its text.
+func (m *model) promptBound(req *chatRequest) int64 {
+	bound := tokens.Bound(tokens.Request{
+		Provider: m.provider, Body: req.body, Images: req.images, ImageTokens: m.imageTokens, Tools: req.tools,
+	})
+	if m.contextWindow > 0 {
+		bound = min(bound, m.contextWindow)
+	}
+	return bound
+}
+
+// costBound is an amount that a call with such a prompt, and an answer of at most
+// output tokens, cannot exceed at any deployment.
+func (m *model) costBound(req *chatRequest, prompt, output int64) money.Nano {
+	bound := money.Nano(0)
+	for _, p := range m.prices {
+		bound = max(bound, p.UpperBound(prompt, output, m.priceOptions(req)))
+	}
+	return bound
+}
+
+func (m *model) priceOptions(req *chatRequest) pricing.Options {
+	return pricing.Options{
+		ServiceTier: requestedTier(req.tier),
+		Without:     pricing.Classes(pricing.AudioInput, pricing.CachedAudio, pricing.AudioOutput, pricing.ImageOutput),
+	}
+}
+
+// requestedTier is the lane that a caller asks for. One that nobody knows may be the
+// dearest.
+func requestedTier(name string) pricing.ServiceTier {
+	tier, ok := pricing.ParseServiceTier(name)
+	if !ok {
+		return pricing.Auto
+	}
+	return tier
+}
+
+// affordable is how many output tokens the amount pays for, after the prompt.
+func (m *model) affordable(req *chatRequest, prompt int64, amount money.Nano) int64 {
+	low, high := int64(0), m.maxOutput*req.answers
+	for low < high {
+		middle := (low + high + 1) / 2
+		if m.costBound(req, prompt, middle) <= amount {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return low / req.answers
+}
+
+// model finds a model by the name that the caller used, or by one of the caller's
+// own aliases.
+func (x *exchange) model(name string) (*model, error) {
+	table := x.e.models.Load()
+	m, ok := table.byName[x.principal.ResolveModel(name)]
+	if !ok {
+		return nil, errs.Newf(errs.ModelNotFound, "the model %q does not exist", name).WithParam("model")
+	}
+	if err := x.principal.AllowsModel(m.name); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// modelObject is a model in OpenAI's form.
+type modelObject struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	OwnedBy string `json:"owned_by"`
+}
+
+func (m *model) object() modelObject {
+	owner := m.provider
+	if owner == "*" {
+		owner = "tollgate"
+	}
+	return modelObject{ID: m.name, Object: "model", Created: m.created, OwnedBy: owner}
+}
+
+// listModels answers `GET /v1/models` with the models that the caller may use.
+func (e *Edge) listModels(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	list := struct {
+		Object string        `json:"object"`
+		Data   []modelObject `json:"data"`
+	}{Object: "list", Data: []modelObject{}}
+	table := e.models.Load()
+	for _, name := range table.names {
+		if x.principal.AllowsModel(name) == nil {
+			list.Data = append(list.Data, table.byName[name].object())
+		}
+	}
+	return x.json(200, list)
+}
+
+// getModel answers `GET /v1/models/{id}`.
+func (e *Edge) getModel(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	m, err := x.model(x.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return x.json(200, m.object())
+}
+
+// modelInfo answers `GET /model/info` in LiteLLM's form.
+func (e *Edge) modelInfo(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	type params struct {
+		Model   string `json:"model"`
+		APIBase string `json:"api_base,omitempty"`
+	}
+	type info struct {
+		ID                          string  `json:"id"`
+		DBModel                     bool    `json:"db_model"`
+		Key                         string  `json:"key"`
+		Provider                    string  `json:"litellm_provider"`
+		Mode                        string  `json:"mode"`
+		MaxInputTokens              int64   `json:"max_input_tokens,omitempty"`
+		MaxOutputTokens             int64   `json:"max_output_tokens,omitempty"`
+		InputCostPerToken           rawJSON `json:"input_cost_per_token"`
+		CacheReadInputTokenCost     rawJSON `json:"cache_read_input_token_cost"`
+		CacheCreationInputTokenCost rawJSON `json:"cache_creation_input_token_cost"`
+		OutputCostPerToken          rawJSON `json:"output_cost_per_token"`
+		OutputCostPerReasoningToken rawJSON `json:"output_cost_per_reasoning_token"`
+		Simulated                   bool    `json:"simulated,omitempty"`
+	}
+	type item struct {
+		ModelName string `json:"model_name"`
+		Params    params `json:"litellm_params"`
+		Info      info   `json:"model_info"`
+	}
+	data := []item{}
+	table := e.models.Load()
+	wanted := x.r.URL.Query().Get("litellm_model_id")
+	for _, name := range table.names {
+		if x.principal.AllowsModel(name) != nil {
+			continue
+		}
+		m := table.byName[name]
+		for _, d := range m.deployments {
+			if wanted != "" && wanted != d.GetId() {
+				continue
+			}
+			it := item{ModelName: name, Params: params{Model: d.GetProvider() + "/" + d.GetUpstreamModel(), APIBase: d.GetApiBase()}}
+			it.Info = info{ID: d.GetId(), Key: d.GetUpstreamModel(), Provider: d.GetProvider(), Mode: "chat", Simulated: d.GetSimulated()}
+			if p := m.prices[d.GetId()]; p != nil {
+				rate := func(c pricing.Class) rawJSON {
+					return rawJSON(p.Rate(c, pricing.Standard, 0).DollarsPerUnit())
+				}
+				it.Info.MaxInputTokens, it.Info.MaxOutputTokens = p.ContextWindow, p.MaxOutputTokens
+				it.Info.InputCostPerToken, it.Info.OutputCostPerToken = rate(pricing.Input), rate(pricing.Output)
+				it.Info.CacheReadInputTokenCost, it.Info.CacheCreationInputTokenCost = rate(pricing.CachedInput), rate(pricing.CacheWrite)
+				it.Info.OutputCostPerReasoningToken = rate(pricing.Reasoning)
+			}
+			data = append(data, it)
+		}
+	}
+	slices.SortStableFunc(data, func(a, b item) int { return strings.Compare(a.ModelName, b.ModelName) })
+	return x.json(200, struct {
+		Data []item `json:"data"`
+	}{data})
+}
+
+// rawJSON is a number whose digits are written as they are; empty is null.
+type rawJSON string
+
+// MarshalJSON writes the digits.
+func (r rawJSON) MarshalJSON() ([]byte, error) {
+	if r == "" {
+		return []byte("null"), nil
+	}
+	return []byte(r), nil
+}

@@ -1,0 +1,48 @@
+package edge
+
+import (
+	"context"
+
+	"go.uber.org/fx"
+
+	"tollgate.dev/services/edge/admission"
+	"tollgate.dev/services/edge/idempotency"
+	"tollgate.dev/services/edge/spend"
+)
+
+// Module runs the edge: what it is made of ([Parts] and [Options]) comes from the
+// composition root, because only that knows where each service runs.
+func Module() fx.Option {
+	return fx.Module("edge",
+		fx.Provide(New),
+		fx.Invoke(run),
+	)
+}
+
+// run keeps the edge's memory fresh between start and stop: keys and their limits,
+// leases on budgets, models, and answers that are kept for repeats.
+func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, guard *idempotency.Guard) {
+	for _, loop := range []func(context.Context) error{keys.Run, guard.Run, e.Run, meter.Run} {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		lc.Append(fx.Hook{
+			OnStart: func(context.Context) error {
+				go func() { done <- loop(ctx) }()
+				return nil
+			},
+			OnStop: func(stop context.Context) error {
+				cancel()
+				select {
+				case err := <-done:
+					return err
+				case <-stop.Done():
+					return stop.Err()
+				}
+			},
+		})
+	}
+	// Before the loops end: what is settled is delivered, what is leased goes back.
+	lc.Append(fx.StopHook(meter.Close))
+	// The first request must find the models.
+	lc.Append(fx.StartHook(e.RefreshModels))
+}

@@ -1,0 +1,40 @@
+package edge
+
+import (
+	"net/http"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/obs"
+)
+
+// observe counts a finished call and writes its line in the log. Neither holds what
+// was asked or answered.
+func (c *completion) observe(err error) {
+	o := &c.outcome
+	status := http.StatusOK
+	if err != nil {
+		status = errs.KindOf(errs.Of(err).Reason).Status
+	}
+	now := c.e.Clock.Now()
+	call := obs.Call{
+		Route: c.route, Model: c.model.name, Provider: o.served.GetProvider(), Status: status,
+		Duration: now.Sub(c.started), Cost: o.cost,
+	}
+	if c.req.stream && !o.firstByte.IsZero() {
+		call.FirstToken = o.firstByte.Sub(c.started)
+	}
+	if u := o.usage; u != nil && c.cache != cacheHit {
+		call.Tokens = obs.Tokens{
+			Prompt: promptTokens(u), Completion: completionTokens(u),
+			CachedInput: u.GetCachedInput() + u.GetCachedAudio(),
+			CacheWrite:  u.GetCacheWrite() + u.GetCacheWrite_1H(), Reasoning: u.GetReasoning(),
+		}
+	}
+	c.e.Metrics.Observe(&call)
+	if o.failure == nil {
+		return
+	}
+	c.e.Log.InfoContext(c.r.Context(), "call failed", "request_id", c.requestID, "route", c.route,
+		"model", c.model.name, "provider", o.served.GetProvider(), "reason", string(o.failure.Reason),
+		"duration_ms", call.Duration.Milliseconds())
+}

@@ -1,0 +1,214 @@
+package edge
+
+import (
+	"net/http"
+	"strconv"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/edge/spend"
+)
+
+// price works out what the answer cost.
+func (c *completion) price() {
+	o := &c.outcome
+	if o.usage == nil && o.served != nil {
+		o.usage = c.estimate()
+	}
+	cost, ok := c.costOf(o.served, o.usage)
+	o.unpriced = o.unpriced || !ok
+	o.cost += cost
+}
+
+// bill adds what failed attempts cost.
+func (c *completion) bill(attempts []*routerv1.BilledAttempt) {
+	for _, a := range attempts {
+		cost, ok := c.costOf(a.GetServed(), a.GetUsage())
+		c.outcome.cost += cost
+		c.outcome.unpriced = c.outcome.unpriced || !ok
+		if c.outcome.served == nil {
+			c.outcome.served, c.outcome.usage = a.GetServed(), a.GetUsage()
+		}
+	}
+}
+
+// abandoned works out what a call cost whose caller left before its end: what the
+// provider has reported, and a count of what it has not.
+func (c *completion) abandoned() {
+	o := &c.outcome
+	if o.served == nil {
+		// Nothing came back: which deployment was called is not known. The model's own
+		// first one stands in for it.
+		if len(c.model.deployments) == 0 {
+			return
+		}
+		d := c.model.deployments[0]
+		o.served = &routerv1.Served{DeploymentId: d.GetId(), Provider: d.GetProvider(), UpstreamModel: d.GetUpstreamModel(), Simulated: d.GetSimulated()}
+	}
+	counted := c.estimate()
+	if reported := o.usage; reported != nil {
+		// The prompt is known from the stream's beginning, the answer only so far.
+		counted.Input, counted.CachedInput = reported.GetInput(), reported.GetCachedInput()
+		counted.CacheWrite, counted.CacheWrite_1H = reported.GetCacheWrite(), reported.GetCacheWrite_1H()
+		counted.AudioInput, counted.CachedAudio, counted.ImageInput = reported.GetAudioInput(), reported.GetCachedAudio(), reported.GetImageInput()
+		counted.Output = max(counted.GetOutput(), reported.GetOutput()+reported.GetReasoning())
+		counted.ServiceTier = reported.GetServiceTier()
+	}
+	o.usage = counted
+	cost, ok := c.costOf(o.served, counted)
+	o.cost += cost
+	o.unpriced = o.unpriced || !ok
+}
+
+func (c *completion) costOf(served *routerv1.Served, u *usagev1.Usage) (money.Nano, bool) {
+	price := c.model.prices[served.GetDeploymentId()]
+	if price == nil || u == nil {
+		return 0, price != nil
+	}
+	// A lane that the table does not know is charged as the standard one.
+	tier, ok := pricing.ParseServiceTier(u.GetServiceTier())
+	if !ok {
+		tier = pricing.Standard
+	}
+	return price.Cost(pricingUsage(u), pricing.Options{ServiceTier: tier}), true
+}
+
+func pricingUsage(u *usagev1.Usage) pricing.Usage {
+	return pricing.Usage{
+		Input: u.GetInput(), CachedInput: u.GetCachedInput(),
+		CacheWrite: u.GetCacheWrite(), CacheWrite1h: u.GetCacheWrite_1H(),
+		AudioInput: u.GetAudioInput(), CachedAudio: u.GetCachedAudio(), ImageInput: u.GetImageInput(),
+		Output: u.GetOutput(), Reasoning: u.GetReasoning(),
+		AudioOutput: u.GetAudioOutput(), ImageOutput: u.GetImageOutput(),
+		Images: u.GetImages(), WebSearches: u.GetWebSearches(),
+	}
+}
+
+// totalTokens is all that counts against a tokens-per-minute limit.
+func totalTokens(u *usagev1.Usage) int64 { return promptTokens(u) + completionTokens(u) }
+
+func promptTokens(u *usagev1.Usage) int64 {
+	return u.GetInput() + u.GetCachedInput() + u.GetCacheWrite() + u.GetCacheWrite_1H() +
+		u.GetAudioInput() + u.GetCachedAudio() + u.GetImageInput()
+}
+
+func completionTokens(u *usagev1.Usage) int64 {
+	return u.GetOutput() + u.GetReasoning() + u.GetAudioOutput() + u.GetImageOutput()
+}
+
+// settle gives back what was reserved beyond the cost, and hands the call to the
+// ledger. A call that never reached a provider leaves no entry.
+func (c *completion) settle(r spend.Reservation) {
+	o := &c.outcome
+	if o.served == nil {
+		if o.failure == nil || !providerFailure(o.failure.Reason) {
+			c.e.Meter.Release(r)
+			return
+		}
+	}
+	now := c.e.Clock.Now()
+	p := c.principal
+	record := &eventv1.UsageRecord{
+		EventId: c.e.ids.NewString(), OccurredMillis: now.UnixMilli(),
+		TenantId: p.TenantID, PlatformId: c.platform(), KeyId: p.KeyID, UserId: c.user(),
+		RequestId: c.requestID, CorrelationId: c.correlation(),
+		Provider: o.served.GetProvider(), Model: c.model.name, UpstreamModel: o.served.GetUpstreamModel(),
+		DeploymentId: o.served.GetDeploymentId(), Usage: o.usage, CostNanos: int64(o.cost),
+		SavedCacheNanos: int64(o.saved), LatencyMillis: now.Sub(c.started).Milliseconds(),
+		Cache: c.cache, CallType: "chat.completions", StartedMillis: c.started.UnixMilli(),
+		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags,
+	}
+	if !o.firstByte.IsZero() {
+		record.FirstByteMillis = o.firstByte.UnixMilli()
+	}
+	if o.failure != nil {
+		record.Error = string(o.failure.Reason)
+	}
+	c.e.Meter.Settle(r, record)
+}
+
+// providerFailure says that a call failed at a provider, and so is worth an entry.
+func providerFailure(r errs.Reason) bool {
+	switch r {
+	case errs.ProviderError, errs.ProviderUnavailable, errs.ProviderTimeout, errs.ProviderRateLimited:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *completion) platform() string {
+	if h := c.r.Header.Get("X-Platform-Id"); h != "" && c.principal.PlatformID == "" && id.ValidRequestID(h) {
+		return h
+	}
+	if c.principal.PlatformID != "" {
+		return c.principal.PlatformID
+	}
+	return c.e.opts.PlatformID
+}
+
+func (c *completion) user() string {
+	if c.principal.UserID != "" {
+		return c.principal.UserID
+	}
+	if h := c.r.Header.Get("X-User-Id"); id.ValidRequestID(h) {
+		return h
+	}
+	return ""
+}
+
+// correlation is the caller's trace: `X-Trace-Id`, or the trace of W3C's
+// `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header).
+func (c *completion) correlation() string {
+	if h := c.r.Header.Get("X-Trace-Id"); id.ValidRequestID(h) {
+		return h
+	}
+	const version, trace = len("00-"), len("00-0af7651916cd43dd8448eb211c80319c")
+	if h := c.r.Header.Get("Traceparent"); len(h) >= trace && id.ValidRequestID(h) {
+		return h[version:trace]
+	}
+	return c.requestID
+}
+
+// answerHeaders says what served the call, how, and at what cost.
+func (c *completion) answerHeaders(h http.Header) {
+	o := &c.outcome
+	h["X-Cache"] = []string{c.cache}
+	h["X-Tollgate-Model"] = []string{c.model.name}
+	h["X-Litellm-Call-Id"] = []string{c.requestID}
+	h["X-Litellm-Model-Group"] = []string{c.model.name}
+	h["X-Litellm-Version"] = []string{c.e.opts.Version}
+	if s := o.served; s != nil {
+		h["X-Tollgate-Provider"] = []string{s.GetProvider()}
+		h["X-Tollgate-Upstream-Model"] = []string{s.GetUpstreamModel()}
+		h["X-Litellm-Model-Id"] = []string{s.GetDeploymentId()}
+		if s.GetApiBase() != "" {
+			h["X-Litellm-Model-Api-Base"] = []string{s.GetApiBase()}
+		}
+		if s.GetRetries() > 0 {
+			h["X-Litellm-Attempted-Retries"] = []string{strconv.Itoa(int(s.GetRetries()))}
+		}
+		if s.GetSimulated() {
+			h["X-Tollgate-Simulated"] = []string{"true"}
+		}
+		if len(s.GetDroppedParams()) > 0 {
+			h["X-Tollgate-Dropped-Params"] = s.GetDroppedParams()
+		}
+		for name, value := range s.GetProviderHeaders() {
+			h.Set("Llm_provider-"+name, value)
+		}
+	}
+	if !c.req.stream {
+		cost := costHeader(o.cost)
+		h["X-Tollgate-Cost"], h["X-Litellm-Response-Cost"] = cost, cost
+	}
+	c.permit.Headers(h)
+	c.budgetHeaders(h)
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

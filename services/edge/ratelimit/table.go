@@ -1,0 +1,101 @@
+package ratelimit
+
+import (
+	"hash/maphash"
+	"sync"
+)
+
+// accountID names what is counted together: a key, a tenant, or one of them with a model.
+type accountID struct {
+	scope Scope
+	id    string
+	model string
+}
+
+// account is the counts of one subject.
+type account struct {
+	mu       sync.Mutex
+	requests window
+	tokens   window
+	// inFlight is how many permits are out, limited or not: an account that somebody
+	// will come back to is never evicted.
+	inFlight int64
+	// dead says that the table has dropped the account; who finds it so looks again.
+	dead bool
+}
+
+const shardCount = 256
+
+// table holds the accounts. Each shard drops its idle accounts once a [Window], on
+// the way of a caller, so that it needs no goroutine.
+type table struct {
+	seed   maphash.Seed
+	shards [shardCount]shard
+}
+
+type shard struct {
+	mu       sync.RWMutex
+	accounts map[accountID]*account
+	// next is when the shard is swept again.
+	next int64
+	_    [64]byte // keeps neighbours' locks off this cache line
+}
+
+func newTable() *table {
+	t := &table{seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].accounts = make(map[accountID]*account)
+	}
+	return t
+}
+
+// get returns the account, new when there is none.
+func (t *table) get(id accountID, now int64) *account {
+	s := &t.shards[maphash.String(t.seed, id.id)%shardCount]
+	s.mu.RLock()
+	a, due := s.accounts[id], now >= s.next
+	s.mu.RUnlock()
+	if a != nil && !due {
+		return a
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now >= s.next {
+		s.sweep(now)
+	}
+	if a = s.accounts[id]; a == nil {
+		a = &account{}
+		s.accounts[id] = a
+	}
+	return a
+}
+
+// sweep drops what is idle. The caller holds mu, and no account's lock.
+func (s *shard) sweep(now int64) {
+	s.next = now + int64(Window)
+	for id, a := range s.accounts {
+		a.mu.Lock()
+		a.requests.expire(now)
+		a.tokens.expire(now)
+		if a.inFlight == 0 && len(a.requests.slots) == 0 && len(a.tokens.slots) == 0 {
+			a.dead = true
+			delete(s.accounts, id)
+		}
+		a.mu.Unlock()
+	}
+	if len(s.accounts) == 0 {
+		s.accounts = make(map[accountID]*account) // a map does not shrink by itself
+	}
+}
+
+// size is how many accounts there are.
+func (t *table) size() int {
+	n := 0
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		n += len(s.accounts)
+		s.mu.RUnlock()
+	}
+	return n
+}

@@ -1,0 +1,300 @@
+package edge
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/jsonscan"
+)
+
+// chatRequest is what the edge needs to know of a chat completion. The rest of the
+// body is the provider's business.
+type chatRequest struct {
+	body   []byte
+	fields jsonscan.Fields
+
+	model        string
+	stream       bool
+	includeUsage bool
+	// maxTokens is the caller's own limit; 0 is none.
+	maxTokens int64
+	// answers is how many are wanted, at least 1.
+	answers int64
+	tools   bool
+	// images is how many the request may hold at most.
+	images int64
+	tier   string
+	cache  cacheControl
+	drop   bool
+}
+
+// cacheControl is how a caller wants its answer cached.
+type cacheControl struct {
+	noCache   bool
+	noStore   bool
+	ttl       time.Duration
+	maxAge    time.Duration
+	partition string
+}
+
+// body reads a request's body up to a bound, within its time.
+func (x *exchange) body(limit int64) ([]byte, error) {
+	// A writer that cannot have deadlines is a test's.
+	_ = x.control.SetReadDeadline(time.Now().Add(x.e.opts.BodyTimeout))
+	body, err := readBody(x.w, x.r, limit)
+	if err == nil {
+		// Without this, the watch for a caller that leaves would end with the body's time.
+		_ = x.control.SetReadDeadline(time.Time{})
+	}
+	return body, err
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	tooLarge := errs.Newf(errs.RequestTooLarge, "the request body is larger than %d bytes", limit)
+	if r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, errs.Newf(errs.InvalidRequest, "content encoding %q is not supported", encoding)
+	}
+	var body []byte
+	var err error
+	if r.ContentLength >= 0 {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	}
+	if err == nil {
+		return body, nil
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge
+	}
+	if timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err); ok && timeout.Timeout() {
+		return nil, errs.New(errs.InvalidRequest, "the request body did not arrive in time").WithCause(err)
+	}
+	return nil, errs.New(errs.InvalidRequest, "the request body is incomplete").WithCause(err)
+}
+
+// parse reads what the edge needs. Everything in the body is validated as JSON, and
+// nothing is changed.
+func (c *chatRequest) parse(body []byte) error {
+	c.body = body
+	if err := c.fields.Scan(body); err != nil {
+		if errors.Is(err, jsonscan.ErrDuplicateKey) {
+			return errs.Newf(errs.InvalidRequest, "the request is ambiguous: %v", err)
+		}
+		return errs.Newf(errs.InvalidRequest, "the request body is no JSON object: %v", err)
+	}
+	model, ok := c.fields.Get("model")
+	if !ok || model.Kind != jsonscan.KindString {
+		return errs.New(errs.InvalidRequest, "model must be a string").WithParam("model")
+	}
+	var err error
+	if c.model, err = jsonscan.String(model.Raw(body)); err != nil || c.model == "" || len(c.model) > 256 {
+		return errs.New(errs.InvalidRequest, "model must be a name of at most 256 characters").WithParam("model")
+	}
+	messages, ok := c.fields.Get("messages")
+	if !ok || messages.Kind != jsonscan.KindArray {
+		return errs.New(errs.InvalidRequest, "messages must be an array").WithParam("messages")
+	}
+	if first := bytes.TrimSpace(messages.Raw(body)[1:]); first[0] == ']' {
+		return errs.New(errs.InvalidRequest, "messages must not be empty").WithParam("messages")
+	}
+	c.images = countMedia(messages.Raw(body))
+	if c.stream, err = c.boolean("stream"); err != nil {
+		return err
+	}
+	if c.drop, err = c.boolean("drop_params"); err != nil {
+		return err
+	}
+	if c.maxTokens, err = c.count("max_tokens", 0); err != nil {
+		return err
+	}
+	if n, err := c.count("max_completion_tokens", 0); err != nil {
+		return err
+	} else if n > 0 {
+		c.maxTokens = n
+	}
+	if c.answers, err = c.count("n", 1); err != nil {
+		return err
+	}
+	if c.answers > 128 {
+		return errs.New(errs.InvalidRequest, "n must be at most 128").WithParam("n")
+	}
+	if options, ok := c.fields.Get("stream_options"); ok && options.Kind == jsonscan.KindObject {
+		if v, ok := jsonscan.Lookup(options.Raw(body), "include_usage"); ok {
+			c.includeUsage = v.Kind == jsonscan.KindTrue
+		}
+	}
+	if tools, ok := c.fields.Get("tools"); ok {
+		c.tools = tools.Kind == jsonscan.KindArray
+	}
+	if tier, ok := c.fields.Get("service_tier"); ok && tier.Kind == jsonscan.KindString {
+		if c.tier, err = jsonscan.String(tier.Raw(body)); err != nil {
+			return errs.New(errs.InvalidRequest, "service_tier must be a string").WithParam("service_tier")
+		}
+	}
+	return c.parseCache()
+}
+
+func (c *chatRequest) boolean(name string) (bool, error) {
+	m, ok := c.fields.Get(name)
+	if !ok {
+		return false, nil
+	}
+	switch m.Kind {
+	case jsonscan.KindTrue:
+		return true, nil
+	case jsonscan.KindFalse, jsonscan.KindNull:
+		return false, nil
+	}
+	return false, errs.Newf(errs.InvalidRequest, "%s must be true or false", name).WithParam(name)
+}
+
+// count reads a positive integer.
+func (c *chatRequest) count(name string, absent int64) (int64, error) {
+	m, ok := c.fields.Get(name)
+	if !ok || m.Kind == jsonscan.KindNull {
+		return absent, nil
+	}
+	n, ok := jsonscan.Int64(m.Raw(c.body))
+	if !ok || n < 1 || n > 1<<31 {
+		return 0, errs.Newf(errs.InvalidRequest, "%s must be a positive integer", name).WithParam(name)
+	}
+	return n, nil
+}
+
+// parseCache reads LiteLLM's `cache` object.
+func (c *chatRequest) parseCache() error {
+	m, ok := c.fields.Get("cache")
+	if !ok || m.Kind == jsonscan.KindNull {
+		return nil
+	}
+	bad := func(name string) error {
+		return errs.Newf(errs.InvalidRequest, "cache.%s has the wrong type", name).WithParam("cache." + name)
+	}
+	if m.Kind != jsonscan.KindObject {
+		return errs.New(errs.InvalidRequest, "cache must be an object").WithParam("cache")
+	}
+	raw := m.Raw(c.body)
+	return jsonscan.ScanObject(raw, func(m jsonscan.Member) error {
+		value, name := m.Raw(raw), string(m.Key)
+		switch name {
+		case "no-cache", "no-store":
+			on, ok := jsonscan.Bool(value)
+			if !ok {
+				return bad(name)
+			}
+			c.cache.noCache = c.cache.noCache || on && name == "no-cache"
+			c.cache.noStore = c.cache.noStore || on && name == "no-store"
+		case "ttl", "s-maxage":
+			seconds, ok := jsonscan.Int64(value)
+			if !ok || seconds < 0 || seconds > maxTTLSeconds {
+				return bad(name)
+			}
+			if name == "ttl" {
+				c.cache.ttl = time.Duration(seconds) * time.Second
+			} else {
+				c.cache.maxAge = time.Duration(seconds) * time.Second
+			}
+		case "namespace":
+			text, err := jsonscan.String(value)
+			if err != nil || len(text) > 128 {
+				return bad(name)
+			}
+			c.cache.partition = text
+		}
+		return nil
+	})
+}
+
+// maxTTLSeconds bounds a caller's own time to live: a year.
+const maxTTLSeconds = 366 * 24 * 3600
+
+// headers reads `Cache-Control` and `X-Cache-Ttl`.
+func (c *cacheControl) headers(h http.Header) error {
+	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
+		switch strings.ToLower(strings.TrimSpace(directive)) {
+		case "no-cache":
+			c.noCache = true
+		case "no-store":
+			c.noStore = true
+		}
+	}
+	text := h.Get("X-Cache-Ttl")
+	if text == "" {
+		return nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || seconds < 0 || seconds > maxTTLSeconds {
+		return errs.New(errs.InvalidRequest, "X-Cache-Ttl must be a number of seconds").WithParam("X-Cache-Ttl")
+	}
+	c.ttl = time.Duration(seconds) * time.Second
+	return nil
+}
+
+// countMedia counts what may be an image, a sound or a document: at least as many as
+// there are, unless the caller spells the member's name with escapes.
+func countMedia(messages []byte) int64 {
+	return int64(bytes.Count(messages, []byte(`"image_url"`)) + bytes.Count(messages, []byte(`"input_audio"`)) +
+		bytes.Count(messages, []byte(`"file"`)))
+}
+
+// notInFingerprint are members that do not change the answer.
+func notInFingerprint(name string) bool {
+	switch name {
+	case "cache", "user", "metadata", "tags", "safety_identifier", "prompt_cache_key", "drop_params", "store":
+		return true
+	}
+	return false
+}
+
+// fingerprint is the SHA-256 over everything that changes the answer: the members in
+// the order of their names, each without meaningless white space. The order of
+// members, and white space, do not count.
+func (c *chatRequest) fingerprint() [sha256.Size]byte {
+	members := make([]jsonscan.Member, 0, 32)
+	for m := range c.fields.All() {
+		if !notInFingerprint(string(m.Key)) {
+			members = append(members, m)
+		}
+	}
+	slices.SortFunc(members, func(a, b jsonscan.Member) int { return bytes.Compare(a.Key, b.Key) })
+	h := sha256.New()
+	var frame [8]byte
+	for _, m := range members {
+		// Lengths before the parts: no two requests run into the same bytes.
+		writeLength(h, &frame, len(m.Key))
+		h.Write(m.Key)
+		value := m.Raw(c.body)
+		if m.Kind == jsonscan.KindArray || m.Kind == jsonscan.KindObject {
+			// A hash takes whatever it is given; WriteCanonical's error is the hash's.
+			_ = jsonscan.WriteCanonical(h, value)
+			h.Write([]byte{0})
+			continue
+		}
+		writeLength(h, &frame, len(value))
+		h.Write(value)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func writeLength(w io.Writer, frame *[8]byte, n int) {
+	for i := range frame {
+		frame[i] = byte(n >> (8 * i))
+	}
+	_, _ = w.Write(frame[:]) // a hash never fails
+}

@@ -1,0 +1,162 @@
+package edge
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/errs"
+)
+
+func TestParseTakesWhatTheEdgeNeeds(t *testing.T) {
+	var req chatRequest
+	err := req.parse([]byte(`{
+		"model": "gpt-4o", "stream": true, "stream_options": {"include_usage": true}, "n": 2,
+		"max_tokens": 10, "max_completion_tokens": 20, "service_tier": "flex", "tools": [{"type": "function"}],
+		"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}],
+		"cache": {"no-cache": true, "ttl": 60, "namespace": "mine", "s-maxage": 30}, "unknown": {"kept": 1e400}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if req.model != "gpt-4o" || !req.stream || !req.includeUsage || req.answers != 2 || req.maxTokens != 20 ||
+		req.tier != "flex" || !req.tools || req.images < 1 {
+		t.Errorf("got %+v", req)
+	}
+	want := cacheControl{noCache: true, ttl: time.Minute, maxAge: 30 * time.Second, partition: "mine"}
+	if req.cache != want {
+		t.Errorf("cache is %+v, want %+v", req.cache, want)
+	}
+}
+
+func TestParseNamesWhatIsWrong(t *testing.T) {
+	for body, param := range map[string]string{
+		``: "", `{`: "", `[]`: "", `"x"`: "", `{"model":"m"}`: "messages", `{"messages":[]}`: "model",
+		`{"model":1,"messages":[{}]}`: "model", `{"model":"","messages":[{}]}`: "model",
+		`{"model":"m","messages":[]}`: "messages", `{"model":"m","messages":{}}`: "messages", `{"model":"m","messages":[ ]}`: "messages",
+		`{"model":"m","messages":[{}],"stream":"yes"}`:            "stream",
+		`{"model":"m","messages":[{}],"max_tokens":-1}`:           "max_tokens",
+		`{"model":"m","messages":[{}],"max_tokens":1.5}`:          "max_tokens",
+		`{"model":"m","messages":[{}],"max_tokens":"7"}`:          "max_tokens",
+		`{"model":"m","messages":[{}],"n":0}`:                     "n",
+		`{"model":"m","messages":[{}],"n":1000}`:                  "n",
+		`{"model":"m","messages":[{}],"cache":true}`:              "cache",
+		`{"model":"m","messages":[{}],"cache":{"ttl":-1}}`:        "cache.ttl",
+		`{"model":"m","messages":[{}],"cache":{"no-cache":"no"}}`: "cache.no-cache",
+		`{"model":"m","model":"n","messages":[{}]}`:               "",
+		"{\"model\":\"m\",\"messages\":[{\"x\":\"\xff\"}]}":       "",
+	} {
+		var req chatRequest
+		err := req.parse([]byte(body))
+		if !errs.Is(err, errs.InvalidRequest) {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		if got := errs.Of(err).Param; got != param {
+			t.Errorf("%s: blames %q, want %q", body, got, param)
+		}
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	of := func(body string) [32]byte {
+		t.Helper()
+		var req chatRequest
+		if err := req.parse([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		return req.fingerprint()
+	}
+	base := of(`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0}`)
+	for _, same := range []string{
+		`{"temperature":0,"messages":[{"role":"user","content":"a b"}],"model":"m"}`,
+		"{ \"model\" : \"m\",\n\"messages\": [ {\"role\": \"user\", \"content\": \"a b\"} ], \"temperature\": 0 }",
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"user":"u","metadata":{"a":"b"},"cache":{"ttl":1}}`,
+	} {
+		if of(same) != base {
+			t.Errorf("%s should be the same request", same)
+		}
+	}
+	for _, other := range []string{
+		`{"model":"n","messages":[{"role":"user","content":"a b"}],"temperature":0}`,
+		`{"model":"m","messages":[{"role":"user","content":"a  b"}],"temperature":0}`,
+		`{"model":"m","messages":[{"role":"system","content":"a b"}],"temperature":0}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":1}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}]}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"seed":1}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"stream":true}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"tools":[]}`,
+	} {
+		if of(other) == base {
+			t.Errorf("%s should be another request", other)
+		}
+	}
+}
+
+func TestCacheHeaders(t *testing.T) {
+	for name, tc := range map[string]struct {
+		header, value string
+		want          cacheControl
+		bad           bool
+	}{
+		"no-cache":     {header: "Cache-Control", value: "no-cache", want: cacheControl{noCache: true}},
+		"both":         {header: "Cache-Control", value: "No-Store , no-cache", want: cacheControl{noCache: true, noStore: true}},
+		"others":       {header: "Cache-Control", value: "max-age=0", want: cacheControl{}},
+		"ttl":          {header: "X-Cache-Ttl", value: "5", want: cacheControl{ttl: 5 * time.Second}},
+		"no number":    {header: "X-Cache-Ttl", value: "soon", bad: true},
+		"negative ttl": {header: "X-Cache-Ttl", value: "-1", bad: true},
+	} {
+		var got cacheControl
+		err := got.headers(http.Header{tc.header: {tc.value}})
+		if tc.bad != errs.Is(err, errs.InvalidRequest) || got != tc.want {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestErrorEnvelope(t *testing.T) {
+	w := httptest.NewRecorder()
+	writeError(w, errs.New(errs.BudgetExceeded, `spent "all"`).WithRetryAfter(1500*time.Millisecond).WithDetail("budget", "b1"))
+	var got struct {
+		Error struct {
+			Code, Message, Type string
+			Param               *string
+			Details             map[string]string
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, w.Body)
+	}
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "2" || got.Error.Code != "budget_exceeded" ||
+		got.Error.Message != `spent "all"` || got.Error.Type != "budget_exceeded" || got.Error.Param != nil ||
+		got.Error.Details["budget"] != "b1" {
+		t.Errorf("got %d %v %+v", w.Code, w.Header(), got)
+	}
+	if !strings.Contains(w.Body.String(), `"param":null`) {
+		t.Errorf("param must be there, as null: %s", w.Body)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true}`))
+	f.Add([]byte(`{"cache":{"ttl":1}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var req chatRequest
+		err := req.parse(body)
+		if err == nil {
+			if !json.Valid(body) {
+				t.Error("accepted what is no JSON")
+			}
+			if req.fingerprint() != req.fingerprint() {
+				t.Error("the fingerprint is not stable")
+			}
+			return
+		}
+		if !errs.Is(err, errs.InvalidRequest) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -1,0 +1,325 @@
+// Package spend holds an edge replica's part of the budgets: it reserves and settles calls
+// in memory, and talks to the budget service in the background.
+//
+// For each scope that has budgets, the Meter holds a lease on a slice of each. A
+// reservation takes its amount from the slices of all scopes of a call, or from none. A
+// settlement puts back what was not used and queues the record, which is delivered in
+// batches until the budget service has it. Slices are renewed before they run out; a
+// reservation waits for the budget service only when a slice is short of it, or for the
+// first call of a scope.
+//
+// When the budget service is away, calls go on until their slices are used up or their term
+// is over, and those of scopes without budgets go on until the queue of records is full; then
+// Reserve fails with service_unavailable. A record is never dropped.
+package spend
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/money"
+)
+
+// Options tune a Meter. The zero value of each field means its default.
+type Options struct {
+	// ReplicaID names this process's life to the budget service; default: a new UUID. It
+	// is never used again after the process ended.
+	ReplicaID string
+	// Clock is the time; default: the system's.
+	Clock clock.Clock
+	// Logger takes what an operator should see; default: nothing is logged.
+	Logger *slog.Logger
+	// BatchSize is how many records are sent together at most; default 500.
+	BatchSize int
+	// FlushEvery is how long a record waits for others; default 5 ms.
+	FlushEvery time.Duration
+	// QueueLimit is how many records may wait before Reserve refuses calls; default 65,536.
+	// Calls that hold a reservation by then still settle.
+	QueueLimit int
+	// Patience is how long a reservation waits for money that other calls or replicas
+	// hold but have not spent; default 100 ms, negative: not at all.
+	Patience time.Duration
+	// Heartbeat is how often leases are renewed at least; default 15 s. A third of the
+	// term is used when that is shorter.
+	Heartbeat time.Duration
+	// IdleAfter is how long a scope may go unused before its slices are given back and
+	// it is forgotten; default 1 minute.
+	IdleAfter time.Duration
+	// CallTimeout bounds one call of the budget service; default 5 s.
+	CallTimeout time.Duration
+}
+
+// Scopes name whom a call is counted for. Empty ones do not apply.
+type Scopes struct {
+	// Platform, Tenant and Key are ids; User is the user's id within the tenant.
+	Platform, Tenant, User, Key string
+}
+
+const shardCount = 64
+
+// Meter reserves and settles calls. Its methods are safe for concurrent use. Run must run.
+type Meter struct {
+	client budgetv1connect.BudgetServiceClient
+	opts   Options
+	ids    *id.Generator
+	base   time.Time
+
+	seed   maphash.Seed
+	shards [shardCount]shard
+
+	// epoch changes when everything that is known of budgets may be wrong.
+	epoch atomic.Uint64
+	// until is the local time in nanoseconds after base up to which leases may be spent.
+	until atomic.Int64
+	// term is the length of a lease in nanoseconds, as the budget service last said.
+	term  atomic.Int64
+	pools atomic.Int64
+
+	leasing leasing
+	queue   queue
+
+	overdrawn, rejected atomic.Int64
+
+	life    sync.Mutex
+	kept    []*eventv1.UsageRecord // a batch whose delivery was interrupted
+	running bool
+	closed  atomic.Bool
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+type shard struct {
+	mu       sync.RWMutex
+	accounts map[scopeKey]*account
+}
+
+// New returns a Meter over the budget service.
+func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
+	if opts.Clock == nil {
+		opts.Clock = clock.Real()
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	ids := id.NewGenerator(opts.Clock)
+	if opts.ReplicaID == "" {
+		opts.ReplicaID = ids.NewString()
+	}
+	opts.BatchSize = orDefault(opts.BatchSize, 500)
+	opts.FlushEvery = orDefault(opts.FlushEvery, 5*time.Millisecond)
+	opts.QueueLimit = orDefault(opts.QueueLimit, 65_536)
+	if opts.Patience == 0 {
+		opts.Patience = 100 * time.Millisecond
+	}
+	opts.Heartbeat = orDefault(opts.Heartbeat, 15*time.Second)
+	opts.IdleAfter = orDefault(opts.IdleAfter, time.Minute)
+	opts.CallTimeout = orDefault(opts.CallTimeout, 5*time.Second)
+	m := &Meter{client: client, opts: opts, ids: ids, base: opts.Clock.Now(), seed: maphash.MakeSeed()}
+	m.epoch.Store(1)
+	m.leasing.wake = make(chan struct{}, 1)
+	m.queue.wake = make(chan struct{}, 1)
+	m.queue.seed = m.seed
+	for i := range m.shards {
+		m.shards[i].accounts = make(map[scopeKey]*account)
+	}
+	return m
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Run does the Meter's background work until ctx ends or Close is called, and returns nil.
+func (m *Meter) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.life.Lock()
+	if m.closed.Load() {
+		m.life.Unlock()
+		return nil
+	}
+	if m.running {
+		m.life.Unlock()
+		return errors.New("spend: a meter runs once")
+	}
+	m.running, m.stop, m.stopped = true, cancel, make(chan struct{})
+	m.life.Unlock()
+	defer close(m.stopped)
+	var loops sync.WaitGroup
+	loops.Go(func() { m.leaseLoop(ctx) })
+	loops.Go(func() { m.flushLoop(ctx) })
+	loops.Go(func() { m.watchLoop(ctx) })
+	loops.Go(func() { m.sweepLoop(ctx) })
+	loops.Wait()
+	return nil
+}
+
+// Close refuses new reservations, stops Run, delivers the records that wait and gives
+// the slices back. Call it when all calls are settled. If ctx ends first, its error tells
+// that records were left, or that leases were not returned and will be charged.
+func (m *Meter) Close(ctx context.Context) error {
+	m.life.Lock()
+	if m.closed.Swap(true) {
+		m.life.Unlock()
+		return nil
+	}
+	stop, stopped := m.stop, m.stopped
+	m.life.Unlock()
+	if stop != nil {
+		stop()
+		<-stopped
+	}
+	m.leasing.end(unavailable(errors.New("spend: closed")))
+	if err := m.drain(ctx); err != nil {
+		return err
+	}
+	return m.returnAll(ctx)
+}
+
+// Stats are counts of what a Meter holds and did.
+type Stats struct {
+	// Queued records wait to be delivered.
+	Queued int
+	// Leases are held at the moment.
+	Leases int
+	// Overdrawn calls cost more than they had reserved.
+	Overdrawn int64
+	// Rejected records were refused by the budget service as invalid.
+	Rejected int64
+}
+
+// Stats returns the counts as they stand.
+func (m *Meter) Stats() Stats {
+	return Stats{
+		Queued: int(m.queue.length.Load()), Leases: int(m.pools.Load()),
+		Overdrawn: m.overdrawn.Load(), Rejected: m.rejected.Load(),
+	}
+}
+
+// now is the local time in nanoseconds after base: steps of the wall clock do not move it.
+func (m *Meter) now() int64 { return int64(m.opts.Clock.Now().Sub(m.base)) }
+
+// scopeKey names a scope; tenant is empty but for users, whose ids are a tenant's own.
+type scopeKey struct {
+	kind       budgetv1.ScopeKind
+	tenant, id string
+}
+
+func (k scopeKey) message() *budgetv1.Scope {
+	id := k.id
+	if k.kind == budgetv1.ScopeKind_SCOPE_KIND_USER {
+		id = k.tenant + "/" + k.id
+	}
+	return &budgetv1.Scope{Kind: k.kind, Id: id}
+}
+
+// keys lists the scopes that apply, the most particular first: it is the one whose budget
+// a refusal should name.
+func (s *Scopes) keys(to *[4]scopeKey) []scopeKey {
+	out := to[:0]
+	if s.Key != "" {
+		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_KEY, "", s.Key})
+	}
+	if s.User != "" {
+		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_USER, s.Tenant, s.User})
+	}
+	if s.Tenant != "" {
+		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_TENANT, "", s.Tenant})
+	}
+	if s.Platform != "" {
+		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_PLATFORM, "", s.Platform})
+	}
+	return out
+}
+
+func (m *Meter) shard(key scopeKey) *shard {
+	return &m.shards[maphash.Comparable(m.seed, key)%shardCount]
+}
+
+func (m *Meter) find(key scopeKey) *account {
+	s := m.shard(key)
+	s.mu.RLock()
+	a := s.accounts[key]
+	s.mu.RUnlock()
+	return a
+}
+
+// account returns the scope's account, making it when it is new.
+func (m *Meter) account(key scopeKey, scopes *Scopes) *account {
+	if a := m.find(key); a != nil {
+		return a
+	}
+	s := m.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.accounts[key]
+	if a == nil {
+		a = &account{key: key, tenant: scopes.Tenant, platform: scopes.Platform}
+		if key.kind == budgetv1.ScopeKind_SCOPE_KIND_PLATFORM {
+			a.tenant = "" // a platform's lease is no single tenant's
+		}
+		a.used.Store(m.now())
+		s.accounts[key] = a
+	}
+	return a
+}
+
+// BudgetState is what the Meter knows of one budget.
+type BudgetState struct {
+	// Kind is the scope's; ID is the budget's.
+	Kind budgetv1.ScopeKind
+	ID   string
+	// Limit is the budget's. Spent is settled spend, as the budget service last said and with
+	// what was settled here since. Remaining is their difference.
+	Limit, Spent, Remaining money.Nano
+	// Start and End are the window's bounds, in Unix milliseconds; End is 0 without one.
+	Start, End int64
+}
+
+// State returns what is known of the budgets that apply to some scopes, the key's first,
+// without asking the budget service: nothing for scopes that no call named yet.
+func (m *Meter) State(scopes Scopes) []BudgetState {
+	var out []BudgetState
+	now := m.now()
+	var buf [4]scopeKey
+	for _, key := range scopes.keys(&buf) {
+		a := m.find(key)
+		if a == nil {
+			continue
+		}
+		a.mu.Lock()
+		for _, p := range a.pools {
+			if now >= p.ends {
+				continue
+			}
+			limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
+			out = append(out, BudgetState{
+				Kind: key.kind, ID: p.budget.GetId(), Limit: limit, Spent: spent, Remaining: limit - spent,
+				Start: p.start, End: p.end,
+			})
+		}
+		a.mu.Unlock()
+	}
+	return out
+}
+
+const forever = math.MaxInt64
+
+func unavailable(cause error) error {
+	return errs.New(errs.ServiceUnavailable, "the budget service is away").WithRetryAfter(time.Second).WithCause(cause)
+}

@@ -1,0 +1,265 @@
+package spend_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/postgres/postgrestest"
+	"tollgate.dev/services/budget"
+	"tollgate.dev/services/budget/store/postgres"
+	"tollgate.dev/services/edge/spend"
+)
+
+// 4 replicas, 200 callers, a budget worth 1,000 calls of random cost: not a nano-dollar is
+// overspent, and less than 1 % is left when the first call is refused.
+func TestStrictAcrossReplicas(t *testing.T) {
+	strictAcrossReplicas(t, newWorld(t, budget.Options{}))
+}
+
+func TestStrictAcrossReplicasOnPostgreSQL(t *testing.T) {
+	store, err := postgres.New(t.Context(), postgrestest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	strictAcrossReplicas(t, worldOver(t, store, budget.Options{}))
+}
+
+func strictAcrossReplicas(t *testing.T, w *world) {
+	const limit = 1_000_000
+	w.put(t, budget.Budget{Scope: key, Limit: limit})
+	w.put(t, budget.Budget{Scope: acme, Limit: 10 * limit})
+	var admitted, settled, first atomic.Int64
+	var callers sync.WaitGroup
+	meters := make([]*running, 4)
+	for i := range meters {
+		meters[i] = w.start(t, spend.Options{})
+		for range 50 {
+			callers.Go(func() {
+				for {
+					cost := 1 + dice(2000)
+					res, err := meters[i].Reserve(context.Background(), scopes, money.Nano(cost))
+					if err != nil {
+						if !errs.Is(err, errs.BudgetExceeded) {
+							t.Error(err)
+						}
+						first.CompareAndSwap(0, admitted.Load())
+						return
+					}
+					admitted.Add(cost)
+					meters[i].Settle(res, call(money.Nano(cost)))
+					settled.Add(cost)
+				}
+			})
+		}
+	}
+	callers.Wait()
+	for _, m := range meters {
+		m.close(t)
+	}
+	if settled.Load() > limit {
+		t.Errorf("overspent by %d", settled.Load()-limit)
+	}
+	if used := first.Load(); used < limit*99/100 {
+		t.Errorf("the first refusal came at %d of %d", used, limit)
+	}
+	st := w.state(t, key)
+	if int64(st.Spent) != settled.Load() || st.Leased != 0 {
+		t.Errorf("spent %d and leased %d, settled %d", st.Spent, st.Leased, settled.Load())
+	}
+	if cost, _ := w.ledger(t, "acme"); int64(cost) != settled.Load() {
+		t.Errorf("the ledger has %d, settled %d", cost, settled.Load())
+	}
+}
+
+// Random replicas that come and crash, calls that cost less than they reserved, answers that
+// are lost, limits that rise: at no moment do spend and leases pass a limit, and in the end
+// each balance is the sum of its ledger entries.
+func TestModel(t *testing.T) {
+	w := newWorld(t, budget.Options{Term: time.Second, Grace: 100 * time.Millisecond, ExpireEvery: 50 * time.Millisecond})
+	all := []budget.Scope{r1, acme, user, key}
+	limits := map[budget.Scope]money.Nano{r1: 3_000_000, acme: 2_000_000, user: 2_500_000, key: 1_000_000}
+	for scope, limit := range limits {
+		w.put(t, budget.Budget{Scope: scope, Limit: limit})
+	}
+	flaky := func(string) error {
+		if dice(20) == 0 {
+			return errDown
+		}
+		return nil
+	}
+	w.client.fail(flaky, flaky)
+	var settled atomic.Int64
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var actors sync.WaitGroup
+	for range 4 {
+		actors.Go(func() { replicaLife(ctx, t, w, &settled) })
+	}
+	actors.Go(func() { // budgets change under load
+		for ctx.Err() == nil {
+			scope := all[dice(int64(len(all)))]
+			limits[scope] += money.Nano(dice(50_000))
+			w.put(t, budget.Budget{Scope: scope, Limit: limits[scope]}) //nolint:contextcheck // outlives ctx's end
+			pause(ctx, 100*time.Millisecond)
+		}
+	})
+	actors.Go(func() { // the invariant holds at every moment
+		for ctx.Err() == nil {
+			for _, scope := range all {
+				if st := w.state(t, scope); st.Spent+st.Leased > st.Limit || st.Leased < 0 { //nolint:contextcheck // outlives ctx's end
+					t.Errorf("%v: spent %d and leased %d of %d", scope, st.Spent, st.Leased, st.Limit)
+				}
+			}
+			pause(ctx, 5*time.Millisecond)
+		}
+	})
+	actors.Wait()
+	w.client.fail(nil, nil)
+	eventually(t, "the charge of what crashed replicas held", func() bool {
+		for _, scope := range all {
+			if w.state(t, scope).Leased != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	explained := w.explained(t)
+	for _, scope := range all {
+		st := w.state(t, scope)
+		if int64(st.Spent) < settled.Load() || st.Spent > st.Limit {
+			t.Errorf("%v: spent %d, settled %d, limit %d", scope, st.Spent, settled.Load(), st.Limit)
+		}
+		if explained[st.Budget.ID] != st.Spent {
+			t.Errorf("%v: spent %d, of which the ledger explains %d", scope, st.Spent, explained[st.Budget.ID])
+		}
+	}
+	if settled.Load() < 10_000 {
+		t.Errorf("only %d were settled", settled.Load())
+	}
+	t.Logf("settled %d of %d", settled.Load(), w.state(t, key).Limit)
+}
+
+// replicaLife runs replicas one after the other; some crash in the middle of their calls.
+func replicaLife(ctx context.Context, t *testing.T, w *world, settled *atomic.Int64) {
+	for ctx.Err() == nil {
+		m := w.start(t, spend.Options{Patience: 10 * time.Millisecond}) //nolint:contextcheck // ends by crash or close
+		life, end := context.WithTimeout(ctx, time.Duration(500+dice(1000))*time.Millisecond)
+		var callers sync.WaitGroup
+		for range 10 {
+			callers.Go(func() {
+				for life.Err() == nil {
+					upper := money.Nano(1 + dice(400))
+					res, err := m.ReserveUpTo(life, scopes, upper, upper+money.Nano(dice(100)))
+					if err != nil {
+						pause(life, time.Millisecond)
+						continue
+					}
+					if dice(10) == 0 {
+						m.Release(res)
+						continue
+					}
+					cost := money.Nano(dice(int64(res.Amount) + 1))
+					m.Settle(res, call(cost))
+					settled.Add(int64(cost))
+				}
+			})
+		}
+		if dice(2) == 0 {
+			pause(life, 500*time.Millisecond)
+			m.crash(t)
+			end()
+			callers.Wait()
+			continue
+		}
+		callers.Wait()
+		end()
+		m.close(t) //nolint:contextcheck // flushes after ctx's end
+	}
+}
+
+// pause waits for d or for the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// explained adds up, for each budget, the ledger entries that its balance consists of.
+func (w *world) explained(t *testing.T) map[string]money.Nano {
+	t.Helper()
+	out := map[string]money.Nano{}
+	var usage money.Nano
+	for _, tenant := range []string{"acme", ""} {
+		records, err := w.store.Usage(context.Background(), budget.UsageQuery{TenantID: tenant, AfterTenant: tenant, Limit: 1 << 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := map[string]int64{}
+		for _, r := range records {
+			if r.GetSequence() != last[r.GetTenantId()]+1 && tenant != "" {
+				t.Fatalf("a gap before sequence %d", r.GetSequence())
+			}
+			last[r.GetTenantId()] = r.GetSequence()
+			switch {
+			case r.GetError() == budget.LeaseLostError || r.GetError() == budget.LeaseCorrectedError:
+				if tenant == r.GetTenantId() {
+					out[r.GetWindow().GetBudgetId()] += money.Nano(r.GetCostNanos())
+				}
+			case tenant == r.GetTenantId():
+				usage += money.Nano(r.GetCostNanos())
+			}
+		}
+	}
+	for _, scope := range []budget.Scope{r1, acme, user, key} {
+		out[w.state(t, scope).Budget.ID] += usage
+	}
+	return out
+}
+
+func BenchmarkReserveSettle(b *testing.B) {
+	for name, budgets := range map[string][]budget.Scope{
+		"no budgets": nil, "key": {key}, "four scopes": {r1, acme, user, key},
+	} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, budget.Options{})
+			for _, scope := range budgets {
+				w.put(b, budget.Budget{Scope: scope, Limit: 1_000_000 * money.Dollar, Window: "1mo"})
+			}
+			w.client.fail(func(call string) error {
+				if call == "record" {
+					return errDown // delivery is measured elsewhere
+				}
+				return nil
+			}, nil)
+			m := w.start(b, spend.Options{QueueLimit: 1 << 30, FlushEvery: time.Hour})
+			m.Release(reserve(b, m, 1))
+			records := make([]*eventv1.UsageRecord, b.N)
+			for i := range records {
+				records[i] = call(900)
+				records[i].EventId = fmt.Sprintf("%036d", i)
+				records[i].OccurredMillis = 1
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				res, err := m.Reserve(context.Background(), scopes, 1000)
+				if err != nil {
+					b.Fatal(err)
+				}
+				m.Settle(res, records[i])
+			}
+			b.StopTimer()
+			m.crash(b)
+		})
+	}
+}

@@ -1,0 +1,378 @@
+package spend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+)
+
+// Reservation is an amount that was set aside in every budget of a call. It is settled or
+// released once.
+type Reservation struct {
+	// Amount was set aside, in nano-dollars.
+	Amount money.Nano
+
+	tenant string
+	n      int
+	first  [6]*pool
+	more   []*pool
+}
+
+func (r *Reservation) add(p *pool) {
+	if r.n < len(r.first) {
+		r.first[r.n] = p
+	} else {
+		r.more = append(r.more, p)
+	}
+	r.n++
+}
+
+func (r *Reservation) pool(i int) *pool {
+	if i < len(r.first) {
+		return r.first[i]
+	}
+	return r.more[i-len(r.first)]
+}
+
+// foreverRetry is the Retry-After of a budget that never resets: somebody must raise it.
+const foreverRetry = time.Hour
+
+// Bounds of waiting for money that others hold.
+const (
+	firstPause = 5 * time.Millisecond
+	maxPause   = 40 * time.Millisecond
+	// shutFor is how long a budget that did not come up with an amount in time refuses it
+	// at once.
+	shutFor = 250 * time.Millisecond
+	// noAskFor is how long a refused amount is not asked for again by another caller.
+	noAskFor = 4 * time.Millisecond
+)
+
+// Reserve sets upper aside in every budget that applies, or in none. Errors:
+// budget_exceeded, with the details `budget`, `limit` and `spent` and with a
+// RetryAfter until the window's end; service_unavailable when the budget service is
+// needed and away, or when too many records wait for it; what ctx ended with.
+func (m *Meter) Reserve(ctx context.Context, scopes Scopes, upper money.Nano) (Reservation, error) {
+	return m.ReserveUpTo(ctx, scopes, upper, upper)
+}
+
+// ReserveUpTo sets aside what every budget that applies can pay, from minimum up to
+// wanted. It is for calls whose largest cost is not given: the Amount tells how much
+// they may cost. Errors are those of Reserve, for the minimum.
+func (m *Meter) ReserveUpTo(ctx context.Context, scopes Scopes, minimum, wanted money.Nano) (Reservation, error) {
+	if minimum < 0 || wanted < minimum {
+		return Reservation{}, errs.New(errs.InvalidRequest, "a reservation is from 0 up to what is wanted")
+	}
+	if m.closed.Load() {
+		return Reservation{}, unavailable(errors.New("spend: closed"))
+	}
+	if m.queue.length.Load() >= int64(m.opts.QueueLimit) {
+		return Reservation{}, unavailable(errors.New("spend: the queue of records is full"))
+	}
+	var buf [4]scopeKey
+	keys := scopes.keys(&buf)
+	res, short := m.try(&scopes, keys, wanted, wanted)
+	if short.account == nil {
+		return res, nil
+	}
+	return m.reserveSlow(ctx, &scopes, keys, minimum, wanted, short)
+}
+
+// shortage is what a reservation failed at.
+type shortage struct {
+	account *account
+	// pool is nil when the account must be loaded first.
+	pool *pool
+	free money.Nano
+}
+
+// try takes at least floor and up to wanted from every budget, or nothing.
+func (m *Meter) try(scopes *Scopes, keys []scopeKey, floor, wanted money.Nano) (Reservation, shortage) {
+	now, epoch, until := m.now(), m.epoch.Load(), m.until.Load()
+	for {
+		res := Reservation{Amount: wanted, tenant: scopes.Tenant}
+		var short shortage
+		less := wanted
+		for _, key := range keys {
+			a := m.account(key, scopes)
+			a.touch(now)
+			if a.bare.Load() == epoch {
+				continue
+			}
+			a.mu.Lock()
+			if a.forgotten || a.epoch != epoch || now >= until {
+				short = shortage{account: a}
+			} else {
+				less, short = m.takeFrom(a, &res, floor, now)
+			}
+			a.mu.Unlock()
+			if short.account != nil || less < res.Amount {
+				break
+			}
+		}
+		if short.account == nil && less == res.Amount {
+			return res, shortage{}
+		}
+		m.undo(&res)
+		if short.account != nil {
+			return Reservation{}, short
+		}
+		wanted = less // begin again with what the poorest budget can pay
+	}
+}
+
+// takeFrom takes the reservation's amount from each pool of an account. It stops at a pool
+// that has less, and says what that can pay, or that it has less than floor. The
+// account's lock is held.
+func (m *Meter) takeFrom(a *account, res *Reservation, floor money.Nano, now int64) (less money.Nano, short shortage) {
+	for _, p := range a.pools {
+		if now >= p.ends {
+			return res.Amount, shortage{account: a}
+		}
+		if free := p.free(); !p.soft && free < res.Amount {
+			if free < floor {
+				return res.Amount, shortage{account: a, pool: p, free: free}
+			}
+			return free, shortage{}
+		}
+		p.reserved += res.Amount
+		res.add(p)
+		if !p.soft && p.free() < p.low && a.waiting == nil && a.sent == nil && now >= p.quiet {
+			p.quiet = now + int64(prefetchEvery)
+			m.leasing.ask(a, 1, 0)
+			m.leasing.signal()
+		}
+	}
+	return res.Amount, shortage{}
+}
+
+// undo gives a reservation back.
+func (m *Meter) undo(res *Reservation) {
+	for i := range res.n {
+		p := res.pool(i)
+		p.account.mu.Lock()
+		p.reserved -= res.Amount
+		m.tidy(p)
+		p.account.mu.Unlock()
+	}
+}
+
+// tidy gives back what a retired pool holds. The account's lock is held.
+func (m *Meter) tidy(p *pool) {
+	if p.retired && p.giveBack() {
+		m.leasing.giveBack(p)
+	}
+}
+
+// reserveSlow asks the budget service for what is short until the reservation holds or is
+// refused.
+func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, keys []scopeKey, minimum, wanted money.Nano, short shortage) (Reservation, error) {
+	var deadline int64 // of Patience; 0: not yet waiting
+	pause := firstPause
+	for {
+		refusal, wait := m.await(ctx, scopes, keys, short, minimum, wanted)
+		if wait != nil {
+			return Reservation{}, wait
+		}
+		var res Reservation
+		if res, short = m.try(scopes, keys, minimum, wanted); short.account == nil {
+			return res, nil
+		}
+		if refusal == nil {
+			continue
+		}
+		now := m.now()
+		if deadline == 0 {
+			deadline = now + int64(m.opts.Patience)
+		}
+		if refusal.final || now >= deadline {
+			m.shut(refusal, now)
+			return Reservation{}, refusal.err
+		}
+		// Others hold money that they may not need: it comes back with their
+		// settlements, or when the budget service calls it back.
+		if err := clock.Sleep(ctx, m.opts.Clock, pause); err != nil {
+			return Reservation{}, err
+		}
+		pause = min(2*pause, maxPause)
+		if res, short = m.try(scopes, keys, minimum, wanted); short.account == nil {
+			return res, nil
+		}
+	}
+}
+
+// refusal is a budget's answer that it cannot pay.
+type refusal struct {
+	pool *pool
+	need money.Nano
+	// final refusals are not worth waiting.
+	final bool
+	err   error
+}
+
+// await waits for the answer of one ask for what is short. It returns a refusal when the
+// budget is known not to have the minimum.
+func (m *Meter) await(ctx context.Context, scopes *Scopes, keys []scopeKey, short shortage, minimum, wanted money.Nano) (*refusal, error) {
+	a := short.account
+	need, want := minimum, wanted
+	if short.pool != nil {
+		need, want = minimum-short.free, wanted-short.free
+	}
+	a.mu.Lock()
+	if r := m.refusedNow(short, need); r != nil {
+		a.mu.Unlock()
+		return r, nil
+	}
+	if a.forgotten {
+		a.mu.Unlock()
+		return nil, nil // the next try finds the account that took its place
+	}
+	f := a.sent
+	if f == nil {
+		f = m.leasing.ask(a, max(need, 1), want)
+	}
+	a.mu.Unlock()
+	if short.pool == nil {
+		m.load(scopes, keys, minimum, wanted)
+	}
+	m.leasing.signal()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return m.refusedNow(short, need), nil
+}
+
+// load asks for the scopes of a call that are not loaded, so that a new key's first call
+// waits for one answer and not for one after the other.
+func (m *Meter) load(scopes *Scopes, keys []scopeKey, minimum, wanted money.Nano) {
+	epoch := m.epoch.Load()
+	for _, key := range keys {
+		a := m.account(key, scopes)
+		if a.bare.Load() == epoch {
+			continue
+		}
+		a.mu.Lock()
+		if !a.forgotten && a.epoch != epoch && a.waiting == nil && a.sent == nil {
+			m.leasing.ask(a, max(minimum, 1), wanted)
+		}
+		a.mu.Unlock()
+	}
+}
+
+// refusedNow looks whether the pool is known to be unable to pay. The account's lock is held.
+func (m *Meter) refusedNow(short shortage, need money.Nano) *refusal {
+	p := short.pool
+	if p == nil {
+		// The account was loaded, perhaps just now: any of its pools may have refused.
+		for _, q := range short.account.pools {
+			if short.account.epoch == m.epoch.Load() && !q.soft {
+				if r := m.refusedNow(shortage{short.account, q, q.free()}, need-q.free()); r != nil {
+					return r
+				}
+			}
+		}
+		return nil
+	}
+	now := m.now()
+	if p.retired || now >= p.ends || need <= 0 || p.refused == 0 || need < p.refused || now >= p.refusedUntil {
+		return nil
+	}
+	limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
+	unspent := limit-spent >= need+max(0, p.free())
+	return &refusal{pool: p, need: need, final: !unspent || now < p.shut, err: m.exceeded(p, unspent)}
+}
+
+// shut makes the budget refuse the amount at once for a while.
+func (m *Meter) shut(r *refusal, now int64) {
+	p := r.pool
+	p.account.mu.Lock()
+	if p.refused > 0 && r.need >= p.refused {
+		p.shut, p.refusedUntil = now+int64(shutFor), max(p.refusedUntil, now+int64(shutFor))
+	}
+	p.account.mu.Unlock()
+}
+
+// exceeded is the refusal in LiteLLM's words (litellm.BudgetExceededError, November 2026).
+// The account's lock is held.
+func (m *Meter) exceeded(p *pool, unspent bool) error {
+	kind := map[budgetv1.ScopeKind]string{
+		budgetv1.ScopeKind_SCOPE_KIND_PLATFORM: "Platform", budgetv1.ScopeKind_SCOPE_KIND_TENANT: "Team",
+		budgetv1.ScopeKind_SCOPE_KIND_USER: "User", budgetv1.ScopeKind_SCOPE_KIND_KEY: "Key",
+	}[p.account.key.kind]
+	limit, spent := money.Nano(p.budget.GetLimitNanos()).Dollars(), p.spentNow().Dollars()
+	retry := foreverRetry
+	switch {
+	case unspent:
+		retry = time.Second // what other calls hold may come back
+	case p.ends != forever:
+		retry = max(time.Second, time.Duration(p.ends-m.now()))
+	}
+	return errs.New(errs.BudgetExceeded, fmt.Sprintf("Budget has been exceeded! %s=%s Current cost: %s, Max budget: %s", kind, p.account.key.id, spent, limit)).
+		WithDetail("budget", p.budget.GetId()).WithDetail("limit", limit).WithDetail("spent", spent).WithRetryAfter(retry)
+}
+
+// Release gives a reservation back whose call never went out.
+func (m *Meter) Release(res Reservation) {
+	m.undo(&res)
+}
+
+// Settle ends a reservation: rec.CostNanos is spent, the rest returns to the slices. It
+// fills rec's event id, time and tenant when they are empty, its draws, and its window as far
+// as it is known here (the budget service writes the exact one), and queues it for delivery.
+// rec is the Meter's from then on. Settle never waits for I/O.
+func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
+	if rec.GetEventId() == "" {
+		rec.EventId = m.ids.NewString()
+	}
+	if rec.GetOccurredMillis() == 0 {
+		rec.OccurredMillis = m.opts.Clock.Now().UnixMilli()
+	}
+	if rec.GetTenantId() == "" {
+		rec.TenantId = res.tenant
+	}
+	rec.CostNanos = max(0, rec.GetCostNanos())
+	rec.Draws, rec.Window = nil, nil
+	cost := money.Nano(rec.GetCostNanos())
+	if cost > res.Amount && res.n > 0 {
+		m.overdrawn.Add(1)
+	}
+	if res.n > 0 {
+		// One allocation for all draws, one for the list of them.
+		draws := make([]eventv1.LeaseDraw, res.n)
+		rec.Draws = make([]*eventv1.LeaseDraw, res.n)
+		rec.Window = &eventv1.BudgetWindow{}
+		tightest := money.Max
+		for i := range res.n {
+			p := res.pool(i)
+			draws[i].LeaseId, draws[i].Nanos = p.lease, int64(cost)
+			rec.Draws[i] = &draws[i]
+			p.account.mu.Lock()
+			p.reserved -= res.Amount
+			p.drawn += cost
+			m.tidy(p)
+			limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
+			if left := limit - spent; left < tightest {
+				tightest = left
+				w := rec.Window
+				w.BudgetId, w.StartMillis, w.EndMillis = p.budget.GetId(), p.start, p.end
+				w.LimitNanos, w.SpentNanos = int64(limit), int64(spent)
+			}
+			p.account.mu.Unlock()
+		}
+	}
+	m.queue.add(rec, m.opts.BatchSize)
+}

@@ -1,0 +1,175 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+)
+
+// Header values that never change are shared; nobody writes to them.
+var (
+	contentJSON   = []string{"application/json"}
+	contentStream = []string{"text/event-stream"}
+	noCache       = []string{"no-cache"}
+	noBuffering   = []string{"no"}
+)
+
+// trailerCost names the trailer that carries a stream's cost, which is known at its
+// end alone.
+const trailerCost = "X-Tollgate-Cost"
+
+// frames are buffers for framing chunks.
+var frames = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
+// streamWriter writes chunks as server-sent events.
+type streamWriter struct {
+	c     *completion
+	frame *[]byte
+	// gone says that the caller has left: nothing more is written.
+	gone bool
+}
+
+func newStreamWriter(c *completion) *streamWriter {
+	h := c.w.Header()
+	c.answerHeaders(h)
+	h["Content-Type"] = contentStream
+	h["Cache-Control"] = noCache
+	h["X-Accel-Buffering"] = noBuffering // nginx and Kong would hold events back
+	h.Set("Trailer", trailerCost)
+	c.wrote = true
+	c.w.WriteHeader(http.StatusOK)
+	return &streamWriter{c: c, frame: frames.Get().(*[]byte)} //nolint:forcetypeassert // the pool holds nothing else
+}
+
+// write sends chunks that are there together, in one flush.
+func (s *streamWriter) write(chunks [][]byte) {
+	*s.frame = appendChunks((*s.frame)[:0], chunks)
+	s.flush()
+}
+
+func appendChunks(frame []byte, chunks [][]byte) []byte {
+	for _, chunk := range chunks {
+		frame = append(frame, "data: "...)
+		frame = append(frame, chunk...)
+		frame = append(frame, "\n\n"...)
+	}
+	return frame
+}
+
+// end writes what is left and the stream's end: `[DONE]`, or one event with the error
+// and no `[DONE]`.
+func (s *streamWriter) end(failure *errs.Error, last ...[]byte) {
+	*s.frame = appendChunks((*s.frame)[:0], last)
+	if failure == nil {
+		*s.frame = append(*s.frame, "data: [DONE]\n\n"...)
+	} else {
+		*s.frame = append(*s.frame, "data: "...)
+		*s.frame = appendError(*s.frame, failure)
+		*s.frame = append(*s.frame, "\n\n"...)
+	}
+	s.c.w.Header()[trailerCost] = []string{s.c.outcome.cost.Dollars()}
+	s.flush()
+	if cap(*s.frame) <= maxPooledFrame {
+		frames.Put(s.frame)
+	}
+	s.frame = nil
+}
+
+// maxPooledFrame keeps a buffer that one large chunk has grown out of the pool.
+const maxPooledFrame = 64 << 10
+
+func (s *streamWriter) flush() {
+	if s.gone || len(*s.frame) == 0 {
+		return
+	}
+	s.c.deadline()
+	if _, err := s.c.w.Write(*s.frame); err != nil {
+		s.gone = true
+		return
+	}
+	if err := s.c.control.Flush(); err != nil {
+		s.gone = true
+	}
+}
+
+// forwardStream passes a stream on as it comes. An error that is returned has not
+// been written; one in mid-stream has been.
+func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.e.Services.Router.StreamComplete(ctx, &routerv1.StreamCompleteRequest{Call: call})
+	if err != nil {
+		c.outcome.failure = errs.Of(err)
+		return err
+	}
+	// Closing ends the router's work; what it would still say is of no use.
+	defer func() { _ = stream.Close() }()
+	var out *streamWriter
+	for {
+		msg, err := stream.Receive()
+		if err != nil {
+			return c.streamBroke(out, err)
+		}
+		if served := msg.GetServed(); served != nil {
+			c.outcome.served = served
+		}
+		if usage := msg.GetUsage(); usage != nil {
+			c.outcome.usage = usage
+		}
+		end := msg.GetEnd()
+		if end != nil {
+			c.bill(end.GetBilledAttempts())
+			if end.GetError() != nil {
+				c.outcome.failure = errs.FromInfo(end.GetError(), end.GetErrorMessage())
+				if out == nil && len(msg.GetChunks()) == 0 {
+					return c.outcome.failure
+				}
+			}
+		}
+		if out == nil {
+			c.outcome.firstByte = c.e.Clock.Now()
+			out = newStreamWriter(c)
+		}
+		chunks := msg.GetChunks()
+		c.outcome.chunks = append(c.outcome.chunks, chunks...)
+		if c.flight != nil && len(chunks) > 0 {
+			c.flight.publish(chunks)
+		}
+		if end != nil {
+			c.price()
+			out.end(c.outcome.failure, chunks...)
+			return nil
+		}
+		if out.write(chunks); out.gone && c.flight == nil {
+			// Nobody reads on: the provider may stop.
+			c.outcome.failure = errs.New(errs.ClientClosed, "the caller went away")
+			c.abandoned()
+			return nil
+		}
+	}
+}
+
+// streamBroke ends a stream whose router, or whose caller, is gone.
+func (c *completion) streamBroke(out *streamWriter, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = errs.New(errs.ServiceUnavailable, "the router ended the stream without saying why")
+	}
+	c.outcome.failure = errs.Of(err)
+	if c.outcome.failure.Reason == errs.ClientClosed || len(c.outcome.chunks) > 0 {
+		c.abandoned()
+	}
+	if out == nil {
+		return err
+	}
+	out.end(c.outcome.failure)
+	return nil
+}
+
+// costHeader is an amount as headers show it.
+func costHeader(n money.Nano) []string { return []string{n.Dollars()} }

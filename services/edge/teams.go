@@ -1,0 +1,354 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+)
+
+// teamRoutes are LiteLLM's team management routes. A team is a tenant here.
+func (e *Edge) teamRoutes() []route {
+	return []route{
+		{http.MethodPost, "/team/new", e.newTeam},
+		{http.MethodPost, "/team/update", e.updateTeam},
+		{http.MethodPost, "/team/delete", e.deleteTeams},
+		{http.MethodGet, "/team/info", e.teamInfo},
+		{http.MethodGet, "/team/list", e.listTeams},
+		{http.MethodPost, "/team/credential", e.putCredential},
+		{http.MethodPost, "/team/credential/delete", e.deleteCredential},
+	}
+}
+
+// teamRequest is the body of `/team/new` and `/team/update`.
+type teamRequest struct {
+	limitsRequest
+
+	TeamID     *string  `json:"team_id"`
+	TeamAlias  *string  `json:"team_alias"`
+	PlatformID *string  `json:"platform_id"`
+	Routes     []string `json:"allowed_routes"`
+	Members    []member `json:"members_with_roles"`
+}
+
+// member is a person of a team.
+type member struct {
+	Role   string `json:"role"`
+	UserID string `json:"user_id"`
+}
+
+// apply puts the request's values into a tenant and names the fields that it set.
+func (r *teamRequest) apply(t *keystorev1.Tenant) (fields []string) {
+	set := func(name string) { fields = append(fields, name) }
+	if r.TeamAlias != nil {
+		t.Alias = *r.TeamAlias
+		set("alias")
+	}
+	if r.PlatformID != nil {
+		t.PlatformId = *r.PlatformID
+		set("platform_id")
+	}
+	if t.Limits == nil {
+		t.Limits = &keystorev1.Limits{}
+	}
+	if r.Routes != nil {
+		t.Limits.Routes = r.Routes
+		set("limits.routes")
+	}
+	fields = append(fields, r.applyLimits(t.Limits)...)
+	if r.Blocked != nil {
+		t.Blocked = *r.Blocked
+		set("blocked")
+	}
+	if r.Metadata != nil {
+		t.Metadata = r.Metadata
+		set("metadata")
+	}
+	if r.Tags != nil {
+		t.Tags = r.Tags
+		set("tags")
+	}
+	if r.ModelAliases != nil {
+		t.Aliases = r.ModelAliases
+		set("aliases")
+	}
+	if r.Cache != nil {
+		t.Cache = r.Cache.policy()
+		set("cache")
+	}
+	if r.Compression != nil {
+		t.CompressionProfile = *r.Compression
+		set("compression_profile")
+	}
+	if r.Members != nil {
+		t.Members = nil
+		for _, m := range r.Members {
+			t.Members = append(t.Members, &keystorev1.Member{UserId: m.UserID, Role: m.Role})
+		}
+		set("members")
+	}
+	return fields
+}
+
+// teamView is a tenant in LiteLLM's form.
+type teamView struct {
+	TeamID        string            `json:"team_id"`
+	TeamAlias     *string           `json:"team_alias"`
+	PlatformID    *string           `json:"platform_id"`
+	Spend         money.Nano        `json:"spend"`
+	Models        []string          `json:"models"`
+	ModelAliases  map[string]string `json:"model_aliases"`
+	AllowedRoutes []string          `json:"allowed_routes"`
+	Metadata      json.RawMessage   `json:"metadata"`
+	Tags          []string          `json:"tags"`
+	Blocked       bool              `json:"blocked"`
+	Members       []member          `json:"members_with_roles"`
+	Providers     []string          `json:"credential_providers"`
+	limitsView
+	CreatedAt string `json:"created_at"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+func (e *Edge) teamView(ctx context.Context, t *keystorev1.Tenant) (*teamView, error) {
+	scope := tenantScope(t.GetId())
+	limits, err := e.limitsView(ctx, scope, t.GetLimits())
+	if err != nil {
+		return nil, err
+	}
+	spend, err := e.spendOf(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	v := &teamView{
+		TeamID: t.GetId(), TeamAlias: optional(t.GetAlias()), PlatformID: optional(t.GetPlatformId()), Spend: spend,
+		Models: list(t.GetLimits().GetModels()), ModelAliases: mapping(t.GetAliases()),
+		AllowedRoutes: list(t.GetLimits().GetRoutes()), Metadata: object(t.GetMetadata()), Tags: list(t.GetTags()),
+		Blocked: t.GetBlocked(), Members: []member{}, Providers: list(t.GetCredentialProviders()), limitsView: limits,
+		CreatedAt: timeText(t.GetCreatedMillis()), UpdatedAt: timeText(t.GetUpdatedMillis()),
+	}
+	for _, m := range t.GetMembers() {
+		v.Members = append(v.Members, member{Role: m.GetRole(), UserID: m.GetUserId()})
+	}
+	return v, nil
+}
+
+// newTeam answers `POST /team/new`.
+func (e *Edge) newTeam(x *exchange) error {
+	if err := x.admin(); err != nil {
+		return err
+	}
+	var req teamRequest
+	if err := x.decode(&req); err != nil {
+		return err
+	}
+	if err := req.check(); err != nil {
+		return err
+	}
+	tenant := &keystorev1.Tenant{}
+	if req.TeamID != nil {
+		tenant.Id = *req.TeamID
+	}
+	req.apply(tenant)
+	return x.storeTeam(tenant, nil, &req)
+}
+
+// updateTeam answers `POST /team/update`.
+func (e *Edge) updateTeam(x *exchange) error {
+	if err := x.admin(); err != nil {
+		return err
+	}
+	var req teamRequest
+	if err := x.decode(&req); err != nil {
+		return err
+	}
+	if err := req.check(); err != nil {
+		return err
+	}
+	if req.TeamID == nil || *req.TeamID == "" {
+		return errs.New(errs.InvalidRequest, "team_id is needed").WithParam("team_id")
+	}
+	tenant := &keystorev1.Tenant{Id: *req.TeamID}
+	fields := req.apply(tenant)
+	if len(fields) == 0 {
+		found, err := e.findTeam(x.r.Context(), *req.TeamID)
+		if err != nil {
+			return err
+		}
+		return x.showTeam(found, &req)
+	}
+	return x.storeTeam(tenant, fields, &req)
+}
+
+func (x *exchange) storeTeam(tenant *keystorev1.Tenant, fields []string, req *teamRequest) error {
+	resp, err := x.e.Services.Keystore.PutTenant(x.r.Context(), &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
+	if err != nil {
+		return err
+	}
+	return x.showTeam(resp.GetTenant(), req)
+}
+
+// showTeam sets the budgets that the request names, and answers with the team.
+func (x *exchange) showTeam(tenant *keystorev1.Tenant, req *teamRequest) error {
+	ctx := x.r.Context()
+	if err := x.e.putBudgets(ctx, tenantScope(tenant.GetId()), &req.limitsRequest); err != nil {
+		return err
+	}
+	view, err := x.e.teamView(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, view)
+}
+
+// deleteTeams answers `POST /team/delete`. A team's keys and credentials go with it;
+// what it spent stays in the ledger.
+func (e *Edge) deleteTeams(x *exchange) error {
+	if err := x.admin(); err != nil {
+		return err
+	}
+	var req struct {
+		TeamIDs []string `json:"team_ids"`
+	}
+	if err := x.decode(&req); err != nil {
+		return err
+	}
+	if len(req.TeamIDs) == 0 {
+		return errs.New(errs.InvalidRequest, "team_ids is needed").WithParam("team_ids")
+	}
+	ctx := x.r.Context()
+	resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: req.TeamIDs})
+	if err != nil {
+		return err
+	}
+	var scopes []*budgetv1.Scope
+	for _, id := range resp.GetIds() {
+		scopes = append(scopes, tenantScope(id))
+	}
+	for _, id := range resp.GetKeyIds() {
+		scopes = append(scopes, keyScope(id))
+	}
+	if _, err := e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes}); err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, map[string]any{"deleted_teams": resp.GetIds(), "deleted_keys": resp.GetKeyIds()})
+}
+
+// teamInfo answers `GET /team/info?team_id=`. A key may ask about its own team.
+func (e *Edge) teamInfo(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	id := x.r.URL.Query().Get("team_id")
+	if id == "" {
+		id = x.principal.TenantID
+	}
+	if id == "" {
+		return errs.New(errs.InvalidRequest, "team_id is needed").WithParam("team_id")
+	}
+	if !x.principal.Admin && id != x.principal.TenantID {
+		return errs.New(errs.TenantMismatch, "the team is another tenant")
+	}
+	ctx := x.r.Context()
+	tenant, err := e.findTeam(ctx, id)
+	if err != nil {
+		return err
+	}
+	view, err := e.teamView(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	keys, err := e.Services.Keystore.ListKeys(ctx, &keystorev1.ListKeysRequest{TenantId: id, Limit: 1000})
+	if err != nil {
+		return err
+	}
+	shown := make([]*keyView, 0, len(keys.GetKeys()))
+	for _, key := range keys.GetKeys() {
+		kv, err := e.keyView(ctx, key)
+		if err != nil {
+			return err
+		}
+		shown = append(shown, kv)
+	}
+	return x.json(http.StatusOK, map[string]any{"team_id": id, "team_info": view, "keys": shown})
+}
+
+// listTeams answers `GET /team/list` with an array, as LiteLLM does. `?limit=&cursor=`
+// pages through it; the next page's cursor is in the header X-Next-Cursor.
+func (e *Edge) listTeams(x *exchange) error {
+	if err := x.admin(); err != nil {
+		return err
+	}
+	limit, err := positive(x.r.URL.Query().Get("limit"), "limit", 100)
+	if err != nil {
+		return err
+	}
+	ctx := x.r.Context()
+	resp, err := e.Services.Keystore.ListTenants(ctx, &keystorev1.ListTenantsRequest{
+		Limit: int32(min(limit, 1000)), Cursor: x.r.URL.Query().Get("cursor"), //nolint:gosec // bounded
+	})
+	if err != nil {
+		return err
+	}
+	views := make([]*teamView, 0, len(resp.GetTenants()))
+	for _, t := range resp.GetTenants() {
+		view, err := e.teamView(ctx, t)
+		if err != nil {
+			return err
+		}
+		views = append(views, view)
+	}
+	if next := resp.GetNextCursor(); next != "" {
+		x.w.Header().Set("X-Next-Cursor", next)
+	}
+	return x.json(http.StatusOK, views)
+}
+
+// credentialRequest names a provider credential that a tenant brings.
+type credentialRequest struct {
+	TeamID   string `json:"team_id"`
+	Provider string `json:"provider"`
+	APIKey   string `json:"api_key"`
+}
+
+// putCredential answers `POST /team/credential`. The key is never shown again.
+func (e *Edge) putCredential(x *exchange) error {
+	return x.credential(func(ctx context.Context, req credentialRequest) error {
+		_, err := e.Services.Keystore.PutCredential(ctx, &keystorev1.PutCredentialRequest{
+			TenantId: req.TeamID, Provider: req.Provider, ApiKey: req.APIKey,
+		})
+		return err
+	})
+}
+
+// deleteCredential answers `POST /team/credential/delete`.
+func (e *Edge) deleteCredential(x *exchange) error {
+	return x.credential(func(ctx context.Context, req credentialRequest) error {
+		_, err := e.Services.Keystore.DeleteCredential(ctx, &keystorev1.DeleteCredentialRequest{
+			TenantId: req.TeamID, Provider: req.Provider,
+		})
+		return err
+	})
+}
+
+func (x *exchange) credential(change func(context.Context, credentialRequest) error) error {
+	if err := x.admin(); err != nil {
+		return err
+	}
+	var req credentialRequest
+	if err := x.decode(&req); err != nil {
+		return err
+	}
+	if err := change(x.r.Context(), req); err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, map[string]string{"team_id": req.TeamID, "provider": req.Provider})
+}
+
+func (e *Edge) findTeam(ctx context.Context, id string) (*keystorev1.Tenant, error) {
+	resp, err := e.Services.Keystore.GetTenant(ctx, &keystorev1.GetTenantRequest{Id: id})
+	return resp.GetTenant(), err
+}

@@ -1,0 +1,219 @@
+// Package router sends each call to one of the deployments of the model that the
+// caller named, and brings the answer back in the OpenAI dialect.
+package router
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/secret"
+	"tollgate.dev/services/router/upstream"
+)
+
+// Deployment is one way to serve a model.
+type Deployment struct {
+	// ID tells deployments apart.
+	ID string
+	// Model is the name that callers use.
+	Model string
+	// Provider names the wire format, one of [Providers].
+	Provider string
+	// UpstreamModel is the model's name at the provider.
+	UpstreamModel string
+	// APIBase is the base URL; nil takes the provider's own.
+	APIBase *url.URL
+	// APIKey is the credential.
+	APIKey secret.String
+	// Weight is the share of calls under weighted shuffle, relative to the others; 0 counts as 1.
+	Weight float64
+	// Order ranks deployments: a higher one is used only while all lower ones rest.
+	Order int
+	// MaxParallel bounds calls at the same time; 0 does not.
+	MaxParallel int64
+	// Timeout bounds one attempt; 0 takes the router's.
+	Timeout time.Duration
+	// StreamTimeout bounds the wait for a stream's first event; 0 takes the router's.
+	StreamTimeout time.Duration
+	// Headers are sent with every call.
+	Headers http.Header
+	// DropParams drops parameters that the provider cannot honour.
+	DropParams bool
+	// MaxOutput is the most tokens that the model can generate; 0 is unknown.
+	MaxOutput int64
+	// Rate is what a token costs, input and output added up, in pico-dollars; the
+	// lowest-cost strategy compares it.
+	Rate int64
+	// Simulated says that the provider simulator answers.
+	Simulated bool
+}
+
+// Credentials opens the credentials that tenants bring.
+type Credentials interface {
+	// APIKey returns a tenant's own credential for a provider.
+	APIKey(ctx context.Context, tenant, provider string) (secret.String, error)
+}
+
+// Exchanger carries a request to a provider.
+type Exchanger interface {
+	// Do returns as soon as the answer's header is there.
+	Do(ctx context.Context, req *upstream.Request) (*upstream.Response, error)
+}
+
+// Options configure a [Service].
+type Options struct {
+	// Deployments are all ways to serve all models.
+	Deployments []Deployment
+	// Aliases are further names of models.
+	Aliases map[string]string
+	// Strategy chooses among deployments; empty is [WeightedShuffle].
+	Strategy Strategy
+	// Retries is how many attempts may follow the first.
+	Retries int
+	// AllowedFails is how many failures in a minute a deployment may have before it rests.
+	AllowedFails int
+	// Cooldown is how long a failing deployment rests; 0 is 5 s.
+	Cooldown time.Duration
+	// Timeout bounds a whole call; 0 is 10 minutes.
+	Timeout time.Duration
+	// StreamTimeout bounds the wait for a stream's first event; 0 is Timeout.
+	StreamTimeout time.Duration
+	// MaxAnswerBytes bounds a whole answer; 0 is 32 MiB.
+	MaxAnswerBytes int64
+	// Created is when the models were configured.
+	Created time.Time
+}
+
+// Service routes calls.
+type Service struct {
+	opts        Options
+	providers   map[string]Provider
+	groups      map[string]*group
+	names       []string
+	exchange    Exchanger
+	credentials Credentials
+	clock       clock.Clock
+	log         *slog.Logger
+	metrics     Metrics
+	// random is in [0, 1).
+	random func() float64
+}
+
+// Metrics takes what operators want to know of routing.
+type Metrics interface {
+	// ProviderError counts a failed attempt, by the code of its error.
+	ProviderError(provider, code string)
+	// ProviderRetry counts an attempt beyond the first.
+	ProviderRetry(provider string)
+}
+
+// group is the deployments of one model.
+type group struct {
+	name        string
+	deployments []*deployment
+}
+
+// New returns a service. It refuses deployments with an unknown provider, without a
+// base URL where the provider has none of its own, or with an id that occurs twice.
+func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Clock, log *slog.Logger, metrics Metrics) (*Service, error) {
+	if opts.Strategy == "" {
+		opts.Strategy = WeightedShuffle
+	}
+	if !slices.Contains(Strategies(), opts.Strategy) {
+		return nil, errs.Newf(errs.InvalidRequest, "unknown routing strategy %q", opts.Strategy)
+	}
+	if opts.Cooldown <= 0 {
+		opts.Cooldown = 5 * time.Second
+	}
+	if opts.Timeout <= 0 {
+		opts.Timeout = 10 * time.Minute
+	}
+	if opts.StreamTimeout <= 0 {
+		opts.StreamTimeout = opts.Timeout
+	}
+	if opts.MaxAnswerBytes <= 0 {
+		opts.MaxAnswerBytes = 32 << 20
+	}
+	s := &Service{
+		opts: opts, providers: Providers(), groups: make(map[string]*group), exchange: exchange,
+		credentials: credentials, clock: clk, log: log, metrics: metrics, random: rand.Float64,
+	}
+	seen := make(map[string]bool, len(opts.Deployments))
+	for _, spec := range opts.Deployments {
+		if seen[spec.ID] {
+			return nil, errs.Newf(errs.InvalidRequest, "the deployment id %q occurs twice", spec.ID)
+		}
+		seen[spec.ID] = true
+		d, err := s.newDeployment(spec)
+		if err != nil {
+			return nil, err
+		}
+		g := s.groups[spec.Model]
+		if g == nil {
+			g = &group{name: spec.Model}
+			s.groups[spec.Model] = g
+			s.names = append(s.names, spec.Model)
+		}
+		g.deployments = append(g.deployments, d)
+	}
+	for alias, model := range opts.Aliases {
+		g := s.groups[model]
+		if g == nil {
+			return nil, errs.Newf(errs.InvalidRequest, "the alias %q names no model: %q", alias, model)
+		}
+		if s.groups[alias] != nil {
+			return nil, errs.Newf(errs.InvalidRequest, "the alias %q is also a model", alias)
+		}
+		s.groups[alias] = g
+		s.names = append(s.names, alias)
+	}
+	slices.Sort(s.names)
+	return s, nil
+}
+
+func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
+	provider, ok := s.providers[spec.Provider]
+	if !ok {
+		return nil, errs.Newf(errs.InvalidRequest, "deployment %q: unknown provider %q", spec.ID, spec.Provider)
+	}
+	base := spec.APIBase
+	if base == nil {
+		if provider.BaseURL() == "" {
+			return nil, errs.Newf(errs.InvalidRequest, "deployment %q: provider %q needs an api_base", spec.ID, spec.Provider)
+		}
+		var err error
+		if base, err = url.Parse(provider.BaseURL()); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Weight <= 0 {
+		spec.Weight = 1
+	}
+	if spec.Timeout <= 0 {
+		spec.Timeout = s.opts.Timeout
+	}
+	if spec.StreamTimeout <= 0 {
+		spec.StreamTimeout = min(s.opts.StreamTimeout, spec.Timeout)
+	}
+	return &deployment{
+		Deployment: spec, provider: provider,
+		base:     url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimSuffix(base.Path, "/")},
+		baseText: (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path}).String(),
+	}, nil
+}
+
+// group finds the deployments of a model.
+func (s *Service) group(model string) (*group, error) {
+	g, ok := s.groups[model]
+	if !ok {
+		return nil, errs.Newf(errs.ModelNotFound, "the model %q does not exist", model).WithParam("model")
+	}
+	return g, nil
+}
