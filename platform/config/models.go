@@ -95,7 +95,7 @@ func (l *loader) model(s *section, cfg *Config, st *modelState) {
 	}
 	w := l.params(p, &d, cfg, st)
 	info := s.section("model_info")
-	idAt := l.info(info, p, &d)
+	idAt := l.info(info, &d)
 	s.done(knownModelEntry)
 	if d.ID == "" {
 		d.ID = digest(&d, cfg.Deployments)
@@ -302,7 +302,7 @@ func isToken(s string) bool {
 }
 
 // info reads model_info and gives the place of the id.
-func (l *loader) info(s, params *section, d *Deployment) value {
+func (l *loader) info(s *section, d *Deployment) value {
 	id, at := s.text("id")
 	d.ID = id
 	d.BaseModel, _ = s.text("base_model")

@@ -123,7 +123,7 @@ func Int64(raw []byte) (value int64, ok bool) {
 	}
 	switch {
 	case negative:
-		return -int64(abs), true //nolint:gosec // abs is at most 1<<63, whose negation wraps to itself
+		return -int64(abs), true
 	case abs > math.MaxInt64:
 		return 0, false
 	default:

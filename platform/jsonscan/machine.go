@@ -266,7 +266,7 @@ func (m *machine) str(i int) int {
 			bit := bits.TrailingZeros64(s) & 56
 			seen |= x & (1<<bit - 1)
 			i += bit >> 3
-			if byte(x>>bit) != '\\' || len(doc)-i < 2 || !simpleEscape[doc[i+1]] {
+			if byte(x>>bit&0xff) != '\\' || len(doc)-i < 2 || !simpleEscape[doc[i+1]] {
 				break
 			}
 			escaped = true

@@ -251,6 +251,7 @@ func child(doc []byte, in Value, name string) (out Value, found bool) {
 			}
 			return nil
 		})
+	default:
 	}
 	return out, found && err == nil
 }

@@ -295,8 +295,8 @@ func FuzzScan(f *testing.F) {
 				t.Fatalf("offset %d outside of %q", at, doc)
 			}
 		}
-		members, objErr := 0, error(nil)
-		objErr = ScanObject(doc, func(m Member) error {
+		members := 0
+		objErr := ScanObject(doc, func(m Member) error {
 			members++
 			if _, err := Scan(m.Raw(doc)); err != nil {
 				t.Fatalf("member %q of %q: %v", m.Raw(doc), doc, err)

@@ -109,7 +109,7 @@ func MulSat(a Nano, n int64) Nano {
 // magnitude returns |v| as an unsigned number; it is right for math.MinInt64 too.
 func magnitude(v int64) uint64 {
 	if v < 0 {
-		return -uint64(v)
+		return -uint64(v) //nolint:gosec // two's complement: exact, also for the least value
 	}
 	return uint64(v)
 }
@@ -120,7 +120,7 @@ func fromMagnitude(m uint64, negative bool) (Nano, bool) {
 		if m > 1<<63 {
 			return 0, false
 		}
-		return Nano(-m), true // two's complement: exact, also for 1<<63
+		return Nano(-m), true //nolint:gosec // two's complement: exact, also for 1<<63
 	}
 	if m > math.MaxInt64 {
 		return 0, false

@@ -172,7 +172,7 @@ func resolve(s Schedule) ([]band, error) {
 	for t := range tiers {
 		for i, step := range tiers[t].Above {
 			if step.PromptTokens <= 0 || (i > 0 && step.PromptTokens <= tiers[t].Above[i-1].PromptTokens) {
-				errs = append(errs, fmt.Errorf("%s tier: steps not above zero and rising", ServiceTier(t))) //nolint:gosec // t < numTiers
+				errs = append(errs, fmt.Errorf("%s tier: steps not above zero and rising", ServiceTier(t)))
 			}
 			steps = append(steps, step.PromptTokens)
 		}

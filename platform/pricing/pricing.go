@@ -78,7 +78,7 @@ func (c Class) String() string {
 func parseClass(name string) (Class, bool) {
 	for c, n := range classNames {
 		if n == name {
-			return Class(c), true //nolint:gosec // an index into a 13-element array
+			return Class(c), true
 		}
 	}
 	return 0, false

@@ -273,7 +273,7 @@ func (r *Reader) fill() {
 		}
 		r.end += n
 		switch {
-		case err == nil || err == io.EOF: //nolint:errorlint // by the contract of io.Reader it comes as itself
+		case err == nil || err == io.EOF:
 			r.err = err
 		case errors.Is(err, io.EOF):
 			// An EOF within another error is a fault, and must not look like a clean end.

@@ -74,7 +74,7 @@ func expansion(body []byte) (grown int64) {
 		if body = body[plain:]; len(body) == 0 {
 			return grown
 		}
-		size := 1
+		var size int
 		switch r, ok := escaped(body); {
 		case ok:
 			var buf [utf8.UTFMax]byte

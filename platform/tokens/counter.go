@@ -140,6 +140,7 @@ func estimate(e Encoding, text string) int64 {
 		perTen = 26
 	case Gemini:
 		perTen = 40
+	default:
 	}
 	return min(tokens+(ascii*10+perTen-1)/perTen, int64(len(text)))
 }

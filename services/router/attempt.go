@@ -3,9 +3,7 @@ package router
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"strings"
+	"slices"
 	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
@@ -16,10 +14,8 @@ import (
 )
 
 const (
-	// maxErrorBody is how much of an error's body is looked at, in bytes.
-	maxErrorBody = 64 << 10
-	// backoffBase is the mean wait before the first repeat at the same deployment; it
-	// doubles with every further one, up to backoffMax.
+	// backoffBase is the mean wait before the first repeat at a deployment; it doubles
+	// with every further one, up to backoffMax.
 	backoffBase = 250 * time.Millisecond
 	backoffMax  = 8 * time.Second
 	// maxWait is the longest Retry-After that is waited for; a longer one is handed
@@ -27,87 +23,167 @@ const (
 	maxWait = 30 * time.Second
 )
 
-// exchangeFunc makes one attempt at one deployment. It returns nil when the attempt
-// has served the call, well or not: nothing may be tried after it.
-type exchangeFunc func(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError
+// Why the router itself ends an attempt, as the cause of its context's end.
+var (
+	errCallersTime  = errs.New(errs.ProviderTimeout, "the request's time is over")
+	errCallTime     = errs.New(errs.ProviderTimeout, "the provider did not answer in the request's time")
+	errAttemptTime  = errs.New(errs.ProviderTimeout, "the provider did not answer in time")
+	errNoFirstEvent = errs.New(errs.ProviderTimeout, "the provider's stream did not begin in time")
+)
 
 // attemptError is why an attempt failed.
 type attemptError struct {
 	chat.Failure
 	// usage is what the provider bills all the same; nil when nothing is known of it.
 	usage *usagev1.Usage
+	// unable says that the provider cannot honour the call and was not asked: another
+	// provider may.
+	unable bool
+	// private says that a tenant's own account is at fault, which is nothing to others.
+	private bool
 }
 
-// fatal is a failure that no other attempt can mend.
-func fatal(err error) *attemptError {
-	return &attemptError{Failure: chat.Failure{Err: errs.Of(err)}}
+// failed is the failure that an error stands for.
+func failed(ctx context.Context, err error) *attemptError {
+	e := errs.Of(upstream.Classify(ctx, err))
+	f := chat.Failure{Err: e, RetryAfter: e.RetryAfter}
+	switch e.Reason {
+	case errs.ProviderError, errs.ProviderUnavailable, errs.ProviderRateLimited:
+		f.Retry, f.Cooldown = true, true
+	case errs.ProviderTimeout:
+		// That a caller was in a hurry says nothing about the deployment.
+		cause := context.Cause(ctx)
+		f.Retry = true
+		f.Cooldown = !errors.Is(cause, errCallersTime) && !errors.Is(cause, context.DeadlineExceeded)
+	default: // no other attempt can mend it
+		f.RetryAfter = 0
+	}
+	return &attemptError{Failure: f}
+}
+
+// within returns a context that ends after d of the service's clock, with a cause.
+func (s *Service) within(ctx context.Context, d time.Duration, cause error) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := s.clock.AfterFunc(d, func() { cancel(cause) })
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
+}
+
+// exchangeFunc makes one attempt at one deployment. It returns nil when the attempt
+// has served the call, well or not: nothing may be tried after it.
+type exchangeFunc func(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError
+
+// passage is one call's way through its model's deployments.
+type passage struct {
+	s        *Service
+	g        *group
+	in       *input
+	deadline time.Time
+	// tried have failed the call, unable cannot honour it.
+	tried, unable []*deployment
+	// repeats counts the waits.
+	repeats int
 }
 
 // attempts makes attempts until one serves the call, none may follow, or time is up.
-// The error is that of the last attempt.
-func (s *Service) attempts(ctx context.Context, g *group, exchange exchangeFunc) ([]*routerv1.BilledAttempt, error) {
-	var billed []*routerv1.BilledAttempt
-	var tried []*deployment
+// The error is that of the last attempt. An attempt that cost money is returned with it:
+// one reservation pays for one attempt, so none follows it.
+func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv1.BilledAttempt, error) {
 	var last *attemptError
-	for try := 0; ; try++ {
-		d, wait, err := s.pick(g, tried)
+	for try := 0; ; {
+		d, err := p.next(ctx, last)
 		if err != nil {
-			// All rest. A first try fails at once; a repeat may wait for the first to wake.
-			if last == nil || wait > maxWait || !s.sleep(ctx, wait) {
-				if last != nil {
-					err = last.Err
-				}
-				return billed, err
-			}
-			tried = nil
-			if d, _, err = s.pick(g, nil); err != nil {
-				return billed, last.Err
-			}
-		} else if contains(tried, d) && !s.sleep(ctx, s.backoff(len(tried))) {
-			return billed, last.Err
+			return nil, err
 		}
 		served := &routerv1.Served{
 			DeploymentId: d.ID, Provider: d.Provider, UpstreamModel: d.UpstreamModel,
-			ApiBase: d.baseText, Retries: int32(try), Simulated: d.Simulated, //nolint:gosec // few
+			ApiBase: d.baseText, Retries: int32(min(try, 1<<20)), Simulated: d.Simulated,
 		}
-		if try > 0 {
-			s.metrics.ProviderRetry(d.Provider)
+		failure := exchange(ctx, d, served)
+		d.release()
+		switch {
+		case failure == nil:
+			return nil, nil //nolint:nilnil // served, and nothing billed besides
+		case failure.unable:
+			p.unable = append(p.unable, d)
+			if last == nil {
+				last = failure
+			}
+			continue
 		}
-		d.inFlight.Add(1)
-		last = exchange(ctx, d, served)
-		d.inFlight.Add(-1)
-		if last == nil {
-			return billed, nil
-		}
+		last = failure
+		p.s.note(ctx, p, d, last, try)
 		if last.usage != nil {
-			billed = append(billed, &routerv1.BilledAttempt{Served: served, Usage: last.usage})
+			return &routerv1.BilledAttempt{Served: served, Usage: last.usage}, last.Err
 		}
-		if last.Err.Reason == errs.ClientClosed {
-			return billed, last.Err
+		if !last.Retry || try >= p.s.opts.Retries || ctx.Err() != nil {
+			return nil, last.Err
 		}
-		s.metrics.ProviderError(d.Provider, string(last.Err.Reason))
-		d.failed(last.Failure, s.clock.Now(), len(g.deployments) == 1, s.opts.AllowedFails, s.opts.Cooldown)
-		s.log.WarnContext(ctx, "provider attempt failed", "deployment", d.ID, "provider", d.Provider,
-			"reason", string(last.Err.Reason), "try", try, "retryable", last.Retry)
-		// One reservation pays for one attempt: after one that cost money there is no other.
-		if !last.Retry || last.usage != nil || try >= s.opts.Retries || ctx.Err() != nil {
-			return billed, last.Err
-		}
-		tried = append(tried, d)
+		p.tried = append(p.tried, d)
+		try++
 	}
 }
 
-// pick chooses a deployment: one that was not tried yet if there is one. When all
-// rest or are full it returns an error, and how long until the first wakes.
-func (s *Service) pick(g *group, tried []*deployment) (*deployment, time.Duration, error) {
-	if len(g.deployments) == 1 && !g.deployments[0].full() && g.deployments[0].restUntil.Load() == 0 {
-		return g.deployments[0], 0, nil
+// next acquires the deployment for the next attempt: one that has not failed the call,
+// or, after a wait, one that has.
+func (p *passage) next(ctx context.Context, last *attemptError) (*deployment, error) {
+	for waited := false; ; {
+		d, wait, err := p.pick()
+		if err == nil && (waited || !slices.Contains(p.tried, d)) {
+			if d.acquire() {
+				return d, nil
+			}
+			continue // somebody else was faster
+		}
+		switch {
+		case last == nil: // a first attempt fails at once when all rest
+			return nil, err
+		case waited || last.unable:
+			return nil, last.Err
+		}
+		if err == nil {
+			wait = last.RetryAfter // a tenant's own account, or it would rest
+		}
+		if p.repeats++; wait > maxWait || !p.sleep(ctx, wait+p.backoff()) {
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				return nil, errs.Of(context.Canceled)
+			}
+			return nil, last.Err
+		}
+		waited = true
 	}
-	now := s.clock.Now()
-	var fresh, again []*deployment
-	wake := int64(0)
-	order := 0
-	for _, d := range g.deployments {
+}
+
+// rank orders deployments; of the lowest rank one is chosen.
+type rank struct {
+	tried bool
+	order int
+}
+
+func (r rank) before(other rank) bool {
+	if r.tried != other.tried {
+		return other.tried
+	}
+	return r.order < other.order
+}
+
+// pick chooses a deployment. When all rest or are full it returns an error, and how long
+// until the first wakes.
+func (p *passage) pick() (*deployment, time.Duration, error) {
+	if only := p.g.deployments[0]; len(p.g.deployments) == 1 && len(p.unable) == 0 &&
+		only.restUntil.Load() == 0 && !only.full() {
+		return only, 0, nil
+	}
+	now := p.s.clock.Now()
+	var buffer [8]*deployment
+	var lowest rank
+	best, wake := buffer[:0], int64(0)
+	for _, d := range p.g.deployments {
+		if slices.Contains(p.unable, d) {
+			continue
+		}
 		if until := d.restUntil.Load(); until > now.UnixNano() {
 			if wake == 0 || until < wake {
 				wake = until
@@ -117,43 +193,37 @@ func (s *Service) pick(g *group, tried []*deployment) (*deployment, time.Duratio
 		if d.full() {
 			continue
 		}
-		if len(fresh)+len(again) == 0 || d.Order < order {
-			fresh, again, order = nil, nil, d.Order
+		r := rank{tried: slices.Contains(p.tried, d), order: d.Order}
+		if len(best) == 0 || r.before(lowest) {
+			best, lowest = best[:0], r
 		}
-		switch {
-		case d.Order > order:
-		case contains(tried, d):
-			again = append(again, d)
-		default:
-			fresh = append(fresh, d)
+		if r == lowest {
+			best = append(best, d)
 		}
 	}
-	if len(fresh) == 0 {
-		fresh = again
-	}
-	if len(fresh) > 0 {
-		return s.opts.Strategy.choose(fresh, s.random()), 0, nil
+	if len(best) > 0 {
+		return p.s.opts.Strategy.choose(best, now, p.s.random()), 0, nil
 	}
 	wait := time.Second
 	if wake > 0 {
 		wait = time.Duration(wake - now.UnixNano())
 	}
-	return nil, wait, errs.Newf(errs.ProviderUnavailable, "all deployments of %q are resting or full", g.name).WithRetryAfter(wait)
+	return nil, wait, errs.Newf(errs.ProviderUnavailable, "all deployments of %q are resting or full", p.g.name).WithRetryAfter(wait)
 }
 
 // backoff is a jittered exponential wait ("full jitter", Brooker, AWS Architecture
-// Blog, 2015).
-func (s *Service) backoff(repeats int) time.Duration {
-	limit := min(backoffBase<<min(repeats, 6), backoffMax)
-	return time.Duration(s.random() * 2 * float64(limit))
+// Blog, 2015), so that those who failed together do not come back together.
+func (p *passage) backoff() time.Duration {
+	mean := min(backoffBase<<min(p.repeats-1, 8), backoffMax)
+	return time.Duration(p.s.random() * 2 * float64(mean))
 }
 
-// sleep waits; it reports false when the context ends first, or would.
-func (s *Service) sleep(ctx context.Context, d time.Duration) bool {
-	if deadline, ok := ctx.Deadline(); ok && s.clock.Now().Add(d).After(deadline) {
+// sleep waits; it reports false when the call's time ends first, or would.
+func (p *passage) sleep(ctx context.Context, d time.Duration) bool {
+	if !p.s.clock.Now().Add(d).Before(p.deadline) {
 		return false
 	}
-	timer := s.clock.NewTimer(d)
+	timer := p.s.clock.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C():
@@ -163,110 +233,17 @@ func (s *Service) sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// send encodes a call for a deployment and sends it. The response has a 2xx status;
-// any other has become the error.
-func (s *Service) send(ctx context.Context, d *deployment, in *input, stream bool, served *routerv1.Served) (*upstream.Response, chat.Decoder, *attemptError) {
-	call := &chat.Call{
-		Body: in.body, Fields: &in.fields, Model: d.UpstreamModel, Stream: stream,
-		MaxOutput: in.call.GetMaxOutputTokens(), ModelMaxOutput: d.MaxOutput,
-		DropParams: d.DropParams || in.call.GetDropParams(),
+// note learns from a failed attempt, and tells operators of it. A failure's text may
+// quote the call, and is not logged.
+func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemptError, try int) {
+	reason := f.Err.Reason
+	if reason == errs.ClientClosed {
+		return
 	}
-	out, decoder, err := d.provider.Encode(call)
-	if err != nil {
-		return nil, nil, fatal(err)
+	s.metrics.ProviderError(d.Provider, string(reason))
+	s.log.WarnContext(ctx, "provider attempt failed", "request_id", p.in.call.GetRequestId(),
+		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
+	if !f.private {
+		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, s.opts.Cooldown)
 	}
-	served.DroppedParams = call.Dropped()
-	header, err := s.header(ctx, d, in, out.Header)
-	if err != nil {
-		return nil, nil, fatal(err)
-	}
-	resp, err := s.exchange.Do(ctx, &upstream.Request{URL: d.url(out.Path), Header: header, Body: out.Body})
-	if err != nil {
-		return nil, nil, exchangeFailed(ctx, err)
-	}
-	served.ProviderHeaders = visible(resp.Header)
-	if resp.Status/100 == 2 {
-		return resp, decoder, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	if cerr := resp.Body.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, nil, exchangeFailed(ctx, err)
-	}
-	return nil, nil, &attemptError{Failure: d.provider.Classify(resp.Status, resp.Header, body)}
-}
-
-// header is a request's whole header, with the deployment's credential or the
-// tenant's own.
-func (s *Service) header(ctx context.Context, d *deployment, in *input, more http.Header) (http.Header, error) {
-	header := make(http.Header, 4+len(d.Headers)+len(more))
-	header["Content-Type"] = jsonContent
-	header["User-Agent"] = userAgent
-	for name, values := range d.Headers {
-		header[name] = values
-	}
-	for name, values := range more {
-		header[name] = values
-	}
-	key := d.APIKey
-	for _, p := range in.call.GetTenantProviders() {
-		if p != d.Provider {
-			continue
-		}
-		own, err := s.credentials.APIKey(ctx, in.call.GetTenantId(), d.Provider)
-		if err != nil {
-			return nil, err
-		}
-		key = own
-	}
-	d.provider.Authorize(header, key.Reveal())
-	return header, nil
-}
-
-// exchangeFailed is the failure of an exchange that brought no answer, or only a part.
-func exchangeFailed(ctx context.Context, err error) *attemptError {
-	e := errs.Of(upstream.Classify(ctx, err))
-	if cause := context.Cause(ctx); e.Reason == errs.ClientClosed && errors.Is(cause, errFirstEvent) {
-		e = errs.New(errs.ProviderTimeout, "the provider's stream did not begin in time").WithCause(cause)
-	}
-	switch e.Reason {
-	case errs.ProviderError, errs.ProviderUnavailable, errs.ProviderTimeout, errs.ProviderRateLimited:
-		return &attemptError{Failure: chat.Failure{Err: e, Retry: true, Cooldown: true}}
-	}
-	return fatal(e)
-}
-
-// visible picks the answer headers that tell a caller about the provider's limits
-// and name the provider's own request.
-func visible(header http.Header) map[string]string {
-	var out map[string]string
-	for name, values := range header {
-		if len(values) == 0 || !isVisible(name) {
-			continue
-		}
-		if out == nil {
-			out = make(map[string]string, 4)
-		}
-		out[strings.ToLower(name)] = values[0]
-	}
-	return out
-}
-
-func isVisible(name string) bool {
-	switch name {
-	case "X-Request-Id", "Request-Id", "Openai-Processing-Ms", "Openai-Version", "Retry-After":
-		return true
-	}
-	return strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-")
-}
-
-func contains(list []*deployment, d *deployment) bool {
-	for _, have := range list {
-		if have == d {
-			return true
-		}
-	}
-	return false
 }

@@ -1,12 +1,23 @@
 package router
 
 import (
+	"fmt"
+	"math"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"tollgate.dev/services/router/chat"
+)
+
+const (
+	// latencyLife is how long a measured latency counts. After it one call finds out
+	// anew: a deployment that was slow once would otherwise never be tried again.
+	latencyLife = time.Minute
+	// failWindow is the time in which failures are counted together.
+	failWindow = time.Minute
 )
 
 // deployment is a deployment with what the router learns about it.
@@ -17,9 +28,11 @@ type deployment struct {
 	baseText string
 
 	inFlight atomic.Int64
-	// latency is a moving average of the time to an answer's first byte, in
-	// nanoseconds; 0 until there is one.
+	// latency is a moving average of the time to an answer or to a stream's first event,
+	// in nanoseconds; 0 until there is one.
 	latency atomic.Int64
+	// measured is when latency was measured last, in Unix nanoseconds.
+	measured atomic.Int64
 	// restUntil is when the deployment may be used again, in Unix nanoseconds.
 	restUntil atomic.Int64
 
@@ -28,19 +41,21 @@ type deployment struct {
 	failsWindow time.Time
 }
 
-// url is where a call goes.
-func (d *deployment) url(path string) *url.URL {
+// url is where a call goes. The path is escaped and may have a query.
+func (d *deployment) url(path string) (*url.URL, error) {
 	u := d.base
-	query := ""
-	for i := range path {
-		if path[i] == '?' {
-			path, query = path[:i], path[i+1:]
-			break
-		}
+	path, u.RawQuery, _ = strings.Cut(path, "?")
+	if !strings.Contains(path, "%") {
+		u.Path += path
+		return &u, nil
 	}
-	u.Path += path
-	u.RawQuery = query
-	return &u
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil, fmt.Errorf("path of provider %q: %w", d.Provider, err)
+	}
+	u.RawPath = u.EscapedPath() + path
+	u.Path += plain
+	return &u, nil
 }
 
 func (d *deployment) resting(now time.Time) bool { return d.restUntil.Load() > now.UnixNano() }
@@ -49,13 +64,40 @@ func (d *deployment) full() bool {
 	return d.MaxParallel > 0 && d.inFlight.Load() >= d.MaxParallel
 }
 
-// succeeded notes an answer.
-func (d *deployment) succeeded(took time.Duration) {
+// acquire counts a call in, unless the deployment is full.
+func (d *deployment) acquire() bool {
+	if n := d.inFlight.Add(1); d.MaxParallel > 0 && n > d.MaxParallel {
+		d.inFlight.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (d *deployment) release() { d.inFlight.Add(-1) }
+
+// expected is the latency to compare with others', in nanoseconds. It is 0 when nobody
+// knows and nobody is finding out, and the largest number while the first call is at it.
+func (d *deployment) expected(now time.Time) int64 {
+	latency := d.latency.Load()
+	switch {
+	case latency > 0 && now.UnixNano()-d.measured.Load() < int64(latencyLife):
+		return latency
+	case d.inFlight.Load() == 0:
+		return 0
+	case latency == 0:
+		return math.MaxInt64
+	}
+	return latency
+}
+
+// succeeded notes an answer that took that long.
+func (d *deployment) succeeded(took time.Duration, now time.Time) {
+	stale := now.UnixNano()-d.measured.Swap(now.UnixNano()) >= int64(latencyLife)
 	// One eighth of the difference, as TCP smooths round-trip times (RFC 6298 §2).
 	for {
 		old := d.latency.Load()
 		updated := old + (int64(took)-old)/8
-		if old == 0 {
+		if old == 0 || stale {
 			updated = int64(took)
 		}
 		if d.latency.CompareAndSwap(old, max(updated, 1)) {
@@ -77,7 +119,7 @@ func (d *deployment) failed(f chat.Failure, now time.Time, alone bool, allowed i
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now.Sub(d.failsWindow) >= time.Minute {
+	if now.Sub(d.failsWindow) >= failWindow {
 		d.failsWindow, d.fails = now, 0
 	}
 	d.fails++

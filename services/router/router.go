@@ -4,17 +4,21 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/secret"
+	"tollgate.dev/platform/sse"
 	"tollgate.dev/services/router/upstream"
 )
 
@@ -34,13 +38,15 @@ type Deployment struct {
 	APIKey secret.String
 	// Weight is the share of calls under weighted shuffle, relative to the others; 0 counts as 1.
 	Weight float64
-	// Order ranks deployments: a higher one is used only while all lower ones rest.
+	// Order ranks deployments: a higher one is used while all lower ones rest, are full or
+	// have already failed the call.
 	Order int
 	// MaxParallel bounds calls at the same time; 0 does not.
 	MaxParallel int64
-	// Timeout bounds one attempt; 0 takes the router's.
+	// Timeout bounds an attempt at a whole answer; 0 takes the router's.
 	Timeout time.Duration
-	// StreamTimeout bounds the wait for a stream's first event; 0 takes the router's.
+	// StreamTimeout bounds the wait for a stream's first event; 0 takes the shorter one of
+	// the router's and Timeout. The rest of a stream has the whole call's time.
 	StreamTimeout time.Duration
 	// Headers are sent with every call.
 	Headers http.Header
@@ -78,6 +84,7 @@ type Options struct {
 	// Retries is how many attempts may follow the first.
 	Retries int
 	// AllowedFails is how many failures in a minute a deployment may have before it rests.
+	// One that is its model's only deployment rests only when the provider asks for it.
 	AllowedFails int
 	// Cooldown is how long a failing deployment rests; 0 is 5 s.
 	Cooldown time.Duration
@@ -104,6 +111,8 @@ type Service struct {
 	metrics     Metrics
 	// random is in [0, 1).
 	random func() float64
+	// inputs and readers hold memory that calls use one after another.
+	inputs, readers sync.Pool
 }
 
 // Metrics takes what operators want to know of routing.
@@ -120,9 +129,16 @@ type group struct {
 	deployments []*deployment
 }
 
-// New returns a service. It refuses deployments with an unknown provider, without a
-// base URL where the provider has none of its own, or with an id that occurs twice.
+// New returns a service. It refuses an unknown strategy; deployments with an unknown
+// provider, without a base URL where the provider has none of its own, or with an id that
+// occurs twice; and aliases of what is no model, or with the name of one.
 func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Clock, log *slog.Logger, metrics Metrics) (*Service, error) {
+	return newService(opts, Providers(), exchange, credentials, clk, log, metrics)
+}
+
+func newService(opts Options, providers map[string]Provider, exchange Exchanger, credentials Credentials,
+	clk clock.Clock, log *slog.Logger, metrics Metrics,
+) (*Service, error) {
 	if opts.Strategy == "" {
 		opts.Strategy = WeightedShuffle
 	}
@@ -142,8 +158,11 @@ func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Cl
 		opts.MaxAnswerBytes = 32 << 20
 	}
 	s := &Service{
-		opts: opts, providers: Providers(), groups: make(map[string]*group), exchange: exchange,
-		credentials: credentials, clock: clk, log: log, metrics: metrics, random: rand.Float64,
+		opts: opts, providers: providers, groups: make(map[string]*group), exchange: exchange,
+		credentials: credentials, clock: clk, log: log, metrics: metrics,
+		random:  rand.Float64, //nolint:gosec // it spreads load and guards nothing
+		inputs:  sync.Pool{New: func() any { return new(input) }},
+		readers: sync.Pool{New: func() any { return sse.NewReader(nil, sse.Options{}) }},
 	}
 	seen := make(map[string]bool, len(opts.Deployments))
 	for _, spec := range opts.Deployments {
@@ -163,19 +182,27 @@ func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Cl
 		}
 		g.deployments = append(g.deployments, d)
 	}
-	for alias, model := range opts.Aliases {
-		g := s.groups[model]
+	if err := s.addAliases(); err != nil {
+		return nil, err
+	}
+	slices.Sort(s.names)
+	return s, nil
+}
+
+func (s *Service) addAliases() error {
+	models := maps.Clone(s.groups) // an alias of an alias would depend on the map's order
+	for alias, model := range s.opts.Aliases {
+		g := models[model]
 		if g == nil {
-			return nil, errs.Newf(errs.InvalidRequest, "the alias %q names no model: %q", alias, model)
+			return errs.Newf(errs.InvalidRequest, "the alias %q names no model: %q", alias, model)
 		}
-		if s.groups[alias] != nil {
-			return nil, errs.Newf(errs.InvalidRequest, "the alias %q is also a model", alias)
+		if models[alias] != nil {
+			return errs.Newf(errs.InvalidRequest, "the alias %q is also a model", alias)
 		}
 		s.groups[alias] = g
 		s.names = append(s.names, alias)
 	}
-	slices.Sort(s.names)
-	return s, nil
+	return nil
 }
 
 func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
@@ -190,7 +217,7 @@ func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
 		}
 		var err error
 		if base, err = url.Parse(provider.BaseURL()); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("deployment %q: base URL of provider %q: %w", spec.ID, spec.Provider, err)
 		}
 	}
 	if spec.Weight <= 0 {
@@ -202,11 +229,10 @@ func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
 	if spec.StreamTimeout <= 0 {
 		spec.StreamTimeout = min(s.opts.StreamTimeout, spec.Timeout)
 	}
-	return &deployment{
-		Deployment: spec, provider: provider,
-		base:     url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimSuffix(base.Path, "/")},
-		baseText: (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path}).String(),
-	}, nil
+	// The scheme, the host and the path are all that is taken: whatever else stands in a
+	// base URL, a credential say, is neither sent nor shown.
+	plain := url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimSuffix(base.Path, "/")}
+	return &deployment{Deployment: spec, provider: provider, base: plain, baseText: plain.String()}, nil
 }
 
 // group finds the deployments of a model.

@@ -1,5 +1,7 @@
 package router
 
+import "time"
+
 // Strategy says how one of several deployments is chosen.
 type Strategy string
 
@@ -11,7 +13,7 @@ const (
 	// LeastBusy chooses the one with the fewest calls in flight.
 	LeastBusy Strategy = "least-busy"
 	// LowestLatency chooses the one that answered fastest of late. One that has not
-	// answered yet is tried first.
+	// answered within a minute is tried first, by one call at a time.
 	LowestLatency Strategy = "lowest-latency"
 	// LowestCost chooses the cheapest.
 	LowestCost Strategy = "lowest-cost"
@@ -22,28 +24,19 @@ func Strategies() []Strategy {
 	return []Strategy{WeightedShuffle, LeastBusy, LowestLatency, LowestCost}
 }
 
-// choose picks one of several deployments. Ties are broken by weighted shuffle, so
-// that equals share the load.
-func (s Strategy) choose(from []*deployment, random float64) *deployment {
+// choose picks one of several deployments; random is in [0, 1). Ties are broken by
+// weighted shuffle, so that equals share the load. It overwrites from.
+func (s Strategy) choose(from []*deployment, now time.Time, random float64) *deployment {
 	if len(from) == 1 {
 		return from[0]
 	}
-	var score func(*deployment) int64
-	switch s {
-	case LeastBusy:
-		score = func(d *deployment) int64 { return d.inFlight.Load() }
-	case LowestLatency:
-		score = func(d *deployment) int64 { return d.latency.Load() }
-	case LowestCost:
-		score = func(d *deployment) int64 { return d.Rate }
-	default:
+	if s == WeightedShuffle {
 		return shuffle(from, random)
 	}
-	// Scores move while they are compared; each is read once.
-	best := make([]*deployment, 0, len(from))
-	lowest := int64(0)
+	best, lowest := from[:0], int64(0)
 	for _, d := range from {
-		v := score(d)
+		// Scores move while they are compared; each is read once.
+		v := s.score(d, now)
 		switch {
 		case len(best) == 0 || v < lowest:
 			best, lowest = append(best[:0], d), v
@@ -54,7 +47,21 @@ func (s Strategy) choose(from []*deployment, random float64) *deployment {
 	return shuffle(best, random)
 }
 
-// shuffle picks at random by weight; random is in [0, 1).
+// score is what a strategy wants to be low.
+func (s Strategy) score(d *deployment, now time.Time) int64 {
+	switch s {
+	case LeastBusy:
+		return d.inFlight.Load()
+	case LowestLatency:
+		return d.expected(now)
+	case LowestCost:
+		return d.Rate
+	default: // weighted shuffle has none
+		return 0
+	}
+}
+
+// shuffle picks at random by weight.
 func shuffle(from []*deployment, random float64) *deployment {
 	total := 0.0
 	for _, d := range from {
@@ -66,5 +73,5 @@ func shuffle(from []*deployment, random float64) *deployment {
 			return d
 		}
 	}
-	return from[len(from)-1]
+	return from[len(from)-1] // rounding
 }

@@ -41,7 +41,7 @@ type Options struct {
 	Clock clock.Clock
 	// Logger takes what an operator should see; default: nothing is logged.
 	Logger *slog.Logger
-	// BatchSize is how many records are sent together at most; default 500.
+	// BatchSize is how many records are sent together at most; default 500, at most 10,000.
 	BatchSize int
 	// FlushEvery is how long a record waits for others; default 5 ms.
 	FlushEvery time.Duration
@@ -68,6 +68,9 @@ type Scopes struct {
 }
 
 const shardCount = 64
+
+// maxBatch is how many records the budget service takes in one call.
+const maxBatch = 10_000
 
 // Meter reserves and settles calls. Its methods are safe for concurrent use. Run must run.
 type Meter struct {
@@ -117,7 +120,7 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 	if opts.ReplicaID == "" {
 		opts.ReplicaID = ids.NewString()
 	}
-	opts.BatchSize = orDefault(opts.BatchSize, 500)
+	opts.BatchSize = min(orDefault(opts.BatchSize, 500), maxBatch)
 	opts.FlushEvery = orDefault(opts.FlushEvery, 5*time.Millisecond)
 	opts.QueueLimit = orDefault(opts.QueueLimit, 65_536)
 	if opts.Patience == 0 {

@@ -32,6 +32,7 @@ func TestStrictAcrossReplicasOnPostgreSQL(t *testing.T) {
 }
 
 func strictAcrossReplicas(t *testing.T, w *world) {
+	t.Helper()
 	const limit = 1_000_000
 	w.put(t, budget.Budget{Scope: key, Limit: limit})
 	w.put(t, budget.Budget{Scope: acme, Limit: 10 * limit})
@@ -81,8 +82,23 @@ func strictAcrossReplicas(t *testing.T, w *world) {
 // Random replicas that come and crash, calls that cost less than they reserved, answers that
 // are lost, limits that rise: at no moment do spend and leases pass a limit, and in the end
 // each balance is the sum of its ledger entries.
-func TestModel(t *testing.T) {
-	w := newWorld(t, budget.Options{Term: time.Second, Grace: 100 * time.Millisecond, ExpireEvery: 50 * time.Millisecond})
+func TestModel(t *testing.T) { model(t, newWorld(t, modelOptions())) }
+
+func TestModelOnPostgreSQL(t *testing.T) {
+	store, err := postgres.New(t.Context(), postgrestest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	model(t, worldOver(t, store, modelOptions()))
+}
+
+// modelOptions make a lost replica's leases be charged within the test.
+func modelOptions() budget.Options {
+	return budget.Options{Term: time.Second, Grace: 100 * time.Millisecond, ExpireEvery: 50 * time.Millisecond}
+}
+
+func model(t *testing.T, w *world) {
+	t.Helper()
 	all := []budget.Scope{r1, acme, user, key}
 	limits := map[budget.Scope]money.Nano{r1: 3_000_000, acme: 2_000_000, user: 2_500_000, key: 1_000_000}
 	for scope, limit := range limits {
@@ -148,6 +164,7 @@ func TestModel(t *testing.T) {
 
 // replicaLife runs replicas one after the other; some crash in the middle of their calls.
 func replicaLife(ctx context.Context, t *testing.T, w *world, settled *atomic.Int64) {
+	t.Helper()
 	for ctx.Err() == nil {
 		m := w.start(t, spend.Options{Patience: 10 * time.Millisecond}) //nolint:contextcheck // ends by crash or close
 		life, end := context.WithTimeout(ctx, time.Duration(500+dice(1000))*time.Millisecond)

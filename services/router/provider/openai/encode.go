@@ -1,0 +1,217 @@
+package openai
+
+import (
+	"bytes"
+	"strconv"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/services/router/chat"
+)
+
+// maxKept bounds the scratch space that an encoder keeps, in bytes.
+const maxKept = 64 << 10
+
+var (
+	rawTrue         = []byte("true")
+	rawFalse        = []byte("false")
+	rawIncludeUsage = []byte(`{"include_usage":true}`)
+)
+
+// encoder is the scratch space of one Encode.
+type encoder struct {
+	patch    jsonscan.Patch
+	small    []byte // the model's name, limits, stream_options
+	messages []byte
+	tools    []byte
+}
+
+// release forgets the call.
+func (e *encoder) release() {
+	e.patch.Reset(nil)
+	e.small = e.small[:0]
+	if cap(e.messages)+cap(e.tools) > maxKept {
+		e.messages, e.tools = nil, nil
+	}
+}
+
+func (e *encoder) encode(d *Dialect, call *chat.Call, dec *decoder) ([]byte, error) {
+	fields := call.Fields
+	e.patch.Reset(fields)
+	for m := range fields.All() {
+		if err := e.member(d, call, m); err != nil {
+			return nil, err
+		}
+	}
+	start := len(e.small)
+	e.small = jsonscan.AppendQuoted(e.small, call.Model)
+	e.patch.Set("model", e.small[start:len(e.small):len(e.small)])
+	if err := e.stream(call, dec); err != nil {
+		return nil, err
+	}
+	if call.MaxOutput > 0 {
+		if err := e.limit(d, call); err != nil {
+			return nil, err
+		}
+	}
+	if d.Scrub {
+		if err := e.scrub(d, call); err != nil {
+			return nil, err
+		}
+	}
+	dec.choices = 1
+	if n, ok := jsonscan.Int64(fields.Raw("n")); ok && n > 1 {
+		dec.choices = n
+	}
+	return e.patch.Apply(nil), nil
+}
+
+// member takes out what the provider is not to see.
+func (e *encoder) member(d *Dialect, call *chat.Call, m jsonscan.Member) error {
+	switch string(m.Key) {
+	case "model", "messages", "tools", "stream":
+		return nil
+	case "metadata":
+		if !d.Metadata {
+			e.patch.Delete("metadata")
+		}
+		return nil
+	}
+	if chat.GatewayField(string(m.Key)) {
+		e.patch.Delete(string(m.Key))
+		return nil
+	}
+	action, why := Keep, chat.RefusedField(string(m.Key))
+	switch {
+	case why != "":
+		action = Refuse
+	case d.Member != nil:
+		action, why = d.Member(m.Key, m.Raw(call.Fields.Doc()))
+	}
+	if action == Keep {
+		return nil
+	}
+	name := string(m.Key)
+	if action == Refuse {
+		if err := call.Unsupported(name, why); err != nil {
+			return err
+		}
+	}
+	e.patch.Delete(name)
+	return nil
+}
+
+// stream makes the request one for a stream, or for none, and asks for its usage.
+func (e *encoder) stream(call *chat.Call, dec *decoder) error {
+	asked, _ := jsonscan.Bool(call.Fields.Raw("stream"))
+	options, has := call.Fields.Get("stream_options")
+	if !call.Stream {
+		if asked {
+			e.patch.Set("stream", rawFalse)
+			e.patch.Delete("stream_options")
+		}
+		return nil
+	}
+	if !asked {
+		e.patch.Set("stream", rawTrue)
+	}
+	if !has || options.Kind == jsonscan.KindNull {
+		e.patch.Set("stream_options", rawIncludeUsage)
+		return nil
+	}
+	if options.Kind != jsonscan.KindObject {
+		return errs.New(errs.InvalidRequest, "stream_options must be an object").WithParam("stream_options")
+	}
+	return e.streamOptions(options.Raw(call.Fields.Doc()), dec)
+}
+
+// streamOptions sets include_usage among the caller's own options.
+func (e *encoder) streamOptions(raw []byte, dec *decoder) error {
+	start, wants, count := len(e.small), false, 0
+	out := append(e.small, '{')
+	err := jsonscan.ScanObject(raw, func(m jsonscan.Member) error {
+		if string(m.Key) == "include_usage" {
+			wants, count = m.Kind == jsonscan.KindTrue, count+1
+			return nil
+		}
+		out = append(out, raw[m.KeyStart:m.ValueEnd]...)
+		out = append(out, ',')
+		return nil
+	})
+	if err != nil {
+		return errs.New(errs.InvalidRequest, "stream_options is no valid object").WithParam("stream_options")
+	}
+	dec.includeUsage = wants
+	if wants && count == 1 {
+		return nil // the caller's bytes say it already
+	}
+	out = append(out, `"include_usage":true}`...)
+	e.small = out
+	e.patch.Set("stream_options", out[start:len(out):len(out)])
+	return nil
+}
+
+// limit holds the output to the cap. Whichever member the caller used is lowered.
+func (e *encoder) limit(d *Dialect, call *chat.Call) error {
+	limited := false
+	for _, name := range [...]string{memberMaxCompletion, memberMaxTokens} {
+		m, ok := call.Fields.Get(name)
+		if !ok || m.Kind == jsonscan.KindNull {
+			continue
+		}
+		n, ok := jsonscan.Int64(m.Raw(call.Fields.Doc()))
+		if !ok {
+			return errs.New(errs.InvalidRequest, name+" must be an integer").WithParam(name)
+		}
+		limited = true
+		// Below 1 is no limit at some compatible servers; OpenAI itself refuses it.
+		if n > call.MaxOutput || n < 1 && d.Lenient {
+			e.setLimit(name, call.MaxOutput)
+		}
+	}
+	switch {
+	case limited:
+	case d.LegacyLimit:
+		e.setLimit(memberMaxTokens, call.MaxOutput)
+	default:
+		e.setLimit(memberMaxCompletion, call.MaxOutput)
+	}
+	return nil
+}
+
+func (e *encoder) setLimit(name string, n int64) {
+	start := len(e.small)
+	e.small = strconv.AppendInt(e.small, n, 10)
+	e.patch.Set(name, e.small[start:len(e.small):len(e.small)])
+}
+
+func (e *encoder) scrub(d *Dialect, call *chat.Call) error {
+	doc := call.Fields.Doc()
+	if m, ok := call.Fields.Get("messages"); ok && m.Kind == jsonscan.KindArray {
+		if raw := m.Raw(doc); foreign(raw) || suspect(raw, d.Suspects) {
+			s := scrubber{dialect: d, call: call}
+			e.messages = s.messages(e.messages[:0], raw)
+			if s.err != nil {
+				return s.err
+			}
+			e.patch.Set("messages", e.messages)
+		}
+	}
+	if m, ok := call.Fields.Get("tools"); ok && m.Kind == jsonscan.KindArray {
+		if raw := m.Raw(doc); foreign(raw) {
+			s := scrubber{dialect: d, call: call}
+			e.tools = s.tools(e.tools[:0], raw)
+			e.patch.Set("tools", e.tools)
+		}
+	}
+	return nil
+}
+
+func suspect(raw []byte, names []string) bool {
+	for _, name := range names {
+		if bytes.Contains(raw, []byte(name)) {
+			return true
+		}
+	}
+	return false
+}

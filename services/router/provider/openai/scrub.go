@@ -1,0 +1,178 @@
+package openai
+
+import (
+	"bytes"
+
+	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/services/router/chat"
+)
+
+// foreign reports whether raw may hold a member that a scrubber takes out. It looks for
+// the names alone, so that a prompt without them costs one search for underscores. A
+// name that is spelled with escapes goes unnoticed, and then the provider refuses it.
+func foreign(raw []byte) bool {
+	indexed := true // there may be an index after a call
+	for rest := raw; ; {
+		i := bytes.IndexByte(rest, '_')
+		if i < 0 {
+			return false
+		}
+		before, after := rest[:i], rest[i:]
+		rest = rest[i+1:]
+		if i == 0 {
+			continue
+		}
+		switch before[i-1] {
+		case 'e':
+			if endsWith(before, `"cache`) && startsWith(after, `_control"`) {
+				return true
+			}
+		case 'g':
+			if endsWith(before, `"thinking`) && startsWith(after, `_blocks"`) ||
+				endsWith(before, `"reasoning`) && startsWith(after, `_content"`) {
+				return true
+			}
+		case 'r':
+			if endsWith(before, `"provider`) && startsWith(after, `_specific_fields"`) {
+				return true
+			}
+		case 'a':
+			if endsWith(before, `"extra`) && startsWith(after, `_content"`) {
+				return true
+			}
+		case 'l':
+			if indexed && endsWith(before, `"tool`) && startsWith(after, `_calls"`) {
+				if bytes.Contains(after, []byte(`"index"`)) {
+					return true
+				}
+				indexed = false
+			}
+		}
+	}
+}
+
+func endsWith(b []byte, s string) bool { return len(b) >= len(s) && string(b[len(b)-len(s):]) == s }
+
+func startsWith(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
+
+// scrubber copies messages and tools without the members that only other providers know.
+type scrubber struct {
+	dialect *Dialect
+	call    *chat.Call
+	err     error
+}
+
+func (s *scrubber) messages(dst, raw []byte) []byte {
+	return appendArray(dst, raw, func(dst, message []byte) []byte {
+		return appendObject(dst, message, func(dst, name, value []byte) ([]byte, bool) {
+			switch string(name) {
+			case "cache_control", "thinking_blocks", "reasoning_content", "provider_specific_fields":
+				return dst, false
+			case "content":
+				return s.content(dst, value), true
+			case "tool_calls":
+				return s.toolCalls(dst, value), true
+			}
+			return append(dst, value...), s.keepTurn(name, value)
+		})
+	})
+}
+
+// keepTurn asks the dialect about a member of a message.
+func (s *scrubber) keepTurn(name, value []byte) bool {
+	if s.dialect.Turn == nil {
+		return true
+	}
+	action, why := s.dialect.Turn(name, value)
+	if action == Refuse && s.err == nil {
+		s.err = s.call.Unsupported("messages[]."+string(name), why)
+	}
+	return action == Keep
+}
+
+func (s *scrubber) content(dst, raw []byte) []byte {
+	if raw[0] != '[' {
+		return append(dst, raw...)
+	}
+	return appendArray(dst, raw, func(dst, part []byte) []byte {
+		return appendObject(dst, part, without("cache_control"))
+	})
+}
+
+func (s *scrubber) toolCalls(dst, raw []byte) []byte {
+	return appendArray(dst, raw, func(dst, call []byte) []byte {
+		return appendObject(dst, call, func(dst, name, value []byte) ([]byte, bool) {
+			switch string(name) {
+			case "cache_control", "provider_specific_fields", "extra_content", "index":
+				return dst, false
+			case "function":
+				return appendObject(dst, value, without("provider_specific_fields")), true
+			}
+			return append(dst, value...), true
+		})
+	})
+}
+
+func (s *scrubber) tools(dst, raw []byte) []byte {
+	return appendArray(dst, raw, func(dst, tool []byte) []byte {
+		return appendObject(dst, tool, func(dst, name, value []byte) ([]byte, bool) {
+			switch string(name) {
+			case "cache_control":
+				return dst, false
+			case "function":
+				return appendObject(dst, value, without("cache_control")), true
+			}
+			return append(dst, value...), true
+		})
+	})
+}
+
+// copyMember appends a member's value, unless the member is to be left out.
+type copyMember func(dst, name, value []byte) (out []byte, keep bool)
+
+func without(unwanted string) copyMember {
+	return func(dst, name, value []byte) ([]byte, bool) {
+		return append(dst, value...), string(name) != unwanted
+	}
+}
+
+// appendArray copies a valid array element by element, and anything else as it is.
+func appendArray(dst, raw []byte, element func(dst, raw []byte) []byte) []byte {
+	if raw[0] != '[' {
+		return append(dst, raw...)
+	}
+	dst = append(dst, '[')
+	// The document is valid, so the scan cannot fail.
+	_ = jsonscan.ScanArray(raw, func(i int, v jsonscan.Value) error {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = element(dst, v.Raw(raw))
+		return nil
+	})
+	return append(dst, ']')
+}
+
+// appendObject copies a valid object member by member, and anything else as it is.
+func appendObject(dst, raw []byte, member copyMember) []byte {
+	if raw[0] != '{' {
+		return append(dst, raw...)
+	}
+	dst = append(dst, '{')
+	first := true
+	_ = jsonscan.ScanObject(raw, func(m jsonscan.Member) error {
+		before := len(dst)
+		if !first {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, raw[m.KeyStart:m.ValueStart]...)
+		out, keep := member(dst, m.Key, m.Raw(raw))
+		if !keep {
+			dst = out[:before]
+			return nil
+		}
+		dst, first = out, false
+		return nil
+	})
+	return append(dst, '}')
+}

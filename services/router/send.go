@@ -1,0 +1,118 @@
+package router
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/router/chat"
+	"tollgate.dev/services/router/upstream"
+)
+
+// maxErrorBody is how much of an error's body is looked at, in bytes.
+const maxErrorBody = 64 << 10
+
+// Header values that never change are shared; nobody writes to them.
+var (
+	jsonContent = []string{"application/json"}
+	userAgent   = []string{"tollgate"}
+)
+
+// send encodes a call for a deployment and sends it. The response has a 2xx status;
+// any other has become the error.
+func (s *Service) send(ctx context.Context, d *deployment, in *input, stream bool, served *routerv1.Served) (*upstream.Response, chat.Decoder, *attemptError) {
+	call := &chat.Call{
+		Body: in.body, Fields: &in.fields, Model: d.UpstreamModel, Stream: stream,
+		MaxOutput: in.call.GetMaxOutputTokens(), ModelMaxOutput: d.MaxOutput,
+		DropParams: d.DropParams || in.call.GetDropParams(), Headers: d.Headers,
+	}
+	out, decoder, err := d.provider.Encode(call)
+	if err != nil {
+		failure := failed(ctx, err)
+		failure.unable = failure.Err.Reason == errs.UnsupportedParameter
+		return nil, nil, failure
+	}
+	served.DroppedParams = call.Dropped()
+	u, err := d.url(out.Path)
+	if err != nil {
+		return nil, nil, failed(ctx, err)
+	}
+	header, own, err := s.header(ctx, d, in, out.Header)
+	if err != nil {
+		return nil, nil, failed(ctx, err)
+	}
+	if served.GetRetries() > 0 {
+		s.metrics.ProviderRetry(d.Provider)
+	}
+	resp, err := s.exchange.Do(ctx, &upstream.Request{URL: u, Header: header, Body: out.Body})
+	if err != nil {
+		return nil, nil, failed(ctx, err)
+	}
+	served.ProviderHeaders = visible(resp.Header)
+	if resp.Status/100 == 2 {
+		return resp, decoder, nil
+	}
+	// The status says enough if the body does not come.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	_ = resp.Body.Close()
+	if err != nil && ctx.Err() != nil {
+		return nil, nil, failed(ctx, err)
+	}
+	return nil, nil, &attemptError{
+		Failure: d.provider.Classify(resp.Status, resp.Header, body),
+		// A key that was refused, a limit that was reached: all but the provider's own faults.
+		private: own && resp.Status < http.StatusInternalServerError,
+	}
+}
+
+// header is a request's whole header, with the deployment's credential or the
+// tenant's own.
+func (s *Service) header(ctx context.Context, d *deployment, in *input, more http.Header) (header http.Header, own bool, err error) {
+	header = make(http.Header, 4+len(d.Headers)+len(more))
+	header["Content-Type"] = jsonContent
+	header["User-Agent"] = userAgent
+	for name, values := range d.Headers {
+		header[name] = values
+	}
+	for name, values := range more {
+		header[name] = values
+	}
+	key := d.APIKey
+	// A real credential is not for the simulator.
+	if !d.Simulated && slices.Contains(in.call.GetTenantProviders(), d.Provider) {
+		if key, err = s.credentials.APIKey(ctx, in.call.GetTenantId(), d.Provider); err != nil {
+			return nil, false, err
+		}
+		own = true
+	}
+	d.provider.Authorize(header, key.Reveal())
+	return header, own, nil
+}
+
+// visible picks the answer headers that tell a caller about the provider's limits
+// and name the provider's own request.
+func visible(header http.Header) map[string]string {
+	var out map[string]string
+	for name, values := range header {
+		if len(values) == 0 || !isVisible(name) {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]string, 4)
+		}
+		out[strings.ToLower(name)] = values[0]
+	}
+	return out
+}
+
+func isVisible(name string) bool {
+	switch name {
+	case "X-Request-Id", "Request-Id", "Openai-Processing-Ms", "Openai-Version", "Retry-After":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-")
+}

@@ -1,0 +1,171 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/sse"
+	"tollgate.dev/services/router/chat"
+)
+
+const (
+	// maxBatch is how many chunks that arrived together are passed on together.
+	maxBatch = 64
+	// lingerTime and lingerBytes bound the wait for the end of the HTTP body behind the
+	// end of a stream. A body that is read to its end leaves a connection for the next call.
+	lingerTime  = 100 * time.Millisecond
+	lingerBytes = 4 << 10
+)
+
+// Stream answers a call in chunks. It calls send with one or more chunks at a time,
+// and at last, whatever happened, with the end. It returns an error only when the
+// call was refused before it was tried, or when send failed.
+func (s *Service) Stream(ctx context.Context, call *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+	ctx, p, release, err := s.accept(ctx, call)
+	defer release()
+	if err != nil {
+		return err
+	}
+	st := &stream{p: p, send: send}
+	billed, err := p.attempts(ctx, st.attempt)
+	if st.sendErr != nil || err == nil {
+		return st.sendErr
+	}
+	e := errs.Of(err)
+	end := &routerv1.StreamEnd{Error: e.Info(), ErrorMessage: e.Message}
+	if billed != nil {
+		end.BilledAttempts = []*routerv1.BilledAttempt{billed}
+	}
+	return send(&routerv1.StreamCompleteResponse{End: end})
+}
+
+// stream is one streamed call.
+type stream struct {
+	p    *passage
+	send func(*routerv1.StreamCompleteResponse) error
+
+	// served is what serves the call, until a message has said so.
+	served *routerv1.Served
+	// sent says that chunks have gone out: nothing may be tried again.
+	sent bool
+	// sendErr is why a message could not be passed on.
+	sendErr error
+}
+
+func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError {
+	s := st.p.s
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := s.clock.AfterFunc(d.StreamTimeout, func() { cancel(errNoFirstEvent) })
+	defer timer.Stop()
+	start := s.clock.Now()
+	resp, decoder, failure := s.send(ctx, d, st.p.in, true, served)
+	if failure != nil {
+		return failure
+	}
+	st.served = served
+	var sink chat.Sink
+	err := st.copy(ctx, resp.Body, decoder, &sink, timer, func() {
+		now := s.clock.Now()
+		d.succeeded(now.Sub(start), now)
+	})
+	switch {
+	case st.sendErr != nil:
+	case err == nil:
+		st.end(&sink, &routerv1.StreamEnd{})
+		linger(resp.Body, timer)
+	case st.sent:
+		failure = failed(ctx, err)
+		s.note(ctx, st.p, d, failure, int(served.GetRetries()))
+		st.end(&sink, &routerv1.StreamEnd{Error: failure.Err.Info(), ErrorMessage: failure.Err.Message})
+		failure = nil
+	default:
+		failure = failed(ctx, err)
+		failure.usage = sink.Usage
+	}
+	// A body that is closed before its end gives the connection up, and with it the
+	// provider's work; its error says nothing new.
+	_ = resp.Body.Close()
+	return failure
+}
+
+// copy passes the provider's stream on until its end, which it leaves in the sink: the
+// last chunks go out with the end, which saves a flush. Chunks that have arrived
+// together go out together, because each message costs the edge a flush.
+func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder, sink *chat.Sink, timer clock.Timer, began func()) error {
+	readers := &st.p.s.readers
+	reader, _ := readers.Get().(*sse.Reader)
+	reader.Reset(body)
+	defer func() {
+		reader.Reset(nil)
+		readers.Put(reader)
+	}()
+	for first := true; ; {
+		event, err := reader.Next()
+		switch {
+		case err == nil:
+			if first && !timer.Stop() {
+				return errNoFirstEvent
+			}
+			if err = decoder.Event(event, sink); err == nil && first {
+				began()
+			}
+			first = false
+		case ctx.Err() != nil: // however the end of our own context shows
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			if err = decoder.End(sink); err == nil {
+				sink.Done = true
+			}
+		case errors.Is(err, sse.ErrEventTooLarge):
+			err = errs.New(errs.ProviderError, "an event of the provider's stream is too large").WithCause(err)
+		}
+		if err == nil && sink.Done {
+			return nil
+		}
+		if err == nil && len(sink.Chunks) < maxBatch && reader.Buffered() {
+			continue
+		}
+		// What arrived before a fault is the caller's all the same.
+		if st.flush(sink); st.sendErr != nil {
+			return st.sendErr
+		}
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// flush passes on the chunks that are there.
+func (st *stream) flush(sink *chat.Sink) {
+	if chunks := sink.Take(); len(chunks) > 0 {
+		st.pass(&routerv1.StreamCompleteResponse{Chunks: chunks}, sink.Usage)
+	}
+}
+
+// end passes on the last chunks with the end.
+func (st *stream) end(sink *chat.Sink, end *routerv1.StreamEnd) {
+	st.pass(&routerv1.StreamCompleteResponse{Chunks: sink.Take(), End: end}, sink.Usage)
+}
+
+func (st *stream) pass(msg *routerv1.StreamCompleteResponse, usage *usagev1.Usage) {
+	msg.Served, msg.Usage = st.served, usage
+	st.served, st.sent = nil, true
+	st.sendErr = st.send(msg)
+}
+
+// linger reads the little that follows a stream's end. The timer ends the exchange's
+// context.
+func linger(body io.Reader, timer clock.Timer) {
+	timer.Reset(lingerTime)
+	// Whatever comes, the call is served.
+	_, _ = io.CopyN(io.Discard, body, lingerBytes)
+}
