@@ -7,6 +7,7 @@ import (
 	"time"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/money"
 )
 
@@ -106,6 +107,7 @@ func (s *Service) addLeaseEntry(m *Mutation, b *books, sequences map[string]int6
 		EventId: s.ids.NewString(), OccurredMillis: b.now, Sequence: sequences[l.TenantID],
 		TenantId: l.TenantID, PlatformId: l.PlatformID,
 		CostNanos: int64(amount), Error: mark, CallType: leaseCallType,
+		Usage: &usagev1.Usage{Estimated: true}, // the amount is what may have been spent at most
 		Draws: []*eventv1.LeaseDraw{{LeaseId: l.ID, Nanos: int64(amount)}},
 	}
 	budget, w := b.budgets[l.BudgetID], b.windows[windowKey{l.BudgetID, l.Start}]

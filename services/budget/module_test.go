@@ -77,6 +77,7 @@ func TestModuleServesTheContract(t *testing.T) {
 }
 
 func contract(t *testing.T, client budgetv1connect.BudgetServiceClient, name string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	watch, err := client.WatchBudgets(ctx, &budgetv1.WatchBudgetsRequest{ReplicaId: name})

@@ -105,6 +105,27 @@ func TestParseWindowRefuses(t *testing.T) {
 	}
 }
 
+// Whatever is read as a window holds the moment that it is asked for.
+func FuzzParseWindow(f *testing.F) {
+	for _, seed := range []string{"", "30s", "5m", "1h", "1d", "7d", "month", "1mo", "0d", "-1d", "99999999999999999999d"} {
+		f.Add(seed, "America/Santiago", int64(1_795_435_200_000))
+	}
+	f.Fuzz(func(t *testing.T, window, zone string, millis int64) {
+		if millis < -1<<45 || millis > 1<<45 { // the years 855 to 3084
+			return
+		}
+		w, err := budget.ParseWindow(window, zone)
+		if err != nil {
+			return
+		}
+		now := time.UnixMilli(millis)
+		start, end := w.Bounds(now)
+		if window != "" && (start.After(now) || !end.After(now)) {
+			t.Fatalf("%q in %q: %s is not in [%s, %s)", window, zone, now, start, end)
+		}
+	})
+}
+
 func at(t *testing.T, text string) time.Time {
 	t.Helper()
 	v, err := time.Parse(time.RFC3339Nano, text)

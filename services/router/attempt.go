@@ -36,9 +36,9 @@ type attemptError struct {
 	chat.Failure
 	// usage is what the provider bills all the same; nil when nothing is known of it.
 	usage *usagev1.Usage
-	// unable says that the provider cannot honour the call and was not asked: another
-	// provider may.
-	unable bool
+	// unsent says that nothing went out; unable, that it did not because the provider
+	// cannot honour the call, which another may.
+	unsent, unable bool
 	// private says that a tenant's own account is at fault, which is nothing to others.
 	private bool
 }
@@ -237,13 +237,13 @@ func (p *passage) sleep(ctx context.Context, d time.Duration) bool {
 // quote the call, and is not logged.
 func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemptError, try int) {
 	reason := f.Err.Reason
-	if reason == errs.ClientClosed {
+	if reason == errs.ClientClosed || f.unsent {
 		return
 	}
 	s.metrics.ProviderError(d.Provider, string(reason))
 	s.log.WarnContext(ctx, "provider attempt failed", "request_id", p.in.call.GetRequestId(),
 		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
-	if !f.private {
+	if own := p.in.brings(d); !f.private && (!own || reason != errs.ProviderRateLimited) {
 		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, s.opts.Cooldown)
 	}
 }

@@ -3,6 +3,7 @@ package router
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -110,8 +111,9 @@ func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, se
 	_ = resp.Body.Close() // nothing is left to read
 	if err != nil {
 		failure := failed(ctx, err)
-		// Another answer would be too large as well.
-		failure.Retry = failure.Retry && err != errTooLarge //nolint:errorlint // it comes as itself
+		if errors.Is(err, errTooLarge) { // another would be as well
+			failure.Retry, failure.Cooldown = false, false
+		}
 		return chat.Answer{}, failure
 	}
 	answer, err := decoder.Response(body)
@@ -124,7 +126,7 @@ func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, se
 }
 
 // errTooLarge is an answer beyond the bound.
-var errTooLarge error = errs.New(errs.ProviderError, "the provider's answer is too large")
+var errTooLarge = errs.New(errs.ProviderError, "the provider's answer is too large")
 
 // firstAnswer is how much room an answer of unknown length gets at first, in bytes.
 const firstAnswer = 8 << 10

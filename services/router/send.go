@@ -32,18 +32,18 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	}
 	out, decoder, err := d.provider.Encode(call)
 	if err != nil {
-		failure := failed(ctx, err)
+		failure := unsent(ctx, err)
 		failure.unable = failure.Err.Reason == errs.UnsupportedParameter
 		return nil, nil, failure
 	}
 	served.DroppedParams = call.Dropped()
 	u, err := d.url(out.Path)
 	if err != nil {
-		return nil, nil, failed(ctx, err)
+		return nil, nil, unsent(ctx, err)
 	}
-	header, own, err := s.header(ctx, d, in, out.Header)
+	header, err := s.header(ctx, d, in, out.Header)
 	if err != nil {
-		return nil, nil, failed(ctx, err)
+		return nil, nil, unsent(ctx, err)
 	}
 	if served.GetRetries() > 0 {
 		s.metrics.ProviderRetry(d.Provider)
@@ -65,14 +65,14 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	return nil, nil, &attemptError{
 		Failure: d.provider.Classify(resp.Status, resp.Header, body),
 		// A key that was refused, a limit that was reached: all but the provider's own faults.
-		private: own && resp.Status < http.StatusInternalServerError,
+		private: in.brings(d) && resp.Status < http.StatusInternalServerError,
 	}
 }
 
 // header is a request's whole header, with the deployment's credential or the
 // tenant's own.
-func (s *Service) header(ctx context.Context, d *deployment, in *input, more http.Header) (header http.Header, own bool, err error) {
-	header = make(http.Header, 4+len(d.Headers)+len(more))
+func (s *Service) header(ctx context.Context, d *deployment, in *input, more http.Header) (http.Header, error) {
+	header := make(http.Header, 4+len(d.Headers)+len(more))
 	header["Content-Type"] = jsonContent
 	header["User-Agent"] = userAgent
 	for name, values := range d.Headers {
@@ -82,15 +82,27 @@ func (s *Service) header(ctx context.Context, d *deployment, in *input, more htt
 		header[name] = values
 	}
 	key := d.APIKey
-	// A real credential is not for the simulator.
-	if !d.Simulated && slices.Contains(in.call.GetTenantProviders(), d.Provider) {
+	if in.brings(d) {
+		var err error
 		if key, err = s.credentials.APIKey(ctx, in.call.GetTenantId(), d.Provider); err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		own = true
 	}
 	d.provider.Authorize(header, key.Reveal())
-	return header, own, nil
+	return header, nil
+}
+
+// brings says that the tenant brings its own credential for a deployment. A real
+// credential is not for the simulator.
+func (in *input) brings(d *deployment) bool {
+	return !d.Simulated && slices.Contains(in.call.GetTenantProviders(), d.Provider)
+}
+
+// unsent is the failure of a request that could not be made.
+func unsent(ctx context.Context, err error) *attemptError {
+	f := failed(ctx, err)
+	f.unsent, f.Retry = true, false
+	return f
 }
 
 // visible picks the answer headers that tell a caller about the provider's limits

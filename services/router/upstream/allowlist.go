@@ -1,19 +1,18 @@
 package upstream
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 
 	"tollgate.dev/platform/errs"
 )
 
-// Allowlist holds the hosts that may be called, each a host or a host:port, in
-// lower case. A host without a port stands for all of its ports.
+// Allowlist holds the hosts that may be called, each a host or a host:port (an IPv6
+// address with a port in brackets). A host without a port stands for all of its ports.
+// Case, a trailing dot and the spelling of an IP address make no difference.
 type Allowlist []string
 
 // DefaultAllowlist are the four providers' public hosts.
@@ -40,15 +39,59 @@ func (a Allowlist) Check(u *url.URL) error {
 	default:
 		return errs.Newf(errs.ProviderHostNotAllowed, "the scheme %q is not allowed: use https", u.Scheme)
 	}
-	if !a.contains(u.Hostname(), port) {
+	if listed, _ := a.find(u.Hostname(), port); !listed {
 		return notAllowed(net.JoinHostPort(u.Hostname(), port))
 	}
 	return nil
 }
 
-func (a Allowlist) contains(host, port string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return slices.Contains(a, host) || slices.Contains(a, net.JoinHostPort(host, port))
+// find says whether a host is listed, and whether it is with its port.
+func (a Allowlist) find(host, port string) (listed, withPort bool) {
+	host = canonicalHost(host)
+	for _, entry := range a {
+		name, entryPort := splitEntry(entry)
+		if name != host {
+			continue
+		}
+		if entryPort == port {
+			return true, true
+		}
+		listed = listed || entryPort == ""
+	}
+	return listed, false
+}
+
+// canonical is the list with one spelling for each entry, which find then need not make.
+func (a Allowlist) canonical() Allowlist {
+	out := make(Allowlist, 0, len(a))
+	for _, entry := range a {
+		host, port := splitEntry(entry)
+		if port != "" {
+			host = net.JoinHostPort(host, port)
+		}
+		if host != "" && !slices.Contains(out, host) {
+			out = append(out, host)
+		}
+	}
+	return out
+}
+
+// splitEntry parts an entry into its canonical host and its port, if it has one.
+func splitEntry(entry string) (host, port string) {
+	if _, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
+		return canonicalHost(entry), ""
+	}
+	if host, port, err := net.SplitHostPort(entry); err == nil {
+		return canonicalHost(host), port
+	}
+	return canonicalHost(entry), ""
+}
+
+func canonicalHost(host string) string {
+	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return addr.Unmap().String()
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 func notAllowed(address string) error {
@@ -56,55 +99,11 @@ func notAllowed(address string) error {
 		WithDetail("host", address)
 }
 
+// loopbackName says that a host is this machine by its name (RFC 6761 §6.3) or address.
 func loopbackName(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
+	host = canonicalHost(host)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
-// dialer is where the allowlist holds: whatever asks for a connection, it opens none
-// to a host that is not listed, and none to an address inside the network for a
-// public name that was rebound to it.
-type dialer struct {
-	allow Allowlist
-	net   net.Dialer
-}
-
-// DialContext connects to an allowed host.
-func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	if !d.allow.contains(host, port) {
-		return nil, notAllowed(address)
-	}
-	dial := d.net
-	if !d.allow.mayBeInternal(host, port) {
-		// The address is checked when it is connected to, after every look-up.
-		dial.ControlContext = func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
-			if addr, err := netip.ParseAddrPort(resolved); err != nil || internal(addr.Addr().Unmap()) {
-				return errs.Newf(errs.ProviderHostNotAllowed,
-					"the provider host %q resolves to an address inside the network: list it with its port if that is meant", host)
-			}
-			return nil
-		}
-	}
-	return dial.DialContext(ctx, network, address)
-}
-
-// mayBeInternal says that the operator listed a host in a form that can only be
-// meant for a host inside: loopback, an address, or a name with its port.
-func (a Allowlist) mayBeInternal(host, port string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil || loopbackName(host) ||
-		slices.Contains(a, net.JoinHostPort(strings.ToLower(strings.TrimSuffix(host, ".")), port))
-}
-
-// internal says that an address is not one of the public internet.
-func internal(addr netip.Addr) bool {
-	return addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() ||
-		addr.IsUnspecified() || addr.IsMulticast()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -49,7 +49,19 @@ type Options struct {
 	IdleTimeout time.Duration
 	// MaxIdlePerHost is how many unused connections a host keeps; 0 is 256.
 	MaxIdlePerHost int
+	// Resolver looks names up; nil is the system's.
+	Resolver *net.Resolver
 }
+
+const (
+	// maxHeader bounds an answer's header, in bytes.
+	maxHeader = 64 << 10
+	// pingAfter is how long an HTTP/2 connection with calls on it may be silent before it
+	// is asked whether it still lives, and pingTimeout how long it has to say so. Without
+	// it, all calls on a connection that was cut unseen hang until their time is over.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 10 * time.Second
+)
 
 // Client is an HTTP client that can reach the hosts of its allowlist and no others.
 // It follows no redirect.
@@ -69,9 +81,13 @@ func New(opts Options) *Client {
 	if opts.MaxIdlePerHost <= 0 {
 		opts.MaxIdlePerHost = 256
 	}
-	dialer := &dialer{allow: opts.Allowlist, net: net.Dialer{Timeout: opts.DialTimeout, KeepAlive: 30 * time.Second}}
+	allow := opts.Allowlist.canonical()
+	dialer := &dialer{
+		allow: allow,
+		net:   net.Dialer{Timeout: opts.DialTimeout, KeepAlive: 30 * time.Second, Resolver: opts.Resolver},
+	}
 	return &Client{
-		allow: opts.Allowlist,
+		allow: allow,
 		transport: &http.Transport{
 			// No proxy from the environment: it would stand between us and the allowlist.
 			Proxy:               nil,
@@ -80,19 +96,18 @@ func New(opts Options) *Client {
 			ForceAttemptHTTP2:   true,
 			// A compressed answer would have to be unpacked before it can be read, and an
 			// event stream would wait for a full block.
-			DisableCompression:  true,
-			MaxIdleConns:        0,
-			MaxIdleConnsPerHost: opts.MaxIdlePerHost,
-			IdleConnTimeout:     opts.IdleTimeout,
-			WriteBufferSize:     4 << 10,
-			ReadBufferSize:      4 << 10,
+			DisableCompression:     true,
+			MaxIdleConnsPerHost:    opts.MaxIdlePerHost,
+			IdleConnTimeout:        opts.IdleTimeout,
+			MaxResponseHeaderBytes: maxHeader,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		},
 	}
 }
 
-// Do sends a request and returns as soon as the answer's header is there. Its errors
-// are provider_host_not_allowed, provider_timeout, provider_unavailable or
-// client_closed_request; all but the first may succeed elsewhere.
+// Do sends a request and returns as soon as the answer's header is there. Its errors are
+// provider_host_not_allowed, provider_timeout, provider_unavailable, client_closed_request,
+// or the cause with which ctx ended, where that has a reason.
 func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
 	if err := c.allow.Check(req.URL); err != nil {
 		return nil, err
@@ -104,9 +119,9 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.Body)), nil },
 	}).WithContext(ctx)
 	// RoundTrip, not http.Client: no redirects, no cookies, no copies of the header.
-	resp, err := c.transport.RoundTrip(r)
+	resp, err := c.transport.RoundTrip(r) //nolint:bodyclose // the caller closes Response.Body
 	if err != nil {
-		return nil, classify(ctx, err)
+		return nil, classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
 	}
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength, Body: resp.Body}, nil
 }
@@ -114,20 +129,28 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
 // Close gives up the idle connections.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// classify names what went wrong with an exchange. The text of err may hold the
-// URL, and so stays inside as the cause.
-func classify(ctx context.Context, err error) error {
+// Classify names what went wrong while an answer's body was read: what ended ctx, if
+// that has ended, and else provider_timeout or provider_error. An error that has a reason
+// keeps it.
+func Classify(ctx context.Context, err error) error {
+	return classify(ctx, err, errs.ProviderError, "the provider's answer broke off")
+}
+
+// classify names an error that has no reason of its own. Its text may hold the URL, and
+// so stays inside as the cause.
+func classify(ctx context.Context, err error, reason errs.Reason, message string) error {
 	if e, ok := errors.AsType[*errs.Error](err); ok {
 		return e
 	}
-	if errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled) {
-		return errs.New(errs.ClientClosed, "the caller went away").WithCause(err)
+	if ctx.Err() != nil {
+		// Whoever ended it may have said why.
+		if e := errs.Of(context.Cause(ctx)); e.Reason != errs.Internal {
+			return e
+		}
+		return errs.Of(ctx.Err())
 	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return errs.New(errs.ProviderTimeout, "the provider did not answer in time").WithCause(err)
 	}
-	return errs.New(errs.ProviderUnavailable, "the provider could not be reached").WithCause(err)
+	return errs.New(reason, message).WithCause(err)
 }
-
-// Classify names what went wrong while an answer's body was read.
-func Classify(ctx context.Context, err error) error { return classify(ctx, err) }

@@ -133,7 +133,7 @@ func (e *encoder) assistantMessage(at string, m *chat.Message, current bool) err
 	if err != nil {
 		return invalid(at+".provider_specific_fields", err.Error())
 	}
-	b := thoughtParts(nil, m)
+	b := e.thoughts(nil, m)
 	for _, raw := range fields.parts {
 		b = jsonscan.AppendCanonical(element(b), raw)
 	}
@@ -190,20 +190,23 @@ func (e *encoder) said(b []byte, at string, m *chat.Message, signatures []string
 	return b, nil
 }
 
-// thoughtParts writes the thinking of a past answer, as Google's own clients return it.
-func thoughtParts(b []byte, m *chat.Message) []byte {
+// thoughts writes the thinking of a past answer, as Google's own clients return it.
+// Models that do not think have no use for it.
+func (e *encoder) thoughts(b []byte, m *chat.Message) []byte {
+	if !e.model.thinks() {
+		return b
+	}
 	thought := func(text string) {
 		if text != "" {
 			b = textPart(element(b), text)
 			b = append(b[:len(b)-1], `,"thought":true}`...)
 		}
 	}
-	if len(m.ThinkingBlocks) == 0 {
-		thought(m.ReasoningContent)
-		return b
-	}
 	for i := range m.ThinkingBlocks {
 		thought(m.ThinkingBlocks[i].Thinking)
+	}
+	if len(b) == 0 {
+		thought(m.ReasoningContent) // it has no more than the blocks
 	}
 	return b
 }

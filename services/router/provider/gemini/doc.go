@@ -28,10 +28,14 @@
 //   - reasoning_effort is Google's own mapping for its OpenAI endpoint: a thinkingLevel
 //     from Gemini 3 on, a thinkingBudget of 1024, 8192 or 24576 for 2.5. Both it and
 //     thinking ask for thought summaries.
+//   - Past thinking goes back as thought parts, as Google's clients do it, to models that
+//     think.
 //   - Accepted and not sent, since nothing of the answer depends on it: user (the gateway
-//     accounts by it), cache_control (caching is implicit), a file's name, annotations of
-//     past answers. Redacted thinking and the signatures of thinking_blocks are another
-//     provider's and mean nothing here.
+//     accounts by it), cache_control (caching is implicit), a file's and a format's name,
+//     annotations of past answers. Redacted thinking and the signatures of
+//     thinking_blocks are another provider's and mean nothing here.
+//   - Content is never dropped: a part that the API does not take is refused even where
+//     drop_params is set.
 //   - safety_settings and cached_content, LiteLLM's names, are passed on.
 //
 // # Thought signatures

@@ -62,7 +62,7 @@ func decoderFor(tb testing.TB, body string, stream bool) chat.Decoder {
 	return d
 }
 
-// fault is an error in a golden file.
+// wantErr is an error in a golden file.
 type wantErr struct {
 	Reason  errs.Reason       `json:"reason"`
 	Param   string            `json:"param,omitempty"`

@@ -106,14 +106,19 @@ func (e *encoder) resolution(b []byte) ([]byte, error) {
 	return b, e.call.Unsupported("messages.content.image_url.detail", "the Gemini API takes one resolution for all images")
 }
 
-// audioTypes are the formats of https://ai.google.dev/gemini-api/docs/audio (read 2026-11-23).
-var audioTypes = map[string]string{
-	"wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg", "flac": "audio/flac",
+// audioType is the media type of a format, of those of
+// https://ai.google.dev/gemini-api/docs/audio (read 2026-11-23); empty for another.
+func audioType(format string) string {
+	switch format {
+	case "wav", "mp3", "aiff", "aac", "ogg", "flac":
+		return "audio/" + format
+	}
+	return ""
 }
 
 func audio(b []byte, at string, a *chat.Audio) ([]byte, error) {
-	mime, ok := audioTypes[a.Format]
-	if !ok {
+	mime := audioType(a.Format)
+	if mime == "" {
 		return nil, invalid(at+".format", "must be wav, mp3, aiff, aac, ogg or flac")
 	}
 	if a.Data == "" {
@@ -201,14 +206,25 @@ func splitDataURL(s string) (mime, data string, ok bool) {
 	return mime, data, true
 }
 
-// mediaTypes are the usual types of what the API takes, by extension.
-var mediaTypes = map[string]string{
-	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".heic": "image/heic",
-	".heif": "image/heif", ".gif": "image/gif", ".pdf": "application/pdf", ".json": "application/json",
-	".txt": "text/plain", ".md": "text/markdown", ".csv": "text/csv", ".html": "text/html", ".xml": "text/xml",
-	".mp3": "audio/mp3", ".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac",
-	".mp4": "video/mp4", ".mov": "video/mov", ".webm": "video/webm",
+// typeOf is the usual media type of what the API takes, by a file name's extension;
+// empty when it tells none.
+func typeOf(name string) string {
+	switch ext := strings.TrimPrefix(strings.ToLower(gopath.Ext(name)), "."); ext {
+	case "png", "jpeg", "webp", "heic", "heif", "gif":
+		return "image/" + ext
+	case "jpg":
+		return "image/jpeg"
+	case "pdf", "json":
+		return "application/" + ext
+	case "csv", "html", "xml":
+		return "text/" + ext
+	case "txt":
+		return "text/plain"
+	case "md":
+		return "text/markdown"
+	case "mp4", "mov", "webm":
+		return "video/" + ext
+	default:
+		return audioType(ext)
+	}
 }
-
-// typeOf is the media type that a file's name tells; empty when it tells none.
-func typeOf(name string) string { return mediaTypes[strings.ToLower(gopath.Ext(name))] }

@@ -102,7 +102,7 @@ func (c *candidate) read(kind jsonscan.Kind, raw []byte) error {
 }
 
 func (p *part) read(kind jsonscan.Kind, raw []byte) error {
-	return members(kind, raw, func(m jsonscan.Member) error {
+	err := members(kind, raw, func(m jsonscan.Member) error {
 		value := m.Raw(raw)
 		if m.Kind == jsonscan.KindNull {
 			return nil
@@ -134,6 +134,10 @@ func (p *part) read(kind jsonscan.Kind, raw []byte) error {
 		}
 		return nil
 	})
+	if p.hasText || p.call != nil {
+		p.foreign = nil // such as a text with metadata of a kind not known here
+	}
+	return err
 }
 
 func (u *usageMetadata) read(kind jsonscan.Kind, raw []byte) error {

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"tollgate.dev/platform/config"
+)
+
+// Announce tells a person at the terminal where the gateway is, and how to try it.
+func (p *Process) Announce(out io.Writer) error {
+	address := p.server.bound
+	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
+		address = "127.0.0.1:" + port
+	}
+	address = strings.Replace(address, "0.0.0.0:", "127.0.0.1:", 1)
+	key := "$TOLLGATE_MASTER_KEY"
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nTollgate listens on http://%s\n", address)
+	if p.secrets.made {
+		key = p.secrets.master.Reveal()
+		fmt.Fprintf(&b, "Master key: %s (kept in the data folder, %s)\n", key, p.cfg.General.DataDir)
+	}
+	if p.simulator.addr != "" {
+		b.WriteString("No provider key is set: the built-in provider simulator answers. It says that it is simulated.\n")
+	}
+	model := firstModel(p.cfg)
+	fmt.Fprintf(&b, `
+Try it:
+
+  curl -sS http://%s/v1/chat/completions \
+    -H "Authorization: Bearer %s" \
+    -H 'Content-Type: application/json' \
+    -d '{"model": "%s", "messages": [{"role": "user", "content": "Hello!"}]}'
+
+and with "stream": true for a stream.
+
+`, address, key, model)
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// firstModel is the model that the example calls.
+func firstModel(cfg *config.Config) string {
+	for _, d := range cfg.Deployments {
+		if d.ModelName == "gpt-4o-mini" {
+			return d.ModelName
+		}
+	}
+	return cfg.Deployments[0].ModelName
+}

@@ -1,0 +1,157 @@
+// Package app is the composition root: it alone knows every service, where each of
+// them runs, and which transport lies between them.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxevent"
+
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/rpc"
+	"tollgate.dev/services/budget"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/edge"
+	"tollgate.dev/services/keystore"
+	"tollgate.dev/services/router"
+)
+
+// Options are what a process is started with.
+type Options struct {
+	// Config is the validated configuration.
+	Config *config.Config
+	// Env looks environment variables up.
+	Env config.LookupEnv
+	// Version is the product's version.
+	Version string
+	// Out takes what a person at the terminal reads.
+	Out io.Writer
+	// Log takes the structured log.
+	Log *slog.Logger
+}
+
+// Process is one running process: every service, on one listener.
+type Process struct {
+	fx        *fx.App
+	cfg       *config.Config
+	server    *server
+	secrets   secrets
+	simulator simulated
+}
+
+// startTimeout bounds the start: databases are opened and migrated in it.
+const startTimeout = 60 * time.Second
+
+// New puts a process together. Nothing runs, and nothing is opened but the data
+// folder, before Start.
+func New(opts Options) (*Process, error) {
+	p := &Process{cfg: opts.Config}
+	p.fx = fx.New(graph(opts), fx.Populate(&p.server, &p.secrets, &p.simulator))
+	if err := p.fx.Err(); err != nil {
+		return nil, rootCause(err)
+	}
+	return p, nil
+}
+
+// graph is the whole wiring of a process.
+func graph(opts Options) fx.Option {
+	return fx.Options(
+		fx.Supply(opts, opts.Config, opts.Log),
+		fx.WithLogger(func(log *slog.Logger) fxevent.Logger {
+			quiet := &fxevent.SlogLogger{Logger: log}
+			quiet.UseLogLevel(slog.LevelDebug)
+			return quiet
+		}),
+		fx.StartTimeout(startTimeout),
+		fx.StopTimeout(opts.Config.Server.GracePeriod+startTimeout),
+		fx.Provide(
+			clock.Real,
+			prometheus.NewRegistry,
+			newMetrics,
+			func(m *obs.Metrics) router.Metrics { return m },
+			// The server is made empty, then the clients on it, then the services that use
+			// them, which register at last: so nothing waits for itself.
+			func() *connect.Server { return rpc.NewServer() },
+			rpc.InProcess,
+			routerv1connect.NewRouterServiceClient,
+			cachev1connect.NewCacheServiceClient,
+			compressorv1connect.NewCompressorServiceClient,
+			keystorev1connect.NewKeystoreServiceClient,
+			budgetv1connect.NewBudgetServiceClient,
+		),
+		fx.Provide(newSecrets, newSimulator, newPrices, newRouting, newOutbound),
+		fx.Provide(openStores, newHealth),
+		fx.Provide(keystoreOptions, budgetOptions, openCache, compressorOptions),
+		fx.Provide(newKeys, newLimiter, newMeter, newGuard, edgeOptions, edgeParts),
+		keystore.Module(), budget.Module(), cache.Module(), compressor.Module(), router.Module(), edge.Module(),
+		fx.Invoke(platformBudget),
+		// Last to start and first to stop: it takes calls.
+		fx.Provide(func(cfg *config.Config, e *edge.Edge, log *slog.Logger) *server {
+			return newServer(cfg.Server, e.Handler(), log)
+		}),
+		fx.Invoke(func(lc fx.Lifecycle, s *server) { lc.Append(fx.Hook{OnStart: s.start, OnStop: s.stop}) }),
+	)
+}
+
+// Start opens everything and takes calls.
+func (p *Process) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return rootCause(p.fx.Start(ctx))
+}
+
+// Addr is the address that calls are taken on, once started.
+func (p *Process) Addr() string { return p.server.bound }
+
+// Stop takes no new calls, lets open ones finish within the grace period, and closes
+// everything.
+func (p *Process) Stop(ctx context.Context) error { return rootCause(p.fx.Stop(ctx)) }
+
+// newMetrics makes the process's metrics. Only configured names become labels.
+func newMetrics(reg *prometheus.Registry, cfg *config.Config) (*obs.Metrics, error) {
+	var models []string
+	for _, d := range cfg.Deployments {
+		models = append(models, d.ModelName)
+	}
+	for name := range cfg.Router.Aliases {
+		models = append(models, name)
+	}
+	var providers, codes []string
+	for name := range router.Providers() {
+		providers = append(providers, name)
+	}
+	for _, reason := range errs.Reasons() {
+		codes = append(codes, string(reason))
+	}
+	return obs.NewMetrics(reg, obs.MetricsOptions{
+		Namespace: cfg.Metrics.Namespace, Models: models, Providers: providers, Codes: codes,
+		Routes: edge.Routes(),
+	})
+}
+
+func metricsHandler(reg *prometheus.Registry) http.Handler { return obs.Handler(reg) }
+
+// rootCause drops fx's account of who needed what: the operator wants the fault.
+func rootCause(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("tollgate: %w", unwrapDig(err))
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"go.uber.org/fx"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/redisx"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/memory"
+	cacheredis "tollgate.dev/services/cache/store/redis"
+	"tollgate.dev/services/compressor"
+)
+
+// answers is where answers are kept, with its health check.
+type answers struct {
+	fx.Out
+
+	Options cache.Options
+	Store   cache.Store
+	Checks  []obs.Check `group:"checks,flatten"`
+}
+
+// openCache makes the store of answers: in this process, or in Redis. Redis may be
+// away at the start, as at any time.
+func openCache(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock) (answers, error) {
+	out := answers{Options: cache.Options{TTL: cfg.Cache.TTL, Clock: clk}}
+	if cfg.Cache.Store != config.CacheRedis {
+		out.Options.Timeout = -1 // memory never waits
+		out.Store = memory.New(memory.Options{MaxBytes: cfg.Cache.MaxBytes, Clock: clk})
+		return out, nil
+	}
+	client, err := redisx.Open(redisx.Options{
+		Host: cfg.Redis.Host, Port: cfg.Redis.Port, Username: cfg.Redis.Username,
+		Password: cfg.Redis.Password, DB: cfg.Redis.DB, TLS: cfg.Redis.TLS,
+	})
+	if err != nil {
+		return out, fmt.Errorf("redis: %w", err)
+	}
+	lc.Append(fx.StopHook(client.Close))
+	prefix := cacheredis.DefaultPrefix
+	if cfg.Cache.Namespace != "" {
+		prefix += strings.NewReplacer("{", "_", "}", "_").Replace(cfg.Cache.Namespace) + ":"
+	}
+	if out.Store, err = cacheredis.New(client, cacheredis.Options{Prefix: prefix, Clock: clk}); err != nil {
+		return out, err
+	}
+	out.Checks = []obs.Check{{Name: "redis", Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
+	return out, nil
+}
+
+func compressorOptions(cfg *config.Config) compressor.Options {
+	opts := compressor.Options{Timeout: cfg.Compression.Timeout}
+	if len(cfg.Compression.Profiles) == 0 {
+		return opts
+	}
+	opts.Profiles = compressor.Profiles()
+	for name, p := range cfg.Compression.Profiles {
+		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens)}
+	}
+	return opts
+}

@@ -1,0 +1,168 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"connectrpc.com/connect/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/dig"
+	"go.uber.org/fx"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/secret"
+	"tollgate.dev/services/budget"
+	"tollgate.dev/services/edge"
+	"tollgate.dev/services/edge/admission"
+	"tollgate.dev/services/edge/idempotency"
+	"tollgate.dev/services/edge/ratelimit"
+	"tollgate.dev/services/edge/spend"
+	"tollgate.dev/services/keystore"
+	"tollgate.dev/services/router"
+	"tollgate.dev/services/router/upstream"
+	"tollgate.dev/services/simulator"
+)
+
+// platformID is the platform that calls belong to when nothing else says so.
+const platformID = "default"
+
+func newSecrets(opts Options) (secrets, error) {
+	cfg := opts.Config
+	if err := os.MkdirAll(cfg.General.DataDir, 0o700); err != nil {
+		return secrets{}, fmt.Errorf("data folder: %w", err)
+	}
+	return readSecrets(cfg, opts.Env)
+}
+
+// simulated is the provider simulator of this process; without an address there is
+// none.
+type simulated struct{ addr string }
+
+// newSimulator starts the provider simulator when no provider key is set.
+func newSimulator(lc fx.Lifecycle, cfg *config.Config, log *slog.Logger) (simulated, error) {
+	if cfg.HasProviderKey() {
+		for _, k := range cfg.Keyless() {
+			log.Warn("models are off: their provider's key is not set", "provider", string(k.Provider),
+				"variables", k.Variables, "models", k.Models)
+		}
+		return simulated{}, nil
+	}
+	server := simulator.New(simulator.Options{})
+	addr, err := server.Start(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		return simulated{}, fmt.Errorf("provider simulator: %w", err)
+	}
+	lc.Append(fx.StopHook(server.Shutdown))
+	return simulated{addr}, nil
+}
+
+func newRouting(cfg *config.Config, p *prices, sim simulated, clk clock.Clock) (router.Options, error) {
+	return routing(cfg, p, sim.addr, clk)
+}
+
+func newOutbound(cfg *config.Config, sim simulated) upstream.Options { return outbound(cfg, sim.addr) }
+
+func keystoreOptions(s secrets, clk clock.Clock) (keystore.Options, error) {
+	pepper, err := secret.Derive(s.salt, secret.VirtualKeyPepper)
+	if err != nil {
+		return keystore.Options{}, err
+	}
+	envelope, err := newEnvelope(s)
+	if err != nil {
+		return keystore.Options{}, err
+	}
+	return keystore.Options{Hasher: secret.NewHasher(pepper), Envelope: envelope, Clock: clk}, nil
+}
+
+func newEnvelope(s secrets) (*secret.Envelope, error) {
+	kek, err := secret.Derive(s.salt, secret.CredentialKEK)
+	if err != nil {
+		return nil, err
+	}
+	// The id tells keys apart after a change of the salt; it is no secret.
+	sum := sha256.Sum256(append([]byte("kek-id:"), kek[:]...))
+	return secret.NewEnvelope(secret.KEK{ID: uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3]), Key: kek})
+}
+
+func budgetOptions(clk clock.Clock) budget.Options { return budget.Options{Clock: clk} }
+
+func newKeys(s secrets, client keystorev1connect.KeystoreServiceClient, clk clock.Clock, log *slog.Logger) *admission.Keys {
+	return admission.New(client, admission.Options{MasterKey: s.master, PlatformID: platformID, Clock: clk, Log: log})
+}
+
+func newLimiter(clk clock.Clock) *ratelimit.Limiter { return ratelimit.New(clk) }
+
+func edgeOptions(opts Options) edge.Options {
+	cfg := opts.Config
+	return edge.Options{
+		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, Cache: cfg.Cache.Enabled,
+		BodyTimeout: cfg.Server.ReadTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
+		AllowedRoutes: cfg.General.AllowedRoutes, AdminOnlyRoutes: cfg.General.AdminOnlyRoutes,
+	}
+}
+
+// clients are the services as the edge sees them.
+type clients struct {
+	fx.In
+
+	Router     routerv1connect.RouterServiceClient
+	Cache      cachev1connect.CacheServiceClient
+	Compressor compressorv1connect.CompressorServiceClient
+	Keystore   keystorev1connect.KeystoreServiceClient
+	Budget     budgetv1connect.BudgetServiceClient
+}
+
+func edgeParts(c clients, keys *admission.Keys, limits *ratelimit.Limiter, meter *spend.Meter, guard *idempotency.Guard,
+	p *prices, metrics *obs.Metrics, health *obs.Checker, clk clock.Clock, log *slog.Logger, server *connect.Server, reg *prometheus.Registry,
+) edge.Parts {
+	return edge.Parts{
+		Services: edge.Services{Router: c.Router, Cache: c.Cache, Compressor: c.Compressor, Keystore: c.Keystore, Budget: c.Budget},
+		Keys:     keys, Limits: limits, Meter: meter, Idempotency: guard, Prices: p, Metrics: metrics, Health: health,
+		Clock: clk, Log: log, RPC: server, MetricsHandler: metricsHandler(reg),
+	}
+}
+
+// platformBudget sets the budget that the configuration gives to the whole platform.
+func platformBudget(lc fx.Lifecycle, cfg *config.Config, client budgetv1connect.BudgetServiceClient) error {
+	b := cfg.Budgets.Platform
+	if b == nil {
+		return nil
+	}
+	limit, err := money.ParseDollars(string(b.Limit))
+	if err != nil {
+		return fmt.Errorf("budgets.platform: %w", err)
+	}
+	enforcement := budgetv1.Enforcement_ENFORCEMENT_STRICT
+	if cfg.Budgets.Soft {
+		enforcement = budgetv1.Enforcement_ENFORCEMENT_SOFT
+	}
+	lc.Append(fx.StartHook(func(ctx context.Context) error {
+		_, err := client.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
+			Scope:      &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_PLATFORM, Id: platformID},
+			LimitNanos: int64(limit), Window: b.Window, Enforcement: enforcement,
+		}})
+		return err
+	}))
+	return nil
+}
+
+// unwrapDig finds the fault in what dig says about it.
+func unwrapDig(err error) error {
+	if root := dig.RootCause(err); root != nil && !errors.Is(root, err) {
+		return root
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"go.uber.org/fx"
+
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/postgres"
+	"tollgate.dev/platform/sqlite"
+	"tollgate.dev/services/budget"
+	budgetpostgres "tollgate.dev/services/budget/store/postgres"
+	budgetsqlite "tollgate.dev/services/budget/store/sqlite"
+	"tollgate.dev/services/edge/idempotency"
+	idempotencypostgres "tollgate.dev/services/edge/idempotency/store/postgres"
+	idempotencysqlite "tollgate.dev/services/edge/idempotency/store/sqlite"
+	"tollgate.dev/services/edge/spend"
+	"tollgate.dev/services/keystore"
+	keystorepostgres "tollgate.dev/services/keystore/store/postgres"
+	keystoresqlite "tollgate.dev/services/keystore/store/sqlite"
+)
+
+// stores are what is kept, all in one database: SQLite in the data folder, or
+// PostgreSQL when a database URL is set.
+type stores struct {
+	fx.Out
+
+	Keystore    keystore.Store
+	Budget      budget.Store
+	Idempotency idempotency.Store
+	Check       obs.Check `group:"checks"`
+}
+
+// openStores opens the database and brings its tables up to date.
+func openStores(lc fx.Lifecycle, cfg *config.Config, _ secrets) (stores, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if cfg.General.DatabaseURL.IsZero() {
+		return openEmbedded(ctx, lc, cfg)
+	}
+	return openShared(ctx, lc, cfg)
+}
+
+func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out stores, err error) {
+	db, err := sqlite.Open(ctx, filepath.Join(cfg.General.DataDir, "tollgate.db"), sqlite.Options{CacheKiB: 512, Readers: 2})
+	if err != nil {
+		return out, fmt.Errorf("data folder: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	lc.Append(fx.StopHook(db.Close))
+	if out.Keystore, err = keystoresqlite.New(ctx, db); err != nil {
+		return out, err
+	}
+	if out.Budget, err = budgetsqlite.New(ctx, db); err != nil {
+		return out, err
+	}
+	if out.Idempotency, err = idempotencysqlite.New(ctx, db); err != nil {
+		return out, err
+	}
+	out.Check = obs.Check{Name: "database", Required: true, Run: db.Read.PingContext}
+	return out, nil
+}
+
+func openShared(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out stores, err error) {
+	pool, err := postgres.Open(ctx, cfg.General.DatabaseURL, postgres.Options{MaxConns: cfg.General.DatabasePool})
+	if err != nil {
+		return out, fmt.Errorf("database: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			pool.Close()
+		}
+	}()
+	lc.Append(fx.StopHook(pool.Close))
+	if out.Keystore, err = keystorepostgres.New(ctx, pool); err != nil {
+		return out, err
+	}
+	if out.Budget, err = budgetpostgres.New(ctx, pool); err != nil {
+		return out, err
+	}
+	if out.Idempotency, err = idempotencypostgres.New(ctx, pool); err != nil {
+		return out, err
+	}
+	out.Check = obs.Check{Name: "database", Required: true, Run: pool.Ping}
+	return out, nil
+}
+
+// checks are the health checks of whatever this process depends on.
+type checks struct {
+	fx.In
+
+	All []obs.Check `group:"checks"`
+}
+
+func newHealth(lc fx.Lifecycle, clk clock.Clock, all checks) (*obs.Checker, error) {
+	checker, err := obs.NewChecker(clk, all.All...)
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.StopHook(checker.Close))
+	return checker, nil
+}
+
+func newMeter(client budgetv1connect.BudgetServiceClient, clk clock.Clock, log *slog.Logger) *spend.Meter {
+	return spend.New(client, spend.Options{Clock: clk, Logger: log})
+}
+
+func newGuard(store idempotency.Store, s secrets, clk clock.Clock, log *slog.Logger) (*idempotency.Guard, error) {
+	envelope, err := newEnvelope(s)
+	if err != nil {
+		return nil, err
+	}
+	return idempotency.New(store, envelope, clk, log, idempotency.Options{}), nil
+}

@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"tollgate.dev/services/budget"
+)
+
+// pruneLimit is how many rows of a table one transaction removes.
+const pruneLimit = 5000
+
+// apply writes a mutation: removals first, so that a budget can be made anew.
+func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
+	a := applier{ctx: ctx, tx: tx}
+	if m.SeenReplica != "" {
+		a.exec("INSERT INTO replicas (id, seen_millis) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen_millis = max(seen_millis, excluded.seen_millis)",
+			m.SeenReplica, m.SeenAt)
+	}
+	if len(m.ForgetReplicas) > 0 {
+		a.exec("DELETE FROM replicas WHERE id IN (SELECT value FROM json_each(?))", list(m.ForgetReplicas))
+	}
+	if len(m.DeleteBudgets) > 0 {
+		ids := list(m.DeleteBudgets)
+		a.exec("DELETE FROM budgets WHERE id IN (SELECT value FROM json_each(?))", ids)
+		a.exec("DELETE FROM budget_windows WHERE budget_id IN (SELECT value FROM json_each(?))", ids)
+		a.exec("DELETE FROM leases WHERE budget_id IN (SELECT value FROM json_each(?))", ids)
+	}
+	for _, b := range m.PutBudgets {
+		a.exec(`INSERT INTO budgets (id, scope_kind, scope_id, limit_nanos, period, time_zone, soft) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET scope_kind = excluded.scope_kind, scope_id = excluded.scope_id,
+				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft`,
+			b.ID, b.Scope.Kind, b.Scope.ID, b.Limit, b.Window, b.TimeZone, b.Soft)
+	}
+	a.rows(`INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
+			spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos`,
+		len(m.Windows), func(i int) []any {
+			w := m.Windows[i]
+			return []any{w.BudgetID, w.Start, w.End, w.Spent, w.Leased}
+		})
+	a.rows("INSERT INTO leases ("+leaseColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET granted_nanos = excluded.granted_nanos, returned_nanos = excluded.returned_nanos,
+			drawn_nanos = excluded.drawn_nanos, lost_nanos = excluded.lost_nanos, status = excluded.status,
+			updated_millis = excluded.updated_millis`,
+		len(m.Leases), func(i int) []any {
+			l := m.Leases[i]
+			return []any{l.ID, l.BudgetID, l.Start, l.Replica, l.TenantID, l.PlatformID, l.Granted, l.Returned, l.Drawn, l.Lost, l.Status, l.Updated}
+		})
+	for tenant, last := range m.Sequences {
+		a.exec("INSERT INTO tenant_sequences (tenant_id, last) VALUES (?, ?) ON CONFLICT (tenant_id) DO UPDATE SET last = excluded.last", tenant, last)
+	}
+	a.entries(m.Entries)
+	for _, scope := range m.Changed {
+		a.exec("UPDATE budget_revision SET revision = revision + 1")
+		a.exec("INSERT INTO budget_changes (revision, scope_kind, scope_id, changed_millis) SELECT revision, ?, ?, unixepoch() * 1000 FROM budget_revision",
+			scope.Kind, scope.ID)
+	}
+	if m.PruneBefore != 0 {
+		a.exec(`DELETE FROM leases WHERE id IN (SELECT id FROM leases WHERE updated_millis < ?
+			AND (status = 1 OR granted_nanos - returned_nanos - drawn_nanos <= 0) LIMIT ?)`, m.PruneBefore, pruneLimit)
+		a.exec(`DELETE FROM budget_windows WHERE (budget_id, start_millis) IN (
+			SELECT budget_id, start_millis FROM budget_windows w WHERE end_millis <> 0 AND end_millis < ?
+			AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.budget_id = w.budget_id AND l.start_millis = w.start_millis)
+			AND EXISTS (SELECT 1 FROM budget_windows n WHERE n.budget_id = w.budget_id AND n.start_millis > w.start_millis) LIMIT ?)`,
+			m.PruneBefore, pruneLimit)
+		a.exec("DELETE FROM budget_changes WHERE changed_millis < ?", m.PruneBefore)
+	}
+	return a.err
+}
+
+// applier runs statements until the first error.
+type applier struct {
+	ctx context.Context //nolint:containedctx // lives for one transaction
+	tx  *sql.Tx
+	err error
+}
+
+func (a *applier) exec(query string, args ...any) {
+	if a.err == nil {
+		_, a.err = a.tx.ExecContext(a.ctx, query, args...)
+	}
+}
+
+// rows runs one prepared statement for each of n rows.
+func (a *applier) rows(query string, n int, args func(i int) []any) {
+	if a.err != nil || n == 0 {
+		return
+	}
+	stmt, err := a.tx.PrepareContext(a.ctx, query)
+	if err != nil {
+		a.err = err
+		return
+	}
+	defer func() { a.err = errors.Join(a.err, stmt.Close()) }()
+	for i := range n {
+		if _, a.err = stmt.ExecContext(a.ctx, args(i)...); a.err != nil {
+			return
+		}
+	}
+}
+
+func (a *applier) entries(entries []budget.Entry) {
+	raw := make([][]byte, len(entries))
+	for i, e := range entries {
+		b, err := proto.Marshal(e.Record)
+		if err != nil {
+			a.err = errors.Join(a.err, fmt.Errorf("encoding %s: %w", e.Record.GetEventId(), err))
+			return
+		}
+		raw[i] = b
+	}
+	a.rows(`INSERT INTO ledger (event_id, tenant_id, sequence, platform_id, key_id, user_id, request_id, model, kind,
+		occurred_millis, cost_nanos, tokens, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		len(entries), func(i int) []any {
+			e := entries[i]
+			r := e.Record
+			return []any{
+				r.GetEventId(), r.GetTenantId(), r.GetSequence(), r.GetPlatformId(), r.GetKeyId(), r.GetUserId(),
+				r.GetRequestId(), r.GetModel(), e.Kind, r.GetOccurredMillis(), r.GetCostNanos(), e.Tokens, raw[i],
+			}
+		})
+	a.rows("INSERT INTO outbox (tenant_id, sequence, event_id, envelope) VALUES (?, ?, ?, ?)",
+		len(entries), func(i int) []any {
+			r := entries[i].Record
+			return []any{r.GetTenantId(), r.GetSequence(), r.GetEventId(), string(entries[i].Envelope)}
+		})
+}

@@ -1,0 +1,38 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	platform "tollgate.dev/platform/sqlite"
+	"tollgate.dev/services/budget"
+	"tollgate.dev/services/budget/store/sqlite"
+	"tollgate.dev/services/budget/storetest"
+)
+
+func open(t testing.TB) budget.Store {
+	t.Helper()
+	db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "budget.db"), platform.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	store, err := sqlite.New(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) budget.Store {
+		t.Helper()
+		return open(t)
+	})
+}
+
+func BenchmarkRecord(b *testing.B) { storetest.BenchmarkRecord(b, open(b)) }

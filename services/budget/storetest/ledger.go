@@ -1,0 +1,290 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/services/budget"
+)
+
+func usageQueries(t *testing.T, f *fixture) {
+	t.Helper()
+	day := f.clock.Now()
+	for i := range 25 {
+		r := f.usage("acme", money.Nano(i))
+		r.RequestId = fmt.Sprint("req", i)
+		if i%5 == 0 {
+			r.KeyId, r.UserId = "k2", "u2"
+		}
+		f.record(t, r)
+		f.clock.Advance(2 * time.Hour)
+	}
+	f.record(t, f.usage("zeta", 1000))
+	var got []int64
+	cursor := ""
+	for {
+		page, next, err := f.svc.ListUsage(t.Context(), budget.UsageQuery{TenantID: "acme", Limit: 10}, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page {
+			got = append(got, r.GetSequence())
+		}
+		if cursor = next; next == "" {
+			break
+		}
+	}
+	if len(got) != 25 || got[0] != 1 || got[24] != 25 {
+		t.Fatalf("pages gave %v", got)
+	}
+	for name, c := range map[string]struct {
+		q    budget.UsageQuery
+		want int
+	}{
+		"after":   {budget.UsageQuery{TenantID: "acme", AfterSequence: 20}, 5},
+		"request": {budget.UsageQuery{RequestID: "req7"}, 1},
+		"key":     {budget.UsageQuery{KeyID: "k2"}, 5},
+		"user":    {budget.UsageQuery{TenantID: "acme", UserID: "u1"}, 20},
+		"time":    {budget.UsageQuery{TenantID: "acme", From: day.Add(4 * time.Hour).UnixMilli(), To: day.Add(8 * time.Hour).UnixMilli()}, 2},
+		"nobody":  {budget.UsageQuery{TenantID: "nobody"}, 0},
+	} {
+		page, next, err := f.svc.ListUsage(t.Context(), c.q, "")
+		if err != nil || len(page) != c.want || next != "" {
+			t.Errorf("%s: %d records, cursor %q, %v; want %d", name, len(page), next, err, c.want)
+		}
+	}
+	for name, c := range map[string]struct {
+		q    budget.SpendQuery
+		want string
+	}{
+		"all":       {budget.SpendQuery{}, "[{ 1300 26 390}]"},
+		"by tenant": {budget.SpendQuery{Group: budget.ByTenant}, "[{zeta 1000 1 15} {acme 300 25 375}]"},
+		"by key":    {budget.SpendQuery{Group: budget.ByKey, Scopes: []budget.Scope{acme}}, "[{k1 250 20 300} {k2 50 5 75}]"},
+		"by user":   {budget.SpendQuery{Group: budget.ByUser, Scopes: []budget.Scope{{Kind: budget.User, ID: "acme/u2"}}}, "[{u2 50 5 75}]"},
+		"by day":    {budget.SpendQuery{Group: budget.ByDay, Scopes: []budget.Scope{acme}}, "[{2026-01-03 198 12 180} {2026-01-02 55 11 165} {2026-01-04 47 2 30}]"},
+		"by model":  {budget.SpendQuery{Group: budget.ByModel, Scopes: []budget.Scope{{Kind: budget.Key, ID: "k2"}, {Kind: budget.Platform, ID: "none"}}}, "[{m 50 5 75}]"},
+		"time":      {budget.SpendQuery{Scopes: []budget.Scope{acme}, To: day.Add(time.Hour).UnixMilli()}, "[{ 0 1 15}]"},
+	} {
+		sums, err := f.svc.GetSpend(t.Context(), c.q)
+		text := "["
+		for i, s := range sums {
+			if i > 0 {
+				text += " "
+			}
+			text += fmt.Sprintf("{%s %d %d %d}", s.Group, s.Cost, s.Records, s.Tokens)
+		}
+		if text += "]"; err != nil || text != c.want {
+			t.Errorf("%s: %s, %v; want %s", name, text, err, c.want)
+		}
+	}
+	for _, q := range []budget.UsageQuery{{}, {TenantID: "a", Limit: -1}, {TenantID: "a", Limit: 1001}, {TenantID: "a", AfterSequence: -1}, {TenantID: "a", From: 2, To: 1}} {
+		_, _, err := f.svc.ListUsage(t.Context(), q, "")
+		wantReason(t, err, errs.InvalidRequest, "")
+	}
+	_, _, err := f.svc.ListUsage(t.Context(), budget.UsageQuery{TenantID: "acme"}, "%%%")
+	wantReason(t, err, errs.InvalidRequest, "cursor")
+	_, err = f.svc.GetSpend(t.Context(), budget.SpendQuery{Group: 77})
+	wantReason(t, err, errs.InvalidRequest, "group")
+}
+
+func changes(t *testing.T, f *fixture) {
+	t.Helper()
+	_, start, err := f.store.Changes(t.Context(), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.put(t, budget.Budget{Scope: acme, Limit: 1})
+	f.put(t, budget.Budget{Scope: acme, Limit: 2})
+	changed, revision, err := f.store.Changes(t.Context(), start)
+	if err != nil || revision != start+2 || len(changed) != 1 || changed[0] != acme {
+		t.Fatalf("%v up to %d, %v", changed, revision, err)
+	}
+	if changed, _, err = f.store.Changes(t.Context(), revision); err != nil || len(changed) != 0 {
+		t.Fatalf("%v, %v", changed, err)
+	}
+	// Another process over the same store tells its watchers, too.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	other := budget.New(f.store, budget.Options{PollEvery: time.Millisecond})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		if err := other.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	resets, scopes := make(chan struct{}, 16), make(chan budget.Scope, 16)
+	wg.Go(func() {
+		_ = other.Watch(ctx, func(changed []budget.Scope, reset bool) error {
+			if reset {
+				resets <- struct{}{}
+			}
+			for _, scope := range changed {
+				scopes <- scope
+			}
+			return nil
+		})
+	})
+	await(t, resets)
+	key := budget.Scope{Kind: budget.Key, ID: "k9"}
+	f.put(t, budget.Budget{Scope: key, Limit: 1})
+	select {
+	case got := <-scopes:
+		if got != key {
+			t.Fatalf("told of %v", got)
+		}
+	case <-resets: // the first look came after the change
+	case <-time.After(10 * time.Second):
+		t.Fatal("the watcher was not told")
+	}
+}
+
+func await[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+func badCalls(t *testing.T, f *fixture) {
+	t.Helper()
+	for name, c := range map[string]struct {
+		replica string
+		asks    []budget.Ask
+		returns []budget.Return
+	}{
+		"no replica":      {"", nil, nil},
+		"negative need":   {"a", []budget.Ask{{Scope: acme, Need: -1}}, nil},
+		"twice":           {"a", []budget.Ask{{Scope: acme}, {Scope: acme}}, nil},
+		"no scope":        {"a", []budget.Ask{{}}, nil},
+		"negative return": {"a", nil, []budget.Return{{LeaseID: "x", Total: -1}}},
+		"no lease":        {"a", nil, []budget.Return{{Total: 1}}},
+	} {
+		_, err := f.svc.Lease(t.Context(), c.replica, c.asks, c.returns)
+		if !errs.Is(err, errs.InvalidRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*eventv1.UsageRecord){
+		"no id":          func(r *eventv1.UsageRecord) { r.EventId = "" },
+		"another uuid":   func(r *eventv1.UsageRecord) { r.EventId = "019ab000-0000-4000-8000-000000000001" },
+		"negative cost":  func(r *eventv1.UsageRecord) { r.CostNanos = -1 },
+		"overflow":       func(r *eventv1.UsageRecord) { r.CostNanos = 1 << 62 },
+		"negative draw":  func(r *eventv1.UsageRecord) { r.Draws = []*eventv1.LeaseDraw{draw("x", -1)} },
+		"negative count": func(r *eventv1.UsageRecord) { r.Usage.Output = -1 },
+	} {
+		r := f.usage("acme", 1)
+		change(r)
+		_, err := f.svc.Record(t.Context(), []*eventv1.UsageRecord{f.usage("acme", 1), r})
+		if !errs.Is(err, errs.InvalidRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := len(f.ledger(t, "acme")); n != 0 {
+		t.Errorf("%d entries were written", n)
+	}
+	if n := f.record(t); n != 0 {
+		t.Errorf("%d of no records", n)
+	}
+}
+
+func prune(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 100, Window: "1h"})
+	s := f.lease(t, "a", acme, 50)
+	f.giveBack(t, "a", s.Lease.ID, 50)
+	for range 10 {
+		f.clock.Advance(24 * time.Hour)
+		if _, err := f.svc.Expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.lease(t, "b", acme, 0)
+	}
+	f.giveBack(t, "a", s.Lease.ID, 0)
+	var windows, leases int
+	err := f.store.Update(t.Context(), budget.Footprint{Scopes: []budget.Scope{acme}, LeaseIDs: []string{s.Lease.ID}}, func(snap *budget.Snapshot) (*budget.Mutation, error) {
+		windows, leases = len(snap.Windows), len(snap.Leases)
+		return nil, nil
+	})
+	if err != nil || windows != 1 || leases != 0 {
+		t.Fatalf("%d windows and %d leases, %v", windows, leases, err)
+	}
+}
+
+func failedDecision(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 100})
+	boom := errors.New("boom")
+	err := f.store.Update(t.Context(), budget.Footprint{Scopes: []budget.Scope{acme}}, func(*budget.Snapshot) (*budget.Mutation, error) {
+		return &budget.Mutation{DeleteBudgets: []string{"x"}}, boom
+	})
+	if !errors.Is(err, boom) {
+		t.Fatalf("error is %v", err)
+	}
+	// A mutation that cannot be applied leaves nothing of itself.
+	bad := budget.Mutation{
+		Windows: []budget.WindowState{{BudgetID: "w", Start: 1, Leased: 1}, {BudgetID: "w", Start: 2, Leased: -1}},
+	}
+	if err := f.store.Update(t.Context(), budget.Footprint{}, func(*budget.Snapshot) (*budget.Mutation, error) { return &bad, nil }); err == nil {
+		t.Fatal("a negative lease was stored")
+	}
+	f.balance(t, acme, 0, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.svc.Lease(ctx, "a", nil, nil); err == nil {
+		t.Fatal("a cancelled call went on")
+	}
+}
+
+func budgetAnew(t *testing.T, f *fixture) {
+	t.Helper()
+	made := f.put(t, budget.Budget{Scope: acme, Limit: 100, Window: "1d"})
+	s := f.lease(t, "a", acme, 50)
+	f.record(t, f.usage("acme", 10, draw(s.Lease.ID, 10)))
+	// Another window begins anew, also one that starts earlier.
+	again := f.put(t, budget.Budget{ID: made.ID, Scope: acme, Limit: 100, Window: "30d"})
+	if again.ID != made.ID || again.Spent != 0 || again.Leased != 0 {
+		t.Fatalf("got %+v", again)
+	}
+	f.record(t, f.usage("acme", 10, draw(s.Lease.ID, 10)))
+	f.balance(t, acme, 0, 0)
+	// The same id for another scope leaves the old one without.
+	key := budget.Scope{Kind: budget.Key, ID: "k"}
+	f.put(t, budget.Budget{ID: made.ID, Scope: key, Limit: 1, Window: "30d"})
+	if states, err := f.svc.ListBudgets(t.Context(), []budget.Scope{acme}); err != nil || len(states) != 0 {
+		t.Fatalf("%+v, %v", states, err)
+	}
+}
+
+func hostileText(t *testing.T, f *fixture) {
+	t.Helper()
+	text := `'"; DROP TABLE ledger; -- \ ü 漢 {},NULL`
+	scope := budget.Scope{Kind: budget.User, ID: text + "/" + text}
+	f.put(t, budget.Budget{ID: text, Scope: scope, Limit: 100})
+	s := f.lease(t, text, scope, 10)
+	r := f.usage(text, 1, draw(s.Lease.ID, 1))
+	r.Model, r.KeyId, r.UserId = "a\x00b", text, text
+	r.Error, r.Tags, r.Usage.ServiceTier = "\xff", []string{"ok", "\xfe"}, "\xfd"
+	f.record(t, r)
+	got := f.ledger(t, text)
+	if len(got) != 1 || got[0].GetKeyId() != text || got[0].GetModel() != "ab" || got[0].GetError() != "\uFFFD" || r.Tags[1] != "\xfe" {
+		t.Fatalf("got %v", got)
+	}
+	f.balance(t, scope, 1, 11)
+	sums, err := f.svc.GetSpend(t.Context(), budget.SpendQuery{Group: budget.ByUser, Scopes: []budget.Scope{{Kind: budget.Key, ID: text}}})
+	if err != nil || len(sums) != 1 || sums[0].Group != text {
+		t.Fatalf("%+v, %v", sums, err)
+	}
+}

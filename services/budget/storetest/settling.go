@@ -1,0 +1,195 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/services/budget"
+)
+
+func repeatsChangeNothing(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 100})
+	s := f.lease(t, "a", acme, 100)
+	r := f.usage("acme", 30, draw(s.Lease.ID, 30))
+	if n := f.record(t, r, r); n != 1 {
+		t.Fatalf("%d recorded of one twice", n)
+	}
+	if n := f.record(t, r); n != 0 {
+		t.Fatalf("%d recorded of a repeat", n)
+	}
+	if r.Sequence != 0 || r.Window != nil {
+		t.Fatal("the sender's record was written to")
+	}
+	f.giveBack(t, "a", s.Lease.ID, 50)
+	f.giveBack(t, "a", s.Lease.ID, 50)
+	f.giveBack(t, "a", s.Lease.ID, 20) // late
+	f.balance(t, acme, 30, 20)
+	f.giveBack(t, "a", s.Lease.ID, 1000) // more than there is
+	f.giveBack(t, "a", "no such lease", 10)
+	f.balance(t, acme, 30, 0)
+	f.record(t, f.usage("acme", 5, draw("no such lease", 5)))
+	f.balance(t, acme, 30, 0)
+	if got := f.ledger(t, "acme"); len(got) != 2 {
+		t.Fatalf("%d entries", len(got))
+	}
+}
+
+func overdraw(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 100})
+	s := f.lease(t, "a", acme, 20)
+	f.record(t, f.usage("acme", 50, draw(s.Lease.ID, 50)))
+	f.balance(t, acme, 50, 0)
+	if f.seen.overdrawn != 1 {
+		t.Errorf("%d overdrawn records were counted", f.seen.overdrawn)
+	}
+	// The replica owes 30: a grant pays that first.
+	f.lease(t, "a", acme, 40)
+	f.balance(t, acme, 50, 10)
+}
+
+func lostLease(t *testing.T, f *fixture) {
+	t.Helper()
+	state := f.put(t, budget.Budget{Scope: acme, Limit: 100})
+	s := f.lease(t, "a", acme, 60)
+	f.lease(t, "b", acme, 10)
+	f.record(t, f.usage("acme", 20, draw(s.Lease.ID, 20)))
+	f.clock.Advance(time.Minute)
+	f.lease(t, "b", acme, 0) // renews
+	if n, err := f.svc.Expire(t.Context()); err != nil || n != 0 {
+		t.Fatalf("charged %d within the grace, %v", n, err)
+	}
+	f.clock.Advance(31 * time.Second)
+	for _, want := range []int{1, 0} {
+		if n, err := f.svc.Expire(t.Context()); err != nil || n != want {
+			t.Fatalf("charged %d, %v; want %d", n, err, want)
+		}
+	}
+	f.balance(t, acme, 60, 10)
+	if f.seen.lost != 40 {
+		t.Errorf("%d counted as lost", f.seen.lost)
+	}
+	entry := f.ledger(t, "acme")[1]
+	if entry.GetError() != budget.LeaseLostError || entry.GetCostNanos() != 40 || entry.GetDraws()[0].GetLeaseId() != s.Lease.ID ||
+		entry.GetWindow().GetBudgetId() != state.ID || entry.GetWindow().GetSpentNanos() != 60 {
+		t.Fatalf("the charge is %v", entry)
+	}
+	// What the replica's log still knew comes late, and replaces its part of the charge.
+	late := f.usage("acme", 15, draw(s.Lease.ID, 15))
+	f.record(t, late)
+	f.record(t, late)
+	f.balance(t, acme, 60, 10)
+	f.giveBack(t, "a2", s.Lease.ID, 20)
+	f.giveBack(t, "a2", s.Lease.ID, 20)
+	f.balance(t, acme, 40, 10)
+	// 5 stay charged; a record beyond them is spent on top.
+	f.record(t, f.usage("acme", 8, draw(s.Lease.ID, 8)))
+	f.balance(t, acme, 43, 10)
+	var sum money.Nano
+	for _, r := range f.ledger(t, "acme") {
+		sum += money.Nano(r.GetCostNanos())
+	}
+	if sum != 43 {
+		t.Fatalf("the ledger explains %d of 43", sum)
+	}
+	spend, err := f.svc.GetSpend(t.Context(), budget.SpendQuery{Scopes: []budget.Scope{acme}})
+	if err != nil || len(spend) != 1 || spend[0].Cost != 43 || spend[0].Records != 3 {
+		t.Fatalf("spend is %+v, %v", spend, err)
+	}
+}
+
+func replicaReturns(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 100})
+	first, err := f.svc.Lease(t.Context(), "a", []budget.Ask{{Scope: acme, Need: 60}}, nil)
+	if err != nil || !first.Reset || !first.Term.Equal(f.clock.Now().Add(time.Minute)) {
+		t.Fatalf("got %+v, %v", first, err)
+	}
+	again, err := f.svc.Lease(t.Context(), "a", nil, nil)
+	if err != nil || again.Reset {
+		t.Fatalf("got %+v, %v", again, err)
+	}
+	f.clock.Advance(10 * time.Minute)
+	if _, err := f.svc.Expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	back, err := f.svc.Lease(t.Context(), "a", []budget.Ask{{Scope: acme, Need: 30}}, nil)
+	if err != nil || !back.Reset || back.Grants[0][0].Lease.ID == first.Grants[0][0].Lease.ID {
+		t.Fatalf("got %+v, %v", back, err)
+	}
+	f.balance(t, acme, 60, 30)
+}
+
+func concurrentRecords(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 1_000_000})
+	s := f.lease(t, "a", acme, 100_000)
+	const callers, each = 8, 20
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for range each {
+				tenants := []string{"acme", "zeta"}
+				if c%2 == 0 {
+					tenants[0], tenants[1] = tenants[1], tenants[0]
+				}
+				r := []*eventv1.UsageRecord{f.usage(tenants[0], 3, draw(s.Lease.ID, 3)), f.usage(tenants[1], 2, draw(s.Lease.ID, 2))}
+				for range 2 { // a retry
+					if _, err := f.svc.Record(t.Context(), r); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if a, z := len(f.ledger(t, "acme")), len(f.ledger(t, "zeta")); a != callers*each || z != callers*each {
+		t.Fatalf("%d and %d entries", a, z)
+	}
+	f.balance(t, acme, 5*callers*each, s.Lease.Granted-5*callers*each)
+}
+
+func concurrentLeases(t *testing.T, f *fixture) {
+	t.Helper()
+	key := budget.Scope{Kind: budget.Key, ID: "k1"}
+	f.put(t, budget.Budget{Scope: acme, Limit: 1000})
+	f.put(t, budget.Budget{Scope: key, Limit: 1100})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var total money.Nano
+	for c := range 8 {
+		wg.Go(func() {
+			scopes := []budget.Scope{acme, key}
+			if c%2 == 0 {
+				scopes[0], scopes[1] = scopes[1], scopes[0]
+			}
+			replica := fmt.Sprint("replica", c)
+			var held money.Nano
+			for range 40 {
+				got, err := f.svc.Lease(t.Context(), replica, []budget.Ask{{Scope: scopes[0], Need: 7}, {Scope: scopes[1], Need: 7}}, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, g := range got.Grants {
+					if g[0].Budget.Scope == acme {
+						held = g[0].Lease.Granted
+					}
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total += held
+		})
+	}
+	wg.Wait()
+	if total > 1000 || total < 994 {
+		t.Fatalf("granted %d of 1000", total)
+	}
+	f.balance(t, acme, 0, total)
+}

@@ -1,0 +1,122 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tollgate.dev/platform/clock"
+)
+
+const (
+	// breakerFailures in a row stop the calls to a store: a lost packet is no outage.
+	breakerFailures = 3
+	// breakerPause is how long a store that failed is left alone. Then one call tries it,
+	// so that an absent store costs one request a second its time limit.
+	breakerPause = time.Second
+)
+
+// breaker keeps a store that is away from holding up requests. Its changes of state are
+// logged, and nothing else: a store may be away for long, and every request would say so.
+type breaker struct {
+	what  string
+	clock clock.Clock
+	log   *slog.Logger
+
+	failures atomic.Int32 // in a row; from breakerFailures on the breaker is open
+	mu       sync.Mutex   // guards what follows, and changes of failures
+	retry    time.Time    // when an open breaker lets one call through
+	trying   bool         // that call is under way
+}
+
+func newBreaker(what string, c clock.Clock, log *slog.Logger) *breaker {
+	return &breaker{what: what, clock: c, log: log}
+}
+
+// do calls the store, unless it is away. A timeout that is not positive is none.
+func (b *breaker) do(ctx context.Context, timeout time.Duration, call func(context.Context) error) {
+	allowed, trial := b.allow()
+	if !allowed {
+		return
+	}
+	bounded := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	err := call(bounded)
+	switch {
+	case err == nil:
+		b.succeeded(ctx)
+	case ctx.Err() != nil:
+		// The caller went away, which says nothing of the store.
+		b.abandoned(trial)
+	default:
+		b.failed(ctx, trial, err)
+	}
+}
+
+// allow reports whether a call may be made, and whether it is the one that tries a store
+// that is away.
+func (b *breaker) allow() (allowed, trial bool) {
+	if b.failures.Load() < breakerFailures {
+		return true, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failures.Load() < breakerFailures {
+		return true, false
+	}
+	if b.trying || b.clock.Now().Before(b.retry) {
+		return false, false
+	}
+	b.trying = true
+	return true, true
+}
+
+func (b *breaker) succeeded(ctx context.Context) {
+	if b.failures.Load() == 0 {
+		return
+	}
+	b.mu.Lock()
+	back := b.failures.Load() >= breakerFailures
+	b.failures.Store(0)
+	b.trying = false
+	b.mu.Unlock()
+	if back {
+		b.log.InfoContext(ctx, "the cache's store is back", "operation", b.what)
+	}
+}
+
+func (b *breaker) failed(ctx context.Context, trial bool, err error) {
+	b.mu.Lock()
+	n := b.failures.Load()
+	opens := n == breakerFailures-1
+	if n < breakerFailures {
+		b.failures.Store(n + 1)
+	}
+	if opens || trial {
+		b.retry = b.clock.Now().Add(breakerPause)
+	}
+	if trial {
+		b.trying = false
+	}
+	b.mu.Unlock()
+	if opens {
+		b.log.WarnContext(ctx, "the cache's store is away; requests go on without it",
+			"operation", b.what, "timeout", errors.Is(err, context.DeadlineExceeded), "error", err)
+	}
+}
+
+func (b *breaker) abandoned(trial bool) {
+	if !trial {
+		return
+	}
+	b.mu.Lock()
+	b.trying = false
+	b.mu.Unlock()
+}

@@ -1,0 +1,124 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"strings"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/errs"
+)
+
+// MaxComponentBytes bounds each component of a [Namespace].
+const MaxComponentBytes = 1024
+
+// Namespace keeps answers apart: nothing that is stored in one is found in another.
+// It is comparable, and equal only when every component is.
+type Namespace struct {
+	// Tenant, Provider and Model are never empty in a namespace that holds entries.
+	Tenant, Provider, Model string
+	// Partition is the caller's own; empty is the common one.
+	Partition string
+}
+
+// String is `{tenant}:{provider}:{model}:{partition}` with each component escaped, so
+// that different namespaces never have the same text, whatever their components hold.
+func (n Namespace) String() string {
+	b := make([]byte, 0, len(n.Tenant)+len(n.Provider)+len(n.Model)+len(n.Partition)+3)
+	b = append(AppendEscaped(b, n.Tenant), ':')
+	b = append(AppendEscaped(b, n.Provider), ':')
+	b = append(AppendEscaped(b, n.Model), ':')
+	return string(AppendEscaped(b, n.Partition))
+}
+
+// AppendEscaped appends a component in which every byte but ASCII letters, digits and
+// -._~/@ stands as %XX. What it appends has no separator, no brace (Redis Cluster reads
+// them as a hash tag) and nothing that a Redis glob pattern gives a meaning to; different
+// components stay different.
+func AppendEscaped(dst []byte, component string) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := range len(component) {
+		c := component[i]
+		if plain(c) {
+			dst = append(dst, c)
+		} else {
+			dst = append(dst, '%', digits[c>>4], digits[c&0xF])
+		}
+	}
+	return dst
+}
+
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/@", c) >= 0
+}
+
+// Fingerprint is a SHA-256 over everything in a request that changes its answer.
+type Fingerprint [sha256.Size]byte
+
+// Key is where an entry is kept.
+type Key struct {
+	// Namespace is what the entry never leaves.
+	Namespace Namespace
+	// Fingerprint is the request's, within the namespace.
+	Fingerprint Fingerprint
+}
+
+// NewKey checks a request's namespace and fingerprint. Its errors are
+// [errs.InvalidRequest].
+func NewKey(ns *cachev1.Namespace, fingerprint []byte) (Key, error) {
+	k := Key{Namespace: Namespace{
+		Tenant: ns.GetTenantId(), Provider: ns.GetProvider(), Model: ns.GetModel(), Partition: ns.GetPartition(),
+	}}
+	if len(fingerprint) != len(k.Fingerprint) {
+		return Key{}, errs.Newf(errs.InvalidRequest, "the fingerprint must have %d bytes", sha256.Size).WithParam("fingerprint")
+	}
+	copy(k.Fingerprint[:], fingerprint)
+	for _, c := range [...]component{
+		{"namespace.tenant_id", k.Namespace.Tenant, true}, {"namespace.provider", k.Namespace.Provider, true},
+		{"namespace.model", k.Namespace.Model, true}, {"namespace.partition", k.Namespace.Partition, false},
+	} {
+		if err := c.check(); err != nil {
+			return Key{}, err
+		}
+	}
+	return k, nil
+}
+
+// Selector names what to invalidate: the namespaces of one tenant, less those that
+// differ in a component that is set. An empty Provider, Model or Partition means all.
+type Selector struct {
+	Tenant, Provider, Model, Partition string
+}
+
+// NewSelector checks a request's components. Its errors are [errs.InvalidRequest].
+func NewSelector(tenant, provider, model, partition string) (Selector, error) {
+	for _, c := range [...]component{
+		{"tenant_id", tenant, true}, {"provider", provider, false}, {"model", model, false}, {"partition", partition, false},
+	} {
+		if err := c.check(); err != nil {
+			return Selector{}, err
+		}
+	}
+	return Selector{Tenant: tenant, Provider: provider, Model: model, Partition: partition}, nil
+}
+
+// Matches tells whether the namespace is one of those that are meant.
+func (s Selector) Matches(n Namespace) bool {
+	return s.Tenant == n.Tenant && (s.Provider == "" || s.Provider == n.Provider) &&
+		(s.Model == "" || s.Model == n.Model) && (s.Partition == "" || s.Partition == n.Partition)
+}
+
+// component is one of a request, with its name for errors.
+type component struct {
+	name, value string
+	required    bool
+}
+
+func (c component) check() error {
+	switch {
+	case c.required && c.value == "":
+		return errs.New(errs.InvalidRequest, c.name+" must not be empty").WithParam(c.name)
+	case len(c.value) > MaxComponentBytes:
+		return errs.Newf(errs.InvalidRequest, "%s must have at most %d bytes", c.name, MaxComponentBytes).WithParam(c.name)
+	}
+	return nil
+}

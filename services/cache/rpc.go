@@ -1,0 +1,80 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/platform/errs"
+)
+
+// Handler serves the contract from a [Service].
+type Handler struct{ service *Service }
+
+// NewHandler returns the handler of a service.
+func NewHandler(service *Service) *Handler { return &Handler{service: service} }
+
+var _ cachev1connect.CacheServiceHandler = (*Handler)(nil)
+
+// Lookup is [Service.Lookup].
+func (h *Handler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+	key, err := NewKey(req.GetNamespace(), req.GetFingerprint())
+	if err != nil {
+		return nil, err
+	}
+	maxAge, err := duration("max_age", req.GetMaxAge(), AnyAge)
+	if err != nil {
+		return nil, err
+	}
+	hit := h.service.Lookup(ctx, key, maxAge)
+	return &cachev1.LookupResponse{Hit: hit.Kind, Entry: hit.Entry}, nil
+}
+
+// Store is [Service.Store].
+func (h *Handler) Store(ctx context.Context, req *cachev1.StoreRequest) (*cachev1.StoreResponse, error) {
+	key, err := NewKey(req.GetNamespace(), req.GetFingerprint())
+	if err != nil {
+		return nil, err
+	}
+	ttl, err := duration("ttl", req.GetTtl(), ServiceTTL)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := h.service.Store(ctx, key, req.GetEntry(), ttl)
+	if err != nil {
+		return nil, err
+	}
+	return &cachev1.StoreResponse{Stored: stored}, nil
+}
+
+// Invalidate is [Service.Invalidate].
+func (h *Handler) Invalidate(ctx context.Context, req *cachev1.InvalidateRequest) (*cachev1.InvalidateResponse, error) {
+	sel, err := NewSelector(req.GetTenantId(), req.GetProvider(), req.GetModel(), req.GetPartition())
+	if err != nil {
+		return nil, err
+	}
+	life, err := duration("ttl_override", req.GetTtlOverride(), 0)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := h.service.Invalidate(ctx, sel, life)
+	if err != nil {
+		return nil, err
+	}
+	return &cachev1.InvalidateResponse{Entries: entries}, nil
+}
+
+// duration reads an optional field that must not be negative. One that a time.Duration
+// can't hold becomes the longest that it can.
+func duration(name string, d *durationpb.Duration, absent time.Duration) (time.Duration, error) {
+	if d == nil {
+		return absent, nil
+	}
+	if !d.IsValid() || d.AsDuration() < 0 {
+		return 0, errs.New(errs.InvalidRequest, name+" must be a duration of 0 or more").WithParam(name)
+	}
+	return d.AsDuration(), nil
+}

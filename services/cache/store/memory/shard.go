@@ -1,0 +1,206 @@
+package memory
+
+import (
+	"strings"
+	"sync/atomic"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/services/cache"
+)
+
+// shard is a part of the entries. Its methods want its lock held.
+type shard struct {
+	mu      padded
+	spaces  map[cache.Namespace]*space
+	tenants map[string]map[*space]struct{}
+	items   map[itemKey]*item
+	// The queue by age. hand is where SIEVE goes on; nil is at the oldest.
+	newest, oldest, hand *item
+}
+
+type itemKey struct {
+	space       *space
+	fingerprint cache.Fingerprint
+}
+
+// space is one namespace's entries in one shard.
+type space struct {
+	name  cache.Namespace
+	first *item
+}
+
+type item struct {
+	entry       *cachev1.Entry
+	expires     int64 // Unix milliseconds
+	size        int64 // bytes
+	visited     atomic.Bool
+	fingerprint cache.Fingerprint
+	space       *space
+	newer       *item // the queue
+	older       *item
+	next        *item // the space's list
+	prev        *item
+}
+
+func (sh *shard) init() {
+	sh.spaces = make(map[cache.Namespace]*space)
+	sh.tenants = make(map[string]map[*space]struct{})
+	sh.items = make(map[itemKey]*item)
+}
+
+func (sh *shard) find(key *cache.Key) *item {
+	sp := sh.spaces[key.Namespace]
+	if sp == nil {
+		return nil
+	}
+	return sh.items[itemKey{sp, key.Fingerprint}]
+}
+
+// add puts an item, whose key is free, at the new end.
+func (sh *shard) add(key *cache.Key, it *item) {
+	sp := sh.spaces[key.Namespace]
+	if sp == nil {
+		sp = sh.open(key.Namespace)
+	}
+	it.space = sp
+	sh.items[itemKey{sp, it.fingerprint}] = it
+	it.next = sp.first
+	if sp.first != nil {
+		sp.first.prev = it
+	}
+	sp.first = it
+	it.older = sh.newest
+	if sh.newest != nil {
+		sh.newest.newer = it
+	} else {
+		sh.oldest = it
+	}
+	sh.newest = it
+}
+
+// open makes a namespace's space. Its strings may be parts of a request's body, which
+// they would keep alive, so they are copied.
+func (sh *shard) open(n cache.Namespace) *space {
+	n = cache.Namespace{
+		Tenant: strings.Clone(n.Tenant), Provider: strings.Clone(n.Provider),
+		Model: strings.Clone(n.Model), Partition: strings.Clone(n.Partition),
+	}
+	sp := &space{name: n}
+	sh.spaces[n] = sp
+	if sh.tenants[n.Tenant] == nil {
+		sh.tenants[n.Tenant] = make(map[*space]struct{}, 1)
+	}
+	sh.tenants[n.Tenant][sp] = struct{}{}
+	return sp
+}
+
+// remove takes an item out and returns its size.
+func (sh *shard) remove(it *item) int64 {
+	if sh.hand == it {
+		sh.hand = it.newer
+	}
+	if it.newer != nil {
+		it.newer.older = it.older
+	} else {
+		sh.newest = it.older
+	}
+	if it.older != nil {
+		it.older.newer = it.newer
+	} else {
+		sh.oldest = it.newer
+	}
+	sp := it.space
+	if it.next != nil {
+		it.next.prev = it.prev
+	}
+	if it.prev != nil {
+		it.prev.next = it.next
+	} else {
+		sp.first = it.next
+	}
+	delete(sh.items, itemKey{sp, it.fingerprint})
+	if sp.first == nil {
+		delete(sh.spaces, sp.name)
+		of := sh.tenants[sp.name.Tenant]
+		delete(of, sp)
+		if len(of) == 0 {
+			delete(sh.tenants, sp.name.Tenant)
+		}
+	}
+	return it.size
+}
+
+// evict removes one item and returns its size; 0 when there is none.
+func (sh *shard) evict(now int64) int64 {
+	it := sh.hand
+	for {
+		if it == nil {
+			if it = sh.oldest; it == nil {
+				return 0
+			}
+		}
+		if it.expires <= now || !it.visited.Swap(false) {
+			sh.hand = it // so that remove moves it on
+			return sh.remove(it)
+		}
+		it = it.newer
+	}
+}
+
+// reapSteps bounds what a Put spends on expired entries; two a Put clear them faster
+// than Puts make them.
+const reapSteps = 2
+
+// reap removes the oldest items while they have expired, and returns their size. Most
+// have the same life, so the oldest are those that expired.
+func (sh *shard) reap(now int64) (freed int64) {
+	for range reapSteps {
+		if sh.oldest == nil || sh.oldest.expires > now {
+			break
+		}
+		freed += sh.remove(sh.oldest)
+	}
+	return freed
+}
+
+// invalidate ends the selected items at end, and counts those that it ended earlier.
+func (sh *shard) invalidate(sel cache.Selector, end, now int64) (entries, freed int64) {
+	for sp := range sh.tenants[sel.Tenant] {
+		if !sel.Matches(sp.name) {
+			continue
+		}
+		for it := sp.first; it != nil; {
+			next := it.next
+			switch {
+			case it.expires <= now:
+				freed += sh.remove(it)
+			case end <= now:
+				freed += sh.remove(it)
+				entries++
+			case it.expires > end:
+				it.expires = end
+				entries++
+			}
+			it = next
+		}
+	}
+	return entries, freed
+}
+
+// overhead is what an entry takes beside its bytes: the item, its place in the maps, the
+// two messages, and a share of its namespace's space, in bytes. The test of the memory
+// that a full store takes holds it to the truth.
+const overhead = 1024
+
+// sizeOf is what an entry is counted as, in bytes. A namespace is counted with each of
+// its entries: a caller may use one partition for each.
+func sizeOf(key *cache.Key, e *cachev1.Entry) int64 {
+	n := &key.Namespace
+	size := overhead + 2*(len(n.Tenant)+len(n.Provider)+len(n.Model)+len(n.Partition)) +
+		cap(e.GetBody()) + len(e.GetProvider()) + len(e.GetUpstreamModel()) + len(e.GetDeploymentId()) +
+		len(e.GetUsage().GetServiceTier()) + len(e.ProtoReflect().GetUnknown())
+	for _, c := range e.GetChunks() {
+		size += cap(c) + 24 // the slice's header
+	}
+	return int64(size)
+}

@@ -1,0 +1,104 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tollgate.dev/services/cache"
+)
+
+// scanCount is how many names Redis looks at between two answers of a scan.
+const scanCount = 1000
+
+// Invalidate is [cache.Store]'s. It goes through the tenant's index and nothing else. A
+// scan returns every name that is there from its beginning to its end
+// (redis.io/commands/scan, read November 2026); one that it returns twice counts once,
+// because Redis counts.
+func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.Time) (entries int64, err error) {
+	index, wanted := s.index(sel.Tenant), newFilter(sel)
+	for cursor := uint64(0); ; {
+		var found []string
+		found, cursor, err = s.client.ZScan(ctx, index, cursor, wanted.pattern(), scanCount).Result()
+		if err != nil {
+			return entries, fmt.Errorf("redis: reading a tenant's cache index: %w", err)
+		}
+		n, err := s.end(ctx, sel.Tenant, wanted, found, until)
+		if entries += n; err != nil {
+			return entries, err
+		}
+		if cursor == 0 {
+			return entries, nil
+		}
+	}
+}
+
+// end ends the lives of what is wanted of what a scan found: names, each with its score
+// behind it.
+func (s *Store) end(ctx context.Context, tenant string, wanted filter, found []string, until time.Time) (int64, error) {
+	now := s.clock.Now()
+	var living, expired []string
+	for i := 0; i+1 < len(found); i += 2 {
+		if !wanted.matches(found[i]) {
+			continue
+		}
+		score, err := strconv.ParseFloat(found[i+1], 64)
+		if err != nil {
+			return 0, fmt.Errorf("redis: a score of a cache index: %w", err)
+		}
+		if score > float64(now.UnixMilli()) {
+			living = append(living, found[i])
+		} else {
+			expired = append(expired, found[i])
+		}
+	}
+	if _, err := s.forget(ctx, tenant, expired); err != nil {
+		return 0, err
+	}
+	if !until.After(now) {
+		return s.forget(ctx, tenant, living)
+	}
+	return s.shorten(ctx, tenant, living, until, until.Sub(now))
+}
+
+// forget removes the names, which ends the entries, and then their values.
+func (s *Store) forget(ctx context.Context, tenant string, names []string) (int64, error) {
+	if len(names) == 0 {
+		return 0, nil
+	}
+	members, keys := make([]any, len(names)), make([]string, len(names))
+	for i, name := range names {
+		members[i], keys[i] = name, s.entry(tenant, name)
+	}
+	pipe := s.client.Pipeline()
+	removed := pipe.ZRem(ctx, s.index(tenant), members...)
+	pipe.Unlink(ctx, keys...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return removed.Val(), fmt.Errorf("redis: forgetting cache entries: %w", err)
+	}
+	return removed.Val(), nil
+}
+
+// shorten lowers scores, never raises one, and lets Redis drop the values then as well.
+func (s *Store) shorten(ctx context.Context, tenant string, names []string, until time.Time, life time.Duration) (int64, error) {
+	if len(names) == 0 {
+		return 0, nil
+	}
+	members := make([]redis.Z, len(names))
+	for i, name := range names {
+		members[i] = redis.Z{Score: float64(until.UnixMilli()), Member: name}
+	}
+	pipe := s.client.Pipeline()
+	changed := pipe.ZAddArgs(ctx, s.index(tenant), redis.ZAddArgs{XX: true, LT: true, Ch: true, Members: members})
+	for _, name := range names {
+		// At least 1 ms: the index ends it on time, and 0 would end it early.
+		pipe.Do(ctx, "PEXPIRE", s.entry(tenant, name), max(life.Milliseconds(), 1), "LT")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return changed.Val(), fmt.Errorf("redis: shortening the lives of cache entries: %w", err)
+	}
+	return changed.Val(), nil
+}

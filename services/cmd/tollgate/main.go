@@ -1,0 +1,120 @@
+// Command tollgate is the gateway: one process that serves applications, keys,
+// budgets, cache and four providers.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/services/app"
+)
+
+// version is set by the build.
+var version = "dev"
+
+const usage = `Tollgate is a multi-tenant LLM gateway.
+
+Usage:
+  tollgate [serve] [--config FILE]   serve until SIGTERM or SIGINT
+  tollgate version                   print the version
+
+Environment: TOLLGATE_ADDR, TOLLGATE_CONFIG, TOLLGATE_DATA_DIR, TOLLGATE_MASTER_KEY, DATABASE_URL,
+REDIS_URL, OPENAI_API_KEY, ANTHROPIC_API_KEY, GOOGLE_API_KEY, GROQ_API_KEY; see docs/03-Configuration.md.
+`
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(2)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	command := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "serve":
+		return serve(ctx, args, stdout, stderr)
+	case "version":
+		_, err := fmt.Fprintln(stdout, version)
+		return err
+	}
+	_, _ = io.WriteString(stderr, usage) // nobody to tell
+	return fmt.Errorf("unknown command %q", command)
+}
+
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { _, _ = io.WriteString(stderr, usage) }
+	file := flags.String("config", "", "configuration `FILE`, in LiteLLM's layout")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	source, err := config.Open(*file, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	cfg, warnings, err := config.Load(source)
+	if err != nil {
+		return err
+	}
+	format := obs.Text
+	if cfg.JSONLogs {
+		format = obs.JSON
+	}
+	log, err := obs.NewLogger(stderr, obs.LogOptions{Format: format, Level: slog.LevelInfo})
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		log.Warn("configuration", "warning", w.String())
+	}
+	bindMemory()
+	// The signals count from here on: a second one during the shutdown ends it at once.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	process, err := app.New(app.Options{Config: cfg, Env: os.LookupEnv, Version: version, Out: stdout, Log: log})
+	if err != nil {
+		return err
+	}
+	if err := process.Start(ctx); err != nil {
+		return err
+	}
+	if err := process.Announce(stdout); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stop()
+	log.Info("stopping", "grace_period", cfg.Server.GracePeriod.String())
+	return process.Stop(context.WithoutCancel(ctx))
+}
+
+// softMemory is where the collector begins to work harder, in bytes. A gateway of
+// this size should stay small beside what it serves; GOMEMLIMIT overrides.
+const softMemory = 48 << 20
+
+// bindMemory sets the soft memory limit, unless the environment did.
+func bindMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
+}

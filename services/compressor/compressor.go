@@ -1,0 +1,174 @@
+// Package compressor is the compressor service: it makes prompts smaller before a
+// provider call. What may be changed is package prompt's to say, how is the stages'
+// (stage.go), and whether it is worth it is decided here.
+package compressor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/compressor/prompt"
+)
+
+// DefaultTimeout is how long a compression may take before the original goes out.
+const DefaultTimeout = 50 * time.Millisecond
+
+// DefaultProfile is the profile of a request that names none.
+const DefaultProfile = "default"
+
+// Profile says how much to compress, and from where on.
+type Profile struct {
+	// Rate is the share of the tokens of what may be changed that stages which lose something aim to keep,
+	// in (0, 1]. Stages that lose nothing do what they can.
+	Rate float64
+	// MinTokens is the size of the prompt, in tokens, from which it is compressed.
+	// Up to 1,024 a growing conversation that passes it loses nothing that is cached: no
+	// provider's prompt cache takes a shorter prompt.
+	MinTokens int64
+}
+
+// Profiles are those of the product.
+func Profiles() map[string]Profile {
+	return map[string]Profile{
+		DefaultProfile: {Rate: 0.5, MinTokens: 500},
+		"rag":          {Rate: 0.33, MinTokens: 1000},
+		"chat":         {Rate: 0.6, MinTokens: 300},
+	}
+}
+
+// Options are the rules of a [Service]. Zero fields take the default beside them.
+type Options struct {
+	// Profiles by name; [Profiles]. One of them is called default.
+	Profiles map[string]Profile
+	// Timeout is [DefaultTimeout].
+	Timeout time.Duration
+	// Counter counts tokens; have one in a process. A new one.
+	Counter *tokens.Counter
+	// Stages run in this order; all there are. A pipeline without a stage is an empty list
+	// that is not nil.
+	Stages []Stage
+	// Logger takes failures, without a word of a prompt; nobody.
+	Logger *slog.Logger
+}
+
+// Service compresses prompts.
+type Service struct {
+	opts Options
+}
+
+// New checks the options and returns a service.
+func New(opts Options) (*Service, error) {
+	if opts.Profiles == nil {
+		opts.Profiles = Profiles()
+	}
+	opts.Profiles = maps.Clone(opts.Profiles)
+	if _, ok := opts.Profiles[DefaultProfile]; !ok {
+		return nil, errors.New("compressor: there is no profile default")
+	}
+	for name, p := range opts.Profiles {
+		if !(p.Rate > 0 && p.Rate <= 1) || p.MinTokens < 0 {
+			return nil, fmt.Errorf("compressor: profile %q wants a rate in (0, 1] and a size of 0 or more", name)
+		}
+	}
+	if opts.Timeout <= 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	if opts.Counter == nil {
+		opts.Counter = &tokens.Counter{}
+	}
+	if opts.Stages == nil {
+		opts.Stages = stages()
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Service{opts: opts}, nil
+}
+
+// Request is a prompt to compress.
+type Request struct {
+	// Body is a chat-completions request in OpenAI's dialect. It is not written to.
+	Body []byte
+	// Profile is a profile's name; empty is default.
+	Profile string
+	// Provider and Model decide the tokenizer.
+	Provider, Model string
+}
+
+// Result is what became of a prompt.
+type Result struct {
+	// Body is the smaller request; nil when the original is to go out.
+	Body []byte
+	// Original and Compressed are the prompt's tokens before and after, equal when the
+	// original is to go out. Both are 0 when nobody knows: the request could not be read,
+	// or there was no time to count.
+	Original, Compressed int64
+	// Stages are the names of those that changed something.
+	Stages []string
+}
+
+// Compress makes a prompt smaller where that saves tokens. On any doubt, on a stage's
+// failure and at the end of its time the original is to go out, which is no error. The one
+// error is [errs.InvalidRequest], for a profile that there is not.
+func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
+	name := req.Profile
+	if name == "" {
+		name = DefaultProfile
+	}
+	profile, ok := s.opts.Profiles[name]
+	if !ok {
+		return Result{}, errs.New(errs.InvalidRequest, "there is no such compression profile").WithParam("profile")
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	defer cancel()
+	result, err := s.compress(bounded, req, profile)
+	switch {
+	case err == nil, errors.Is(err, prompt.ErrShape), ctx.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		s.opts.Logger.DebugContext(ctx, "a prompt could not be compressed in time; the original goes out",
+			"profile", name, "bytes", len(req.Body))
+	default:
+		s.opts.Logger.WarnContext(ctx, "a prompt could not be compressed; the original goes out",
+			"profile", name, "bytes", len(req.Body), "error", err)
+	}
+	return result, nil
+}
+
+// compress runs the stages. With an error comes the result that holds all the same.
+func (s *Service) compress(ctx context.Context, req Request, profile Profile) (Result, error) {
+	p, err := prompt.Parse(req.Body)
+	if err != nil {
+		return Result{}, err
+	}
+	m := meter{counter: s.opts.Counter, encoding: tokens.ForModel(req.Provider, req.Model)}
+	total, err := m.prompt(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	original := Result{Original: total, Compressed: total}
+	if total < profile.MinTokens || len(p.Texts) == 0 {
+		return original, nil
+	}
+	result := original
+	for _, stage := range s.opts.Stages {
+		saved, err := m.run(ctx, stage, p.Texts)
+		if err != nil {
+			return original, fmt.Errorf("stage %s: %w", stage.Name(), err)
+		}
+		if saved > 0 {
+			result.Compressed -= saved
+			result.Stages = append(result.Stages, stage.Name())
+		}
+	}
+	if result.Compressed >= result.Original {
+		return original, nil
+	}
+	result.Body = p.Body()
+	return result, nil
+}
