@@ -22,6 +22,9 @@ type prices struct {
 
 // override is what the configuration says of one deployment's price.
 type override struct {
+	// provider is the one that the configuration names. The router knows a server on a
+	// host of its own as OpenAI-compatible; it is priced as what it is configured as.
+	provider  string
 	baseModel string
 	fields    map[string]any
 	maxOutput int64
@@ -48,7 +51,7 @@ func newPrices(cfg *config.Config, clk clock.Clock) (*prices, error) {
 	}
 	p := &prices{table: table, clock: clk, overrides: make(map[string]override)}
 	for _, d := range cfg.Deployments {
-		o := override{baseModel: d.BaseModel, maxOutput: max(d.MaxOutputTokens, d.MaxTokens), window: d.MaxInputTokens}
+		o := override{provider: string(d.Provider), baseModel: d.BaseModel, maxOutput: max(d.MaxOutputTokens, d.MaxTokens), window: d.MaxInputTokens}
 		if len(d.Prices) > 0 {
 			o.fields = make(map[string]any, len(d.Prices))
 			for name, value := range d.Prices {
@@ -64,7 +67,7 @@ func newPrices(cfg *config.Config, clk clock.Clock) (*prices, error) {
 }
 
 func withPriceMap(table *pricing.Table, path string) (_ *pricing.Table, err error) {
-	file, err := os.Open(path) //nolint:gosec // the operator's own configuration names it
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("pricing.file: %w", err)
 	}
@@ -103,6 +106,9 @@ func (p *prices) Price(deploymentID, provider, upstreamModel string) (*pricing.P
 
 func (p *prices) find(table *pricing.Table, deploymentID, provider, model string) (pricing.Price, bool, error) {
 	o := p.overrides[deploymentID]
+	if o.provider != "" {
+		provider = o.provider
+	}
 	if o.baseModel != "" {
 		model = o.baseModel
 	}

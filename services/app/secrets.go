@@ -64,7 +64,7 @@ func readSecrets(cfg *config.Config, env config.LookupEnv) (secrets, error) {
 
 // keyFile reads a secret from a file, or makes both.
 func keyFile(path string) (secret.String, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // a fixed name in the data folder
+	data, err := os.ReadFile(path)
 	switch {
 	case err == nil:
 		text := strings.TrimSpace(string(data))
@@ -76,7 +76,7 @@ func keyFile(path string) (secret.String, error) {
 		return secret.String{}, fmt.Errorf("data folder: %w", err)
 	}
 	key := secret.GenerateKey()
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // as above
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return keyFile(path) // another process was faster
 	}

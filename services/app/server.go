@@ -59,7 +59,7 @@ func (s *server) start(ctx context.Context) error {
 	s.bound = listener.Addr().String()
 	s.done.Go(func() {
 		if err := s.http.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("the listener failed", "error", err)
+			s.log.ErrorContext(s.base, "the listener failed", "error", err)
 		}
 	})
 	return nil
@@ -72,7 +72,7 @@ func (s *server) stop(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	s.cancel()
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("calls were still open at the end of the grace period")
+		s.log.WarnContext(ctx, "calls were still open at the end of the grace period")
 		err = s.http.Close()
 	}
 	s.done.Wait()

@@ -84,7 +84,8 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 const AnyAge time.Duration = -1
 
 // Lookup finds the answer to a request. maxAge is [AnyAge], or the age above which an
-// entry is not wanted. A miss is the zero Hit. There is no error: a store that is away or slow is a miss.
+// entry is not wanted. A miss is the zero Hit. There is no error: a store that is away or
+// slow is a miss.
 func (s *Service) Lookup(ctx context.Context, key Key, maxAge time.Duration) Hit {
 	if entry := s.exact.find(ctx, key, maxAge); entry != nil {
 		return Hit{Kind: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry}

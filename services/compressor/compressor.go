@@ -24,8 +24,8 @@ const DefaultProfile = "default"
 
 // Profile says how much to compress, and from where on.
 type Profile struct {
-	// Rate is the share of the tokens of what may be changed that stages which lose something aim to keep,
-	// in (0, 1]. Stages that lose nothing do what they can.
+	// Rate is the share of the tokens of what may be changed, in (0, 1], that stages which
+	// lose something aim to keep. Stages that lose nothing do what they can.
 	Rate float64
 	// MinTokens is the size of the prompt, in tokens, from which it is compressed.
 	// Up to 1,024 a growing conversation that passes it loses nothing that is cached: no

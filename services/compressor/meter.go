@@ -2,6 +2,7 @@ package compressor
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
@@ -66,10 +67,45 @@ func (m *meter) run(ctx context.Context, stage Stage, texts []*prompt.Text) (sav
 	return saved, nil
 }
 
-func (m *meter) count(ctx context.Context, text string) (int64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+// count looks at the context between slices: a counter can't be interrupted, and its
+// tokenizers take milliseconds for each of them.
+func (m *meter) count(ctx context.Context, text string) (total int64, err error) {
+	for text != "" {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n := slice(text)
+		c, err := m.counter.Count(m.encoding, text[:n])
+		if err != nil {
+			return 0, err
+		}
+		total += c.Tokens
+		text = text[n:]
 	}
-	c, err := m.counter.Count(m.encoding, text)
-	return c.Tokens, err
+	return total, nil
 }
+
+// sliceBytes is the most that is counted at once.
+const sliceBytes = 8 << 10
+
+// slice returns how much of a text to count next: up to a space between two words, where
+// a token ends in every encoding, so that slices have together the tokens of the whole.
+// Text without one in reach is cut between any two characters, which may add a token.
+func slice(text string) int {
+	if len(text) <= sliceBytes+1 {
+		return len(text)
+	}
+	for i := sliceBytes; i > sliceBytes/2; i-- {
+		if text[i] == ' ' && letter(text[i-1]) && letter(text[i+1]) {
+			return i
+		}
+	}
+	for i := sliceBytes; i > sliceBytes-utf8.UTFMax; i-- {
+		if utf8.RuneStart(text[i]) {
+			return i
+		}
+	}
+	return sliceBytes
+}
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

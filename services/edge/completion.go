@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
@@ -38,6 +40,14 @@ type completion struct {
 	namespace   *cachev1.Namespace
 	fingerprint [sha256.Size]byte
 
+	// capped is the longest answer that the budgets can pay, in tokens, where that is less
+	// than the model's own; 0 is no cap.
+	capped int64
+	// profile is how the prompt is compressed; empty is not at all.
+	profile string
+	// compressed is what compression did; nil when it changed nothing.
+	compressed *compressorv1.CompressResponse
+
 	permit ratelimit.Permit
 	// flight is the call that others may wait for; nil when none can.
 	flight *flight
@@ -63,6 +73,9 @@ type outcome struct {
 	failure *errs.Error
 }
 
+// completions are reused: each has room for the members of its request's body.
+var completions = sync.Pool{New: func() any { return &completion{} }}
+
 // chatCompletions answers `POST /v1/chat/completions`.
 func (e *Edge) chatCompletions(x *exchange) error {
 	if err := x.admit(); err != nil {
@@ -72,7 +85,12 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	c := &completion{exchange: x, cache: cacheBypass}
+	c := completions.Get().(*completion) //nolint:forcetypeassert // the pool holds nothing else
+	defer func() {
+		*c = completion{}
+		completions.Put(c)
+	}()
+	c.exchange, c.cache = x, cacheBypass
 	if err := c.req.parse(body); err != nil {
 		return err
 	}
@@ -80,6 +98,9 @@ func (e *Edge) chatCompletions(x *exchange) error {
 		return err
 	}
 	if c.model, err = x.model(c.req.model); err != nil {
+		return err
+	}
+	if c.profile, err = c.compressionProfile(); err != nil {
 		return err
 	}
 	if key := x.r.Header.Get("Idempotency-Key"); key != "" {
@@ -100,7 +121,13 @@ func (c *completion) run() (err error) {
 		return err
 	}
 	c.permit = permit
-	defer func() { c.permit.Done(totalTokens(c.outcome.usage)) }()
+	defer func() {
+		tokens := int64(0)
+		if c.cache != cacheHit {
+			tokens = totalTokens(c.outcome.usage)
+		}
+		c.permit.Done(tokens)
+	}()
 
 	policy := c.principal.Cache()
 	if !e.opts.Cache || policy.GetDisabled() {
@@ -151,7 +178,7 @@ func (c *completion) alone(ctx context.Context) error {
 	if !c.req.stream {
 		c.answerWhole()
 	}
-	c.remember()
+	c.remember(ctx)
 	return nil
 }
 
@@ -166,6 +193,7 @@ func (c *completion) cacheTenant() string {
 // forward reserves what the call may cost, sends it to the router, and settles what
 // it did cost.
 func (c *completion) forward(ctx context.Context) error {
+	c.compress(ctx)
 	call := &routerv1.Call{
 		Model: c.model.name, Input: &routerv1.Call_Body{Body: c.req.body},
 		BodyIndex: c.req.fields.AppendIndex(make([]uint32, 0, 3*c.req.fields.Len())),
@@ -174,8 +202,16 @@ func (c *completion) forward(ctx context.Context) error {
 	}
 	reservation, err := c.reserve(ctx, call)
 	if err != nil {
+		if errs.Is(err, errs.BudgetExceeded) {
+			c.e.Metrics.Reservation(obs.ReservationDenied)
+		}
 		return err
 	}
+	if err := c.unpricedUnderBudget(); err != nil {
+		c.e.Meter.Release(reservation)
+		return err
+	}
+	c.e.Metrics.Reservation(obs.ReservationGranted)
 	if c.req.stream {
 		err = c.forwardStream(ctx, call)
 	} else {
@@ -202,8 +238,19 @@ func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Re
 	}
 	if reservation.Amount < wanted {
 		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
+		c.capped = call.MaxOutputTokens
 	}
 	return reservation, nil
+}
+
+// unpricedUnderBudget refuses a call whose cost nobody can tell where a budget counts
+// on it.
+func (c *completion) unpricedUnderBudget() error {
+	if !c.model.unpriced || len(c.e.Meter.State(c.principal.Scopes())) == 0 {
+		return nil
+	}
+	return errs.Newf(errs.ModelNotAllowed, "the model %q has no price, and a budget applies: give it one in its model_info", c.model.name).
+		WithParam("model")
 }
 
 // minimumOutput is the shortest answer worth a call, in tokens.
@@ -264,12 +311,12 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 }
 
 // remember keeps a whole and proper answer for the next identical request.
-func (c *completion) remember() {
+func (c *completion) remember(ctx context.Context) {
 	if !c.store || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
 		return
 	}
 	entry := &cachev1.Entry{
-		Body: c.outcome.body, Chunks: c.outcome.chunks, Usage: c.outcome.usage, CostNanos: int64(c.outcome.cost),
+		Body: c.outcome.body, Chunks: compact(c.outcome.chunks), Usage: c.outcome.usage, CostNanos: int64(c.outcome.cost),
 		Provider: c.outcome.served.GetProvider(), UpstreamModel: c.outcome.served.GetUpstreamModel(),
 		DeploymentId: c.outcome.served.GetDeploymentId(), Simulated: c.outcome.served.GetSimulated(),
 		CreatedMillis: c.e.Clock.Now().UnixMilli(),
@@ -279,11 +326,28 @@ func (c *completion) remember() {
 		req.Ttl = durationpb.New(ttl)
 	}
 	// The caller has its answer; storing it must not end with the caller's connection.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	if _, err := c.e.Services.Cache.Store(ctx, req); err != nil && !errors.Is(err, context.Canceled) {
 		c.e.Log.WarnContext(ctx, "the answer could not be cached", "request_id", c.requestID, "error", err)
 	}
+}
+
+// compact copies chunks into one block that is just large enough: what is kept must
+// not hold on to the larger blocks that a stream was read into.
+func compact(chunks [][]byte) [][]byte {
+	size := 0
+	for _, chunk := range chunks {
+		size += len(chunk)
+	}
+	block := make([]byte, 0, size)
+	out := make([][]byte, len(chunks))
+	for i, chunk := range chunks {
+		start := len(block)
+		block = append(block, chunk...)
+		out[i] = block[start:len(block):len(block)]
+	}
+	return out
 }
 
 // storeTimeout bounds how long storing an answer holds its connection back.

@@ -50,7 +50,7 @@ func writeError(w http.ResponseWriter, e *errs.Error) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(kind.Status)
 	// A caller that is gone cannot be told.
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // JSON, and quoted as such
 }
 
 // retrySeconds rounds up: a caller that waits so long is not sent away again.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/obs"
 	"tollgate.dev/services/edge/admission"
 )
 
@@ -52,15 +54,15 @@ func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		started: p.e.Clock.Now(), requestID: r.Header.Get("X-Request-Id"), route: p.route.path,
 	}
 	if err := p.route.handler(x); err != nil {
-		x.fail(err)
+		x.fail(r.Context(), err)
 	}
 }
 
 // fail answers with an error, if the answer has not begun.
-func (x *exchange) fail(err error) {
+func (x *exchange) fail(ctx context.Context, err error) {
 	e := errs.Of(err)
 	if e.Reason == errs.Internal {
-		x.e.Log.ErrorContext(x.r.Context(), "request failed", "request_id", x.requestID, "route", x.route, "error", err)
+		x.e.Log.ErrorContext(ctx, "request failed", "request_id", x.requestID, "route", x.route, "error", err)
 	}
 	if x.wrote {
 		return
@@ -74,7 +76,7 @@ func (x *exchange) fail(err error) {
 // slowly is cut off.
 func (x *exchange) deadline() {
 	// A writer that cannot have a deadline is a test's.
-	_ = x.control.SetWriteDeadline(time.Now().Add(x.e.opts.WriteTimeout))
+	_ = x.control.SetWriteDeadline(x.e.Clock.Now().Add(x.e.opts.WriteTimeout))
 }
 
 // admit finds out who calls and whether they may call this route, for the tenant
@@ -82,8 +84,10 @@ func (x *exchange) deadline() {
 func (x *exchange) admit() error {
 	p, err := x.e.Keys.Admit(x.r.Context(), admission.FromHeader(x.r.Header))
 	if err != nil {
+		x.e.Metrics.KeyCheck(keyResult(err))
 		return err
 	}
+	x.e.Metrics.KeyCheck(obs.KeyValid)
 	if tenant := x.r.Header.Get("X-Tenant-Id"); tenant != "" {
 		if p, err = x.e.Keys.ForTenant(x.r.Context(), p, tenant); err != nil {
 			return err
@@ -97,6 +101,18 @@ func (x *exchange) admit() error {
 	}
 	x.principal = p
 	return nil
+}
+
+// keyResult is what the metrics call a refusal.
+func keyResult(err error) obs.KeyResult {
+	switch errs.Of(err).Reason {
+	case errs.KeyExpired:
+		return obs.KeyExpired
+	case errs.KeyBlocked:
+		return obs.KeyBlocked
+	default:
+		return obs.KeyUnknown
+	}
 }
 
 // serves says whether the configuration opens a route to keys.

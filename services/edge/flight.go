@@ -135,28 +135,26 @@ func (f *flight) next(seen int) (chunks [][]byte, over bool, wait <-chan struct{
 func (c *completion) share(ctx context.Context) error {
 	key := keyOf(c.namespace, c.fingerprint)
 	// The call goes on while anyone waits for it, also after its leader has left.
-	var flown context.Context
-	fl, leads := c.e.flights.join(key, func() *flight {
-		var cancel context.CancelFunc
-		flown, cancel = context.WithCancel(context.WithoutCancel(ctx))
-		return &flight{cancel: cancel, waiting: 1}
-	})
+	flown, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	fl, leads := c.e.flights.join(key, func() *flight { return &flight{cancel: cancel, waiting: 1} })
 	if !leads {
 		defer fl.leave()
 		return c.follow(ctx, fl)
 	}
 	stop := context.AfterFunc(ctx, fl.leave)
-	defer fl.cancel()
+	defer func() {
+		fl.finish(c.outcome)
+		c.e.flights.land(key, fl)
+		stop()
+	}()
 	c.flight = fl
-	err := c.forward(flown)
+	err := c.forward(flown) //nolint:contextcheck // it outlives its leader, see above
 	if err == nil && !c.req.stream {
 		c.answerWhole()
 	}
-	// Whoever asks from here on finds the answer in the cache, or the flight.
-	c.remember()
-	fl.finish(c.outcome)
-	c.e.flights.land(key, fl)
-	stop()
+	// Before the flight ends: whoever asks from then on finds the answer in the cache.
+	c.remember(ctx)
 	return err
 }
 

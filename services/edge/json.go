@@ -49,4 +49,3 @@ func (x *exchange) decode(value any) error {
 	}
 	return nil
 }
-

@@ -10,6 +10,7 @@ import (
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/edge/spend"
 )
@@ -108,6 +109,9 @@ func (c *completion) settle(r spend.Reservation) {
 	if o.served == nil {
 		if o.failure == nil || !providerFailure(o.failure.Reason) {
 			c.e.Meter.Release(r)
+			if c.cache != cacheHit {
+				c.e.Metrics.Reservation(obs.ReservationReleased)
+			}
 			return
 		}
 	}
@@ -119,7 +123,7 @@ func (c *completion) settle(r spend.Reservation) {
 		RequestId: c.requestID, CorrelationId: c.correlation(),
 		Provider: o.served.GetProvider(), Model: c.model.name, UpstreamModel: o.served.GetUpstreamModel(),
 		DeploymentId: o.served.GetDeploymentId(), Usage: o.usage, CostNanos: int64(o.cost),
-		SavedCacheNanos: int64(o.saved), LatencyMillis: now.Sub(c.started).Milliseconds(),
+		SavedCacheNanos: int64(o.saved), SavedCompressionNanos: int64(c.savedByCompression()), LatencyMillis: now.Sub(c.started).Milliseconds(),
 		Cache: c.cache, CallType: "chat.completions", StartedMillis: c.started.UnixMilli(),
 		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags,
 	}
@@ -130,6 +134,9 @@ func (c *completion) settle(r spend.Reservation) {
 		record.Error = string(o.failure.Reason)
 	}
 	c.e.Meter.Settle(r, record)
+	if c.cache != cacheHit {
+		c.e.Metrics.Reservation(obs.ReservationSettled)
+	}
 }
 
 // providerFailure says that a call failed at a provider, and so is worth an entry.
@@ -175,26 +182,33 @@ func (c *completion) correlation() string {
 	return c.requestID
 }
 
-// answerHeaders says what served the call, how, and at what cost.
+// answerHeaders says what served the call, how, and at what cost. Names are written in
+// their canonical form, and all values share one block: an answer has some twenty.
 func (c *completion) answerHeaders(h http.Header) {
 	o := &c.outcome
-	h["X-Cache"] = []string{c.cache}
-	h["X-Tollgate-Model"] = []string{c.model.name}
-	h["X-Litellm-Call-Id"] = []string{c.requestID}
-	h["X-Litellm-Model-Group"] = []string{c.model.name}
-	h["X-Litellm-Version"] = []string{c.e.opts.Version}
+	values := make([]string, 0, 16)
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1:]
+		values = values[len(values):]
+	}
+	set("X-Cache", c.cache)
+	set("X-Tollgate-Model", c.model.name)
+	set("X-Litellm-Call-Id", c.requestID)
+	set("X-Litellm-Model-Group", c.model.name)
+	set("X-Litellm-Version", c.e.opts.Version)
 	if s := o.served; s != nil {
-		h["X-Tollgate-Provider"] = []string{s.GetProvider()}
-		h["X-Tollgate-Upstream-Model"] = []string{s.GetUpstreamModel()}
-		h["X-Litellm-Model-Id"] = []string{s.GetDeploymentId()}
+		set("X-Tollgate-Provider", s.GetProvider())
+		set("X-Tollgate-Upstream-Model", s.GetUpstreamModel())
+		set("X-Litellm-Model-Id", s.GetDeploymentId())
 		if s.GetApiBase() != "" {
-			h["X-Litellm-Model-Api-Base"] = []string{s.GetApiBase()}
+			set("X-Litellm-Model-Api-Base", s.GetApiBase())
 		}
 		if s.GetRetries() > 0 {
-			h["X-Litellm-Attempted-Retries"] = []string{strconv.Itoa(int(s.GetRetries()))}
+			set("X-Litellm-Attempted-Retries", strconv.Itoa(int(s.GetRetries())))
 		}
 		if s.GetSimulated() {
-			h["X-Tollgate-Simulated"] = []string{"true"}
+			set("X-Tollgate-Simulated", "true")
 		}
 		if len(s.GetDroppedParams()) > 0 {
 			h["X-Tollgate-Dropped-Params"] = s.GetDroppedParams()
@@ -203,9 +217,18 @@ func (c *completion) answerHeaders(h http.Header) {
 			h.Set("Llm_provider-"+name, value)
 		}
 	}
+	if c.capped > 0 {
+		set("X-Tollgate-Max-Tokens", itoa(c.capped))
+	}
+	if r := c.compressed; r != nil {
+		set("X-Tollgate-Compression", c.profile)
+		set("X-Tollgate-Original-Tokens", itoa(r.GetOriginalTokens()))
+		set("X-Tollgate-Compressed-Tokens", itoa(r.GetCompressedTokens()))
+	}
 	if !c.req.stream {
-		cost := costHeader(o.cost)
-		h["X-Tollgate-Cost"], h["X-Litellm-Response-Cost"] = cost, cost
+		cost := o.cost.Dollars()
+		set("X-Tollgate-Cost", cost)
+		set("X-Litellm-Response-Cost", cost)
 	}
 	c.permit.Headers(h)
 	c.budgetHeaders(h)

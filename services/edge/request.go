@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
@@ -48,7 +49,7 @@ type cacheControl struct {
 // body reads a request's body up to a bound, within its time.
 func (x *exchange) body(limit int64) ([]byte, error) {
 	// A writer that cannot have deadlines is a test's.
-	_ = x.control.SetReadDeadline(time.Now().Add(x.e.opts.BodyTimeout))
+	_ = x.control.SetReadDeadline(x.e.Clock.Now().Add(x.e.opts.BodyTimeout))
 	body, err := readBody(x.w, x.r, limit)
 	if err == nil {
 		// Without this, the watch for a caller that leaves would end with the body's time.
@@ -160,6 +161,7 @@ func (c *chatRequest) boolean(name string) (bool, error) {
 		return true, nil
 	case jsonscan.KindFalse, jsonscan.KindNull:
 		return false, nil
+	default:
 	}
 	return false, errs.Newf(errs.InvalidRequest, "%s must be true or false", name).WithParam(name)
 }
@@ -293,8 +295,6 @@ func (c *chatRequest) fingerprint() [sha256.Size]byte {
 }
 
 func writeLength(w io.Writer, frame *[8]byte, n int) {
-	for i := range frame {
-		frame[i] = byte(n >> (8 * i))
-	}
-	_, _ = w.Write(frame[:]) // a hash never fails
+	binary.LittleEndian.PutUint64(frame[:], uint64(n)) //nolint:gosec // a length is never negative
+	_, _ = w.Write(frame[:])                           // a hash never fails
 }

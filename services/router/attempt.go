@@ -8,6 +8,7 @@ import (
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/router/chat"
 	"tollgate.dev/services/router/upstream"
@@ -61,14 +62,29 @@ func failed(ctx context.Context, err error) *attemptError {
 	return &attemptError{Failure: f}
 }
 
-// within returns a context that ends after d of the service's clock, with a cause.
-func (s *Service) within(ctx context.Context, d time.Duration, cause error) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := s.clock.AfterFunc(d, func() { cancel(cause) })
-	return ctx, func() {
-		timer.Stop()
-		cancel(nil)
+// orLeft is what the caller is told: the failure, unless the caller has left.
+func (e *attemptError) orLeft(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
+		return errs.Of(cause)
 	}
+	return e.Err
+}
+
+// limit ends a context after some time of the service's clock.
+type limit struct {
+	timer  clock.Timer
+	cancel context.CancelCauseFunc
+}
+
+// within returns a context that ends after d, with a cause, or with stop.
+func (s *Service) within(ctx context.Context, d time.Duration, cause error) (context.Context, limit) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, limit{s.clock.AfterFunc(d, func() { cancel(cause) }), cancel}
+}
+
+func (l limit) stop() {
+	l.timer.Stop()
+	l.cancel(nil)
 }
 
 // exchangeFunc makes one attempt at one deployment. It returns nil when the attempt
@@ -79,7 +95,8 @@ type exchangeFunc func(ctx context.Context, d *deployment, served *routerv1.Serv
 type passage struct {
 	s        *Service
 	g        *group
-	in       *input
+	in       input
+	limit    limit
 	deadline time.Time
 	// tried have failed the call, unable cannot honour it.
 	tried, unable []*deployment
@@ -119,7 +136,7 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv
 			return &routerv1.BilledAttempt{Served: served, Usage: last.usage}, last.Err
 		}
 		if !last.Retry || try >= p.s.opts.Retries || ctx.Err() != nil {
-			return nil, last.Err
+			return nil, last.orLeft(ctx)
 		}
 		p.tried = append(p.tried, d)
 		try++
@@ -147,10 +164,7 @@ func (p *passage) next(ctx context.Context, last *attemptError) (*deployment, er
 			wait = last.RetryAfter // a tenant's own account, or it would rest
 		}
 		if p.repeats++; wait > maxWait || !p.sleep(ctx, wait+p.backoff()) {
-			if errors.Is(context.Cause(ctx), context.Canceled) {
-				return nil, errs.Of(context.Canceled)
-			}
-			return nil, last.Err
+			return nil, last.orLeft(ctx)
 		}
 		waited = true
 	}

@@ -44,40 +44,55 @@ func (in *input) read(call *routerv1.Call) error {
 	return nil
 }
 
-// accept begins a call. The caller ends it with release, whatever the error, after the
-// last use of its context.
-func (s *Service) accept(ctx context.Context, call *routerv1.Call) (_ context.Context, p *passage, release func(), err error) {
+// accept begins a call. After the last use of its context, release ends it.
+func (s *Service) accept(ctx context.Context, call *routerv1.Call) (context.Context, *passage, error) {
 	g, err := s.group(call.GetModel())
 	if err != nil {
-		return ctx, nil, func() {}, err
+		return ctx, nil, err
 	}
-	in, _ := s.inputs.Get().(*input)
-	limit, cause := s.opts.Timeout, errCallTime
-	if ms := call.GetTimeoutMillis(); ms > 0 && ms < limit.Milliseconds() {
-		limit, cause = time.Duration(ms)*time.Millisecond, errCallersTime
+	d, cause := s.timeFor(call)
+	p, _ := s.passages.Get().(*passage)
+	p.s, p.g, p.deadline = s, g, s.clock.Now().Add(d)
+	ctx, p.limit = s.within(ctx, d, cause)
+	if err := p.in.read(call); err != nil {
+		p.release()
+		return ctx, nil, err
 	}
-	ctx, stop := s.within(ctx, limit, cause)
-	release = func() {
-		stop()
-		in.fields.Reset()
-		in.call, in.body = nil, nil
-		s.inputs.Put(in)
+	return ctx, p, nil
+}
+
+// timeFor is how long a call may take, and whose limit that is.
+func (s *Service) timeFor(call *routerv1.Call) (time.Duration, error) {
+	if ms := call.GetTimeoutMillis(); ms > 0 && ms < s.opts.Timeout.Milliseconds() {
+		return time.Duration(ms) * time.Millisecond, errCallersTime
 	}
-	return ctx, &passage{s: s, g: g, in: in, deadline: s.clock.Now().Add(limit)}, release, in.read(call)
+	return s.opts.Timeout, errCallTime
+}
+
+// release ends a call, and leaves its memory for the next one.
+func (p *passage) release() {
+	s := p.s
+	p.limit.stop()
+	p.in.fields.Reset()
+	clear(p.tried)
+	clear(p.unable)
+	p.s, p.g, p.in.call, p.in.body, p.limit = nil, nil, nil, nil, limit{}
+	p.tried, p.unable, p.repeats = p.tried[:0], p.unable[:0], 0
+	s.passages.Put(p)
 }
 
 // Complete answers a call at once. An answer with an error set is a call that failed
 // and cost money all the same.
 func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
-	ctx, p, release, err := s.accept(ctx, call)
-	defer release()
+	ctx, p, err := s.accept(ctx, call)
 	if err != nil {
 		return nil, err
 	}
+	defer p.release()
 	out := &routerv1.CompleteResponse{}
 	billed, err := p.attempts(ctx, func(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError {
 		start := s.clock.Now()
-		answer, failure := s.completeOnce(ctx, d, p.in, served)
+		answer, failure := s.completeOnce(ctx, d, &p.in, served)
 		if failure != nil {
 			return failure
 		}
@@ -99,15 +114,15 @@ func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.
 
 func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, served *routerv1.Served) (chat.Answer, *attemptError) {
 	if d.Timeout < s.opts.Timeout {
-		var stop func()
-		ctx, stop = s.within(ctx, d.Timeout, errAttemptTime)
-		defer stop()
+		var own limit
+		ctx, own = s.within(ctx, d.Timeout, errAttemptTime)
+		defer own.stop()
 	}
 	resp, decoder, failure := s.send(ctx, d, in, false, served)
 	if failure != nil {
 		return chat.Answer{}, failure
 	}
-	body, err := readAll(resp.Body, resp.Length, s.opts.MaxAnswerBytes)
+	body, err := s.readAll(resp.Body, resp.Length)
 	_ = resp.Body.Close() // nothing is left to read
 	if err != nil {
 		failure := failed(ctx, err)
@@ -128,12 +143,13 @@ func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, se
 // errTooLarge is an answer beyond the bound.
 var errTooLarge = errs.New(errs.ProviderError, "the provider's answer is too large")
 
-// firstAnswer is how much room an answer of unknown length gets at first, in bytes.
-const firstAnswer = 8 << 10
+// maxKeptBuffer is the largest buffer that is kept for the next answer, in bytes.
+const maxKeptBuffer = 1 << 20
 
-// readAll reads a body of known or unknown length, up to a bound.
-func readAll(r io.Reader, length, limit int64) ([]byte, error) {
-	if length > limit {
+// readAll reads a body of known or unknown length, up to the bound.
+func (s *Service) readAll(r io.Reader, length int64) ([]byte, error) {
+	most := s.opts.MaxAnswerBytes
+	if length > most {
 		return nil, errTooLarge
 	}
 	if length >= 0 {
@@ -141,12 +157,18 @@ func readAll(r io.Reader, length, limit int64) ([]byte, error) {
 		_, err := io.ReadFull(r, body)
 		return body, err
 	}
-	body := bytes.NewBuffer(make([]byte, 0, min(firstAnswer, limit+1)))
-	if _, err := body.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
+	buffer, _ := s.buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= maxKeptBuffer {
+			buffer.Reset()
+			s.buffers.Put(buffer)
+		}
+	}()
+	if _, err := buffer.ReadFrom(io.LimitReader(r, most+1)); err != nil {
 		return nil, err
 	}
-	if int64(body.Len()) > limit {
+	if int64(buffer.Len()) > most {
 		return nil, errTooLarge
 	}
-	return body.Bytes(), nil
+	return bytes.Clone(buffer.Bytes()), nil
 }

@@ -3,6 +3,7 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -111,8 +112,8 @@ type Service struct {
 	metrics     Metrics
 	// random is in [0, 1).
 	random func() float64
-	// inputs and readers hold memory that calls use one after another.
-	inputs, readers sync.Pool
+	// passages, readers and buffers hold memory that calls use one after another.
+	passages, readers, buffers sync.Pool
 }
 
 // Metrics takes what operators want to know of routing.
@@ -133,12 +134,6 @@ type group struct {
 // provider, without a base URL where the provider has none of its own, or with an id that
 // occurs twice; and aliases of what is no model, or with the name of one.
 func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Clock, log *slog.Logger, metrics Metrics) (*Service, error) {
-	return newService(opts, Providers(), exchange, credentials, clk, log, metrics)
-}
-
-func newService(opts Options, providers map[string]Provider, exchange Exchanger, credentials Credentials,
-	clk clock.Clock, log *slog.Logger, metrics Metrics,
-) (*Service, error) {
 	if opts.Strategy == "" {
 		opts.Strategy = WeightedShuffle
 	}
@@ -158,11 +153,12 @@ func newService(opts Options, providers map[string]Provider, exchange Exchanger,
 		opts.MaxAnswerBytes = 32 << 20
 	}
 	s := &Service{
-		opts: opts, providers: providers, groups: make(map[string]*group), exchange: exchange,
+		opts: opts, providers: Providers(), groups: make(map[string]*group), exchange: exchange,
 		credentials: credentials, clock: clk, log: log, metrics: metrics,
-		random:  rand.Float64, //nolint:gosec // it spreads load and guards nothing
-		inputs:  sync.Pool{New: func() any { return new(input) }},
-		readers: sync.Pool{New: func() any { return sse.NewReader(nil, sse.Options{}) }},
+		random:   rand.Float64,
+		passages: sync.Pool{New: func() any { return new(passage) }},
+		readers:  sync.Pool{New: func() any { return sse.NewReader(nil, sse.Options{}) }},
+		buffers:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	seen := make(map[string]bool, len(opts.Deployments))
 	for _, spec := range opts.Deployments {

@@ -110,21 +110,34 @@ func unsent(ctx context.Context, err error) *attemptError {
 func visible(header http.Header) map[string]string {
 	var out map[string]string
 	for name, values := range header {
-		if len(values) == 0 || !isVisible(name) {
+		shown := visibleName(name)
+		if shown == "" || len(values) == 0 {
 			continue
 		}
 		if out == nil {
 			out = make(map[string]string, 4)
 		}
-		out[strings.ToLower(name)] = values[0]
+		out[shown] = values[0]
 	}
 	return out
 }
 
-func isVisible(name string) bool {
+// visibleName is a header's name as callers see it; empty when they do not.
+func visibleName(name string) string {
 	switch name {
-	case "X-Request-Id", "Request-Id", "Openai-Processing-Ms", "Openai-Version", "Retry-After":
-		return true
+	case "X-Request-Id":
+		return "x-request-id"
+	case "Request-Id":
+		return "request-id"
+	case "Openai-Processing-Ms":
+		return "openai-processing-ms"
+	case "Openai-Version":
+		return "openai-version"
+	case "Retry-After":
+		return "retry-after"
 	}
-	return strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-")
+	if strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-") {
+		return strings.ToLower(name)
+	}
+	return ""
 }

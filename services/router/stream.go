@@ -27,11 +27,11 @@ const (
 // and at last, whatever happened, with the end. It returns an error only when the
 // call was refused before it was tried, or when send failed.
 func (s *Service) Stream(ctx context.Context, call *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
-	ctx, p, release, err := s.accept(ctx, call)
-	defer release()
+	ctx, p, err := s.accept(ctx, call)
 	if err != nil {
 		return err
 	}
+	defer p.release()
 	st := &stream{p: p, send: send}
 	billed, err := p.attempts(ctx, st.attempt)
 	if st.sendErr != nil || err == nil {
@@ -60,18 +60,16 @@ type stream struct {
 
 func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError {
 	s := st.p.s
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := s.clock.AfterFunc(d.StreamTimeout, func() { cancel(errNoFirstEvent) })
-	defer timer.Stop()
+	ctx, first := s.within(ctx, d.StreamTimeout, errNoFirstEvent)
+	defer first.stop()
 	start := s.clock.Now()
-	resp, decoder, failure := s.send(ctx, d, st.p.in, true, served)
+	resp, decoder, failure := s.send(ctx, d, &st.p.in, true, served)
 	if failure != nil {
 		return failure
 	}
 	st.served = served
 	var sink chat.Sink
-	err := st.copy(ctx, resp.Body, decoder, &sink, timer, func() {
+	err := st.copy(ctx, resp.Body, decoder, &sink, first.timer, func() {
 		now := s.clock.Now()
 		d.succeeded(now.Sub(start), now)
 	})
@@ -79,7 +77,7 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 	case st.sendErr != nil:
 	case err == nil:
 		st.end(&sink, &routerv1.StreamEnd{})
-		linger(resp.Body, timer)
+		linger(resp.Body, first.timer)
 	case st.sent:
 		failure = failed(ctx, err)
 		s.note(ctx, st.p, d, failure, int(served.GetRetries()))
@@ -119,8 +117,11 @@ func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder
 			first = false
 		case ctx.Err() != nil: // however the end of our own context shows
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			if err = decoder.End(sink); err == nil {
-				sink.Done = true
+			// Where nothing but the end of the body marks the end, it must be a proper one.
+			if ended := decoder.End(sink); ended != nil {
+				err = ended
+			} else if sink.Done = errors.Is(err, io.EOF); sink.Done {
+				err = nil
 			}
 		case errors.Is(err, sse.ErrEventTooLarge):
 			err = errs.New(errs.ProviderError, "an event of the provider's stream is too large").WithCause(err)

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"tollgate.dev/platform/config"
@@ -86,12 +85,16 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	for _, w := range warnings {
-		log.Warn("configuration", "warning", w.String())
+		log.WarnContext(ctx, "configuration", "warning", w.String())
 	}
-	bindMemory()
 	// The signals count from here on: a second one during the shutdown ends it at once.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	stopProfiles, err := serveProfiles(ctx, os.Getenv("TOLLGATE_PPROF_ADDR"))
+	if err != nil {
+		return err
+	}
+	defer stopProfiles()
 	process, err := app.New(app.Options{Config: cfg, Env: os.LookupEnv, Version: version, Out: stdout, Log: log})
 	if err != nil {
 		return err
@@ -104,17 +107,6 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	<-ctx.Done()
 	stop()
-	log.Info("stopping", "grace_period", cfg.Server.GracePeriod.String())
+	log.InfoContext(ctx, "stopping", "grace_period", cfg.Server.GracePeriod.String())
 	return process.Stop(context.WithoutCancel(ctx))
-}
-
-// softMemory is where the collector begins to work harder, in bytes. A gateway of
-// this size should stay small beside what it serves; GOMEMLIMIT overrides.
-const softMemory = 48 << 20
-
-// bindMemory sets the soft memory limit, unless the environment did.
-func bindMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
-	}
 }

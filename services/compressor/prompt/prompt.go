@@ -47,13 +47,13 @@ func (t *Text) Replace(text string) {
 
 // Prompt is a request's texts.
 type Prompt struct {
-	// Texts are those that may be changed, in the order of the body. Protected are: everything outside the
-	// messages, system and developer messages, the assistant's turns with their tool
-	// calls, the last user message, every message up to the last cache breakpoint, and
-	// within the others all but the text.
+	// Texts are those that may be changed, in the order of the body. Protected are
+	// everything outside the messages, system and developer messages, the assistant's turns
+	// with their tool calls, the last user message, every message up to the last cache
+	// breakpoint, and within the others all but the text.
 	Texts []*Text
-	// Fixed are the texts that count as tokens and stay as they are: contents, roles, names and the like of
-	// all messages, and the tool definitions, as far as they are not Texts.
+	// Fixed are the texts that count as tokens and stay as they are: contents, roles, names
+	// and the like of all messages as far as they are not Texts, and the tool definitions.
 	Fixed []string
 	// Messages and Names are how many messages there are, and how many of them are named.
 	Messages, Names int
@@ -82,7 +82,8 @@ func (p *Prompt) Body() []byte {
 	return append(out, p.body[done:]...)
 }
 
-// Parse reads a request in OpenAI's dialect. Its errors are [ErrShape]. The body is kept, and must not change.
+// Parse reads a request in OpenAI's dialect. Its errors are [ErrShape]. The body is kept,
+// and must not change.
 func Parse(body []byte) (*Prompt, error) {
 	p := &Prompt{body: body}
 	var request jsonscan.Fields

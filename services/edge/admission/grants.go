@@ -12,10 +12,9 @@ import (
 // handle is the SHA-256 of a secret.
 type handle [sha256.Size]byte
 
-// entry is a key as it was resolved for one of its secrets.
+// entry is a key as it was resolved for one of its secrets. What every call looks at
+// comes first, so that it shares a cache line: most entries are cold when they are met.
 type entry struct {
-	principal Principal
-	handle    handle
 	// refusal is why the key does not work; nil when it does.
 	refusal *errs.Error
 	// expires is when the secret stops working, in Unix milliseconds; 0 is never.
@@ -23,6 +22,9 @@ type entry struct {
 	stamp   stamp
 	// tenant is shared by the tenant's keys; nil without one.
 	tenant *tenantState
+
+	principal Principal
+	handle    handle
 	// next is another secret of the same key.
 	next *entry
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -237,7 +238,7 @@ func checkKey(key string) error {
 func slotOf(parts ...string) Slot {
 	h := sha256.New()
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
+		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
 	}
 	return Slot(h.Sum(nil))
 }

@@ -123,7 +123,7 @@ func (r *refusal) worse(other refusal) {
 // The limits as error details name them.
 const (
 	limitRequests = "requests_per_minute"
-	limitTokens   = "tokens_per_minute"
+	limitTokens   = "tokens_per_minute" //nolint:gosec // the name of a limit
 	limitParallel = "parallel_requests"
 )
 

@@ -288,7 +288,7 @@ func TestHeaders(t *testing.T) {
 // refused that would leave room for less than what a quantum may merge.
 func TestNoWindowExceedsTheLimit(t *testing.T) {
 	for seed := range uint64(30) {
-		rng := rand.New(rand.NewPCG(seed, 1))
+		rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the same draws for a seed
 		clk := clocktest.New()
 		l := ratelimit.New(clk)
 		limit := 1 + rng.Int64N(200)

@@ -2,17 +2,21 @@ package chat
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
+	"unicode/utf8"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 )
 
-// FromInput renders the typed form of a call as JSON in the OpenAI dialect.
+// FromInput renders the typed form of a call as JSON in the OpenAI dialect. What cannot be
+// rendered without loss is an invalid_request.
 func FromInput(model string, in *routerv1.ChatInput) ([]byte, error) {
 	type content struct {
-		Type     string `json:"type"`
-		Text     string `json:"text,omitempty"`
-		ImageURL *Image `json:"image_url,omitempty"`
+		Type     string  `json:"type"`
+		Text     *string `json:"text,omitempty"`
+		ImageURL *Image  `json:"image_url,omitempty"`
 	}
 	type message struct {
 		Role       string           `json:"role"`
@@ -52,17 +56,29 @@ func FromInput(model string, in *routerv1.ChatInput) ([]byte, error) {
 		Model: model, MaxCompletionTokens: in.MaxTokens, Temperature: in.Temperature,
 		TopP: in.TopP, Stop: in.GetStop(), Seed: in.Seed,
 	}
-	for _, m := range in.GetMessages() {
+	for param, number := range map[string]*float64{"temperature": in.Temperature, "top_p": in.TopP} {
+		if number != nil && (math.IsNaN(*number) || math.IsInf(*number, 0)) {
+			return nil, errs.Newf(errs.InvalidRequest, "%s is no finite number", param).WithParam(param)
+		}
+	}
+	for i, m := range in.GetMessages() {
 		out := message{Role: m.GetRole(), ToolCallID: m.GetToolCallId()}
-		for _, p := range m.GetParts() {
+		for j, p := range m.GetParts() {
 			switch p := p.GetPart().(type) {
 			case *routerv1.ChatPart_Text:
-				out.Content = append(out.Content, content{Type: "text", Text: p.Text})
+				out.Content = append(out.Content, content{Type: "text", Text: &p.Text})
 			case *routerv1.ChatPart_ImageUrl:
 				out.Content = append(out.Content, content{Type: "image_url", ImageURL: &Image{URL: p.ImageUrl}})
+			default: // one of a later version
+				param := fmt.Sprintf("messages[%d].parts[%d]", i, j)
+				return nil, errs.Newf(errs.InvalidRequest, "%s is neither text nor an image", param).WithParam(param)
 			}
 		}
-		for _, c := range m.GetToolCalls() {
+		for j, c := range m.GetToolCalls() {
+			if !utf8.Valid(c.GetArguments()) {
+				param := fmt.Sprintf("messages[%d].tool_calls[%d].arguments", i, j)
+				return nil, errs.Newf(errs.InvalidRequest, "%s is no UTF-8", param).WithParam(param)
+			}
 			out.ToolCalls = append(out.ToolCalls, AnswerToolCall{
 				ID: c.GetId(), Type: "function",
 				Function: AnswerFunction{Name: c.GetName(), Arguments: string(c.GetArguments())},

@@ -367,7 +367,7 @@ func signature(path string, raw json.RawMessage, to *string, keys ...string) err
 	if !ok || raw[v.Start] != '"' {
 		return nil
 	}
-	return decode(path, json.RawMessage(raw[v.Start:v.End]), to)
+	return decode(path, raw[v.Start:v.End], to)
 }
 
 func object(path string, raw []byte, member func(name string, raw json.RawMessage) error) error {

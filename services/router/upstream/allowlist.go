@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"tollgate.dev/platform/errs"
@@ -22,7 +21,28 @@ func DefaultAllowlist() Allowlist {
 
 // Check tells whether a URL may be called: https to a host of the list, or http to
 // a loopback host of the list. The error is provider_host_not_allowed.
-func (a Allowlist) Check(u *url.URL) error {
+func (a Allowlist) Check(u *url.URL) error { return a.rules().check(u) }
+
+// rule is an entry of the list: a canonical host, and the one port or "".
+type rule struct{ host, port string }
+
+type rules []rule
+
+func (a Allowlist) rules() rules {
+	out := make(rules, 0, len(a))
+	for _, entry := range a {
+		host, port, err := net.SplitHostPort(entry)
+		if err != nil { // there is no port
+			host, port = entry, ""
+		}
+		if host = canonicalHost(host); host != "" {
+			out = append(out, rule{host, port})
+		}
+	}
+	return out
+}
+
+func (r rules) check(u *url.URL) error {
 	port := u.Port()
 	switch u.Scheme {
 	case "https":
@@ -39,52 +59,31 @@ func (a Allowlist) Check(u *url.URL) error {
 	default:
 		return errs.Newf(errs.ProviderHostNotAllowed, "the scheme %q is not allowed: use https", u.Scheme)
 	}
-	if listed, _ := a.find(u.Hostname(), port); !listed {
+	if listed, _ := r.find(u.Hostname(), port); !listed {
 		return notAllowed(net.JoinHostPort(u.Hostname(), port))
 	}
 	return nil
 }
 
 // find says whether a host is listed, and whether it is with its port.
-func (a Allowlist) find(host, port string) (listed, withPort bool) {
-	host = canonicalHost(host)
-	for _, entry := range a {
-		name, entryPort := splitEntry(entry)
-		if name != host {
+func (r rules) find(host, port string) (listed, withPort bool) {
+	if listed, withPort = r.match(host, port); !listed {
+		listed, withPort = r.match(canonicalHost(host), port)
+	}
+	return listed, withPort
+}
+
+func (r rules) match(host, port string) (listed, withPort bool) {
+	for _, rule := range r {
+		if rule.host != host {
 			continue
 		}
-		if entryPort == port {
+		if rule.port == port {
 			return true, true
 		}
-		listed = listed || entryPort == ""
+		listed = listed || rule.port == ""
 	}
 	return listed, false
-}
-
-// canonical is the list with one spelling for each entry, which find then need not make.
-func (a Allowlist) canonical() Allowlist {
-	out := make(Allowlist, 0, len(a))
-	for _, entry := range a {
-		host, port := splitEntry(entry)
-		if port != "" {
-			host = net.JoinHostPort(host, port)
-		}
-		if host != "" && !slices.Contains(out, host) {
-			out = append(out, host)
-		}
-	}
-	return out
-}
-
-// splitEntry parts an entry into its canonical host and its port, if it has one.
-func splitEntry(entry string) (host, port string) {
-	if _, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
-		return canonicalHost(entry), ""
-	}
-	if host, port, err := net.SplitHostPort(entry); err == nil {
-		return canonicalHost(host), port
-	}
-	return canonicalHost(entry), ""
 }
 
 func canonicalHost(host string) string {

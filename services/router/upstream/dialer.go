@@ -14,7 +14,7 @@ import (
 // to a host that is not listed, and none to an address inside the network for a
 // public name that was rebound to it.
 type dialer struct {
-	allow Allowlist
+	allow rules
 	net   net.Dialer
 }
 
@@ -62,16 +62,23 @@ func permitted(host string, withPort bool) func(netip.Addr) bool {
 
 // public says that an address belongs to the public internet.
 func public(addr netip.Addr) bool {
+	if nat64.Contains(addr) {
+		inside := addr.As16()
+		return public(netip.AddrFrom4([4]byte(inside[12:])))
+	}
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
 		return false
 	}
 	return !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
+// nat64 is how a network without IPv4 writes IPv4 addresses (RFC 6052 §2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 // special are the address blocks that are not public, beyond what netip knows, from
 // IANA's special-purpose registries (RFC 6890;
 // https://www.iana.org/assignments/iana-ipv4-special-registry and …-ipv6-…, November
-// 2026), with those that stand for an IPv4 address inside.
+// 2026).
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network
 	netip.MustParsePrefix("100.64.0.0/10"),   // carriers' and clouds' shared space

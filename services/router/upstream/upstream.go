@@ -66,7 +66,7 @@ const (
 // Client is an HTTP client that can reach the hosts of its allowlist and no others.
 // It follows no redirect.
 type Client struct {
-	allow     Allowlist
+	allow     rules
 	transport *http.Transport
 }
 
@@ -81,7 +81,7 @@ func New(opts Options) *Client {
 	if opts.MaxIdlePerHost <= 0 {
 		opts.MaxIdlePerHost = 256
 	}
-	allow := opts.Allowlist.canonical()
+	allow := opts.Allowlist.rules()
 	dialer := &dialer{
 		allow: allow,
 		net:   net.Dialer{Timeout: opts.DialTimeout, KeepAlive: 30 * time.Second, Resolver: opts.Resolver},
@@ -109,7 +109,7 @@ func New(opts Options) *Client {
 // provider_host_not_allowed, provider_timeout, provider_unavailable, client_closed_request,
 // or the cause with which ctx ended, where that has a reason.
 func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
-	if err := c.allow.Check(req.URL); err != nil {
+	if err := c.allow.check(req.URL); err != nil {
 		return nil, err
 	}
 	r := (&http.Request{

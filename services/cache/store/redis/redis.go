@@ -38,8 +38,8 @@ import (
 // DefaultPrefix begins every key.
 const DefaultPrefix = "tollgate:cache:"
 
-// version is the first byte of an entry in the encoding that this package writes. Another one's is
-// a miss, so that replicas of two releases can share a Redis.
+// version is the first byte of an entry in the encoding that this package writes. Another
+// one's is a miss, so that replicas of two releases can share a Redis.
 const version = 1
 
 // Options say where in Redis the entries are.

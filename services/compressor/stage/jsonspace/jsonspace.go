@@ -32,7 +32,7 @@ func (Stage) Apply(ctx context.Context, texts []*prompt.Text) error {
 		if err != nil || v.Kind != jsonscan.KindObject && v.Kind != jsonscan.KindArray {
 			continue
 		}
-		if compact := jsonscan.AppendCanonical(raw[:0:0], raw); len(compact) < len(raw) {
+		if compact := jsonscan.AppendCanonical(make([]byte, 0, len(raw)), raw); len(compact) < len(raw) {
 			t.Replace(string(compact))
 		}
 	}

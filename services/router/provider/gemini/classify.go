@@ -19,8 +19,8 @@ const (
 	maxWait = 24 * time.Hour
 )
 
-// wireStatus is google.rpc.Status in its JSON form,
-// https://cloud.google.com/apis/design/errors (read 2026-11-23).
+// wireStatus is google.rpc.Status as HTTP answers have it,
+// https://cloud.google.com/apis/design/errors.
 type wireStatus struct {
 	Code    int          `json:"code"`
 	Message string       `json:"message"`

@@ -15,7 +15,7 @@ import (
 
 const (
 	// unsigned stands in for a signature that a history does not have,
-	// https://ai.google.dev/gemini-api/docs/thought-signatures#faqs (read 2026-11-23).
+	// https://ai.google.dev/gemini-api/docs/thought-signatures#faqs.
 	unsigned = "skip_thought_signature_validator"
 	// idSignature separates a signature that LiteLLM puts into a call's id.
 	idSignature = "__thought__"

@@ -4,9 +4,8 @@
 // Sources, read 2026-11-23: the types and converters of
 // https://github.com/googleapis/go-genai (2026-08-21), the v1beta protos of
 // https://github.com/googleapis/googleapis/tree/master/google/ai/generativelanguage/v1beta
-// (2026-08-22), and of https://ai.google.dev/gemini-api/docs the pages
-// thought-signatures, thinking, function-calling, structured-output, openai,
-// file-input-methods, priority-inference and troubleshooting. Error bodies are those
+// (2026-08-22), and, in part, the pages thought-signatures, file-input-methods, audio and
+// priority-inference of https://ai.google.dev/gemini-api/docs. Error bodies are those
 // that users quote in public issues.
 //
 // # Requests

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/router/chat"
 )
 
@@ -16,7 +17,7 @@ type Codec struct {
 }
 
 // New returns the codec.
-func New() Codec { return Codec{now: time.Now} }
+func New() Codec { return Codec{now: clock.Real().Now} }
 
 // BaseURL is the public API.
 func (Codec) BaseURL() string { return "https://generativelanguage.googleapis.com/v1beta" }

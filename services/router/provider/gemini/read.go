@@ -202,8 +202,9 @@ func members(kind jsonscan.Kind, raw []byte, visit func(jsonscan.Member) error) 
 		return nil
 	case jsonscan.KindObject:
 		return jsonscan.ScanObject(raw, visit)
+	default:
+		return errUnreadable()
 	}
-	return errUnreadable()
 }
 
 // elements visits an array's elements; null has none.
@@ -213,8 +214,9 @@ func elements(kind jsonscan.Kind, raw []byte, visit func(jsonscan.Value) error) 
 		return nil
 	case jsonscan.KindArray:
 		return jsonscan.ScanArray(raw, func(_ int, v jsonscan.Value) error { return visit(v) })
+	default:
+		return errUnreadable()
 	}
-	return errUnreadable()
 }
 
 func text(kind jsonscan.Kind, raw []byte, to *string) (err error) {
@@ -224,8 +226,9 @@ func text(kind jsonscan.Kind, raw []byte, to *string) (err error) {
 	case jsonscan.KindString:
 		*to, err = jsonscan.String(raw)
 		return err
+	default:
+		return errUnreadable()
 	}
-	return errUnreadable()
 }
 
 func number64(kind jsonscan.Kind, raw []byte, to *int64) error {

@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -35,7 +34,7 @@ func (p *provider) send(model, body string, stream bool) (*http.Response, chat.D
 	if err != nil {
 		p.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
+	req, err := http.NewRequestWithContext(p.Context(), http.MethodPost,
 		p.server.URL+"/gemini/v1beta"+out.Path, strings.NewReader(string(out.Body)))
 	if err != nil {
 		p.Fatal(err)

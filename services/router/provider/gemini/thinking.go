@@ -66,8 +66,8 @@ func (e *encoder) thinkingParam(config *[]byte) (amount bool, err error) {
 }
 
 // effort maps reasoning_effort as Google's OpenAI endpoint does,
-// https://ai.google.dev/gemini-api/docs/openai#thinking (read 2026-11-23), and like
-// LiteLLM asks for the thoughts.
+// https://ai.google.dev/gemini-api/docs/openai#thinking, and like LiteLLM asks for the
+// thoughts.
 func (e *encoder) effort(config *[]byte, effort string) error {
 	if effort == "none" {
 		switch {

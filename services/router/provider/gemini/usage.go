@@ -15,36 +15,36 @@ type modalities struct{ audio, image int64 }
 
 // usage is the disjoint form. What contradicts itself is cut to what the totals
 // allow. Google bills images, video and documents of a prompt at the rate of text and
-// audio apart (https://ai.google.dev/gemini-api/docs/pricing, read 2026-11-23), so only
+// audio apart (https://ai.google.dev/gemini-api/docs/pricing), so only
 // audio is split from the prompt. asked is the tier that was asked for, which counts
 // when the answer names none.
-func (m *usageMetadata) usage(asked string) *usagev1.Usage {
-	u := &usagev1.Usage{ServiceTier: asked}
-	switch m.serviceTier {
+func (u *usageMetadata) usage(asked string) *usagev1.Usage {
+	out := &usagev1.Usage{ServiceTier: asked}
+	switch u.serviceTier {
 	case "":
 	case "standard", "unspecified":
-		u.ServiceTier = ""
+		out.ServiceTier = ""
 	default:
-		u.ServiceTier = m.serviceTier
+		out.ServiceTier = u.serviceTier
 	}
-	prompt := count(m.prompt)
-	cached := min(count(m.cached), prompt)
+	prompt := count(u.prompt)
+	cached := min(count(u.cached), prompt)
 	fresh := prompt - cached
-	u.CachedAudio = min(m.cacheDetails.audio, cached)
-	u.CachedInput = cached - u.CachedAudio
-	u.AudioInput = min(max(m.promptDetails.audio-u.CachedAudio, 0), fresh)
-	u.Input = fresh - u.AudioInput
-	tool := count(m.toolUse)
-	toolAudio := min(m.toolUseDetails.audio, tool)
-	u.AudioInput += toolAudio
-	u.Input += tool - toolAudio
-	out := count(m.candidates)
-	u.AudioOutput = min(m.candidatesDetails.audio, out)
-	out -= u.AudioOutput
-	u.ImageOutput = min(m.candidatesDetails.image, out)
-	u.Output = out - u.ImageOutput
-	u.Reasoning = count(m.thoughts)
-	return u
+	out.CachedAudio = min(u.cacheDetails.audio, cached)
+	out.CachedInput = cached - out.CachedAudio
+	out.AudioInput = min(max(u.promptDetails.audio-out.CachedAudio, 0), fresh)
+	out.Input = fresh - out.AudioInput
+	tool := count(u.toolUse)
+	toolAudio := min(u.toolUseDetails.audio, tool)
+	out.AudioInput += toolAudio
+	out.Input += tool - toolAudio
+	answer := count(u.candidates)
+	out.AudioOutput = min(u.candidatesDetails.audio, answer)
+	answer -= out.AudioOutput
+	out.ImageOutput = min(u.candidatesDetails.image, answer)
+	out.Output = answer - out.ImageOutput
+	out.Reasoning = count(u.thoughts)
+	return out
 }
 
 // maxTokens bounds a count, so that sums stay in range.

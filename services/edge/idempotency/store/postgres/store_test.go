@@ -11,6 +11,7 @@ import (
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) idempotency.Store {
+		t.Helper()
 		store, err := postgres.New(t.Context(), postgrestest.New(t))
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) idempotency.Store {
+		t.Helper()
 		db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), platform.Options{Synchronous: platform.Normal})
 		if err != nil {
 			t.Fatal(err)

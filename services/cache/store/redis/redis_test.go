@@ -1,0 +1,278 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/redisx/redisxtest"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/redis"
+	"tollgate.dev/services/cache/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t testing.TB, c clock.Clock) (*redis.Store, *goredis.Client, string) {
+	t.Helper()
+	client, prefix := redisxtest.New(t)
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, client, prefix
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, c clock.Clock) cache.Store {
+		t.Helper()
+		s, _, _ := open(t, c)
+		return s
+	})
+}
+
+func put(t testing.TB, s cache.Store, key cache.Key, rec cache.Record) {
+	t.Helper()
+	if ok, err := s.Put(t.Context(), key, rec); err != nil || !ok {
+		t.Fatalf("put: %t, %v", ok, err)
+	}
+}
+
+func has(t testing.TB, s cache.Store, key cache.Key) bool {
+	t.Helper()
+	_, ok, err := s.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+func keys(t *testing.T, client *goredis.Client, prefix string) []string {
+	t.Helper()
+	all, err := client.Keys(t.Context(), prefix+"*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// The layout is a contract between releases, and between replicas of a cluster.
+func TestLayout(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	key := storetest.Key("acme:{x}", "*", "gpt-4o", "", "r")
+	expires := time.UnixMilli(time.Now().Add(time.Hour).UnixMilli())
+	put(t, s, key, cache.Record{Entry: storetest.Entry("answer"), Expires: expires})
+
+	const name = "%2A:gpt-4o::RUNJ5CLwUpcZHq0T4h09tSDlq-9SBV5JZLgvshP1k6E"
+	index := prefix + "{acme%3A%7Bx%7D}:index"
+	entry := prefix + "{acme%3A%7Bx%7D}:" + name
+	for _, k := range keys(t, client, prefix) {
+		if k != index && k != entry {
+			t.Errorf("another key: %s", k)
+		}
+		if tag := k[strings.Index(k, "{")+1 : strings.Index(k, "}")]; tag != "acme%3A%7Bx%7D" {
+			t.Errorf("%s has the hash tag %s", k, tag)
+		}
+	}
+	raw, err := client.Get(t.Context(), entry).Bytes()
+	if err != nil || len(raw) == 0 || raw[0] != 1 {
+		t.Errorf("the entry is %q, %v", raw, err)
+	}
+	score, err := client.ZScore(t.Context(), index, name).Result()
+	if err != nil || int64(score) != expires.UnixMilli() {
+		t.Errorf("the index says %v, %v", score, err)
+	}
+	// Redis forgets by itself: both keys end with the entry.
+	for _, k := range []string{entry, index} {
+		if left, err := client.PTTL(t.Context(), k).Result(); err != nil || left <= 59*time.Minute || left > time.Hour {
+			t.Errorf("%s lives %v, %v", k, left, err)
+		}
+	}
+	// A shorter entry does not shorten the index, a longer one lengthens it.
+	put(t, s, storetest.Key("acme:{x}", "p", "m", "", "short"), cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Second)})
+	if left, err := client.PTTL(t.Context(), index).Result(); err != nil || left < 59*time.Minute {
+		t.Errorf("the index lives %v, %v", left, err)
+	}
+	put(t, s, storetest.Key("acme:{x}", "p", "m", "", "long"), cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(3 * time.Hour)})
+	if left, err := client.PTTL(t.Context(), index).Result(); err != nil || left < 2*time.Hour {
+		t.Errorf("the index lives %v, %v", left, err)
+	}
+}
+
+// A full Redis evicts what it likes. An index that is gone must not bring purged
+// entries back, and a value that is gone is a miss.
+func TestEvictionIsSafe(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	key, other := storetest.Key("t", "p", "m", "", "r"), storetest.Key("t", "p", "m", "", "other")
+	rec := cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)}
+	put(t, s, key, rec)
+	put(t, s, other, rec)
+	if err := client.Del(t.Context(), prefix+"{t}:index").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if has(t, s, key) {
+		t.Error("an entry without a name in the index is found")
+	}
+	put(t, s, other, rec)
+	if has(t, s, key) || !has(t, s, other) {
+		t.Error("a new index brings old entries back, or not its own")
+	}
+	for _, k := range keys(t, client, prefix) {
+		if k != prefix+"{t}:index" {
+			if err := client.Del(t.Context(), k).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if has(t, s, other) {
+		t.Error("a name without a value is found")
+	}
+}
+
+func TestPurgeLeavesNothing(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	put(t, s, storetest.Key("t", "p", "m", "", "r"), cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)})
+	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if left := keys(t, client, prefix); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// Names of expired entries leave the index as new ones come.
+func TestIndexDoesNotGrow(t *testing.T) {
+	c := clocktest.New()
+	s, client, prefix := open(t, c)
+	for i := range 50 {
+		put(t, s, storetest.Key("t", "p", "m", "", string(rune('a'+i))), cache.Record{Entry: storetest.Entry("x"), Expires: c.Now().Add(10 * time.Second)})
+		c.Advance(time.Second)
+	}
+	if n, err := client.ZCard(t.Context(), prefix+"{t}:index").Result(); err != nil || n > 11 {
+		t.Errorf("%d names, %v", n, err)
+	}
+}
+
+// Shortening reaches Redis's own clock too.
+func TestShortenedValuesEnd(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	put(t, s, storetest.Key("t", "p", "m", "", "r"), cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)})
+	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now().Add(time.Minute)); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	for _, k := range keys(t, client, prefix) {
+		left, err := client.PTTL(t.Context(), k).Result()
+		if k != prefix+"{t}:index" && (err != nil || left > time.Minute) {
+			t.Errorf("%s lives %v, %v", k, left, err)
+		}
+	}
+}
+
+func TestForeignValuesAreMisses(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	key := storetest.Key("t", "p", "m", "", "r")
+	put(t, s, key, cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)})
+	for name, value := range map[string]string{"nothing": "", "another version": "\x02\x0a\x01x", "a cut value": "\x01\x0a\x7fx"} {
+		for _, k := range keys(t, client, prefix) {
+			if k != prefix+"{t}:index" {
+				if err := client.Set(t.Context(), k, value, time.Hour).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if has(t, s, key) {
+			t.Errorf("%s is found", name)
+		}
+	}
+}
+
+func TestReplicasSeeEachOther(t *testing.T) {
+	client, prefix := redisxtest.New(t)
+	second, _ := redisxtest.New(t)
+	var stores []*redis.Store
+	for _, c := range []*goredis.Client{client, second} {
+		s, err := redis.New(c, redis.Options{Prefix: prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stores = append(stores, s)
+	}
+	key := storetest.Key("t", "p", "m", "", "r")
+	put(t, stores[0], key, cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)})
+	if !has(t, stores[1], key) {
+		t.Error("the other replica does not find it")
+	}
+	if n, err := stores[1].Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if has(t, stores[0], key) {
+		t.Error("the other replica still finds it")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, prefix := range []string{"{", "a}"} {
+		if _, err := redis.New(nil, redis.Options{Prefix: prefix}); err == nil {
+			t.Errorf("the prefix %q is taken", prefix)
+		}
+	}
+	s, client, prefix := open(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	key := storetest.Key("t", "p", "m", "", "r")
+	rec := cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)}
+	if ok, err := s.Put(t.Context(), key, cache.Record{Entry: rec.Entry, Expires: time.Now()}); ok || err != nil {
+		t.Errorf("an entry at its end: %t, %v", ok, err)
+	}
+	// Of another type, which is what a shared Redis may hold under any name.
+	put(t, s, key, rec)
+	for name, call := range map[string]func(ctx context.Context) error{
+		"get": func(ctx context.Context) error { _, _, err := s.Get(ctx, key); return err },
+		"put": func(ctx context.Context) error { _, err := s.Put(ctx, key, rec); return err },
+		"invalidate": func(ctx context.Context) error {
+			_, err := s.Invalidate(ctx, cache.Selector{Tenant: "t"}, time.Now())
+			return err
+		},
+		"ping": s.Ping,
+	} {
+		if err := call(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s without time: %v", name, err)
+		}
+		if name == "ping" {
+			continue
+		}
+		index := prefix + "{t}:index"
+		if err := client.Del(t.Context(), index).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Set(t.Context(), index, "no set", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := call(t.Context()); err == nil || strings.Contains(err.Error(), "answer") {
+			t.Errorf("%s with a wrong type: %v", name, err)
+		}
+		if err := client.Del(t.Context(), index).Err(); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, key, rec)
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	s, _, _ := open(b, nil)
+	key := storetest.Key("t", "openai", "gpt-4o", "", "r")
+	put(b, s, key, cache.Record{Entry: storetest.Entry(strings.Repeat("x", 4<<10)), Expires: time.Now().Add(time.Hour)})
+	b.ReportAllocs()
+	for b.Loop() {
+		if !has(b, s, key) {
+			b.Fatal("a miss")
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package prompt_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate.dev/services/compressor/prompt"
+)
+
+// texts are a prompt's texts that may be changed.
+func texts(p *prompt.Prompt) (out []string) {
+	for _, t := range p.Texts {
+		out = append(out, t.Original)
+	}
+	return out
+}
+
+func TestWhatMayBeChanged(t *testing.T) {
+	const tool = `{"role":"tool","tool_call_id":"c","content":"R"}`
+	for name, tc := range map[string]struct {
+		body string
+		want []string
+	}{
+		"a tool result":               {`{"messages":[{"role":"user","content":"Q"},` + tool + `]}`, []string{"R"}},
+		"a function result":           {`{"messages":[{"role":"function","name":"f","content":"R"}]}`, []string{"R"}},
+		"text parts of a tool result": {`{"messages":[{"role":"tool","content":[{"type":"text","text":"A"},{"type":"text","text":"B"}]}]}`, []string{"A", "B"}},
+		"earlier user messages, not the last": {
+			`{"messages":[{"role":"user","content":"U1"},{"role":"assistant","content":"A"},{"role":"user","content":[{"type":"text","text":"U2"}]},` + tool + `]}`,
+			[]string{"U1", "R"},
+		},
+		"no system or developer message": {`{"messages":[{"role":"system","content":"S"},{"role":"developer","content":"D"}]}`, nil},
+		"no assistant's turn or tool call": {
+			`{"messages":[{"role":"assistant","content":"A","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{ }"}}]}]}`, nil,
+		},
+		"no tools, response format or metadata": {`{"tools":[{"a": 1}],"response_format":{"b": 2},"metadata":{"c":"d"},"messages":[]}`, nil},
+		"no image": {
+			`{"messages":[{"role":"user","content":[{"type":"text","text":"U1"},{"type":"image_url","image_url":{"url":"data:x"},"text":"no"}]},{"role":"user","content":"U2"}]}`,
+			[]string{"U1"},
+		},
+		"nothing up to a breakpoint in a part": {
+			`{"messages":[` + tool + `,{"role":"user","content":[{"type":"text","text":"U","cache_control":{"type":"ephemeral"}}]},{"role":"tool","content":"R2"}]}`,
+			[]string{"R2"},
+		},
+		"nothing up to a breakpoint in a message": {
+			`{"messages":[` + tool + `,{"role":"tool","content":"R2","cache_control":{"type":"ephemeral"}},{"role":"tool","content":"R3"}]}`,
+			[]string{"R3"},
+		},
+		"nothing up to a breakpoint in a tool call": {
+			`{"messages":[` + tool + `,{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"},"cache_control":{"type":"ephemeral"}}]},{"role":"tool","content":"R2"}]}`,
+			[]string{"R2"},
+		},
+		"text about breakpoints is none":               {`{"messages":[` + tool + `,{"role":"tool","content":"{\"cache_control\":1}"}]}`, []string{"R", `{"cache_control":1}`}},
+		"nothing when the provider sets breakpoints":   {`{"cache_control":{"type":"ephemeral"},"messages":[` + tool + `]}`, nil},
+		"nothing when the router sets breakpoints":     {`{"cache_control_injection_points":[],"messages":[` + tool + `]}`, nil},
+		"breakpoints that are off":                     {`{"cache_control":null,"messages":[` + tool + `]}`, []string{"R"}},
+		"no text with half a character":                {`{"messages":[{"role":"tool","content":"[ \"\ud800\" ]"}]}`, nil},
+		"nor where a replacement character is as well": {"{\"messages\":[{\"role\":\"tool\",\"content\":\"\uFFFD \\ud800\"}]}", nil},
+		"text with a replacement character":            {"{\"messages\":[{\"role\":\"tool\",\"content\":\"\uFFFD\"}]}", []string{"\uFFFD"}},
+		"no content":                                   {`{"messages":[{"role":"tool","content":null},{"role":"tool"}]}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := prompt.Parse([]byte(tc.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := texts(p); !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			if p.Body() != nil {
+				t.Error("nothing changed, yet there is a body")
+			}
+		})
+	}
+}
+
+func TestWhatIsNoRequestOfOneMeaning(t *testing.T) {
+	for name, body := range map[string]string{
+		"nothing": ``, "no JSON": `{"messages":[}`, "no object": `[]`, "no messages": `{"prompt":"x"}`, "messages that are no list": `{"messages":{}}`,
+		"a message that is no object": `{"messages":["x"]}`, "a message without a role": `{"messages":[{"content":"x"}]}`,
+		"a role that nobody knows": `{"messages":[{"role":"oracle","content":"x"}]}`, "a role that is no text": `{"messages":[{"role":1}]}`,
+		"two lists of messages": `{"messages":[],"messages":[]}`, "two roles": `{"messages":[{"role":"tool","role":"system","content":"secret-text"}]}`,
+		"two contents": `{"messages":[{"role":"tool","content":"a","content":"b"}]}`, "a content that is a number": `{"messages":[{"role":"tool","content":1}]}`,
+		"a part that is no object": `{"messages":[{"role":"tool","content":["x"]}]}`, "two texts in a part": `{"messages":[{"role":"tool","content":[{"type":"text","text":"a","text":"b"}]}]}`,
+		"bytes that are no UTF-8": "{\"messages\":[{\"role\":\"tool\",\"content\":\"\xff\"}]}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := prompt.Parse([]byte(body))
+			if !errors.Is(err, prompt.ErrShape) {
+				t.Fatalf("got %v", err)
+			}
+			if strings.Contains(err.Error(), "secret-text") {
+				t.Errorf("the error quotes the prompt: %v", err)
+			}
+		})
+	}
+}
+
+func TestBodyChangesNothingElse(t *testing.T) {
+	const body = ` {"model" : "m", "messages" : [ {"content" : "one\n\"1\"", "role" : "tool"} ,{ "role":"\u0074ool","content":[ {"text":"two","type":"text" } ],"x":1.50 } ], "seed": 1e2 } `
+	const want = ` {"model" : "m", "messages" : [ {"content" : "1 \"é\"\n", "role" : "tool"} ,{ "role":"\u0074ool","content":[ {"text":"","type":"text" } ],"x":1.50 } ], "seed": 1e2 } `
+	p, err := prompt.Parse([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := texts(p); !slices.Equal(got, []string{"one\n\"1\"", "two"}) {
+		t.Fatalf("got %q", got)
+	}
+	p.Texts[0].Replace("1 \"é\"\n")
+	p.Texts[1].Replace("")
+	if got := string(p.Body()); got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
+	}
+	for _, text := range p.Texts {
+		text.Replace(text.Original)
+	}
+	if p.Body() != nil {
+		t.Error("all is as it was, yet there is a body")
+	}
+}
+
+func TestWhatCounts(t *testing.T) {
+	p, err := prompt.Parse([]byte(`{"model":"not","tools":[{"t":1}],"messages":[
+		{"role":"system","content":"S","name":"N"},{"role":"user","content":[{"type":"text","text":"U"},{"type":"image_url","image_url":{"url":"not"}}]},
+		{"role":"assistant","content":null,"refusal":null,"tool_calls":[{"id":"x"}]},{"role":"tool","tool_call_id":"not","content":"T"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(p.Fixed)
+	want := []string{"N", "S", "U", `[{"id":"x"}]`, `[{"t":1}]`, "assistant", "system", "tool", "user"}
+	if !slices.Equal(p.Fixed, want) || p.Messages != 4 || p.Names != 1 || !slices.Equal(texts(p), []string{"T"}) {
+		t.Errorf("got %q, %d messages, %d names, %q; want %q", p.Fixed, p.Messages, p.Names, texts(p), want)
+	}
+}
