@@ -12,19 +12,21 @@ import (
 type environment struct {
 	process LookupEnv
 	file    map[string]string
+	used    map[string]bool // of file, those that were looked up
 }
 
 func newEnvironment(process LookupEnv) *environment {
 	if process == nil {
 		process = func(string) (string, bool) { return "", false }
 	}
-	return &environment{process: process, file: map[string]string{}}
+	return &environment{process: process, file: map[string]string{}, used: map[string]bool{}}
 }
 
 // envAliases are the second names that SPEC.md gives a variable.
 var envAliases = map[string]string{
 	"GOOGLE_API_KEY": "GEMINI_API_KEY", "GEMINI_API_KEY": "GOOGLE_API_KEY",
 	"TOLLGATE_MASTER_KEY": "LITELLM_MASTER_KEY", "LITELLM_MASTER_KEY": "TOLLGATE_MASTER_KEY",
+	"TOLLGATE_SALT_KEY": "LITELLM_SALT_KEY", "LITELLM_SALT_KEY": "TOLLGATE_SALT_KEY",
 }
 
 func (e *environment) lookup(name string) (string, bool) {
@@ -33,6 +35,7 @@ func (e *environment) lookup(name string) (string, bool) {
 			continue
 		}
 		if v := e.file[n]; v != "" {
+			e.used[n] = true
 			return v, true
 		}
 		if v, ok := e.process(n); ok && v != "" {
@@ -120,6 +123,7 @@ func (l *loader) environmentVariables(root *section, cfg *Config) {
 		return
 	}
 	resolved := map[string]string{}
+	l.variables = map[string]value{}
 	for _, name := range s.keys() {
 		v := s.take(name)
 		if !isEnvName(name) {
@@ -128,6 +132,7 @@ func (l *loader) environmentVariables(root *section, cfg *Config) {
 		}
 		if text, ok := l.scalarText(v); ok {
 			resolved[name] = text
+			l.variables[name] = v
 		}
 	}
 	cfg.Environment = make(map[string]secret.String, len(resolved))
@@ -159,6 +164,7 @@ func (l *loader) environmentOverrides(cfg *Config) {
 		cfg.Redis = l.redisURL(v, v.literal)
 	}
 	if v, ok := text("KAFKA_BROKERS"); ok {
+		l.warnf(0, v.path, "has no effect: %s", noEvents)
 		cfg.Kafka.Brokers = nil
 		for b := range strings.SplitSeq(v.literal, ",") {
 			if b = strings.TrimSpace(b); b != "" {
@@ -166,4 +172,26 @@ func (l *loader) environmentOverrides(cfg *Config) {
 			}
 		}
 	}
+}
+
+// masterSecrets checks what keys are derived from: the salt, or without one, and with a database that replicas share,
+// the master key. The embedded store has a salt of its own in the data folder.
+func (l *loader) masterSecrets(cfg *Config) {
+	g := &cfg.General
+	if v, ok := l.env.lookup("TOLLGATE_SALT_KEY"); ok {
+		g.SaltKey = secret.New(v)
+		if len(v) < secret.MinMasterBytes {
+			l.errorf(0, "TOLLGATE_SALT_KEY", "must have at least %d characters", secret.MinMasterBytes)
+		}
+		return
+	}
+	if g.DatabaseURL.IsZero() || g.MasterKey.IsZero() || len(g.MasterKey.Reveal()) >= secret.MinMasterBytes {
+		return
+	}
+	at := l.given["general_settings.master_key"]
+	if _, ok := l.env.lookup("TOLLGATE_MASTER_KEY"); ok || at.path == "" {
+		at = value{path: "TOLLGATE_MASTER_KEY"}
+	}
+	l.errorf(at.line, at.path, "must have at least %d characters, because with a database the salt of stored keys derives from it;"+
+		" or set TOLLGATE_SALT_KEY", secret.MinMasterBytes)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -74,7 +75,8 @@ type Problem struct {
 // String is "line 3: path: message".
 func (p Problem) String() string { return place(p.Line, p.Path) + p.Message }
 
-// Warning is something the file asks for that has no effect, or not the one it may seem to have.
+// Warning is something the file or a variable asks for that has no effect, or not the one it may seem to have. Defaults never
+// cause one.
 type Warning struct {
 	Path    string
 	Line    int
@@ -117,12 +119,14 @@ func (e *Error) Error() string {
 // Load parses, resolves and validates one configuration. The error is an [*Error] with every problem. The
 // warnings are valid with and without an error.
 func Load(src Source) (*Config, []Warning, error) {
-	l := &loader{src: src, env: newEnvironment(src.LookupEnv), reported: map[Problem]bool{}}
+	l := &loader{src: src, env: newEnvironment(src.LookupEnv), reported: map[Problem]bool{}, given: map[string]value{}}
 	cfg := defaults(src.Name)
 	if root := l.parse(); root != nil {
 		l.file(root, cfg)
 	}
-	slices.SortStableFunc(l.warnings, func(a, b Warning) int { return a.Line - b.Line })
+	slices.SortStableFunc(l.warnings, func(a, b Warning) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Path, b.Path))
+	})
 	if len(l.problems) > 0 {
 		slices.SortStableFunc(l.problems, func(a, b Problem) int { return a.Line - b.Line })
 		return nil, l.warnings, &Error{Source: src.Name, Problems: l.problems}
@@ -140,8 +144,10 @@ type loader struct {
 	skipped  []string    // model names of deployments that were left out
 	names    []string    // model names that the file spells out, and that a suggestion may therefore quote
 	refs     []reference // model names that the settings mention
-	// fallbackAt are the places of fallback lists, which do nothing while failover is off.
-	fallbackAt []value
+	// given are the keys that the file gives and that were read, by path.
+	given map[string]value
+	// variables are the file's environment_variables.
+	variables map[string]value
 	cache      cacheChoice
 	follows    int // aliases followed, to bound documents that multiply themselves
 }
@@ -215,4 +221,6 @@ func (l *loader) file(root *section, cfg *Config) {
 	l.environmentOverrides(cfg)
 	l.cacheStore(cfg)
 	l.references(cfg)
+	l.masterSecrets(cfg)
+	l.conditional(cfg)
 }

@@ -24,11 +24,10 @@ var providerKeys = map[Provider][]string{
 	Groq:      {"GROQ_API_KEY"},
 }
 
-var (
-	servedModes = words(`chat completion embedding responses`)
-	otherModes  = words(`audio_speech audio_transcription batch image_edit image_generation moderation moderations
-		ocr realtime rerank search vector_store video_generation`)
-)
+// modes are LiteLLM's of model_info.mode.
+var modes = words(`
+	audio_speech audio_transcription batch chat completion embedding image_edit image_generation moderation moderations
+	ocr realtime rerank responses search vector_store video_generation`)
 
 // reference is a model name that the file mentions and that must exist.
 type reference struct {
@@ -39,13 +38,23 @@ type reference struct {
 // modelState is what the rest of the load needs to know of the model list.
 type modelState struct {
 	skipped    []string // model names of deployments that were left out
+	leftOut    []Warning
 	hostWarned []Provider
 	ids        map[string]int // id → line
 	weights    []rawWeight    // parallel to Config.Deployments
 }
 
-// rawWeight keeps what the file gives, Unset where nothing.
-type rawWeight struct{ weight, rpm, tpm int64 }
+// leaveOut warns that a deployment is not served. Where none is left, that is why.
+func (l *loader) leaveOut(at value, st *modelState, why string) {
+	l.warnf(at.line, at.path, "this deployment is left out: %s", why)
+	st.leftOut = append(st.leftOut, l.warnings[len(l.warnings)-1])
+}
+
+// rawWeight keeps what the file gives, Unset where nothing, with the places of the two that are weights at most.
+type rawWeight struct {
+	weight, rpm, tpm int64
+	rpmAt, tpmAt     value
+}
 
 func (l *loader) models(root *section, cfg *Config) {
 	st := &modelState{ids: map[string]int{}}
@@ -61,9 +70,12 @@ func (l *loader) models(root *section, cfg *Config) {
 		}
 	}
 	if len(cfg.Deployments) == 0 && len(l.problems) == before {
+		for _, w := range st.leftOut {
+			l.errorf(w.Line, w.Path, "%s", w.Message)
+		}
 		l.errorf(list.line, list.path, "has no model that Tollgate can serve")
 	}
-	setWeights(cfg.Deployments, st.weights)
+	l.setWeights(cfg.Deployments, st.weights)
 	l.skipped = st.skipped
 }
 
@@ -81,8 +93,9 @@ func (l *loader) model(s *section, cfg *Config, st *modelState) {
 	if p == nil {
 		return
 	}
-	d := Deployment{ModelName: name, Wildcard: strings.Contains(name, "*"), Mode: "chat"}
-	if !l.provider(p, &d) {
+	d := Deployment{ModelName: name, Mode: "chat"}
+	wildcard := strings.Contains(name, "*")
+	if !l.provider(p, &d, st) {
 		// A deployment with a problem counts as skipped too, so that its name makes no further ones.
 		st.skipped = append(st.skipped, name)
 		return
@@ -90,7 +103,7 @@ func (l *loader) model(s *section, cfg *Config, st *modelState) {
 	switch {
 	case strings.Count(name, "*") > 1:
 		l.errorf(nameAt.line, nameAt.path, "may hold one * only")
-	case strings.Contains(d.UpstreamModel, "*") && !d.Wildcard && name != "":
+	case strings.Contains(d.UpstreamModel, "*") && !wildcard && name != "":
 		l.errorf(nameAt.line, nameAt.path, "must hold a * too, because litellm_params.model does")
 	}
 	w := l.params(p, &d, cfg, st)
@@ -105,12 +118,17 @@ func (l *loader) model(s *section, cfg *Config, st *modelState) {
 		l.errorf(idAt.line, idAt.path, "model id %s is taken by the deployment on line %d", idAt.quote(d.ID), first)
 	}
 	st.ids[d.ID] = idAt.line
+	if wildcard {
+		l.leaveOut(nameAt, st, "a name with a * is not served by this release; write one entry for each model")
+		st.skipped = append(st.skipped, name)
+		return
+	}
 	cfg.Deployments, st.weights = append(cfg.Deployments, d), append(st.weights, w)
 }
 
 // provider reads model and custom_llm_provider. It is false when the deployment can't be used: after a problem or,
 // with a warning, because LiteLLM serves the provider and Tollgate does not.
-func (l *loader) provider(p *section, d *Deployment) bool {
+func (l *loader) provider(p *section, d *Deployment, st *modelState) bool {
 	model, at := p.required("model")
 	custom, customAt := p.text("custom_llm_provider")
 	if model == "" {
@@ -129,10 +147,10 @@ func (l *loader) provider(p *section, d *Deployment) bool {
 	case slices.Contains(openAICompatible, prefix):
 		prefix = string(OpenAI)
 	case slices.Contains(otherProviders, prefix):
-		l.warnf(at.line, at.path, "this deployment is left out: Tollgate does not serve provider %s", prefix)
+		l.leaveOut(at, st, "Tollgate does not serve provider "+prefix)
 		return false
 	case model == "*" && custom == "":
-		l.warnf(at.line, at.path, "this deployment is left out: a bare * names no provider; write one entry such as openai/* for each")
+		l.leaveOut(at, st, "a bare * names no provider; write one entry for each model")
 		return false
 	case prefix == "":
 		l.errorf(at.line, at.path, "can't tell the provider of %s; write provider/model, such as openai/%s", at.quote(model), strings.Trim(at.quote(model), `"`))
@@ -185,13 +203,15 @@ func (l *loader) params(p *section, d *Deployment, cfg *Config, st *modelState) 
 		st.hostWarned = append(st.hostWarned, d.Provider)
 		l.warnf(p.line, p.path, "%s: %s is not on general_settings.allowed_provider_hosts; calls to %s will be refused", CodeHostNotAllowed, host, d.Provider)
 	}
-	ownHost := base != "" && !onProviderHost(d)
+	ownHost := base != "" && !d.OnProviderHost()
 	d.Credential = l.credential(p, d.Provider, ownHost)
 	const most = 1 << 50
 	w := rawWeight{
 		weight: p.int("weight", 0, 1<<31, Unset),
 		rpm:    p.int("rpm", 0, most, Unset),
 		tpm:    p.int("tpm", 0, most, Unset),
+		rpmAt:  p.take("rpm"),
+		tpmAt:  p.take("tpm"),
 	}
 	d.RPM, d.TPM = max(w.rpm, 0), max(w.tpm, 0)
 	d.MaxParallel = int(p.int("max_parallel_requests", 0, 1<<31, 0))
@@ -200,7 +220,11 @@ func (l *loader) params(p *section, d *Deployment, cfg *Config, st *modelState) 
 	d.StreamTimeout = p.duration("stream_timeout", 0)
 	d.CooldownTime = p.duration("cooldown_time", 0)
 	d.MaxRetries = int(p.int("max_retries", 0, 100, p.int("num_retries", 0, 100, Unset)))
-	d.Organization, _ = p.text("organization")
+	if organization, at := p.text("organization"); organization != "" {
+		if d.Organization = organization; d.Provider != OpenAI {
+			l.warnf(at.line, at.path, "has no effect: provider %s has no such header", d.Provider)
+		}
+	}
 	d.Headers = l.headers(p, "extra_headers")
 	if p.take("drop_params").node != nil {
 		drop := p.bool("drop_params", false)
@@ -216,9 +240,12 @@ func (l *loader) params(p *section, d *Deployment, cfg *Config, st *modelState) 
 	return w
 }
 
-// onProviderHost reports whether the deployment's base is the provider's own host: only there does the key from the
+// OnProviderHost reports whether the deployment's base is the provider's own host: only there does the key from the
 // provider's environment variable belong.
-func onProviderHost(d *Deployment) bool {
+func (d *Deployment) OnProviderHost() bool {
+	if d.APIBase == "" {
+		return true
+	}
 	rest, ok := strings.CutPrefix(strings.ToLower(d.APIBase), "https://"+providerHosts[d.Provider])
 	return ok && (rest == "" || rest[0] == '/' || rest == ":443" || strings.HasPrefix(rest, ":443/"))
 }
@@ -308,10 +335,7 @@ func (l *loader) info(s *section, d *Deployment) value {
 	d.BaseModel, _ = s.text("base_model")
 	if mode, modeAt := s.text("mode"); mode != "" {
 		switch {
-		case slices.Contains(servedModes, mode):
-			d.Mode = mode
-		case slices.Contains(otherModes, mode):
-			l.warnf(modeAt.line, modeAt.path, "Tollgate does not serve mode %s; calls to this model will be refused upstream", mode)
+		case slices.Contains(modes, mode):
 			d.Mode = mode
 		default:
 			l.errorf(modeAt.line, modeAt.path, "unknown mode %s", modeAt.quote(mode))
@@ -358,7 +382,7 @@ func digest(d *Deployment, earlier []Deployment) string {
 // setWeights applies the rule of Deployment.Weight. Source for weight, then rpm, then tpm: LiteLLM,
 // router_strategy/simple_shuffle.py; where LiteLLM would give a deployment without a number no traffic at all,
 // it gets a share of 1.
-func setWeights(ds []Deployment, raw []rawWeight) {
+func (l *loader) setWeights(ds []Deployment, raw []rawWeight) {
 	groups := map[string][]int{}
 	for i := range ds {
 		groups[ds[i].ModelName] = append(groups[ds[i].ModelName], i)
@@ -382,10 +406,21 @@ func setWeights(ds []Deployment, raw []rawWeight) {
 		case all(tpm):
 			pick = tpm
 		}
+		byRPM, byTPM := !some(weight) && all(rpm), !some(weight) && !all(rpm) && all(tpm)
 		for _, i := range g {
+			l.idleWeight(raw[i].rpmAt, "rpm", byRPM && len(g) > 1)
+			l.idleWeight(raw[i].tpmAt, "tpm", byTPM && len(g) > 1)
 			if ds[i].Weight = pick(raw[i]); ds[i].Weight == Unset {
 				ds[i].Weight = 1
 			}
 		}
+	}
+}
+
+// idleWeight warns of an rpm or tpm that does not even weigh.
+func (l *loader) idleWeight(at value, name string, weighs bool) {
+	if at.node != nil && !weighs {
+		l.warnf(at.line, at.path, "has no effect: it limits nothing; only where each of several deployments of a model has %s,"+
+			" and none a weight, are they weights", map[string]string{"rpm": "an rpm", "tpm": "a tpm and not each an rpm"}[name])
 	}
 }

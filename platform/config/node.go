@@ -177,16 +177,21 @@ func (s *section) section(key string) *section {
 	return s.l.mapping(v)
 }
 
-// done reports every key that was not asked for: with a warning when LiteLLM knows it, else as a problem.
+// done reports every key that was not asked for: with a warning when LiteLLM knows it, else as a problem. Of those that
+// were, it warns where they are without effect.
 func (s *section) done(known []string) {
 	if s == nil {
 		return
 	}
 	for _, key := range s.order {
+		v := s.values[key]
 		if slices.Contains(s.asked, key) {
+			if !isNull(v.node) {
+				s.l.given[v.path] = v
+				s.l.warnInert(v)
+			}
 			continue
 		}
-		v := s.values[key]
 		if slices.Contains(known, key) {
 			s.l.warnf(v.line, v.path, "has no effect in Tollgate")
 			continue

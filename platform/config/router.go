@@ -57,7 +57,6 @@ func (l *loader) reliability(s *section, r *Router) {
 		for i, n := range names {
 			l.refs = append(l.refs, reference{at[i], n})
 		}
-		l.fallbackAt = append(l.fallbackAt, s.take("default_fallbacks"))
 	}
 }
 
@@ -67,7 +66,6 @@ func (l *loader) fallbacks(s *section, key string) map[string][]string {
 	if len(elements) == 0 {
 		return nil
 	}
-	l.fallbackAt = append(l.fallbackAt, s.take(key))
 	out := map[string][]string{}
 	for _, e := range elements {
 		m := l.mapping(e)
@@ -146,29 +144,19 @@ func (l *loader) failover(s *section, r *Router) {
 		r.Failover.AllowedProviders = append(r.Failover.AllowedProviders, Provider(name))
 	}
 	f.done(nil)
-	if !r.Failover.Enabled {
-		for _, v := range l.fallbackAt {
-			l.warnf(v.line, v.path, "has no effect until router_settings.failover.enabled is true")
-		}
-	}
 }
 
 // references checks that every model name the settings mention exists. A name whose deployments were all left out
 // exists, but calls to it fail.
 func (l *loader) references(cfg *Config) {
 	names := make([]string, 0, len(cfg.Deployments)+len(l.skipped))
-	var patterns []string
 	for i := range cfg.Deployments {
 		d := &cfg.Deployments[i]
 		names = append(names, d.ModelName)
-		if d.Wildcard {
-			patterns = append(patterns, d.ModelName)
-		}
 	}
 	for _, ref := range l.refs {
 		switch {
 		case slices.Contains(names, ref.name):
-		case slices.ContainsFunc(patterns, func(p string) bool { return matches(p, ref.name) }):
 		case slices.ContainsFunc(l.skipped, func(p string) bool { return matches(p, ref.name) }):
 			l.warnf(ref.at.line, ref.at.path, "has no effect: every deployment of model %s is left out", ref.at.quote(ref.name))
 		default:

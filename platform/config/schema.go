@@ -151,8 +151,8 @@ var otherProviders = words(`
 // openAICompatible are LiteLLM's prefixes for an OpenAI-compatible server behind api_base.
 var openAICompatible = words(`custom_openai hosted_vllm openai_like text-completion-openai vllm`)
 
-// callbackNames are the callbacks that Tollgate serves: Prometheus metrics and OTLP traces, Langfuse's included.
-var callbackNames = words(`prometheus otel langfuse langfuse_otel`)
+// callbackNames are the callbacks that Tollgate serves: Prometheus metrics, which are always there.
+var callbackNames = words(`prometheus`)
 
 // cacheTypes maps cache_params.type. The last, local-semantic, is Tollgate's own.
 var cacheTypes = map[string]struct {
@@ -168,8 +168,8 @@ var otherCacheTypes = words(`s3 gcs azure-blob disk qdrant-semantic valkey-seman
 // otherStrategies are LiteLLM's routing strategies that fall back to the weighted shuffle with a warning.
 var otherStrategies = words(`usage-based-routing usage-based-routing-v2 provider-budget-routing priority lar1`)
 
-// callTypes are the call types that can be cached; otherCallTypes those of LiteLLM's that Tollgate doesn't serve.
-var (
-	callTypes      = words(`completion text_completion embedding responses anthropic_messages`)
-	otherCallTypes = words(`transcription rerank image_generation speech`)
-)
+// ChatCompletion is the call type whose answers are cached. otherCallTypes are those of LiteLLM's whose are not.
+const ChatCompletion = "completion"
+
+var otherCallTypes = words(`
+	anthropic_messages embedding image_generation rerank responses speech text_completion transcription`)

@@ -17,8 +17,8 @@ func defaults(source string) *Config {
 			Timeout: 10 * time.Minute, StreamTimeout: 10 * time.Minute, MaxFallbacks: 5,
 		},
 		Cache: Cache{
-			Store: CacheMemory, TTL: time.Hour, MaxBytes: 256 << 20, SimilarityThreshold: 0.85,
-			SupportedCallTypes: words(`completion text_completion embedding responses anthropic_messages`),
+			Store: CacheMemory, TTL: time.Hour, MaxBytes: 8 << 20, SimilarityThreshold: 0.85,
+			SupportedCallTypes: []string{ChatCompletion},
 		},
 		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: time.Minute},
 		Server: Server{

@@ -107,6 +107,9 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 		switch {
 		case known:
 			c.Store, c.Semantic, l.cache = choice.store, choice.semantic, cacheChoice{at: at, given: true}
+			if c.Semantic {
+				l.warnf(at.line, at.path, "cache type %s finds identical requests only: %s", kind, noSimilarity)
+			}
 		case slices.Contains(otherCacheTypes, kind):
 			l.warnf(at.line, at.path, "cache type %s has no effect in Tollgate; the in-process cache is used", kind)
 			l.cache.given = true
@@ -144,12 +147,10 @@ func (l *loader) callTypes(s *section, c *Cache) {
 			sync = name
 		}
 		switch {
-		case slices.Contains(callTypes, sync):
-			if !slices.Contains(c.SupportedCallTypes, sync) {
-				c.SupportedCallTypes = append(c.SupportedCallTypes, sync)
-			}
+		case sync == ChatCompletion:
+			c.SupportedCallTypes = []string{sync}
 		case slices.Contains(otherCallTypes, sync):
-			l.warnf(at[i].line, at[i].path, "call type %s has no effect in Tollgate", name)
+			l.warnf(at[i].line, at[i].path, "call type %s has no effect: answers to chat completions alone are cached", name)
 		default:
 			l.errorf(at[i].line, at[i].path, "unknown call type %s", at[i].quote(name))
 		}

@@ -112,18 +112,18 @@ type Credential struct {
 type Deployment struct {
 	// ID is unique in the Config: model_info.id, or a stable digest of the deployment's non-secret fields.
 	ID string
-	// ModelName is what callers ask for. With Wildcard it is a pattern with one "*".
+	// ModelName is what callers ask for.
 	ModelName string
-	Wildcard  bool
 	Provider  Provider
-	// UpstreamModel is the provider's own model id, without prefix. With Wildcard it may hold one "*".
+	// UpstreamModel is the provider's own model id, without prefix.
 	UpstreamModel string
 	Credential    Credential
 	// APIBase is an absolute URL without a trailing slash, on an allowed host; empty for the provider's own.
 	APIBase      string
 	Organization string
-	// RPM, TPM and MaxParallel are limits of this deployment; 0 is none.
-	RPM, TPM    int64
+	// RPM and TPM are what the provider grants; they limit nothing, but see Weight. 0 is not given.
+	RPM, TPM int64
+	// MaxParallel limits calls at the same time; 0 is no limit.
 	MaxParallel int
 	// Weight is the share in the weighted shuffle: the file's weight; without any in the group the rpm, then
 	// the tpm, where every deployment of the group has one; otherwise 1. 0 takes no traffic.
@@ -171,7 +171,7 @@ type Router struct {
 	Strategy Strategy
 	// NumRetries is the number of further attempts of a request, 0 to 100.
 	NumRetries int
-	// RetryAfterMin is the least wait before a retry.
+	// RetryAfterMin is the least wait before a deployment is tried again by the same call.
 	RetryAfterMin time.Duration
 	// RetryPolicy overrides NumRetries by error class.
 	RetryPolicy RetryPolicy
@@ -227,12 +227,12 @@ const (
 type Cache struct {
 	Enabled bool
 	Store   CacheStore
-	// Semantic adds similarity look-ups to the exact ones.
+	// Semantic asks for similarity look-ups beside the exact ones.
 	Semantic bool
 	// Namespace prefixes every key; empty is none.
 	Namespace string
 	TTL       time.Duration
-	// MaxBytes bounds the in-process store.
+	// MaxBytes bounds the in-process store, 8 MiB when not given: what a small process can spare.
 	MaxBytes int64
 	// OptIn means that only requests that ask are cached (LiteLLM's mode: default_off).
 	OptIn bool
@@ -240,7 +240,7 @@ type Cache struct {
 	SimilarityThreshold float64
 	// EmbeddingModel is a model name of this Config, or empty for the built-in one.
 	EmbeddingModel string
-	// SupportedCallTypes is LiteLLM's list, without the leading "a": completion, embedding, ….
+	// SupportedCallTypes is [ChatCompletion], or nothing: LiteLLM's list without what Tollgate does not cache.
 	SupportedCallTypes []string
 }
 
@@ -262,6 +262,8 @@ func (r Redis) Configured() bool { return r.Host != "" }
 type General struct {
 	// MasterKey is empty when none is configured.
 	MasterKey secret.String
+	// SaltKey is what stored hashes and credentials are bound to, from the environment; empty when it is not set.
+	SaltKey secret.String
 	// DatabaseURL is a postgres:// URL, or empty for the embedded store in DataDir.
 	DatabaseURL     secret.String
 	DatabasePool    int

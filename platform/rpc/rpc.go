@@ -25,10 +25,24 @@ func NewServer(interceptors ...connect.ServerInterceptor) *connect.Server {
 }
 
 // InProcess returns a client of the services that are, or will be, registered on
-// server. Messages are shared between both sides: see [ShareCopy].
-func InProcess(server *connect.Server) *connect.Client {
-	return connect.NewClient(connectinprocess.New(server, connectinprocess.WithCopyFunc(ShareCopy)), clientErrors)
+// server. Messages are shared between both sides: by the first sharer that knows them,
+// or else by [ShareCopy].
+func InProcess(server *connect.Server, sharers ...Sharer) *connect.Client {
+	share := func(dst, src any) error {
+		for _, s := range sharers {
+			if s(dst, src) {
+				return nil
+			}
+		}
+		return ShareCopy(dst, src)
+	}
+	return connect.NewClient(connectinprocess.New(server, connectinprocess.WithCopyFunc(share)), clientErrors)
 }
+
+// Sharer hands a message of its own to the other side of an in-process call by setting
+// the fields of dst, which is new and empty, to those of src. It reports whether the
+// message is one of its own.
+type Sharer func(dst, src any) bool
 
 // Remote returns a client of the services at baseURL.
 func Remote(client connecthttp.HTTPClient, baseURL string) *connect.Client {

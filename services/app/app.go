@@ -89,7 +89,7 @@ func graph(opts Options) fx.Option {
 			// The server is made empty, then the clients on it, then the services that use
 			// them, which register at last: so nothing waits for itself.
 			func() *connect.Server { return rpc.NewServer() },
-			rpc.InProcess,
+			func(server *connect.Server) *connect.Client { return rpc.InProcess(server, router.Share, cache.Share) },
 			routerv1connect.NewRouterServiceClient,
 			cachev1connect.NewCacheServiceClient,
 			compressorv1connect.NewCompressorServiceClient,

@@ -4,15 +4,18 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 )
 
@@ -51,24 +54,35 @@ type Options struct {
 	MaxIdlePerHost int
 	// Resolver looks names up; nil is the system's.
 	Resolver *net.Resolver
+	// RootCAs are whose certificates are trusted; nil is the system's.
+	RootCAs *x509.CertPool
+	// Clock tells how long connections were idle; nil is the system's.
+	Clock clock.Clock
 }
 
-const (
-	// maxHeader bounds an answer's header, in bytes.
-	maxHeader = 64 << 10
-	// pingAfter is how long an HTTP/2 connection with calls on it may be silent before it
-	// is asked whether it still lives, and pingTimeout how long it has to say so. Without
-	// it, all calls on a connection that was cut unseen hang until their time is over.
-	pingAfter   = 15 * time.Second
-	pingTimeout = 10 * time.Second
-)
+// maxHeader bounds an answer's header, in bytes.
+const maxHeader = 64 << 10
 
-// Client is an HTTP client that can reach the hosts of its allowlist and no others.
-// It follows no redirect.
+// Client is an HTTP/1.1 client that can reach the hosts of its allowlist and no others.
+// It follows no redirect, and takes no proxy from the environment, which would stand
+// between it and the allowlist. It asks for no compression: a compressed answer would
+// have to be unpacked before it can be read, and an event stream would wait for a full
+// block.
 type Client struct {
-	allow     rules
-	transport *http.Transport
+	allow    rules
+	opts     Options
+	dialer   *dialer
+	sessions tls.ClientSessionCache
+	// request tells http.ReadResponse which method is answered.
+	request *http.Request
+
+	mu     sync.RWMutex
+	pools  map[origin]*pool
+	closed bool
 }
+
+// origin is where connections lead.
+type origin struct{ scheme, host string }
 
 // New returns a client.
 func New(opts Options) *Client {
@@ -81,29 +95,23 @@ func New(opts Options) *Client {
 	if opts.MaxIdlePerHost <= 0 {
 		opts.MaxIdlePerHost = 256
 	}
-	allow := opts.Allowlist.rules()
-	dialer := &dialer{
-		allow: allow,
-		net:   net.Dialer{Timeout: opts.DialTimeout, KeepAlive: 30 * time.Second, Resolver: opts.Resolver},
+	if opts.Clock == nil {
+		opts.Clock = clock.Real()
 	}
+	allow := opts.Allowlist.rules()
 	return &Client{
-		allow: allow,
-		transport: &http.Transport{
-			// No proxy from the environment: it would stand between us and the allowlist.
-			Proxy:               nil,
-			DialContext:         dialer.DialContext,
-			TLSHandshakeTimeout: opts.DialTimeout,
-			ForceAttemptHTTP2:   true,
-			// A compressed answer would have to be unpacked before it can be read, and an
-			// event stream would wait for a full block.
-			DisableCompression:     true,
-			MaxIdleConnsPerHost:    opts.MaxIdlePerHost,
-			IdleConnTimeout:        opts.IdleTimeout,
-			MaxResponseHeaderBytes: maxHeader,
-			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		allow: allow, opts: opts, sessions: tls.NewLRUClientSessionCache(sessionsKept),
+		dialer: &dialer{
+			allow: allow,
+			net:   net.Dialer{Timeout: opts.DialTimeout, KeepAlive: 30 * time.Second, Resolver: opts.Resolver},
 		},
+		request: &http.Request{Method: http.MethodPost},
+		pools:   make(map[origin]*pool),
 	}
 }
+
+// sessionsKept is how many TLS sessions are kept for quick resumption.
+const sessionsKept = 64
 
 // Do sends a request and returns as soon as the answer's header is there. Its errors are
 // provider_host_not_allowed, provider_timeout, provider_unavailable, client_closed_request,
@@ -112,22 +120,52 @@ func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
 	if err := c.allow.check(req.URL); err != nil {
 		return nil, err
 	}
-	r := (&http.Request{
-		Method: http.MethodPost, URL: req.URL, Host: req.URL.Host, Header: req.Header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(req.Body)), ContentLength: int64(len(req.Body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.Body)), nil },
-	}).WithContext(ctx)
-	// RoundTrip, not http.Client: no redirects, no cookies, no copies of the header.
-	resp, err := c.transport.RoundTrip(r) //nolint:bodyclose // the caller closes Response.Body
-	if err != nil {
-		return nil, classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
+	p := c.pool(req.URL)
+	for fresh := false; ; fresh = true {
+		conn, err := p.get(ctx, fresh)
+		if err != nil {
+			return nil, classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
+		}
+		x, stale, err := conn.post(ctx, req)
+		if stale && !fresh {
+			continue
+		}
+		if err != nil {
+			return nil, classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
+		}
+		return &Response{Status: x.resp.StatusCode, Header: x.resp.Header, Length: x.resp.ContentLength, Body: x}, nil
 	}
-	return &Response{Status: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength, Body: resp.Body}, nil
 }
 
-// Close gives up the idle connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// pool is where the connections to a URL's host are kept. The allowlist bounds how many
+// there are.
+func (c *Client) pool(u *url.URL) *pool {
+	key := origin{u.Scheme, u.Host}
+	c.mu.RLock()
+	p := c.pools[key]
+	c.mu.RUnlock()
+	if p != nil {
+		return p
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p = c.pools[key]; p == nil {
+		p = newPool(c, u)
+		p.closed = c.closed
+		c.pools[key] = p
+	}
+	return p
+}
+
+// Close gives up the idle connections; those in use are given up after it.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, p := range c.pools {
+		p.close()
+	}
+}
 
 // Classify names what went wrong while an answer's body was read: what ended ctx, if
 // that has ended, and else provider_timeout or provider_error. An error that has a reason

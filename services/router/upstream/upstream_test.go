@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
@@ -214,11 +213,10 @@ func TestRebinding(t *testing.T) {
 	}
 
 	// Listed with its port the same name is meant to be inside.
-	inside := New(Options{Allowlist: Allowlist{"example.com:" + port}, Resolver: rebound(t)})
-	defer inside.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	inside.transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	inside := New(Options{Allowlist: Allowlist{"example.com:" + port}, Resolver: rebound(t), RootCAs: roots})
+	defer inside.Close()
 	resp, err := inside.Do(t.Context(), request("https://example.com:"+port+"/", "{}"))
 	if err != nil || !called {
 		t.Fatalf("got %v", err)
@@ -386,13 +384,12 @@ func TestErrors(t *testing.T) {
 		})
 	}
 	t.Run("nobody listens", func(t *testing.T) {
-		base, client := serve(t, func(http.ResponseWriter, *http.Request) {})
 		gone := httptest.NewServer(nil)
 		gone.Close()
-		client.allow = Allowlist{strings.TrimPrefix(gone.URL, "http://")}.rules()
-		client.transport.DialContext = (&dialer{allow: client.allow}).DialContext
+		client := New(Options{Allowlist: Allowlist{strings.TrimPrefix(gone.URL, "http://")}})
+		defer client.Close()
 		if _, err := client.Do(t.Context(), request(gone.URL, "{}")); !errs.Is(err, errs.ProviderUnavailable) {
-			t.Errorf("got %v (%s)", err, base)
+			t.Errorf("got %v", err)
 		}
 	})
 }

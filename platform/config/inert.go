@@ -1,0 +1,111 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// inertKey is a key that is read and checked, so that a mistake shows, and that changes nothing in this release.
+type inertKey struct {
+	// why ends the warning.
+	why string
+	// quiet is the value that asks for what holds anyway: it needs no warning. Neither does an empty list or
+	// mapping.
+	quiet string
+}
+
+const (
+	noFailover    = "this release does not fail over to another model"
+	noRetryRules  = "router_settings.num_retries counts for every error and every deployment"
+	noParallel    = "it limits nothing; a key's own max_parallel_requests does, and a deployment's"
+	noSimilarity  = "the cache of this release finds identical requests only"
+	noGuardrails  = "this release detects nothing"
+	chatOnly      = "this release serves chat completions only"
+	noTraces      = "this release exports no traces"
+	noEvents      = "this release sends no events to Kafka; BudgetService.ListUsage has them"
+	noRate        = "what may be left out is left out, whatever share remains"
+	noPoolTimeout = "a call waits for a connection as long as its own time allows"
+)
+
+// inertKeys are the keys without effect, by their path, [] for any element and * for any name. Keys of LiteLLM's that
+// are not even read stand in schema.go.
+var inertKeys = map[string]inertKey{
+	"model_list[].litellm_params.max_retries": {why: noRetryRules},
+	"model_list[].litellm_params.num_retries": {why: noRetryRules},
+	"model_list[].model_info.mode":            {why: chatOnly, quiet: "chat"},
+
+	"router_settings.retry_policy":               {why: noRetryRules},
+	"router_settings.fallbacks":                  {why: noFailover},
+	"router_settings.context_window_fallbacks":   {why: noFailover},
+	"router_settings.default_fallbacks":          {why: noFailover},
+	"router_settings.max_fallbacks":              {why: noFailover},
+	"router_settings.failover.enabled":           {why: noFailover, quiet: "false"},
+	"router_settings.failover.max_spend":         {why: noFailover},
+	"router_settings.failover.allowed_providers": {why: noFailover},
+
+	"litellm_settings.fallbacks":                                        {why: noFailover},
+	"litellm_settings.context_window_fallbacks":                         {why: noFailover},
+	"litellm_settings.default_fallbacks":                                {why: noFailover},
+	"litellm_settings.cache_params.similarity_threshold":                {why: noSimilarity},
+	"litellm_settings.cache_params.redis_semantic_cache_embedding_model": {why: noSimilarity},
+
+	"general_settings.max_parallel_requests":        {why: noParallel, quiet: "0"},
+	"general_settings.global_max_parallel_requests": {why: noParallel, quiet: "0"},
+	"general_settings.database_connection_timeout":  {why: noPoolTimeout},
+
+	"tracing":                     {why: noTraces},
+	"kafka":                       {why: noEvents},
+	"guardrails.enabled":          {why: noGuardrails, quiet: "false"},
+	"guardrails.mode":             {why: noGuardrails},
+	"compression.profiles.*.rate": {why: noRate},
+}
+
+var (
+	elementIndex = regexp.MustCompile(`\[\d+\]`)
+	profileName  = regexp.MustCompile(`^(compression\.profiles\.).+(\.[a-z_]+)$`)
+)
+
+// warnInert warns when the value at v is one of a key without effect.
+func (l *loader) warnInert(v value) {
+	path := elementIndex.ReplaceAllString(v.path, "[]")
+	path = profileName.ReplaceAllString(path, "${1}*${2}")
+	key, ok := inertKeys[path]
+	if !ok || l.asksForNothing(v, key.quiet) {
+		return
+	}
+	l.warnf(v.line, v.path, "has no effect: %s", key.why)
+}
+
+func (l *loader) asksForNothing(v value, quiet string) bool {
+	n := v.node
+	if n.Kind == yaml.ScalarNode {
+		return quiet != "" && strings.EqualFold(strings.TrimSpace(l.env.expand(n.Value).text), quiet)
+	}
+	return n.Kind != yaml.AliasNode && len(n.Content) == 0
+}
+
+// conditional warns of keys that have no effect beside the rest of this file.
+func (l *loader) conditional(cfg *Config) {
+	for _, c := range []struct {
+		path string
+		idle bool
+		why  string
+	}{
+		{"litellm_settings.cache_params", !cfg.Cache.Enabled, "litellm_settings.cache is not true"},
+		{"litellm_settings.cache_params.namespace", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
+		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
+		{"general_settings.database_connection_pool_limit", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
+		{"budgets.mode", cfg.Budgets.Platform == nil, "there is no budget of the platform"},
+	} {
+		if v, given := l.given[c.path]; given && c.idle {
+			l.warnf(v.line, v.path, "has no effect: %s", c.why)
+		}
+	}
+	for name, v := range l.variables {
+		if !l.env.used[name] {
+			l.warnf(v.line, v.path, "has no effect: nothing in this file refers to it")
+		}
+	}
+}

@@ -1,0 +1,360 @@
+package upstream
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/errs"
+)
+
+// raw serves each connection by a script, which gets the connection and how many there
+// were before it.
+func raw(t *testing.T, script func(c net.Conn, in *bufio.Reader, nth int)) (string, *Client) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for nth := 0; ; nth++ {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			script(c, bufio.NewReader(c), nth)
+			_ = c.Close()
+		}
+	}()
+	client := New(Options{Allowlist: Allowlist{listener.Addr().String()}})
+	t.Cleanup(func() {
+		client.Close()
+		_ = listener.Close()
+		<-done
+	})
+	return "http://" + listener.Addr().String(), client
+}
+
+// take reads one request and returns its body.
+func take(in *bufio.Reader) (string, error) {
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(r.Body)
+	return string(body), err
+}
+
+func read(t *testing.T, client *Client, url, body string) (string, error) {
+	t.Helper()
+	resp, err := client.Do(t.Context(), request(url, body))
+	if err != nil {
+		return "", err
+	}
+	got, err := io.ReadAll(resp.Body)
+	if cerr := resp.Body.Close(); cerr != nil {
+		t.Error(cerr)
+	}
+	return string(got), err
+}
+
+const short = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+// A connection that the provider closes while it is idle is replaced without anybody
+// noticing, whether that shows before the request or after it.
+func TestIdleConnectionThatWasClosed(t *testing.T) {
+	for name, script := range map[string]func(c net.Conn, in *bufio.Reader){
+		"before": func(net.Conn, *bufio.Reader) {},
+		"after":  func(_ net.Conn, in *bufio.Reader) { _, _ = in.Peek(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, client := raw(t, func(c net.Conn, in *bufio.Reader, _ int) {
+				if _, err := take(in); err != nil {
+					t.Error(err)
+				}
+				_, _ = io.WriteString(c, short)
+				script(c, in)
+			})
+			for range 3 {
+				if got, err := read(t, client, base, "{}"); err != nil || got != "ok" {
+					t.Errorf("got %q, %v", got, err)
+				}
+			}
+		})
+	}
+}
+
+// A new connection that dies without an answer is a failure: the request may have been
+// read.
+func TestFreshConnectionThatDies(t *testing.T) {
+	var connections atomic.Int32
+	base, client := raw(t, func(_ net.Conn, in *bufio.Reader, _ int) {
+		connections.Add(1)
+		_, _ = take(in)
+	})
+	if _, err := read(t, client, base, "{}"); !errs.Is(err, errs.ProviderUnavailable) || connections.Load() != 1 {
+		t.Errorf("got %v after %d connections", err, connections.Load())
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	large := strings.Repeat("x", maxHeader)
+	for name, tc := range map[string]struct {
+		answer string
+		want   string
+		reason errs.Reason
+		broken bool
+	}{
+		"length":            {answer: short, want: "ok"},
+		"chunked":           {answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", want: "ok"},
+		"trailer":           {answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n", want: "ok"},
+		"until close":       {answer: "HTTP/1.1 200 OK\r\n\r\nok", want: "ok"},
+		"empty":             {answer: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+		"no content":        {answer: "HTTP/1.1 204 No Content\r\n\r\n"},
+		"early hints":       {answer: "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + short, want: "ok"},
+		"only hints":        {answer: strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 10), reason: errs.ProviderUnavailable},
+		"large header":      {answer: "HTTP/1.1 200 OK\r\nX: " + large + "\r\n\r\nok", reason: errs.ProviderUnavailable},
+		"no HTTP":           {answer: "SSH-2.0\r\n\r\n", reason: errs.ProviderUnavailable},
+		"half a header":     {answer: "HTTP/1.1 200 OK\r\nContent-", reason: errs.ProviderUnavailable},
+		"short body":        {answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", want: "ok", broken: true},
+		"short chunk":       {answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", want: "ok", broken: true},
+		"no last chunk":     {answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", want: "ok", broken: true},
+		"more than it said": {answer: short + "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", want: "ok"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, client := raw(t, func(c net.Conn, in *bufio.Reader, _ int) {
+				if _, err := take(in); err != nil {
+					t.Error(err)
+				}
+				_, _ = io.WriteString(c, tc.answer)
+			})
+			for range 2 { // what one answer leaves behind must not reach the next
+				got, err := read(t, client, base, "{}")
+				switch {
+				case tc.reason != "":
+					if !errs.Is(err, tc.reason) {
+						t.Errorf("got %q, %v", got, err)
+					}
+				case got != tc.want || tc.broken != (err != nil) || tc.broken && !errors.Is(err, io.ErrUnexpectedEOF):
+					t.Errorf("got %q, %v", got, err)
+				}
+			}
+		})
+	}
+}
+
+// Bodies of any size go out whole, also those that are not joined to the header.
+func TestRequestBodies(t *testing.T) {
+	base, client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || int64(len(body)) != r.ContentLength {
+			t.Errorf("%d of %d, %v", len(body), r.ContentLength, err)
+		}
+		_, _ = w.Write(body)
+	})
+	for _, size := range []int{0, 1, joinBelow, joinBelow + 1, 20_000, 5 << 20} {
+		body := strings.Repeat("a", size)
+		if got, err := read(t, client, base, body); err != nil || got != body {
+			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
+		}
+	}
+}
+
+// A provider that refuses a large request without reading it is heard.
+func TestEarlyAnswer(t *testing.T) {
+	base, client := raw(t, func(c net.Conn, in *bufio.Reader, _ int) {
+		_, _ = in.ReadString('\n')
+		_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.CloseWrite()
+		}
+		_, _ = io.Copy(io.Discard, in)
+	})
+	resp, err := client.Do(t.Context(), request(base, strings.Repeat("a", 8<<20)))
+	if err != nil || resp.Status != http.StatusRequestEntityTooLarge {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHeaderInjection(t *testing.T) {
+	base, client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
+	for name, value := range map[string]string{"X-A": "a\r\nX-Evil: 1", "X-A\r\nX-Evil": "1", "X-B": "nul\x00", "X C": "1"} {
+		req := request(base, "{}")
+		req.Header[name] = []string{value}
+		if _, err := client.Do(t.Context(), req); err == nil {
+			t.Errorf("%q: %q was sent", name, value)
+		}
+	}
+}
+
+// The context bounds every wait: for the header, and in the body.
+func TestContextEndsTheExchange(t *testing.T) {
+	for name, before := range map[string]string{"header": "", "body": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"} {
+		t.Run(name, func(t *testing.T) {
+			asked := make(chan struct{})
+			base, client := raw(t, func(c net.Conn, in *bufio.Reader, _ int) {
+				_, _ = take(in)
+				_, _ = io.WriteString(c, before)
+				close(asked)
+				_, _ = in.Peek(1) // until the client gives up
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				<-asked
+				cancel()
+			}()
+			resp, err := client.Do(ctx, request(base, "{}"))
+			if err == nil {
+				_, err = io.ReadAll(resp.Body)
+				err = Classify(ctx, err)
+				if cerr := resp.Body.Close(); cerr != nil {
+					t.Error(cerr)
+				}
+			}
+			if !errs.Is(err, errs.ClientClosed) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	var open atomic.Int32
+	closed := make(chan struct{}, 8)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+			closed <- struct{}{}
+		default:
+		}
+	}
+	server.Start()
+	defer server.Close()
+	clk := clocktest.New()
+	client := New(Options{
+		Allowlist: Allowlist{strings.TrimPrefix(server.URL, "http://")}, IdleTimeout: time.Minute, MaxIdlePerHost: 1, Clock: clk,
+	})
+	defer client.Close()
+	// Two at once make two connections, of which one is kept.
+	first, err := client.Do(t.Context(), request(server.URL, "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(t, client, server.URL, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(first.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-closed
+	if n := open.Load(); n != 1 {
+		t.Errorf("%d connections are open, want 1", n)
+	}
+	clk.WaitForTimers(t, 1)
+	clk.Advance(time.Minute)
+	<-closed
+	if n := open.Load(); n != 0 {
+		t.Errorf("%d connections are open after the idle time", n)
+	}
+	if _, err := read(t, client, server.URL, "{}"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	peers := make(chan string, 8)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peers <- r.RemoteAddr
+		body, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	host := server.Listener.Addr().String()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	trusting := New(Options{Allowlist: Allowlist{host}, RootCAs: roots})
+	defer trusting.Close()
+	large := string(bytes.Repeat([]byte("a"), 100_000))
+	for _, body := range []string{"{}", large, "{}"} {
+		if got, err := read(t, trusting, server.URL, body); err != nil || got != body {
+			t.Errorf("got %d bytes, %v", len(got), err)
+		}
+	}
+	if a, b, c := <-peers, <-peers, <-peers; a != b || b != c {
+		t.Errorf("connections were not reused: %s %s %s", a, b, c)
+	}
+	strict := New(Options{Allowlist: Allowlist{host}})
+	defer strict.Close()
+	if _, err := read(t, strict, server.URL, "{}"); !errs.Is(err, errs.ProviderUnavailable) {
+		t.Errorf("an unknown certificate gives %v", err)
+	}
+}
+
+func TestCloseEndsWhatIsIdle(t *testing.T) {
+	base, client := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") })
+	if _, err := read(t, client, base, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	// Calls that are under way may still end; their connections are not kept.
+	if _, err := read(t, client, base, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range client.pools {
+		if len(p.idle) != 0 {
+			t.Errorf("%d connections are kept", len(p.idle))
+		}
+	}
+}
+
+func BenchmarkExchange(b *testing.B) {
+	for _, size := range []int{600, 20_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(w, short)
+			}))
+			defer server.Close()
+			client := New(Options{Allowlist: Allowlist{strings.TrimPrefix(server.URL, "http://")}})
+			defer client.Close()
+			req := request(server.URL, strings.Repeat("a", size))
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := client.Do(b.Context(), req)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(resp.Body, make([]byte, resp.Length)); err != nil {
+					b.Fatal(err)
+				}
+				if err := resp.Body.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

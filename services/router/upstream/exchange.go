@@ -1,0 +1,95 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// exchange is one request and its answer on a connection. All of it happens on the
+// caller's goroutine: the write, the read of the header, and later that of the body.
+// net/http's transport has two goroutines a connection and hands each piece over.
+type exchange struct {
+	conn *conn
+	resp *http.Response
+	// unwatch ends the watch on the context, which bounds the body as well. It reports
+	// false when the context ended first.
+	unwatch func() bool
+	// end is what ended the body: io.EOF for its proper end.
+	end  error
+	once sync.Once
+}
+
+// longPast, as a deadline, ends every read and write at once.
+var longPast = time.Unix(1, 0)
+
+// post makes an exchange on a connection. stale says that nothing of an answer came on
+// a connection that had served before: the provider closed it meanwhile, most likely
+// without having read the request.
+func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool, err error) {
+	head, err := appendHead(c.head[:0], req)
+	if err != nil {
+		c.close()
+		return nil, false, err
+	}
+	x := &exchange{conn: c}
+	x.unwatch = context.AfterFunc(ctx, func() {
+		// It ends what the connection waits for; whoever waits gives the connection up.
+		_ = c.net.SetDeadline(longPast)
+	})
+	written := c.write(head, req)
+	// Also after a failed write: a provider that refuses a large body answers and closes.
+	resp, began, err := c.readHeader(c.pool.client.request)
+	if err != nil {
+		x.unwatch()
+		c.close()
+		if written != nil {
+			err = written
+		}
+		return nil, c.served > 0 && !began && ctx.Err() == nil, unexpected(err)
+	}
+	c.served++
+	x.resp = resp
+	if written != nil || resp.Close {
+		c.served = -1 // not again
+	}
+	return x, false, nil
+}
+
+// Read reads the answer's body.
+func (x *exchange) Read(p []byte) (int, error) {
+	if x.end != nil {
+		return 0, x.end
+	}
+	n, err := x.resp.Body.Read(p)
+	if err != nil {
+		x.end = err
+		x.release()
+	}
+	return n, err
+}
+
+// Close ends the exchange. Before the body's end it gives the connection up, which tells
+// the provider to stop.
+func (x *exchange) Close() error {
+	if x.end == nil && x.resp.ContentLength == 0 {
+		x.end = io.EOF
+	}
+	x.release()
+	return nil
+}
+
+// release gives the connection back after a whole answer, and up otherwise.
+func (x *exchange) release() {
+	x.once.Do(func() {
+		c := x.conn
+		if x.unwatch() && errors.Is(x.end, io.EOF) && c.served > 0 && c.reader.Buffered() == 0 {
+			c.pool.put(c)
+			return
+		}
+		c.close()
+	})
+}
