@@ -20,7 +20,7 @@ const (
 	noFailover    = "this release does not fail over to another model"
 	noRetryRules  = "router_settings.num_retries counts for every error and every deployment"
 	noParallel    = "it limits nothing; a key's own max_parallel_requests does, and a deployment's"
-	noSimilarity  = "the cache of this release finds identical requests only"
+	noSimilarity  = "this release finds identical requests only"
 	noGuardrails  = "this release detects nothing"
 	chatOnly      = "this release serves chat completions only"
 	noTraces      = "this release exports no traces"
@@ -45,10 +45,10 @@ var inertKeys = map[string]inertKey{
 	"router_settings.failover.max_spend":         {why: noFailover},
 	"router_settings.failover.allowed_providers": {why: noFailover},
 
-	"litellm_settings.fallbacks":                                        {why: noFailover},
-	"litellm_settings.context_window_fallbacks":                         {why: noFailover},
-	"litellm_settings.default_fallbacks":                                {why: noFailover},
-	"litellm_settings.cache_params.similarity_threshold":                {why: noSimilarity},
+	"litellm_settings.fallbacks":                                         {why: noFailover},
+	"litellm_settings.context_window_fallbacks":                          {why: noFailover},
+	"litellm_settings.default_fallbacks":                                 {why: noFailover},
+	"litellm_settings.cache_params.similarity_threshold":                 {why: noSimilarity},
 	"litellm_settings.cache_params.redis_semantic_cache_embedding_model": {why: noSimilarity},
 
 	"general_settings.max_parallel_requests":        {why: noParallel, quiet: "0"},

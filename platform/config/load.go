@@ -148,8 +148,8 @@ type loader struct {
 	given map[string]value
 	// variables are the file's environment_variables.
 	variables map[string]value
-	cache      cacheChoice
-	follows    int // aliases followed, to bound documents that multiply themselves
+	cache     cacheChoice
+	follows   int // aliases followed, to bound documents that multiply themselves
 }
 
 func (l *loader) errorf(line int, path, format string, args ...any) {

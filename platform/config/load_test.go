@@ -108,7 +108,7 @@ func TestLiteLLMConfigurationsStartWithWarningsOnly(t *testing.T) {
 			cfg, warnings, err := config.Load(config.Source{
 				Name: filepath.Base(file), Data: data,
 				LookupEnv: env("OPENAI_API_KEY=env-secret-1", "OPENAI_API_KEY_2=env-secret-2", "ANTHROPIC_API_KEY=env-secret-3",
-					"GEMINI_API_KEY=env-secret-4", "GROQ_API_KEY=env-secret-5", "LITELLM_MASTER_KEY=env-secret-6",
+					"GEMINI_API_KEY=env-secret-4", "GROQ_API_KEY=env-secret-5", "LITELLM_MASTER_KEY=env-secret-6-long",
 					"DATABASE_URL=postgresql://llm:env-secret-7@db:5432/litellm", "REDIS_HOST=redis.internal",
 					"REDIS_PORT=6380", "REDIS_PASSWORD=env-secret-8"),
 			})
@@ -246,10 +246,10 @@ general_settings: {master_key: file, database_url: "postgres://file/db", data_di
 litellm_settings: {cache: true, cache_params: {host: file}}
 kafka: {brokers: ["file:9092"]}
 `
-	cfg := mustLoad(t, file, "TOLLGATE_ADDR=127.0.0.1:4001", "LITELLM_MASTER_KEY=sk-env", "DATABASE_URL=postgres://u:p@env/db",
+	cfg := mustLoad(t, file, "TOLLGATE_ADDR=127.0.0.1:4001", "LITELLM_MASTER_KEY=sk-env-0123456789", "DATABASE_URL=postgres://u:p@env/db",
 		"TOLLGATE_DATA_DIR=/data", "REDIS_URL=rediss://user:pw@env:6390/3", "KAFKA_BROKERS=k1:9092, k2:9093",
 		"TOLLGATE_ALLOWED_PROVIDER_HOSTS=api.openai.com,127.0.0.1:8080")
-	if cfg.Server.Addr != "127.0.0.1:4001" || cfg.General.MasterKey.Reveal() != "sk-env" || cfg.General.DataDir != "/data" ||
+	if cfg.Server.Addr != "127.0.0.1:4001" || cfg.General.MasterKey.Reveal() != "sk-env-0123456789" || cfg.General.DataDir != "/data" ||
 		cfg.General.DatabaseURL.Reveal() != "postgres://u:p@env/db" {
 		t.Errorf("server %+v general %+v", cfg.Server, cfg.General)
 	}
@@ -264,7 +264,7 @@ kafka: {brokers: ["file:9092"]}
 		t.Error(got)
 	}
 	// TOLLGATE_MASTER_KEY is the first name.
-	if cfg := mustLoad(t, file, "LITELLM_MASTER_KEY=b", "TOLLGATE_MASTER_KEY=a"); cfg.General.MasterKey.Reveal() != "a" {
+	if cfg := mustLoad(t, file, "LITELLM_MASTER_KEY=b-0123456789-0123", "TOLLGATE_MASTER_KEY=a-0123456789-0123"); cfg.General.MasterKey.Reveal() != "a-0123456789-0123" {
 		t.Errorf("master key %q", cfg.General.MasterKey.Reveal())
 	}
 }
@@ -404,5 +404,87 @@ func TestOpen(t *testing.T) {
 	}
 	if _, err := config.Open(file+".none", nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that isn't there: %v", err)
+	}
+}
+
+// Redis holds the cache only when the file does not say otherwise, so the conditional warnings need files of their own.
+func TestKeysThatOthersMakeIdle(t *testing.T) {
+	const redisCache = "litellm_settings: {cache: true, cache_params: {type: redis, host: r, max_bytes: 1048576}}\n"
+	for name, c := range map[string]struct {
+		yaml string
+		env  []string
+		want []string
+	}{
+		"a bound of the memory that Redis is not": {
+			yaml: redisCache,
+			want: []string{"line 2: litellm_settings.cache_params.max_bytes: has no effect: the cache is in Redis, which has its own limit"},
+		},
+		"parameters of a cache that is off": {
+			yaml: "litellm_settings: {cache_params: {namespace: n}}\n",
+			want: []string{"line 2: litellm_settings.cache_params: has no effect: litellm_settings.cache is not true"},
+		},
+		"a pool without a database": {
+			yaml: "general_settings: {database_connection_pool_limit: 5}\n",
+			want: []string{"line 2: general_settings.database_connection_pool_limit: has no effect: there is no database_url"},
+		},
+		"a pool with one": {
+			yaml: "general_settings: {database_connection_pool_limit: 5}\n", env: []string{"DATABASE_URL=postgres://u@db/x"},
+		},
+		"brokers by a variable": {
+			env:  []string{"KAFKA_BROKERS=k:1"},
+			want: []string{"KAFKA_BROKERS: has no effect: this release sends no events to Kafka; BudgetService.ListUsage has them"},
+		},
+		"nothing given": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, warnings, err := load(t, oneModel+c.yaml, c.env...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range warnings {
+				got = append(got, w.String())
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("warnings %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// What keys are stored under must be long enough to derive from; that it is not shows before a database is opened.
+func TestMasterSecretsAreLongEnough(t *testing.T) {
+	const because = "must have at least 16 characters, because with a database the salt of stored keys derives from it; or set TOLLGATE_SALT_KEY"
+	const db, salt = "DATABASE_URL=postgres://u@db/x", "LITELLM_SALT_KEY=salt-0123456789-0123"
+	inFile := oneModel + "general_settings: {master_key: sk-1234}\n"
+	for name, c := range map[string]struct {
+		yaml string
+		env  []string
+		want string
+	}{
+		"from the file":                        {inFile, []string{db}, "line 2: general_settings.master_key: " + because},
+		"from a variable":                      {inFile, []string{db, "LITELLM_MASTER_KEY=sk-1234"}, "TOLLGATE_MASTER_KEY: " + because},
+		"with a salt":                          {inFile, []string{db, salt}, ""},
+		"with a short salt":                    {inFile, []string{db, "TOLLGATE_SALT_KEY=salt"}, "TOLLGATE_SALT_KEY: must have at least 16 characters"},
+		"with the embedded store":              {inFile, nil, ""},
+		"none, which is made":                  {oneModel, []string{db}, ""},
+		"long enough":                          {oneModel, []string{db, "TOLLGATE_MASTER_KEY=sk-0123456789012"}, ""},
+		"a salt in the file's own environment": {"environment_variables: {LITELLM_SALT_KEY: salt-0123456789-0123}\n" + inFile, []string{db}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, warnings, err := load(t, c.yaml, c.env...)
+			if c.want == "" {
+				if err != nil || len(warnings) > 0 {
+					t.Fatal(err, warnings)
+				}
+				if wantSalt := strings.Contains(name, "salt"); cfg.General.SaltKey.IsZero() == wantSalt {
+					t.Errorf("salt %t, want %t", !cfg.General.SaltKey.IsZero(), wantSalt)
+				}
+				return
+			}
+			if want := "test.yaml: 1 problem\n  " + c.want; err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		})
 	}
 }

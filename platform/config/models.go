@@ -408,8 +408,8 @@ func (l *loader) setWeights(ds []Deployment, raw []rawWeight) {
 		}
 		byRPM, byTPM := !some(weight) && all(rpm), !some(weight) && !all(rpm) && all(tpm)
 		for _, i := range g {
-			l.idleWeight(raw[i].rpmAt, "rpm", byRPM && len(g) > 1)
-			l.idleWeight(raw[i].tpmAt, "tpm", byTPM && len(g) > 1)
+			l.idleWeight(raw[i].rpmAt, byRPM && len(g) > 1)
+			l.idleWeight(raw[i].tpmAt, byTPM && len(g) > 1)
 			if ds[i].Weight = pick(raw[i]); ds[i].Weight == Unset {
 				ds[i].Weight = 1
 			}
@@ -418,9 +418,9 @@ func (l *loader) setWeights(ds []Deployment, raw []rawWeight) {
 }
 
 // idleWeight warns of an rpm or tpm that does not even weigh.
-func (l *loader) idleWeight(at value, name string, weighs bool) {
+func (l *loader) idleWeight(at value, weighs bool) {
 	if at.node != nil && !weighs {
-		l.warnf(at.line, at.path, "has no effect: it limits nothing; only where each of several deployments of a model has %s,"+
-			" and none a weight, are they weights", map[string]string{"rpm": "an rpm", "tpm": "a tpm and not each an rpm"}[name])
+		l.warnf(at.line, at.path, "has no effect: it limits nothing, and shares out calls only where a model has several"+
+			" deployments, all with one and none with a weight")
 	}
 }

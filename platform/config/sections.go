@@ -121,7 +121,7 @@ func (l *loader) guardrails(root *section, g *Guardrails) {
 		return
 	}
 	if v.node.Kind == yaml.SequenceNode {
-		l.warnf(v.line, v.path, "LiteLLM's list of guardrails has no effect in Tollgate, which has its own and only detects")
+		l.warnf(v.line, v.path, "LiteLLM's list of guardrails has no effect in Tollgate")
 		return
 	}
 	s := l.mapping(v)

@@ -108,7 +108,7 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 		case known:
 			c.Store, c.Semantic, l.cache = choice.store, choice.semantic, cacheChoice{at: at, given: true}
 			if c.Semantic {
-				l.warnf(at.line, at.path, "cache type %s finds identical requests only: %s", kind, noSimilarity)
+				l.warnf(at.line, at.path, "cache type %s becomes the exact cache: %s", kind, noSimilarity)
 			}
 		case slices.Contains(otherCacheTypes, kind):
 			l.warnf(at.line, at.path, "cache type %s has no effect in Tollgate; the in-process cache is used", kind)

@@ -37,8 +37,6 @@ import (
 type Options struct {
 	// Config is the validated configuration.
 	Config *config.Config
-	// Env looks environment variables up.
-	Env config.LookupEnv
 	// Version is the product's version.
 	Version string
 	// Out takes what a person at the terminal reads.
@@ -101,7 +99,7 @@ func graph(opts Options) fx.Option {
 		fx.Provide(keystoreOptions, budgetOptions, openCache, compressorOptions),
 		fx.Provide(newKeys, newLimiter, newMeter, newGuard, edgeOptions, edgeParts),
 		keystore.Module(), budget.Module(), cache.Module(), compressor.Module(), router.Module(), edge.Module(),
-		fx.Invoke(platformBudget),
+		fx.Invoke(platformBudget, warnAtStart),
 		// Last to start and first to stop: it takes calls.
 		fx.Provide(func(cfg *config.Config, e *edge.Edge, log *slog.Logger) *server {
 			return newServer(cfg.Server, e.Handler(), log)

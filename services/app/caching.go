@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/fx"
@@ -24,6 +25,12 @@ type answers struct {
 	Options cache.Options
 	Store   cache.Store
 	Checks  []obs.Check `group:"checks,flatten"`
+}
+
+// cachesAnswers reports whether answers are cached: chat completions are the only
+// ones that are, so a list of call types without them turns the cache off.
+func cachesAnswers(cfg *config.Config) bool {
+	return cfg.Cache.Enabled && slices.Contains(cfg.Cache.SupportedCallTypes, config.ChatCompletion)
 }
 
 // openCache makes the store of answers: in this process, or in Redis. Redis may be

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 
 	"connectrpc.com/connect/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,11 +39,7 @@ import (
 const platformID = "default"
 
 func newSecrets(opts Options) (secrets, error) {
-	cfg := opts.Config
-	if err := os.MkdirAll(cfg.General.DataDir, 0o700); err != nil {
-		return secrets{}, fmt.Errorf("data folder: %w", err)
-	}
-	return readSecrets(cfg, opts.Env)
+	return readSecrets(opts.Config)
 }
 
 // simulated is the provider simulator of this process; without an address there is
@@ -108,7 +103,8 @@ func newLimiter(clk clock.Clock) *ratelimit.Limiter { return ratelimit.New(clk) 
 func edgeOptions(opts Options) edge.Options {
 	cfg := opts.Config
 	return edge.Options{
-		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, Cache: cfg.Cache.Enabled,
+		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, Cache: cachesAnswers(cfg), CacheOptIn: cfg.Cache.OptIn,
+		Compression: cfg.Compression.Enabled, HiddenModels: hiddenModels(cfg),
 		BodyTimeout: cfg.Server.ReadTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
 		AllowedRoutes: cfg.General.AllowedRoutes, AdminOnlyRoutes: cfg.General.AdminOnlyRoutes,
 	}

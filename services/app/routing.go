@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -27,7 +28,8 @@ func simulatorPaths() map[config.Provider]string {
 const simulatorKey = "simulated-credential"
 
 // routing turns the configuration into the router's options. Deployments whose
-// credential is missing go to the simulator if there is one, and are left out if not.
+// credential is missing go to the simulator if there is one, and are left out if not;
+// so are those with a weight of 0, and aliases of what is not served.
 func routing(cfg *config.Config, prices *prices, simulator string, clk clock.Clock) (router.Options, error) {
 	opts := router.Options{
 		Aliases:       make(map[string]string),
@@ -37,11 +39,15 @@ func routing(cfg *config.Config, prices *prices, simulator string, clk clock.Clo
 		Cooldown:      cfg.Router.CooldownTime,
 		Timeout:       cfg.RequestTimeout,
 		StreamTimeout: cfg.Router.StreamTimeout,
+		MinRetryWait:  cfg.Router.RetryAfterMin,
 		Created:       clk.Now(),
+	}
+	if cfg.Router.DisableCooldowns {
+		opts.AllowedFails = math.MaxInt
 	}
 	served := make(map[string]bool)
 	for _, d := range cfg.Deployments {
-		if d.Weight == 0 || d.Wildcard {
+		if d.Weight == 0 {
 			continue
 		}
 		if d.Credential.State == config.CredentialMissing && simulator == "" {
@@ -62,6 +68,17 @@ func routing(cfg *config.Config, prices *prices, simulator string, clk clock.Clo
 	return opts, nil
 }
 
+// hiddenModels are the aliases that can be called and are not listed.
+func hiddenModels(cfg *config.Config) map[string]bool {
+	hidden := make(map[string]bool)
+	for name, alias := range cfg.Router.Aliases {
+		if alias.Hidden {
+			hidden[name] = true
+		}
+	}
+	return hidden
+}
+
 func strategies() map[config.Strategy]router.Strategy {
 	return map[config.Strategy]router.Strategy{
 		config.WeightedShuffle: router.WeightedShuffle, config.LeastBusy: router.LeastBusy,
@@ -76,7 +93,7 @@ func deploymentOf(d config.Deployment, cfg *config.Config, prices *prices, simul
 	out := router.Deployment{
 		ID: d.ID, Model: d.ModelName, Provider: string(d.Provider), UpstreamModel: d.UpstreamModel,
 		APIKey: d.Credential.Key, Weight: float64(d.Weight), Order: d.Order, MaxParallel: int64(d.MaxParallel),
-		Timeout: d.Timeout, StreamTimeout: d.StreamTimeout, Headers: make(http.Header),
+		Timeout: d.Timeout, StreamTimeout: d.StreamTimeout, Cooldown: d.CooldownTime, Headers: make(http.Header),
 		DropParams: cfg.DropParams,
 	}
 	if out.Order == 0 {
@@ -91,15 +108,15 @@ func deploymentOf(d config.Deployment, cfg *config.Config, prices *prices, simul
 	for name, value := range d.Headers {
 		out.Headers.Set(name, value.Reveal())
 	}
-	if d.Organization != "" {
+	if d.Organization != "" && d.Provider == config.OpenAI {
 		out.Headers.Set("OpenAI-Organization", d.Organization)
 	}
 	base := d.APIBase
 	if d.Credential.State == config.CredentialMissing {
 		out.Simulated, out.APIKey = true, secret.New(simulatorKey)
 		base = "http://" + simulator + simulatorPaths()[d.Provider]
-	} else if base != "" && d.Provider == config.OpenAI {
-		// A server that speaks OpenAI's format need not know its latest fields.
+	} else if d.Provider == config.OpenAI && !d.OnProviderHost() {
+		// Another server that speaks OpenAI's format need not know its latest fields.
 		out.Provider = "openai_compatible"
 	}
 	if base != "" {

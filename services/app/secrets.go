@@ -29,66 +29,88 @@ const (
 	saltFile   = "salt.key"
 )
 
-// readSecrets takes the secrets from the configuration and the environment, and makes
-// what is missing in the data folder. With a shared database the salt must be shared
-// as well: without one of its own it is the master key.
-func readSecrets(cfg *config.Config, env config.LookupEnv) (secrets, error) {
-	s := secrets{master: cfg.General.MasterKey}
-	for _, name := range []string{"TOLLGATE_SALT_KEY", "LITELLM_SALT_KEY"} {
-		if value, ok := env(name); ok && value != "" {
-			s.salt = secret.New(value)
-			break
-		}
+// readSecrets takes the secrets from the configuration, and makes what is missing in
+// the data folder. With a shared database the salt must be shared as well: without one
+// of its own it is the master key, whose length the configuration then answers for.
+func readSecrets(cfg *config.Config) (secrets, error) {
+	dir := cfg.General.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return secrets{}, fmt.Errorf("data folder (set TOLLGATE_DATA_DIR for another): %w", err)
 	}
-	if s.master.Reveal() == "" {
-		var err error
-		if s.master, err = keyFile(filepath.Join(cfg.General.DataDir, masterFile)); err != nil {
+	s := secrets{master: cfg.General.MasterKey, salt: cfg.General.SaltKey}
+	var err error
+	if s.master.IsZero() {
+		if s.master, err = keyFile(filepath.Join(dir, masterFile)); err != nil {
 			return s, err
 		}
 		s.made = true
 	}
-	if s.salt.Reveal() != "" {
-		return s, nil
-	}
-	if cfg.General.DatabaseURL.Reveal() != "" {
-		if s.made {
-			return s, errors.New("a shared database needs TOLLGATE_MASTER_KEY or TOLLGATE_SALT_KEY, the same for every replica")
-		}
+	switch {
+	case !s.salt.IsZero():
+	case cfg.General.DatabaseURL.IsZero():
+		s.salt, err = keyFile(filepath.Join(dir, saltFile))
+	case s.made:
+		err = errors.New("a shared database needs TOLLGATE_MASTER_KEY or TOLLGATE_SALT_KEY, the same for every replica")
+	default:
 		s.salt = s.master
-		return s, nil
 	}
-	var err error
-	s.salt, err = keyFile(filepath.Join(cfg.General.DataDir, saltFile))
 	return s, err
 }
 
-// keyFile reads a secret from a file, or makes both.
+// keyFile reads a secret from a file, or makes both. Of several processes that find no
+// file at the same time, one makes it and the others read that.
 func keyFile(path string) (secret.String, error) {
-	data, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		text := strings.TrimSpace(string(data))
-		if len(text) < secret.MinMasterBytes {
-			return secret.String{}, fmt.Errorf("%s holds no key: remove it to have a new one made", path)
-		}
-		return secret.New(text), nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return secret.String{}, fmt.Errorf("data folder: %w", err)
+	key, err := readKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
 	}
-	key := secret.GenerateKey()
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	key = secret.GenerateKey()
+	err = writeKey(path, key)
 	if errors.Is(err, fs.ErrExist) {
-		return keyFile(path) // another process was faster
+		return readKey(path) // another process was faster
 	}
 	if err != nil {
-		return secret.String{}, fmt.Errorf("data folder: %w", err)
-	}
-	_, err = file.WriteString(key.Reveal() + "\n")
-	if cerr := file.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return secret.String{}, fmt.Errorf("data folder: %w", err)
+		return secret.String{}, fmt.Errorf("data folder (set TOLLGATE_DATA_DIR for another): %w", err)
 	}
 	return key, nil
+}
+
+func readKey(path string) (secret.String, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("data folder: %w", err)
+	}
+	text := strings.TrimSpace(string(data))
+	if len(text) < secret.MinMasterBytes {
+		return secret.String{}, fmt.Errorf("%s holds no key: remove it to have a new one made", path)
+	}
+	return secret.New(text), nil
+}
+
+// writeKey makes a file that only its owner can read. It appears with its content, and
+// only where there is none: a hard link to a finished file does both.
+func writeKey(path string, key secret.String) (err error) {
+	dir := filepath.Dir(path)
+	file, err := os.CreateTemp(dir, ".new-*.key") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(file.Name())) }()
+	_, err = file.WriteString(key.Reveal() + "\n")
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(file.Name(), path); err != nil {
+		return err
+	}
+	// Keys are bound to the secret from now on: its name must outlive a crash as well.
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = folder.Sync() // not every system can
+	return folder.Close()
 }

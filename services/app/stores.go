@@ -116,7 +116,7 @@ func newHealth(lc fx.Lifecycle, clk clock.Clock, all checks) (*obs.Checker, erro
 // ledgerEvery is how long a settled call waits for others before they are committed
 // together. Each commit costs a write to the disk, so that more calls a commit cost
 // less; what a crash takes from the queue stays charged by its lease.
-const ledgerEvery = 50 * time.Millisecond
+const ledgerEvery = 100 * time.Millisecond
 
 func newMeter(client budgetv1connect.BudgetServiceClient, clk clock.Clock, log *slog.Logger) *spend.Meter {
 	return spend.New(client, spend.Options{Clock: clk, Logger: log, FlushEvery: ledgerEvery})

@@ -41,7 +41,7 @@ type Window struct {
 	zone *time.Location
 }
 
-// ParseWindow reads `30s`, `5m`, `1h`, `1d`, `7d`, `30d`, `month`, `1mo`, or nothing for a
+// ParseWindow reads `30s`, `5m`, `1h`, `1d`, `7d`, `1w`, `30d`, `month`, `1mo`, or nothing for a
 // window that never ends. timeZone is an IANA name; empty is UTC.
 func ParseWindow(window, timeZone string) (Window, error) {
 	zone := time.UTC
@@ -65,7 +65,7 @@ func ParseWindow(window, timeZone string) (Window, error) {
 	}
 	n, err := strconv.Atoi(window[:digits])
 	if err != nil || n < 1 {
-		return Window{}, fmt.Errorf("unknown window %q: want a count and one of s, m, h, d, mo, or `month`", window)
+		return Window{}, fmt.Errorf("unknown window %q: want a count and one of s, m, h, d, w, mo, or `month`", window)
 	}
 	w := Window{n: n, zone: zone}
 	var unit time.Duration
@@ -78,10 +78,12 @@ func ParseWindow(window, timeZone string) (Window, error) {
 		w.unit, unit = unitSpan, time.Hour
 	case "d":
 		w.unit = unitDay
+	case "w":
+		w.unit, w.n = unitDay, 7*n
 	case "mo":
 		w.unit = unitMonth
 	default:
-		return Window{}, fmt.Errorf("unknown window %q: want a count and one of s, m, h, d, mo, or `month`", window)
+		return Window{}, fmt.Errorf("unknown window %q: want a count and one of s, m, h, d, w, mo, or `month`", window)
 	}
 	if w.unit == unitSpan {
 		if n > int(maxWindowSpan/unit) {

@@ -50,7 +50,8 @@ type completion struct {
 
 	permit ratelimit.Permit
 	// flight is the call that others may wait for; nil when none can.
-	flight *flight
+	flight    *flight
+	flightKey flightKey
 	// outcome is what came of the call, for the ledger, the metrics and the cache.
 	outcome outcome
 }
@@ -103,6 +104,9 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if c.profile, err = c.compressionProfile(); err != nil {
 		return err
 	}
+	if !e.opts.Compression {
+		c.profile = ""
+	}
 	if key := x.r.Header.Get("Idempotency-Key"); key != "" {
 		return c.once(key)
 	}
@@ -130,7 +134,7 @@ func (c *completion) run() (err error) {
 	}()
 
 	policy := c.principal.Cache()
-	if !e.opts.Cache || policy.GetDisabled() {
+	if !e.opts.Cache || policy.GetDisabled() || e.opts.CacheOptIn && !c.req.cache.use {
 		return c.alone(ctx)
 	}
 	c.store = !c.req.cache.noStore
@@ -239,6 +243,7 @@ func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Re
 	if reservation.Amount < wanted {
 		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
 		c.capped = call.MaxOutputTokens
+		c.dismiss()
 	}
 	return reservation, nil
 }
@@ -312,7 +317,8 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 
 // remember keeps a whole and proper answer for the next identical request.
 func (c *completion) remember(ctx context.Context) {
-	if !c.store || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
+	// An answer that a nearly spent budget cut short is nobody else's answer.
+	if !c.store || c.capped > 0 || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
 		return
 	}
 	entry := &cachev1.Entry{

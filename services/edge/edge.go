@@ -43,6 +43,13 @@ type Options struct {
 	WriteTimeout time.Duration
 	// Cache says whether answers are cached at all.
 	Cache bool
+	// CacheOptIn caches the answers of those requests alone that ask for it with
+	// `"cache": {"use-cache": true}`.
+	CacheOptIn bool
+	// Compression says whether prompts are compressed where a key, tenant or request asks.
+	Compression bool
+	// HiddenModels are names that can be called and are not listed.
+	HiddenModels map[string]bool
 	// DropParams drops parameters that a provider cannot honour, for every call.
 	DropParams bool
 	// PlatformID is the platform that calls without a tenant's own belong to.

@@ -144,11 +144,14 @@ func (c *completion) share(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, fl.leave)
 	defer func() {
+		if c.flight == nil {
+			return // dismissed
+		}
 		fl.finish(c.outcome)
 		c.e.flights.land(key, fl)
-		stop()
 	}()
-	c.flight = fl
+	defer stop()
+	c.flight, c.flightKey = fl, key
 	err := c.forward(flown) //nolint:contextcheck // it outlives its leader, see above
 	if err == nil && !c.req.stream {
 		c.answerWhole()
@@ -156,6 +159,17 @@ func (c *completion) share(ctx context.Context) error {
 	// Before the flight ends: whoever asks from then on finds the answer in the cache.
 	c.remember(ctx)
 	return err
+}
+
+// dismiss sends those who wait for this call's answer on their own way, because it is
+// made for its own budget alone.
+func (c *completion) dismiss() {
+	if c.flight == nil {
+		return
+	}
+	c.flight.finish(outcome{failure: errs.New(errs.BudgetExceeded, "the answer is cut to what a budget can pay")})
+	c.e.flights.land(c.flightKey, c.flight)
+	c.flight = nil
 }
 
 // follow answers from another caller's call. It costs nothing; what it saved is

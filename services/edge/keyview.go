@@ -129,9 +129,9 @@ func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsR
 		}})
 		return err
 	}
-	window := ""
-	if r.BudgetDuration != nil {
-		window = *r.BudgetDuration
+	window, err := e.budgetWindow(ctx, scope, r)
+	if err != nil {
+		return err
 	}
 	switch {
 	case r.MaxBudget != nil && r.SoftBudget != nil:
@@ -152,6 +152,22 @@ func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsR
 		}
 	}
 	return nil
+}
+
+// budgetWindow is the window of the budget that a request means: the one that it names,
+// or that of the scope's only budget, so that a new max_budget alone changes the limit.
+func (e *Edge) budgetWindow(ctx context.Context, scope *budgetv1.Scope, r *limitsRequest) (string, error) {
+	if r.BudgetDuration != nil {
+		return *r.BudgetDuration, nil
+	}
+	if r.MaxBudget == nil && r.SoftBudget == nil {
+		return "", nil
+	}
+	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
+	if err != nil || len(resp.GetStates()) != 1 {
+		return "", err
+	}
+	return resp.GetStates()[0].GetBudget().GetWindow(), nil
 }
 
 func keyScope(id string) *budgetv1.Scope {

@@ -15,7 +15,8 @@ import (
 // modelTable is the models as the router last told them. It is replaced, not changed.
 type modelTable struct {
 	byName map[string]*model
-	names  []string
+	// names are those that are listed.
+	names []string
 }
 
 // model is a name that callers use, with what its deployments cost.
@@ -52,7 +53,9 @@ func (e *Edge) RefreshModels(ctx context.Context) error {
 	table := &modelTable{byName: make(map[string]*model, len(resp.GetModels()))}
 	for _, m := range resp.GetModels() {
 		table.byName[m.GetName()] = e.newModel(m)
-		table.names = append(table.names, m.GetName())
+		if !e.opts.HiddenModels[m.GetName()] {
+			table.names = append(table.names, m.GetName())
+		}
 	}
 	e.models.Store(table)
 	return nil

@@ -39,6 +39,8 @@ type chatRequest struct {
 
 // cacheControl is how a caller wants its answer cached.
 type cacheControl struct {
+	// use asks for the cache where it is off by default.
+	use       bool
 	noCache   bool
 	noStore   bool
 	ttl       time.Duration
@@ -195,13 +197,14 @@ func (c *chatRequest) parseCache() error {
 	return jsonscan.ScanObject(raw, func(m jsonscan.Member) error {
 		value, name := m.Raw(raw), string(m.Key)
 		switch name {
-		case "no-cache", "no-store":
+		case "no-cache", "no-store", "use-cache":
 			on, ok := jsonscan.Bool(value)
 			if !ok {
 				return bad(name)
 			}
 			c.cache.noCache = c.cache.noCache || on && name == "no-cache"
 			c.cache.noStore = c.cache.noStore || on && name == "no-store"
+			c.cache.use = c.cache.use || on && name == "use-cache"
 		case "ttl", "s-maxage":
 			seconds, ok := jsonscan.Int64(value)
 			if !ok || seconds < 0 || seconds > maxTTLSeconds {
@@ -251,6 +254,9 @@ func (c *cacheControl) headers(h http.Header) error {
 // countMedia counts what may be an image, a sound or a document: at least as many as
 // there are, unless the caller spells the member's name with escapes.
 func countMedia(messages []byte) int64 {
+	if !bytes.Contains(messages, []byte(`"type"`)) {
+		return 0 // plain text: every part names its type
+	}
 	return int64(bytes.Count(messages, []byte(`"image_url"`)) + bytes.Count(messages, []byte(`"input_audio"`)) +
 		bytes.Count(messages, []byte(`"file"`)))
 }

@@ -17,7 +17,7 @@ func TestParseTakesWhatTheEdgeNeeds(t *testing.T) {
 		"model": "gpt-4o", "stream": true, "stream_options": {"include_usage": true}, "n": 2,
 		"max_tokens": 10, "max_completion_tokens": 20, "service_tier": "flex", "tools": [{"type": "function"}],
 		"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}],
-		"cache": {"no-cache": true, "ttl": 60, "namespace": "mine", "s-maxage": 30}, "unknown": {"kept": 1e400}
+		"cache": {"no-cache": true, "use-cache": true, "ttl": 60, "namespace": "mine", "s-maxage": 30}, "unknown": {"kept": 1e400}
 	}`))
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestParseTakesWhatTheEdgeNeeds(t *testing.T) {
 		req.tier != "flex" || !req.tools || req.images < 1 {
 		t.Errorf("got %+v", req)
 	}
-	want := cacheControl{noCache: true, ttl: time.Minute, maxAge: 30 * time.Second, partition: "mine"}
+	want := cacheControl{use: true, noCache: true, ttl: time.Minute, maxAge: 30 * time.Second, partition: "mine"}
 	if req.cache != want {
 		t.Errorf("cache is %+v, want %+v", req.cache, want)
 	}
@@ -46,6 +46,7 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		`{"model":"m","messages":[{}],"cache":true}`:              "cache",
 		`{"model":"m","messages":[{}],"cache":{"ttl":-1}}`:        "cache.ttl",
 		`{"model":"m","messages":[{}],"cache":{"no-cache":"no"}}`: "cache.no-cache",
+		`{"model":"m","messages":[{}],"cache":{"use-cache":1}}`:   "cache.use-cache",
 		`{"model":"m","model":"n","messages":[{}]}`:               "",
 		"{\"model\":\"m\",\"messages\":[{\"x\":\"\xff\"}]}":       "",
 	} {

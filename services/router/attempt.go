@@ -163,7 +163,7 @@ func (p *passage) next(ctx context.Context, last *attemptError) (*deployment, er
 		if err == nil {
 			wait = last.RetryAfter // a tenant's own account, or it would rest
 		}
-		if p.repeats++; wait > maxWait || !p.sleep(ctx, wait+p.backoff()) {
+		if p.repeats++; wait > maxWait || !p.sleep(ctx, max(wait+p.backoff(), p.s.opts.MinRetryWait)) {
 			return nil, last.orLeft(ctx)
 		}
 		waited = true
@@ -258,6 +258,6 @@ func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemp
 	s.log.WarnContext(ctx, "provider attempt failed", "request_id", p.in.call.GetRequestId(),
 		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
 	if own := p.in.brings(d); !f.private && (!own || reason != errs.ProviderRateLimited) {
-		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, s.opts.Cooldown)
+		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, d.Cooldown)
 	}
 }

@@ -463,3 +463,40 @@ func TestBilledAttempt(t *testing.T) {
 		t.Errorf("streamed: billed %v after %d attempts", b, len(script.calls()))
 	}
 }
+
+// The least wait holds for the deployment that failed the call, not for another one.
+func TestLeastWaitBeforeARetry(t *testing.T) {
+	script := steps(reply(500, ""), reply(500, ""), reply(200, answer))
+	r := newRig(t, Options{
+		Deployments: []Deployment{at("a"), at("b", func(d *Deployment) { d.Order = 1 })},
+		Retries:     2, MinRetryWait: 3 * second, AllowedFails: 9,
+	}, script)
+	done := r.begin(t.Context(), false, call())
+	r.awaitFailures(2)         // b is tried at once
+	r.clock.WaitForTimers(t, 2) // the call's time, and the wait
+	r.clock.Advance(3*second - 1)
+	if got := script.calls(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Fatalf("went to %q before the least wait was over", got)
+	}
+	r.clock.Advance(1)
+	if got := await(t, done); got.failure(t) != nil || len(script.calls()) != 3 {
+		t.Errorf("got %v after %q", got.failure(t), script.calls())
+	}
+}
+
+func TestCooldownOfADeployment(t *testing.T) {
+	r := newRig(t, Options{
+		Deployments: []Deployment{
+			at("a", func(d *Deployment) { d.Cooldown = 90 * second }), at("b", func(d *Deployment) { d.Order = 1 }),
+		},
+		Cooldown: second, Retries: 1,
+	}, steps(reply(500, "")))
+	if _, err := r.Complete(t.Context(), call()); err == nil {
+		t.Fatal("no error")
+	}
+	for i, want := range []time.Duration{90 * second, second} {
+		if got := r.Models()[0].GetDeployments()[i].GetCooldownUntilMillis(); got != r.clock.Now().Add(want).UnixMilli() {
+			t.Errorf("deployment %d rests until %d, want for %v", i, got, want)
+		}
+	}
+}

@@ -46,6 +46,8 @@ type Deployment struct {
 	MaxParallel int64
 	// Timeout bounds an attempt at a whole answer; 0 takes the router's.
 	Timeout time.Duration
+	// Cooldown is how long the deployment rests after too many failures; 0 takes the router's.
+	Cooldown time.Duration
 	// StreamTimeout bounds the wait for a stream's first event; 0 takes the shorter one of
 	// the router's and Timeout. The rest of a stream has the whole call's time.
 	StreamTimeout time.Duration
@@ -84,6 +86,9 @@ type Options struct {
 	Strategy Strategy
 	// Retries is how many attempts may follow the first.
 	Retries int
+	// MinRetryWait is the least wait before a deployment that failed a call is tried again by
+	// it. Going on to another deployment waits for nothing.
+	MinRetryWait time.Duration
 	// AllowedFails is how many failures in a minute a deployment may have before it rests.
 	// One that is its model's only deployment rests only when the provider asks for it.
 	AllowedFails int
@@ -218,6 +223,9 @@ func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
 	}
 	if spec.Weight <= 0 {
 		spec.Weight = 1
+	}
+	if spec.Cooldown <= 0 {
+		spec.Cooldown = s.opts.Cooldown
 	}
 	if spec.Timeout <= 0 {
 		spec.Timeout = s.opts.Timeout

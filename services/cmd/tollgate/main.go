@@ -95,7 +95,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer stopProfiles()
-	process, err := app.New(app.Options{Config: cfg, Env: os.LookupEnv, Version: version, Out: stdout, Log: log})
+	process, err := app.New(app.Options{Config: cfg, Version: version, Out: stdout, Log: log})
 	if err != nil {
 		return err
 	}

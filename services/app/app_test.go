@@ -1,0 +1,196 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+)
+
+// start runs a whole process in a data folder of its own, until the test ends.
+func start(t *testing.T, yaml string, env ...string) (*Process, *journal) {
+	t.Helper()
+	log := &journal{}
+	p, err := New(options(t, yaml, log, env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, log
+}
+
+func options(t *testing.T, yaml string, log *journal, env ...string) Options {
+	t.Helper()
+	env = append(env, "TOLLGATE_ADDR", "127.0.0.1:0", "TOLLGATE_DATA_DIR", t.TempDir(), "TOLLGATE_MASTER_KEY", masterText)
+	cfg := shipped(t, env...)
+	if yaml != "" {
+		cfg = load(t, yaml, env...)
+	}
+	return Options{Config: cfg, Version: "test", Out: io.Discard, Log: log.logger()}
+}
+
+// ask sends a request with the master key, and returns the answer with its body.
+func ask(t *testing.T, p *Process, method, path, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+p.Addr()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+masterText)
+	req.Close = true // no connection outlives the test
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	if cerr := resp.Body.Close(); err != nil || cerr != nil {
+		t.Fatal(err, cerr)
+	}
+	return resp, string(text)
+}
+
+const chatPath = "/v1/chat/completions"
+
+func TestTheGraphIsComplete(t *testing.T) {
+	if err := fx.ValidateApp(graph(options(t, "", &journal{}))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without a key the simulator answers, and says so; Stop leaves nothing behind, which
+// TestMain checks.
+func TestProcessWithTheSimulator(t *testing.T) {
+	p, log := start(t, "")
+	resp, body := ask(t, p, http.MethodPost, chatPath, `{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}]}`)
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("X-Tollgate-Simulated") != "true" {
+		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
+	}
+	var out bytes.Buffer
+	if err := p.Announce(&out); err != nil || !strings.Contains(out.String(), p.Addr()) || !strings.Contains(out.String(), "simulator") {
+		t.Errorf("%v: announced %s", err, &out)
+	}
+	if strings.Contains(log.String(), "past the day") || strings.Contains(log.String(), "key is not set") {
+		t.Errorf("logged what is no matter of the simulator's: %s", log)
+	}
+}
+
+func TestProcessWithSomeKeys(t *testing.T) {
+	p, log := start(t, "", "OPENAI_API_KEY", "k-0123456789")
+	if p.simulator.addr != "" {
+		t.Error("the simulator runs beside a provider's key")
+	}
+	for _, want := range []string{"provider=anthropic", "GROQ_API_KEY", "gpt-4-turbo (2026-10-23)"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not name %s:\n%s", want, log)
+		}
+	}
+	if _, body := ask(t, p, http.MethodGet, "/v1/models", ""); !strings.Contains(body, `"gpt-4o"`) || strings.Contains(body, "claude") {
+		t.Errorf("models %s", body)
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	var config net.ListenConfig
+	taken, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		change func(*Options)
+		says   string
+	}{
+		"port in use": {
+			func(o *Options) { o.Config.Server.Addr = taken.Addr().String() },
+			"tollgate: the address " + taken.Addr().String() + " is in use: stop what listens there, or set TOLLGATE_ADDR",
+		},
+		"unwritable data folder": {
+			func(o *Options) { o.Config.General.DataDir = filepath.Join(file, "data") },
+			"tollgate: data folder (set TOLLGATE_DATA_DIR for another): mkdir " + file + ": not a directory",
+		},
+		"a price map that is not there": {
+			func(o *Options) { o.Config.Pricing.File = file + ".none" },
+			"tollgate: pricing.file: open " + file + ".none: no such file or directory",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := options(t, oneModel, &journal{})
+			tc.change(&opts)
+			p, err := New(opts)
+			if err == nil {
+				err = p.Start(t.Context())
+			}
+			if err == nil || err.Error() != tc.says {
+				t.Errorf("got %v\nwant %s", err, tc.says)
+			}
+		})
+	}
+}
+
+// simulatedModel is a model that the simulator serves.
+const simulatedModel = "model_list: [{model_name: m, litellm_params: {model: openai/gpt-4o}}]\n"
+
+func TestHiddenAliasIsServedAndNotListed(t *testing.T) {
+	p, _ := start(t, simulatedModel+"router_settings: {model_group_alias: {open: m, closed: {model: m, hidden: true}}}\n")
+	for _, path := range []string{"/v1/models", "/model/info"} {
+		if _, body := ask(t, p, http.MethodGet, path, ""); !strings.Contains(body, `"open"`) || strings.Contains(body, `"closed"`) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	resp, body := ask(t, p, http.MethodPost, chatPath, `{"model":"closed","messages":[{"role":"user","content":"hi"}]}`)
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestCacheThatIsAskedFor(t *testing.T) {
+	p, _ := start(t, simulatedModel+"litellm_settings: {cache: true, cache_params: {mode: default_off}}\n")
+	for _, tc := range []struct{ cache, want string }{
+		{``, "bypass"}, {``, "bypass"}, {`,"cache":{"use-cache":false}`, "bypass"}, {`,"cache":{"use-cache":true}`, "miss"},
+		{`,"cache":{"use-cache":true}`, "hit"}, {``, "bypass"},
+	} {
+		resp, body := ask(t, p, http.MethodPost, chatPath, `{"model":"m","messages":[{"role":"user","content":"hi"}]`+tc.cache+`}`)
+		if got := resp.Header.Get("X-Cache"); resp.StatusCode != http.StatusOK || got != tc.want {
+			t.Errorf("with %q: %d, X-Cache %q, want %q: %s", tc.cache, resp.StatusCode, got, tc.want, body)
+		}
+	}
+}
+
+func TestCompressionIsOffAltogether(t *testing.T) {
+	for settings, want := range map[string]bool{"": true, "compression: {enabled: false}\n": false} {
+		p, _ := start(t, simulatedModel+settings)
+		resp, body := ask(t, p, http.MethodPost, chatPath, `{"model":"m","messages":[{"role":"user","content":"hi"}]}`, "X-Compress", "rag")
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", resp.StatusCode, body)
+		}
+		_, metrics := ask(t, p, http.MethodGet, "/metrics", "")
+		if got := strings.Contains(metrics, `tollgate_compression_requests_total{profile="rag"`); got != want {
+			t.Errorf("%q: compression was tried %t, want %t\n%s", settings, got, want, metrics)
+		}
+	}
+}
