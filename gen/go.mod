@@ -3,6 +3,6 @@ module tollgate.dev/gen
 go 1.26.0
 
 require (
-	connectrpc.com/connect/v2 v2.0.2 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
+	connectrpc.com/connect/v2 v2.0.2
+	google.golang.org/protobuf v1.36.12
 )

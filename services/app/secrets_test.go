@@ -96,7 +96,7 @@ func wantFiles(t *testing.T, dir string, names ...string) {
 func TestSecretsAreMadeOnce(t *testing.T) {
 	for range 20 {
 		dir := t.TempDir()
-		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs to be entered
+		if err := os.Chmod(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		cfg := load(t, oneModel, "TOLLGATE_DATA_DIR", dir)

@@ -39,8 +39,9 @@ type stores struct {
 	Check       obs.Check `group:"checks"`
 }
 
-// openStores opens the database and brings its tables up to date.
-func openStores(lc fx.Lifecycle, cfg *config.Config, _ secrets) (stores, error) {
+// openStores opens the database and brings its tables up to date. Secrets and prices come
+// first: what is wrong with them shows before anything is open.
+func openStores(lc fx.Lifecycle, cfg *config.Config, _ secrets, _ *prices) (stores, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if cfg.General.DatabaseURL.IsZero() {

@@ -30,6 +30,7 @@ func TestWindowBounds(t *testing.T) {
 		{"leap day", "1d", "", "2028-02-29T10:00:00Z", "2028-02-29T00:00:00Z", "2028-03-01T00:00:00Z"},
 		// 1970-01-01 is a Thursday, so weeks run from Thursday to Thursday.
 		{"week", "7d", "", "2026-11-23T12:00:00Z", "2026-11-19T00:00:00Z", "2026-11-26T00:00:00Z"},
+		{"a week by name", "1w", "", "2026-11-23T12:00:00Z", "2026-11-19T00:00:00Z", "2026-11-26T00:00:00Z"},
 		{"week over a clock change", "7d", "Europe/Berlin", "2026-03-29T12:00:00+02:00", "2026-03-26T00:00:00+01:00", "2026-04-02T00:00:00+02:00"},
 		{"30 days over a leap day", "30d", "", "2028-02-29T00:00:00Z", "2028-02-26T00:00:00Z", "2028-03-27T00:00:00Z"},
 		{"month", "month", "", "2026-01-31T23:59:59Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"},
@@ -86,7 +87,7 @@ func TestWindowsTile(t *testing.T) {
 
 func TestParseWindowRefuses(t *testing.T) {
 	for _, tc := range []struct{ window, zone, want string }{
-		{"1w", "", "unknown window"},
+		{"1y", "", "unknown window"},
 		{"d", "", "unknown window"},
 		{"0d", "", "unknown window"},
 		{"-1d", "", "unknown window"},

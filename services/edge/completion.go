@@ -86,7 +86,7 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	c := completions.Get().(*completion) //nolint:forcetypeassert // the pool holds nothing else
+	c, _ := completions.Get().(*completion) // the pool holds nothing else
 	defer func() {
 		*c = completion{}
 		completions.Put(c)

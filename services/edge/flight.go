@@ -152,7 +152,7 @@ func (c *completion) share(ctx context.Context) error {
 	}()
 	defer stop()
 	c.flight, c.flightKey = fl, key
-	err := c.forward(flown) //nolint:contextcheck // it outlives its leader, see above
+	err := c.forward(flown)
 	if err == nil && !c.req.stream {
 		c.answerWhole()
 	}

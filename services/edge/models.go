@@ -116,10 +116,13 @@ func (m *model) costBound(req *chatRequest, prompt, output int64) money.Nano {
 }
 
 func (m *model) priceOptions(req *chatRequest) pricing.Options {
-	return pricing.Options{
-		ServiceTier: requestedTier(req.tier),
-		Without:     pricing.Classes(pricing.AudioInput, pricing.CachedAudio, pricing.AudioOutput, pricing.ImageOutput),
+	without := []pricing.Class{pricing.AudioInput, pricing.CachedAudio, pricing.AudioOutput, pricing.ImageOutput}
+	if m.provider == "anthropic" && !req.breakpoints {
+		// Anthropic writes to its cache where a caller sets a breakpoint, and nowhere else
+		// (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching, November 2026).
+		without = append(without, pricing.CacheWrite, pricing.CacheWrite1h)
 	}
+	return pricing.Options{ServiceTier: requestedTier(req.tier), Without: pricing.Classes(without...)}
 }
 
 // requestedTier is the lane that a caller asks for. One that nobody knows may be the

@@ -30,6 +30,8 @@ type chatRequest struct {
 	// answers is how many are wanted, at least 1.
 	answers int64
 	tools   bool
+	// breakpoints says that the request may ask the provider to cache its prompt.
+	breakpoints bool
 	// images is how many the request may hold at most.
 	images int64
 	tier   string
@@ -117,6 +119,7 @@ func (c *chatRequest) parse(body []byte) error {
 		return errs.New(errs.InvalidRequest, "messages must not be empty").WithParam("messages")
 	}
 	c.images = countMedia(messages.Raw(body))
+	c.breakpoints = bytes.Contains(body, []byte("cache_control")) || bytes.Contains(body, []byte(`\u`))
 	if c.stream, err = c.boolean("stream"); err != nil {
 		return err
 	}

@@ -44,7 +44,8 @@ func newStreamWriter(c *completion) *streamWriter {
 	h.Set("Trailer", trailerCost)
 	c.wrote = true
 	c.w.WriteHeader(http.StatusOK)
-	return &streamWriter{c: c, frame: frames.Get().(*[]byte)} //nolint:forcetypeassert // the pool holds nothing else
+	frame, _ := frames.Get().(*[]byte) // the pool holds nothing else
+	return &streamWriter{c: c, frame: frame}
 }
 
 // write sends chunks that are there together, in one flush.

@@ -472,7 +472,7 @@ func TestLeastWaitBeforeARetry(t *testing.T) {
 		Retries:     2, MinRetryWait: 3 * second, AllowedFails: 9,
 	}, script)
 	done := r.begin(t.Context(), false, call())
-	r.awaitFailures(2)         // b is tried at once
+	r.awaitFailures(2)          // b is tried at once
 	r.clock.WaitForTimers(t, 2) // the call's time, and the wait
 	r.clock.Advance(3*second - 1)
 	if got := script.calls(); !slices.Equal(got, []string{"a", "b"}) {

@@ -74,12 +74,12 @@ func (anthropicDialect) appendError(b []byte, x *exchange, e *apiError) []byte {
 	b = append(b, `,"message":`...)
 	b = appendQuoted(b, e.message)
 	b = append(b, `},"request_id":"`...)
-	b = append(b, x.requestID("req_")...)
+	b = append(b, x.requestID()...)
 	return append(b, `"}`...)
 }
 
 func (anthropicDialect) header(x *exchange, h http.Header) {
-	h["Request-Id"] = []string{x.requestID("req_")}
+	h["Request-Id"] = []string{x.requestID()}
 	h["Anthropic-Ratelimit-Requests-Limit"] = rateLimit
 	h["Anthropic-Ratelimit-Requests-Remaining"] = rateRemaining
 }

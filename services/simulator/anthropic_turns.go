@@ -16,7 +16,7 @@ func (c *claude) block(at string, b val, bytes int) error {
 		}
 	}
 	c.p.add(nil, bytes)
-	c.p.mark(0)
+	c.p.mark()
 	if cc := b.get("cache_control"); cc.set() {
 		return c.breakpoint(at+".cache_control", cc)
 	}
@@ -25,12 +25,12 @@ func (c *claude) block(at string, b val, bytes int) error {
 
 func (c *claude) system() error {
 	s := c.root.get("system")
-	switch s.kind() {
+	switch s.kind() { //nolint:exhaustive // what is none of these is refused below
 	case kindMissing:
 		return nil
 	case kindString:
 		c.p.add(s.raw(), s.strLen())
-		c.p.mark(0)
+		c.p.mark()
 		return nil
 	case kindArray:
 		for i, b := range s.items() {
@@ -108,7 +108,7 @@ func (c *claude) lastTurn(t *turnState) error {
 	}
 	if c.thinks == "enabled" && len(t.results) > 0 && t.calls.first != "thinking" && t.calls.first != "redacted_thinking" {
 		return invalid("messages.%d.content.0.type: Expected `thinking` or `redacted_thinking`, but found `%s`. When `thinking` is enabled, "+
-			"a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). "+
+			"a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). "+ //nolint:misspell // the provider's own text
 			"We recommend you include thinking blocks from previous turns. To avoid this requirement, disable `thinking`. Please consult our "+
 			"documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking", t.calls.at, t.calls.first)
 	}
@@ -164,7 +164,7 @@ func missingResults(at int, ids []string) error {
 
 func (c *claude) content(i int, role string, content val, t *turnState) error {
 	at := "messages." + strconv.Itoa(i) + ".content"
-	switch content.kind() {
+	switch content.kind() { //nolint:exhaustive // the rest is handled below
 	case kindString:
 		if content.strLen() == 0 {
 			return invalid("messages.%d: %s messages must have non-empty content", i, role)
@@ -175,7 +175,7 @@ func (c *claude) content(i int, role string, content val, t *turnState) error {
 		}
 		t.text.WriteString(content.str())
 		c.p.add(content.raw(), content.strLen())
-		c.p.mark(0)
+		c.p.mark()
 		return nil
 	case kindArray:
 		if content.size() == 0 {

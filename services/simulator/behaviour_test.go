@@ -251,7 +251,7 @@ func TestSameRequestsSameAnswers(t *testing.T) {
 		}
 		return out
 	}
-	if run(1) != run(1) {
+	if first := run(1); first != run(1) {
 		t.Error("equal runs differ")
 	}
 	if run(1) == run(2) {

@@ -135,7 +135,7 @@ func (g *gemini) system() error {
 		}
 		g.p.add(p.get("text").raw(), p.get("text").strLen())
 	}
-	g.p.mark(0)
+	g.p.mark()
 	return nil
 }
 
@@ -186,7 +186,7 @@ func (g *gemini) contents() error {
 		}
 		calls, g.a.results = turn.calls, turn.results
 		lastKind, last = role, c
-		g.p.mark(0)
+		g.p.mark()
 	}
 	if len(calls) > 0 {
 		return badArgument("Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.")

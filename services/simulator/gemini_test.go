@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -104,7 +105,7 @@ func TestGeminiStream(t *testing.T) {
 	body := `{"generationConfig":{"seed":5,"thinkingConfig":{"includeThoughts":true}},` + gHello + `}`
 	whole := b.ask(200, gemini3, body)
 	res, raw, err := b.post(gStream, body)
-	if err != nil || res.StatusCode != 200 || !strings.HasSuffix(raw, "}\r\n\r\n") {
+	if err != nil || res.StatusCode != http.StatusOK || !strings.HasSuffix(raw, "}\r\n\r\n") {
 		t.Fatalf("%v %v %q", err, res, raw)
 	}
 	var thought, text, signature, finish string

@@ -165,7 +165,7 @@ func (d *doc) container(k kind, end byte, depth int) (int32, error) {
 			return -1, err
 		}
 		n := &d.nodes[i]
-		n.keyStart, n.keyEnd, n.keyEscaped = int32(ks), int32(ke), kesc //nolint:gosec // as above
+		n.keyStart, n.keyEnd, n.keyEscaped = int32(ks), int32(ke), kesc
 		if last < 0 {
 			d.nodes[self].first = i
 		} else {

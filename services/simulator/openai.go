@@ -132,7 +132,7 @@ var (
 )
 
 func (d *chatDialect) header(x *exchange, h http.Header) {
-	h["X-Request-Id"] = []string{x.requestID("req_")}
+	h["X-Request-Id"] = []string{x.requestID()}
 	h["X-Ratelimit-Limit-Requests"] = rateLimit
 	h["X-Ratelimit-Remaining-Requests"] = rateRemaining
 	h["X-Ratelimit-Reset-Requests"] = rateReset
@@ -141,8 +141,8 @@ func (d *chatDialect) header(x *exchange, h http.Header) {
 	}
 }
 
-func (x *exchange) requestID(prefix string) string {
-	return prefix + "sim" + strconv.FormatUint(x.call.ID, 10)
+func (x *exchange) requestID() string {
+	return "req_sim" + strconv.FormatUint(x.call.ID, 10)
 }
 
 // badRequest is a refusal in OpenAI's words.

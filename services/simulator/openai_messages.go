@@ -28,7 +28,7 @@ func (d *chatDialect) readMessages(x *exchange, root val, a *ask, p *prompt) err
 		if err := d.readMessage(x, i, m, a, p, &st); err != nil {
 			return err
 		}
-		p.mark(0)
+		p.mark()
 		last = m
 	}
 	if len(st.pending) > 0 {
@@ -85,7 +85,7 @@ func (d *chatDialect) readMessage(x *exchange, i int, m val, a *ask, p *prompt, 
 		}
 		if !st.answer(id.str()) {
 			return badRequest("messages.["+strconv.Itoa(i)+"].role", "",
-				"Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.")
+				"Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.") //nolint:misspell // the provider's own text
 		}
 	}
 	if err := d.readContent(at, role, m, a, p); err != nil {
@@ -156,7 +156,7 @@ func (st *chatState) answer(id string) bool {
 
 func (d *chatDialect) readContent(at, role string, m val, a *ask, p *prompt) error {
 	content := m.get("content")
-	switch content.kind() {
+	switch content.kind() { //nolint:exhaustive // the rest is handled below
 	case kindString:
 		p.add(content.raw(), content.strLen())
 		return nil

@@ -154,7 +154,7 @@ func (w *chatWriter) call(st *sse, index, i int, c toolCall) error {
 
 func (w *chatWriter) groqID(b []byte) []byte {
 	b = append(b, `,"x_groq":{"id":"`...)
-	b = append(b, w.x.requestID("req_")...)
+	b = append(b, w.x.requestID()...)
 	return append(b, `"}`...)
 }
 

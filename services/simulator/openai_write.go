@@ -82,7 +82,7 @@ func (w *chatWriter) whole() error {
 	}
 	if w.d.name == Groq {
 		b = append(b, `,"x_groq":{"id":"`...)
-		b = append(b, x.requestID("req_")...)
+		b = append(b, x.requestID()...)
 		b = append(b, '"')
 		if w.a.seed != "" {
 			b = append(b, `,"seed":`...)

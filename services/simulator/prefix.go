@@ -85,8 +85,9 @@ func (p *prompt) add(part []byte, bytes int) {
 	p.bytes += bytes
 }
 
-func (p *prompt) mark(ttl time.Duration) {
-	p.marks = append(p.marks, mark{p.h.Sum64(), p.bytes, ttl})
+// mark notes where a breakpoint may lie.
+func (p *prompt) mark() {
+	p.marks = append(p.marks, mark{key: p.h.Sum64(), bytes: p.bytes})
 }
 
 // implicit is the cache that needs no asking, as OpenAI, Groq and Gemini have

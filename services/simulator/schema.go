@@ -296,7 +296,7 @@ func stringOf(s val, name string) string {
 
 // appendCompact appends a request's value without its white space.
 func appendCompact(b []byte, v val) []byte {
-	switch v.kind() {
+	switch v.kind() { //nolint:exhaustive // the rest is handled below
 	case kindObject:
 		b = append(b, '{')
 		for key, m := range v.members() {

@@ -37,7 +37,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // the simulator stands alone: it imports nothing of the gateway
 	}
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = 1024

@@ -64,7 +64,7 @@ func TestAdmit(t *testing.T) {
 			for range 2 {
 				p, err := k.Admit(t.Context(), tc.presented)
 				if tc.want != "" {
-					wantReason(t, err, tc.want)
+					_ = wantReason(t, err, tc.want)
 				} else if err != nil || p.KeyID != tc.grant.GetKey().GetId() {
 					t.Fatalf("%+v, %v", p, err)
 				}
@@ -378,7 +378,7 @@ func TestForTenant(t *testing.T) {
 			p := admit(t, k, tc.key)
 			got, err := k.ForTenant(t.Context(), p, tc.tenant)
 			if tc.want != "" {
-				wantReason(t, err, tc.want)
+				_ = wantReason(t, err, tc.want)
 				return
 			}
 			if err != nil {
@@ -432,7 +432,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		MasterKey: secret.New(master), Clock: clocktest.New(), Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	_, err := k.Admit(t.Context(), alice)
-	wantReason(t, err, errs.ServiceUnavailable)
+	_ = wantReason(t, err, errs.ServiceUnavailable)
 	s.setAway(false)
 	_, unknown := k.Admit(t.Context(), bob)
 	text := out.String() + err.Error() + unknown.Error()

@@ -51,7 +51,9 @@ func BenchmarkAdmit(b *testing.B) {
 	go func() { done <- k.Run(ctx) }()
 	defer func() {
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
 	}()
 	for !k.current.Load().live() {
 		runtime.Gosched()

@@ -227,7 +227,7 @@ func admit(t *testing.T, k *Keys, presented string) *Principal {
 func refuse(t *testing.T, k *Keys, presented string, want errs.Reason) {
 	t.Helper()
 	_, err := k.Admit(t.Context(), presented)
-	wantReason(t, err, want)
+	_ = wantReason(t, err, want)
 }
 
 func keyOf(secret string) *keystorev1.Key {

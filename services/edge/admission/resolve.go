@@ -111,6 +111,7 @@ func (k *Keys) judge(ctx context.Context, err error, unknown func() error) error
 		return unknown()
 	case errs.KeyExpired, errs.KeyBlocked:
 		return err
+	default:
 	}
 	if k.away.Swap(k.now()+int64(recheck)) == 0 {
 		k.log.WarnContext(ctx, "the keystore does not answer; known keys go on", "for", k.opts.StaleFor, "error", err)

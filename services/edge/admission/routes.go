@@ -43,6 +43,7 @@ func groupOf(name string) group {
 // routes. The route has neither `/v1` nor names in its placeholders.
 func (g group) has(route string) bool {
 	switch g {
+	case noGroup:
 	case llmAPIRoutes:
 		switch route {
 		case "/chat/completions", "/completions", "/embeddings", "/models", "/models/{}",

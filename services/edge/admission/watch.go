@@ -22,7 +22,7 @@ func (k *Keys) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		heard, err := k.watch(ctx)
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // the end that the caller asked for
 		}
 		if heard {
 			backoff = minBackoff
@@ -31,7 +31,7 @@ func (k *Keys) Run(ctx context.Context) error {
 		// Half of it is random, so that replicas do not come back together.
 		wait := backoff/2 + rand.N(backoff/2) //nolint:gosec // jitter needs no strength
 		if clock.Sleep(ctx, k.clock, wait) != nil {
-			break
+			return nil //nolint:nilerr // the end that the caller asked for
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}

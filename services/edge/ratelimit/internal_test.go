@@ -93,6 +93,7 @@ func TestResetText(t *testing.T) {
 }
 
 func benchmark(b *testing.B, s *Subject) {
+	b.Helper()
 	l := New(clock.Real())
 	b.ReportAllocs()
 	for b.Loop() {

@@ -230,7 +230,7 @@ func TestAllOrNothing(t *testing.T) {
 		}
 	}
 	_, err := l.Acquire(alone, "m", 0)
-	refused(t, err)
+	_ = refused(t, err)
 }
 
 // The longest wait is the one to tell.

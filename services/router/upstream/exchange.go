@@ -42,7 +42,7 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 	})
 	written := c.write(head, req)
 	// Also after a failed write: a provider that refuses a large body answers and closes.
-	resp, began, err := c.readHeader(c.pool.client.request)
+	resp, began, err := c.readHeader(c.pool.client.request) //nolint:bodyclose // the exchange closes it
 	if err != nil {
 		x.unwatch()
 		c.close()

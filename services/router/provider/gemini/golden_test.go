@@ -91,7 +91,8 @@ func usageOf(tb testing.TB, u *usagev1.Usage) json.RawMessage {
 }
 
 func TestRequests(t *testing.T) {
-	cases(t, "request", ".in.json", func(t *testing.T, name string, in []byte) any {
+	cases(t, "request", ".in.json", func(t *testing.T, _ string, in []byte) any {
+		t.Helper()
 		var c struct {
 			Call settings        `json:"call"`
 			Body json.RawMessage `json:"body"`
@@ -130,6 +131,7 @@ func optional(tb testing.TB, path, otherwise string) string {
 
 func TestResponses(t *testing.T) {
 	cases(t, "response", ".in.json", func(t *testing.T, name string, in []byte) any {
+		t.Helper()
 		d := decoderFor(t, optional(t, filepath.Join("testdata", "response", name+".call.json"), plain), false)
 		answer, err := d.Response(in)
 		return struct {
@@ -170,6 +172,7 @@ func drain(tb testing.TB, d chat.Decoder, r io.Reader) streamed {
 
 func TestStreams(t *testing.T) {
 	cases(t, "stream", ".sse", func(t *testing.T, name string, in []byte) any {
+		t.Helper()
 		request := optional(t, filepath.Join("testdata", "stream", name+".call.json"), plain)
 		whole := drain(t, decoderFor(t, request, true), bytes.NewReader(in))
 
@@ -234,7 +237,8 @@ func (p *pieces) Read(b []byte) (int, error) {
 }
 
 func TestErrors(t *testing.T) {
-	cases(t, "error", ".in.json", func(t *testing.T, name string, in []byte) any {
+	cases(t, "error", ".in.json", func(t *testing.T, _ string, in []byte) any {
+		t.Helper()
 		var c struct {
 			Status int             `json:"status"`
 			Header http.Header     `json:"header"`

@@ -79,7 +79,7 @@ func (e *encoder) effort(config *[]byte, effort string) error {
 		}
 		return nil
 	}
-	level, budget := "", ""
+	var level, budget string
 	switch effort {
 	case "minimal":
 		level, budget = "MINIMAL", "1024"

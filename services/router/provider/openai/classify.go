@@ -94,7 +94,7 @@ func judge(status int, p problem) chat.Failure {
 	case "tool_use_failed", "json_validate_failed", "output_parse_failed":
 		// Groq: what the model generated was not what was asked for. It is in
 		// `failed_generation`, and stays there. The next try is another throw of the dice.
-		return failure(errs.ProviderError, "the model's answer did not have the form that was asked for", true, false)
+		return failure(errs.ProviderError, "the model's answer did not have the form that was asked for", false)
 	}
 	return byStatus(status, p)
 }
@@ -114,37 +114,38 @@ func byStatus(status int, p problem) chat.Failure {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return credential()
 	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return failure(errs.ProviderTimeout, "the provider did not answer in time", true, true)
+		return failure(errs.ProviderTimeout, "the provider did not answer in time", true)
 	case http.StatusConflict, http.StatusTooEarly:
 		return limited(false)
 	case http.StatusTooManyRequests:
 		return limited(true)
 	case 498: // Groq: the flex tier has no capacity left, which says nothing of the others.
-		return failure(errs.ProviderUnavailable, "the provider has no capacity for this service tier", true, false)
+		return failure(errs.ProviderUnavailable, "the provider has no capacity for this service tier", false)
 	case http.StatusBadGateway, http.StatusServiceUnavailable, 529:
-		return failure(errs.ProviderUnavailable, "the provider is overloaded or away", true, true)
+		return failure(errs.ProviderUnavailable, "the provider is overloaded or away", true)
 	}
-	return failure(errs.ProviderError, "the provider failed", true, true)
+	return failure(errs.ProviderError, "the provider failed", true)
 }
 
-func failure(reason errs.Reason, message string, retry, cooldown bool) chat.Failure {
-	return chat.Failure{Err: errs.New(reason, message), Retry: retry, Cooldown: cooldown}
+// failure is one that another attempt may mend.
+func failure(reason errs.Reason, message string, cooldown bool) chat.Failure {
+	return chat.Failure{Err: errs.New(reason, message), Retry: true, Cooldown: cooldown}
 }
 
 func quota() chat.Failure {
-	return failure(errs.ProviderRateLimited, "the account at the provider has no quota left", true, true)
+	return failure(errs.ProviderRateLimited, "the account at the provider has no quota left", true)
 }
 
 func credential() chat.Failure {
-	return failure(errs.ProviderError, "the provider refused the credential", true, true)
+	return failure(errs.ProviderError, "the provider refused the credential", true)
 }
 
 func unknownModel() chat.Failure {
-	return failure(errs.ProviderError, "the provider does not serve the model that the deployment names", true, true)
+	return failure(errs.ProviderError, "the provider does not serve the model that the deployment names", true)
 }
 
 func limited(cooldown bool) chat.Failure {
-	return failure(errs.ProviderRateLimited, "the provider's rate limit is reached", true, cooldown)
+	return failure(errs.ProviderRateLimited, "the provider's rate limit is reached", cooldown)
 }
 
 // callers is a failure that the caller's request is at fault for.

@@ -84,6 +84,7 @@ func TestEncodeKeepsLookalikes(t *testing.T) {
 
 // One codec serves many calls at once, and no call sees another's scratch space.
 func TestEncodeConcurrently(t *testing.T) {
+	t.Parallel()
 	codec := openai.New()
 	for i := range 8 {
 		t.Run("", func(t *testing.T) {

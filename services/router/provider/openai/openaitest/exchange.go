@@ -29,7 +29,7 @@ func Exchange(t *testing.T, codec Sender, base string, call *chat.Call) [][]byte
 	}
 	req.Header.Set("Content-Type", "application/json")
 	codec.Authorize(req.Header, "sk-test")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

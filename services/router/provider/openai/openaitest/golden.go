@@ -71,6 +71,7 @@ func Run(t *testing.T, codec Codec, dir, model string) {
 func requests(t *testing.T, codec Codec, dir, model string) {
 	t.Helper()
 	each(t, dir, ".in.json", func(t *testing.T, base string) {
+		t.Helper()
 		body := read(t, base+".in.json")
 		before := bytes.Clone(body)
 		var as Call
@@ -129,6 +130,7 @@ func (r *result) checkUsage(t *testing.T, got *usagev1.Usage) {
 func responses(t *testing.T, codec Codec, dir string) {
 	t.Helper()
 	each(t, dir, ".in.json", func(t *testing.T, base string) {
+		t.Helper()
 		body := read(t, base+".in.json")
 		var want result
 		unmarshal(t, read(t, base+".want.json"), &want)
@@ -144,6 +146,7 @@ func responses(t *testing.T, codec Codec, dir string) {
 func streams(t *testing.T, codec Codec, dir string) {
 	t.Helper()
 	each(t, dir, ".sse", func(t *testing.T, base string) {
+		t.Helper()
 		stream := read(t, base+".sse")
 		var want result
 		unmarshal(t, read(t, base+".want.json"), &want)
@@ -229,6 +232,7 @@ type fault struct {
 func failures(t *testing.T, codec Codec, dir string) {
 	t.Helper()
 	each(t, dir, ".in.json", func(t *testing.T, base string) {
+		t.Helper()
 		var in struct {
 			Status int               `json:"status"`
 			Header map[string]string `json:"header"`
