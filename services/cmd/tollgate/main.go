@@ -90,7 +90,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// The signals count from here on: a second one during the shutdown ends it at once.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	stopProfiles, err := serveProfiles(ctx, os.Getenv("TOLLGATE_PPROF_ADDR"))
+	stopProfiles, err := serveProfiles(ctx, os.Getenv("TOLLGATE_PPROF_ADDR"), log)
 	if err != nil {
 		return err
 	}

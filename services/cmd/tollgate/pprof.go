@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -13,7 +15,7 @@ import (
 // serveProfiles serves Go's profiles on a listener of their own, which must be
 // loopback: profiles tell what a process holds in memory. The returned function ends
 // it.
-func serveProfiles(ctx context.Context, addr string) (stop func(), err error) {
+func serveProfiles(ctx context.Context, addr string, log *slog.Logger) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
 	}
@@ -35,6 +37,8 @@ func serveProfiles(ctx context.Context, addr string) (stop func(), err error) {
 	return func() {
 		// A profile that is being taken is of no use to a process that ends.
 		_ = server.Close()
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			log.WarnContext(ctx, "the listener for profiles failed", "error", err)
+		}
 	}, nil
 }

@@ -117,7 +117,7 @@ func TestAllowsRoute(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err != nil {
-			wantReason(t, err, errs.RouteNotAllowed)
+			_ = wantReason(t, err, errs.RouteNotAllowed)
 		}
 	}
 	reader := newPrincipal(&keystorev1.Key{Id: "k", Scopes: []string{"read_only", "admin"}}, nil, "")
