@@ -194,13 +194,14 @@ func (p *passage) pick() (*deployment, time.Duration, error) {
 	var buffer [8]*deployment
 	var lowest rank
 	best, wake := buffer[:0], int64(0)
+	limited := false
 	for _, d := range p.g.deployments {
 		if slices.Contains(p.unable, d) {
 			continue
 		}
 		if until := d.restUntil.Load(); until > now.UnixNano() {
 			if wake == 0 || until < wake {
-				wake = until
+				wake, limited = until, d.limited.Load()
 			}
 			continue
 		}
@@ -221,6 +222,9 @@ func (p *passage) pick() (*deployment, time.Duration, error) {
 	wait := time.Second
 	if wake > 0 {
 		wait = time.Duration(wake - now.UnixNano())
+	}
+	if limited {
+		return nil, wait, errs.Newf(errs.ProviderRateLimited, "the provider of %q asks for a pause", p.g.name).WithRetryAfter(wait)
 	}
 	return nil, wait, errs.Newf(errs.ProviderUnavailable, "all deployments of %q are resting or full", p.g.name).WithRetryAfter(wait)
 }

@@ -294,7 +294,7 @@ func TestLoneDeploymentIsSpared(t *testing.T) {
 	}
 	// The provider asked for a pause, and gets it.
 	_, err := r.Complete(t.Context(), call())
-	if !errs.Is(err, errs.ProviderUnavailable) || errs.Of(err).RetryAfter != 40*second || len(script.calls()) != 4 {
+	if !errs.Is(err, errs.ProviderRateLimited) || errs.Of(err).RetryAfter != 40*second || len(script.calls()) != 4 {
 		t.Errorf("got %v after %d calls", err, len(script.calls()))
 	}
 	r.clock.Advance(40 * second)

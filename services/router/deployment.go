@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/router/chat"
 )
 
@@ -35,6 +36,8 @@ type deployment struct {
 	measured atomic.Int64
 	// restUntil is when the deployment may be used again, in Unix nanoseconds.
 	restUntil atomic.Int64
+	// limited says that it rests because of the provider's rate limit.
+	limited atomic.Bool
 
 	mu          sync.Mutex
 	fails       int
@@ -110,6 +113,7 @@ func (d *deployment) succeeded(took time.Duration, now time.Time) {
 // is alone is spared, unless the provider itself asked for a pause: refusing calls
 // without trying would only lengthen an outage.
 func (d *deployment) failed(f chat.Failure, now time.Time, alone bool, allowed int, cooldown time.Duration) {
+	d.limited.Store(f.Err.Reason == errs.ProviderRateLimited)
 	if f.RetryAfter > 0 {
 		d.rest(now.Add(f.RetryAfter))
 		return
