@@ -17,7 +17,7 @@ type row struct {
 }
 
 // rowNames are the rows in the order they run in.
-var rowNames = []string{"small", "large", "stream", "paced", "latency", "hit", "memory"}
+var rowNames = []string{"small", "large", "stream", "paced", "single", "latency", "hit", "memory"}
 
 // Shares of --requests that the rows make, so that each takes a few seconds.
 const (
@@ -37,6 +37,8 @@ func plan(n int, only []string) ([]row, error) {
 	}
 	paced := load(streamPrompt, n/pacedShare)
 	paced.paced = true
+	single := load(streamPrompt, n/streamShare)
+	single.conns = 1
 	hit := load(smallPrompt, n)
 	hit.same = true
 	one := load(smallPrompt, n/latencyShare)
@@ -46,6 +48,7 @@ func plan(n int, only []string) ([]row, error) {
 		{name: "large", what: "uncached, 20 KB prompt", load: load(largePrompt, n/largeShare), measure: measureCPU},
 		{name: "stream", what: fmt.Sprintf("stream of %d chunks at once", streamChunks), load: load(streamPrompt, n/streamShare), measure: measureCPU},
 		{name: "paced", what: fmt.Sprintf("stream of %d chunks, %s apart", streamChunks, pace), load: paced, measure: measureCPU},
+		{name: "single", what: "stream of chunks at once, one connection", load: single, measure: measureCPU},
 		{name: "latency", what: "added latency, one connection", load: one, measure: measureLatency},
 		{name: "hit", what: "exact cache hit", load: hit, measure: measureHit},
 		{name: "memory", what: "resident memory", measure: measureMemory},
