@@ -269,7 +269,7 @@ func TestBoundDoesNotAllocate(t *testing.T) {
 // Counting a text, and its normalized form, never gives more than its bound; a text that is
 // cut in pieces counts as its bytes at most.
 func FuzzCountWithinBound(f *testing.F) {
-	for _, s := range []string{"hello", "\ufdfa", "\xff\xfe", "ｆｕｌｌ", strings.Repeat("x ", 900), "a\n b\n\n/c", "ſt\u0301"} {
+	for _, s := range []string{"hello", "\ufdfa", "\xff\xfe", "ｆｕｌｌ", strings.Repeat("x ", 900), "a\n b\n\n/c", "ſt\u0301", "\x7f", "a\x7f\x7fb"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
