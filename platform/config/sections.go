@@ -22,7 +22,7 @@ func defaults(source string) *Config {
 		},
 		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: time.Minute},
 		Server: Server{
-			Addr: ":4000", MaxBodyBytes: 10 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+			Addr: "127.0.0.1:4000", MaxBodyBytes: 10 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 			IdleTimeout: 2 * time.Minute, GracePeriod: 30 * time.Second,
 		},
 		Metrics:    Metrics{Namespace: "tollgate"},

@@ -39,7 +39,11 @@ import (
 const platformID = "default"
 
 func newSecrets(opts Options) (secrets, error) {
-	return readSecrets(opts.Config)
+	s, err := readSecrets(opts.Config)
+	if err == nil && len(s.master.Reveal()) < secret.MinMasterBytes {
+		opts.Log.Warn("the master key is short, and may do everything: use one of 16 characters or more")
+	}
+	return s, err
 }
 
 // simulated is the provider simulator of this process; without an address there is

@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"sync"
 	"syscall"
+	"time"
 
 	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/errs"
 )
 
 // server is the listener that everything is served on.
@@ -23,7 +25,7 @@ type server struct {
 	// base is the context of every request; ending it ends the streams that outlive
 	// the grace period.
 	base   context.Context //nolint:containedctx // net/http takes it by a function, not by a call
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	done   sync.WaitGroup
 	bound  string
 }
@@ -33,7 +35,7 @@ func newServer(cfg config.Server, handler http.Handler, log *slog.Logger) *serve
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	base, cancel := context.WithCancel(context.Background())
+	base, cancel := context.WithCancelCause(context.Background())
 	return &server{
 		addr: cfg.Addr, grace: cfg, log: log, base: base, cancel: cancel,
 		http: &http.Server{
@@ -70,11 +72,19 @@ func (s *server) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.grace.GracePeriod)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
-	s.cancel()
+	s.cancel(errs.New(errs.ServiceUnavailable, "the gateway is stopping"))
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.WarnContext(ctx, "calls were still open at the end of the grace period")
-		err = s.http.Close()
+		// They tell their callers, settle what they used, and end.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		defer cancel()
+		if err = s.http.Shutdown(last); err != nil {
+			err = s.http.Close()
+		}
 	}
 	s.done.Wait()
 	return err
 }
+
+// settleTime is how long calls that outlive the grace period have to settle.
+const settleTime = 5 * time.Second

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
 )
 
 // maxManagementBody bounds the bodies of key and team routes, in bytes.
@@ -44,6 +45,9 @@ func (x *exchange) decode(value any) error {
 		}
 		if reason, ok := errors.AsType[*errs.Error](err); ok {
 			return reason
+		}
+		if errors.Is(err, money.ErrSyntax) || errors.Is(err, money.ErrRange) || errors.Is(err, money.ErrPrecision) {
+			return errs.New(errs.InvalidRequest, "an amount is no number of dollars of at most nine decimals and 9.2 billion").WithCause(err)
 		}
 		return errs.New(errs.InvalidRequest, "the request body is no valid JSON object").WithCause(err)
 	}

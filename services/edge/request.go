@@ -213,9 +213,12 @@ func (c *chatRequest) parseCache() error {
 			if !ok || seconds < 0 || seconds > maxTTLSeconds {
 				return bad(name)
 			}
-			if name == "ttl" {
+			switch {
+			case name == "s-maxage" && seconds == 0:
+				c.cache.noCache = true // nothing that is kept is young enough
+			case name == "ttl":
 				c.cache.ttl = time.Duration(seconds) * time.Second
-			} else {
+			default:
 				c.cache.maxAge = time.Duration(seconds) * time.Second
 			}
 		case "namespace":

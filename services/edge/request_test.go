@@ -161,3 +161,10 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestNothingKeptIsYoungEnoughForZero(t *testing.T) {
+	var req chatRequest
+	if err := req.parse([]byte(`{"model":"m","messages":[{}],"cache":{"s-maxage":0}}`)); err != nil || !req.cache.noCache {
+		t.Errorf("got %+v, %v", req.cache, err)
+	}
+}

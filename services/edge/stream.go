@@ -165,8 +165,12 @@ func (c *completion) streamBroke(out *streamWriter, err error) error {
 	if c.outcome.failure.Reason == errs.ClientClosed || len(c.outcome.chunks) > 0 {
 		c.abandoned()
 	}
+	if own, ok := errors.AsType[*errs.Error](context.Cause(c.r.Context())); ok {
+		// It is not the caller who left: this process is stopping.
+		c.outcome.failure = own
+	}
 	if out == nil {
-		return err
+		return c.outcome.failure
 	}
 	out.end(c.outcome.failure)
 	return nil

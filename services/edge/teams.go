@@ -317,6 +317,9 @@ type credentialRequest struct {
 // putCredential answers `POST /team/credential`. The key is never shown again.
 func (e *Edge) putCredential(x *exchange) error {
 	return x.credential(func(ctx context.Context, req credentialRequest) error {
+		if !e.hasProvider(req.Provider) {
+			return errs.Newf(errs.InvalidRequest, "no model here is served by the provider %q", req.Provider).WithParam("provider")
+		}
 		_, err := e.Services.Keystore.PutCredential(ctx, &keystorev1.PutCredentialRequest{
 			TenantId: req.TeamID, Provider: req.Provider, ApiKey: req.APIKey,
 		})
@@ -351,4 +354,16 @@ func (x *exchange) credential(change func(context.Context, credentialRequest) er
 func (e *Edge) findTeam(ctx context.Context, id string) (*keystorev1.Tenant, error) {
 	resp, err := e.Services.Keystore.GetTenant(ctx, &keystorev1.GetTenantRequest{Id: id})
 	return resp.GetTenant(), err
+}
+
+// hasProvider says whether a deployment is served by a provider.
+func (e *Edge) hasProvider(provider string) bool {
+	for _, m := range e.models.Load().byName {
+		for _, d := range m.deployments {
+			if d.GetProvider() == provider {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -204,6 +204,8 @@ func checkTenantID(tenantID string) bool { return token(tenantID) && len(tenantI
 func checkTenant(tenant *keystorev1.Tenant) error {
 	c := checks{prefix: "tenant."}
 	c.that(checkTenantID(tenant.GetId()), "id", "a tenant's id has up to %d visible ASCII characters", maxID)
+	// They part the names that a tenant's id stands in: a user's scope, a cache namespace.
+	c.that(!strings.ContainsAny(tenant.GetId(), "/:"), "id", "a tenant's id has no slash and no colon")
 	c.text("alias", tenant.GetAlias())
 	c.that(tenant.GetPlatformId() == "" || checkTenantID(tenant.GetPlatformId()), "platform_id", "a platform's id has up to %d visible ASCII characters", maxID)
 	c.limits(tenant.GetLimits())
