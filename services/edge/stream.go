@@ -115,7 +115,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 	for {
 		msg, err := stream.Receive()
 		if err != nil {
-			return c.streamBroke(out, err)
+			return c.streamBroke(c.r.Context(), out, err)
 		}
 		if served := msg.GetServed(); served != nil {
 			c.outcome.served = served
@@ -157,7 +157,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 }
 
 // streamBroke ends a stream whose router, or whose caller, is gone.
-func (c *completion) streamBroke(out *streamWriter, err error) error {
+func (c *completion) streamBroke(caller context.Context, out *streamWriter, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = errs.New(errs.ServiceUnavailable, "the router ended the stream without saying why")
 	}
@@ -165,7 +165,7 @@ func (c *completion) streamBroke(out *streamWriter, err error) error {
 	if c.outcome.failure.Reason == errs.ClientClosed || len(c.outcome.chunks) > 0 {
 		c.abandoned()
 	}
-	if own, ok := errors.AsType[*errs.Error](context.Cause(c.r.Context())); ok {
+	if own, ok := errors.AsType[*errs.Error](context.Cause(caller)); ok {
 		// It is not the caller who left: this process is stopping.
 		c.outcome.failure = own
 	}
