@@ -115,7 +115,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 	for {
 		msg, err := stream.Receive()
 		if err != nil {
-			return c.streamBroke(c.r.Context(), out, err)
+			return c.streamBroke(c.r.Context(), out, err) //nolint:contextcheck // a shared call outlives its caller: the caller's own end is meant
 		}
 		if served := msg.GetServed(); served != nil {
 			c.outcome.served = served

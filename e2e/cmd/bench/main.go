@@ -34,7 +34,7 @@ const (
 	defaultRequests = 8000
 	quickRequests   = 1500
 	defaultRounds   = 3
-	defaultCache    = 16 << 20
+	defaultCache    = 8 << 20
 )
 
 func main() {
