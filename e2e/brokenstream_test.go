@@ -49,6 +49,10 @@ func TestBrokenStreams(t *testing.T) {
 					if record.GetCostNanos() == 0 || record.GetUsage().GetInput() == 0 || !strings.HasPrefix(record.GetError(), "provider_") {
 						t.Errorf("the ledger says cost %d, %d prompt tokens, error %q", record.GetCostNanos(), record.GetUsage().GetInput(), record.GetError())
 					}
+					// What was sent of the answer is charged, whatever the provider had reported by then.
+					if got, least := record.GetUsage().GetOutput(), int64(len(textOf(t, events))/8); got < least {
+						t.Errorf("%d output tokens are charged for %d bytes of text", got, len(textOf(t, events)))
+					}
 					// Half an answer is no answer to keep.
 					call.Header = nil
 					again := g.OpenStream(call)
@@ -140,4 +144,23 @@ func TestOddStreams(t *testing.T) {
 			}
 		})
 	}
+}
+
+// textOf is the text of a stream's chunks.
+func textOf(t *testing.T, events []string) (text string) {
+	t.Helper()
+	for _, event := range events {
+		var chunk struct {
+			Choices []struct {
+				Delta struct{ Content string }
+			}
+		}
+		if err := json.Unmarshal([]byte(event), &chunk); err != nil {
+			t.Fatal(err)
+		}
+		for _, choice := range chunk.Choices {
+			text += choice.Delta.Content
+		}
+	}
+	return text
 }

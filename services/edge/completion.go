@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,7 +149,7 @@ func (c *completion) run() (err error) {
 		return c.alone(ctx)
 	}
 	c.cache = cacheMiss
-	req := &cachev1.LookupRequest{Namespace: c.namespace, Fingerprint: c.fingerprint[:]}
+	req := &cachev1.LookupRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:])}
 	if c.req.cache.maxAge > 0 {
 		req.MaxAge = durationpb.New(c.req.cache.maxAge)
 	}
@@ -216,13 +217,12 @@ func (c *completion) forward(ctx context.Context) error {
 		return err
 	}
 	c.e.Metrics.Reservation(obs.ReservationGranted)
+	// Whatever happens, a panic too, what was reserved is settled or given back.
+	defer func() { c.settle(reservation) }()
 	if c.req.stream {
-		err = c.forwardStream(ctx, call)
-	} else {
-		err = c.forwardWhole(ctx, call)
+		return c.forwardStream(ctx, call)
 	}
-	c.settle(reservation)
-	return err
+	return c.forwardWhole(ctx, call)
 }
 
 // reserve takes what the call may cost at most from every budget that applies. A
@@ -269,16 +269,29 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 		err = errs.FromInfo(resp.GetError(), resp.GetErrorMessage())
 	}
 	if err != nil {
-		c.outcome.failure = errs.Of(err)
-		if c.outcome.failure.Reason == errs.ClientClosed {
-			c.abandoned()
-		}
-		return err
+		return c.failed(ctx, err)
 	}
 	c.outcome.firstByte = c.e.Clock.Now()
 	c.outcome.served, c.outcome.usage, c.outcome.body = resp.GetServed(), resp.GetUsage(), resp.GetBody()
 	c.price()
 	return nil
+}
+
+// failed notes why a call has no answer, or no more of one, and what it cost all the
+// same: the provider has worked for a call that was ended here, and for what it sent.
+func (c *completion) failed(ctx context.Context, err error) error {
+	o := &c.outcome
+	o.failure = errs.Of(err)
+	ended := ctx.Err() != nil || o.failure.Reason == errs.ClientClosed
+	if (ended || len(o.chunks) > 0) && o.cost == 0 {
+		c.abandoned()
+	}
+	//nolint:contextcheck // a shared call outlives its caller: the caller's own end is meant
+	if own, ok := errors.AsType[*errs.Error](context.Cause(c.r.Context())); ok && ended {
+		// It is not the caller who left: this process is stopping.
+		o.failure = own
+	}
+	return o.failure
 }
 
 // answerWhole writes a whole answer.
@@ -327,7 +340,7 @@ func (c *completion) remember(ctx context.Context) {
 		DeploymentId: c.outcome.served.GetDeploymentId(), Simulated: c.outcome.served.GetSimulated(),
 		CreatedMillis: c.e.Clock.Now().UnixMilli(),
 	}
-	req := &cachev1.StoreRequest{Namespace: c.namespace, Fingerprint: c.fingerprint[:], Entry: entry}
+	req := &cachev1.StoreRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:]), Entry: entry}
 	if ttl := c.ttl(); ttl > 0 {
 		req.Ttl = durationpb.New(ttl)
 	}
@@ -380,16 +393,21 @@ func (c *completion) once(key string) error {
 		answer.WriteTo(c.w)
 		return nil
 	}
+	// A run that nothing ends would hold its key for ever; after Finish this does nothing.
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), finishTimeout)
+		defer cancel()
+		run.Abandon(ctx)
+	}()
 	recorder := c.e.Idempotency.Record(c.w)
 	c.w, c.control = recorder, http.NewResponseController(recorder)
 	err = c.run()
-	// The answer is out or the call has failed; neither must be lost to a caller that leaves now.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), finishTimeout)
-	defer cancel()
 	if err != nil || c.outcome.failure != nil {
-		run.Abandon(ctx)
 		return err
 	}
+	// The answer is out; it must not be lost to a caller that leaves now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), finishTimeout)
+	defer cancel()
 	run.Finish(ctx, recorder.Answer())
 	return nil
 }

@@ -27,12 +27,19 @@ func (c *completion) estimate() *usagev1.Usage {
 		return n.Tokens
 	}
 	prompt, messages := promptText(c.req.body)
+	input := count(prompt) + tokens.ChatOverhead(messages, 0) + c.req.images*min(c.model.imageTokens, typicalImageTokens)
 	return &usagev1.Usage{
-		Input:     count(prompt) + tokens.ChatOverhead(messages, 0) + c.req.images*c.model.imageTokens,
+		// Never more than what was reserved for the prompt.
+		Input:     min(input, c.model.promptBound(&c.req)),
 		Output:    count(answerText(c.outcome.body, c.outcome.chunks)),
 		Estimated: true,
 	}
 }
+
+// typicalImageTokens is what an image is taken to cost where nobody reported it:
+// Anthropic's figure for the largest size that it does not scale down, about 1,600 tokens
+// (https://docs.anthropic.com/en/docs/build-with-claude/vision, November 2026).
+const typicalImageTokens = 1600
 
 // promptText gathers what the model reads of a request.
 func promptText(body []byte) (text string, messages int) {

@@ -89,7 +89,9 @@ func (f *flight) board() bool {
 func (f *flight) leave() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.waiting--; f.waiting == 0 && !f.over {
+	// Also a call that is its leader's alone by now ends with its last caller; after the
+	// end there is nothing to cancel.
+	if f.waiting--; f.waiting == 0 {
 		f.cancel()
 	}
 }
@@ -139,7 +141,6 @@ func (c *completion) share(ctx context.Context) error {
 	defer cancel()
 	fl, leads := c.e.flights.join(key, func() *flight { return &flight{cancel: cancel, waiting: 1} })
 	if !leads {
-		defer fl.leave()
 		return c.follow(ctx, fl)
 	}
 	stop := context.AfterFunc(ctx, fl.leave)
@@ -147,12 +148,18 @@ func (c *completion) share(ctx context.Context) error {
 		if c.flight == nil {
 			return // dismissed
 		}
+		if c.outcome.served == nil && c.outcome.failure == nil {
+			c.outcome.failure = errs.New(errs.Internal, "an internal error occurred")
+		}
 		fl.finish(c.outcome)
 		c.e.flights.land(key, fl)
 	}()
 	defer stop()
 	c.flight, c.flightKey = fl, key
 	err := c.forward(flown)
+	if err != nil && c.outcome.failure == nil {
+		c.outcome.failure = errs.Of(err) // refused before it went out: nobody is answered
+	}
 	if err == nil && !c.req.stream {
 		c.answerWhole()
 	}
@@ -175,6 +182,14 @@ func (c *completion) dismiss() {
 // follow answers from another caller's call. It costs nothing; what it saved is
 // what the other one paid.
 func (c *completion) follow(ctx context.Context, fl *flight) error {
+	left := false
+	leave := func() {
+		if !left {
+			left = true
+			fl.leave()
+		}
+	}
+	defer leave()
 	var out *streamWriter
 	seen := 0
 	for {
@@ -200,6 +215,7 @@ func (c *completion) follow(ctx context.Context, fl *flight) error {
 		}
 		if f := fl.outcome.failure; f != nil && out == nil && ownFailure(f.Reason) {
 			// What stopped the leader need not stop this caller.
+			leave()
 			return c.alone(ctx)
 		}
 		return c.landed(fl.outcome, out)
@@ -208,7 +224,7 @@ func (c *completion) follow(ctx context.Context, fl *flight) error {
 
 // ownFailure says that a call failed for its caller's sake, not for what it asked.
 func ownFailure(r errs.Reason) bool {
-	return r == errs.BudgetExceeded || r == errs.RateLimitExceeded || r == errs.ClientClosed
+	return r == errs.BudgetExceeded || r == errs.RateLimitExceeded || r == errs.ModelNotAllowed || r == errs.ClientClosed
 }
 
 // followStream begins a follower's stream, before it is known what served it.

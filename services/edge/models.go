@@ -30,11 +30,11 @@ type model struct {
 	// unpriced says that a deployment has no price.
 	unpriced  bool
 	simulated bool
-	// contextWindow and maxOutput are the largest of all deployments, in tokens; 0
-	// when one is unknown.
+	// contextWindow is the largest of all deployments, in tokens; 0 when one is unknown.
 	contextWindow int64
-	maxOutput     int64
-	imageTokens   int64
+	// maxOutput and imageTokens are the largest, with a stand-in for what is unknown.
+	maxOutput   int64
+	imageTokens int64
 }
 
 const (
@@ -66,6 +66,7 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 		name: m.GetName(), created: m.GetCreated(), deployments: m.GetDeployments(),
 		prices: make(map[string]*pricing.Price, len(m.GetDeployments())),
 	}
+	unknownWindow, unknownImages := false, false
 	for i, d := range m.GetDeployments() {
 		switch {
 		case i == 0:
@@ -80,9 +81,22 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 			continue
 		}
 		out.prices[d.GetId()] = price
+		output := price.MaxOutputTokens
+		if output == 0 {
+			output = unknownMaxOutput
+		}
+		unknownWindow = unknownWindow || price.ContextWindow == 0
+		unknownImages = unknownImages || price.ImageBound() == 0
 		out.contextWindow = max(out.contextWindow, price.ContextWindow)
-		out.maxOutput = max(out.maxOutput, price.MaxOutputTokens)
+		out.maxOutput = max(out.maxOutput, output)
 		out.imageTokens = max(out.imageTokens, price.ImageBound())
+	}
+	// One deployment of which nothing is known may take more than all that are known.
+	if unknownWindow {
+		out.contextWindow = 0
+	}
+	if unknownImages {
+		out.imageTokens = max(out.imageTokens, unknownImageTokens)
 	}
 	if out.maxOutput == 0 {
 		out.maxOutput = unknownMaxOutput
@@ -99,8 +113,8 @@ func (m *model) promptBound(req *chatRequest) int64 {
 	bound := tokens.Bound(tokens.Request{
 		Provider: m.provider, Body: req.body, Images: req.images, ImageTokens: m.imageTokens, Tools: req.tools,
 	})
-	if m.contextWindow > 0 {
-		bound = min(bound, m.contextWindow)
+	if m.contextWindow > 0 && (req.unbounded || bound > m.contextWindow) {
+		return m.contextWindow
 	}
 	return bound
 }
@@ -110,13 +124,25 @@ func (m *model) promptBound(req *chatRequest) int64 {
 func (m *model) costBound(req *chatRequest, prompt, output int64) money.Nano {
 	bound := money.Nano(0)
 	for _, p := range m.prices {
-		bound = max(bound, p.UpperBound(prompt, output, m.priceOptions(req)))
+		b := p.UpperBound(prompt, output, m.priceOptions(req))
+		if req.searches {
+			b = money.AddSat(b, p.Cost(pricing.Usage{WebSearches: maxSearches}, m.priceOptions(req)))
+		}
+		bound = max(bound, b)
 	}
 	return bound
 }
 
+// maxSearches is how many searches one call is taken to make at most. OpenAI's search
+// models make one (https://platform.openai.com/docs/guides/tools-web-search, November
+// 2026); the rest is reserve.
+const maxSearches = 5
+
 func (m *model) priceOptions(req *chatRequest) pricing.Options {
-	without := []pricing.Class{pricing.AudioInput, pricing.CachedAudio, pricing.AudioOutput, pricing.ImageOutput}
+	without := []pricing.Class{pricing.ImageOutput} // no chat route asks for images
+	if !req.audio {
+		without = append(without, pricing.AudioInput, pricing.CachedAudio, pricing.AudioOutput)
+	}
 	if m.provider == "anthropic" && !req.breakpoints {
 		// Anthropic writes to its cache where a caller sets a breakpoint, and nowhere else
 		// (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching, November 2026).

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"google.golang.org/protobuf/proto"
+
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
@@ -52,13 +54,12 @@ func (c *completion) abandoned() {
 		o.served = &routerv1.Served{DeploymentId: d.GetId(), Provider: d.GetProvider(), UpstreamModel: d.GetUpstreamModel(), Simulated: d.GetSimulated()}
 	}
 	counted := c.estimate()
-	if reported := o.usage; reported != nil {
+	if o.usage != nil {
 		// The prompt is known from the stream's beginning, the answer only so far.
-		counted.Input, counted.CachedInput = reported.GetInput(), reported.GetCachedInput()
-		counted.CacheWrite, counted.CacheWrite_1H = reported.GetCacheWrite(), reported.GetCacheWrite_1H()
-		counted.AudioInput, counted.CachedAudio, counted.ImageInput = reported.GetAudioInput(), reported.GetCachedAudio(), reported.GetImageInput()
-		counted.Output = max(counted.GetOutput(), reported.GetOutput()+reported.GetReasoning())
-		counted.ServiceTier = reported.GetServiceTier()
+		reported := proto.CloneOf(o.usage)
+		reported.Output = max(reported.GetOutput(), counted.GetOutput()-reported.GetReasoning())
+		reported.Estimated = true
+		counted = reported
 	}
 	o.usage = counted
 	cost, ok := c.costOf(o.served, counted)

@@ -30,8 +30,12 @@ type chatRequest struct {
 	// answers is how many are wanted, at least 1.
 	answers int64
 	tools   bool
-	// breakpoints says that the request may ask the provider to cache its prompt.
-	breakpoints bool
+	// breakpoints says that the request may ask the provider to cache its prompt, audio
+	// that it may hold or ask for sound, searches that it may have the model search.
+	breakpoints, audio, searches bool
+	// unbounded says that the prompt's length does not follow from the body's: it may
+	// hold a document, or spells names so that nothing can be told of it.
+	unbounded bool
 	// images is how many the request may hold at most.
 	images int64
 	tier   string
@@ -119,7 +123,11 @@ func (c *chatRequest) parse(body []byte) error {
 		return errs.New(errs.InvalidRequest, "messages must not be empty").WithParam("messages")
 	}
 	c.images = countMedia(messages.Raw(body))
-	c.breakpoints = bytes.Contains(body, []byte("cache_control")) || bytes.Contains(body, []byte(`\u`))
+	hidden := hidesNames(body)
+	c.unbounded = hidden || c.images > 0 && bytes.Contains(messages.Raw(body), []byte(`"file"`))
+	c.breakpoints = hidden || bytes.Contains(body, []byte("cache_control"))
+	c.audio = hidden || bytes.Contains(body, []byte("audio"))
+	c.searches = hidden || bytes.Contains(body, []byte("web_search"))
 	if c.stream, err = c.boolean("stream"); err != nil {
 		return err
 	}
@@ -257,8 +265,25 @@ func (c *cacheControl) headers(h http.Header) error {
 	return nil
 }
 
+// hidesNames says that the body escapes a letter or an underscore, as no encoder does:
+// the names of members cannot be searched for then.
+func hidesNames(body []byte) bool {
+	escape := []byte(`\u00`)
+	for {
+		i := bytes.Index(body, escape)
+		if i < 0 || len(body) < i+6 {
+			return false
+		}
+		c, err := strconv.ParseUint(string(body[i+4:i+6]), 16, 8)
+		if err == nil && (c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z') {
+			return true
+		}
+		body = body[i+6:]
+	}
+}
+
 // countMedia counts what may be an image, a sound or a document: at least as many as
-// there are, unless the caller spells the member's name with escapes.
+// there are, where no name is hidden.
 func countMedia(messages []byte) int64 {
 	if !bytes.Contains(messages, []byte(`"type"`)) {
 		return 0 // plain text: every part names its type
@@ -270,7 +295,7 @@ func countMedia(messages []byte) int64 {
 // notInFingerprint are members that do not change the answer.
 func notInFingerprint(name string) bool {
 	switch name {
-	case "cache", "user", "metadata", "tags", "safety_identifier", "prompt_cache_key", "drop_params", "store":
+	case "cache", "user", "metadata", "tags", "safety_identifier", "prompt_cache_key", "store":
 		return true
 	}
 	return false

@@ -168,3 +168,28 @@ func TestNothingKeptIsYoungEnoughForZero(t *testing.T) {
 		t.Errorf("got %+v, %v", req.cache, err)
 	}
 }
+
+// What a caller hides from the search for names costs its reservation the whole window,
+// never less than it may use.
+func TestHiddenNamesHaveNoBound(t *testing.T) {
+	const plain = `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"caf\u00e9 \u003cb\u003e \u0000"}]}]}`
+	for body, want := range map[string]bool{
+		plain: false,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}`:           false,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"image\u005furl","image\u005furl":{"url":"https://example.com/a.png"}}]}]}`: true,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"fil\u0065","fil\u0065":{"file_id":"f"}}]}]}`:                               true,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}`:                                         true,
+	} {
+		var req chatRequest
+		if err := req.parse([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		if req.unbounded != want {
+			t.Errorf("%s: unbounded is %v", body, req.unbounded)
+		}
+		m := model{contextWindow: 100_000, imageTokens: 1000, provider: "openai"}
+		if got := m.promptBound(&req); (got == 100_000) != want {
+			t.Errorf("%s: bound by %d tokens", body, got)
+		}
+	}
+}

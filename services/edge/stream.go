@@ -115,7 +115,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 	for {
 		msg, err := stream.Receive()
 		if err != nil {
-			return c.streamBroke(c.r.Context(), out, err) //nolint:contextcheck // a shared call outlives its caller: the caller's own end is meant
+			return c.streamBroke(ctx, out, err)
 		}
 		if served := msg.GetServed(); served != nil {
 			c.outcome.served = served
@@ -126,11 +126,8 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 		end := msg.GetEnd()
 		if end != nil {
 			c.bill(end.GetBilledAttempts())
-			if end.GetError() != nil {
-				c.outcome.failure = errs.FromInfo(end.GetError(), end.GetErrorMessage())
-				if out == nil && len(msg.GetChunks()) == 0 {
-					return c.outcome.failure
-				}
+			if end.GetError() != nil && out == nil && len(msg.GetChunks()) == 0 {
+				return c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
 			}
 		}
 		if out == nil {
@@ -143,7 +140,12 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 			c.flight.publish(chunks)
 		}
 		if end != nil {
-			c.price()
+			if end.GetError() != nil {
+				// The text of the error is not returned: it goes out with the stream.
+				_ = c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
+			} else {
+				c.price()
+			}
 			out.end(c.outcome.failure, chunks...)
 			return nil
 		}
@@ -157,20 +159,13 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 }
 
 // streamBroke ends a stream whose router, or whose caller, is gone.
-func (c *completion) streamBroke(caller context.Context, out *streamWriter, err error) error {
+func (c *completion) streamBroke(ctx context.Context, out *streamWriter, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = errs.New(errs.ServiceUnavailable, "the router ended the stream without saying why")
 	}
-	c.outcome.failure = errs.Of(err)
-	if c.outcome.failure.Reason == errs.ClientClosed || len(c.outcome.chunks) > 0 {
-		c.abandoned()
-	}
-	if own, ok := errors.AsType[*errs.Error](context.Cause(caller)); ok {
-		// It is not the caller who left: this process is stopping.
-		c.outcome.failure = own
-	}
+	err = c.failed(ctx, err)
 	if out == nil {
-		return c.outcome.failure
+		return err
 	}
 	out.end(c.outcome.failure)
 	return nil

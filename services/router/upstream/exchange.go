@@ -26,6 +26,10 @@ type exchange struct {
 // longPast, as a deadline, ends every read and write at once.
 var longPast = time.Unix(1, 0)
 
+// staleWithin is how soon a connection that the provider closed while it was idle shows
+// it: its reset is under way when the request goes out.
+const staleWithin = 100 * time.Millisecond
+
 // post makes an exchange on a connection. stale says that nothing of an answer came on
 // a connection that had served before: the provider closed it meanwhile, most likely
 // without having read the request.
@@ -40,6 +44,7 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 		// It ends what the connection waits for; whoever waits gives the connection up.
 		_ = c.net.SetDeadline(longPast)
 	})
+	begun := c.pool.client.opts.Clock.Now()
 	written := c.write(head, req)
 	// Also after a failed write: a provider that refuses a large body answers and closes.
 	resp, began, err := c.readHeader(c.pool.client.request) //nolint:bodyclose // the exchange closes it
@@ -49,7 +54,9 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 		if written != nil {
 			err = written
 		}
-		return nil, c.served > 0 && !began && ctx.Err() == nil, unexpected(err)
+		// A connection that dies later may die of a request that was read, and is paid for.
+		quick := c.pool.client.opts.Clock.Now().Sub(begun) < staleWithin
+		return nil, c.served > 0 && !began && quick && ctx.Err() == nil, unexpected(err)
 	}
 	c.served++
 	x.resp = resp
