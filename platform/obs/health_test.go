@@ -84,11 +84,12 @@ func TestChecksRunInParallel(t *testing.T) {
 // A check that ignores its context costs a caller its timeout, and runs once only.
 func TestAHangingCheck(t *testing.T) {
 	fake := clocktest.New()
-	release := make(chan struct{})
+	release, started := make(chan struct{}), make(chan struct{}, 10)
 	var runs atomic.Int32
 	c := checker(t, fake,
 		obs.Check{Name: "hangs", Timeout: time.Second, Run: func(context.Context) error {
 			runs.Add(1)
+			started <- struct{}{}
 			<-release
 			return nil
 		}},
@@ -103,6 +104,7 @@ func TestAHangingCheck(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
+	<-started
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if r := c.Run(ctx); r.Results[0].Error != context.Canceled.Error() {
