@@ -6,7 +6,7 @@ SHELL       := bash
 
 PACKAGES := ./gen/... ./platform/... ./services/... ./e2e/...
 # Packages whose tests need a running PostgreSQL, Redis or Kafka.
-SERVED   := /(postgres|redis|redisx|kafkax)$$|/e2e(/|$$)
+SERVED   := /(postgres|redis|redisx|kafkax|relay|quota)$$|/e2e(/|$$)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 FUZZTIME ?= 10s
 
@@ -26,9 +26,9 @@ build: ## build bin/tollgate
 
 # Never from the test cache: it does not know what changed in a database.
 .PHONY: test
-test: ## run every test with the race detector, against a real PostgreSQL and Redis
+test: ## run every test with the race detector, against a real PostgreSQL, Redis and Kafka
 	@scripts/need $$(go env CC)=gcc,libc6-dev
-	scripts/services run postgres redis -- env CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(TEST_FLAGS) $(PACKAGES)
+	scripts/services run postgres redis kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(TEST_FLAGS) $(PACKAGES)
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no service
