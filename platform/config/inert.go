@@ -22,7 +22,6 @@ const (
 	noParallel    = "it limits nothing; a key's own max_parallel_requests does, and a deployment's"
 	noSimilarity  = "this release finds identical requests only"
 	noGuardrails  = "this release detects nothing"
-	chatOnly      = "this release serves chat completions only"
 	noTraces      = "this release exports no traces"
 	noEvents      = "this release sends no events to Kafka; BudgetService.ListUsage has them"
 	noRate        = "what may be left out is left out, whatever share remains"
@@ -34,7 +33,6 @@ const (
 var inertKeys = map[string]inertKey{
 	"model_list[].litellm_params.max_retries": {why: noRetryRules},
 	"model_list[].litellm_params.num_retries": {why: noRetryRules},
-	"model_list[].model_info.mode":            {why: chatOnly, quiet: "chat"},
 
 	"router_settings.retry_policy":               {why: noRetryRules},
 	"router_settings.fallbacks":                  {why: noFailover},

@@ -93,7 +93,7 @@ func (l *loader) model(s *section, cfg *Config, st *modelState) {
 	if p == nil {
 		return
 	}
-	d := Deployment{ModelName: name, Mode: "chat"}
+	d := Deployment{ModelName: name}
 	wildcard := strings.Contains(name, "*")
 	if !l.provider(p, &d, st) {
 		// A deployment with a problem counts as skipped too, so that its name makes no further ones.

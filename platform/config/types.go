@@ -140,7 +140,7 @@ type Deployment struct {
 	Headers map[string]secret.String
 	// DropParams is nil when the deployment leaves it to Config.DropParams.
 	DropParams *bool
-	// Mode is LiteLLM's model_info.mode, "chat" when not given.
+	// Mode is LiteLLM's model_info.mode, which goes over the price table's; "" when not given.
 	Mode string
 	// BaseModel is the price-table name when it differs from UpstreamModel.
 	BaseModel string

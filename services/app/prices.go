@@ -26,6 +26,7 @@ type override struct {
 	// host of its own as OpenAI-compatible; it is priced as what it is configured as.
 	provider  string
 	baseModel string
+	mode      string
 	fields    map[string]any
 	maxOutput int64
 	window    int64
@@ -51,7 +52,7 @@ func newPrices(cfg *config.Config, clk clock.Clock) (*prices, error) {
 	}
 	p := &prices{table: table, clock: clk, overrides: make(map[string]override)}
 	for _, d := range cfg.Deployments {
-		o := override{provider: string(d.Provider), baseModel: d.BaseModel, maxOutput: max(d.MaxOutputTokens, d.MaxTokens), window: d.MaxInputTokens}
+		o := override{provider: string(d.Provider), baseModel: d.BaseModel, mode: d.Mode, maxOutput: max(d.MaxOutputTokens, d.MaxTokens), window: d.MaxInputTokens}
 		if len(d.Prices) > 0 {
 			o.fields = make(map[string]any, len(d.Prices))
 			for name, value := range d.Prices {
@@ -102,6 +103,15 @@ func (p *prices) Price(deploymentID, provider, upstreamModel string) (*pricing.P
 	price, ok, err := p.find(p.current(), deploymentID, provider, upstreamModel)
 	// The overrides were checked at the start; rates that an announced change brings are the table's own.
 	return &price, ok && err == nil
+}
+
+// Mode is what a deployment is for: what its model_info says, else the table.
+func (p *prices) Mode(deploymentID, provider, upstreamModel string) string {
+	if mode := p.overrides[deploymentID].mode; mode != "" {
+		return mode
+	}
+	price, _, _ := p.find(p.current(), deploymentID, provider, upstreamModel)
+	return price.Mode
 }
 
 func (p *prices) find(table *pricing.Table, deploymentID, provider, model string) (pricing.Price, bool, error) {

@@ -69,6 +69,25 @@ func TestLimitsOfAModelAreItsDeployments(t *testing.T) {
 	}
 }
 
+func TestModes(t *testing.T) {
+	for name, tc := range map[string]struct{ model, info, want string }{
+		"the table's":           {"openai/text-embedding-3-small", "", "embedding"},
+		"a base model's":        {"openai/my-own", "base_model: text-embedding-3-small", "embedding"},
+		"the configuration's":   {"openai/my-own", "mode: embedding", "embedding"},
+		"its over the table's":  {"openai/text-embedding-3-small", "mode: chat", "chat"},
+		"of what nobody knows":  {"openai/my-own", "", ""},
+		"of an ordinary model":  {"openai/gpt-4o", "", "chat"},
+		"with a price, no mode": {"openai/my-own", "input_cost_per_token: 0.000003", ""},
+	} {
+		cfg := load(t, "model_list: [{model_name: m, litellm_params: {api_key: k, model: "+tc.model+"}, model_info: {"+tc.info+"}}]\n")
+		p, _ := priced(t, cfg)
+		d := cfg.Deployments[0]
+		if got := p.Mode(d.ID, string(d.Provider), d.UpstreamModel); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
 func TestPricesThatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	broken := filepath.Join(folder, "broken.json")

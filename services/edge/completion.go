@@ -102,14 +102,17 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if c.model, err = x.model(c.req.model); err != nil {
 		return err
 	}
+	if err := c.model.chats(); err != nil {
+		return err
+	}
 	if c.profile, err = c.compressionProfile(); err != nil {
 		return err
 	}
 	if !e.opts.Compression {
 		c.profile = ""
 	}
-	if key := x.r.Header.Get("Idempotency-Key"); key != "" {
-		return c.once(key)
+	if keys := x.r.Header["Idempotency-Key"]; len(keys) > 0 {
+		return c.once(keys)
 	}
 	return c.run()
 }
@@ -382,14 +385,20 @@ func (c *completion) ttl() time.Duration {
 
 // once answers a call with an Idempotency-Key: the first time by running it, then
 // with what was answered.
-func (c *completion) once(key string) error {
-	run, answer, err := c.e.Idempotency.Begin(c.r.Context(), c.idempotencyScope(), key, c.route, sha256.Sum256(c.req.body))
+func (c *completion) once(keys []string) error {
+	if len(keys) > 1 {
+		return errs.New(errs.InvalidRequest, "Idempotency-Key is given more than once").WithParam("Idempotency-Key")
+	}
+	run, answer, err := c.e.Idempotency.Begin(c.r.Context(), c.idempotencyScope(), keys[0], c.route, sha256.Sum256(c.req.body))
 	if err != nil {
 		return err
 	}
 	if answer != nil {
 		c.wrote = true
 		c.deadline()
+		// It is the first one's answer, and nobody is charged for it again.
+		answer.Header["X-Tollgate-Cost"] = costHeader(0)
+		answer.Header["X-Litellm-Response-Cost"] = costHeader(0)
 		answer.WriteTo(c.w)
 		return nil
 	}

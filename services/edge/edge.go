@@ -70,8 +70,11 @@ type Services struct {
 	Budget     budgetv1connect.BudgetServiceClient
 }
 
-// Prices finds what a deployment's tokens cost.
+// Prices finds what a deployment is for and what its tokens cost.
 type Prices interface {
+	// Mode is what a deployment is for, in LiteLLM's words: chat, embedding, …; empty where
+	// nobody says.
+	Mode(deploymentID, provider, upstreamModel string) string
 	// Price returns the price of a deployment, which a configuration may override, or
 	// of its provider's model.
 	Price(deploymentID, provider, upstreamModel string) (*pricing.Price, bool)
@@ -179,15 +182,15 @@ func Routes() []string {
 
 // routes registers every path.
 func (e *Edge) routes() {
-	paths := make(map[string]bool)
+	allowed := map[string]methodNotAllowed{"/metrics": {http.MethodGet}}
 	for _, rt := range e.table() {
 		e.mux.Handle(rt.method+" "+rt.path, endpoint{e, rt})
-		paths[rt.path] = true
-	}
-	for path := range paths {
-		e.mux.Handle(path, methodNotAllowed{})
+		allowed[rt.path] = append(allowed[rt.path], rt.method)
 	}
 	e.mux.Handle("GET /metrics", e.MetricsHandler)
+	for path, methods := range allowed {
+		e.mux.Handle(path, methods)
+	}
 	e.mux.Handle("/", notFound{})
 	if e.RPC == nil {
 		return
@@ -200,5 +203,6 @@ func (e *Edge) routes() {
 		keystorev1connect.KeystoreServiceName, budgetv1connect.BudgetServiceName,
 	} {
 		e.mux.Handle("/"+service+"/", internalOnly{e, inner, connecthttp.NewErrorWriter()})
+		e.mux.Handle("/"+service, notFound{}) // or the mux would redirect to the above
 	}
 }

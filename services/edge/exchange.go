@@ -3,7 +3,9 @@ package edge
 import (
 	"context"
 	"net/http"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect/v2/connecthttp"
@@ -39,7 +41,19 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) {
 		r.Header["X-Request-Id"] = []string{requestID}
 	}
 	w.Header()["X-Request-Id"] = r.Header["X-Request-Id"]
+	if !tidy(r.URL.EscapedPath()) {
+		// The mux would redirect, and few clients repeat a POST elsewhere.
+		notFound{}.ServeHTTP(w, r)
+		return
+	}
 	e.mux.ServeHTTP(w, r)
+}
+
+// tidy reports whether a path begins with a slash and has no empty segment, `.` or `..`
+// in it.
+func tidy(p string) bool {
+	clean := path.Clean(p)
+	return strings.HasPrefix(p, "/") && (p == clean || len(p) == len(clean)+1 && strings.HasSuffix(p, "/"))
 }
 
 // endpoint is one route's handler.
@@ -134,9 +148,16 @@ func (x *exchange) admin() error {
 	return nil
 }
 
-type methodNotAllowed struct{}
+// methodNotAllowed refuses the methods that a path does not have. It holds those that it
+// has; a GET serves HEAD as well.
+type methodNotAllowed []string
 
-func (methodNotAllowed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m methodNotAllowed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	allow := strings.Join(m, ", ")
+	if slices.Contains(m, http.MethodGet) {
+		allow += ", " + http.MethodHead
+	}
+	w.Header().Set("Allow", allow)
 	writeError(w, errs.Newf(errs.MethodNotAllowed, "%s is not served here", r.Method))
 }
 

@@ -28,7 +28,9 @@ type model struct {
 	deployments []*routerv1.Deployment
 	prices      map[string]*pricing.Price
 	// unpriced says that a deployment has no price.
-	unpriced  bool
+	unpriced bool
+	// mode is what the model is for where that is no conversation, such as `embedding`.
+	mode      string
 	simulated bool
 	// contextWindow is the largest of all deployments, in tokens; 0 when one is unknown.
 	contextWindow int64
@@ -66,7 +68,7 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 		name: m.GetName(), created: m.GetCreated(), deployments: m.GetDeployments(),
 		prices: make(map[string]*pricing.Price, len(m.GetDeployments())),
 	}
-	unknownWindow, unknownImages := false, false
+	unknownWindow, unknownImages, talks := false, false, false
 	for i, d := range m.GetDeployments() {
 		switch {
 		case i == 0:
@@ -75,6 +77,10 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 			out.provider = "*"
 		}
 		out.simulated = out.simulated || d.GetSimulated()
+		mode := e.Prices.Mode(d.GetId(), d.GetProvider(), d.GetUpstreamModel())
+		if talks = talks || conversational(mode); !talks {
+			out.mode = mode
+		}
 		price, ok := e.Prices.Price(d.GetId(), d.GetProvider(), d.GetUpstreamModel())
 		if !ok {
 			out.unpriced = true
@@ -91,6 +97,9 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 		out.maxOutput = max(out.maxOutput, output)
 		out.imageTokens = max(out.imageTokens, price.ImageBound())
 	}
+	if talks {
+		out.mode = ""
+	}
 	// One deployment of which nothing is known may take more than all that are known.
 	if unknownWindow {
 		out.contextWindow = 0
@@ -105,6 +114,25 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 		out.imageTokens = unknownImageTokens
 	}
 	return out
+}
+
+// conversational says that a model of this mode, in LiteLLM's words, answers messages.
+// That it does so on another route of its provider is the provider's to say.
+func conversational(mode string) bool {
+	switch mode {
+	case "", "batch", "chat", "completion", "responses":
+		return true
+	}
+	return false
+}
+
+// chats refuses a model that does not answer chat completions, such as one for
+// embeddings.
+func (m *model) chats() error {
+	if m.mode == "" {
+		return nil
+	}
+	return errs.Newf(errs.InvalidRequest, "the model %q is no chat model: its mode is %s", m.name, m.mode).WithParam("model")
 }
 
 // promptBound is a number of tokens that the request's prompt cannot exceed. No
@@ -278,6 +306,9 @@ func (e *Edge) modelInfo(x *exchange) error {
 			}
 			it := item{ModelName: name, Params: params{Model: d.GetProvider() + "/" + d.GetUpstreamModel(), APIBase: d.GetApiBase()}}
 			it.Info = info{ID: d.GetId(), Key: d.GetUpstreamModel(), Provider: d.GetProvider(), Mode: "chat", Simulated: d.GetSimulated()}
+			if mode := e.Prices.Mode(d.GetId(), d.GetProvider(), d.GetUpstreamModel()); mode != "" {
+				it.Info.Mode = mode
+			}
 			if p := m.prices[d.GetId()]; p != nil {
 				rate := func(c pricing.Class) rawJSON {
 					return rawJSON(p.Rate(c, pricing.Standard, 0).DollarsPerUnit())

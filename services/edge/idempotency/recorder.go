@@ -1,6 +1,9 @@
 package idempotency
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Answer is a recorded HTTP answer.
 type Answer struct {
@@ -73,11 +76,12 @@ func (r *Recorder) Write(p []byte) (int, error) {
 // Answer is what was written.
 func (r *Recorder) Answer() Answer { return r.answer }
 
-// kept says which headers belong to the answer and not to the exchange.
+// kept says which headers belong to the answer and not to the exchange, or to the moment:
+// how limits and budgets stood.
 func kept(name string) bool {
 	switch name {
 	case "X-Request-Id", "Date", "Connection", "Transfer-Encoding", "Trailer", "Content-Length":
 		return false
 	}
-	return true
+	return !strings.HasPrefix(name, "X-Ratelimit-") && !strings.HasPrefix(name, "X-Litellm-Key-")
 }
