@@ -165,6 +165,14 @@ func (a Answer) MustBe(tb testing.TB, status int, code ...string) Answer {
 	return a
 }
 
+// Is returns an error unless the answer has the status, for use with [Eventually].
+func (a Answer) Is(status int) error {
+	if a.Status != status {
+		return fmt.Errorf("the answer is %d, not %d: %s", a.Status, status, a.Body)
+	}
+	return nil
+}
+
 // RetryAfter is the header Retry-After in seconds; the test fails when there is no
 // such whole number, or none above 0.
 func (a Answer) RetryAfter(tb testing.TB) time.Duration {

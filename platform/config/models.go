@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tollgate.dev/platform/secret"
+	"tollgate.dev/platform/spelling"
 )
 
 // words splits a table.
@@ -160,7 +161,7 @@ func (l *loader) provider(p *section, d *Deployment, st *modelState) bool {
 	if providerKeys[d.Provider] == nil {
 		d.Provider = ""
 		hint := ""
-		if near := suggest(prefix, append([]string{"openai", "anthropic", "gemini", "groq"}, openAICompatible...)); near != "" && !at.env {
+		if near := spelling.Nearest(prefix, append([]string{"openai", "anthropic", "gemini", "groq"}, openAICompatible...)); near != "" && !at.env {
 			hint = "; did you mean " + near + "?"
 		}
 		l.errorf(at.line, at.path, "unknown provider %s%s", at.quote(prefix), hint)

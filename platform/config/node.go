@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tollgate.dev/platform/secret"
+	"tollgate.dev/platform/spelling"
 )
 
 const (
@@ -197,9 +198,9 @@ func (s *section) done(known []string) {
 			continue
 		}
 		// Tollgate's own keys first: they are the ones that do something.
-		near := suggest(key, s.asked)
+		near := spelling.Nearest(key, s.asked)
 		if near == "" {
-			near = suggest(key, known)
+			near = spelling.Nearest(key, known)
 		}
 		if near != "" {
 			s.l.errorf(v.line, v.path, "unknown key; did you mean %s?", near)
@@ -216,7 +217,7 @@ func (s *section) doneOpen(known []string) {
 		return
 	}
 	for _, key := range s.order {
-		if !slices.Contains(s.asked, key) && !slices.Contains(known, key) && suggest(key, s.asked) == "" {
+		if !slices.Contains(s.asked, key) && !slices.Contains(known, key) && spelling.Nearest(key, s.asked) == "" {
 			known = append(known, key)
 		}
 	}
@@ -507,7 +508,7 @@ func (s *section) oneOf(key, def string, allowed ...string) string {
 	}
 	if !slices.Contains(allowed, text) {
 		hint := ""
-		if near := suggest(text, allowed); near != "" && !v.env {
+		if near := spelling.Nearest(text, allowed); near != "" && !v.env {
 			hint = "; did you mean " + near + "?"
 		}
 		s.l.errorf(v.line, v.path, "unknown value %s: one of %s%s", v.quote(text), strings.Join(allowed, ", "), hint)

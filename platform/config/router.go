@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"tollgate.dev/platform/spelling"
 )
 
 func (l *loader) router(s *section, cfg *Config) {
@@ -34,7 +36,7 @@ func (l *loader) strategy(s *section, r *Router) {
 		l.warnf(at.line, at.path, "strategy %s has no effect in Tollgate; %s is used, weighted by rpm or tpm", name, WeightedShuffle)
 	default:
 		hint := ""
-		if near := suggest(name, served); near != "" && !at.env {
+		if near := spelling.Nearest(name, served); near != "" && !at.env {
 			hint = "; did you mean " + near + "?"
 		}
 		l.errorf(at.line, at.path, "unknown strategy %s: one of %s%s", at.quote(name), strings.Join(served, ", "), hint)
@@ -164,7 +166,7 @@ func (l *loader) references(cfg *Config) {
 				continue
 			}
 			hint := ""
-			if near := suggest(ref.name, l.names); near != "" && !ref.at.env {
+			if near := spelling.Nearest(ref.name, l.names); near != "" && !ref.at.env {
 				hint = "; did you mean " + near + "?"
 			}
 			l.errorf(ref.at.line, ref.at.path, "model %s is not in model_list%s", ref.at.quote(ref.name), hint)

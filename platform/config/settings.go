@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tollgate.dev/platform/secret"
+	"tollgate.dev/platform/spelling"
 )
 
 // cacheChoice is what the file asks of the cache's store; it is decided once REDIS_URL is known.
@@ -116,7 +117,7 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 		default:
 			names := words(`local local-semantic redis redis-semantic`)
 			hint := ""
-			if near := suggest(kind, names); near != "" && !at.env {
+			if near := spelling.Nearest(kind, names); near != "" && !at.env {
 				hint = "; did you mean " + near + "?"
 			}
 			l.errorf(at.line, at.path, "unknown value %s: one of %s%s", at.quote(kind), strings.Join(names, ", "), hint)

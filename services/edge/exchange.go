@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect/v2/connecthttp"
 
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/obs"
@@ -131,7 +132,7 @@ func keyResult(err error) obs.KeyResult {
 
 // serves says whether the configuration opens a route to keys.
 func (e *Edge) serves(route string) bool {
-	if slices.Contains(e.opts.AdminOnlyRoutes, route) {
+	if len(e.opts.AdminOnlyRoutes) > 0 && admission.MatchRoute(e.opts.AdminOnlyRoutes, route) {
 		return false
 	}
 	return len(e.opts.AllowedRoutes) == 0 || admission.MatchRoute(e.opts.AllowedRoutes, route)
@@ -178,6 +179,13 @@ func (h internalOnly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, err := h.e.Keys.Admit(r.Context(), admission.FromHeader(r.Header))
 	if err == nil && !p.Admin {
 		err = errs.New(errs.RouteNotAllowed, "RPC needs the master key or a key with the admin scope")
+	}
+	if err == nil {
+		err = p.AllowsRoute(r.URL.Path)
+	}
+	if err == nil && r.URL.Path == keystorev1connect.KeystoreServiceOpenCredentialProcedure && p.Key != nil {
+		// It is for the router, which has the master key: tenants' credentials are nobody else's.
+		err = errs.New(errs.RouteNotAllowed, "credentials are opened with the master key alone")
 	}
 	if err == nil {
 		h.next.ServeHTTP(w, r)

@@ -1,12 +1,13 @@
 package edge
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
+	"reflect"
 	"strconv"
 
 	"tollgate.dev/platform/errs"
-	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/jsonscan"
 )
 
 // maxManagementBody bounds the bodies of key and team routes, in bytes.
@@ -32,24 +33,18 @@ func (x *exchange) json(status int, value any) error {
 // decode reads a management request's body. An empty one leaves the value as it is.
 func (x *exchange) decode(value any) error {
 	body, err := x.body(maxManagementBody)
-	if err != nil {
+	if err != nil || len(body) == 0 {
 		return err
 	}
-	if len(body) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(body, value); err != nil {
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-			return errs.Newf(errs.InvalidRequest, "%s must be of type %s, not %s", wrong.Field, wrong.Type, wrong.Value).
-				WithParam(wrong.Field)
-		}
-		if reason, ok := errors.AsType[*errs.Error](err); ok {
-			return reason
-		}
-		if errors.Is(err, money.ErrSyntax) || errors.Is(err, money.ErrRange) || errors.Is(err, money.ErrPrecision) {
-			return errs.New(errs.InvalidRequest, "an amount is no number of dollars of at most nine decimals and 9.2 billion").WithCause(err)
-		}
+	if _, err := jsonscan.Scan(body); err != nil || bytes.TrimSpace(body)[0] != '{' {
 		return errs.New(errs.InvalidRequest, "the request body is no valid JSON object").WithCause(err)
+	}
+	var r reading
+	if err := r.into(bytes.TrimSpace(body), reflect.ValueOf(value).Elem(), ""); err != nil {
+		return err
+	}
+	if len(r.ignored) > 0 {
+		x.w.Header()[headerIgnored] = r.ignored
 	}
 	return nil
 }

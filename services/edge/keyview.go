@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
-	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 )
 
@@ -123,31 +123,29 @@ func (e *Edge) spendOf(ctx context.Context, scope *budgetv1.Scope) (money.Nano, 
 
 // putBudgets sets the budgets that a request names.
 func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsRequest) error {
-	put := func(limit money.Nano, window string, enforcement budgetv1.Enforcement) error {
+	put := func(limit money.Nano, window string, enforcement budgetv1.Enforcement, limitName, windowName string) error {
 		_, err := e.Services.Budget.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
 			Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: r.TimeZone, Enforcement: enforcement,
 		}})
-		return err
+		return renamed(err, map[string]string{"budget.limit_nanos": limitName, "budget.window": windowName, "budget.time_zone": "time_zone"})
 	}
 	window, err := e.budgetWindow(ctx, scope, r)
 	if err != nil {
 		return err
 	}
 	switch {
-	case r.MaxBudget != nil && r.SoftBudget != nil:
-		return errs.New(errs.UnsupportedParameter, "max_budget and soft_budget cannot both be given: a budget is strict or soft").
-			WithParam("soft_budget")
 	case r.MaxBudget != nil:
-		if err := put(*r.MaxBudget, window, budgetv1.Enforcement_ENFORCEMENT_STRICT); err != nil {
+		if err := put(*r.MaxBudget, window, budgetv1.Enforcement_ENFORCEMENT_STRICT, "max_budget", "budget_duration"); err != nil {
 			return err
 		}
 	case r.SoftBudget != nil:
-		if err := put(*r.SoftBudget, window, budgetv1.Enforcement_ENFORCEMENT_SOFT); err != nil {
+		if err := put(*r.SoftBudget, window, budgetv1.Enforcement_ENFORCEMENT_SOFT, "soft_budget", "budget_duration"); err != nil {
 			return err
 		}
 	}
-	for _, l := range r.BudgetLimits {
-		if err := put(*l.MaxBudget, l.Duration, budgetv1.Enforcement_ENFORCEMENT_STRICT); err != nil {
+	for i, l := range r.BudgetLimits {
+		at := fmt.Sprintf("budget_limits[%d].", i)
+		if err := put(*l.MaxBudget, l.Duration, budgetv1.Enforcement_ENFORCEMENT_STRICT, at+"max_budget", at+"budget_duration"); err != nil {
 			return err
 		}
 	}

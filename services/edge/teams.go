@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
@@ -13,26 +14,46 @@ import (
 
 // teamRoutes are LiteLLM's team management routes. A team is a tenant here.
 func (e *Edge) teamRoutes() []route {
-	return []route{
-		{http.MethodPost, "/team/new", e.newTeam},
-		{http.MethodPost, "/team/update", e.updateTeam},
-		{http.MethodPost, "/team/delete", e.deleteTeams},
-		{http.MethodGet, "/team/info", e.teamInfo},
-		{http.MethodGet, "/team/list", e.listTeams},
-		{http.MethodPost, "/team/credential", e.putCredential},
-		{http.MethodPost, "/team/credential/delete", e.deleteCredential},
-	}
+	return managed(
+		route{http.MethodPost, "/team/new", e.newTeam},
+		route{http.MethodPost, "/team/update", e.updateTeam},
+		route{http.MethodPost, "/team/delete", e.deleteTeams},
+		route{http.MethodGet, "/team/info", e.teamInfo},
+		route{http.MethodGet, "/team/list", e.listTeams},
+		route{http.MethodPost, "/team/credential", e.putCredential},
+		route{http.MethodPost, "/team/credential/delete", e.deleteCredential},
+	)
 }
 
 // teamRequest is the body of `/team/new` and `/team/update`.
 type teamRequest struct {
 	limitsRequest
 
-	TeamID     *string  `json:"team_id"`
-	TeamAlias  *string  `json:"team_alias"`
-	PlatformID *string  `json:"platform_id"`
-	Routes     []string `json:"allowed_routes"`
-	Members    []member `json:"members_with_roles"`
+	TeamID       *string           `json:"team_id"`
+	TeamAlias    *string           `json:"team_alias"`
+	PlatformID   *string           `json:"platform_id"`
+	Members      []member          `json:"members_with_roles"`
+	ModelAliases map[string]string `json:"model_aliases"`
+}
+
+// beyond is what LiteLLM's clients send besides, and what they may send back of an answer
+// (litellm/proxy/_types.py, NewTeamRequest, UpdateTeamRequest and their answers, November
+// 2026).
+func (teamRequest) beyond() contract {
+	return contract{
+		ignored: []string{
+			"organization_id", "admins", "members", "team_member_permissions", "router_settings", "guardrails", "policies",
+			"prompts", "object_permission", "allowed_passthrough_routes", "secret_manager_settings", "rpm_limit_type",
+			"tpm_limit_type", "team_member_key_duration", "team_member_budget_duration", "allowed_vector_store_indexes",
+			"enforced_batch_output_expires_after", "enforced_file_expires_after", "default_team_member_models",
+			"spend", "budget_reset_at", "created_at", "updated_at", "model_id", "litellm_model_table", "object_permission_id",
+			"credential_providers", "keys", "team_memberships",
+		},
+		refused: []string{
+			"team_member_budget", "team_member_rpm_limit", "team_member_tpm_limit", "budget_id", "model_max_budget",
+			"access_group_ids",
+		},
+	}
 }
 
 // member is a person of a team.
@@ -40,6 +61,8 @@ type member struct {
 	Role   string `json:"role"`
 	UserID string `json:"user_id"`
 }
+
+func (member) beyond() contract { return contract{ignored: []string{"user_email"}} }
 
 // apply puts the request's values into a tenant and names the fields that it set.
 func (r *teamRequest) apply(t *keystorev1.Tenant) (fields []string) {
@@ -54,10 +77,6 @@ func (r *teamRequest) apply(t *keystorev1.Tenant) (fields []string) {
 	}
 	if t.Limits == nil {
 		t.Limits = &keystorev1.Limits{}
-	}
-	if r.Routes != nil {
-		t.Limits.Routes = r.Routes
-		set("limits.routes")
 	}
 	fields = append(fields, r.applyLimits(t.Limits)...)
 	if r.Blocked != nil {
@@ -142,10 +161,7 @@ func (e *Edge) newTeam(x *exchange) error {
 		return err
 	}
 	var req teamRequest
-	if err := x.decode(&req); err != nil {
-		return err
-	}
-	if err := req.check(); err != nil {
+	if err := x.decodeLimits(&req, &req.limitsRequest); err != nil {
 		return err
 	}
 	tenant := &keystorev1.Tenant{}
@@ -153,7 +169,18 @@ func (e *Edge) newTeam(x *exchange) error {
 		tenant.Id = *req.TeamID
 	}
 	req.apply(tenant)
-	return x.storeTeam(tenant, nil, &req)
+	ctx := x.r.Context()
+	resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant})
+	if err != nil {
+		return err
+	}
+	made := resp.GetTenant()
+	if err := e.putBudgets(ctx, tenantScope(made.GetId()), &req.limitsRequest); err != nil {
+		// A team without its budgets must not stay, nor may one that has a part of them.
+		_, _, derr := e.removeTeams(ctx, []string{made.GetId()})
+		return errors.Join(err, derr)
+	}
+	return x.showTeam(made)
 }
 
 // updateTeam answers `POST /team/update`.
@@ -162,42 +189,35 @@ func (e *Edge) updateTeam(x *exchange) error {
 		return err
 	}
 	var req teamRequest
-	if err := x.decode(&req); err != nil {
-		return err
-	}
-	if err := req.check(); err != nil {
+	if err := x.decodeLimits(&req, &req.limitsRequest); err != nil {
 		return err
 	}
 	if req.TeamID == nil || *req.TeamID == "" {
 		return errs.New(errs.InvalidRequest, "team_id is needed").WithParam("team_id")
 	}
 	tenant := &keystorev1.Tenant{Id: *req.TeamID}
-	fields := req.apply(tenant)
-	if len(fields) == 0 {
-		found, err := e.findTeam(x.r.Context(), *req.TeamID)
+	ctx := x.r.Context()
+	if fields := req.apply(tenant); len(fields) > 0 {
+		resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
 		if err != nil {
 			return err
 		}
-		return x.showTeam(found, &req)
+		tenant = resp.GetTenant()
+	} else {
+		found, err := e.findTeam(ctx, *req.TeamID)
+		if err != nil {
+			return err
+		}
+		tenant = found
 	}
-	return x.storeTeam(tenant, fields, &req)
-}
-
-func (x *exchange) storeTeam(tenant *keystorev1.Tenant, fields []string, req *teamRequest) error {
-	resp, err := x.e.Services.Keystore.PutTenant(x.r.Context(), &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
-	if err != nil {
+	if err := e.putBudgets(ctx, tenantScope(tenant.GetId()), &req.limitsRequest); err != nil {
 		return err
 	}
-	return x.showTeam(resp.GetTenant(), req)
+	return x.showTeam(tenant)
 }
 
-// showTeam sets the budgets that the request names, and answers with the team.
-func (x *exchange) showTeam(tenant *keystorev1.Tenant, req *teamRequest) error {
-	ctx := x.r.Context()
-	if err := x.e.putBudgets(ctx, tenantScope(tenant.GetId()), &req.limitsRequest); err != nil {
-		return err
-	}
-	view, err := x.e.teamView(ctx, tenant)
+func (x *exchange) showTeam(tenant *keystorev1.Tenant) error {
+	view, err := x.e.teamView(x.r.Context(), tenant)
 	if err != nil {
 		return err
 	}
@@ -219,10 +239,18 @@ func (e *Edge) deleteTeams(x *exchange) error {
 	if len(req.TeamIDs) == 0 {
 		return errs.New(errs.InvalidRequest, "team_ids is needed").WithParam("team_ids")
 	}
-	ctx := x.r.Context()
-	resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: req.TeamIDs})
+	teams, keys, err := e.removeTeams(x.r.Context(), req.TeamIDs)
 	if err != nil {
 		return err
+	}
+	return x.json(http.StatusOK, map[string]any{"deleted_teams": teams, "deleted_keys": list(keys)})
+}
+
+// removeTeams removes teams with their keys, and the budgets of both.
+func (e *Edge) removeTeams(ctx context.Context, ids []string) (teams, keys []string, err error) {
+	resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: ids})
+	if err != nil {
+		return nil, nil, err
 	}
 	var scopes []*budgetv1.Scope
 	for _, id := range resp.GetIds() {
@@ -231,10 +259,8 @@ func (e *Edge) deleteTeams(x *exchange) error {
 	for _, id := range resp.GetKeyIds() {
 		scopes = append(scopes, keyScope(id))
 	}
-	if _, err := e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes}); err != nil {
-		return err
-	}
-	return x.json(http.StatusOK, map[string]any{"deleted_teams": resp.GetIds(), "deleted_keys": resp.GetKeyIds()})
+	_, err = e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes})
+	return resp.GetIds(), resp.GetKeyIds(), err
 }
 
 // teamInfo answers `GET /team/info?team_id=`. A key may ask about its own team.

@@ -99,6 +99,9 @@ func TestAllowsRoute(t *testing.T) {
 		"management, key":            {[]string{"management_routes"}, nil, "/key/{key}/regenerate", true},
 		"management, team":           {[]string{"management_routes"}, nil, "/team/new", true},
 		"management, chat":           {[]string{"management_routes"}, nil, "/chat/completions", false},
+		"management, spend":          {[]string{"management_routes"}, nil, "/tollgate.budget.v1.BudgetService/GetSpend", true},
+		"management, router":         {[]string{"management_routes"}, nil, "/tollgate.router.v1.RouterService/Complete", false},
+		"inference, router":          {[]string{"llm_api_routes"}, nil, "/tollgate.router.v1.RouterService/Complete", false},
 		"group and path":             {[]string{"info_routes", "/chat/completions"}, nil, "/v1/chat/completions", true},
 		"wildcard":                   {[]string{"/key/*"}, nil, "/key/generate", true},
 		"wildcard elsewhere":         {[]string{"/key/*"}, nil, "/team/new", false},
@@ -182,6 +185,21 @@ func TestCachePolicies(t *testing.T) {
 		p := newPrincipal(&keystorev1.Key{Cache: tc.key}, &keystorev1.Tenant{Cache: tc.tenant}, "")
 		if !proto.Equal(p.Cache(), tc.want) {
 			t.Errorf("%s: %v, want %v", name, p.Cache(), tc.want)
+		}
+	}
+}
+
+func TestKnowsRoute(t *testing.T) {
+	served := []string{"/v1/chat/completions", "/chat/completions", "/v1/models/{id...}", "/key/generate", "/key/{key}/regenerate"}
+	for entry, want := range map[string]struct{ known, served bool }{
+		"llm_api_routes": {true, true}, "management_routes": {true, true}, "spend_tracking_routes": {true, false}, "mcp_routes": {true, false},
+		"/v1/chat/completions": {true, true}, "/chat/*": {true, true}, "/v1/*": {true, true}, "/v1": {true, true}, "*": {true, true},
+		"/key/{id}/regenerate": {true, true},
+		"/v1/audio/speech":     {true, false}, "/embeddings": {true, false}, "/images/*": {true, false}, "/spend*": {true, false},
+		"some_routes": {}, "chat": {}, "": {}, "/": {}, "/chat/completion": {}, "/v1/chatt/*": {}, "audio": {}, "llm_api_routes*": {}, "/models/gpt-4o": {},
+	} {
+		if known, served := KnowsRoute(entry, served); known != want.known || served != want.served {
+			t.Errorf("%q: known %t, served %t; want %+v", entry, known, served, want)
 		}
 	}
 }

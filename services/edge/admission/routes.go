@@ -1,6 +1,13 @@
 package admission
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+)
 
 // group is one of LiteLLM's groups of routes.
 type group int
@@ -16,28 +23,66 @@ const (
 	globalSpendRoutes
 )
 
-// groupOf finds a group by the name that allowed_routes gives it
+// groups are the names that allowed_routes gives them
 // (https://github.com/BerriAI/litellm, litellm/proxy/_types.py, class LiteLLMRoutes,
 // November 2026).
-func groupOf(name string) group {
-	switch name {
-	case "llm_api_routes", "openai_routes":
-		return llmAPIRoutes
-	case "anthropic_routes":
-		return anthropicRoutes
-	case "info_routes":
-		return infoRoutes
-	case "management_routes":
-		return managementRoutes
-	case "key_management_routes":
-		return keyManagementRoutes
-	case "spend_tracking_routes":
-		return spendRoutes
-	case "global_spend_tracking_routes":
-		return globalSpendRoutes
-	}
-	return noGroup
+var groups = map[string]group{
+	"llm_api_routes": llmAPIRoutes, "openai_routes": llmAPIRoutes,
+	"anthropic_routes":             anthropicRoutes,
+	"info_routes":                  infoRoutes,
+	"management_routes":            managementRoutes,
+	"key_management_routes":        keyManagementRoutes,
+	"spend_tracking_routes":        spendRoutes,
+	"global_spend_tracking_routes": globalSpendRoutes,
+
+	// Groups of what is not served here, or is open to everyone.
+	"openai_route_names": noGroup, "google_routes": noGroup, "azure_routes": noGroup, "mcp_routes": noGroup,
+	"agent_routes": noGroup, "litellm_native_routes": noGroup, "mapped_pass_through_routes": noGroup,
+	"passthrough_routes_wildcard": noGroup, "apply_guardrail_routes": noGroup, "master_key_only_routes": noGroup,
+	"public_routes": noGroup, "ui_routes": noGroup, "internal_user_routes": noGroup,
+	"internal_user_view_only_routes": noGroup, "self_managed_routes": noGroup, "org_admin_only_routes": noGroup,
+	"admin_viewer_routes": noGroup, "org_admin_allowed_routes": noGroup,
 }
+
+// groupOf finds a group by name.
+func groupOf(name string) group { return groups[name] }
+
+// RouteGroups are the names of groups that allowed_routes may hold.
+func RouteGroups() []string { return slices.Sorted(maps.Keys(groups)) }
+
+// elsewhere are where LiteLLM serves what is not served here, by the first segment of the
+// path, without `/v1`.
+var elsewhere = map[string]bool{
+	"a2a": true, "agents": true, "anthropic": true, "assistants": true, "audio": true, "azure": true, "batches": true, "bedrock": true,
+	"budget": true, "completions": true, "config": true, "containers": true, "customer": true, "embeddings": true, "end_user": true,
+	"engines": true, "evals": true, "files": true, "fine_tuning": true, "gemini": true, "global": true, "guardrails": true,
+	"images": true, "interactions": true, "mcp": true, "messages": true, "model": true, "model_group": true, "moderations": true,
+	"ocr": true, "openai": true, "organization": true, "prompts": true, "rag": true, "realtime": true, "rerank": true,
+	"responses": true, "search": true, "skills": true, "spend": true, "tag": true, "threads": true, "user": true, "utils": true,
+	"v1beta": true, "v2": true, "vector_stores": true, "vertex_ai": true, "vertex-ai": true, "videos": true,
+}
+
+// KnowsRoute tells what an entry of allowed_routes is: known when it is a group, a path
+// of LiteLLM's or one that is served, and served when it names at least one of the routes
+// that are.
+func KnowsRoute(entry string, routes []string) (known, served bool) {
+	for _, route := range routes {
+		if matchesRoute(entry, route) {
+			return true, true
+		}
+	}
+	if _, ok := groups[entry]; ok {
+		return true, false
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(withoutVersion(entry), "/"), "/")
+	return strings.HasPrefix(entry, "/") && elsewhere[strings.TrimSuffix(first, "*")], false
+}
+
+// The paths of the services that manage keys and read spend, for typed clients.
+const (
+	keystoreRPC = "/" + keystorev1connect.KeystoreServiceName + "/"
+	budgetRPC   = "/" + budgetv1connect.BudgetServiceName + "/"
+)
 
 // has reports whether the route is a member, as far as a gateway for chat serves such
 // routes. The route has neither `/v1` nor names in its placeholders.
@@ -67,7 +112,7 @@ func (g group) has(route string) bool {
 			"/model/new", "/model/update", "/model/delete", "/model/info", "/cache/invalidate":
 			return true
 		}
-		return keyManagementRoutes.has(route)
+		return keyManagementRoutes.has(route) || strings.HasPrefix(route, keystoreRPC) || strings.HasPrefix(route, budgetRPC)
 	case keyManagementRoutes:
 		switch route {
 		case "/key/generate", "/key/update", "/key/delete", "/key/regenerate", "/key/{}/regenerate",

@@ -1,9 +1,11 @@
-package config
+// Package spelling finds what somebody meant to write.
+package spelling
 
 import "strings"
 
-// suggest gives the candidate nearest to word, or "" when none is near enough to be a slip.
-func suggest(word string, candidates []string) string {
+// Nearest returns the candidate nearest to word, or "" when none is near enough to be a slip. Case, hyphens and
+// underscores do not count.
+func Nearest(word string, candidates []string) string {
 	best, least := "", 1+max(2, len(word)/3)
 	w := fold(word)
 	for _, c := range candidates {

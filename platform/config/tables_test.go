@@ -2,23 +2,6 @@ package config
 
 import "testing"
 
-func TestSuggest(t *testing.T) {
-	keys := []string{"routing_strategy", "num_retries", "max_spend", "timeout", "order"}
-	for _, c := range []struct{ word, want string }{
-		{"routing_stratgy", "routing_strategy"},
-		{"routingStrategy", "routing_strategy"},
-		{"maxSpend", "max_spend"},
-		{"timoeut", "timeout"}, // neighbours swapped
-		{"ordre", "order"},
-		{"colour", ""},
-		{"", ""},
-	} {
-		if got := suggest(c.word, keys); got != c.want {
-			t.Errorf("suggest(%q) = %q, want %q", c.word, got, c.want)
-		}
-	}
-}
-
 // No key may be both a price that is read and one that has no effect, and no table may hold a key twice: the first
 // would hide a warning, the second is a slip.
 func TestTables(t *testing.T) {

@@ -1,0 +1,77 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tollgate.dev/platform/errs"
+)
+
+// managed are management routes. What the services blame by the names of their own
+// contracts is blamed by the caller's.
+func managed(routes ...route) []route {
+	for i, rt := range routes {
+		routes[i].handler = func(x *exchange) error { return renamed(rt.handler(x), managementNames) }
+	}
+	return routes
+}
+
+// managementNames are the members of management requests by what the keystore calls them,
+// without indices.
+var managementNames = map[string]string{ //nolint:gosec // names of members, no credentials
+	"secret": "key", "ref": "key", "refs": "keys", "grace_millis": "grace_period",
+	"id": "team_id", "ids": "team_ids", "tenant_id": "team_id",
+
+	"key.alias": "key_alias", "key.tenant_id": "team_id", "key.user_id": "user_id", "key.scopes": "scopes",
+	"key.expires_millis": "duration", "key.metadata": "metadata", "key.tags": "tags", "key.aliases": "aliases",
+	"key.cache.ttl_millis": "cache.ttl", "key.compression_profile": "compression",
+	"key.limits.models": "models", "key.limits.routes": "allowed_routes",
+	"key.limits.requests_per_minute": "rpm_limit", "key.limits.tokens_per_minute": "tpm_limit",
+	"key.limits.parallel_requests":         "max_parallel_requests",
+	"key.limits.model_requests_per_minute": "model_rpm_limit", "key.limits.model_tokens_per_minute": "model_tpm_limit",
+
+	"tenant.id": "team_id", "tenant.alias": "team_alias", "tenant.platform_id": "platform_id",
+	"tenant.metadata": "metadata", "tenant.tags": "tags", "tenant.aliases": "model_aliases",
+	"tenant.cache.ttl_millis": "cache.ttl", "tenant.compression_profile": "compression",
+	"tenant.limits.models": "models", "tenant.limits.routes": "allowed_routes",
+	"tenant.limits.requests_per_minute": "rpm_limit", "tenant.limits.tokens_per_minute": "tpm_limit",
+	"tenant.limits.parallel_requests":         "max_parallel_requests",
+	"tenant.limits.model_requests_per_minute": "model_rpm_limit", "tenant.limits.model_tokens_per_minute": "model_tpm_limit",
+	"tenant.members": "members_with_roles",
+}
+
+// renamed returns the error with its parameter's other name, if it has one. An index, and
+// what follows it, stays.
+func renamed(err error, names map[string]string) error {
+	e, ok := errors.AsType[*errs.Error](err)
+	if !ok {
+		return err
+	}
+	name, index, indexed := strings.Cut(e.Param, "[")
+	to, ok := names[name]
+	if !ok {
+		return err
+	}
+	if indexed {
+		to += "[" + index
+	}
+	return e.WithParam(to).WithCause(err) // the log has the whole chain
+}
+
+// blameRef tells which of the two lists of a deletion a reference stood in.
+func blameRef(err error, keys int) error {
+	e, ok := errors.AsType[*errs.Error](err)
+	if !ok {
+		return err
+	}
+	index, _, _ := strings.Cut(strings.TrimPrefix(e.Param, "refs["), "]")
+	if n, nerr := strconv.Atoi(index); nerr == nil && n >= keys {
+		return e.WithParam(fmt.Sprintf("key_aliases[%d]", n-keys)).WithCause(err)
+	}
+	return err
+}
+
+// newKeyNames are where a new secret stands in a request that names its key as well.
+var newKeyNames = map[string]string{"secret": "new_key"}
