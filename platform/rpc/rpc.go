@@ -10,7 +10,6 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
-	"connectrpc.com/connect/v2/connectinprocess"
 
 	"tollgate.dev/platform/errs"
 )
@@ -36,7 +35,7 @@ func InProcess(server *connect.Server, sharers ...Sharer) *connect.Client {
 		}
 		return ShareCopy(dst, src)
 	}
-	return connect.NewClient(connectinprocess.New(server, connectinprocess.WithCopyFunc(share)), clientErrors)
+	return connect.NewClient(newInProcess(server, share), clientErrors)
 }
 
 // Sharer hands a message of its own to the other side of an in-process call by setting

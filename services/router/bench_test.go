@@ -30,6 +30,8 @@ func (r *replay) Read(p []byte) (int, error) {
 
 func (*replay) Close() error { return nil }
 
+func (*replay) Finish() {}
+
 func benchService(b *testing.B, text string) *Service {
 	b.Helper()
 	header := http.Header{"X-Request-Id": {"req"}, "Content-Type": {"application/json"}}

@@ -75,7 +75,7 @@ func reply(status int, text string, header ...string) exchangeFake {
 		for i := 0; i < len(header); i += 2 {
 			h.Set(header[i], header[i+1])
 		}
-		return &upstream.Response{Status: status, Header: h, Length: int64(len(text)), Body: io.NopCloser(strings.NewReader(text))}, nil
+		return &upstream.Response{Status: status, Header: h, Length: int64(len(text)), Body: answerBody{io.NopCloser(strings.NewReader(text))}}, nil
 	}
 }
 
@@ -83,9 +83,14 @@ func reply(status int, text string, header ...string) exchangeFake {
 func broken(text string, err error) exchangeFake {
 	return func(context.Context, *upstream.Request) (*upstream.Response, error) {
 		r := io.MultiReader(strings.NewReader(text), iotestErr{err})
-		return &upstream.Response{Status: 200, Header: http.Header{}, Length: -1, Body: io.NopCloser(r)}, nil
+		return &upstream.Response{Status: 200, Header: http.Header{}, Length: -1, Body: answerBody{io.NopCloser(r)}}, nil
 	}
 }
+
+// answerBody is a body without a connection: to finish it is to close it.
+type answerBody struct{ io.ReadCloser }
+
+func (b answerBody) Finish() { _ = b.Close() }
 
 type iotestErr struct{ err error }
 

@@ -192,7 +192,7 @@ func TestAnswerBound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			script := steps(func(context.Context, *upstream.Request) (*upstream.Response, error) {
-				return &upstream.Response{Status: 200, Length: tc.length, Body: io.NopCloser(strings.NewReader(answer))}, nil
+				return &upstream.Response{Status: 200, Length: tc.length, Body: answerBody{io.NopCloser(strings.NewReader(answer))}}, nil
 			})
 			r := newRig(t, Options{Deployments: []Deployment{at("a")}, MaxAnswerBytes: int64(tc.limit)}, script)
 			got := r.run(t.Context(), false, call())

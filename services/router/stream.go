@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
@@ -14,14 +13,8 @@ import (
 	"tollgate.dev/services/router/chat"
 )
 
-const (
-	// maxBatch is how many chunks that arrived together are passed on together.
-	maxBatch = 64
-	// lingerTime and lingerBytes bound the wait for the end of the HTTP body behind the
-	// end of a stream. A body that is read to its end leaves a connection for the next call.
-	lingerTime  = 100 * time.Millisecond
-	lingerBytes = 4 << 10
-)
+// maxBatch is how many chunks that arrived together are passed on together.
+const maxBatch = 64
 
 // Stream answers a call in chunks. It calls send with one or more chunks at a time,
 // and at last, whatever happened, with the end. It returns an error only when the
@@ -76,8 +69,9 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 	switch {
 	case st.sendErr != nil:
 	case err == nil:
+		resp.Body.Finish()
 		st.end(&sink, &routerv1.StreamEnd{})
-		linger(resp.Body, first.timer)
+		return nil
 	case st.sent:
 		failure = failed(ctx, err)
 		s.note(ctx, st.p, d, failure, int(served.GetRetries()))
@@ -161,12 +155,4 @@ func (st *stream) pass(msg *routerv1.StreamCompleteResponse, usage *usagev1.Usag
 	msg.Served, msg.Usage = st.served, usage
 	st.served, st.sent = nil, true
 	st.sendErr = st.send(msg)
-}
-
-// linger reads the little that follows a stream's end. The timer ends the exchange's
-// context.
-func linger(body io.Reader, timer clock.Timer) {
-	timer.Reset(lingerTime)
-	// Whatever comes, the call is served.
-	_, _ = io.CopyN(io.Discard, body, lingerBytes)
 }

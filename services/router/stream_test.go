@@ -82,7 +82,7 @@ func pipe(t *testing.T) (*io.PipeWriter, exchangeFake) {
 	r, w := io.Pipe()
 	return w, func(ctx context.Context, _ *upstream.Request) (*upstream.Response, error) {
 		context.AfterFunc(ctx, func() { _ = r.CloseWithError(ctx.Err()) })
-		return &upstream.Response{Status: 200, Length: -1, Body: r}, nil
+		return &upstream.Response{Status: 200, Length: -1, Body: answerBody{r}}, nil
 	}
 }
 
@@ -173,20 +173,38 @@ func TestTimeAfterTheFirstEventIsTheCalls(t *testing.T) {
 	}
 }
 
-// A provider that keeps the connection open behind the end does not keep the router.
-func TestLinger(t *testing.T) {
-	w, exchange := pipe(t)
-	r := newRig(t, Options{Deployments: []Deployment{at("a")}}, steps(exchange))
-	messages, done := r.open(t.Context())
+// A provider that keeps the connection open behind the end keeps neither the router nor
+// the caller: what is left of the body is the exchange's to read.
+func TestStreamEndsBeforeItsBody(t *testing.T) {
+	r, w := io.Pipe()
+	body := &finished{ReadCloser: r}
+	rig := newRig(t, Options{Deployments: []Deployment{at("a")}}, steps(func(context.Context, *upstream.Request) (*upstream.Response, error) {
+		return &upstream.Response{Status: 200, Length: -1, Body: body}, nil
+	}))
+	messages, done := rig.open(t.Context())
 	write(t, w, events(chunk("a"), "[DONE]"))
 	if m := next(t, messages); m.GetEnd() == nil || m.GetEnd().GetError() != nil {
 		t.Fatalf("the end waits for the connection: %v", m)
 	}
-	r.clock.WaitForTimers(t, 2) // the call's and the linger's
-	r.clock.Advance(lingerTime)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+	if body.finishes != 1 || body.closes != 0 {
+		t.Errorf("finished %d times, closed %d times", body.finishes, body.closes)
+	}
+}
+
+// finished counts how a body is let go of.
+type finished struct {
+	io.ReadCloser
+	finishes, closes int
+}
+
+func (f *finished) Finish() { f.finishes++ }
+
+func (f *finished) Close() error {
+	f.closes++
+	return f.ReadCloser.Close()
 }
 
 func TestSendFails(t *testing.T) {

@@ -314,6 +314,76 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// The end of a stream's body comes after all that matters. A body that is finished waits
+// for it, so that the connection serves the next call; not for long, and not for much.
+func TestFinishedBodies(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
+	flood := strings.Repeat("2000\r\n"+strings.Repeat("x", 0x2000)+"\r\n", 3) + "0\r\n\r\n"
+	for name, tc := range map[string]struct {
+		rest            string
+		late, cancelled bool
+		conns           int32
+	}{
+		"its end":                       {rest: "0\r\n\r\n", conns: 1},
+		"its end, later":                {rest: "0\r\n\r\n", late: true, conns: 1},
+		"its end, after the call":       {rest: "0\r\n\r\n", late: true, cancelled: true, conns: 1},
+		"no end":                        {conns: 2},
+		"much more":                     {rest: flood, conns: 2},
+		"another end than was promised": {rest: "oops\r\n", conns: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			finished := make(chan struct{})
+			var conns atomic.Int32
+			base, client := raw(t, func(c net.Conn, in *bufio.Reader, nth int) {
+				conns.Add(1)
+				if nth == 0 {
+					if _, err := take(in); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, head)
+					if tc.late {
+						<-finished
+					}
+					_, _ = io.WriteString(c, tc.rest)
+				}
+				for { // the connection's further calls
+					if _, err := take(in); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, short)
+				}
+			})
+			clk := clocktest.New()
+			client.opts.Clock = clk
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			resp, err := client.Do(ctx, request(base, "{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(resp.Body, make([]byte, 2)); err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Finish()
+			if tc.rest == "" {
+				clk.WaitForTimers(t, 1)
+				clk.Advance(lingerTime)
+			}
+			if tc.cancelled {
+				cancel()
+			}
+			close(finished)
+			client.lingering.Wait()
+			if got, err := read(t, client, base, "{}"); err != nil || got != "ok" {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if n := conns.Load(); n != tc.conns {
+				t.Errorf("%d connections, want %d", n, tc.conns)
+			}
+		})
+	}
+}
+
 func TestCloseEndsWhatIsIdle(t *testing.T) {
 	base, client := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") })
 	if _, err := read(t, client, base, "{}"); err != nil {

@@ -89,6 +89,30 @@ func (x *exchange) Close() error {
 	return nil
 }
 
+// Finish lets go of a body of which all that matters has been read. What is left of it is
+// read in the background, within lingerTime and lingerBytes, so that the connection can
+// serve the next call: the end of a stream's body comes a moment after its last event.
+func (x *exchange) Finish() {
+	if x.end != nil || !x.unwatch() {
+		x.release()
+		return
+	}
+	// The context's end means nothing any more.
+	client := x.conn.pool.client
+	timer := client.opts.Clock.AfterFunc(lingerTime, func() { _ = x.conn.net.SetDeadline(longPast) })
+	x.unwatch = timer.Stop
+	client.background(func() {
+		// Whatever comes, the call is served.
+		_, _ = io.CopyN(io.Discard, x, lingerBytes)
+		x.release()
+	})
+}
+
+const (
+	lingerTime  = 100 * time.Millisecond
+	lingerBytes = 4 << 10
+)
+
 // release gives the connection back after a whole answer, and up otherwise.
 func (x *exchange) release() {
 	x.once.Do(func() {

@@ -37,9 +37,18 @@ type Response struct {
 	Header http.Header
 	// Length is the body's length in bytes; -1 when unknown.
 	Length int64
-	// Body must be closed. Closing it before its end gives the connection up, which
+	// Body must be closed or finished.
+	Body Body
+}
+
+// Body is an answer's body.
+type Body interface {
+	// Read and Close are io's. Closing before the end gives the connection up, which
 	// tells the provider to stop.
-	Body io.ReadCloser
+	io.ReadCloser
+	// Finish is Close for a body that was read as far as it matters: its end is awaited
+	// in the background, for a moment, and the connection kept.
+	Finish()
 }
 
 // Options bound the client.
@@ -79,6 +88,8 @@ type Client struct {
 	mu     sync.RWMutex
 	pools  map[origin]*pool
 	closed bool
+	// lingering are the exchanges whose end is awaited.
+	lingering sync.WaitGroup
 }
 
 // origin is where connections lead.
@@ -157,14 +168,28 @@ func (c *Client) pool(u *url.URL) *pool {
 	return p
 }
 
+// background runs f, which Close waits for; after Close, before it returns.
+func (c *Client) background(f func()) {
+	c.mu.RLock()
+	closed := c.closed
+	if !closed {
+		c.lingering.Go(f)
+	}
+	c.mu.RUnlock()
+	if closed {
+		f()
+	}
+}
+
 // Close gives up the idle connections; those in use are given up after it.
 func (c *Client) Close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closed = true
 	for _, p := range c.pools {
 		p.close()
 	}
+	c.mu.Unlock()
+	c.lingering.Wait()
 }
 
 // Classify names what went wrong while an answer's body was read: what ended ctx, if
