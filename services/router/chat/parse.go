@@ -94,6 +94,7 @@ func Parse(body []byte) (*Request, error) {
 
 func parseMessage(path string, raw json.RawMessage) (Message, error) {
 	var m Message
+	var reasoning string
 	err := object(path, raw, func(name string, raw json.RawMessage) error {
 		at := path + "." + name
 		switch name {
@@ -115,6 +116,8 @@ func parseMessage(path string, raw json.RawMessage) (Message, error) {
 			return decode(at, raw, &m.Refusal)
 		case "reasoning_content":
 			return decode(at, raw, &m.ReasoningContent)
+		case "reasoning": // Groq's name for it, and OpenRouter's
+			return decode(at, raw, &reasoning)
 		case "thinking_blocks":
 			return decode(at, raw, &m.ThinkingBlocks)
 		case "cache_control":
@@ -128,6 +131,9 @@ func parseMessage(path string, raw json.RawMessage) (Message, error) {
 	})
 	if err == nil && m.Role == "" {
 		err = invalid(path+".role", "is missing")
+	}
+	if m.ReasoningContent == "" {
+		m.ReasoningContent = reasoning
 	}
 	return m, err
 }

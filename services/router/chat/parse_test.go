@@ -62,6 +62,14 @@ func TestParse(t *testing.T) {
 				ProviderFields: raw(`{"a":1}`), Extra: map[string]json.RawMessage{"audio": raw(`{"id":"x"}`)},
 			}}},
 		},
+		"thinking under Groq's name": {
+			`{"messages":[{"role":"assistant","content":"4","reasoning":"hm"},{"role":"assistant","reasoning":"less","reasoning_content":"more","content":"5"},{"role":"assistant","reasoning":null,"content":"6"}]}`,
+			chat.Request{Messages: []chat.Message{
+				{Role: "assistant", Content: text("4"), ReasoningContent: "hm"},
+				{Role: "assistant", Content: text("5"), ReasoningContent: "more"},
+				{Role: "assistant", Content: text("6")},
+			}},
+		},
 		"tools": {
 			`{"tools":[` + tool + `,{"type":"custom","custom":{"name":"c"}}],"parallel_tool_calls":false}`,
 			chat.Request{ParallelToolCalls: ptr(false), Tools: []chat.Tool{
@@ -124,6 +132,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{}}}]}]}`:                                    "messages[0].tool_calls[0].function.arguments",
 		`{"messages":[{"role":"assistant","thinking_blocks":{}}]}`:                                                                       "messages[0].thinking_blocks",
 		`{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f"},"extra_content":{"google":{"thought_signature":"\ud800`: "",
+		`{"messages":[{"role":"assistant","reasoning":{}}]}`:                                                                             "messages[0].reasoning",
 		`{"tools":[{}]}`:                  "tools[0].type",
 		`{"tools":[{"type":"function"}]}`: "tools[0].function.name",
 		`{"tools":[{"type":"function","function":{"name":"f","strict":1}}]}`: "tools[0].function.strict",

@@ -63,7 +63,8 @@ type Message struct {
 	ToolCallID string
 	// Refusal is the assistant's refusal.
 	Refusal string
-	// ReasoningContent is the assistant's thinking as plain text.
+	// ReasoningContent is the assistant's thinking as plain text: `reasoning_content`, or
+	// without it Groq's `reasoning`.
 	ReasoningContent string
 	// ThinkingBlocks are the assistant's thinking with the signatures that must come
 	// back, in LiteLLM's form.

@@ -41,7 +41,7 @@
 // insists on its thinking in place (5.5) may refuse the next turn.
 //
 // These members of past messages are accepted and not sent: `name` of a tool turn (its
-// call's id says it), `reasoning_content` (thinking is taken back only with its
+// call's id says it), `reasoning_content` and `reasoning` (thinking is taken back only with its
 // signature, from `thinking_blocks`), thinking blocks without a signature and thought
 // signatures (another provider's), `annotations`, `audio` of null and
 // `provider_specific_fields`. An assistant turn that says nothing is left out. Characters

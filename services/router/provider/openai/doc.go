@@ -19,8 +19,8 @@
 // # Decisions
 //
 // History that came from another provider carries members that OpenAI's schema does not
-// have: `thinking_blocks`, `reasoning_content` and `provider_specific_fields` of an
-// assistant's turn, Anthropic's `cache_control`, the `index` of a streamed tool call.
+// have: `thinking_blocks`, `reasoning_content`, Groq's `reasoning` and
+// `provider_specific_fields` of an assistant's turn, Anthropic's `cache_control`, the `index` of a streamed tool call.
 // OpenAI refuses some of them depending on model and role (`Unknown parameter:
 // 'messages[0].content[0].cache_control'` for developer turns of GPT-5 models, `Unknown
 // parameter: 'messages[2].tool_calls[0].index'`, both from public reports, 2026) and has

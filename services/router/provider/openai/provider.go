@@ -66,6 +66,8 @@ func New() *Provider {
 		Member:       member,
 		Metadata:     true,
 		Scrub:        true,
+		Turn:         turn,
+		Suspects:     []string{`"reasoning"`},
 		DefaultTiers: []string{"default", "auto"},
 	})
 }
@@ -129,6 +131,14 @@ func member(name, value []byte) (Action, string) {
 			return LeaveOut, ""
 		}
 		return Refuse, "OpenAI's models take reasoning_effort instead"
+	}
+	return Keep, ""
+}
+
+// turn decides about a member of a message: Groq's name for an answer's thinking.
+func turn(name, _ []byte) (Action, string) {
+	if string(name) == "reasoning" {
+		return LeaveOut, ""
 	}
 	return Keep, ""
 }
