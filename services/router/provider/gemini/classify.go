@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// maxMessage bounds the provider's message in an error's details, in bytes.
+	// maxMessage bounds what an error takes over of the provider's message, in bytes.
 	maxMessage = 1000
 	// maxWait bounds what the provider can ask to wait.
 	maxWait = 24 * time.Hour
@@ -39,8 +39,9 @@ type wireDetail struct {
 }
 
 // Classify says what an unsuccessful answer means. The provider's own message, which
-// may quote the prompt, is a detail of the error (`provider_message`) and no part of
-// its text, and only of errors that are the caller's.
+// may quote the prompt, becomes the error's only where the caller's request is at
+// fault; it is the caller's own content, and nothing to log. Other messages may name
+// the account.
 //
 // A key that Google does not know is answered with 400, and is the gateway's fault,
 // as are a location that is not served and a model that does not exist (404). A file
@@ -153,13 +154,14 @@ func (w *wireStatus) badKey() bool {
 	return strings.HasPrefix(w.Message, "API key ") || strings.HasPrefix(w.Message, "API Key ")
 }
 
-// callers is a failure that the request itself is the cause of.
-func (w *wireStatus) callers(reason errs.Reason, message string) chat.Failure {
-	err := errs.New(reason, message)
-	if w.Message != "" {
-		err = err.WithDetail("provider_message", clip(w.Message))
+// callers is a failure that the request itself is the cause of; otherwise is what it
+// says when the provider says nothing.
+func (w *wireStatus) callers(reason errs.Reason, otherwise string) chat.Failure {
+	message := clip(w.Message)
+	if message == "" {
+		message = otherwise
 	}
-	return chat.Failure{Err: err}
+	return chat.Failure{Err: errs.New(reason, message)}
 }
 
 // fault is a failure that another deployment need not share.
