@@ -43,19 +43,17 @@ type Metrics struct {
 	tokenDetails  *prometheus.CounterVec
 	cost          *prometheus.CounterVec
 	providerError *prometheus.CounterVec
-	failovers     *prometheus.CounterVec
 	retries       *prometheus.CounterVec
 
-	requestChildren  lookup[requestLabels, prometheus.Counter]
-	callChildren     lookup[callLabels, *callChildren]
-	errorChildren    lookup[errorLabels, prometheus.Counter]
-	inFlight         prometheus.Gauge
-	end              func() // inFlight.Dec, bound once
-	cache            cacheMetrics
-	compression      compressionMetrics
-	budget           budgetMetrics
-	guardrailFinding *prometheus.CounterVec
-	keyChecks        *prometheus.CounterVec
+	requestChildren lookup[requestLabels, prometheus.Counter]
+	callChildren    lookup[callLabels, *callChildren]
+	errorChildren   lookup[errorLabels, prometheus.Counter]
+	inFlight        prometheus.Gauge
+	end             func() // inFlight.Dec, bound once
+	cache           cacheMetrics
+	compression     compressionMetrics
+	budget          budgetMetrics
+	keyChecks       *prometheus.CounterVec
 }
 
 // Buckets, in seconds. Calls last from a millisecond (a cache hit, the simulator) to
@@ -100,21 +98,19 @@ func NewMetrics(reg *prometheus.Registry, o MetricsOptions) (*Metrics, error) {
 		models: NewBounded(o.Models...), providers: NewBounded(o.Providers...),
 		routes: NewBounded(o.Routes...), codes: NewBounded(o.Codes...),
 
-		requests:         f.counter("requests_total", "Finished requests by route, model, provider and HTTP status.", "route", "model", "provider", "status"),
-		duration:         f.histogram("request_duration_seconds", "Time from the request to the end of its answer.", callBuckets, "model", "provider"),
-		firstToken:       f.histogram("time_to_first_token_seconds", "Time from the request to the first content of its stream.", firstTokenBuckets, "model", "provider"),
-		tokens:           f.counter("tokens_total", "Tokens by type, prompt or completion.", "model", "provider", "type"),
-		tokenDetails:     f.counter("token_details_total", "Tokens that tokens_total has counted, by what they were: cached_input and cache_write of prompt, reasoning of completion.", "model", "provider", "type"),
-		cost:             f.counter("cost_dollars_total", "Cost in dollars, rounded to a float for this page only.", "model", "provider"),
-		providerError:    f.counter("provider_errors_total", "Failed attempts at a provider by code.", "provider", "code"),
-		failovers:        f.counter("provider_failovers_total", "Calls that another model answered, by the provider that failed.", "provider"),
-		retries:          f.counter("provider_retries_total", "Attempts beyond the first.", "provider"),
-		inFlight:         f.gauge("in_flight_requests", "Requests that are being answered."),
-		guardrailFinding: f.counter("guardrail_findings_total", "Guardrail findings by kind and direction.", "kind", "direction"),
-		keyChecks:        f.counter("key_checks_total", "Checks of virtual keys by result.", "result"),
-		cache:            newCacheMetrics(f),
-		compression:      newCompressionMetrics(f),
-		budget:           newBudgetMetrics(f),
+		requests:      f.counter("requests_total", "Finished requests by route, model, provider and HTTP status.", "route", "model", "provider", "status"),
+		duration:      f.histogram("request_duration_seconds", "Time from the request to the end of its answer.", callBuckets, "model", "provider"),
+		firstToken:    f.histogram("time_to_first_token_seconds", "Time from the request to the first content of its stream.", firstTokenBuckets, "model", "provider"),
+		tokens:        f.counter("tokens_total", "Tokens by type, prompt or completion.", "model", "provider", "type"),
+		tokenDetails:  f.counter("token_details_total", "Tokens that tokens_total has counted, by what they were: cached_input and cache_write of prompt, reasoning of completion.", "model", "provider", "type"),
+		cost:          f.counter("cost_dollars_total", "Cost in dollars, rounded to a float for this page only.", "model", "provider"),
+		providerError: f.counter("provider_errors_total", "Failed attempts at a provider by code.", "provider", "code"),
+		retries:       f.counter("provider_retries_total", "Attempts beyond the first.", "provider"),
+		inFlight:      f.gauge("in_flight_requests", "Requests that are being answered."),
+		keyChecks:     f.counter("key_checks_total", "Checks of virtual keys by result.", "result"),
+		cache:         newCacheMetrics(f),
+		compression:   newCompressionMetrics(f),
+		budget:        newBudgetMetrics(f),
 	}
 	m.end = m.inFlight.Dec
 	f.reg = reg // these have names of their own
@@ -183,11 +179,6 @@ func (m *Metrics) ProviderError(provider, code string) {
 // ProviderRetry counts an attempt beyond the first.
 func (m *Metrics) ProviderRetry(provider string) {
 	m.retries.WithLabelValues(m.providers.Label(provider)).Inc()
-}
-
-// ProviderFailover counts a call that another model answered, by the provider that failed.
-func (m *Metrics) ProviderFailover(from string) {
-	m.failovers.WithLabelValues(m.providers.Label(from)).Inc()
 }
 
 func (m *Metrics) requestChild(l requestLabels) prometheus.Counter {

@@ -47,9 +47,8 @@ func everything(m *obs.Metrics) {
 	m.Begin()
 	m.ProviderError("openai", "provider_timeout")
 	m.ProviderRetry("openai")
-	m.ProviderFailover("openai")
 	m.CacheHit(obs.CacheExact, 100*time.Microsecond)
-	m.CacheMiss(obs.CacheSemantic, time.Millisecond)
+	m.CacheMiss(obs.CacheExact, time.Millisecond)
 	m.CacheBypass()
 	m.Compression("rag", obs.Compressed, 1000, 400, 10*time.Millisecond)
 	m.Compression("chat", obs.CompressionFailed, 1000, 1000, time.Second)
@@ -62,7 +61,6 @@ func everything(m *obs.Metrics) {
 	m.Published(5, true)
 	m.Published(1, false)
 	m.KeyCheck(obs.KeyValid)
-	m.GuardrailFinding(obs.PersonalData, obs.Inbound)
 }
 
 // The golden file is what /metrics shows: names, labels, buckets and values.
@@ -136,14 +134,13 @@ func TestNoCallerMakesTimeSeries(t *testing.T) {
 		m.ProviderRetry(c.Provider)
 		m.Compression(c.Model, obs.CompressionResult(100+i), 1, 1, 0)
 		m.KeyCheck(obs.KeyResult(100 + i))
-		m.GuardrailFinding(obs.FindingKind(-i), obs.Direction(i))
 		m.CacheHit(obs.CacheKind(-i), 0)
 	}
 	after, err := testutil.GatherAndCount(reg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One more series per metric for "other", and few for findings' known kinds.
+	// One more series per metric for "other".
 	if after-before > 20 {
 		t.Errorf("100 made-up values added %d series", after-before)
 	}

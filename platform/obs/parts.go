@@ -12,7 +12,6 @@ type CacheKind int
 // The kinds of cache look-ups.
 const (
 	CacheExact CacheKind = iota
-	CacheSemantic
 )
 
 // CompressionResult is what became of an attempt to compress.
@@ -34,7 +33,6 @@ const (
 	ReservationDenied
 	ReservationSettled
 	ReservationReleased
-	ReservationExpired // charged in full, because no settlement came
 )
 
 // KeyResult is what the check of a virtual key found.
@@ -49,34 +47,12 @@ const (
 	KeyForbidden // valid, but not for this model or route
 )
 
-// FindingKind is what a guardrail found.
-type FindingKind int
-
-// The kinds of findings.
-const (
-	PromptInjection FindingKind = iota
-	Jailbreak
-	PersonalData
-	SecretLeak
-)
-
-// Direction is whether something goes to the provider or comes from it.
-type Direction int
-
-// The directions.
-const (
-	Inbound Direction = iota
-	Outbound
-)
-
 // Enumerations index these, so that a label can't be anything else.
 var (
-	cacheKinds         = [...]string{"exact", "semantic"}
+	cacheKinds         = [...]string{"exact"}
 	compressionResults = [...]string{"compressed", "skipped", "failed"}
-	reservations       = [...]string{"granted", "denied", "settled", "released", "expired"}
+	reservations       = [...]string{"granted", "denied", "settled", "released"}
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
-	findingKinds       = [...]string{"prompt_injection", "jailbreak", "personal_data", "secret"}
-	directions         = [...]string{"in", "out"}
 	budgetScopes       = [...]string{"platform", "tenant", "user", "key"}
 	profiles           = [...]string{"default", "rag", "chat"}
 )
@@ -89,7 +65,7 @@ type cacheMetrics struct {
 
 func newCacheMetrics(f *factory) (c cacheMetrics) {
 	hits := f.counter("cache_hit_total", "Cache hits by kind.", "kind")
-	misses := f.counter("cache_miss_total", "Cache look-ups without a result, by kind; a semantic one follows an exact one.", "kind")
+	misses := f.counter("cache_miss_total", "Cache look-ups without a result, by kind.", "kind")
 	for i, kind := range cacheKinds {
 		c.hits[i], c.misses[i] = hits.WithLabelValues(kind), misses.WithLabelValues(kind)
 	}
@@ -186,7 +162,7 @@ func (m *Metrics) Reservation(outcome ReservationOutcome) {
 	switch outcome {
 	case ReservationGranted:
 		m.budget.open.Inc()
-	case ReservationSettled, ReservationReleased, ReservationExpired:
+	case ReservationSettled, ReservationReleased:
 		m.budget.open.Dec()
 	case ReservationDenied:
 	}
@@ -215,11 +191,6 @@ func (m *Metrics) Published(n int, ok bool) {
 // KeyCheck counts the check of a virtual key.
 func (m *Metrics) KeyCheck(result KeyResult) {
 	m.keyChecks.WithLabelValues(name(keyResults[:], int(result))).Inc()
-}
-
-// GuardrailFinding counts a finding.
-func (m *Metrics) GuardrailFinding(kind FindingKind, d Direction) {
-	m.guardrailFinding.WithLabelValues(name(findingKinds[:], int(kind)), name(directions[:], int(d))).Inc()
 }
 
 // pick is v[i], or the last for a number that is no constant of its type.
