@@ -126,3 +126,18 @@ func TestAnnouncedPriceChange(t *testing.T) {
 		t.Errorf("from $%s to $%s a million, want from $2 to $4", before, got)
 	}
 }
+
+// A model without a price would count as free, and be refused where a budget applies.
+func TestEveryShippedModelHasAPrice(t *testing.T) {
+	cfg := shipped(t)
+	p, _ := priced(t, cfg)
+	if len(cfg.Deployments) < 20 {
+		t.Fatalf("only %d deployments", len(cfg.Deployments))
+	}
+	for _, d := range cfg.Deployments {
+		price, ok := p.Price(d.ID, string(d.Provider), d.UpstreamModel)
+		if !ok || price.Rate(pricing.Input, pricing.Standard, 0) <= 0 {
+			t.Errorf("%s (%s/%s) has no price", d.ModelName, d.Provider, d.UpstreamModel)
+		}
+	}
+}
