@@ -122,6 +122,14 @@ func TestRefusesToStart(t *testing.T) {
 			env:  []string{"DATABASE_URL=mysql://nobody:hunter2hunter2@127.0.0.1/x"},
 			says: []string{"DATABASE_URL", "postgres://"},
 		},
+		"a database that nobody serves": {
+			config: oneModel + "general_settings: {database_connection_timeout: 1}\n",
+			env:    []string{"DATABASE_URL=postgres://u:hunter2hunter2@" + freePort(t) + "/ledger"},
+			says: []string{
+				"waiting for the database", "connection refused",
+				"\ntollgate: database: postgres: no connection in time: failed to connect to `user=u database=ledger`",
+			},
+		},
 		"unknown command": {
 			args: []string{"sreve"},
 			says: []string{`unknown command "sreve"`},
@@ -159,6 +167,9 @@ func TestRefusesToStart(t *testing.T) {
 				if strings.Contains(stderr+p.Stdout.String(), secret) {
 					t.Errorf("a secret is shown:\n%s", stderr)
 				}
+			}
+			if strings.Contains(stderr, `"ERROR"`) || strings.Count(stderr, "\ntollgate: ") > 1 {
+				t.Errorf("the fault is told more than once:\n%s", stderr)
 			}
 			if strings.Contains(stderr, "goroutine ") || strings.Contains(stderr, "reflect") {
 				t.Errorf("the message is for the programmer, not the operator:\n%s", stderr)

@@ -17,15 +17,14 @@ type inertKey struct {
 }
 
 const (
-	noFailover    = "this release does not fail over to another model"
-	noRetryRules  = "router_settings.num_retries counts for every error and every deployment"
-	noParallel    = "it limits nothing; a key's own max_parallel_requests does, and a deployment's"
-	noSimilarity  = "this release finds identical requests only"
-	noGuardrails  = "this release detects nothing"
-	noTraces      = "this release exports no traces"
-	noEvents      = "this release sends no events to Kafka; BudgetService.ListUsage has them"
-	noRate        = "what may be left out is left out, whatever share remains"
-	noPoolTimeout = "a call waits for a connection as long as its own time allows"
+	noFailover   = "this release does not fail over to another model"
+	noRetryRules = "router_settings.num_retries counts for every error and every deployment"
+	noParallel   = "it limits nothing; a key's own max_parallel_requests does, and a deployment's"
+	noSimilarity = "this release finds identical requests only"
+	noGuardrails = "this release detects nothing"
+	noTraces     = "this release exports no traces"
+	noEvents     = "this release sends no events to Kafka; BudgetService.ListUsage has them"
+	noRate       = "what may be left out is left out, whatever share remains"
 )
 
 // inertKeys are the keys without effect, by their path, [] for any element and * for any name. Keys of LiteLLM's that
@@ -51,7 +50,6 @@ var inertKeys = map[string]inertKey{
 
 	"general_settings.max_parallel_requests":        {why: noParallel, quiet: "0"},
 	"general_settings.global_max_parallel_requests": {why: noParallel, quiet: "0"},
-	"general_settings.database_connection_timeout":  {why: noPoolTimeout},
 
 	"tracing":                     {why: noTraces},
 	"kafka":                       {why: noEvents},
@@ -95,6 +93,7 @@ func (l *loader) conditional(cfg *Config) {
 		{"litellm_settings.cache_params.namespace", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
 		{"general_settings.database_connection_pool_limit", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
+		{"general_settings.database_connection_timeout", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"budgets.mode", cfg.Budgets.Platform == nil, "there is no budget of the platform"},
 	} {
 		if v, given := l.given[c.path]; given && c.idle {

@@ -427,8 +427,12 @@ func TestKeysThatOthersMakeIdle(t *testing.T) {
 			yaml: "general_settings: {database_connection_pool_limit: 5}\n",
 			want: []string{"line 2: general_settings.database_connection_pool_limit: has no effect: there is no database_url"},
 		},
+		"a time for a database that is not": {
+			yaml: "general_settings: {database_connection_timeout: 5}\n",
+			want: []string{"line 2: general_settings.database_connection_timeout: has no effect: there is no database_url"},
+		},
 		"a pool with one": {
-			yaml: "general_settings: {database_connection_pool_limit: 5}\n", env: []string{"DATABASE_URL=postgres://u@db/x"},
+			yaml: "general_settings: {database_connection_pool_limit: 5, database_connection_timeout: 5}\n", env: []string{"DATABASE_URL=postgres://u@db/x"},
 		},
 		"brokers by a variable": {
 			env:  []string{"KAFKA_BROKERS=k:1"},

@@ -20,7 +20,7 @@ func defaults(source string) *Config {
 			Store: CacheMemory, TTL: time.Hour, MaxBytes: 8 << 20, SimilarityThreshold: 0.85,
 			SupportedCallTypes: []string{ChatCompletion},
 		},
-		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: time.Minute},
+		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: 30 * time.Second},
 		Server: Server{
 			Addr: "127.0.0.1:4000", MaxBodyBytes: 10 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 			IdleTimeout: 2 * time.Minute, GracePeriod: 30 * time.Second,

@@ -265,8 +265,9 @@ type General struct {
 	// SaltKey is what stored hashes and credentials are bound to, from the environment; empty when it is not set.
 	SaltKey secret.String
 	// DatabaseURL is a postgres:// URL, or empty for the embedded store in DataDir.
-	DatabaseURL     secret.String
-	DatabasePool    int
+	DatabaseURL  secret.String
+	DatabasePool int
+	// DatabaseTimeout is how long the start waits for the server.
 	DatabaseTimeout time.Duration
 	DataDir         string
 	AllowedHosts    HostList

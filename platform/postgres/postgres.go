@@ -9,12 +9,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/secret"
 )
 
@@ -35,13 +37,18 @@ type Options struct {
 	IdleInTransaction time.Duration
 	// StartTimeout bounds how long Open tries; 30 s. The context bounds it as well.
 	StartTimeout time.Duration
+	// Log takes what Open waits for, while it waits; nil is nobody.
+	Log *slog.Logger
+	// Clock times what Log is told; nil is the system's.
+	Clock clock.Clock
 	// ApplicationName is what pg_stat_activity shows; "tollgate".
 	ApplicationName string
 }
 
 // Open makes a pool and waits until the server takes a connection. While there is no
 // server, or one that still starts, it tries again; a refusal (of the password, of a
-// database that does not exist) ends it at once. No error quotes the URL.
+// database that does not exist) ends it at once, and so does the end of ctx. No error quotes
+// the URL, and none has more than one line.
 func Open(ctx context.Context, url secret.String, o Options) (*pgxpool.Pool, error) {
 	cfg, err := parse(url, o)
 	if err != nil {
@@ -51,31 +58,16 @@ func Open(ctx context.Context, url secret.String, o Options) (*pgxpool.Pool, err
 	if err != nil {
 		return nil, fmt.Errorf("postgres: making the pool: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, orDefault(o.StartTimeout, 30*time.Second))
+	bound := orDefault(o.StartTimeout, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	if err := waitReady(ctx, pool); err != nil {
+	w := newWait(pool, o, bound)
+	defer w.timer.Stop()
+	if err := w.ready(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	return pool, nil
-}
-
-// waitReady pings until it succeeds, is refused, or ctx ends.
-func waitReady(ctx context.Context, pool *pgxpool.Pool) error {
-	const first, most = 50 * time.Millisecond, 2 * time.Second
-	for pause := first; ; pause = min(2*pause, most) {
-		err := pool.Ping(ctx)
-		if err == nil || refused(err) {
-			return err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("no connection in time: %w", err)
-		}
-	}
 }
 
 // refused reports whether a server answered, and will answer the same next time.

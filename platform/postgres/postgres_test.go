@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -14,7 +15,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/migrate"
+	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/postgres"
 	"tollgate.dev/platform/postgres/postgrestest"
 	"tollgate.dev/platform/secret"
@@ -186,6 +189,78 @@ func TestOpenErrorsHideThePassword(t *testing.T) {
 	if _, err := postgres.Open(ctx, secret.New("postgres://u:p@"+nobody+"/d"), postgres.Options{}); err == nil {
 		t.Error("opened under a cancelled context")
 	}
+}
+
+// A start that waits says at once what for, and again and again, and at last why it gave up.
+func TestOpenSaysWhatItWaitsFor(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = mute.Close() }()
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const password = "hunter2-very-secret"
+	for name, tc := range map[string]struct {
+		address string
+		// first is how far the clock must go for the first word.
+		first time.Duration
+		// timers are those that run while it waits.
+		timers int
+		why    string
+	}{
+		"a server that refuses connections": {gone.Addr().String(), 0, 2, "connection refused"},
+		"a server that does not answer":     {mute.Addr().String(), time.Second, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			words := make(chan string, 100)
+			log, err := obs.NewLogger(writer(func(line string) { words <- line }), obs.LogOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			clk := clocktest.New()
+			ctx, cancel := context.WithCancel(t.Context())
+			failed := make(chan error, 1)
+			go func() {
+				_, err := postgres.Open(ctx, secret.New("postgres://u:"+password+"@"+tc.address+"/ledger?sslmode=disable"),
+					postgres.Options{Log: log, Clock: clk, ConnectTimeout: time.Minute, StartTimeout: time.Minute})
+				failed <- err
+			}()
+			clk.WaitForTimers(t, tc.timers)
+			clk.Advance(tc.first)
+			var line string
+			for _, waited := range []string{tc.first.String(), (tc.first + 5*time.Second).String()} {
+				line = <-words
+				for _, want := range []string{"waiting for the database", `"server":"` + tc.address, `"database":"ledger"`, `"waited":"` + waited, `"at_most":"1m0s"`, tc.why} {
+					if !strings.Contains(line, want) {
+						t.Errorf("%q is not in %s", want, line)
+					}
+				}
+				secrettest.AssertNoLeak(t, line, password)
+				clk.WaitForTimers(t, tc.timers)
+				clk.Advance(5 * time.Second)
+			}
+			cancel()
+			err = <-failed
+			if err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v", err)
+			}
+			secrettest.AssertNoLeak(t, err.Error(), password)
+		})
+	}
+}
+
+// writer takes a log's lines.
+type writer func(line string)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
 }
 
 var counters = fstest.MapFS{

@@ -54,27 +54,31 @@ type Process struct {
 	simulator simulated
 }
 
-// startTimeout bounds the start: databases are opened and migrated in it.
+// startTimeout bounds the start: databases are migrated in it, once they are there.
 const startTimeout = 60 * time.Second
 
-// New puts a process together. Nothing runs, and nothing is opened but the data
-// folder, before Start.
-func New(opts Options) (*Process, error) {
+// New puts a process together and opens its database, which it waits for until ctx ends or
+// the configured time is over. Nothing serves before Start.
+func New(ctx context.Context, opts Options) (*Process, error) {
 	p := &Process{cfg: opts.Config}
-	p.fx = fx.New(graph(opts), fx.Populate(&p.server, &p.secrets, &p.simulator))
+	p.fx = fx.New(graph(ctx, opts), fx.Populate(&p.server, &p.secrets, &p.simulator))
 	if err := p.fx.Err(); err != nil {
 		return nil, rootCause(err)
 	}
 	return p, nil
 }
 
-// graph is the whole wiring of a process.
-func graph(opts Options) fx.Option {
+// graph is the whole wiring of a process. Constructors that wait do so under ctx.
+func graph(ctx context.Context, opts Options) fx.Option {
 	return fx.Options(
 		fx.Supply(opts, opts.Config, opts.Log),
-		fx.WithLogger(func(log *slog.Logger) fxevent.Logger {
-			quiet := &fxevent.SlogLogger{Logger: log}
+		fx.Provide(func() context.Context { return ctx }),
+		fx.WithLogger(func() fxevent.Logger {
+			quiet := &fxevent.SlogLogger{Logger: opts.Log}
 			quiet.UseLogLevel(slog.LevelDebug)
+			// What fails is returned, and said once, by whoever started the process; fx would
+			// say it before, several times, and with the constructors that led to it.
+			quiet.UseErrorLevel(slog.LevelDebug)
 			return quiet
 		}),
 		fx.StartTimeout(startTimeout),

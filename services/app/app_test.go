@@ -18,7 +18,7 @@ import (
 func start(t *testing.T, yaml string, env ...string) (*Process, *journal) {
 	t.Helper()
 	log := &journal{}
-	p, err := New(options(t, yaml, log, env...))
+	p, err := New(t.Context(), options(t, yaml, log, env...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func ask(t *testing.T, p *Process, method, path, body string, header ...string) 
 const chatPath = "/v1/chat/completions"
 
 func TestTheGraphIsComplete(t *testing.T) {
-	if err := fx.ValidateApp(graph(options(t, "", &journal{}))); err != nil {
+	if err := fx.ValidateApp(graph(t.Context(), options(t, "", &journal{}))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,14 +139,19 @@ func TestStartFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opts := options(t, oneModel, &journal{})
+			log := &journal{}
+			opts := options(t, oneModel, log)
 			tc.change(&opts)
-			p, err := New(opts)
+			p, err := New(t.Context(), opts)
 			if err == nil {
 				err = p.Start(t.Context())
 			}
 			if err == nil || err.Error() != tc.says {
 				t.Errorf("got %v\nwant %s", err, tc.says)
+			}
+			// The error is said once, by whoever gets it.
+			if strings.Contains(log.String(), "level=ERROR") {
+				t.Errorf("the log says it as well:\n%s", log)
 			}
 		})
 	}

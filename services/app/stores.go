@@ -41,13 +41,13 @@ type stores struct {
 
 // openStores opens the database and brings its tables up to date. Secrets and prices come
 // first: what is wrong with them shows before anything is open.
-func openStores(lc fx.Lifecycle, cfg *config.Config, _ secrets, _ *prices) (stores, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+func openStores(ctx context.Context, lc fx.Lifecycle, cfg *config.Config, log *slog.Logger, _ secrets, _ *prices) (stores, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout+cfg.General.DatabaseTimeout)
 	defer cancel()
 	if cfg.General.DatabaseURL.IsZero() {
 		return openEmbedded(ctx, lc, cfg)
 	}
-	return openShared(ctx, lc, cfg)
+	return openShared(ctx, lc, cfg, log)
 }
 
 func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out stores, err error) {
@@ -74,8 +74,10 @@ func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out
 	return out, nil
 }
 
-func openShared(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out stores, err error) {
-	pool, err := postgres.Open(ctx, cfg.General.DatabaseURL, postgres.Options{MaxConns: cfg.General.DatabasePool})
+func openShared(ctx context.Context, lc fx.Lifecycle, cfg *config.Config, log *slog.Logger) (out stores, err error) {
+	pool, err := postgres.Open(ctx, cfg.General.DatabaseURL, postgres.Options{
+		MaxConns: cfg.General.DatabasePool, StartTimeout: cfg.General.DatabaseTimeout, Log: log,
+	})
 	if err != nil {
 		return out, fmt.Errorf("database: %w", err)
 	}

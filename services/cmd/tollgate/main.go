@@ -13,8 +13,10 @@ import (
 	"os/signal"
 	"syscall"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/redisx"
 	"tollgate.dev/services/app"
 )
 
@@ -84,6 +86,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	redisx.LogTo(log, clock.Real())
 	for _, w := range warnings {
 		log.WarnContext(ctx, "configuration", "warning", w.String())
 	}
@@ -95,7 +98,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer stopProfiles()
-	process, err := app.New(app.Options{Config: cfg, Version: version, Out: stdout, Log: log})
+	process, err := app.New(ctx, app.Options{Config: cfg, Version: version, Out: stdout, Log: log})
 	if err != nil {
 		return err
 	}
