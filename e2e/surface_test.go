@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate.dev/e2e/harness"
 )
@@ -130,6 +131,41 @@ func TestReplayCostsNothing(t *testing.T) {
 		} {
 			if got := repeat.Header[header]; !slices.Equal(got, want) {
 				t.Errorf("%s: %s of the replay is %q, want %q", name, header, got, want)
+			}
+		}
+	}
+}
+
+// TestHeadersOfRefusals shows that who is refused is told how the limits and the budget
+// stand, as who is served.
+func TestHeadersOfRefusals(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Options{})
+	for name, test := range map[string]struct {
+		fields    map[string]any
+		code      string
+		remaining string
+		until     time.Duration
+	}{
+		"a rate":             {map[string]any{"rpm_limit": 0, "max_budget": 1}, "rate_limit_exceeded", "0", time.Minute},
+		"a budget":           {map[string]any{"rpm_limit": 9, "max_budget": 0}, "budget_exceeded", "8", time.Hour},
+		"a budget of a week": {map[string]any{"rpm_limit": 9, "max_budget": 0, "budget_duration": "7d"}, "budget_exceeded", "8", 7 * 24 * time.Hour},
+	} {
+		for kind, body := range map[string]map[string]any{
+			"whole": harness.Chat("gpt-4o-mini", g.Prompt(t)), "streamed": harness.ChatStream("gpt-4o-mini", g.Prompt(t)),
+		} {
+			answer := g.Complete(g.NewTenantKey(test.fields).Secret, body).MustBe(t, http.StatusTooManyRequests, test.code)
+			if got := answer.Header.Get("X-Ratelimit-Remaining-Requests"); got != test.remaining {
+				t.Errorf("%s, %s: %q requests remain, want %s", name, kind, got, test.remaining)
+			}
+			if answer.Header.Get("X-Ratelimit-Limit-Requests") == "" || answer.Header.Get("X-Ratelimit-Reset-Requests") == "" {
+				t.Errorf("%s, %s: no limit, or no reset: %v", name, kind, answer.Header)
+			}
+			if got := answer.RetryAfter(t); got > test.until || test.until == time.Hour && got != time.Hour {
+				t.Errorf("%s, %s: retry after %s, want %s at most", name, kind, got, test.until)
+			}
+			if test.code == "budget_exceeded" && answer.Header.Get("X-Litellm-Key-Max-Budget") != "0" {
+				t.Errorf("%s, %s: the budget is %q", name, kind, answer.Header.Get("X-Litellm-Key-Max-Budget"))
 			}
 		}
 	}

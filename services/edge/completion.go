@@ -124,11 +124,17 @@ func (c *completion) run() (err error) {
 	end := e.Metrics.Begin()
 	defer end()
 	defer func() { c.observe(err) }()
-	permit, err := e.Limits.Acquire(c.principal.Limits(), c.model.name, estimatedPrompt(&c.req))
+	c.permit, err = e.Limits.Acquire(c.principal.Limits(), c.model.name, estimatedPrompt(&c.req))
+	defer func() {
+		if err != nil && !c.wrote {
+			// Whoever is refused wants to know how the limits stand more than others.
+			c.permit.Headers(c.w.Header())
+			c.budgetHeaders(c.w.Header())
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	c.permit = permit
 	defer func() {
 		tokens := int64(0)
 		if c.cache != cacheHit {

@@ -21,8 +21,18 @@ func (s *state) tighten(w *window, limit, now int64) {
 	}
 }
 
-// Headers sets the limits that apply to the call, as they stood when it was let
-// through: x-ratelimit-limit-requests, -remaining-requests, -reset-requests and the
+// tighten takes an account's states where less remains. The account is locked.
+func (g *grant) tighten(r *rule, a *account, now int64) {
+	if r.requests != unlimited {
+		g.requests.tighten(&a.requests, r.requests, now)
+	}
+	if r.tokens != unlimited {
+		g.tokenState.tighten(&a.tokens, r.tokens, now)
+	}
+}
+
+// Headers sets the limits that apply to the call, as they stood when it was let through
+// or refused: x-ratelimit-limit-requests, -remaining-requests, -reset-requests and the
 // same of tokens, each of the limit of which the least remains, as OpenAI documents
 // them (https://platform.openai.com/docs/guides/rate-limits, November 2026: reset is
 // the time "until the rate limit resets to its initial state", such as `1s` or

@@ -43,7 +43,8 @@ func (l *Limiter) now() int64 { return int64(l.clock.Now().Sub(l.base)) }
 // (requests_per_minute, tokens_per_minute or parallel_requests), `scope` (key or
 // tenant), `model` where the limit is one model's, and the limit's `value`.
 //
-// A nil subject passes. Every permit must be Done.
+// A nil subject passes. Every permit must be Done. One that comes with an error holds
+// nothing; it is for its Headers.
 func (l *Limiter) Acquire(s *Subject, model string, tokens int64) (Permit, error) {
 	if s == nil {
 		return Permit{}, nil
@@ -58,8 +59,13 @@ func (l *Limiter) Acquire(s *Subject, model string, tokens int64) (Permit, error
 	var accounts [maxRules]*account
 	l.lock(rules, now, &accounts)
 	if r, ok := check(rules, &accounts, now, tokens); !ok {
+		g := &grant{subject: s}
+		for i := range rules {
+			g.tighten(&rules[i], accounts[i], now)
+		}
 		unlock(accounts[:len(rules)])
-		return Permit{}, r.err()
+		g.done.Store(true)
+		return Permit{g}, r.err()
 	}
 	g := &grant{limiter: l, subject: s, tokens: tokens, accounts: accounts}
 	for i := range rules {
@@ -67,13 +73,12 @@ func (l *Limiter) Acquire(s *Subject, model string, tokens int64) (Permit, error
 		a.inFlight++
 		if rules[i].requests != unlimited {
 			a.requests.add(now, 1)
-			g.requests.tighten(&a.requests, rules[i].requests, now)
 		}
 		if rules[i].tokens != unlimited {
 			g.counted[i] = true
 			g.slots[i] = a.tokens.add(now, tokens)
-			g.tokenState.tighten(&a.tokens, rules[i].tokens, now)
 		}
+		g.tighten(&rules[i], a, now)
 	}
 	unlock(accounts[:len(rules)])
 	return Permit{g}, nil

@@ -284,6 +284,34 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// A permit that comes with a refusal tells how the limits stand, and has taken nothing.
+func TestHeadersOfARefusal(t *testing.T) {
+	clk := clocktest.New()
+	l := ratelimit.New(clk)
+	s := ratelimit.NewSubject("k", &keystorev1.Limits{RequestsPerMinute: proto.Int64(2), TokensPerMinute: proto.Int64(100)}, "t",
+		&keystorev1.Limits{RequestsPerMinute: proto.Int64(50)})
+	if _, err := l.Acquire(s, "m", 30); err != nil {
+		t.Fatal(err)
+	}
+	clk.Advance(10 * time.Second)
+	for range 2 { // the second time shows that the first has counted nothing
+		p, err := l.Acquire(s, "m", 90)
+		_ = refused(t, err)
+		h := http.Header{}
+		p.Headers(h)
+		p.Done(1000)
+		for name, want := range map[string]string{
+			"x-ratelimit-limit-requests": "2", "x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "50s",
+			"x-ratelimit-limit-tokens": "100", "x-ratelimit-remaining-tokens": "70", "x-ratelimit-reset-tokens": "50s",
+			"x-litellm-key-rpm-limit": "2", "x-litellm-key-tpm-limit": "100",
+		} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+	}
+}
+
 // No span of one minute holds more than the limit, wherever it begins, and no call is
 // refused that would leave room for less than what a quantum may merge.
 func TestNoWindowExceedsTheLimit(t *testing.T) {

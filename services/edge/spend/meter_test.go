@@ -339,6 +339,42 @@ func TestReplicaThatWasGivenUp(t *testing.T) {
 	}
 }
 
+// Who waits is told how long: until the window ends for what is spent, and for less where
+// calls under way hold what may come back.
+func TestRetryAfterOfANearlySpentBudget(t *testing.T) {
+	for name, tc := range map[string]struct {
+		window          string
+		here, there     money.Nano // held by calls under way, in two replicas
+		spent           money.Nano
+		atLeast, atMost time.Duration
+	}{
+		"spent, without end":           {"", 0, 0, 95, time.Hour, time.Hour},
+		"spent, with an end":           {"7d", 0, 0, 95, time.Millisecond, 7 * 24 * time.Hour},
+		"spent, and others hold a bit": {"", 3, 0, 95, time.Hour, time.Hour},
+		"held here":                    {"", 60, 0, 35, time.Second, time.Second},
+		"held elsewhere":               {"", 0, 60, 35, 10 * time.Second, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, budget.Options{})
+			w.put(t, budget.Budget{Scope: key, Limit: 100, Window: tc.window})
+			m, other := w.start(t, spend.Options{Patience: -1}), w.start(t, spend.Options{Patience: -1})
+			m.Settle(reserve(t, m, tc.spent), call(tc.spent))
+			if tc.there > 0 {
+				held := reserve(t, other, tc.there)
+				defer other.Release(held)
+			}
+			if tc.here > 0 {
+				held := reserve(t, m, tc.here)
+				defer m.Release(held)
+			}
+			_, err := m.Reserve(context.Background(), scopes, 50)
+			if e := errs.Of(err); !errs.Is(err, errs.BudgetExceeded) || e.RetryAfter < tc.atLeast || e.RetryAfter > tc.atMost {
+				t.Errorf("%v, retry after %v; want from %v to %v", err, e.RetryAfter, tc.atLeast, tc.atMost)
+			}
+		})
+	}
+}
+
 // One record that the service refuses does not hold up the others.
 func TestInvalidRecordIsSetApart(t *testing.T) {
 	w := newWorld(t, budget.Options{})

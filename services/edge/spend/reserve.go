@@ -41,8 +41,17 @@ func (r *Reservation) pool(i int) *pool {
 	return r.more[i-len(r.first)]
 }
 
-// foreverRetry is the Retry-After of a budget that never resets: somebody must raise it.
-const foreverRetry = time.Hour
+// The Retry-After of a budget that cannot pay before its window ends.
+const (
+	// foreverRetry is for a budget that never resets: somebody must raise it.
+	foreverRetry = time.Hour
+	// hereRetry is for an amount that calls of this replica hold, and may give back when
+	// they settle.
+	hereRetry = time.Second
+	// elsewhereRetry is for one that another replica holds, which was asked to give back
+	// what it does not need: it has calls of its own, or died, and its lease must run out.
+	elsewhereRetry = 10 * time.Second
+)
 
 // Bounds of waiting for money that others hold.
 const (
@@ -57,7 +66,8 @@ const (
 
 // Reserve sets upper aside in every budget that applies, or in none. Errors:
 // budget_exceeded, with the details `budget`, `limit` and `spent` and with a
-// RetryAfter until the window's end; service_unavailable when the budget service is
+// RetryAfter until the window's end, an hour where there is none, or less where calls under
+// way hold what may come back; service_unavailable when the budget service is
 // needed and away, or when too many records wait for it; what ctx ended with.
 func (m *Meter) Reserve(ctx context.Context, scopes Scopes, upper money.Nano) (Reservation, error) {
 	return m.ReserveUpTo(ctx, scopes, upper, upper)
@@ -293,7 +303,17 @@ func (m *Meter) refusedNow(short shortage, need money.Nano) *refusal {
 	}
 	limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
 	unspent := limit-spent >= need+max(0, p.free())
-	return &refusal{pool: p, need: need, final: !unspent || now < p.shut, err: m.exceeded(p, unspent)}
+	retry := foreverRetry
+	if p.ends != forever {
+		retry = max(time.Second, time.Duration(p.ends-now))
+	}
+	switch {
+	case unspent && p.reserved >= need:
+		retry = min(retry, hereRetry)
+	case unspent:
+		retry = min(retry, elsewhereRetry)
+	}
+	return &refusal{pool: p, need: need, final: !unspent || now < p.shut, err: m.exceeded(p, retry)}
 }
 
 // shut makes the budget refuse the amount at once for a while.
@@ -308,19 +328,12 @@ func (m *Meter) shut(r *refusal, now int64) {
 
 // exceeded is the refusal in LiteLLM's words (litellm.BudgetExceededError, November 2026).
 // The account's lock is held.
-func (m *Meter) exceeded(p *pool, unspent bool) error {
+func (m *Meter) exceeded(p *pool, retry time.Duration) error {
 	kind := map[budgetv1.ScopeKind]string{
 		budgetv1.ScopeKind_SCOPE_KIND_PLATFORM: "Platform", budgetv1.ScopeKind_SCOPE_KIND_TENANT: "Team",
 		budgetv1.ScopeKind_SCOPE_KIND_USER: "User", budgetv1.ScopeKind_SCOPE_KIND_KEY: "Key",
 	}[p.account.key.kind]
 	limit, spent := money.Nano(p.budget.GetLimitNanos()).Dollars(), p.spentNow().Dollars()
-	retry := foreverRetry
-	switch {
-	case unspent:
-		retry = time.Second // what other calls hold may come back
-	case p.ends != forever:
-		retry = max(time.Second, time.Duration(p.ends-m.now()))
-	}
 	return errs.New(errs.BudgetExceeded, fmt.Sprintf("Budget has been exceeded! %s=%s Current cost: %s, Max budget: %s", kind, p.account.key.id, spent, limit)).
 		WithDetail("budget", p.budget.GetId()).WithDetail("limit", limit).WithDetail("spent", spent).WithRetryAfter(retry)
 }
