@@ -239,3 +239,47 @@ func TestBudgetHeaders(t *testing.T) {
 		t.Errorf("x-litellm-key-spend is $%s after a call for $%s", spend.Dollars(), one.Dollars())
 	}
 }
+
+// TestSmallBudgetIsUsable spends small budgets with ordinary prompts, which cost a few
+// hundredths of them: nearly all of each can be spent, and no more.
+func TestSmallBudgetIsUsable(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Options{})
+	const sentence = "the quick brown fox jumps over the lazy dog and rests for a while under the old tree; "
+	for name, test := range map[string]struct {
+		model  string
+		limit  float64
+		prompt string
+		stream bool
+	}{
+		"short prompts":  {"gpt-4o", 0.01, sentence[:50], false},
+		"longer prompts": {"gpt-4o-mini", 0.001, strings.Repeat(sentence, 8), false},
+		"streams":        {"gpt-3.5-turbo", 0.002, sentence, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := g.For(t)
+			key := g.NewTenantKey(map[string]any{"max_budget": test.limit})
+			spent := 0.0
+			for n := 0; ; n++ {
+				body := harness.Chat(test.model, fmt.Sprintf("%s %d: %s", g.Prompt(t), n, test.prompt))
+				if test.stream {
+					body["stream"] = true
+				}
+				answer := g.Complete(key.Secret, body)
+				if answer.Status != http.StatusOK {
+					answer.MustBe(t, http.StatusTooManyRequests, "budget_exceeded")
+					break
+				}
+				cost, err := strconv.ParseFloat(answer.Header.Get("X-Tollgate-Cost")+answer.Trailer.Get("X-Tollgate-Cost"), 64)
+				if err != nil || cost <= 0 {
+					t.Fatalf("call %d cost %v: %v", n, cost, err)
+				}
+				spent += cost
+			}
+			if used := spent / test.limit; used < 0.95 || used > 1+1e-9 {
+				t.Errorf("%.1f %% of the budget was spent", 100*used)
+			}
+		})
+	}
+}

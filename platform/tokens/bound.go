@@ -3,6 +3,7 @@ package tokens
 import (
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -31,7 +32,8 @@ type Request struct {
 // pricing and tokens"); gpt-oss's system message has about 70. The rest is reserve.
 const (
 	preambleTokens = 256
-	toolTokens     = 1024
+	// ToolPreamble is what a request with tools has on top.
+	ToolPreamble = 1024
 )
 
 // Bound returns a number of prompt tokens that the request can't exceed.
@@ -54,7 +56,7 @@ func Bound(r Request) int64 {
 		text += expansion(r.Body)
 	}
 	if r.Tools {
-		text += toolTokens
+		text += ToolPreamble
 	}
 	images, each := max(r.Images, 0), max(r.ImageTokens, 0)
 	if each > 0 && images > (math.MaxInt64-text)/each {
@@ -62,6 +64,27 @@ func Bound(r Request) int64 {
 	}
 	return text + images*each
 }
+
+// ChatPreamble bounds what a provider puts around a whole prompt that is not in its
+// messages. Of the models whose format OpenAI's cookbook counts to the token, it is
+// PerReply and a reserve; of all others what [Bound] takes.
+func ChatPreamble(provider, model string) int64 {
+	const reserve = 8
+	if provider != "openai" {
+		return preambleTokens
+	}
+	model = strings.TrimPrefix(strings.TrimPrefix(model, "openai/"), "ft:")
+	for _, family := range counted {
+		if model == family || strings.HasPrefix(model, family+"-") {
+			return PerReply + reserve
+		}
+	}
+	return preambleTokens
+}
+
+// counted are the families that the source of PerMessage names, with what followed them
+// under the same name.
+var counted = []string{"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "gpt-4o", "gpt-4o-mini", "chatgpt-4o"}
 
 // expansion returns by how many bytes Unicode normalization can lengthen the text in a JSON
 // body, characters written as \u escapes included.

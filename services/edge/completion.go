@@ -236,25 +236,38 @@ func (c *completion) forward(ctx context.Context) error {
 
 // reserve takes what the call may cost at most from every budget that applies. A
 // caller that named no limit for the answer gets the longest that the budgets can
-// pay, so that a budget can be spent to its end.
+// pay, so that a budget can be spent to its end. There the prompt is counted: the bound
+// by its length would leave a part of the budget for nobody.
 func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Reservation, error) {
 	prompt := c.model.promptBound(&c.req)
-	if c.req.maxTokens > 0 {
-		bound := c.model.costBound(&c.req, prompt, c.req.maxTokens*c.req.answers)
-		return c.e.Meter.Reserve(ctx, c.principal.Scopes(), bound)
-	}
-	wanted := c.model.costBound(&c.req, prompt, c.model.maxOutput*c.req.answers)
-	least := c.model.costBound(&c.req, prompt, min(minimumOutput, c.model.maxOutput)*c.req.answers)
+	least, wanted := c.costRange(prompt)
 	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
-	if err != nil {
-		return reservation, err
+	if errs.Is(err, errs.BudgetExceeded) || err == nil && reservation.Amount < wanted {
+		if counted := c.countedPrompt(); counted < prompt {
+			prompt = counted
+			least, wanted = c.costRange(prompt)
+			if err != nil {
+				reservation, err = c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
+			}
+		}
 	}
-	if reservation.Amount < wanted {
+	if err == nil && reservation.Amount < wanted {
 		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
 		c.capped = call.MaxOutputTokens
 		c.dismiss()
 	}
-	return reservation, nil
+	return reservation, err
+}
+
+// costRange is what a call with such a prompt costs at most with the shortest answer that
+// is worth a call, and with the longest. They are one where the caller limits the answer.
+func (c *completion) costRange(prompt int64) (least, wanted money.Nano) {
+	if c.req.maxTokens > 0 {
+		bound := c.model.costBound(&c.req, prompt, c.req.maxTokens*c.req.answers)
+		return bound, bound
+	}
+	least = c.model.costBound(&c.req, prompt, min(minimumOutput, c.model.maxOutput)*c.req.answers)
+	return least, c.model.costBound(&c.req, prompt, c.model.maxOutput*c.req.answers)
 }
 
 // unpricedUnderBudget refuses a call whose cost nobody can tell where a budget counts

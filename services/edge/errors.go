@@ -1,7 +1,9 @@
 package edge
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,15 +26,13 @@ func appendError(dst []byte, e *errs.Error) []byte {
 		dst = jsonscan.AppendQuoted(dst, e.Param)
 	}
 	dst = append(dst, `,"details":{`...)
-	first := true
-	for key, value := range e.Details {
-		if !first {
+	for i, key := range slices.Sorted(maps.Keys(e.Details)) {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		first = false
 		dst = jsonscan.AppendQuoted(dst, key)
 		dst = append(dst, ':')
-		dst = jsonscan.AppendQuoted(dst, value)
+		dst = jsonscan.AppendQuoted(dst, e.Details[key])
 	}
 	return append(dst, `}}}`...)
 }

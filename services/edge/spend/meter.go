@@ -290,6 +290,8 @@ type BudgetState struct {
 	// Limit is the budget's. Spent is settled spend, as the budget service last said and with
 	// what was settled here since. Remaining is their difference.
 	Limit, Spent, Remaining money.Nano
+	// Soft budgets only report.
+	Soft bool
 	// Start and End are the window's bounds, in Unix milliseconds; End is 0 without one.
 	Start, End int64
 }
@@ -312,7 +314,7 @@ func (m *Meter) State(scopes Scopes) []BudgetState {
 			}
 			limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
 			out = append(out, BudgetState{
-				Kind: key.kind, ID: p.budget.GetId(), Limit: limit, Spent: spent, Remaining: limit - spent,
+				Kind: key.kind, ID: p.budget.GetId(), Limit: limit, Spent: spent, Remaining: limit - spent, Soft: p.soft,
 				Start: p.start, End: p.end,
 			})
 		}
