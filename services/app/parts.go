@@ -111,6 +111,7 @@ func edgeOptions(opts Options) edge.Options {
 		Compression: cfg.Compression.Enabled, HiddenModels: hiddenModels(cfg),
 		BodyTimeout: cfg.Server.ReadTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
 		AllowedRoutes: cfg.General.AllowedRoutes, AdminOnlyRoutes: cfg.General.AdminOnlyRoutes,
+		AllowsBase: outbound(cfg, "").Allowlist.Check,
 	}
 }
 

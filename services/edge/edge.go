@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,9 @@ type Options struct {
 	PlatformID string
 	// AllowedRoutes are the only routes that keys may call; none means all.
 	AllowedRoutes []string
+	// AllowsBase tells whether a tenant's own base URL may be called; its error is
+	// provider_host_not_allowed. Nil allows none.
+	AllowsBase func(*url.URL) error
 	// AdminOnlyRoutes are routes that only administrators may call.
 	AdminOnlyRoutes []string
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
@@ -333,48 +334,81 @@ func (e *Edge) listTeams(x *exchange) error {
 	return x.json(http.StatusOK, views)
 }
 
-// credentialRequest names a provider credential that a tenant brings.
-type credentialRequest struct {
+// credentialName names a provider credential that a tenant brings.
+type credentialName struct {
 	TeamID   string `json:"team_id"`
 	Provider string `json:"provider"`
-	APIKey   string `json:"api_key"`
 }
 
 // putCredential answers `POST /team/credential`. The key is never shown again.
 func (e *Edge) putCredential(x *exchange) error {
-	return x.credential(func(ctx context.Context, req credentialRequest) error {
-		if !e.hasProvider(req.Provider) {
-			return errs.Newf(errs.InvalidRequest, "no model here is served by the provider %q", req.Provider).WithParam("provider")
-		}
-		_, err := e.Services.Keystore.PutCredential(ctx, &keystorev1.PutCredentialRequest{
-			TenantId: req.TeamID, Provider: req.Provider, ApiKey: req.APIKey,
-		})
+	if err := x.admin(); err != nil {
 		return err
+	}
+	var req struct {
+		credentialName
+
+		APIKey  string `json:"api_key"`
+		APIBase string `json:"api_base"`
+	}
+	if err := x.decode(&req); err != nil {
+		return err
+	}
+	if !e.hasProvider(req.Provider) {
+		return errs.Newf(errs.InvalidRequest, "no model here is served by the provider %q", shown(req.Provider)).WithParam("provider")
+	}
+	if err := e.allowBase(req.APIBase); err != nil {
+		return err
+	}
+	_, err := e.Services.Keystore.PutCredential(x.r.Context(), &keystorev1.PutCredentialRequest{
+		TenantId: req.TeamID, Provider: req.Provider, ApiKey: req.APIKey, ApiBase: req.APIBase,
 	})
+	if err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, struct {
+		credentialName
+
+		APIBase string `json:"api_base,omitempty"`
+	}{req.credentialName, req.APIBase})
+}
+
+// allowBase checks a tenant's base URL against the hosts that may be called. The dialer
+// holds calls to the list as well; here the fault shows where it is made.
+func (e *Edge) allowBase(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return errs.New(errs.InvalidRequest, "api_base is no http or https URL").WithParam("api_base")
+	}
+	err = errs.New(errs.ProviderHostNotAllowed, "no base URLs of tenants are allowed here")
+	if e.opts.AllowsBase != nil {
+		err = e.opts.AllowsBase(u)
+	}
+	if e := errs.Of(err); e != nil {
+		return e.WithParam("api_base")
+	}
+	return nil
 }
 
 // deleteCredential answers `POST /team/credential/delete`.
 func (e *Edge) deleteCredential(x *exchange) error {
-	return x.credential(func(ctx context.Context, req credentialRequest) error {
-		_, err := e.Services.Keystore.DeleteCredential(ctx, &keystorev1.DeleteCredentialRequest{
-			TenantId: req.TeamID, Provider: req.Provider,
-		})
-		return err
-	})
-}
-
-func (x *exchange) credential(change func(context.Context, credentialRequest) error) error {
 	if err := x.admin(); err != nil {
 		return err
 	}
-	var req credentialRequest
+	var req credentialName
 	if err := x.decode(&req); err != nil {
 		return err
 	}
-	if err := change(x.r.Context(), req); err != nil {
+	_, err := e.Services.Keystore.DeleteCredential(x.r.Context(), &keystorev1.DeleteCredentialRequest{
+		TenantId: req.TeamID, Provider: req.Provider,
+	})
+	if err != nil {
 		return err
 	}
-	return x.json(http.StatusOK, map[string]string{"team_id": req.TeamID, "provider": req.Provider})
+	return x.json(http.StatusOK, req)
 }
 
 func (e *Edge) findTeam(ctx context.Context, id string) (*keystorev1.Tenant, error) {

@@ -63,7 +63,7 @@ func calls(ctx context.Context, s *keystore.Service, keyID string) (reads, write
 	_, writes["delete"] = s.Delete(ctx, []*keystorev1.KeyRef{byID(keyID)})
 	_, writes["put tenant"] = s.PutTenant(ctx, nil, nil)
 	_, _, writes["delete tenants"] = s.DeleteTenants(ctx, []string{"t1"})
-	writes["put credential"] = s.PutCredential(ctx, "t1", "openai", secret.New("sk-x"))
+	writes["put credential"] = s.PutCredential(ctx, "t1", "openai", keystore.Credential{APIKey: secret.New("sk-x")})
 	writes["delete credential"] = s.DeleteCredential(ctx, "t1", "openai")
 	return reads, writes
 }

@@ -156,7 +156,9 @@ func (h *Handler) DeleteTenants(ctx context.Context, req *keystorev1.DeleteTenan
 
 // PutCredential is [Service.PutCredential].
 func (h *Handler) PutCredential(ctx context.Context, req *keystorev1.PutCredentialRequest) (*keystorev1.PutCredentialResponse, error) {
-	if err := h.service.PutCredential(ctx, req.GetTenantId(), req.GetProvider(), secret.New(req.GetApiKey())); err != nil {
+	if err := h.service.PutCredential(ctx, req.GetTenantId(), req.GetProvider(), Credential{
+		APIKey: secret.New(req.GetApiKey()), APIBase: req.GetApiBase(),
+	}); err != nil {
 		return nil, err
 	}
 	return &keystorev1.PutCredentialResponse{}, nil
@@ -172,9 +174,9 @@ func (h *Handler) DeleteCredential(ctx context.Context, req *keystorev1.DeleteCr
 
 // OpenCredential is [Service.OpenCredential].
 func (h *Handler) OpenCredential(ctx context.Context, req *keystorev1.OpenCredentialRequest) (*keystorev1.OpenCredentialResponse, error) {
-	value, err := h.service.OpenCredential(ctx, req.GetTenantId(), req.GetProvider())
+	c, err := h.service.OpenCredential(ctx, req.GetTenantId(), req.GetProvider())
 	if err != nil {
 		return nil, err
 	}
-	return &keystorev1.OpenCredentialResponse{ApiKey: value.Reveal()}, nil
+	return &keystorev1.OpenCredentialResponse{ApiKey: c.APIKey.Reveal(), ApiBase: c.APIBase}, nil
 }

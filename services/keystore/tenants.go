@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -138,16 +139,38 @@ func (s *Service) DeleteTenants(ctx context.Context, tenantIDs []string) (tenant
 	return tenants, applied.CascadedKeys, nil
 }
 
-// PutCredential keeps a tenant's own key of a provider, encrypted, in place of any
-// before it.
-func (s *Service) PutCredential(ctx context.Context, tenantID, provider string, apiKey secret.String) error {
+// Credential is what a tenant brings for a provider.
+type Credential struct {
+	// APIKey is the provider's key.
+	APIKey secret.String
+	// APIBase is where the tenant's calls go; empty is the deployment's own base URL.
+	APIBase string
+}
+
+// keyEnd parts the two in a sealed credential. No key and no URL holds it; one that was
+// sealed before there were base URLs is a key alone.
+const keyEnd = "\n"
+
+func (c Credential) plain() []byte {
+	if c.APIBase == "" {
+		return []byte(c.APIKey.Reveal())
+	}
+	return []byte(c.APIKey.Reveal() + keyEnd + c.APIBase)
+}
+
+// PutCredential keeps a tenant's own credential for a provider, encrypted, in place of
+// any before it.
+func (s *Service) PutCredential(ctx context.Context, tenantID, provider string, c Credential) error {
 	if err := checkProvider(provider); err != nil {
 		return err
 	}
-	if err := checkAPIKey(apiKey); err != nil {
+	if err := checkAPIKey(c.APIKey); err != nil {
 		return err
 	}
-	sealed, err := s.envelope.Seal([]byte(apiKey.Reveal()), credentialContext(tenantID, provider))
+	if err := checkAPIBase(c.APIBase); err != nil {
+		return err
+	}
+	sealed, err := s.envelope.Seal(c.plain(), credentialContext(tenantID, provider))
 	if err != nil {
 		return fmt.Errorf("keystore: sealing a credential: %w", err)
 	}
@@ -193,30 +216,31 @@ func (s *Service) DeleteCredential(ctx context.Context, tenantID, provider strin
 	return err
 }
 
-// OpenCredential decrypts a tenant's key of a provider for one call; not_found when
-// there is none.
-func (s *Service) OpenCredential(ctx context.Context, tenantID, provider string) (secret.String, error) {
+// OpenCredential decrypts a tenant's credential for a provider for one call; not_found
+// when there is none.
+func (s *Service) OpenCredential(ctx context.Context, tenantID, provider string) (Credential, error) {
 	if err := checkProvider(provider); err != nil {
-		return secret.String{}, err
+		return Credential{}, err
 	}
 	if tenantID == "" {
-		return secret.String{}, invalid("tenant_id", "name the tenant by its id")
+		return Credential{}, invalid("tenant_id", "name the tenant by its id")
 	}
 	if !wellFormed(tenantID) {
-		return secret.String{}, refusal(ctx, ErrNoCredential)
+		return Credential{}, refusal(ctx, ErrNoCredential)
 	}
 	sealed, err := s.store.Credential(ctx, tenantID, provider)
 	if errors.Is(err, ErrNoCredential) {
-		return secret.String{}, refusal(ctx, err)
+		return Credential{}, refusal(ctx, err)
 	}
 	if err != nil {
-		return secret.String{}, fault(ctx, "reading a credential", err)
+		return Credential{}, fault(ctx, "reading a credential", err)
 	}
 	plain, err := s.envelope.Open(sealed, credentialContext(tenantID, provider))
 	if err != nil {
-		return secret.String{}, fmt.Errorf("keystore: opening a credential: %w", err)
+		return Credential{}, fmt.Errorf("keystore: opening a credential: %w", err)
 	}
-	return secret.New(string(plain)), nil
+	key, base, _ := strings.Cut(string(plain), keyEnd)
+	return Credential{APIKey: secret.New(key), APIBase: base}, nil
 }
 
 // credentialContext binds a sealed credential to its place. Neither name can hold the

@@ -116,7 +116,7 @@ func TestCredentials(t *testing.T) {
 	f.tenant(t, "t2")
 	put := func(tenantID, provider, value string) {
 		t.Helper()
-		if err := f.PutCredential(t.Context(), tenantID, provider, secret.New(value)); err != nil {
+		if err := f.PutCredential(t.Context(), tenantID, provider, keystore.Credential{APIKey: secret.New(value)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -127,7 +127,7 @@ func TestCredentials(t *testing.T) {
 	for at, want := range map[[2]string]string{
 		{"t1", "openai"}: "sk-two", {"t1", "anthropic"}: "sk-ant", {"t2", "openai"}: "sk-other",
 	} {
-		if got, err := f.OpenCredential(t.Context(), at[0], at[1]); err != nil || got.Reveal() != want {
+		if got, err := f.OpenCredential(t.Context(), at[0], at[1]); err != nil || got.APIKey.Reveal() != want {
 			t.Errorf("%v: %v", at, err)
 		}
 	}
@@ -151,6 +151,24 @@ func TestCredentials(t *testing.T) {
 	_, err := f.OpenCredential(t.Context(), "t1", "openai")
 	wantError(t, "opened when gone", err, errs.NotFound, "provider")
 
+	based := keystore.Credential{APIKey: secret.New("sk-based"), APIBase: "https://models.example:8443/v1"}
+	if err := f.PutCredential(t.Context(), "t1", "groq", based); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.OpenCredential(t.Context(), "t1", "groq"); err != nil || got.APIBase != based.APIBase || got.APIKey.Reveal() != "sk-based" {
+		t.Errorf("with a base URL: %v, %v", got.APIBase, err)
+	}
+	put("t1", "groq", "sk-plain")
+	if got, err := f.OpenCredential(t.Context(), "t1", "groq"); err != nil || got.APIBase != "" {
+		t.Errorf("a credential without one keeps that of the one before: %v, %v", got.APIBase, err)
+	}
+	for _, base := range []string{
+		"models.example/v1", "ftp://models.example", "https://", "https:///v1", "https://user:pass@models.example", "https://models.example?key=x",
+		"https://models.example/#x", "https://models.example/a b", "https://models.example/\n", "https://" + strings.Repeat("x", 512),
+	} {
+		wantError(t, base, f.PutCredential(t.Context(), "t1", "groq", keystore.Credential{APIKey: secret.New("sk-x"), APIBase: base}), errs.InvalidRequest, "api_base")
+	}
+
 	ok := secret.New("sk-x")
 	for name, tc := range map[string]struct {
 		tenant, provider string
@@ -166,7 +184,7 @@ func TestCredentials(t *testing.T) {
 		"with a line end":     {"t1", "openai", secret.New("sk-x\n"), errs.InvalidRequest, "api_key"},
 		"too long":            {"t1", "openai", secret.New(strings.Repeat("x", 8193)), errs.InvalidRequest, "api_key"},
 	} {
-		wantError(t, name, f.PutCredential(t.Context(), tc.tenant, tc.provider, tc.value), tc.reason, tc.param)
+		wantError(t, name, f.PutCredential(t.Context(), tc.tenant, tc.provider, keystore.Credential{APIKey: tc.value}), tc.reason, tc.param)
 	}
 }
 
@@ -175,7 +193,7 @@ func TestCredentialsStayInTheirPlace(t *testing.T) {
 	f := newFixture(t)
 	f.tenant(t, "t1")
 	f.tenant(t, "t2")
-	if err := f.PutCredential(t.Context(), "t1", "openai", secret.New("sk-one")); err != nil {
+	if err := f.PutCredential(t.Context(), "t1", "openai", keystore.Credential{APIKey: secret.New("sk-one")}); err != nil {
 		t.Fatal(err)
 	}
 	store := openStore(t, f.path)
@@ -190,7 +208,7 @@ func TestCredentialsStayInTheirPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, at := range [][2]string{{"t2", "openai"}, {"t1", "groq"}} {
-		if got, err := f.OpenCredential(t.Context(), at[0], at[1]); err == nil || !got.IsZero() {
+		if got, err := f.OpenCredential(t.Context(), at[0], at[1]); err == nil || got != (keystore.Credential{}) {
 			t.Errorf("%v opens", at)
 		}
 	}

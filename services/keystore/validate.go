@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ const (
 	maxMetadata = 64 << 10
 	maxSecret   = 256
 	maxAPIKey   = 8 << 10
+	maxAPIBase  = 512
 	// maxRecord bounds the sum of a record's fields, each of which may keep to its own.
 	maxRecord = 512 << 10
 	// maxTTLMillis is a year.
@@ -261,6 +263,18 @@ func checkSecret(s secret.String) error {
 func checkProvider(name string) error {
 	if !providerPattern.MatchString(name) {
 		return invalid("provider", "a provider's name has up to 64 lower-case letters, digits, `_`, `-` and `.`")
+	}
+	return nil
+}
+
+func checkAPIBase(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || !token(text) || len(text) > maxAPIBase || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" ||
+		u.User != nil || strings.ContainsAny(text, "?#") {
+		return invalid("api_base", "a base URL is http or https, has up to %d visible ASCII characters, and neither credentials nor query nor fragment", maxAPIBase)
 	}
 	return nil
 }

@@ -61,10 +61,14 @@ func TestWatchTellsEveryChange(t *testing.T) {
 			_, err := f.PutTenant(t.Context(), &keystorev1.Tenant{Id: "t1"}, []string{"tags"})
 			return err
 		},
-		"put":     func() error { return f.PutCredential(t.Context(), "t1", "openai", secret.New("sk-x")) },
-		"replace": func() error { return f.PutCredential(t.Context(), "t1", "openai", secret.New("sk-y")) },
-		"forget":  func() error { return f.DeleteCredential(t.Context(), "t1", "openai") },
-		"end":     func() error { _, _, err := f.DeleteTenants(t.Context(), []string{"t1"}); return err },
+		"put": func() error {
+			return f.PutCredential(t.Context(), "t1", "openai", keystore.Credential{APIKey: secret.New("sk-x")})
+		},
+		"replace": func() error {
+			return f.PutCredential(t.Context(), "t1", "openai", keystore.Credential{APIKey: secret.New("sk-y")})
+		},
+		"forget": func() error { return f.DeleteCredential(t.Context(), "t1", "openai") },
+		"end":    func() error { _, _, err := f.DeleteTenants(t.Context(), []string{"t1"}); return err },
 	}
 	if got := next(t, w); !slices.Equal(got.KeyIDs, []string{key.GetId()}) {
 		t.Fatalf("got %+v", got)

@@ -261,7 +261,7 @@ func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemp
 	s.metrics.ProviderError(d.Provider, string(reason))
 	s.log.WarnContext(ctx, "provider attempt failed", "request_id", p.in.call.GetRequestId(),
 		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
-	if own := p.in.brings(d); !f.private && (!own || reason != errs.ProviderRateLimited) {
+	if own := p.in.brings(d); !f.private && !p.in.elsewhere && (!own || reason != errs.ProviderRateLimited) {
 		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, d.Cooldown)
 	}
 }

@@ -18,6 +18,9 @@ type input struct {
 	call   *routerv1.Call
 	body   []byte
 	fields jsonscan.Fields
+	// elsewhere says that the last attempt went to the tenant's own base URL. It says
+	// nothing about the deployment.
+	elsewhere bool
 }
 
 // read takes a call's body, or makes one of its typed form.
@@ -96,8 +99,9 @@ func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.
 		if failure != nil {
 			return failure
 		}
-		now := s.clock.Now()
-		d.succeeded(now.Sub(start), now)
+		if now := s.clock.Now(); !p.in.elsewhere {
+			d.succeeded(now.Sub(start), now)
+		}
 		out.Body, out.Usage, out.Served = answer.Body, answer.Usage, served
 		return nil
 	})

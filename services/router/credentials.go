@@ -2,12 +2,14 @@ package router
 
 import (
 	"context"
+	"net/url"
 	"sync"
 	"time"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/secret"
 )
 
@@ -32,7 +34,7 @@ type TenantCredentials struct {
 type credentialName struct{ tenant, provider string }
 
 type heldCredential struct {
-	key   secret.String
+	Credential
 	until time.Time
 }
 
@@ -41,26 +43,34 @@ func NewTenantCredentials(keystore keystorev1connect.KeystoreServiceClient, clk 
 	return &TenantCredentials{keystore: keystore, clock: clk, held: make(map[credentialName]heldCredential)}
 }
 
-// APIKey returns a tenant's own credential for a provider.
-func (c *TenantCredentials) APIKey(ctx context.Context, tenant, provider string) (secret.String, error) {
+// Open returns a tenant's own credential for a provider.
+func (c *TenantCredentials) Open(ctx context.Context, tenant, provider string) (Credential, error) {
 	name := credentialName{tenant, provider}
 	now := c.clock.Now()
 	c.mu.Lock()
 	held, ok := c.held[name]
 	c.mu.Unlock()
 	if ok && now.Before(held.until) {
-		return held.key, nil
+		return held.Credential, nil
 	}
 	resp, err := c.keystore.OpenCredential(ctx, &keystorev1.OpenCredentialRequest{TenantId: tenant, Provider: provider})
 	if err != nil {
-		return secret.String{}, err
+		return Credential{}, err
 	}
-	held = heldCredential{key: secret.New(resp.GetApiKey()), until: now.Add(credentialLife)}
+	held = heldCredential{Credential: Credential{APIKey: secret.New(resp.GetApiKey())}, until: now.Add(credentialLife)}
+	if text := resp.GetApiBase(); text != "" {
+		base, err := url.Parse(text)
+		if err != nil { // the keystore takes none that is no URL
+			return Credential{}, errs.New(errs.Internal, "a tenant's base URL cannot be read")
+		}
+		plain := plainBase(base)
+		held.APIBase = &plain
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.held) >= maxCredentials {
 		clear(c.held)
 	}
 	c.held[name] = held
-	return held.key, nil
+	return held.Credential, nil
 }

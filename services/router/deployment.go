@@ -44,9 +44,9 @@ type deployment struct {
 	failsWindow time.Time
 }
 
-// url is where a call goes. The path is escaped and may have a query.
-func (d *deployment) url(path string) (*url.URL, error) {
-	u := d.base
+// url is where a call goes, below a base. The path is escaped and may have a query.
+func (d *deployment) url(base url.URL, path string) (*url.URL, error) {
+	u := base
 	path, u.RawQuery, _ = strings.Cut(path, "?")
 	if !strings.Contains(path, "%") {
 		u.Path += path

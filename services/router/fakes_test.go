@@ -129,9 +129,9 @@ func (m *metricsFake) ProviderRetry(string) {
 	m.retries++
 }
 
-type credentialsFake func(tenant, provider string) (secret.String, error)
+type credentialsFake func(tenant, provider string) (Credential, error)
 
-func (f credentialsFake) APIKey(_ context.Context, tenant, provider string) (secret.String, error) {
+func (f credentialsFake) Open(_ context.Context, tenant, provider string) (Credential, error) {
 	return f(tenant, provider)
 }
 
@@ -170,11 +170,15 @@ func newRig(tb testing.TB, opts Options, exchange Exchanger) *rig {
 
 func newService(tb testing.TB, opts Options, exchange Exchanger, clk clock.Clock, logged io.Writer, metrics Metrics) *Service {
 	tb.Helper()
-	credentials := credentialsFake(func(tenant, _ string) (secret.String, error) {
-		if tenant == "none" {
-			return secret.String{}, errs.New(errs.ServiceUnavailable, "the keystore is away")
+	credentials := credentialsFake(func(tenant, _ string) (Credential, error) {
+		own := Credential{APIKey: secret.New(tenantID)}
+		switch tenant {
+		case "none":
+			return Credential{}, errs.New(errs.ServiceUnavailable, "the keystore is away")
+		case "elsewhere":
+			own.APIBase = &url.URL{Scheme: "https", Host: "tenant.example", Path: "/own"}
 		}
-		return secret.New(tenantID), nil
+		return own, nil
 	})
 	s, err := New(opts, exchange, credentials, clk, slog.New(slog.NewTextHandler(logged, nil)), metrics)
 	if err != nil {

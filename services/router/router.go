@@ -66,8 +66,16 @@ type Deployment struct {
 
 // Credentials opens the credentials that tenants bring.
 type Credentials interface {
-	// APIKey returns a tenant's own credential for a provider.
-	APIKey(ctx context.Context, tenant, provider string) (secret.String, error)
+	// Open returns a tenant's own credential for a provider.
+	Open(ctx context.Context, tenant, provider string) (Credential, error)
+}
+
+// Credential is what a tenant brings for a provider.
+type Credential struct {
+	// APIKey is the provider's key.
+	APIKey secret.String
+	// APIBase is where the tenant's calls go; nil is the deployment's own base URL.
+	APIBase *url.URL
 }
 
 // Exchanger carries a request to a provider.
@@ -233,10 +241,14 @@ func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
 	if spec.StreamTimeout <= 0 {
 		spec.StreamTimeout = min(s.opts.StreamTimeout, spec.Timeout)
 	}
-	// The scheme, the host and the path are all that is taken: whatever else stands in a
-	// base URL, a credential say, is neither sent nor shown.
-	plain := url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimSuffix(base.Path, "/")}
+	plain := plainBase(base)
 	return &deployment{Deployment: spec, provider: provider, base: plain, baseText: plain.String()}, nil
+}
+
+// plainBase takes the scheme, the host and the path: whatever else stands in a base URL, a
+// credential say, is neither sent nor shown.
+func plainBase(base *url.URL) url.URL {
+	return url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimSuffix(base.Path, "/")}
 }
 
 // group finds the deployments of a model.

@@ -57,12 +57,12 @@ func TestDeploymentURL(t *testing.T) {
 		}
 		r := newRig(t, Options{Deployments: []Deployment{at("a", func(d *Deployment) { d.APIBase = base })}}, nil)
 		d := r.groups["m"].deployments[0]
-		u, err := d.url(tc.path)
+		u, err := d.url(d.base, tc.path)
 		if err != nil || u.String() != tc.want {
 			t.Errorf("%s + %s = %v (%v), want %s", tc.base, tc.path, u, err, tc.want)
 		}
 		secrettest.AssertNoLeak(t, d.baseText+u.String(), "user:pass")
-		if _, err := d.url("/%zz"); err == nil {
+		if _, err := d.url(d.base, "/%zz"); err == nil {
 			t.Error("a path that is not escaped")
 		}
 	}
@@ -244,6 +244,37 @@ func TestTenantCredential(t *testing.T) {
 	status, header = 500, nil
 	if _, err := r.Complete(t.Context(), call(tenant("t"))); err == nil || !r.groups["m"].deployments[0].resting(r.clock.Now()) {
 		t.Error("the provider's own fault counts, whose call it may be")
+	}
+}
+
+// A tenant with a base URL of its own is served there, and what fails there says nothing
+// about the deployment.
+func TestTenantBase(t *testing.T) {
+	tenant := func(name string) func(*routerv1.Call) {
+		return func(c *routerv1.Call) { c.TenantId, c.TenantProviders = name, []string{"openai"} }
+	}
+	var went, key string
+	status := 200
+	r := newRig(t, Options{Deployments: []Deployment{at("a"), at("b", func(d *Deployment) { d.Order = 1 })}, AllowedFails: 0},
+		steps(func(ctx context.Context, req *upstream.Request) (*upstream.Response, error) {
+			went, key = req.URL.String(), req.Header.Get("Authorization")
+			return reply(status, answer)(ctx, req)
+		}))
+	first := r.groups["m"].deployments[0]
+	for _, tc := range []struct{ tenant, base, key string }{
+		{"elsewhere", "https://tenant.example/own", tenantID}, {"t", "https://a/v1", tenantID}, {"elsewhere", "https://tenant.example/own", tenantID},
+	} {
+		resp, err := r.Complete(t.Context(), call(tenant(tc.tenant)))
+		if err != nil || went != tc.base+"/chat/completions" || key != "Bearer "+tc.key || resp.GetServed().GetApiBase() != tc.base {
+			t.Errorf("%s: went to %s, served at %s, %v", tc.tenant, went, resp.GetServed().GetApiBase(), err)
+		}
+	}
+	status = 500
+	if _, err := r.Complete(t.Context(), call(tenant("elsewhere"))); err == nil || first.resting(r.clock.Now()) {
+		t.Errorf("a fault at the tenant's own base: %v, and the deployment rests", err)
+	}
+	if _, err := r.Complete(t.Context(), call()); err == nil || !first.resting(r.clock.Now()) {
+		t.Errorf("a fault at the deployment's own: %v, and it does not rest", err)
 	}
 }
 

@@ -37,14 +37,23 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 		return nil, nil, failure
 	}
 	served.DroppedParams = call.Dropped()
-	u, err := d.url(out.Path)
+	key, base := d.APIKey, d.base
+	if in.elsewhere = false; in.brings(d) {
+		own, err := s.credentials.Open(ctx, in.call.GetTenantId(), d.Provider)
+		if err != nil {
+			return nil, nil, unsent(ctx, err)
+		}
+		if key = own.APIKey; own.APIBase != nil {
+			in.elsewhere, base = true, *own.APIBase
+			served.ApiBase = base.String()
+		}
+	}
+	u, err := d.url(base, out.Path)
 	if err != nil {
 		return nil, nil, unsent(ctx, err)
 	}
-	header, err := s.header(ctx, d, in, out.Header)
-	if err != nil {
-		return nil, nil, unsent(ctx, err)
-	}
+	header := d.header(out.Header)
+	d.provider.Authorize(header, key.Reveal())
 	if served.GetRetries() > 0 {
 		s.metrics.ProviderRetry(d.Provider)
 	}
@@ -69,9 +78,8 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	}
 }
 
-// header is a request's whole header, with the deployment's credential or the
-// tenant's own.
-func (s *Service) header(ctx context.Context, d *deployment, in *input, more http.Header) (http.Header, error) {
+// header is a request's whole header but for the credential.
+func (d *deployment) header(more http.Header) http.Header {
 	header := make(http.Header, 4+len(d.Headers)+len(more))
 	header["Content-Type"] = jsonContent
 	header["User-Agent"] = userAgent
@@ -81,15 +89,7 @@ func (s *Service) header(ctx context.Context, d *deployment, in *input, more htt
 	for name, values := range more {
 		header[name] = values
 	}
-	key := d.APIKey
-	if in.brings(d) {
-		var err error
-		if key, err = s.credentials.APIKey(ctx, in.call.GetTenantId(), d.Provider); err != nil {
-			return nil, err
-		}
-	}
-	d.provider.Authorize(header, key.Reveal())
-	return header, nil
+	return header
 }
 
 // brings says that the tenant brings its own credential for a deployment. A real

@@ -63,8 +63,9 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 	st.served = served
 	var sink chat.Sink
 	err := st.copy(ctx, resp.Body, decoder, &sink, first.timer, func() {
-		now := s.clock.Now()
-		d.succeeded(now.Sub(start), now)
+		if now := s.clock.Now(); !st.p.in.elsewhere {
+			d.succeeded(now.Sub(start), now)
+		}
 	})
 	switch {
 	case st.sendErr != nil:

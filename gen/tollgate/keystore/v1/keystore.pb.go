@@ -2161,7 +2161,11 @@ type PutCredentialRequest struct {
 	// The provider.
 	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
 	// The provider's API key.
-	ApiKey        string `protobuf:"bytes,3,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	ApiKey string `protobuf:"bytes,3,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	// Where the tenant's calls go in place of the deployment's base URL: http or https,
+	// without credentials, query and fragment; empty leaves it. Calls go only to hosts on
+	// the router's allowlist.
+	ApiBase       string `protobuf:"bytes,4,opt,name=api_base,json=apiBase,proto3" json:"api_base,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2213,6 +2217,13 @@ func (x *PutCredentialRequest) GetProvider() string {
 func (x *PutCredentialRequest) GetApiKey() string {
 	if x != nil {
 		return x.ApiKey
+	}
+	return ""
+}
+
+func (x *PutCredentialRequest) GetApiBase() string {
+	if x != nil {
+		return x.ApiBase
 	}
 	return ""
 }
@@ -2405,7 +2416,9 @@ func (x *OpenCredentialRequest) GetProvider() string {
 type OpenCredentialResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The provider's API key.
-	ApiKey        string `protobuf:"bytes,1,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	ApiKey string `protobuf:"bytes,1,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
+	// The tenant's own base URL; empty is the deployment's.
+	ApiBase       string `protobuf:"bytes,2,opt,name=api_base,json=apiBase,proto3" json:"api_base,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2443,6 +2456,13 @@ func (*OpenCredentialResponse) Descriptor() ([]byte, []int) {
 func (x *OpenCredentialResponse) GetApiKey() string {
 	if x != nil {
 		return x.ApiKey
+	}
+	return ""
+}
+
+func (x *OpenCredentialResponse) GetApiBase() string {
+	if x != nil {
+		return x.ApiBase
 	}
 	return ""
 }
@@ -2604,11 +2624,12 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\"B\n" +
 	"\x15DeleteTenantsResponse\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x17\n" +
-	"\akey_ids\x18\x02 \x03(\tR\x06keyIds\"h\n" +
+	"\akey_ids\x18\x02 \x03(\tR\x06keyIds\"\x83\x01\n" +
 	"\x14PutCredentialRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x17\n" +
-	"\aapi_key\x18\x03 \x01(\tR\x06apiKey\"\x17\n" +
+	"\aapi_key\x18\x03 \x01(\tR\x06apiKey\x12\x19\n" +
+	"\bapi_base\x18\x04 \x01(\tR\aapiBase\"\x17\n" +
 	"\x15PutCredentialResponse\"R\n" +
 	"\x17DeleteCredentialRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
@@ -2616,9 +2637,10 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\x18DeleteCredentialResponse\"P\n" +
 	"\x15OpenCredentialRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
-	"\bprovider\x18\x02 \x01(\tR\bprovider\"1\n" +
+	"\bprovider\x18\x02 \x01(\tR\bprovider\"L\n" +
 	"\x16OpenCredentialResponse\x12\x17\n" +
-	"\aapi_key\x18\x01 \x01(\tR\x06apiKey2\xe3\f\n" +
+	"\aapi_key\x18\x01 \x01(\tR\x06apiKey\x12\x19\n" +
+	"\bapi_base\x18\x02 \x01(\tR\aapiBase2\xe3\f\n" +
 	"\x0fKeystoreService\x12Y\n" +
 	"\bIssueKey\x12%.tollgate.keystore.v1.IssueKeyRequest\x1a&.tollgate.keystore.v1.IssueKeyResponse\x12X\n" +
 	"\x06GetKey\x12#.tollgate.keystore.v1.GetKeyRequest\x1a$.tollgate.keystore.v1.GetKeyResponse\"\x03\x90\x02\x01\x12^\n" +
