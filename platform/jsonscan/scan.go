@@ -209,6 +209,16 @@ func (c Scanner) ScanArray(doc []byte, visit func(i int, v Value) error) error {
 	}
 }
 
+// StringEnd returns the offset after the string whose opening quote is at doc[at], and -1
+// when there is no valid one.
+func StringEnd(doc []byte, at int) int {
+	if at < 0 || at >= len(doc) || doc[at] != '"' {
+		return -1
+	}
+	m := machine{doc: doc}
+	return m.str(at)
+}
+
 // Lookup finds the value under a path of object keys and decimal array indexes; no path
 // is the root. It validates the whole document and scans each level on the way once, so
 // it is for cold paths. Of members with the same key the last counts, as in encoding/json.

@@ -20,6 +20,7 @@ type decoder struct {
 	done         bool
 	tier         string
 	finishes     finishes
+	like         template
 }
 
 // answer is where a body or a chunk has what matters here. A value whose Kind is 0 is
@@ -79,6 +80,10 @@ func (d *decoder) Event(event sse.Event, sink *chat.Sink) error {
 		d.done, sink.Done = true, true
 		return nil
 	}
+	if len(event.Name) == 0 && d.like.fits(data) {
+		sink.Add(data)
+		return nil
+	}
 	var a answer
 	if err := a.scan(data); err != nil {
 		return errs.New(errs.ProviderError, "a chunk of the provider's stream is no JSON object").WithCause(err)
@@ -109,6 +114,9 @@ func (d *decoder) Event(event sse.Event, sink *chat.Sink) error {
 	}
 	if empty && a.usage.Kind == jsonscan.KindObject && !d.includeUsage {
 		return nil
+	}
+	if !empty && a.usage.Kind == 0 && a.groq.Kind == 0 {
+		d.like.learn(data)
 	}
 	sink.Add(data)
 	return nil
