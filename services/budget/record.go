@@ -16,7 +16,6 @@ import (
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
-	"tollgate.dev/platform/rpc"
 )
 
 // maxRecords and maxDraws bound one Record call and one record.
@@ -183,9 +182,7 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 // sender's and stays as it is.
 func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageRecord) (entry Entry, overdrawn bool, err error) {
 	r := new(eventv1.UsageRecord)
-	if err := rpc.ShareCopy(r, in); err != nil {
-		return Entry{}, false, err
-	}
+	shareRecord(r, in)
 	cleanRecord(r)
 	sequences[r.TenantId]++
 	r.Sequence = sequences[r.TenantId]

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,20 +37,20 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft`,
 			b.ID, b.Scope.Kind, b.Scope.ID, b.Limit, b.Window, b.TimeZone, b.Soft)
 	}
-	a.rows(`INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
+	a.rows("INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos)",
+		` ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
 			spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos`,
-		len(m.Windows), func(i int) []any {
+		5, len(m.Windows), func(to []any, i int) []any {
 			w := m.Windows[i]
-			return []any{w.BudgetID, w.Start, w.End, w.Spent, w.Leased}
+			return append(to, w.BudgetID, w.Start, w.End, w.Spent, w.Leased)
 		})
-	a.rows("INSERT INTO leases ("+leaseColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET granted_nanos = excluded.granted_nanos, returned_nanos = excluded.returned_nanos,
+	a.rows("INSERT INTO leases ("+leaseColumns+")",
+		` ON CONFLICT (id) DO UPDATE SET granted_nanos = excluded.granted_nanos, returned_nanos = excluded.returned_nanos,
 			drawn_nanos = excluded.drawn_nanos, lost_nanos = excluded.lost_nanos, status = excluded.status,
 			updated_millis = excluded.updated_millis`,
-		len(m.Leases), func(i int) []any {
+		12, len(m.Leases), func(to []any, i int) []any {
 			l := m.Leases[i]
-			return []any{l.ID, l.BudgetID, l.Start, l.Replica, l.TenantID, l.PlatformID, l.Granted, l.Returned, l.Drawn, l.Lost, l.Status, l.Updated}
+			return append(to, l.ID, l.BudgetID, l.Start, l.Replica, l.TenantID, l.PlatformID, l.Granted, l.Returned, l.Drawn, l.Lost, l.Status, l.Updated)
 		})
 	for tenant, last := range m.Sequences {
 		a.exec("INSERT INTO tenant_sequences (tenant_id, last) VALUES (?, ?) ON CONFLICT (tenant_id) DO UPDATE SET last = excluded.last", tenant, last)
@@ -86,22 +87,44 @@ func (a *applier) exec(query string, args ...any) {
 	}
 }
 
-// rows runs one prepared statement for each of n rows.
-func (a *applier) rows(query string, n int, args func(i int) []any) {
+// together is how many rows one statement writes: what a statement costs apart from its
+// rows is a good part of writing one.
+const together = 32
+
+// rows inserts n rows of as many columns as row appends values. The statement is insert,
+// a list of rows, and then.
+func (a *applier) rows(insert, then string, columns, n int, row func(values []any, i int) []any) {
 	if a.err != nil || n == 0 {
 		return
 	}
-	stmt, err := a.tx.PrepareContext(a.ctx, query)
-	if err != nil {
-		a.err = err
-		return
-	}
-	defer func() { a.err = errors.Join(a.err, stmt.Close()) }()
-	for i := range n {
-		if _, a.err = stmt.ExecContext(a.ctx, args(i)...); a.err != nil {
+	values := make([]any, 0, min(n, together)*columns)
+	for from := 0; from < n; {
+		size := together
+		if n-from < together {
+			size = 1
+		}
+		stmt, err := a.tx.PrepareContext(a.ctx, insert+" VALUES "+placeholders(columns, size)+then)
+		if err != nil {
+			a.err = err
+			return
+		}
+		for ; n-from >= size && a.err == nil; from += size {
+			values = values[:0]
+			for i := range size {
+				values = row(values, from+i)
+			}
+			_, a.err = stmt.ExecContext(a.ctx, values...)
+		}
+		if a.err = errors.Join(a.err, stmt.Close()); a.err != nil {
 			return
 		}
 	}
+}
+
+// placeholders lists rows of columns parameters.
+func placeholders(columns, rows int) string {
+	row := "(" + strings.Repeat("?, ", columns-1) + "?)"
+	return row + strings.Repeat(", "+row, rows-1)
 }
 
 func (a *applier) entries(entries []budget.Entry) {
@@ -115,18 +138,17 @@ func (a *applier) entries(entries []budget.Entry) {
 		raw[i] = b
 	}
 	a.rows(`INSERT INTO ledger (event_id, tenant_id, sequence, platform_id, key_id, user_id, request_id, model, kind,
-		occurred_millis, cost_nanos, tokens, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		len(entries), func(i int) []any {
+		occurred_millis, cost_nanos, tokens, record)`, "",
+		13, len(entries), func(to []any, i int) []any {
 			e := entries[i]
 			r := e.Record
-			return []any{
+			return append(to,
 				r.GetEventId(), r.GetTenantId(), r.GetSequence(), r.GetPlatformId(), r.GetKeyId(), r.GetUserId(),
-				r.GetRequestId(), r.GetModel(), e.Kind, r.GetOccurredMillis(), r.GetCostNanos(), e.Tokens, raw[i],
-			}
+				r.GetRequestId(), r.GetModel(), e.Kind, r.GetOccurredMillis(), r.GetCostNanos(), e.Tokens, raw[i])
 		})
-	a.rows("INSERT INTO outbox (tenant_id, sequence, event_id, envelope) VALUES (?, ?, ?, ?)",
-		len(entries), func(i int) []any {
+	a.rows("INSERT INTO outbox (tenant_id, sequence, event_id, envelope)", "",
+		4, len(entries), func(to []any, i int) []any {
 			r := entries[i].Record
-			return []any{r.GetTenantId(), r.GetSequence(), r.GetEventId(), string(entries[i].Envelope)}
+			return append(to, r.GetTenantId(), r.GetSequence(), r.GetEventId(), string(entries[i].Envelope))
 		})
 }

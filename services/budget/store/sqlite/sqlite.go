@@ -44,6 +44,9 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 // Update is budget.Store's. SQLite has one writer, so that transactions take turns.
 func (s *Store) Update(ctx context.Context, f budget.Footprint, decide func(*budget.Snapshot) (*budget.Mutation, error)) error {
 	return s.db.Update(ctx, func(tx *sql.Tx) error {
+		// The transaction itself ends with the context. Its statements wait for nothing;
+		// for each that could be cancelled, the driver starts a goroutine.
+		ctx := context.WithoutCancel(ctx)
 		snap, err := load(ctx, tx, f)
 		if err != nil {
 			return fmt.Errorf("budget store: load: %w", err)
