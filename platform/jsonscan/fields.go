@@ -28,7 +28,18 @@ type Fields struct {
 	inline [inlineFields]Member
 	more   []Member       // members from the 33rd on
 	index  map[string]int // when there are more: the position of each key's last member
+
+	// plain and unescaped are false as long as nothing is known.
+	plain, unescaped bool
 }
+
+// MaxWord is the length of the longest string that a [WordFunc] is called for, in bytes.
+const MaxWord = 32
+
+// WordFunc is called for every string of a document that has at most MaxWord bytes and no
+// escapes, at any depth, keys included. Member is the top-level member in whose value it
+// lies; nil for the top-level keys themselves. Both lie in the document.
+type WordFunc func(member, word []byte)
 
 // Scan forgets what was there, then validates doc, which must be exactly one object, and
 // collects its members.
@@ -36,10 +47,17 @@ type Fields struct {
 // A *SyntaxError leaves f empty. An error that is [ErrDuplicateKey] comes for a valid
 // document, whose members are all collected; Get then returns the last one of a key, as
 // encoding/json does.
-func (f *Fields) Scan(doc []byte) error {
+func (f *Fields) Scan(doc []byte) error { return f.ScanWords(doc, nil) }
+
+// ScanWords is Scan, and calls visit on the way: names and other short words are found in
+// the pass that validates the document. What visit is told counts only if ScanWords
+// returns nil.
+func (f *Fields) ScanWords(doc []byte, visit WordFunc) error {
 	f.Reset()
 	duplicate := -1
-	err := ScanObject(doc, func(m Member) error {
+	m := Scanner{}.machine(doc)
+	m.word = visit
+	err := m.members(func(m Member) error {
 		if f.add(m) && duplicate < 0 {
 			duplicate = m.KeyStart
 		}
@@ -49,7 +67,7 @@ func (f *Fields) Scan(doc []byte) error {
 		f.Reset()
 		return err
 	}
-	f.doc = doc
+	f.doc, f.plain, f.unescaped = doc, !m.nonASCII && !m.unicode, !m.unicode
 	start := spaceEnd(doc, 0)
 	end := len(doc)
 	for isSpace(doc[end-1]) {
@@ -72,7 +90,16 @@ func (f *Fields) Reset() {
 	f.more = f.more[:0]
 	clear(f.index)
 	f.doc, f.object, f.n = nil, Value{}, 0
+	f.plain, f.unescaped = false, false
 }
+
+// Plain reports whether all text of the document is ASCII, without escapes of the form
+// \u0000. It is false after Restore, which does not look.
+func (f *Fields) Plain() bool { return f.plain }
+
+// UnicodeEscapes reports whether a string of the document has an escape of the form
+// \u0000. It is true after Restore, which does not look.
+func (f *Fields) UnicodeEscapes() bool { return !f.unescaped }
 
 // Len returns the number of members.
 func (f *Fields) Len() int { return f.n }

@@ -40,6 +40,13 @@ type machine struct {
 	escaped  bool // the last string had an escape
 	failAt   int
 	failMsg  string
+
+	// nonASCII and unicode say that a string so far had a byte above 127, or an escape
+	// of the form \u0000.
+	nonASCII, unicode bool
+	// word is called for short strings; member is the key that it is told.
+	word   WordFunc
+	member []byte
 }
 
 func (m *machine) fail(at int, msg string) int {
@@ -281,10 +288,16 @@ func (m *machine) str(i int) int {
 		}
 		switch doc[i] {
 		case '"':
-			if seen&wordHighs != 0 && !utf8.Valid(doc[start:i]) {
-				return m.fail(start+invalidUTF8(doc[start:i]), msgBadUTF8)
+			if seen&wordHighs != 0 {
+				m.nonASCII = true
+				if !utf8.Valid(doc[start:i]) {
+					return m.fail(start+invalidUTF8(doc[start:i]), msgBadUTF8)
+				}
 			}
 			m.escaped = escaped
+			if m.word != nil && !escaped && i-start <= MaxWord {
+				m.word(m.member, doc[start:i])
+			}
 			return i + 1
 		case '\\':
 			escaped = true
@@ -292,6 +305,7 @@ func (m *machine) str(i int) int {
 			if n == 0 {
 				return m.fail(i, msgBadEscape)
 			}
+			m.unicode = m.unicode || n > 2
 			i += n
 		default:
 			return m.fail(i, msgControl)

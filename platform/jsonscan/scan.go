@@ -133,6 +133,12 @@ func (c Scanner) Scan(doc []byte) (Value, error) {
 // ScanObject is the function [ScanObject] with the scanner's limit.
 func (c Scanner) ScanObject(doc []byte, visit func(m Member) error) error {
 	m := c.machine(doc)
+	return m.members(visit)
+}
+
+// members scans the document, which must be one object.
+func (m *machine) members(visit func(m Member) error) error {
+	doc := m.doc
 	i := m.space(0)
 	if i >= len(doc) || doc[i] != '{' {
 		return m.notA(i, msgNotObject)
@@ -144,6 +150,7 @@ func (c Scanner) ScanObject(doc []byte, visit func(m Member) error) error {
 	for {
 		var mem Member
 		mem.KeyStart = i
+		m.member = nil
 		keyEnd := m.key(i)
 		if keyEnd < 0 {
 			return m.err()
@@ -156,6 +163,7 @@ func (c Scanner) ScanObject(doc []byte, visit func(m Member) error) error {
 			return m.err()
 		}
 		mem.ValueStart = i
+		m.member = mem.Key
 		if i = m.value(i, 1); i < 0 {
 			return m.err()
 		}

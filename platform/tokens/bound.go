@@ -15,6 +15,9 @@ type Request struct {
 	Provider string
 	// Body is the JSON of the request, as the caller or the provider gets it.
 	Body []byte
+	// Plain says that the body is known to be ASCII without escapes of the form \u0000, so
+	// that normalization cannot lengthen it, and need not be looked for.
+	Plain bool
 	// MediaBytes is how many bytes of the body are base64 of images or sound, which become
 	// tokens by their own rules. 0 counts them as text: dear, but still a bound.
 	MediaBytes int64
@@ -52,7 +55,7 @@ const (
 // fields count as 0.
 func Bound(r Request) int64 {
 	text := max(int64(len(r.Body))-max(r.MediaBytes, 0), 0) + preambleTokens
-	if r.Provider != "openai" {
+	if r.Provider != "openai" && !r.Plain {
 		text += expansion(r.Body)
 	}
 	if r.Tools {

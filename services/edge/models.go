@@ -139,7 +139,7 @@ func (m *model) chats() error {
 // token is shorter than a byte, so the body's length bounds its text.
 func (m *model) promptBound(req *chatRequest) int64 {
 	bound := tokens.Bound(tokens.Request{
-		Provider: m.provider, Body: req.body, Images: req.images, ImageTokens: m.imageTokens, Tools: req.tools,
+		Provider: m.provider, Body: req.body, Plain: req.fields.Plain(), Images: req.images, ImageTokens: m.imageTokens, Tools: req.tools,
 	})
 	if m.contextWindow > 0 && (req.unbounded || bound > m.contextWindow) {
 		return m.contextWindow

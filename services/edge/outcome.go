@@ -215,7 +215,11 @@ func (c *completion) answerHeaders(h http.Header) {
 			h["X-Tollgate-Dropped-Params"] = s.GetDroppedParams()
 		}
 		for name, value := range s.GetProviderHeaders() {
-			h.Set("Llm_provider-"+name, value)
+			if shown := providerHeaders[name]; shown != "" {
+				set(shown, value)
+			} else {
+				h.Set(providerPrefix+name, value)
+			}
 		}
 	}
 	if c.capped > 0 {
@@ -234,5 +238,25 @@ func (c *completion) answerHeaders(h http.Header) {
 	c.permit.Headers(h)
 	c.budgetHeaders(h)
 }
+
+// providerPrefix is LiteLLM's, for headers that are a provider's own.
+const providerPrefix = "Llm_provider-"
+
+// providerHeaders are the usual ones as they are shown, so that no answer has to put
+// their names together.
+var providerHeaders = func() map[string]string {
+	names := []string{"x-request-id", "request-id", "openai-processing-ms", "openai-version", "retry-after"}
+	for _, kind := range []string{"limit", "remaining", "reset"} {
+		for _, of := range []string{"requests", "tokens"} {
+			names = append(names, "x-ratelimit-"+kind+"-"+of, "anthropic-ratelimit-"+of+"-"+kind)
+		}
+		names = append(names, "anthropic-ratelimit-input-tokens-"+kind, "anthropic-ratelimit-output-tokens-"+kind)
+	}
+	shown := make(map[string]string, len(names))
+	for _, name := range names {
+		shown[name] = http.CanonicalHeaderKey(providerPrefix + name)
+	}
+	return shown
+}()
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -101,7 +101,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 // nothing is changed.
 func (c *chatRequest) parse(body []byte) error {
 	c.body = body
-	if err := c.fields.Scan(body); err != nil {
+	if err := c.fields.ScanWords(body, c.word); err != nil {
 		if errors.Is(err, jsonscan.ErrDuplicateKey) {
 			return errs.Newf(errs.InvalidRequest, "the request is ambiguous: %v", err)
 		}
@@ -122,12 +122,9 @@ func (c *chatRequest) parse(body []byte) error {
 	if first := bytes.TrimSpace(messages.Raw(body)[1:]); first[0] == ']' {
 		return errs.New(errs.InvalidRequest, "messages must not be empty").WithParam("messages")
 	}
-	c.images = countMedia(messages.Raw(body))
-	hidden := hidesNames(body)
-	c.unbounded = hidden || c.images > 0 && bytes.Contains(messages.Raw(body), []byte(`"file"`))
-	c.breakpoints = hidden || bytes.Contains(body, []byte("cache_control"))
-	c.audio = hidden || bytes.Contains(body, []byte("audio"))
-	c.searches = hidden || bytes.Contains(body, []byte("web_search"))
+	if c.fields.UnicodeEscapes() && hidesNames(body) {
+		c.unbounded, c.breakpoints, c.audio, c.searches = true, true, true, true
+	}
 	if c.stream, err = c.boolean("stream"); err != nil {
 		return err
 	}
@@ -282,15 +279,34 @@ func hidesNames(body []byte) bool {
 	}
 }
 
-// countMedia counts what may be an image, a sound or a document: at least as many as
-// there are, where no name is hidden.
-func countMedia(messages []byte) int64 {
-	if !bytes.Contains(messages, []byte(`"type"`)) {
-		return 0 // plain text: every part names its type
+// word takes a short string of the body, a key or a value. Those that name what a prompt
+// may hold beside text are counted wherever they stand: at least as much is found as there
+// is, where no name is hidden.
+func (c *chatRequest) word(member, word []byte) {
+	switch string(word) {
+	case "image_url", "input_audio", "file":
+		if string(member) == "messages" {
+			c.images++
+			c.unbounded = c.unbounded || string(word) == "file"
+		}
 	}
-	return int64(bytes.Count(messages, []byte(`"image_url"`)) + bytes.Count(messages, []byte(`"input_audio"`)) +
-		bytes.Count(messages, []byte(`"file"`)))
+	switch {
+	case bytes.HasPrefix(word, audio) || bytes.HasSuffix(word, audio):
+		c.audio = true
+	case bytes.HasPrefix(word, breakpoint):
+		c.breakpoints = true
+	case bytes.HasPrefix(word, webSearch):
+		c.searches = true
+	}
 }
+
+// How the names begin, or end, of what asks for sound, for a breakpoint of the provider's
+// cache, and for searches.
+var (
+	audio      = []byte("audio")
+	breakpoint = []byte("cache_control")
+	webSearch  = []byte("web_search")
+)
 
 // notInFingerprint are members that do not change the answer.
 func notInFingerprint(name string) bool {

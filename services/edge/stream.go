@@ -18,6 +18,7 @@ var (
 	contentStream = []string{"text/event-stream"}
 	noCache       = []string{"no-cache"}
 	noBuffering   = []string{"no"}
+	trailers      = []string{trailerCost}
 )
 
 // trailerCost names the trailer that carries a stream's cost, which is known at its
@@ -41,7 +42,7 @@ func newStreamWriter(c *completion) *streamWriter {
 	h["Content-Type"] = contentStream
 	h["Cache-Control"] = noCache
 	h["X-Accel-Buffering"] = noBuffering // nginx and Kong would hold events back
-	h.Set("Trailer", trailerCost)
+	h["Trailer"] = trailers
 	c.wrote = true
 	c.w.WriteHeader(http.StatusOK)
 	frame, _ := frames.Get().(*[]byte) // the pool holds nothing else
@@ -102,8 +103,6 @@ func (s *streamWriter) flush() {
 // forwardStream passes a stream on as it comes. An error that is returned has not
 // been written; one in mid-stream has been.
 func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stream, err := c.e.Services.Router.StreamComplete(ctx, &routerv1.StreamCompleteRequest{Call: call})
 	if err != nil {
 		c.outcome.failure = errs.Of(err)

@@ -125,8 +125,8 @@ type Service struct {
 	metrics     Metrics
 	// random is in [0, 1).
 	random func() float64
-	// passages, readers and buffers hold memory that calls use one after another.
-	passages, readers, buffers sync.Pool
+	// passages, readers, buffers and bodies hold memory that calls use one after another.
+	passages, readers, buffers, bodies sync.Pool
 }
 
 // Metrics takes what operators want to know of routing.
@@ -172,6 +172,7 @@ func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Cl
 		passages: sync.Pool{New: func() any { return new(passage) }},
 		readers:  sync.Pool{New: func() any { return sse.NewReader(nil, sse.Options{}) }},
 		buffers:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		bodies:   sync.Pool{New: func() any { return new([]byte) }},
 	}
 	seen := make(map[string]bool, len(opts.Deployments))
 	for _, spec := range opts.Deployments {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -143,7 +144,7 @@ func TestInput(t *testing.T) {
 				var sent []byte
 				ok := map[bool]string{false: answer, true: events("[DONE]")}[stream]
 				r := newRig(t, Options{Deployments: []Deployment{at("a")}}, steps(func(ctx context.Context, req *upstream.Request) (*upstream.Response, error) {
-					sent = req.Body
+					sent = bytes.Clone(req.Body)
 					return reply(200, ok)(ctx, req)
 				}))
 				for range 2 { // the second call uses the first one's memory

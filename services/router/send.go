@@ -25,11 +25,19 @@ var (
 // send encodes a call for a deployment and sends it. The response has a 2xx status;
 // any other has become the error.
 func (s *Service) send(ctx context.Context, d *deployment, in *input, stream bool, served *routerv1.Served) (*upstream.Response, chat.Decoder, *attemptError) {
+	buffer, _ := s.bodies.Get().(*[]byte)
 	call := &chat.Call{
 		Body: in.body, Fields: &in.fields, Model: d.UpstreamModel, Stream: stream,
 		MaxOutput: in.call.GetMaxOutputTokens(), ModelMaxOutput: d.MaxOutput,
 		DropParams: d.DropParams || in.call.GetDropParams(), Headers: d.Headers,
+		Buffer: *buffer,
 	}
+	defer func() {
+		if cap(call.Buffer) <= maxKeptBuffer {
+			*buffer = call.Buffer
+			s.bodies.Put(buffer)
+		}
+	}()
 	out, decoder, err := d.provider.Encode(call)
 	if err != nil {
 		failure := unsent(ctx, err)
@@ -124,20 +132,25 @@ func visible(header http.Header) map[string]string {
 
 // visibleName is a header's name as callers see it; empty when they do not.
 func visibleName(name string) string {
-	switch name {
-	case "X-Request-Id":
-		return "x-request-id"
-	case "Request-Id":
-		return "request-id"
-	case "Openai-Processing-Ms":
-		return "openai-processing-ms"
-	case "Openai-Version":
-		return "openai-version"
-	case "Retry-After":
-		return "retry-after"
+	if shown := usualNames[name]; shown != "" {
+		return shown
 	}
 	if strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-") {
 		return strings.ToLower(name)
 	}
 	return ""
 }
+
+// usualNames are the names that are met again and again, so that no answer has to make
+// them.
+var usualNames = func() map[string]string {
+	names := []string{"x-request-id", "request-id", "openai-processing-ms", "openai-version", "retry-after"}
+	for _, kind := range []string{"limit", "remaining", "reset"} {
+		names = append(names, "x-ratelimit-"+kind+"-requests", "x-ratelimit-"+kind+"-tokens")
+	}
+	shown := make(map[string]string, len(names))
+	for _, name := range names {
+		shown[http.CanonicalHeaderKey(name)] = name
+	}
+	return shown
+}()

@@ -37,6 +37,9 @@ type Call struct {
 	DropParams bool
 	// Headers are the deployment's own additional request headers.
 	Headers http.Header
+	// Buffer is memory that a codec may write the request's body into, and then leaves
+	// here as it has become. It is used again once the request has been sent.
+	Buffer []byte
 
 	dropped []string
 	request *Request

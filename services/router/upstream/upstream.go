@@ -25,7 +25,7 @@ type Request struct {
 	URL *url.URL
 	// Header is complete, credentials included. It is owned by the exchange.
 	Header http.Header
-	// Body is sent with POST; it must not change until the response's body is closed.
+	// Body is sent with POST; it is read no more when Do has returned.
 	Body []byte
 }
 

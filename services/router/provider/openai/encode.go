@@ -63,7 +63,8 @@ func (e *encoder) encode(d *Dialect, call *chat.Call, dec *decoder) ([]byte, err
 	if n, ok := jsonscan.Int64(fields.Raw("n")); ok && n > 1 {
 		dec.choices = n
 	}
-	return e.patch.Apply(nil), nil
+	call.Buffer = e.patch.Apply(call.Buffer[:0])
+	return call.Buffer, nil
 }
 
 // member takes out what the provider is not to see.
