@@ -384,6 +384,41 @@ func TestFinishedBodies(t *testing.T) {
 	}
 }
 
+// One connection serves streams that follow each other, although each caller leaves with
+// the last event and the body's end comes after that.
+func TestStreamsInTurnShareAConnection(t *testing.T) {
+	left := make(chan struct{})
+	var conns atomic.Int32
+	base, client := raw(t, func(c net.Conn, in *bufio.Reader, _ int) {
+		conns.Add(1)
+		for {
+			if _, err := take(in); err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+			<-left
+			_, _ = io.WriteString(c, "0\r\n\r\n")
+		}
+	})
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := client.Do(ctx, request(base, "{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(resp.Body, make([]byte, 2)); err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Finish()
+		cancel()
+		left <- struct{}{}
+		client.lingering.Wait()
+	}
+	if n := conns.Load(); n != 1 {
+		t.Errorf("20 streams took %d connections", n)
+	}
+}
+
 func TestCloseEndsWhatIsIdle(t *testing.T) {
 	base, client := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") })
 	if _, err := read(t, client, base, "{}"); err != nil {
