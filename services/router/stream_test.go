@@ -242,9 +242,11 @@ func TestCallerLeavesInMidStream(t *testing.T) {
 	}
 }
 
-// A stream that was read to its end leaves its connection for the next call.
+// A stream that was read to its end leaves its connection for the next call, although the
+// caller leaves with the end.
 func TestStreamsReuseTheirConnection(t *testing.T) {
-	peers := make(chan string, 3)
+	const streams = 10
+	peers := make(chan string, streams)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peers <- r.RemoteAddr
 		_, _ = io.WriteString(w, events(chunk("a")))
@@ -260,8 +262,19 @@ func TestStreamsReuseTheirConnection(t *testing.T) {
 	client := upstream.New(upstream.Options{Allowlist: upstream.Allowlist{base.Host}})
 	defer client.Close()
 	r := newRig(t, Options{Deployments: []Deployment{at("a", func(d *Deployment) { d.APIBase = base })}}, client)
-	for range 3 {
-		wantReason(t, r.run(t.Context(), true, call()).failure(t), "")
+	for range streams {
+		ctx, cancel := context.WithCancel(t.Context())
+		messages, done := r.open(ctx)
+		for end := (*routerv1.StreamEnd)(nil); end == nil; {
+			if end = next(t, messages).GetEnd(); end.GetError() != nil {
+				t.Fatalf("ends with %v", end)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		client.Wait()
 	}
 	for first := <-peers; len(peers) > 0; {
 		if <-peers != first {

@@ -373,7 +373,7 @@ func TestFinishedBodies(t *testing.T) {
 				cancel()
 			}
 			close(finished)
-			client.lingering.Wait()
+			client.Wait()
 			if got, err := read(t, client, base, "{}"); err != nil || got != "ok" {
 				t.Errorf("got %q, %v", got, err)
 			}
@@ -412,7 +412,7 @@ func TestStreamsInTurnShareAConnection(t *testing.T) {
 		resp.Body.Finish()
 		cancel()
 		left <- struct{}{}
-		client.lingering.Wait()
+		client.Wait()
 	}
 	if n := conns.Load(); n != 1 {
 		t.Errorf("20 streams took %d connections", n)

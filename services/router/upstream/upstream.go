@@ -181,6 +181,10 @@ func (c *Client) background(f func()) {
 	}
 }
 
+// Wait returns once every body that was finished before has been read to its end, or given
+// up, so that its connection is there for the next call.
+func (c *Client) Wait() { c.lingering.Wait() }
+
 // Close gives up the idle connections; those in use are given up after it.
 func (c *Client) Close() {
 	c.mu.Lock()
