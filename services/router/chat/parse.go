@@ -63,7 +63,7 @@ func Parse(body []byte) (*Request, error) {
 		case "reasoning_effort":
 			return decode(name, raw, &r.ReasoningEffort)
 		case "thinking":
-			return decode(name, raw, &r.Thinking)
+			return parseThinking(raw, r)
 		case "user":
 			return decode(name, raw, &r.User)
 		case "service_tier":
@@ -73,6 +73,7 @@ func Parse(body []byte) (*Request, error) {
 				if key == "include_usage" {
 					return decode("stream_options.include_usage", raw, &r.IncludeUsage)
 				}
+				extra(&r.Extra, "stream_options."+key, raw)
 				return nil
 			})
 		}
@@ -319,10 +320,38 @@ func parseToolChoice(raw json.RawMessage, choice *ToolChoice) error {
 		for _, t := range c.AllowedTools.Tools {
 			choice.Allowed = append(choice.Allowed, t.Function.Name)
 		}
+	case "custom": // for tools that only OpenAI has
+		choice.Mode = c.Type
 	default:
-		return invalid(path+".type", "must be function or allowed_tools")
+		return invalid(path+".type", "must be function, allowed_tools or custom")
 	}
 	return nil
+}
+
+func parseThinking(raw json.RawMessage, r *Request) error {
+	const path = "thinking"
+	if kindOf(raw) == 'n' {
+		return nil
+	}
+	t := new(Thinking)
+	err := object(path, raw, func(name string, raw json.RawMessage) error {
+		at := path + "." + name
+		switch name {
+		case "type":
+			return decode(at, raw, &t.Type)
+		case "budget_tokens":
+			return integer(at, raw, &t.BudgetTokens)
+		case "display":
+			return decode(at, raw, &t.Display)
+		case "block_binding":
+			t.BlockBinding = present(raw)
+			return nil
+		}
+		extra(&r.Extra, at, raw)
+		return nil
+	})
+	r.Thinking = t
+	return err
 }
 
 func parseResponseFormat(raw json.RawMessage, format **ResponseFormat) error {

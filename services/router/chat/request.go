@@ -2,6 +2,9 @@ package chat
 
 import (
 	"encoding/json"
+	"slices"
+
+	"tollgate.dev/platform/jsonscan"
 )
 
 // Request is a call in typed form, for providers whose format is another. Numbers
@@ -35,7 +38,8 @@ type Request struct {
 	User         string
 	IncludeUsage bool
 	ServiceTier  string
-	// Extra are the members that have no field above, by name.
+	// Extra are the members that have no field above, by name; those of stream_options
+	// and thinking by a name such as stream_options.include_obfuscation.
 	Extra map[string]json.RawMessage
 }
 
@@ -47,6 +51,9 @@ type Thinking struct {
 	BudgetTokens int64 `json:"budget_tokens,omitempty"`
 	// Display says how thinking is shown, for models that know it.
 	Display string `json:"display,omitempty"`
+	// BlockBinding says what becomes of thinking whose conversation has changed; nil is
+	// not given.
+	BlockBinding json.RawMessage `json:"block_binding,omitempty"`
 }
 
 // Message is one turn.
@@ -180,7 +187,7 @@ type Tool struct {
 
 // ToolChoice says whether the model must call a tool.
 type ToolChoice struct {
-	// Mode is `auto`, `none`, `required` or `function`; empty is not given.
+	// Mode is `auto`, `none`, `required`, `function` or `custom`; empty is not given.
 	Mode string
 	// Name is the function of mode `function`.
 	Name string
@@ -200,4 +207,22 @@ type ResponseFormat struct {
 	Schema json.RawMessage
 	// Strict demands that the answer satisfies it; nil is not given.
 	Strict *bool
+}
+
+// Unknown are the members of a part's object, such as its `image_url`, that are not among
+// names, in their order; null ones are not there.
+func (p *Part) Unknown(names ...string) []string {
+	v, ok := jsonscan.Lookup(p.Raw, p.Type)
+	if !ok || v.Kind != jsonscan.KindObject {
+		return nil
+	}
+	var unknown []string
+	// The part is valid, so the scan cannot fail.
+	_ = jsonscan.ScanObject(v.Raw(p.Raw), func(m jsonscan.Member) error {
+		if m.Kind != jsonscan.KindNull && !slices.Contains(names, string(m.Key)) {
+			unknown = append(unknown, string(m.Key))
+		}
+		return nil
+	})
+	return unknown
 }

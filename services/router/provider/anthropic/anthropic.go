@@ -12,6 +12,11 @@ const (
 	baseURL = "https://api.anthropic.com"
 	path    = "/v1/messages"
 	version = "2023-06-01"
+	// betaBinding makes the API take `thinking.block_binding`,
+	// https://platform.claude.com/docs/en/build-with-claude/preserved-thinking/fix-bound-to-a-different-conversation
+	// (read 2026-11-28).
+	betaBinding = "thinking-binding-controls-2026-08-01"
+	headerBeta  = "Anthropic-Beta"
 )
 
 // DefaultMaxTokens limits an answer, in tokens, when neither the caller nor the
@@ -46,8 +51,12 @@ func (c Codec) Encode(call *chat.Call) (chat.Outbound, chat.Decoder, error) {
 	if err != nil {
 		return chat.Outbound{}, nil, err
 	}
-	header := make(http.Header, 1)
+	header := make(http.Header, 2)
 	header.Set("Anthropic-Version", version)
+	if e.think.binding != nil {
+		// Beside what the deployment has in this header.
+		header[headerBeta] = append(call.Headers.Values(headerBeta), betaBinding)
+	}
 	return chat.Outbound{Path: path, Header: header, Body: body},
 		&decoder{created: c.now().Unix(), includeUsage: req.IncludeUsage}, nil
 }

@@ -45,9 +45,13 @@ func (e *encoder) blocks(b []byte, m *chat.Message, at string, trim bool) ([]byt
 		case m.Role != "user" && m.Role != "tool":
 			return nil, refuse(where, "only users and tools can show more than text")
 		case p.Type == "image_url":
-			b, err = e.image(b, p.Image, where+".image_url")
+			if err = e.known(where+".image_url", p, "url", "detail", "format"); err == nil {
+				b, err = e.image(b, p.Image, where+".image_url")
+			}
 		case p.Type == "file":
-			b, err = document(b, p.File, where+".file")
+			if err = e.known(where+".file", p, "file_id", "file_data", "filename", "format"); err == nil {
+				b, err = document(b, p.File, where+".file")
+			}
 		case p.Type == "input_audio":
 			return nil, refuse(where, "the provider takes no audio")
 		default:
@@ -59,6 +63,16 @@ func (e *encoder) blocks(b []byte, m *chat.Message, at string, trim bool) ([]byt
 		b = closeBlock(b, cc)
 	}
 	return b, nil
+}
+
+// known refuses the members of a part's object that are not among names.
+func (e *encoder) known(at string, p *chat.Part, names ...string) error {
+	for _, name := range p.Unknown(names...) {
+		if err := e.call.Unsupported(at+"."+name, "the provider's content has no such member"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func isText(p *chat.Part) bool { return p.Type == "text" || p.Type == "refusal" }

@@ -99,12 +99,14 @@ func (e *encoder) extras() error {
 // harmless tells members whose value asks for nothing beyond what the API does.
 func harmless(name string, raw json.RawMessage) bool {
 	switch compact := string(jsonscan.AppendCanonical(nil, raw)); name {
-	case "store", "stream":
+	case "store", "stream_options.include_obfuscation":
 		return compact == "false"
 	case "modalities":
 		return compact == `["text"]`
 	case "logit_bias":
 		return compact == "{}"
+	case "functions":
+		return compact == "[]"
 	}
 	return false
 }

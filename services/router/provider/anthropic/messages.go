@@ -149,22 +149,16 @@ func (e *encoder) messageExtras(m *chat.Message, at string) error {
 
 // assistant writes an assistant's turn: its thinking, its text, its calls.
 func (e *encoder) assistant(m *chat.Message, at string, last bool) ([]byte, error) {
-	var b []byte
+	b, ok, err := e.ordered(m, at, last)
+	if ok || err != nil {
+		return b, err
+	}
 	for i := range m.ThinkingBlocks {
-		switch t := &m.ThinkingBlocks[i]; {
-		case t.Type == "redacted_thinking":
-			b = quoted(append(b, `{"type":"redacted_thinking","data":`...), t.Data)
-			b = append(b, "},"...)
-		case t.Type != "thinking":
-			return nil, invalid(at+".thinking_blocks", "must be of type thinking or redacted_thinking")
-		case t.Signature != "": // without one it is another provider's
-			b = quoted(append(b, `{"type":"thinking","thinking":`...), t.Thinking)
-			b = quoted(append(b, `,"signature":`...), t.Signature)
-			b = append(b, "},"...)
+		if b, err = thinkingBlock(b, &m.ThinkingBlocks[i], at); err != nil {
+			return nil, err
 		}
 	}
-	b, err := e.blocks(b, m, at, last && len(m.ToolCalls) == 0)
-	if err != nil {
+	if b, err = e.blocks(b, m, at, last && len(m.ToolCalls) == 0); err != nil {
 		return nil, err
 	}
 	if !blank(m.Refusal) {

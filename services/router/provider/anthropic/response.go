@@ -50,7 +50,9 @@ func (d *decoder) Response(body []byte) (chat.Answer, error) {
 	answer := chat.AnswerMessage{Role: "assistant"}
 	var text, thinking strings.Builder
 	hasText := false
+	var order blockOrder
 	for i := range m.Content {
+		order.note(m.Content[i].Type, len(m.Content[i].Text))
 		switch b := &m.Content[i]; b.Type {
 		case "text":
 			hasText = true
@@ -73,6 +75,9 @@ func (d *decoder) Response(body []byte) (chat.Answer, error) {
 		answer.Content = &s
 	}
 	answer.ReasoningContent = thinking.String()
+	if !order.usual() {
+		answer.ProviderFields = order.append(nil)
+	}
 	if m.StopReason == "refusal" && m.StopDetails.Explanation != "" {
 		answer.Refusal = &m.StopDetails.Explanation
 	}

@@ -25,6 +25,7 @@ type decoder struct {
 	event    jsonscan.Fields
 	delta    jsonscan.Fields
 	block    block
+	order    blockOrder
 	calls    int // tool calls so far
 	finished bool
 	done     bool
@@ -38,6 +39,8 @@ type block struct {
 	call    int
 	started bool
 	input   []byte
+	// size is the length of a text so far, in bytes.
+	size int
 	// thinking and signature are JSON strings without their quotes.
 	thinking, signature []byte
 }
@@ -152,6 +155,7 @@ func (d *decoder) blockStart(sink *chat.Sink) error {
 	switch b.Type {
 	case "text":
 		if b.Text != "" {
+			d.block.size = len(b.Text)
 			d.send(sink, `"content":`, quoted(nil, b.Text), "")
 		}
 	case "thinking":
@@ -190,6 +194,7 @@ func (d *decoder) blockDelta(sink *chat.Sink) error {
 		}
 		text, err := d.text("text")
 		if err == nil && len(text) > len(`""`) {
+			d.block.size += textSize(text)
 			d.send(sink, `"content":`, text, "")
 		}
 		return err
@@ -256,6 +261,7 @@ func (d *decoder) blockStop(sink *chat.Sink) error {
 	if !ok || d.block.kind == "" || index != d.block.index {
 		return broken("the provider sent content out of order")
 	}
+	d.order.note(d.block.kind, d.block.size)
 	switch d.block.kind {
 	case "tool_use":
 		if !d.block.started { // no arguments, or all of them in the start
@@ -294,6 +300,9 @@ func (d *decoder) messageDelta(sink *chat.Sink) error {
 		d.send(sink, `"refusal":`, quoted(nil, delta.StopDetails.Explanation), "")
 	}
 	b := append(d.buf[:0], d.head...)
+	if !d.order.usual() {
+		b = d.order.append(append(b, `"provider_specific_fields":`...))
+	}
 	b = append(b, `},"finish_reason":"`...)
 	b = append(b, finishReason(delta.StopReason)...)
 	d.buf = append(b, `"}]}`...)

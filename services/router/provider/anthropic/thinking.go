@@ -20,6 +20,8 @@ type thinkPlan struct {
 	kind    string
 	budget  int64
 	display string
+	// binding says what becomes of past thinking whose conversation has changed.
+	binding []byte
 	// effort is `output_config.effort`; empty leaves it out.
 	effort string
 }
@@ -107,7 +109,7 @@ func (e *encoder) explicitThinking() error {
 	} else {
 		e.think.budget = t.BudgetTokens
 	}
-	e.think.kind, e.think.display = t.Type, t.Display
+	e.think.kind, e.think.display, e.think.binding = t.Type, t.Display, t.BlockBinding
 	return nil
 }
 
@@ -208,6 +210,9 @@ func (e *encoder) appendThinking(b []byte) []byte {
 	if e.think.display != "" {
 		b = append(b, `,"display":`...)
 		b = quoted(b, e.think.display)
+	}
+	if e.think.binding != nil {
+		b = append(append(b, `,"block_binding":`...), e.think.binding...)
 	}
 	return append(b, '}')
 }

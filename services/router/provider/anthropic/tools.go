@@ -37,6 +37,10 @@ func (e *encoder) planTools() error {
 		e.choice = "none"
 	case "required":
 		e.choice, forced = "any", true
+	case "custom":
+		if err := e.call.Unsupported("tool_choice", "only functions are translated"); err != nil {
+			return err
+		}
 	case "function":
 		if !e.offers(e.req.ToolChoice.Name) {
 			return invalid("tool_choice", "names a function that tools does not have")
@@ -53,8 +57,8 @@ func (e *encoder) planTools() error {
 	case !forced:
 	case !e.model.forces():
 		why = "this model cannot be made to call a tool"
-	case e.think.active():
-		why = "a thinking model cannot be made to call a tool"
+	case e.think.kind == "enabled": // adaptive thinking can
+		why = "a model with a thinking budget cannot be made to call a tool"
 	}
 	if why != "" {
 		if err := e.call.Unsupported("tool_choice", why); err != nil {

@@ -51,21 +51,7 @@ func (e *encoder) partExtra(at string, p *chat.Part) error {
 
 // known refuses the members of a part's object that are not among names.
 func (e *encoder) known(at string, p *chat.Part, names ...string) error {
-	v, ok := jsonscan.Lookup(p.Raw, p.Type)
-	if !ok || v.Kind != jsonscan.KindObject {
-		return nil
-	}
-	var unknown []string
-	err := jsonscan.ScanObject(v.Raw(p.Raw), func(m jsonscan.Member) error {
-		if m.Kind != jsonscan.KindNull && !slices.Contains(names, string(m.Key)) {
-			unknown = append(unknown, string(m.Key))
-		}
-		return nil
-	})
-	if err != nil {
-		return invalid(at, "is no JSON object")
-	}
-	for _, name := range unknown {
+	for _, name := range p.Unknown(names...) {
 		if err := e.call.Unsupported(at+"."+name, "the Gemini API has no such parameter"); err != nil {
 			return err
 		}

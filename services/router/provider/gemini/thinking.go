@@ -32,6 +32,11 @@ func (e *encoder) thinkingParam(config *[]byte) (amount bool, err error) {
 	if t == nil {
 		return false, nil
 	}
+	if t.BlockBinding != nil {
+		if err := e.call.Unsupported("thinking.block_binding", "the Gemini API has no such parameter"); err != nil {
+			return false, err
+		}
+	}
 	shown := t.Display != "omitted"
 	if t.Display != "" && t.Display != "omitted" && t.Display != "summarized" {
 		return false, invalid("thinking.display", "must be summarized or omitted")

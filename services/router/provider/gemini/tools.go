@@ -55,6 +55,12 @@ func declaration(b []byte, t *chat.Tool) []byte {
 
 func (e *encoder) toolConfig(b []byte, has, strict bool) ([]byte, error) {
 	choice := e.req.ToolChoice
+	if choice.Mode == "custom" {
+		if err := e.call.Unsupported("tool_choice", "only functions are supported for the Gemini API"); err != nil {
+			return nil, err
+		}
+		choice.Mode = ""
+	}
 	mode, allowed := "", choice.Allowed
 	switch choice.Mode {
 	case "", "auto":
