@@ -86,13 +86,14 @@ func (anthropicDialect) header(x *exchange, h http.Header) {
 
 // claude is a message request as it is read.
 type claude struct {
-	x       *exchange
-	root    val
-	a       *ask
-	p       *prompt
-	version int // such as 405 for claude-…-4-5, 0 when unknown
-	thinks  string
-	omitted bool
+	x        *exchange
+	root     val
+	a        *ask
+	p        *prompt
+	version  int // such as 405 for claude-…-4-5, 0 when unknown
+	thinks   string
+	omitted  bool
+	budgeted bool // thinks within a budget
 	// cache breakpoints, in prompt order
 	breakpoints int
 	shortSeen   bool // a 5m breakpoint has been seen
@@ -313,6 +314,7 @@ func (c *claude) thinking() error {
 		if c.adaptiveOnly() {
 			return invalid(`"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
 		}
+		c.budgeted = true
 		budget, ok := t.get("budget_tokens").integer()
 		switch {
 		case !ok:
@@ -406,7 +408,9 @@ func (c *claude) choice() error {
 	default:
 		return invalid("tool_choice: Input tag '%s' found using 'type' does not match any of the expected tags: 'auto', 'any', 'tool', 'none'", kind)
 	}
-	if c.a.think && (kind == "any" || kind == "tool") {
+	// Adaptive thinking can be combined with it,
+	// https://platform.claude.com/docs/en/build-with-claude/thinking-tool-workflows (read 2026-11-28).
+	if c.budgeted && (kind == "any" || kind == "tool") {
 		return invalid("Thinking may not be enabled when tool_choice forces tool use.")
 	}
 	return nil

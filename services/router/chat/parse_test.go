@@ -86,15 +86,23 @@ func TestParse(t *testing.T) {
 			`{"temperature":0.70,"top_p":1e-1,"top_k":40,"frequency_penalty":-0.50,"presence_penalty":2.0,"seed":9007199254740993,"n":2.0,"top_logprobs":5,"logprobs":true}`,
 			chat.Request{Temperature: "0.70", TopP: "1e-1", TopK: "40", FrequencyPenalty: "-0.50", PresencePenalty: "2.0", Seed: ptr(int64(9007199254740993)), N: 2, TopLogprobs: ptr(int64(5)), Logprobs: true},
 		},
-		"max_tokens":                {`{"max_tokens":16.0}`, chat.Request{MaxTokens: 16}},
-		"max_completion_tokens":     {`{"max_completion_tokens":8,"max_tokens":16}`, chat.Request{MaxTokens: 8}},
-		"one stop":                  {`{"stop":"END"}`, chat.Request{Stop: []string{"END"}}},
-		"stops":                     {`{"stop":["a","\n"]}`, chat.Request{Stop: []string{"a", "\n"}}},
-		"reasoning":                 {`{"reasoning_effort":"high","thinking":{"type":"enabled","budget_tokens":1024,"display":"omitted"}}`, chat.Request{ReasoningEffort: "high", Thinking: &chat.Thinking{Type: "enabled", BudgetTokens: 1024, Display: "omitted"}}},
-		"user, tier, usage":         {`{"user":"u","service_tier":"flex","stream_options":{"include_usage":true}}`, chat.Request{User: "u", ServiceTier: "flex", IncludeUsage: true}},
-		"unknown members":           {`{"metadata":{"a":"b"},"logit_bias":{"1":-100},"verbosity":"low"}`, chat.Request{Extra: map[string]json.RawMessage{"metadata": raw(`{"a":"b"}`), "logit_bias": raw(`{"1":-100}`), "verbosity": raw(`"low"`)}}},
-		"a name with an escape":     {`{"us\u0065r":"u"}`, chat.Request{User: "u"}},
-		"white space round members": {" {\n\"user\" : \"u\" ,\t\"n\" : 1 }\r\n", chat.Request{User: "u", N: 1}},
+		"max_tokens":            {`{"max_tokens":16.0}`, chat.Request{MaxTokens: 16}},
+		"max_completion_tokens": {`{"max_completion_tokens":8,"max_tokens":16}`, chat.Request{MaxTokens: 8}},
+		"one stop":              {`{"stop":"END"}`, chat.Request{Stop: []string{"END"}}},
+		"stops":                 {`{"stop":["a","\n"]}`, chat.Request{Stop: []string{"a", "\n"}}},
+		"reasoning":             {`{"reasoning_effort":"high","thinking":{"type":"enabled","budget_tokens":1024,"display":"omitted"}}`, chat.Request{ReasoningEffort: "high", Thinking: &chat.Thinking{Type: "enabled", BudgetTokens: 1024, Display: "omitted"}}},
+		"further members of thinking and stream_options": {
+			`{"thinking":{"type":"adaptive","block_binding":{"a":1},"x":true,"y":null},"stream_options":{"include_usage":true,"include_obfuscation":false}}`,
+			chat.Request{
+				Thinking: &chat.Thinking{Type: "adaptive", BlockBinding: raw(`{"a":1}`)}, IncludeUsage: true,
+				Extra: map[string]json.RawMessage{"thinking.x": raw("true"), "stream_options.include_obfuscation": raw("false")},
+			},
+		},
+		"tool_choice of a custom tool": {`{"tool_choice":{"type":"custom","custom":{"name":"c"}}}`, chat.Request{ToolChoice: chat.ToolChoice{Mode: "custom"}}},
+		"user, tier, usage":            {`{"user":"u","service_tier":"flex","stream_options":{"include_usage":true}}`, chat.Request{User: "u", ServiceTier: "flex", IncludeUsage: true}},
+		"unknown members":              {`{"metadata":{"a":"b"},"logit_bias":{"1":-100},"verbosity":"low"}`, chat.Request{Extra: map[string]json.RawMessage{"metadata": raw(`{"a":"b"}`), "logit_bias": raw(`{"1":-100}`), "verbosity": raw(`"low"`)}}},
+		"a name with an escape":        {`{"us\u0065r":"u"}`, chat.Request{User: "u"}},
+		"white space round members":    {" {\n\"user\" : \"u\" ,\t\"n\" : 1 }\r\n", chat.Request{User: "u", N: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := chat.Parse([]byte(tc.body))
@@ -153,6 +161,8 @@ func TestParseRefuses(t *testing.T) {
 		`{"stop":{}}`:                                "stop",
 		`{"user":1}`:                                 "user",
 		`{"thinking":"on"}`:                          "thinking",
+		`{"thinking":{"type":1}}`:                    "thinking.type",
+		`{"thinking":{"budget_tokens":"1"}}`:         "thinking.budget_tokens",
 		`{"stream_options":[]}`:                      "stream_options",
 		`{"stream_options":{"include_usage":"yes"}}`: "stream_options.include_usage",
 	} {
@@ -163,6 +173,20 @@ func TestParseRefuses(t *testing.T) {
 		}
 		if !errs.Is(err, errs.InvalidRequest) || errs.Of(err).Param != param {
 			t.Errorf("%s: got %v (param %q), want one about %q", body, err, errs.Of(err).Param, param)
+		}
+	}
+}
+
+// What is not known of a part's object is told by name.
+func TestUnknownMembersOfAPart(t *testing.T) {
+	r, err := chat.Parse([]byte(
+		`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u","crop":1,"zoom":null,"a":2}},{"type":"image_url","image_url":"u"},{"type":"text","text":"x"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]string{{"crop", "a"}, nil, nil} {
+		if got := r.Messages[0].Content[i].Unknown("url", "detail"); !reflect.DeepEqual(got, want) {
+			t.Errorf("part %d has %q, want %q", i, got, want)
 		}
 	}
 }

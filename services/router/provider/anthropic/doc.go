@@ -2,10 +2,11 @@
 //
 // Sources, read 2026-11-23: https://platform.claude.com/docs (Messages API, streaming,
 // thinking, effort, structured outputs, mid-conversation system messages, migration
-// guides up to the 5.5 models, errors) and the types of
+// guides up to the 5.5 models, errors; on 2026-11-28 preserved thinking and thinking in tool
+// workflows) and the types of
 // github.com/anthropics/anthropic-sdk-python at 2026-08-07, which are made from the
-// API's own specification. No feature used here needs an anthropic-beta header any
-// more: structured outputs, effort, adaptive thinking and the one-hour cache are
+// API's own specification. But for block_binding no feature used here needs an
+// anthropic-beta header any more: structured outputs, effort, adaptive thinking and the one-hour cache are
 // generally available.
 //
 // # What the two dialects do not share
@@ -36,9 +37,12 @@
 //   - `seed`, `n` above 1, log probabilities, penalties, `logit_bias` and audio are
 //     refused.
 //
-// An answer's text, thinking and calls are each put together; where thinking stood
-// between text and calls, the order of the blocks is lost, and with it a model that
-// insists on its thinking in place (5.5) may refuse the next turn.
+// An answer's text, thinking and calls are each put together. Where thinking or calls stood
+// between texts, the answer tells the order in `provider_specific_fields.block_order` (see
+// order.go), and a turn that brings it back is written in it: models from Fable 5.1 on check
+// that their thinking comes back in its place, behind an unchanged conversation.
+// `thinking.block_binding`, which says what becomes of a block that fails the check, is
+// passed on with its anthropic-beta header.
 //
 // These members of past messages are accepted and not sent: `name` of a tool turn (its
 // call's id says it), `reasoning_content` and `reasoning` (thinking is taken back only with its

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -139,6 +140,7 @@ func TestRequests(t *testing.T) {
 			var want struct {
 				Body    json.RawMessage `json:"body"`
 				Dropped []string        `json:"dropped"`
+				Beta    []string        `json:"beta"`
 				Error   *struct {
 					Reason errs.Reason `json:"reason"`
 					Param  string      `json:"param"`
@@ -162,7 +164,8 @@ func TestRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			review(t, file, out.Body)
-			if decoder == nil || out.Path != "/v1/messages" || out.Header.Get("anthropic-version") != "2023-06-01" || len(out.Header) != 1 {
+			if decoder == nil || out.Path != "/v1/messages" || out.Header.Get("anthropic-version") != "2023-06-01" ||
+				!slices.Equal(out.Header.Values("anthropic-beta"), want.Beta) {
 				t.Errorf("decoder %v, path %q, header %v", decoder, out.Path, out.Header)
 			}
 			same(t, "body", out.Body, want.Body)
@@ -170,6 +173,20 @@ func TestRequests(t *testing.T) {
 				t.Errorf("dropped %q, want %q", call.Dropped(), want.Dropped)
 			}
 		})
+	}
+}
+
+// What the deployment has in the header of betas stays.
+func TestBetasAddUp(t *testing.T) {
+	in := requestCase{Model: "claude-opus-5-5", Body: json.RawMessage(`{"thinking":{"type":"adaptive","block_binding":{}},"messages":[{"role":"user","content":"x"}]}`)}
+	call := in.call(t)
+	call.Headers = http.Header{"Anthropic-Beta": {"a-2026-01-01"}}
+	out, _, err := New().Encode(call)
+	if got := out.Header.Values("Anthropic-Beta"); err != nil || !slices.Equal(got, []string{"a-2026-01-01", betaBinding}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := call.Headers.Values("Anthropic-Beta"); len(got) != 1 {
+		t.Errorf("the deployment's header became %q", got)
 	}
 }
 

@@ -102,8 +102,11 @@ func judge(status int, p problem) chat.Failure {
 func byStatus(status int, p problem) chat.Failure {
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusFailedDependency:
-		if tooLong(p) {
+		switch {
+		case tooLong(p):
 			return callers(errs.ContextLengthExceeded, p)
+		case strings.Contains(p.message, "property '") && strings.Contains(p.message, "' is unsupported"): // Groq
+			return callers(errs.UnsupportedParameter, p)
 		}
 		return callers(errs.InvalidRequest, p)
 	case http.StatusNotFound:

@@ -46,7 +46,7 @@ func (e *encoder) encode(d *Dialect, call *chat.Call, dec *decoder) ([]byte, err
 	start := len(e.small)
 	e.small = jsonscan.AppendQuoted(e.small, call.Model)
 	e.patch.Set("model", e.small[start:len(e.small):len(e.small)])
-	if err := e.stream(call, dec); err != nil {
+	if err := e.stream(d, call, dec); err != nil {
 		return nil, err
 	}
 	if call.MaxOutput > 0 {
@@ -103,7 +103,7 @@ func (e *encoder) member(d *Dialect, call *chat.Call, m jsonscan.Member) error {
 }
 
 // stream makes the request one for a stream, or for none, and asks for its usage.
-func (e *encoder) stream(call *chat.Call, dec *decoder) error {
+func (e *encoder) stream(d *Dialect, call *chat.Call, dec *decoder) error {
 	asked, _ := jsonscan.Bool(call.Fields.Raw("stream"))
 	options, has := call.Fields.Get("stream_options")
 	if !call.Stream {
@@ -123,33 +123,50 @@ func (e *encoder) stream(call *chat.Call, dec *decoder) error {
 	if options.Kind != jsonscan.KindObject {
 		return errs.New(errs.InvalidRequest, "stream_options must be an object").WithParam("stream_options")
 	}
-	return e.streamOptions(options.Raw(call.Fields.Doc()), dec)
+	return e.streamOptions(d, call, options.Raw(call.Fields.Doc()), dec)
 }
 
 // streamOptions sets include_usage among the caller's own options.
-func (e *encoder) streamOptions(raw []byte, dec *decoder) error {
-	start, wants, count := len(e.small), false, 0
+func (e *encoder) streamOptions(d *Dialect, call *chat.Call, raw []byte, dec *decoder) error {
+	start, wants, usages, left := len(e.small), false, 0, 0
 	out := append(e.small, '{')
 	err := jsonscan.ScanObject(raw, func(m jsonscan.Member) error {
 		if string(m.Key) == "include_usage" {
-			wants, count = m.Kind == jsonscan.KindTrue, count+1
+			wants, usages = m.Kind == jsonscan.KindTrue, usages+1
 			return nil
+		}
+		keep, err := d.streamOption(call, m.Key, m.Raw(raw))
+		if !keep {
+			left++
+			return err
 		}
 		out = append(out, raw[m.KeyStart:m.ValueEnd]...)
 		out = append(out, ',')
 		return nil
 	})
 	if err != nil {
-		return errs.New(errs.InvalidRequest, "stream_options is no valid object").WithParam("stream_options")
+		return err // a refusal, for the document is valid
 	}
 	dec.includeUsage = wants
-	if wants && count == 1 {
+	if wants && usages == 1 && left == 0 {
 		return nil // the caller's bytes say it already
 	}
 	out = append(out, `"include_usage":true}`...)
 	e.small = out
 	e.patch.Set("stream_options", out[start:len(out):len(out)])
 	return nil
+}
+
+// streamOption decides about one of the further options.
+func (d *Dialect) streamOption(call *chat.Call, key, value []byte) (keep bool, err error) {
+	if d.StreamOption == nil {
+		return true, nil
+	}
+	action, why := d.StreamOption(key, value)
+	if action == Refuse {
+		err = call.Unsupported("stream_options."+string(key), why)
+	}
+	return action == Keep, err
 }
 
 // limit holds the output to the cap. Whichever member the caller used is lowered.
@@ -199,10 +216,17 @@ func (e *encoder) scrub(d *Dialect, call *chat.Call) error {
 		}
 	}
 	if m, ok := call.Fields.Get("tools"); ok && m.Kind == jsonscan.KindArray {
-		if raw := m.Raw(doc); foreign(raw) {
+		if raw := m.Raw(doc); foreign(raw) || d.Tool != nil && suspect(raw, d.Suspects) {
 			s := scrubber{dialect: d, call: call}
 			e.tools = s.tools(e.tools[:0], raw)
-			e.patch.Set("tools", e.tools)
+			switch {
+			case s.err != nil:
+				return s.err
+			case len(e.tools) == len("[]"):
+				e.patch.Delete("tools")
+			default:
+				e.patch.Set("tools", e.tools)
+			}
 		}
 	}
 	return nil

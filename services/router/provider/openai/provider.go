@@ -40,14 +40,22 @@ type Dialect struct {
 	// Refuse. It is not asked for `model`, `messages`, `tools` and `stream`, nor for
 	// what is addressed to the gateway. Nil keeps all.
 	Member func(name, value []byte) (Action, string)
+	// StreamOption decides about the members of `stream_options` but `include_usage`. Nil
+	// keeps all.
+	StreamOption func(name, value []byte) (Action, string)
 	// Metadata passes `metadata` on; otherwise it is taken to be meant for the gateway.
 	Metadata bool
 	// Scrub takes members out of messages and tools that only other providers know.
 	Scrub bool
 	// Turn decides about further members of each message, if Scrub is set. Nil keeps all.
 	Turn func(name, value []byte) (Action, string)
-	// Suspects are the quoted names that Turn acts on: messages without any of them
-	// are not looked at closer.
+	// Part decides about further members of each part of a message's content, if Scrub is
+	// set. Nil keeps all.
+	Part func(name, value []byte) (Action, string)
+	// Tool decides about each tool by its type, if Scrub is set. Nil keeps all.
+	Tool func(kind []byte) (Action, string)
+	// Suspects are the quoted names that Turn, Part and Tool act on: messages and tools
+	// without any of them are not looked at closer.
 	Suspects []string
 	// DefaultTiers are the service tiers that are billed as no tier at all.
 	DefaultTiers []string

@@ -80,12 +80,17 @@ func (s *scrubber) messages(dst, raw []byte) []byte {
 
 // keepTurn asks the dialect about a member of a message.
 func (s *scrubber) keepTurn(name, value []byte) bool {
-	if s.dialect.Turn == nil {
+	return s.keep(s.dialect.Turn, "messages[].", name, value)
+}
+
+// keep asks the dialect about a member that stands at a place.
+func (s *scrubber) keep(ask func(name, value []byte) (Action, string), at string, name, value []byte) bool {
+	if ask == nil {
 		return true
 	}
-	action, why := s.dialect.Turn(name, value)
+	action, why := ask(name, value)
 	if action == Refuse && s.err == nil {
-		s.err = s.call.Unsupported("messages[]."+string(name), why)
+		s.err = s.call.Unsupported(at+string(name), why)
 	}
 	return action == Keep
 }
@@ -95,7 +100,10 @@ func (s *scrubber) content(dst, raw []byte) []byte {
 		return append(dst, raw...)
 	}
 	return appendArray(dst, raw, func(dst, part []byte) []byte {
-		return appendObject(dst, part, without("cache_control"))
+		return appendObject(dst, part, func(dst, name, value []byte) ([]byte, bool) {
+			keep := string(name) != "cache_control" && s.keep(s.dialect.Part, "messages[].content[].", name, value)
+			return append(dst, value...), keep
+		})
 	})
 }
 
@@ -115,6 +123,9 @@ func (s *scrubber) toolCalls(dst, raw []byte) []byte {
 
 func (s *scrubber) tools(dst, raw []byte) []byte {
 	return appendArray(dst, raw, func(dst, tool []byte) []byte {
+		if !s.keepTool(tool) {
+			return dst
+		}
 		return appendObject(dst, tool, func(dst, name, value []byte) ([]byte, bool) {
 			switch string(name) {
 			case "cache_control":
@@ -127,6 +138,19 @@ func (s *scrubber) tools(dst, raw []byte) []byte {
 	})
 }
 
+// keepTool asks the dialect about a tool.
+func (s *scrubber) keepTool(tool []byte) bool {
+	kind, ok := jsonscan.Lookup(tool, "type")
+	if s.dialect.Tool == nil || !ok {
+		return true
+	}
+	action, why := s.dialect.Tool(kind.Raw(tool))
+	if action == Refuse && s.err == nil {
+		s.err = s.call.Unsupported("tools[].type", why)
+	}
+	return action == Keep
+}
+
 // copyMember appends a member's value, unless the member is to be left out.
 type copyMember func(dst, name, value []byte) (out []byte, keep bool)
 
@@ -136,18 +160,26 @@ func without(unwanted string) copyMember {
 	}
 }
 
-// appendArray copies a valid array element by element, and anything else as it is.
+// appendArray copies a valid array element by element, and anything else as it is. An
+// element of which nothing is appended is left out.
 func appendArray(dst, raw []byte, element func(dst, raw []byte) []byte) []byte {
 	if raw[0] != '[' {
 		return append(dst, raw...)
 	}
 	dst = append(dst, '[')
+	first := true
 	// The document is valid, so the scan cannot fail.
-	_ = jsonscan.ScanArray(raw, func(i int, v jsonscan.Value) error {
-		if i > 0 {
+	_ = jsonscan.ScanArray(raw, func(_ int, v jsonscan.Value) error {
+		before := len(dst)
+		if !first {
 			dst = append(dst, ',')
 		}
-		dst = element(dst, v.Raw(raw))
+		start := len(dst)
+		if dst = element(dst, v.Raw(raw)); len(dst) == start {
+			dst = dst[:before]
+			return nil
+		}
+		first = false
 		return nil
 	})
 	return append(dst, ']')
