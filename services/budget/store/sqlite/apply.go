@@ -94,30 +94,29 @@ const together = 32
 // rows inserts n rows of as many columns as row appends values. The statement is insert,
 // a list of rows, and then.
 func (a *applier) rows(insert, then string, columns, n int, row func(values []any, i int) []any) {
-	if a.err != nil || n == 0 {
+	whole := n - n%together
+	a.insert(insert+" VALUES "+placeholders(columns, together)+then, together, 0, whole, row)
+	a.insert(insert+" VALUES "+placeholders(columns, 1)+then, 1, whole, n, row)
+}
+
+// insert runs a statement of size rows for the rows from one to before another.
+func (a *applier) insert(query string, size, from, to int, row func(values []any, i int) []any) {
+	if a.err != nil || from == to {
 		return
 	}
-	values := make([]any, 0, min(n, together)*columns)
-	for from := 0; from < n; {
-		size := together
-		if n-from < together {
-			size = 1
+	stmt, err := a.tx.PrepareContext(a.ctx, query)
+	if err != nil {
+		a.err = err
+		return
+	}
+	defer func() { a.err = errors.Join(a.err, stmt.Close()) }()
+	var values []any
+	for ; from < to && a.err == nil; from += size {
+		values = values[:0]
+		for i := range size {
+			values = row(values, from+i)
 		}
-		stmt, err := a.tx.PrepareContext(a.ctx, insert+" VALUES "+placeholders(columns, size)+then)
-		if err != nil {
-			a.err = err
-			return
-		}
-		for ; n-from >= size && a.err == nil; from += size {
-			values = values[:0]
-			for i := range size {
-				values = row(values, from+i)
-			}
-			_, a.err = stmt.ExecContext(a.ctx, values...)
-		}
-		if a.err = errors.Join(a.err, stmt.Close()); a.err != nil {
-			return
-		}
+		_, a.err = stmt.ExecContext(a.ctx, values...)
 	}
 }
 
