@@ -98,12 +98,17 @@ func TestManagementFaults(t *testing.T) {
 		"a time zone that is none":      {body{"max_budget": 1, "budget_duration": "1d", "time_zone": "Moon/Tycho"}, "time_zone"},
 		"a time zone without a budget":  {body{"time_zone": "Europe/Paris"}, "time_zone"},
 		"the second of several windows": {body{"budget_limits": []any{body{"budget_duration": "1d", "max_budget": 1}, body{"budget_duration": "?", "max_budget": 1}}}, "budget_limits[1].budget_duration"},
+		"two budgets for one window":    {body{"budget_limits": []any{body{"budget_duration": "1mo", "max_budget": 1}, body{"budget_duration": "month", "max_budget": 2}}}, "budget_limits[1].budget_duration"},
+		"two, one of them by itself":    {body{"max_budget": 1, "budget_duration": "1d", "budget_limits": []any{body{"budget_duration": "1d", "max_budget": 2}}}, "budget_limits[0].budget_duration"},
+		"a member by a service's name":  {body{"secret": "sk-1234567890123456789"}, "secret"},
 		"a window without an amount":    {body{"budget_limits": []any{body{"budget_duration": "1d"}}}, "budget_limits[0]"},
 		"a star within a model's name":  {body{"models": []string{"gpt-4o", "gpt-*-mini"}}, "models[1]"},
 		"an empty model":                {body{"models": []string{""}}, "models[0]"},
 		"a tag that is too long":        {body{"tags": []string{long}}, "tags[0]"},
 		"metadata that is no object":    {body{"metadata": []int{1}}, "metadata"},
 		"a profile that is no name":     {body{"compression": "a b"}, "compression"},
+		"a profile that nobody has":     {body{"compression": "tiny"}, "compression"},
+		"a model's limit that is null":  {body{"model_rpm_limit": body{"gpt-4o": nil}}, "model_rpm_limit.gpt-4o"},
 		"a negative life of answers":    {body{"cache": body{"ttl": -1}}, "cache.ttl"},
 		"an endless life of answers":    {body{"cache": body{"ttl": int64(1) << 60}}, "cache.ttl"},
 		"a route that nobody has":       {body{"allowed_routes": []string{"llm_api_routes", "chat"}}, "allowed_routes[1]"},
@@ -162,7 +167,7 @@ func TestManagementFaults(t *testing.T) {
 			if e.Param != nil {
 				got = *e.Param
 			}
-			if got != param || e.Message == "" {
+			if got != param || e.Message == "" || strings.HasPrefix(e.Message, "it ") {
 				t.Errorf("%s blames %q, want %q: %s", e.Code, got, param, e.Message)
 			}
 		})
@@ -208,6 +213,8 @@ func TestManagementFaults(t *testing.T) {
 		"a credential without a key":    {"/team/credential", body{"team_id": team, "provider": "openai"}, "api_key"},
 		"no credential to delete":       {"/team/credential/delete", body{"team_id": team, "provider": "openai"}, "provider"},
 		"a namespace of the wrong type": {"/cache/invalidate", body{"namespace": 5}, "namespace"},
+		"a namespace with a gap":        {"/cache/invalidate", body{"namespace": team + "::gpt-4o"}, "namespace"},
+		"a namespace cut short":         {"/cache/invalidate", body{"namespace": team + ":"}, "namespace"},
 		"a member of the cache's":       {"/cache/invalidate", body{"namespace": "t", "ttl_override": 5}, "ttl_override"},
 		"no object":                     {"/key/generate", "[]", ""},
 		"null":                          {"/key/generate", "null", ""},
@@ -264,5 +271,57 @@ func TestIgnoredMembers(t *testing.T) {
 	}
 	if got := g.Call(http.MethodPost, "/key/generate", harness.Call{Body: body{"rpm_limit": 1}}).Header["X-Tollgate-Ignored-Params"]; got != nil {
 		t.Errorf("a plain request is answered with %q", got)
+	}
+}
+
+// TestListQueries asks for keys and teams with filters: each holds, is named as one that
+// has no effect, or is refused.
+func TestListQueries(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Options{})
+	team := g.NewTeam(nil)
+	one := g.NewKey(map[string]any{"team_id": team, "key_alias": "one", "user_id": "u"})
+	two := g.NewKey(nil)
+	for query, want := range map[string]struct {
+		ids     []string
+		ignored []string
+	}{
+		"":                                      {[]string{two.ID, one.ID}, nil},
+		"key_alias=one":                         {[]string{one.ID}, nil},
+		"user_id=u&team_id=" + team:             {[]string{one.ID}, nil},
+		"user_id=nobody":                        {[]string{}, nil},
+		"key_hash=" + two.ID:                    {[]string{two.ID}, nil},
+		"key_hash=" + one.ID + "&team_id=other": {[]string{}, nil},
+		"key_hash=nobody":                       {[]string{}, nil},
+		"size=1&page=2":                         {[]string{one.ID}, nil},
+		"sort_by=spend&include_team_keys=false": {[]string{two.ID, one.ID}, []string{"sort_by"}},
+	} {
+		answer := g.Call(http.MethodGet, "/key/list?"+query, harness.Call{}).MustBe(t, http.StatusOK)
+		var list struct {
+			Keys  []string `json:"keys"`
+			Total int      `json:"total_count"`
+		}
+		answer.JSON(t, &list)
+		if !slices.Equal(list.Keys, want.ids) || !slices.Equal(answer.Header["X-Tollgate-Ignored-Params"], want.ignored) {
+			t.Errorf("%s: the keys %q, ignored %q; want %+v", query, list.Keys, answer.Header["X-Tollgate-Ignored-Params"], want)
+		}
+	}
+	var full struct {
+		Keys []harness.Key `json:"keys"`
+	}
+	g.Call(http.MethodGet, "/key/list?return_full_object=True&key_alias=one", harness.Call{}).MustBe(t, http.StatusOK).JSON(t, &full)
+	if len(full.Keys) != 1 || full.Keys[0].ID != one.ID || full.Keys[0].Secret != "" {
+		t.Errorf("whole keys: %+v", full.Keys)
+	}
+	for query, param := range map[string]string{
+		"/key/list?team=" + team: "team", "/key/list?keyhash=x": "keyhash", "/key/list?page=0": "page", "/key/list?page=1.5": "page",
+		"/key/list?size=101": "size", "/key/list?size=-1": "size", "/key/list?page=99999999999999999999": "page",
+		"/key/list?return_full_object=maybe": "return_full_object", "/key/list?page=1&page=2": "page", "/key/list?a=%zz": "",
+		"/key/info?id=x": "id", "/team/info?id=x": "id", "/team/list?limit=1001": "limit", "/team/list?cursor=x!": "cursor",
+	} {
+		e := g.Call(http.MethodGet, query, harness.Call{}).MustBe(t, http.StatusBadRequest, "invalid_request").Error(t)
+		if (e.Param == nil) != (param == "") || e.Param != nil && *e.Param != param {
+			t.Errorf("%s blames %v: %s", query, e.Param, e.Message)
+		}
 	}
 }

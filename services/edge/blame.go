@@ -13,9 +13,30 @@ import (
 // contracts is blamed by the caller's.
 func managed(routes ...route) []route {
 	for i, rt := range routes {
-		routes[i].handler = func(x *exchange) error { return renamed(rt.handler(x), managementNames) }
+		routes[i].handler = func(x *exchange) error {
+			err := rt.handler(x)
+			if _, ok := errors.AsType[misread](err); ok {
+				return err
+			}
+			return renamed(err, managementNames)
+		}
 	}
 	return routes
+}
+
+// misread is a fault that was found when the request was read: it has the caller's names
+// already, which may be those of the services by chance.
+type misread struct{ error }
+
+// Unwrap returns the fault.
+func (m misread) Unwrap() error { return m.error }
+
+// asMisread marks an error, if there is one.
+func asMisread(err error) error {
+	if err == nil {
+		return nil
+	}
+	return misread{err}
 }
 
 // managementNames are the members of management requests by what the keystore calls them,
@@ -57,7 +78,11 @@ func renamed(err error, names map[string]string) error {
 	if indexed {
 		to += "[" + index
 	}
-	return e.WithParam(to).WithCause(err) // the log has the whole chain
+	out := e.WithParam(to).WithCause(err) // the log has the whole chain
+	if rest, ok := strings.CutPrefix(e.Message, "it "); ok {
+		out.Message = to + " " + rest // for who reads the message alone
+	}
+	return out
 }
 
 // blameRef tells which of the two lists of a deletion a reference stood in.

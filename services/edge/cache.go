@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func (e *Edge) invalidateCache(x *exchange) error {
 		return err
 	}
 	parts := strings.SplitN(req.Namespace, ":", 3)
-	if parts[0] == "" {
+	if slices.Contains(parts, "") { // an empty part would stand for all
 		return errs.New(errs.InvalidRequest, "namespace must be {tenant}, {tenant}:{provider} or {tenant}:{provider}:{model}").
 			WithParam("namespace")
 	}

@@ -30,10 +30,20 @@ func (c *completion) compressionProfile() (string, error) {
 		return c.principal.CompressionProfile(), nil
 	case compressionOff:
 		return "", nil
-	case "default", "rag", "chat":
-		return profile, nil
 	}
-	return "", errs.New(errs.InvalidRequest, "compress must be off, default, rag or chat").WithParam("compress")
+	if !compresses(profile) {
+		return "", errs.New(errs.InvalidRequest, "compress must be off, default, rag or chat").WithParam("compress")
+	}
+	return profile, nil
+}
+
+// compresses tells whether a profile is there.
+func compresses(profile string) bool {
+	switch profile {
+	case "default", "rag", "chat":
+		return true
+	}
+	return false
 }
 
 // compress makes the prompt smaller where that was asked for. It comes after the

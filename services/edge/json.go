@@ -41,7 +41,7 @@ func (x *exchange) decode(value any) error {
 	}
 	var r reading
 	if err := r.into(bytes.TrimSpace(body), reflect.ValueOf(value).Elem(), ""); err != nil {
-		return err
+		return misread{err}
 	}
 	if len(r.ignored) > 0 {
 		x.w.Header()[headerIgnored] = r.ignored

@@ -118,6 +118,9 @@ func (r *limitsRequest) check() error {
 				WithParam(fmt.Sprintf("budget_limits[%d]", i))
 		}
 	}
+	if err := r.checkWindows(); err != nil {
+		return err
+	}
 	const alone = "%s says nothing without a budget: give max_budget or soft_budget with it"
 	switch budget := r.MaxBudget != nil || r.SoftBudget != nil; {
 	case r.MaxBudget != nil && r.SoftBudget != nil:
@@ -127,8 +130,32 @@ func (r *limitsRequest) check() error {
 		return errs.Newf(errs.InvalidRequest, alone, "budget_duration").WithParam("budget_duration")
 	case r.TimeZone != "" && !budget && len(r.BudgetLimits) == 0:
 		return errs.Newf(errs.InvalidRequest, alone, "time_zone").WithParam("time_zone")
+	case r.Compression != nil && *r.Compression != "" && *r.Compression != compressionOff && !compresses(*r.Compression):
+		return errs.New(errs.InvalidRequest, "compression must be off, default, rag or chat").WithParam("compression")
 	case r.Cache != nil && (r.Cache.TTL < 0 || r.Cache.TTL > maxTTLSeconds):
 		return errs.Newf(errs.InvalidRequest, "cache.ttl must be a number of seconds from 0 to %d", maxTTLSeconds).WithParam("cache.ttl")
+	}
+	return nil
+}
+
+// checkWindows refuses two budgets over one window: which one holds would be chance.
+func (r *limitsRequest) checkWindows() error {
+	seen := make(map[string]bool, len(r.BudgetLimits)+1)
+	window := func(text string) string {
+		if text == "month" {
+			return "1mo"
+		}
+		return text
+	}
+	if r.BudgetDuration != nil && (r.MaxBudget != nil || r.SoftBudget != nil) {
+		seen[window(*r.BudgetDuration)] = true
+	}
+	for i, l := range r.BudgetLimits {
+		if seen[window(l.Duration)] {
+			return errs.Newf(errs.InvalidRequest, "two budgets are given for %s", shown(l.Duration)).
+				WithParam(fmt.Sprintf("budget_limits[%d].budget_duration", i))
+		}
+		seen[window(l.Duration)] = true
 	}
 	return nil
 }
@@ -283,7 +310,10 @@ func parseDuration(text, param string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseInt(text[:digits], 10, 32)
 	unit, ok := units[text[digits:]]
-	if err != nil || !ok || n <= 0 || n > int64(maxKeyLife/unit) {
+	if err == nil && ok && n > int64(maxKeyLife/unit) {
+		return 0, errs.Newf(errs.InvalidRequest, "%s is at most a hundred years", param).WithParam(param)
+	}
+	if err != nil || !ok || n <= 0 {
 		return 0, errs.Newf(errs.InvalidRequest, "%q is no duration: use a count with s, m, h, d, w or mo", shown(text)).WithParam(param)
 	}
 	return time.Duration(n) * unit, nil

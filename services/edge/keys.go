@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
-	"strconv"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
@@ -236,7 +236,11 @@ func (e *Edge) keyInfo(x *exchange) error {
 		return err
 	}
 	ctx := x.r.Context()
-	named := x.r.URL.Query().Get("key")
+	q, err := x.query([]string{"key"}, nil)
+	if err != nil {
+		return err
+	}
+	named := q.Get("key")
 	ref := idRef(x.principal.KeyID)
 	if named != "" {
 		ref = keyRef(named)
@@ -271,29 +275,35 @@ func (e *Edge) listKeys(x *exchange) error {
 	if err := x.admin(); err != nil {
 		return err
 	}
-	q := x.r.URL.Query()
-	page, err := positive(q.Get("page"), "page", 1)
+	q, err := x.query(
+		[]string{"page", "size", "team_id", "user_id", "key_alias", "key_hash", "return_full_object"},
+		[]string{
+			"organization_id", "project_id", "status", "sort_by", "sort_order", "include_team_keys", "include_created_by_keys", "expand",
+			"access_group_id",
+		})
 	if err != nil {
 		return err
 	}
-	size, err := positive(q.Get("size"), "size", 10)
+	page, err := positive(q, "page", 1, 1_000_000)
 	if err != nil {
 		return err
 	}
-	if size > 100 || page > 1_000_000 {
-		return errs.New(errs.InvalidRequest, "size must be at most 100, page at most 1000000").WithParam("size")
+	size, err := positive(q, "size", 10, 100)
+	if err != nil {
+		return err
+	}
+	full, err := truth(q, "return_full_object")
+	if err != nil {
+		return err
 	}
 	ctx := x.r.Context()
-	resp, err := e.Services.Keystore.ListKeys(ctx, &keystorev1.ListKeysRequest{
-		TenantId: q.Get("team_id"), UserId: q.Get("user_id"), Alias: q.Get("key_alias"),
-		Limit: int32(size), Offset: int32((page - 1) * size), //nolint:gosec // bounded above
-	})
+	resp, err := e.findKeys(ctx, q, page, size)
 	if err != nil {
 		return err
 	}
 	keys := make([]any, 0, len(resp.GetKeys()))
 	for _, key := range resp.GetKeys() {
-		if q.Get("return_full_object") != "true" {
+		if !full {
 			keys = append(keys, key.GetId())
 			continue
 		}
@@ -309,18 +319,36 @@ func (e *Edge) listKeys(x *exchange) error {
 	})
 }
 
+// findKeys is a page of the keys that a query asks for. An id that it names is of one key,
+// for which the other filters hold as well.
+func (e *Edge) findKeys(ctx context.Context, q url.Values, page, size int64) (*keystorev1.ListKeysResponse, error) {
+	tenant, user, alias := q.Get("team_id"), q.Get("user_id"), q.Get("key_alias")
+	id := q.Get("key_hash")
+	if id == "" {
+		return e.Services.Keystore.ListKeys(ctx, &keystorev1.ListKeysRequest{
+			TenantId: tenant, UserId: user, Alias: alias,
+			Limit: int32(size), Offset: int32((page - 1) * size), //nolint:gosec // bounded by the caller
+		})
+	}
+	out := &keystorev1.ListKeysResponse{}
+	key, err := e.findKey(ctx, keyRef(id))
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return out, nil
+	case err != nil:
+		return nil, err
+	}
+	matches := (tenant == "" || tenant == key.GetTenantId()) && (user == "" || user == key.GetUserId()) && (alias == "" || alias == key.GetAlias())
+	if matches {
+		out.Total = 1
+		if page == 1 {
+			out.Keys = []*keystorev1.Key{key}
+		}
+	}
+	return out, nil
+}
+
 func (e *Edge) findKey(ctx context.Context, ref *keystorev1.KeyRef) (*keystorev1.Key, error) {
 	resp, err := e.Services.Keystore.GetKey(ctx, &keystorev1.GetKeyRequest{Ref: ref})
 	return resp.GetKey(), err
-}
-
-func positive(text, name string, absent int64) (int64, error) {
-	if text == "" {
-		return absent, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || n < 1 {
-		return 0, errs.Newf(errs.InvalidRequest, "%s must be a positive integer", name).WithParam(name)
-	}
-	return n, nil
 }

@@ -77,7 +77,7 @@ func wanted(v reflect.Value) string {
 	case int64:
 		return "a whole number"
 	default:
-		return "of another type"
+		return "an object"
 	}
 }
 
@@ -126,16 +126,25 @@ func (r *reading) list(raw []byte, v reflect.Value, path string) error {
 	err := jsonscan.ScanArray(raw, func(i int, value jsonscan.Value) error {
 		v.Grow(1)
 		v.SetLen(i + 1)
-		return r.into(value.Raw(raw), v.Index(i), fmt.Sprintf("%s[%d]", path, i))
+		return r.element(value.Raw(raw), v.Index(i), fmt.Sprintf("%s[%d]", path, i))
 	})
 	return typed(err, path, "a list")
+}
+
+// element reads an element of a list or an object, which a null is not: there is nothing
+// that it could leave.
+func (r *reading) element(raw []byte, v reflect.Value, path string) error {
+	if string(raw) == "null" {
+		return errs.Newf(errs.InvalidRequest, "%s must be %s", path, wanted(v)).WithParam(path)
+	}
+	return r.into(raw, v, path)
 }
 
 func (r *reading) mapping(raw []byte, v reflect.Value, path string) error {
 	v.Set(reflect.MakeMap(v.Type()))
 	err := jsonscan.ScanObject(raw, func(m jsonscan.Member) error {
 		value := reflect.New(v.Type().Elem()).Elem()
-		if err := r.into(m.Raw(raw), value, within(path, shown(string(m.Key)))); err != nil {
+		if err := r.element(m.Raw(raw), value, within(path, shown(string(m.Key)))); err != nil {
 			return err
 		}
 		v.SetMapIndex(reflect.ValueOf(string(m.Key)), value)

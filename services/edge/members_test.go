@@ -38,6 +38,9 @@ func TestReadingFaults(t *testing.T) {
 		"a number in a list of texts": {`{"models": ["a", 2]}`, "models[1]", "a text"},
 		"a list for a map":            {`{"aliases": []}`, "aliases", "an object"},
 		"a text in a map of numbers":  {`{"model_rpm_limit": {"gpt-4o": "x"}}`, "model_rpm_limit.gpt-4o", "a whole number"},
+		"a null in a list":            {`{"models": ["a", null]}`, "models[1]", "a text"},
+		"a null in a map":             {`{"model_rpm_limit": {"gpt-4o": null}}`, "model_rpm_limit.gpt-4o", "a whole number"},
+		"a null in a list of objects": {`{"budget_limits": [null]}`, "budget_limits[0]", "an object"},
 		"a number for a condition":    {`{"blocked": 1}`, "blocked", "true or false"},
 		"an amount that is none":      {`{"max_budget": "much"}`, "max_budget", "an amount of dollars"},
 		"an amount beyond all":        {`{"max_budget": 1e30}`, "max_budget", "an amount of dollars"},
@@ -119,7 +122,7 @@ func TestContractsNameEachMemberOnce(t *testing.T) {
 func TestParametersHaveTheCallersNames(t *testing.T) {
 	for of, want := range map[string]string{
 		"key.limits.models[3]": "models[3]", "key.limits.requests_per_minute": "rpm_limit", "tenant.members[1].user_id": "members_with_roles[1].user_id",
-		"refs[0]": "keys[0]", "refs[2]": "key_aliases[0]", "refs[3].tenant_id": "key_aliases[1]", "max_budget": "max_budget", "": "",
+		"key.metadata": "metadata", "refs[0]": "keys[0]", "refs[2]": "key_aliases[0]", "refs[3].tenant_id": "key_aliases[1]", "max_budget": "max_budget", "": "",
 	} {
 		err := renamed(blameRef(errs.New(errs.InvalidRequest, "no").WithParam(of), 2), managementNames)
 		if got := errs.Of(err).Param; got != want {

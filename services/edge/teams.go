@@ -269,7 +269,11 @@ func (e *Edge) teamInfo(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	id := x.r.URL.Query().Get("team_id")
+	q, err := x.query([]string{"team_id"}, nil)
+	if err != nil {
+		return err
+	}
+	id := q.Get("team_id")
 	if id == "" {
 		id = x.principal.TenantID
 	}
@@ -309,13 +313,17 @@ func (e *Edge) listTeams(x *exchange) error {
 	if err := x.admin(); err != nil {
 		return err
 	}
-	limit, err := positive(x.r.URL.Query().Get("limit"), "limit", 100)
+	q, err := x.query([]string{"limit", "cursor"}, []string{"user_id", "organization_id"})
+	if err != nil {
+		return err
+	}
+	limit, err := positive(q, "limit", 100, 1000)
 	if err != nil {
 		return err
 	}
 	ctx := x.r.Context()
 	resp, err := e.Services.Keystore.ListTenants(ctx, &keystorev1.ListTenantsRequest{
-		Limit: int32(min(limit, 1000)), Cursor: x.r.URL.Query().Get("cursor"), //nolint:gosec // bounded
+		Limit: int32(limit), Cursor: q.Get("cursor"), //nolint:gosec // bounded
 	})
 	if err != nil {
 		return err
