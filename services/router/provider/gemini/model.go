@@ -51,6 +51,11 @@ func (m model) thinks() bool { return m.version >= 205 || m.version == 0 }
 // Flash-Lite, https://ai.google.dev/gemini-api/docs/openai#thinking.
 func (m model) canStop() bool { return m.version >= 205 && m.version < 300 && !m.pro }
 
+// minimal tells models that have the level MINIMAL: the Flash models from 3 to 3.6. All have
+// LOW. https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/thinking
+// (read 2026-11-28).
+func (m model) minimal() bool { return !m.pro && m.version >= 300 && m.version < 307 }
+
 // mixesToolsAndJSON tells models that take tools and a JSON answer in one request.
 func (m model) mixesToolsAndJSON() bool { return m.version >= 300 || m.version == 0 }
 

@@ -87,9 +87,9 @@ func (e *encoder) effort(config *[]byte, effort string) error {
 	var level, budget string
 	switch effort {
 	case "minimal":
-		level, budget = "MINIMAL", "1024"
-		if e.model.pro {
-			level = "LOW" // Pro models have no MINIMAL.
+		level, budget = "LOW", "1024"
+		if e.model.minimal() {
+			level = "MINIMAL"
 		}
 	case "low":
 		level, budget = "LOW", "1024"
