@@ -1,8 +1,8 @@
 package anthropic
 
 import (
+	"bytes"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -112,12 +112,12 @@ func readOrder(fields json.RawMessage) blockOrder {
 // fits says that the order is the message's: nothing was added to it, taken from it or
 // changed in length since it was an answer.
 func (o blockOrder) fits(m *chat.Message, text string) bool {
-	thoughts, calls, bytes := 0, 0, 0
+	thoughts, calls, size := 0, 0, 0
 	for _, p := range o {
 		switch p.kind {
 		case blockText:
-			bytes += p.size
-			if bytes > len(text) {
+			size += p.size
+			if size > len(text) {
 				return false
 			}
 		case blockThinking, blockRedacted:
@@ -131,7 +131,7 @@ func (o blockOrder) fits(m *chat.Message, text string) bool {
 			return false
 		}
 	}
-	return thoughts == len(m.ThinkingBlocks) && calls == len(m.ToolCalls) && bytes == len(text)
+	return thoughts == len(m.ThinkingBlocks) && calls == len(m.ToolCalls) && size == len(text)
 }
 
 // ordered writes an assistant's turn in the order that it had as an answer; ok is false
@@ -215,7 +215,7 @@ func thinkingBlock(b []byte, t *chat.ThinkingBlock, at string) ([]byte, error) {
 
 // textSize is the length of a JSON string's text, in bytes.
 func textSize(raw []byte) int {
-	if !slices.Contains(raw, '\\') {
+	if bytes.IndexByte(raw, '\\') < 0 {
 		return len(raw) - len(`""`)
 	}
 	s, err := jsonscan.String(raw)

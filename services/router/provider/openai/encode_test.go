@@ -3,6 +3,8 @@ package openai_test
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -189,6 +191,17 @@ func FuzzEncode(f *testing.F) {
 	f.Add([]byte(`{"model":"m","messages":[1,[],{"tool_calls":[{"index":0,"function":1},2]}],"tools":[{"cache_control":1,"function":[]}]}`), false, int64(0), false)
 	f.Add([]byte(`{"stream":true,"stream_options":{"include_usage":1,"include_usage":true},"max_tokens":1e3,"n":3}`), true, int64(9), false)
 	f.Add([]byte(`{"reasoning_content":"","messages":"reasoning_content","tools":null,"tool_calls":{}}`), true, int64(0), true)
+	files, err := filepath.Glob("testdata/request/*.in.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no seeds", err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body, true, int64(5), true)
+	}
 	codecs := map[string]*openai.Provider{"openai": openai.New(), "compatible": openai.NewCompatible()}
 	f.Fuzz(func(t *testing.T, body []byte, stream bool, limit int64, drop bool) {
 		fields := new(jsonscan.Fields)
