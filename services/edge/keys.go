@@ -50,14 +50,15 @@ func (e *Edge) generateKey(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	scope := keyScope(issued.GetKey().GetId())
-	if err := e.putBudgets(ctx, scope, &req.limitsRequest); err != nil {
-		// A key without its budgets must not stay, nor may one that has a part of them.
-		return errors.Join(err, e.removeKeys(ctx, []*keystorev1.KeyRef{idRef(issued.GetKey().GetId())}))
+	var view *keyView
+	if err = e.putBudgets(ctx, keyScope(issued.GetKey().GetId()), &req.limitsRequest); err == nil {
+		view, err = e.keyView(ctx, issued.GetKey())
 	}
-	view, err := e.keyView(ctx, issued.GetKey())
 	if err != nil {
-		return err
+		// A key without its budgets must not stay, nor may one that nobody is told of.
+		undo, cancel := undoing(ctx)
+		defer cancel()
+		return errors.Join(err, e.removeKeys(undo, []*keystorev1.KeyRef{idRef(issued.GetKey().GetId())}))
 	}
 	view.Key = issued.GetSecret()
 	return x.json(http.StatusOK, view)
@@ -170,8 +171,12 @@ func (e *Edge) regenerateKey(x *exchange) error {
 		return err
 	}
 	ctx := x.r.Context()
-	// The changes come first: a secret that nobody is told would lock the key's users out.
+	// All else comes first: a secret that nobody is told would lock the key's users out.
 	key, err := e.changeKey(ctx, keyRef(named), &req.keyRequest)
+	if err != nil {
+		return err
+	}
+	view, err := e.keyView(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -181,11 +186,8 @@ func (e *Edge) regenerateKey(x *exchange) error {
 	if err != nil {
 		return renamed(err, newKeyNames)
 	}
-	view, err := e.keyView(ctx, resp.GetKey())
-	if err != nil {
-		return err
-	}
-	view.Key = resp.GetSecret()
+	view.Key, view.KeyName = resp.GetSecret(), resp.GetKey().GetDisplay()
+	view.UpdatedAt = timeText(resp.GetKey().GetUpdatedMillis())
 	return x.json(http.StatusOK, view)
 }
 
@@ -302,16 +304,22 @@ func (e *Edge) listKeys(x *exchange) error {
 		return err
 	}
 	keys := make([]any, 0, len(resp.GetKeys()))
-	for _, key := range resp.GetKeys() {
-		if !full {
-			keys = append(keys, key.GetId())
-			continue
+	if full {
+		scopes := make([]*budgetv1.Scope, 0, len(resp.GetKeys()))
+		for _, key := range resp.GetKeys() {
+			scopes = append(scopes, keyScope(key.GetId()))
 		}
-		view, err := e.keyView(ctx, key)
+		views, err := e.keyViews(ctx, resp.GetKeys(), scopes...)
 		if err != nil {
 			return err
 		}
-		keys = append(keys, view)
+		for _, view := range views {
+			keys = append(keys, view)
+		}
+	} else {
+		for _, key := range resp.GetKeys() {
+			keys = append(keys, key.GetId())
+		}
 	}
 	return x.json(http.StatusOK, map[string]any{
 		"keys": keys, "total_count": resp.GetTotal(), "current_page": page,

@@ -63,35 +63,73 @@ type budgetView struct {
 }
 
 func (e *Edge) keyView(ctx context.Context, key *keystorev1.Key) (*keyView, error) {
-	scope := keyScope(key.GetId())
-	limits, err := e.limitsView(ctx, scope, key.GetLimits())
+	views, err := e.keyViews(ctx, []*keystorev1.Key{key}, keyScope(key.GetId()))
 	if err != nil {
 		return nil, err
 	}
-	spend, err := e.spendOf(ctx, scope)
+	return views[0], nil
+}
+
+// keyViews shows keys, with two questions to the budget service however many they are. of
+// are the scopes that hold all that the keys spent.
+func (e *Edge) keyViews(ctx context.Context, keys []*keystorev1.Key, of ...*budgetv1.Scope) ([]*keyView, error) {
+	if len(keys) == 0 {
+		return []*keyView{}, nil
+	}
+	scopes := make([]*budgetv1.Scope, len(keys))
+	for i, key := range keys {
+		scopes[i] = keyScope(key.GetId())
+	}
+	budgets, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: scopes})
 	if err != nil {
 		return nil, err
 	}
+	states := make(map[string][]*budgetv1.BudgetState, len(keys))
+	for _, s := range budgets.GetStates() {
+		id := s.GetBudget().GetScope().GetId()
+		states[id] = append(states[id], s)
+	}
+	sums, err := e.Services.Budget.GetSpend(ctx, &budgetv1.GetSpendRequest{Group: budgetv1.SpendGroup_SPEND_GROUP_KEY, Scopes: of})
+	if err != nil {
+		return nil, err
+	}
+	spend := make(map[string]money.Nano, len(keys))
+	for _, s := range sums.GetSpends() {
+		spend[s.GetGroup()] = money.Nano(s.GetCostNanos())
+	}
+	views := make([]*keyView, len(keys))
+	for i, key := range keys {
+		views[i] = viewOf(key, states[key.GetId()], spend[key.GetId()])
+	}
+	return views, nil
+}
+
+// viewOf shows a key with its budgets and what it spent.
+func viewOf(key *keystorev1.Key, budgets []*budgetv1.BudgetState, spend money.Nano) *keyView {
 	return &keyView{
 		Token: key.GetId(), TokenID: key.GetId(), KeyName: key.GetDisplay(), KeyAlias: optional(key.GetAlias()),
 		Spend: spend, Expires: timestamp(key.GetExpiresMillis()), Models: list(key.GetLimits().GetModels()),
 		Aliases: mapping(key.GetAliases()), UserID: optional(key.GetUserId()), TeamID: optional(key.GetTenantId()),
 		Scopes: list(key.GetScopes()), AllowedRoutes: list(key.GetLimits().GetRoutes()), Metadata: object(key.GetMetadata()),
-		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), limitsView: limits,
+		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), limitsView: showLimits(budgets, key.GetLimits()),
 		CreatedAt: timeText(key.GetCreatedMillis()), CreatedBy: key.GetCreatedBy(), UpdatedAt: timeText(key.GetUpdatedMillis()),
-	}, nil
+	}
 }
 
 func (e *Edge) limitsView(ctx context.Context, scope *budgetv1.Scope, l *keystorev1.Limits) (limitsView, error) {
+	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
+	if err != nil {
+		return limitsView{}, err
+	}
+	return showLimits(resp.GetStates(), l), nil
+}
+
+func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsView {
 	v := limitsView{
 		MaxParallel: l.ParallelRequests, TPM: l.TokensPerMinute, RPM: l.RequestsPerMinute,
 		ModelRPM: l.GetModelRequestsPerMinute(), ModelTPM: l.GetModelTokensPerMinute(),
 	}
-	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
-	if err != nil {
-		return v, err
-	}
-	for _, s := range resp.GetStates() {
+	for _, s := range budgets {
 		b := budgetView{
 			BudgetID: s.GetBudget().GetId(), Duration: s.GetBudget().GetWindow(), Max: money.Nano(s.GetBudget().GetLimitNanos()),
 			Spend: money.Nano(s.GetSpentNanos()), ResetAt: timestamp(s.GetEndMillis()),
@@ -105,7 +143,7 @@ func (e *Edge) limitsView(ctx context.Context, scope *budgetv1.Scope, l *keystor
 			v.MaxBudget, v.BudgetResetAt, v.BudgetDuration = &b.Max, b.ResetAt, optional(b.Duration)
 		}
 	}
-	return v, nil
+	return v
 }
 
 // spendOf is all that a scope ever spent.
@@ -121,52 +159,74 @@ func (e *Edge) spendOf(ctx context.Context, scope *budgetv1.Scope) (money.Nano, 
 	return total, nil
 }
 
-// putBudgets sets the budgets that a request names.
+// putBudgets sets the budgets that a request names. max_budget or soft_budget means the
+// scope's only budget, whose window it may change, or else the one of the same window.
+// budget_limits, where it is given, is the whole list: budgets of other windows go.
 func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsRequest) error {
-	put := func(limit money.Nano, window string, enforcement budgetv1.Enforcement, limitName, windowName string) error {
-		_, err := e.Services.Budget.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
-			Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: r.TimeZone, Enforcement: enforcement,
-		}})
-		return renamed(err, map[string]string{"budget.limit_nanos": limitName, "budget.window": windowName, "budget.time_zone": "time_zone"})
+	one := r.MaxBudget != nil || r.SoftBudget != nil
+	if !one && r.BudgetLimits == nil {
+		return nil
 	}
-	window, err := e.budgetWindow(ctx, scope, r)
+	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
 	if err != nil {
 		return err
 	}
+	there := resp.GetStates()
+	kept := make(map[string]bool, len(there))
+	put := func(id string, limit money.Nano, window string, enforcement budgetv1.Enforcement, limitName, windowName string) error {
+		put, err := e.Services.Budget.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
+			Id: id, Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: r.TimeZone, Enforcement: enforcement,
+		}})
+		if err == nil {
+			kept[put.GetState().GetBudget().GetId()] = true
+		}
+		return renamed(err, map[string]string{"budget.limit_nanos": limitName, "budget.window": windowName, "budget.time_zone": "time_zone"})
+	}
+	var only *budgetv1.Budget
+	if len(there) == 1 && r.BudgetLimits == nil {
+		only = there[0].GetBudget()
+	}
+	window := only.GetWindow()
+	if r.BudgetDuration != nil {
+		window = *r.BudgetDuration
+	}
 	switch {
 	case r.MaxBudget != nil:
-		if err := put(*r.MaxBudget, window, budgetv1.Enforcement_ENFORCEMENT_STRICT, "max_budget", "budget_duration"); err != nil {
-			return err
-		}
+		err = put(only.GetId(), *r.MaxBudget, window, budgetv1.Enforcement_ENFORCEMENT_STRICT, "max_budget", "budget_duration")
 	case r.SoftBudget != nil:
-		if err := put(*r.SoftBudget, window, budgetv1.Enforcement_ENFORCEMENT_SOFT, "soft_budget", "budget_duration"); err != nil {
-			return err
-		}
+		err = put(only.GetId(), *r.SoftBudget, window, budgetv1.Enforcement_ENFORCEMENT_SOFT, "soft_budget", "budget_duration")
 	}
 	for i, l := range r.BudgetLimits {
-		at := fmt.Sprintf("budget_limits[%d].", i)
-		if err := put(*l.MaxBudget, l.Duration, budgetv1.Enforcement_ENFORCEMENT_STRICT, at+"max_budget", at+"budget_duration"); err != nil {
+		if err != nil {
 			return err
 		}
+		at := fmt.Sprintf("budget_limits[%d].", i)
+		err = put("", *l.MaxBudget, l.Duration, budgetv1.Enforcement_ENFORCEMENT_STRICT, at+"max_budget", at+"budget_duration")
 	}
-	return nil
+	if err != nil || r.BudgetLimits == nil {
+		return err
+	}
+	var gone []string
+	for _, s := range there {
+		if id := s.GetBudget().GetId(); !kept[id] {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	_, err = e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Ids: gone})
+	return err
 }
 
-// budgetWindow is the window of the budget that a request means: the one that it names,
-// or that of the scope's only budget, so that a new max_budget alone changes the limit.
-func (e *Edge) budgetWindow(ctx context.Context, scope *budgetv1.Scope, r *limitsRequest) (string, error) {
-	if r.BudgetDuration != nil {
-		return *r.BudgetDuration, nil
-	}
-	if r.MaxBudget == nil && r.SoftBudget == nil {
-		return "", nil
-	}
-	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
-	if err != nil || len(resp.GetStates()) != 1 {
-		return "", err
-	}
-	return resp.GetStates()[0].GetBudget().GetWindow(), nil
+// undoing is a context for taking back what a request that failed has left: it must not
+// end with a caller that hangs up.
+func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 }
+
+// undoTime bounds how long that may take.
+const undoTime = 5 * time.Second
 
 func keyScope(id string) *budgetv1.Scope {
 	return &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_KEY, Id: id}

@@ -178,7 +178,9 @@ func (e *Edge) newTeam(x *exchange) error {
 	made := resp.GetTenant()
 	if err := e.putBudgets(ctx, tenantScope(made.GetId()), &req.limitsRequest); err != nil {
 		// A team without its budgets must not stay, nor may one that has a part of them.
-		_, _, derr := e.removeTeams(ctx, []string{made.GetId()})
+		undo, cancel := undoing(ctx)
+		defer cancel()
+		_, _, derr := e.removeTeams(undo, []string{made.GetId()})
 		return errors.Join(err, derr)
 	}
 	return x.showTeam(made)
@@ -296,13 +298,9 @@ func (e *Edge) teamInfo(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	shown := make([]*keyView, 0, len(keys.GetKeys()))
-	for _, key := range keys.GetKeys() {
-		kv, err := e.keyView(ctx, key)
-		if err != nil {
-			return err
-		}
-		shown = append(shown, kv)
+	shown, err := e.keyViews(ctx, keys.GetKeys(), tenantScope(id))
+	if err != nil {
+		return err
 	}
 	return x.json(http.StatusOK, map[string]any{"team_id": id, "team_info": view, "keys": shown})
 }
