@@ -164,7 +164,6 @@ func (l *loader) environmentOverrides(cfg *Config) {
 		cfg.Redis = l.redisURL(v, v.literal)
 	}
 	if v, ok := text("KAFKA_BROKERS"); ok {
-		l.warnf(0, v.path, "has no effect: %s", noEvents)
 		cfg.Kafka.Brokers = nil
 		for b := range strings.SplitSeq(v.literal, ",") {
 			if b = strings.TrimSpace(b); b != "" {

@@ -23,7 +23,6 @@ const (
 	noSimilarity = "this release finds identical requests only"
 	noGuardrails = "this release detects nothing"
 	noTraces     = "this release exports no traces"
-	noEvents     = "this release sends no events to Kafka; BudgetService.ListUsage has them"
 	noRate       = "what may be left out is left out, whatever share remains"
 )
 
@@ -52,7 +51,6 @@ var inertKeys = map[string]inertKey{
 	"general_settings.global_max_parallel_requests": {why: noParallel, quiet: "0"},
 
 	"tracing":                     {why: noTraces},
-	"kafka":                       {why: noEvents},
 	"guardrails.enabled":          {why: noGuardrails, quiet: "false"},
 	"guardrails.mode":             {why: noGuardrails},
 	"compression.profiles.*.rate": {why: noRate},
@@ -94,6 +92,12 @@ func (l *loader) conditional(cfg *Config) {
 		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
 		{"general_settings.database_connection_pool_limit", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"general_settings.database_connection_timeout", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
+		{"kafka.topic", len(cfg.Kafka.Brokers) == 0, "there are no brokers"},
+		{"kafka.create_topic", len(cfg.Kafka.Brokers) == 0, "there are no brokers"},
+		{"kafka.partitions", len(cfg.Kafka.Brokers) == 0 || !cfg.Kafka.CreateTopic, "the topic is not made here"},
+		{"kafka.replication_factor", len(cfg.Kafka.Brokers) == 0 || !cfg.Kafka.CreateTopic, "the topic is not made here"},
+		{"kafka.topic_config", len(cfg.Kafka.Brokers) == 0 || !cfg.Kafka.CreateTopic, "the topic is not made here"},
+		{"kafka.outbox_retention", len(cfg.Kafka.Brokers) > 0, "events leave the outbox when Kafka has them"},
 		{"budgets.mode", cfg.Budgets.Platform == nil, "there is no budget of the platform"},
 	} {
 		if v, given := l.given[c.path]; given && c.idle {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -269,6 +270,25 @@ kafka: {brokers: ["file:9092"]}
 	}
 }
 
+func TestKafka(t *testing.T) {
+	got := mustLoad(t, oneModel+`
+kafka: {brokers: ["a:1", "b:2"], topic: q, partitions: 3, replication_factor: 2, topic_config: {retention.ms: 604800000, cleanup.policy: delete}}
+`).Kafka
+	want := config.Kafka{
+		Brokers: []string{"a:1", "b:2"}, Topic: "q", CreateTopic: true, Partitions: 3, ReplicationFactor: 2,
+		TopicConfig: map[string]string{"retention.ms": "604800000", "cleanup.policy": "delete"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	_, _, err := load(t, oneModel+`
+kafka: {topic: "a topic", partitions: 0, replication_factor: -1, outbox_retention: -1s}
+`)
+	if err == nil || strings.Count(err.Error(), "kafka.") != 4 {
+		t.Errorf("error %v, want four problems", err)
+	}
+}
+
 // A variable is checked like a value of the file, and never quoted.
 func TestBadVariables(t *testing.T) {
 	_, _, err := load(t, oneModel, "TOLLGATE_ADDR=env-secret", "DATABASE_URL=env-secret", "REDIS_URL=http://env-secret",
@@ -434,9 +454,17 @@ func TestKeysThatOthersMakeIdle(t *testing.T) {
 		"a pool with one": {
 			yaml: "general_settings: {database_connection_pool_limit: 5, database_connection_timeout: 5}\n", env: []string{"DATABASE_URL=postgres://u@db/x"},
 		},
-		"brokers by a variable": {
-			env:  []string{"KAFKA_BROKERS=k:1"},
-			want: []string{"KAFKA_BROKERS: has no effect: this release sends no events to Kafka; BudgetService.ListUsage has them"},
+		"a topic without brokers": {
+			yaml: "kafka: {topic: t, outbox_retention: 24h}\n",
+			want: []string{"line 2: kafka.topic: has no effect: there are no brokers"},
+		},
+		"a topic with brokers by a variable": {
+			yaml: "kafka: {topic: t, outbox_retention: 24h, partitions: 3}\n", env: []string{"KAFKA_BROKERS=k:1"},
+			want: []string{"line 2: kafka.outbox_retention: has no effect: events leave the outbox when Kafka has them"},
+		},
+		"a topic that is made elsewhere": {
+			yaml: "kafka: {brokers: [k:1], create_topic: false, partitions: 3}\n",
+			want: []string{"line 2: kafka.partitions: has no effect: the topic is not made here"},
 		},
 		"nothing given": {},
 	} {

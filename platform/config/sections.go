@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"regexp"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -27,7 +28,7 @@ func defaults(source string) *Config {
 		},
 		Metrics:    Metrics{Namespace: "tollgate"},
 		Tracing:    Tracing{SampleRatio: 1},
-		Kafka:      Kafka{Topic: "quota.updated"},
+		Kafka:      Kafka{Topic: "quota.updated", CreateTopic: true, Partitions: 12},
 		Guardrails: Guardrails{Enabled: true, Mode: "detect"},
 		Compression: Compression{
 			Enabled: true, Timeout: 50 * time.Millisecond,
@@ -52,15 +53,7 @@ func (l *loader) tollgateSections(root *section, cfg *Config) {
 
 	l.tracing(root.section("tracing"), &cfg.Tracing)
 
-	kafka := root.section("kafka")
-	brokers, at := kafka.texts("brokers")
-	for i, b := range brokers {
-		cfg.Kafka.Brokers = append(cfg.Kafka.Brokers, l.broker(at[i], b))
-	}
-	if topic, _ := kafka.text("topic"); topic != "" {
-		cfg.Kafka.Topic = topic
-	}
-	kafka.done(nil)
+	l.kafka(root.section("kafka"), &cfg.Kafka)
 
 	pricing := root.section("pricing")
 	cfg.Pricing.File, _ = pricing.text("file")
@@ -69,6 +62,35 @@ func (l *loader) tollgateSections(root *section, cfg *Config) {
 	l.budgets(root.section("budgets"), &cfg.Budgets)
 	l.guardrails(root, &cfg.Guardrails)
 	l.compression(root.section("compression"), &cfg.Compression)
+}
+
+// topicName is what Kafka takes (org.apache.kafka.common.internals.Topic, read 2026-11-28).
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func (l *loader) kafka(s *section, k *Kafka) {
+	brokers, at := s.texts("brokers")
+	for i, b := range brokers {
+		k.Brokers = append(k.Brokers, l.broker(at[i], b))
+	}
+	if topic, at := s.text("topic"); topic != "" {
+		if !topicName.MatchString(topic) || topic == "." || topic == ".." {
+			l.errorf(at.line, at.path, "must be a topic's name: up to 249 letters, digits, dots, dashes and underscores")
+		}
+		k.Topic = topic
+	}
+	k.CreateTopic = s.bool("create_topic", k.CreateTopic)
+	k.Partitions = int(s.int("partitions", 1, 10_000, int64(k.Partitions)))
+	k.ReplicationFactor = int(s.int("replication_factor", 0, 100, int64(k.ReplicationFactor)))
+	k.OutboxRetention = s.duration("outbox_retention", k.OutboxRetention)
+	settings := s.section("topic_config")
+	for _, name := range settings.keys() {
+		if k.TopicConfig == nil {
+			k.TopicConfig = map[string]string{}
+		}
+		k.TopicConfig[name], _ = settings.text(name)
+	}
+	settings.done(nil)
+	s.done(nil)
 }
 
 func (l *loader) server(s *section, srv *Server) {

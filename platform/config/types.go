@@ -303,6 +303,14 @@ type Tracing struct {
 type Kafka struct {
 	Brokers []string
 	Topic   string
+	// CreateTopic makes the topic, when there is none, with what follows.
+	CreateTopic bool
+	// Partitions is at least 1. ReplicationFactor is the brokers' default when 0.
+	Partitions, ReplicationFactor int
+	// TopicConfig are settings of the topic, such as retention.ms.
+	TopicConfig map[string]string
+	// OutboxRetention is how long events are kept while there are no Brokers; 0 is for ever.
+	OutboxRetention time.Duration
 }
 
 // Pricing holds the pricing section.

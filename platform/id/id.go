@@ -91,6 +91,25 @@ func Parse(s string) (uuid.UUID, error) {
 	return u, nil
 }
 
+// Time is when an id of version 7 was made, to the millisecond; ok is false for anything
+// else.
+func Time(s string) (at time.Time, ok bool) {
+	u, err := Parse(s)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(u[:8]) >> 16)), true
+}
+
+// Floor is the lowest id of version 7 of an instant: ids that were made before sort below
+// it, as text too.
+func Floor(at time.Time) string {
+	var u uuid.UUID
+	binary.BigEndian.PutUint64(u[:8], uint64(max(at.UnixMilli(), 0))<<16|0x7000)
+	u[8] = 0x80
+	return u.String()
+}
+
 // ValidRequestID reports whether a caller's own request id may be echoed and logged:
 // 1 to 128 characters, each a letter, a digit or one of "-_.:/+=".
 func ValidRequestID(s string) bool {

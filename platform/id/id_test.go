@@ -144,3 +144,28 @@ type settable struct {
 }
 
 func (s *settable) Now() time.Time { return s.at }
+
+func TestTime(t *testing.T) {
+	clk := clocktest.New()
+	at, ok := id.Time(id.NewGenerator(clk).NewString())
+	if !ok || !at.Equal(clk.Now()) {
+		t.Errorf("made at %v, %v; want %v", at, ok, clk.Now())
+	}
+	if _, ok := id.Time("019ab000-0000-4000-8000-000000000001"); ok {
+		t.Error("an id of version 4 has no time")
+	}
+}
+
+func TestFloor(t *testing.T) {
+	clk := clocktest.New()
+	g := id.NewGenerator(clk)
+	before := g.NewString()
+	clk.Advance(time.Millisecond)
+	floor := id.Floor(clk.Now())
+	if _, err := id.Parse(floor); err != nil {
+		t.Error(err)
+	}
+	if after := g.NewString(); before >= floor || after < floor {
+		t.Errorf("%s, then %s, then %s", before, floor, after)
+	}
+}

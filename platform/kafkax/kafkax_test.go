@@ -153,7 +153,7 @@ func TestProduceAndRead(t *testing.T) {
 		t.Error("a partition that does not exist took a message")
 	}
 	err = client.Produce(ctx, topic, 0, []kafkax.Message{{Value: random(2 << 20)}})
-	if !kafkax.TooLarge(err) {
+	if !errors.Is(err, kafkax.ErrTooLarge) {
 		t.Errorf("2 MiB: %v", err)
 	}
 }

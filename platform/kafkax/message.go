@@ -59,13 +59,39 @@ func (c *Client) Produce(ctx context.Context, topic string, partition int, messa
 	if err == nil {
 		err = res.Error
 	}
+	if errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
 	if err != nil {
 		return fmt.Errorf("kafka: writing to partition %d of topic %s: %w", partition, topic, err)
 	}
 	return nil
 }
 
-// TooLarge reports whether a batch was refused for its size: a smaller one may pass.
-func TooLarge(err error) bool {
-	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge)
+// ErrTooLarge says that a batch was refused for its size: a smaller one may pass.
+var ErrTooLarge = errors.New("the batch is too large for the topic")
+
+// Writer writes to one topic.
+type Writer struct {
+	client *Client
+	topic  Topic
+	create bool
+}
+
+// Writer returns a writer of a topic, which Partitions makes when create says so.
+func (c *Client) Writer(t Topic, create bool) *Writer {
+	return &Writer{client: c, topic: t, create: create}
+}
+
+// Partitions is how many partitions the topic has.
+func (w *Writer) Partitions(ctx context.Context) (int, error) {
+	if w.create {
+		return w.client.EnsureTopic(ctx, w.topic)
+	}
+	return w.client.Partitions(ctx, w.topic.Name)
+}
+
+// Publish is [Client.Produce] to the writer's topic.
+func (w *Writer) Publish(ctx context.Context, partition int, messages []Message) error {
+	return w.client.Produce(ctx, w.topic.Name, partition, messages)
 }

@@ -99,7 +99,7 @@ func graph(ctx context.Context, opts Options) fx.Option {
 			budgetv1connect.NewBudgetServiceClient,
 		),
 		fx.Provide(newSecrets, newSimulator, newPrices, newRouting, newOutbound),
-		fx.Provide(openStores, newHealth),
+		fx.Provide(openStores, newEvents, newHealth),
 		fx.Provide(keystoreOptions, budgetOptions, openCache, compressorOptions),
 		fx.Provide(newKeys, newLimiter, newMeter, newGuard, edgeOptions, edgeParts),
 		keystore.Module(), budget.Module(), cache.Module(), compressor.Module(), router.Module(), edge.Module(),

@@ -17,6 +17,7 @@ import (
 	"tollgate.dev/platform/postgres"
 	"tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/budget"
+	"tollgate.dev/services/budget/relay"
 	budgetpostgres "tollgate.dev/services/budget/store/postgres"
 	budgetsqlite "tollgate.dev/services/budget/store/sqlite"
 	"tollgate.dev/services/edge/idempotency"
@@ -35,6 +36,7 @@ type stores struct {
 
 	Keystore    keystore.Store
 	Budget      budget.Store
+	Outbox      relay.Outbox
 	Idempotency idempotency.Store
 	Check       obs.Check `group:"checks"`
 }
@@ -64,9 +66,11 @@ func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out
 	if out.Keystore, err = keystoresqlite.New(ctx, db); err != nil {
 		return out, err
 	}
-	if out.Budget, err = budgetsqlite.New(ctx, db); err != nil {
+	ledger, err := budgetsqlite.New(ctx, db)
+	if err != nil {
 		return out, err
 	}
+	out.Budget, out.Outbox = ledger, ledger.Outbox()
 	if out.Idempotency, err = idempotencysqlite.New(ctx, db); err != nil {
 		return out, err
 	}
@@ -90,9 +94,11 @@ func openShared(ctx context.Context, lc fx.Lifecycle, cfg *config.Config, log *s
 	if out.Keystore, err = keystorepostgres.New(ctx, pool); err != nil {
 		return out, err
 	}
-	if out.Budget, err = budgetpostgres.New(ctx, pool); err != nil {
+	ledger, err := budgetpostgres.New(ctx, pool)
+	if err != nil {
 		return out, err
 	}
+	out.Budget, out.Outbox = ledger, ledger.Outbox()
 	if out.Idempotency, err = idempotencypostgres.New(ctx, pool); err != nil {
 		return out, err
 	}

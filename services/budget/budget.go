@@ -55,6 +55,9 @@ type Options struct {
 	ExpireEvery time.Duration
 	// Observer is told of what happens; default: nobody.
 	Observer Observer
+	// Appended is called after each transaction that added entries to the ledger and the
+	// outbox. It returns at once and is safe for concurrent use; default: nobody is told.
+	Appended func()
 }
 
 // Observer counts what happens in the service. Its methods return at once and are safe for
@@ -105,6 +108,9 @@ func New(store Store, opts Options) *Service {
 	}
 	if opts.Observer == nil {
 		opts.Observer = noObserver{}
+	}
+	if opts.Appended == nil {
+		opts.Appended = func() {}
 	}
 	opts.Term = orDefault(opts.Term, time.Minute)
 	opts.Grace = orDefault(opts.Grace, 30*time.Second)
@@ -164,7 +170,7 @@ func (s *Service) PutBudget(ctx context.Context, b Budget) (State, error) {
 		return State{}, err
 	}
 	var state State
-	err := s.store.Update(ctx, Footprint{Scopes: []Scope{b.Scope}, BudgetIDs: nonEmpty(b.ID)}, func(snap *Snapshot) (*Mutation, error) {
+	err := s.update(ctx, Footprint{Scopes: []Scope{b.Scope}, BudgetIDs: nonEmpty(b.ID)}, func(snap *Snapshot) (*Mutation, error) {
 		m := &Mutation{}
 		var old *Budget
 		for i := range snap.Budgets {
@@ -212,6 +218,20 @@ func (s *Service) PutBudget(ctx context.Context, b Budget) (State, error) {
 	return state, nil
 }
 
+// update is the store's, and tells of new entries.
+func (s *Service) update(ctx context.Context, f Footprint, decide func(*Snapshot) (*Mutation, error)) error {
+	var done *Mutation // of the last attempt
+	err := s.store.Update(ctx, f, func(snap *Snapshot) (*Mutation, error) {
+		m, err := decide(snap)
+		done = m
+		return m, err
+	})
+	if err == nil && done != nil && len(done.Entries) > 0 {
+		s.opts.Appended()
+	}
+	return err
+}
+
 // DeleteBudgets removes budgets by id and all those of some scopes, and returns the ids of
 // those that existed. What was spent stays in the ledger.
 func (s *Service) DeleteBudgets(ctx context.Context, ids []string, scopes []Scope) ([]string, error) {
@@ -224,7 +244,7 @@ func (s *Service) DeleteBudgets(ctx context.Context, ids []string, scopes []Scop
 		return nil, nil
 	}
 	var gone []string
-	err := s.store.Update(ctx, Footprint{Scopes: scopes, BudgetIDs: ids}, func(snap *Snapshot) (*Mutation, error) {
+	err := s.update(ctx, Footprint{Scopes: scopes, BudgetIDs: ids}, func(snap *Snapshot) (*Mutation, error) {
 		gone = nil
 		var changed []Scope
 		for _, b := range snap.Budgets {

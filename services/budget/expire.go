@@ -38,7 +38,7 @@ func (s *Service) Expire(ctx context.Context) (charged int, err error) {
 		more := false
 		var amounts []money.Nano
 		footprint := Footprint{DeadBefore: now.Add(-s.opts.Term - s.opts.Grace).UnixMilli(), DeadLeases: expireBatch}
-		err := s.store.Update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+		err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
 			amounts, more = nil, len(snap.Leases) >= expireBatch
 			m := &Mutation{}
 			if len(snap.Dead) == 0 {
@@ -78,7 +78,7 @@ func (s *Service) Expire(ctx context.Context) (charged int, err error) {
 		return charged, nil
 	}
 	s.pruned = now
-	return charged, s.store.Update(ctx, Footprint{}, func(*Snapshot) (*Mutation, error) {
+	return charged, s.update(ctx, Footprint{}, func(*Snapshot) (*Mutation, error) {
 		return &Mutation{PruneBefore: now.Add(-s.opts.Retention).UnixMilli()}, nil
 	})
 }

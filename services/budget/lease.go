@@ -77,7 +77,7 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 		footprint.LeaseIDs = append(footprint.LeaseIDs, r.LeaseID)
 	}
 	var recall map[string]Scope
-	err := s.store.Update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+	err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
 		recall = map[string]Scope{}
 		m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli()}
 		b := openBooks(snap, now)

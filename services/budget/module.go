@@ -8,32 +8,39 @@ import (
 	"go.uber.org/fx"
 
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/services/budget/relay"
 )
 
-// Module is the budget service in an fx app. It takes Options, a Store, the app's
-// *connect.Server and its *slog.Logger, registers the handler, and runs the background work
-// between start and stop.
+// Module is the budget service in an fx app. It takes Options, a Store, relay.Options, a
+// relay.Outbox, the app's *connect.Server and its *slog.Logger, registers the handler, and
+// runs the background work and the relay between start and stop.
 func Module() fx.Option {
 	return fx.Module("budget",
-		fx.Provide(func(store Store, opts Options, logger *slog.Logger) *Service {
+		fx.Provide(relay.New),
+		fx.Provide(func(store Store, opts Options, logger *slog.Logger, r *relay.Relay) *Service {
 			if opts.Logger == nil {
 				opts.Logger = logger
 			}
+			opts.Appended = r.Wake
 			return New(store, opts)
 		}),
 		fx.Invoke(func(server *connect.Server, s *Service) {
 			budgetv1connect.RegisterBudgetServiceHandler(server, Handler(s))
 		}),
-		fx.Invoke(run),
+		// The relay ends after the service: what that settles last is still published.
+		fx.Invoke(func(lifecycle fx.Lifecycle, r *relay.Relay, s *Service) {
+			run(lifecycle, r.Run)
+			run(lifecycle, s.Run)
+		}),
 	)
 }
 
-func run(lifecycle fx.Lifecycle, s *Service) {
+func run(lifecycle fx.Lifecycle, loop func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	lifecycle.Append(fx.Hook{
 		OnStart: func(context.Context) error {
-			go func() { done <- s.Run(ctx) }()
+			go func() { done <- loop(ctx) }()
 			return nil
 		},
 		OnStop: func(stop context.Context) error {

@@ -22,12 +22,13 @@ import (
 	"tollgate.dev/platform/rpc"
 	platform "tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/budget"
+	"tollgate.dev/services/budget/relay"
 	"tollgate.dev/services/budget/store/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newStore(t *testing.T) budget.Store {
+func newStore(t *testing.T) *sqlite.Store {
 	t.Helper()
 	db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "budget.db"), platform.Options{})
 	if err != nil {
@@ -47,11 +48,11 @@ func newStore(t *testing.T) budget.Store {
 
 // The module serves the whole contract, in process and over HTTP alike.
 func TestModuleServesTheContract(t *testing.T) {
-	server := rpc.NewServer()
+	server, store := rpc.NewServer(), newStore(t)
 	app := fx.New(
 		fx.NopLogger,
-		fx.Provide(func() budget.Store { return newStore(t) }),
-		fx.Supply(server, budget.Options{PollEvery: time.Millisecond, ExpireEvery: time.Millisecond}),
+		fx.Provide(func() (budget.Store, relay.Outbox) { return store, store.Outbox() }),
+		fx.Supply(server, relay.Options{}, budget.Options{PollEvery: time.Millisecond, ExpireEvery: time.Millisecond}),
 		fx.Provide(func() *slog.Logger { return slog.New(slog.DiscardHandler) }),
 		budget.Module(),
 	)

@@ -140,7 +140,7 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 		footprint.LeaseIDs = append(footprint.LeaseIDs, lease)
 	}
 	var recorded, overdrawn int
-	err := s.store.Update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+	err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
 		recorded, overdrawn = 0, 0
 		m := &Mutation{Sequences: map[string]int64{}}
 		b := openBooks(snap, s.opts.Clock.Now())
@@ -260,8 +260,16 @@ func cleanRecord(r *eventv1.UsageRecord) {
 	}
 }
 
-// clean takes out what PostgreSQL's text and protobuf's strings cannot hold.
+// maxText bounds each text of a record, in bytes, so that every event fits into a message
+// of Kafka's. What is longer is cut: ids that the edge takes are far shorter.
+const maxText = 2048
+
+// clean takes out what PostgreSQL's text and protobuf's strings cannot hold, and cuts what
+// is too long.
 func clean(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -278,8 +279,11 @@ func hostileText(t *testing.T, f *fixture) {
 	r.Model, r.KeyId, r.UserId = "a\x00b", text, text
 	r.Error, r.Tags, r.Usage.ServiceTier = "\xff", []string{"ok", "\xfe"}, "\xfd"
 	f.record(t, r)
+	long := f.usage(text, 0)
+	long.Model = strings.Repeat("漢", 1<<20)
+	f.record(t, long)
 	got := f.ledger(t, text)
-	if len(got) != 1 || got[0].GetKeyId() != text || got[0].GetModel() != "ab" || got[0].GetError() != "\uFFFD" || r.Tags[1] != "\xfe" {
+	if len(got) != 2 || len(got[1].GetModel()) != 2046 || got[0].GetKeyId() != text || got[0].GetModel() != "ab" || got[0].GetError() != "\uFFFD" || r.Tags[1] != "\xfe" {
 		t.Fatalf("got %v", got)
 	}
 	f.balance(t, scope, 1, 11)

@@ -6,11 +6,12 @@ import (
 
 	platform "tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/budget"
+	"tollgate.dev/services/budget/relay"
 	"tollgate.dev/services/budget/store/sqlite"
 	"tollgate.dev/services/budget/storetest"
 )
 
-func open(t testing.TB) budget.Store {
+func open(t testing.TB) *sqlite.Store {
 	t.Helper()
 	db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "budget.db"), platform.Options{})
 	if err != nil {
@@ -32,6 +33,14 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) budget.Store {
 		t.Helper()
 		return open(t)
+	})
+}
+
+func TestOutbox(t *testing.T) {
+	storetest.RunOutbox(t, func(t *testing.T) (budget.Store, relay.Outbox) {
+		t.Helper()
+		store := open(t)
+		return store, store.Outbox()
 	})
 }
 
