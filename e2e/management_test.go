@@ -20,8 +20,7 @@ func TestKeyTypes(t *testing.T) {
 	list, issue, own := route{http.MethodGet, "/key/list"}, route{http.MethodPost, "/key/generate"}, route{http.MethodGet, "/key/info"}
 	complete := route{http.MethodPost, "/tollgate.router.v1.RouterService/Complete"}
 	spend := route{http.MethodPost, "/tollgate.budget.v1.BudgetService/GetSpend"}
-	open := route{http.MethodPost, "/tollgate.keystore.v1.KeystoreService/OpenCredential"}
-	routes := []route{chat, models, list, issue, own, complete, spend, open}
+	routes := []route{chat, models, list, issue, own, complete, spend}
 	for name, tc := range map[string]struct {
 		fields map[string]any
 		may    []route
@@ -31,7 +30,7 @@ func TestKeyTypes(t *testing.T) {
 		"management":         {map[string]any{"key_type": "management"}, []route{list, issue, own, spend}},
 		"read_only":          {map[string]any{"key_type": "read_only"}, []route{models, own}},
 		"the admin scope":    {map[string]any{"scopes": []string{"admin"}}, []route{chat, models, list, issue, own, complete, spend}},
-		"admin, and reading": {map[string]any{"scopes": []string{"admin", "read_only"}}, []route{models, list, own}},
+		"admin, and reading": {map[string]any{"scopes": []string{"admin", "read_only"}}, []route{models, list, own, spend}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +42,7 @@ func TestKeyTypes(t *testing.T) {
 				switch r {
 				case chat:
 					body = harness.Chat("gpt-4o-mini", g.Prompt(t))
-				case issue, complete, spend, open:
+				case issue, complete, spend:
 					body = map[string]any{}
 				}
 				answer := g.Call(r.method, r.path, harness.Call{Key: key.Secret, Body: body})

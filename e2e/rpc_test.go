@@ -62,15 +62,24 @@ func TestTypedClients(t *testing.T) {
 			if _, err := budgets.GetSpend(ctx, &budgetv1.GetSpendRequest{}); err != nil {
 				t.Errorf("budget: %v", err)
 			}
-			watch, err := budgets.WatchBudgets(ctx, &budgetv1.WatchBudgetsRequest{ReplicaId: "e2e-" + name})
+			stream, err := routerv1connect.NewRouterServiceClient(client).StreamComplete(ctx, &routerv1.StreamCompleteRequest{
+				Call: &routerv1.Call{Model: models.GetModels()[0].GetName(), Input: &routerv1.Call_Chat{Chat: &routerv1.ChatInput{
+					Messages: []*routerv1.ChatMessage{{Role: "user", Parts: []*routerv1.ChatPart{{Part: &routerv1.ChatPart_Text{Text: "Hello"}}}}},
+				}}},
+			})
 			if err != nil {
-				t.Fatalf("watch: %v", err)
+				t.Fatalf("stream: %v", err)
 			}
-			if first, err := watch.Receive(); err != nil || !first.GetReset_() {
-				t.Errorf("a watch's first message is %v: %v", first, err)
+			if first, err := stream.Receive(); err != nil || first.GetServed() == nil {
+				t.Errorf("a stream's first message is %v: %v", first, err)
 			}
-			if err := watch.Close(); err != nil {
-				t.Logf("the watch was closed: %v", err)
+			if err := stream.Close(); err != nil {
+				t.Logf("the stream was closed: %v", err)
+			}
+			// What services say among themselves is not for this port, whoever asks.
+			opened, err := keystorev1connect.NewKeystoreServiceClient(client).OpenCredential(ctx, &keystorev1.OpenCredentialRequest{TenantId: key.Team, Provider: "openai"})
+			if connect.CodeOf(err) != connect.CodeNotFound || opened.GetApiKey() != "" {
+				t.Errorf("a credential is opened: %v", err)
 			}
 
 			for who, refused := range map[string]struct {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
 
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
@@ -24,7 +23,6 @@ import (
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
-	"tollgate.dev/platform/rpc"
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/idempotency"
@@ -196,17 +194,7 @@ func (e *Edge) routes() {
 		e.mux.Handle(path, methods)
 	}
 	e.mux.Handle("/", notFound{})
-	if e.RPC == nil {
-		return
-	}
-	// Typed clients present the master key, as services among themselves do.
-	inner := http.NewServeMux()
-	rpc.Mount(inner, e.RPC)
-	for _, service := range []string{
-		routerv1connect.RouterServiceName, cachev1connect.CacheServiceName, compressorv1connect.CompressorServiceName,
-		keystorev1connect.KeystoreServiceName, budgetv1connect.BudgetServiceName,
-	} {
-		e.mux.Handle("/"+service+"/", internalOnly{e, inner, connecthttp.NewErrorWriter()})
-		e.mux.Handle("/"+service, notFound{}) // or the mux would redirect to the above
+	if e.RPC != nil {
+		e.procedureRoutes(e.RPC)
 	}
 }

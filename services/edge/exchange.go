@@ -8,9 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/connect/v2/connecthttp"
-
-	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/obs"
@@ -166,32 +163,4 @@ type notFound struct{}
 
 func (notFound) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	writeError(w, errs.New(errs.NotFound, "no such route"))
-}
-
-// internalOnly lets services and operators through to the RPC handlers.
-type internalOnly struct {
-	e      *Edge
-	next   http.Handler
-	errors *connecthttp.ErrorWriter
-}
-
-func (h internalOnly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p, err := h.e.Keys.Admit(r.Context(), admission.FromHeader(r.Header))
-	if err == nil && !p.Admin {
-		err = errs.New(errs.RouteNotAllowed, "RPC needs the master key or a key with the admin scope")
-	}
-	if err == nil {
-		err = p.AllowsRoute(r.URL.Path)
-	}
-	if err == nil && r.URL.Path == keystorev1connect.KeystoreServiceOpenCredentialProcedure && p.Key != nil {
-		// It is for the router, which has the master key: tenants' credentials are nobody else's.
-		err = errs.New(errs.RouteNotAllowed, "credentials are opened with the master key alone")
-	}
-	if err == nil {
-		h.next.ServeHTTP(w, r)
-		return
-	}
-	if h.errors.Write(w, r, errs.ToConnect(err)) != nil {
-		writeError(w, errs.Of(err)) // it is no RPC client
-	}
 }

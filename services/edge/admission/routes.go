@@ -7,6 +7,7 @@ import (
 
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 )
 
 // group is one of LiteLLM's groups of routes.
@@ -84,6 +85,18 @@ const (
 	budgetRPC   = "/" + budgetv1connect.BudgetServiceName + "/"
 )
 
+// readsOnly are the procedures that change nothing and reveal no answer and no secret.
+var readsOnly = map[string]bool{
+	routerv1connect.RouterServiceListModelsProcedure:      true,
+	keystorev1connect.KeystoreServiceGetKeyProcedure:      true,
+	keystorev1connect.KeystoreServiceListKeysProcedure:    true,
+	keystorev1connect.KeystoreServiceGetTenantProcedure:   true,
+	keystorev1connect.KeystoreServiceListTenantsProcedure: true,
+	budgetv1connect.BudgetServiceListBudgetsProcedure:     true,
+	budgetv1connect.BudgetServiceListUsageProcedure:       true,
+	budgetv1connect.BudgetServiceGetSpendProcedure:        true,
+}
+
 // has reports whether the route is a member, as far as a gateway for chat serves such
 // routes. The route has neither `/v1` nor names in its placeholders.
 func (g group) has(route string) bool {
@@ -104,6 +117,7 @@ func (g group) has(route string) bool {
 			"/models", "/models/{}", "/health":
 			return true
 		}
+		return readsOnly[route]
 	case managementRoutes:
 		switch route {
 		case "/team/new", "/team/update", "/team/delete", "/team/list", "/team/info", "/team/block", "/team/unblock",

@@ -1,0 +1,340 @@
+package edge_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/protobuf/proto"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/edge/idempotency"
+)
+
+// The answer of every call that a test does not answer itself, and what it costs: 10 tokens
+// of prompt at a dollar a million, 5 of answer at two.
+const (
+	answerBody = `{"id":"1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"}}]}`
+	answerCost = 10*1000 + 5*2000
+)
+
+func answerUsage() *usagev1.Usage { return &usagev1.Usage{Input: 10, Output: 5} }
+
+func servedByM() *routerv1.Served {
+	return &routerv1.Served{DeploymentId: "m-1", Provider: "openai", UpstreamModel: "m-1", ApiBase: "https://api.openai.com/v1"}
+}
+
+// routerFake answers as the test says.
+type routerFake struct {
+	routerv1connect.UnimplementedRouterServiceHandler
+
+	mu    sync.Mutex
+	calls []*routerv1.Call
+	// whole and stream answer calls; tests replace them.
+	whole  func(ctx context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error)
+	stream func(ctx context.Context, call *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error
+	models []*routerv1.Model
+	lists  atomic.Int64
+}
+
+func newRouter() *routerFake {
+	return &routerFake{
+		models: []*routerv1.Model{{Name: "m", Deployments: []*routerv1.Deployment{
+			{Id: "m-1", Provider: "openai", UpstreamModel: "m-1", ApiBase: "https://api.openai.com/v1"},
+		}}},
+		whole: func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+			return &routerv1.CompleteResponse{Body: []byte(answerBody), Usage: answerUsage(), Served: servedByM()}, nil
+		},
+		stream: func(_ context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+			return sendAll(send, "Hel", "lo")
+		},
+	}
+}
+
+// delta is a chunk with a piece of text.
+func delta(text string) []byte {
+	return fmt.Appendf(nil, `{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":%q}}]}`, text)
+}
+
+// sendAll sends a stream of texts and its proper end.
+func sendAll(send func(*routerv1.StreamCompleteResponse) error, texts ...string) error {
+	for i, text := range texts {
+		msg := &routerv1.StreamCompleteResponse{Chunks: [][]byte{delta(text)}}
+		if i == 0 {
+			msg.Served = servedByM()
+		}
+		if err := send(msg); err != nil {
+			return err
+		}
+	}
+	return send(&routerv1.StreamCompleteResponse{Usage: answerUsage(), End: &routerv1.StreamEnd{}})
+}
+
+func (f *routerFake) note(call *routerv1.Call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, call)
+}
+
+// called is how many calls there were.
+func (f *routerFake) called() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.calls)
+}
+
+func (f *routerFake) last() *routerv1.Call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls[len(f.calls)-1]
+}
+
+func (f *routerFake) Complete(ctx context.Context, req *routerv1.CompleteRequest) (*routerv1.CompleteResponse, error) {
+	f.note(req.GetCall())
+	return f.whole(ctx, req.GetCall())
+}
+
+func (f *routerFake) StreamComplete(ctx context.Context, req *routerv1.StreamCompleteRequest, stream routerv1connect.RouterServiceStreamCompleteServerStream) error {
+	f.note(req.GetCall())
+	return f.stream(ctx, req.GetCall(), stream.Send)
+}
+
+func (f *routerFake) ListModels(context.Context, *routerv1.ListModelsRequest) (*routerv1.ListModelsResponse, error) {
+	f.lists.Add(1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &routerv1.ListModelsResponse{Models: f.models}, nil
+}
+
+// cacheFake keeps answers for ever.
+type cacheFake struct {
+	cachev1connect.UnimplementedCacheServiceHandler
+
+	mu      sync.Mutex
+	entries map[string]*cachev1.Entry
+	lookups int
+	// away fails every call; storing is called before an answer is kept.
+	away    error
+	storing func()
+}
+
+func newCache() *cacheFake { return &cacheFake{entries: map[string]*cachev1.Entry{}} }
+
+func cacheKey(ns *cachev1.Namespace, fingerprint []byte) string {
+	return strings.Join([]string{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), string(fingerprint)}, "\n")
+}
+
+func (f *cacheFake) Lookup(_ context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lookups++
+	if f.away != nil {
+		return nil, f.away
+	}
+	entry := f.entries[cacheKey(req.GetNamespace(), req.GetFingerprint())]
+	if entry == nil {
+		return &cachev1.LookupResponse{}, nil
+	}
+	return &cachev1.LookupResponse{Hit: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry}, nil
+}
+
+func (f *cacheFake) Store(_ context.Context, req *cachev1.StoreRequest) (*cachev1.StoreResponse, error) {
+	f.mu.Lock()
+	storing := f.storing
+	f.mu.Unlock()
+	if storing != nil {
+		storing()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away != nil {
+		return nil, f.away
+	}
+	f.entries[cacheKey(req.GetNamespace(), req.GetFingerprint())] = req.GetEntry()
+	return &cachev1.StoreResponse{Stored: true}, nil
+}
+
+func (f *cacheFake) Invalidate(_ context.Context, req *cachev1.InvalidateRequest) (*cachev1.InvalidateResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := int64(0)
+	for key := range f.entries {
+		parts := strings.SplitN(key, "\n", 4)
+		if parts[0] == req.GetTenantId() && (req.GetProvider() == "" || req.GetProvider() == parts[1]) && (req.GetModel() == "" || req.GetModel() == parts[2]) {
+			delete(f.entries, key)
+			n++
+		}
+	}
+	return &cachev1.InvalidateResponse{Entries: n}, nil
+}
+
+// kept is how many answers there are.
+func (f *cacheFake) kept() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.entries)
+}
+
+// compressorFake takes every space out of a body, or fails.
+type compressorFake struct {
+	calls atomic.Int64
+	fails error
+}
+
+func (f *compressorFake) Compress(_ context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
+	f.calls.Add(1)
+	if f.fails != nil {
+		return nil, f.fails
+	}
+	body := []byte(strings.ReplaceAll(string(req.GetBody()), " ", ""))
+	return &compressorv1.CompressResponse{Body: body, OriginalTokens: 100, CompressedTokens: 60}, nil
+}
+
+// keystoreFake knows keys by their secrets.
+type keystoreFake struct {
+	keystorev1connect.UnimplementedKeystoreServiceHandler
+
+	mu       sync.Mutex
+	grants   map[string]*keystorev1.Grant // by secret's hash
+	resolves int
+}
+
+func newKeystore() *keystoreFake { return &keystoreFake{grants: map[string]*keystorev1.Grant{}} }
+
+func (f *keystoreFake) put(secret string, g *keystorev1.Grant) {
+	h := sha256.Sum256([]byte(secret))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.grants[string(h[:])] = g
+}
+
+func (f *keystoreFake) ResolveKey(_ context.Context, req *keystorev1.ResolveKeyRequest) (*keystorev1.ResolveKeyResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resolves++
+	g := f.grants[string(req.GetSecretSha256())]
+	if g == nil {
+		return nil, errs.New(errs.InvalidAPIKey, "the API key is not known")
+	}
+	return &keystorev1.ResolveKeyResponse{Grant: proto.CloneOf(g)}, nil
+}
+
+func (f *keystoreFake) Watch(ctx context.Context, _ *keystorev1.WatchRequest, stream keystorev1connect.KeystoreServiceWatchServerStream) error {
+	if err := stream.Send(&keystorev1.WatchResponse{Reset_: true}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// budgetFake keeps at most one strict budget a scope, leases all of it to whoever asks,
+// and keeps the ledger.
+type budgetFake struct {
+	budgetv1connect.UnimplementedBudgetServiceHandler
+
+	mu      sync.Mutex
+	limits  map[string]int64 // by scope
+	records []*eventv1.UsageRecord
+}
+
+func newBudget() *budgetFake { return &budgetFake{limits: map[string]int64{}} }
+
+func scopeOf(s *budgetv1.Scope) string { return s.GetKind().String() + "/" + s.GetId() }
+
+// limit gives a tenant a budget, in nano-dollars.
+func (f *budgetFake) limit(tenant string, nanos int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.limits[scopeOf(&budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_TENANT, Id: tenant})] = nanos
+}
+
+func (f *budgetFake) Lease(_ context.Context, req *budgetv1.LeaseRequest) (*budgetv1.LeaseResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := &budgetv1.LeaseResponse{NowMillis: 1, TermMillis: 3_600_001}
+	for _, ask := range req.GetAsks() {
+		grant := &budgetv1.LeaseGrant{Scope: ask.GetScope()}
+		if limit, ok := f.limits[scopeOf(ask.GetScope())]; ok {
+			spent := int64(0)
+			for _, r := range f.records {
+				if r.GetTenantId() == ask.GetScope().GetId() {
+					spent += r.GetCostNanos()
+				}
+			}
+			grant.Slices = []*budgetv1.Slice{{
+				LeaseId: "lease of " + scopeOf(ask.GetScope()), GrantedNanos: limit, DrawnNanos: spent, SpentNanos: spent,
+				Budget: &budgetv1.Budget{Id: "budget", Scope: ask.GetScope(), LimitNanos: limit},
+			}}
+		}
+		out.Grants = append(out.Grants, grant)
+	}
+	return out, nil
+}
+
+func (f *budgetFake) Record(_ context.Context, req *budgetv1.RecordRequest) (*budgetv1.RecordResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.records = append(f.records, req.GetRecords()...)
+	return &budgetv1.RecordResponse{Recorded: int32(len(req.GetRecords()))}, nil
+}
+
+func (f *budgetFake) WatchBudgets(ctx context.Context, _ *budgetv1.WatchBudgetsRequest, stream budgetv1connect.BudgetServiceWatchBudgetsServerStream) error {
+	if err := stream.Send(&budgetv1.WatchBudgetsResponse{Reset_: true}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// ledger waits until so many calls are settled, and returns them.
+func (r *rig) ledger(n int) []*eventv1.UsageRecord {
+	r.tb.Helper()
+	var out []*eventv1.UsageRecord
+	eventually(r.tb, fmt.Sprintf("a ledger of %d entries", n), func() bool {
+		r.budget.mu.Lock()
+		defer r.budget.mu.Unlock()
+		out = r.budget.records
+		return len(out) >= n
+	})
+	if len(out) > n {
+		r.tb.Errorf("the ledger has %d entries, want %d", len(out), n)
+	}
+	return out[:n]
+}
+
+// answersFake is the store of answers with an Idempotency-Key.
+type answersFake struct {
+	idempotency.Store
+
+	mu        sync.Mutex
+	finishing func()
+	finished  int
+}
+
+func (f *answersFake) Finish(ctx context.Context, slot idempotency.Slot, owner string, expires int64, answer []byte) (bool, error) {
+	f.mu.Lock()
+	finishing := f.finishing
+	f.mu.Unlock()
+	if finishing != nil {
+		finishing()
+	}
+	held, err := f.Store.Finish(ctx, slot, owner, expires, answer)
+	f.mu.Lock()
+	f.finished++
+	f.mu.Unlock()
+	return held, err
+}
