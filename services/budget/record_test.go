@@ -86,3 +86,47 @@ func TestGroupCommit(t *testing.T) {
 		t.Errorf("%d entries, %v", len(records), err)
 	}
 }
+
+// faulty is a store whose transactions panic.
+type faulty struct{ budget.Store }
+
+func (faulty) Update(context.Context, budget.Footprint, func(*budget.Snapshot) (*budget.Mutation, error)) error {
+	panic("a fault in a store")
+}
+
+// A panic ends the caller that leads a commit, and nobody waits for it for ever.
+func TestAPanicEndsTheWholeBatch(t *testing.T) {
+	ids := id.NewGenerator(clock.Real())
+	record := func() []*eventv1.UsageRecord {
+		return []*eventv1.UsageRecord{{EventId: ids.NewString(), TenantId: "t", CostNanos: 1}}
+	}
+	store := &poisoned{Store: faulty{newStore(t)}, entered: make(chan struct{}), proceed: make(chan struct{})}
+	svc := budget.New(store, budget.Options{})
+	results := make(chan error, 4)
+	send := func() {
+		go func() {
+			defer func() {
+				if recover() != nil {
+					results <- errors.New("panicked")
+				}
+			}()
+			_, err := svc.Record(t.Context(), record())
+			results <- err
+		}()
+	}
+	send()
+	<-store.entered // the others gather behind the first
+	for range 3 {
+		send()
+	}
+	for done := 0; done < 4; {
+		select {
+		case store.proceed <- struct{}{}:
+		case <-store.entered:
+		case err := <-results:
+			if done++; err == nil {
+				t.Error("a record that was never written is said to be")
+			}
+		}
+	}
+}

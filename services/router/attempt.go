@@ -98,6 +98,8 @@ type passage struct {
 	in       input
 	limit    limit
 	deadline time.Time
+	// stream says that the answer is wanted in chunks.
+	stream bool
 	// tried have failed the call, unable cannot honour it.
 	tried, unable []*deployment
 	// repeats counts the waits.
@@ -118,8 +120,7 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv
 			DeploymentId: d.ID, Provider: d.Provider, UpstreamModel: d.UpstreamModel,
 			ApiBase: d.baseText, Retries: int32(min(try, 1<<20)), Simulated: d.Simulated,
 		}
-		failure := exchange(ctx, d, served)
-		d.release()
+		failure := p.attempt(ctx, d, served, exchange)
 		switch {
 		case failure == nil:
 			return nil, nil //nolint:nilnil // served, and nothing billed besides
@@ -141,6 +142,17 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv
 		p.tried = append(p.tried, d)
 		try++
 	}
+}
+
+// attempt makes one attempt. Also one that panics leaves the deployment.
+func (p *passage) attempt(ctx context.Context, d *deployment, served *routerv1.Served, exchange exchangeFunc) *attemptError {
+	pace := d.pace(p.stream)
+	pace.inFlight.Add(1)
+	defer func() {
+		pace.inFlight.Add(-1)
+		d.release()
+	}()
+	return exchange(ctx, d, served)
 }
 
 // next acquires the deployment for the next attempt: one that has not failed the call,
@@ -217,7 +229,7 @@ func (p *passage) pick() (*deployment, time.Duration, error) {
 		}
 	}
 	if len(best) > 0 {
-		return p.s.opts.Strategy.choose(best, now, p.s.random()), 0, nil
+		return p.s.opts.Strategy.choose(best, p.stream, now, p.s.random()), 0, nil
 	}
 	wait := time.Second
 	if wake > 0 {

@@ -12,6 +12,7 @@ import (
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/secret/secrettest"
+	"tollgate.dev/services/router/chat"
 	"tollgate.dev/services/router/upstream"
 )
 
@@ -498,5 +499,36 @@ func TestCooldownOfADeployment(t *testing.T) {
 		if got := r.Models()[0].GetDeployments()[i].GetCooldownUntilMillis(); got != r.clock.Now().Add(want).UnixMilli() {
 			t.Errorf("deployment %d rests until %d, want for %v", i, got, want)
 		}
+	}
+}
+
+// panicky is a provider whose codec has a fault.
+type panicky struct{ Provider }
+
+func (panicky) Encode(*chat.Call) (chat.Outbound, chat.Decoder, error) { panic("a fault in a codec") }
+
+// A panic in a codec becomes an error further up; the deployment must not count the call
+// for ever.
+func TestAPanicLeavesTheDeployment(t *testing.T) {
+	r := newRig(t, Options{Deployments: []Deployment{at("a", func(d *Deployment) { d.MaxParallel = 1 })}}, steps(reply(200, answer)))
+	d := r.groups["m"].deployments[0]
+	sound := d.provider
+	d.provider = panicky{sound}
+	for _, stream := range []bool{false, true} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			r.run(t.Context(), stream, call())
+		}()
+	}
+	d.provider = sound
+	if _, err := r.Complete(t.Context(), call()); err != nil {
+		t.Errorf("the deployment's only place is not free again: %v", err)
+	}
+	if n := d.whole.inFlight.Load() + d.streamed.inFlight.Load(); n != 0 {
+		t.Errorf("%d calls are still counted", n)
 	}
 }

@@ -48,14 +48,14 @@ func (in *input) read(call *routerv1.Call) error {
 }
 
 // accept begins a call. After the last use of its context, release ends it.
-func (s *Service) accept(ctx context.Context, call *routerv1.Call) (context.Context, *passage, error) {
+func (s *Service) accept(ctx context.Context, call *routerv1.Call, stream bool) (context.Context, *passage, error) {
 	g, err := s.group(call.GetModel())
 	if err != nil {
 		return ctx, nil, err
 	}
 	d, cause := s.timeFor(call)
 	p, _ := s.passages.Get().(*passage)
-	p.s, p.g, p.deadline = s, g, s.clock.Now().Add(d)
+	p.s, p.g, p.stream, p.deadline = s, g, stream, s.clock.Now().Add(d)
 	ctx, p.limit = s.within(ctx, d, cause)
 	if err := p.in.read(call); err != nil {
 		p.release()
@@ -87,7 +87,7 @@ func (p *passage) release() {
 // Complete answers a call at once. An answer with an error set is a call that failed
 // and cost money all the same.
 func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
-	ctx, p, err := s.accept(ctx, call)
+	ctx, p, err := s.accept(ctx, call, false)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.
 			return failure
 		}
 		if now := s.clock.Now(); !p.in.elsewhere {
-			d.succeeded(now.Sub(start), now)
+			d.whole.succeeded(now.Sub(start), now)
 		}
 		out.Body, out.Usage, out.Served = answer.Body, answer.Usage, served
 		return nil

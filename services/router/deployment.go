@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"math"
 	"net/url"
 	"strings"
 	"sync"
@@ -13,13 +12,8 @@ import (
 	"tollgate.dev/services/router/chat"
 )
 
-const (
-	// latencyLife is how long a measured latency counts. After it one call finds out
-	// anew: a deployment that was slow once would otherwise never be tried again.
-	latencyLife = time.Minute
-	// failWindow is the time in which failures are counted together.
-	failWindow = time.Minute
-)
+// failWindow is the time in which failures are counted together.
+const failWindow = time.Minute
 
 // deployment is a deployment with what the router learns about it.
 type deployment struct {
@@ -29,11 +23,9 @@ type deployment struct {
 	baseText string
 
 	inFlight atomic.Int64
-	// latency is a moving average of the time to an answer or to a stream's first event,
-	// in nanoseconds; 0 until there is one.
-	latency atomic.Int64
-	// measured is when latency was measured last, in Unix nanoseconds.
-	measured atomic.Int64
+	// whole and streamed are how fast it has been of late: the time to a whole answer says
+	// nothing about that to a stream's first event.
+	whole, streamed pace
 	// restUntil is when the deployment may be used again, in Unix nanoseconds.
 	restUntil atomic.Int64
 	// limited says that it rests because of the provider's rate limit.
@@ -78,35 +70,12 @@ func (d *deployment) acquire() bool {
 
 func (d *deployment) release() { d.inFlight.Add(-1) }
 
-// expected is the latency to compare with others', in nanoseconds. It is 0 when nobody
-// knows and nobody is finding out, and the largest number while the first call is at it.
-func (d *deployment) expected(now time.Time) int64 {
-	latency := d.latency.Load()
-	switch {
-	case latency > 0 && now.UnixNano()-d.measured.Load() < int64(latencyLife):
-		return latency
-	case d.inFlight.Load() == 0:
-		return 0
-	case latency == 0:
-		return math.MaxInt64
+// pace is that of streams or of whole answers.
+func (d *deployment) pace(stream bool) *pace {
+	if stream {
+		return &d.streamed
 	}
-	return latency
-}
-
-// succeeded notes an answer that took that long.
-func (d *deployment) succeeded(took time.Duration, now time.Time) {
-	stale := now.UnixNano()-d.measured.Swap(now.UnixNano()) >= int64(latencyLife)
-	// One eighth of the difference, as TCP smooths round-trip times (RFC 6298 §2).
-	for {
-		old := d.latency.Load()
-		updated := old + (int64(took)-old)/8
-		if old == 0 || stale {
-			updated = int64(took)
-		}
-		if d.latency.CompareAndSwap(old, max(updated, 1)) {
-			return
-		}
-	}
+	return &d.whole
 }
 
 // failed notes a failure and decides whether the deployment rests. A deployment that

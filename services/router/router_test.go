@@ -366,7 +366,7 @@ func TestStreamOverRPC(t *testing.T) {
 func TestCallersTimeIsBounded(t *testing.T) {
 	for millis, want := range map[int64]time.Duration{0: time.Minute, -5: time.Minute, 10: 10 * time.Millisecond, 1 << 62: time.Minute} {
 		r := newRig(t, Options{Timeout: time.Minute, Deployments: []Deployment{at("a")}}, nil)
-		_, p, err := r.accept(t.Context(), call(func(c *routerv1.Call) { c.TimeoutMillis = millis }))
+		_, p, err := r.accept(t.Context(), call(func(c *routerv1.Call) { c.TimeoutMillis = millis }), false)
 		if err != nil {
 			t.Fatal(err)
 		}

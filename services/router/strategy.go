@@ -12,8 +12,9 @@ const (
 	WeightedShuffle Strategy = "weighted-shuffle"
 	// LeastBusy chooses the one with the fewest calls in flight.
 	LeastBusy Strategy = "least-busy"
-	// LowestLatency chooses the one that answered fastest of late. One that has not
-	// answered within a minute is tried first, by one call at a time.
+	// LowestLatency chooses the one that answered fastest of late, streams and whole answers
+	// each by their own kind. One that has not answered within a minute is tried first, by
+	// one call at a time.
 	LowestLatency Strategy = "lowest-latency"
 	// LowestCost chooses the cheapest.
 	LowestCost Strategy = "lowest-cost"
@@ -26,7 +27,7 @@ func Strategies() []Strategy {
 
 // choose picks one of several deployments; random is in [0, 1). Ties are broken by
 // weighted shuffle, so that equals share the load. It overwrites from.
-func (s Strategy) choose(from []*deployment, now time.Time, random float64) *deployment {
+func (s Strategy) choose(from []*deployment, stream bool, now time.Time, random float64) *deployment {
 	if len(from) == 1 {
 		return from[0]
 	}
@@ -36,7 +37,7 @@ func (s Strategy) choose(from []*deployment, now time.Time, random float64) *dep
 	best, lowest := from[:0], int64(0)
 	for _, d := range from {
 		// Scores move while they are compared; each is read once.
-		v := s.score(d, now)
+		v := s.score(d, stream, now)
 		switch {
 		case len(best) == 0 || v < lowest:
 			best, lowest = append(best[:0], d), v
@@ -48,12 +49,12 @@ func (s Strategy) choose(from []*deployment, now time.Time, random float64) *dep
 }
 
 // score is what a strategy wants to be low.
-func (s Strategy) score(d *deployment, now time.Time) int64 {
+func (s Strategy) score(d *deployment, stream bool, now time.Time) int64 {
 	switch s {
 	case LeastBusy:
 		return d.inFlight.Load()
 	case LowestLatency:
-		return d.expected(now)
+		return d.pace(stream).expected(now)
 	case LowestCost:
 		return d.Rate
 	default: // weighted shuffle has none

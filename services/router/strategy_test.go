@@ -28,7 +28,7 @@ func shares(s Strategy, from []*deployment) []float64 {
 	count := make(map[*deployment]int)
 	const draws = 100_000
 	for range draws {
-		count[s.choose(append([]*deployment(nil), from...), clocktest.Start, random.Float64())]++
+		count[s.choose(append([]*deployment(nil), from...), false, clocktest.Start, random.Float64())]++
 	}
 	out := make([]float64, len(from))
 	for i, d := range from {
@@ -46,17 +46,17 @@ func TestStrategies(t *testing.T) {
 	tied := fleet(Deployment{Weight: 3}, Deployment{}, Deployment{})
 	tied[2].inFlight.Store(1)
 	fast := fleet(Deployment{}, Deployment{})
-	fast[0].succeeded(20*time.Millisecond, now)
-	fast[1].succeeded(10*time.Millisecond, now)
+	fast[0].whole.succeeded(20*time.Millisecond, now)
+	fast[1].whole.succeeded(10*time.Millisecond, now)
 	unexplored := fleet(Deployment{}, Deployment{}, Deployment{})
-	unexplored[0].succeeded(time.Millisecond, now)
-	unexplored[2].succeeded(time.Millisecond, now)
+	unexplored[0].whole.succeeded(time.Millisecond, now)
+	unexplored[2].whole.succeeded(time.Millisecond, now)
 	exploring := fleet(Deployment{}, Deployment{})
-	exploring[0].succeeded(time.Second, now)
-	exploring[1].inFlight.Store(1)
+	exploring[0].whole.succeeded(time.Second, now)
+	exploring[1].whole.inFlight.Store(1)
 	stale := fleet(Deployment{}, Deployment{})
-	stale[0].succeeded(time.Millisecond, now)
-	stale[1].succeeded(time.Hour, now.Add(-latencyLife))
+	stale[0].whole.succeeded(time.Millisecond, now)
+	stale[1].whole.succeeded(time.Hour, now.Add(-latencyLife))
 
 	for name, tc := range map[string]struct {
 		strategy Strategy
@@ -88,6 +88,29 @@ func TestStrategies(t *testing.T) {
 	}
 }
 
+// Streams are measured to their first event, which whole answers must not be held to: here
+// a is quick to begin, and b to end.
+func TestLatenciesOfTheTwoKindsAreApart(t *testing.T) {
+	now := clocktest.Start
+	d := fleet(Deployment{}, Deployment{})
+	a, b := d[0], d[1]
+	a.streamed.succeeded(300*time.Millisecond, now)
+	b.streamed.succeeded(900*time.Millisecond, now)
+	a.whole.succeeded(20*time.Second, now)
+	b.whole.succeeded(10*time.Second, now)
+	for stream, want := range map[bool]*deployment{true: a, false: b} {
+		if got := LowestLatency.choose([]*deployment{a, b}, stream, now, 0); got != want {
+			t.Errorf("stream %t: deployment %s was chosen", stream, got.ID)
+		}
+	}
+	// A stream under way finds out nothing about whole answers.
+	c := fleet(Deployment{})[0]
+	c.streamed.inFlight.Store(1)
+	if got := LowestLatency.choose([]*deployment{b, c}, false, now, 0); got != c {
+		t.Error("the one of which nothing is known was not tried")
+	}
+}
+
 func TestShuffleSurvivesRounding(t *testing.T) {
 	from := fleet(Deployment{Weight: .1}, Deployment{Weight: .2}, Deployment{Weight: .7})
 	if got := shuffle(from, math.Nextafter(1, 0)); got != from[2] {
@@ -106,8 +129,8 @@ func TestLatencyIsSmoothed(t *testing.T) {
 		{0, 2 * time.Minute, 1}, // an answer in no time is known, too
 	} {
 		now = now.Add(step.after)
-		d.succeeded(step.took, now)
-		if got := time.Duration(d.expected(now)); got != step.want {
+		d.whole.succeeded(step.took, now)
+		if got := time.Duration(d.whole.expected(now)); got != step.want {
 			t.Errorf("after %v: %v, want %v", step.took, got, step.want)
 		}
 	}

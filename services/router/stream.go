@@ -20,7 +20,7 @@ const maxBatch = 64
 // and at last, whatever happened, with the end. It returns an error only when the
 // call was refused before it was tried, or when send failed.
 func (s *Service) Stream(ctx context.Context, call *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
-	ctx, p, err := s.accept(ctx, call)
+	ctx, p, err := s.accept(ctx, call, true)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 	var sink chat.Sink
 	err := st.copy(ctx, resp.Body, decoder, &sink, first.timer, func() {
 		if now := s.clock.Now(); !st.p.in.elsewhere {
-			d.succeeded(now.Sub(start), now)
+			d.streamed.succeeded(now.Sub(start), now)
 		}
 	})
 	switch {
