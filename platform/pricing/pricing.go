@@ -13,6 +13,8 @@ package pricing
 import (
 	"fmt"
 	"strings"
+
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 )
 
 // Class is a kind of usage that has a rate of its own.
@@ -133,6 +135,18 @@ type Usage struct {
 	WebSearches  int64 // calls of the provider's search tool
 }
 
+// UsageOf reads a usage that a provider reported, or that was estimated. It is the one place
+// where the message's fields and the classes meet: whoever sums tokens does it by the sums of
+// what it returns.
+func UsageOf(u *usagev1.Usage) Usage {
+	return Usage{
+		Input: u.GetInput(), CachedInput: u.GetCachedInput(), CacheWrite: u.GetCacheWrite(), CacheWrite1h: u.GetCacheWrite_1H(),
+		AudioInput: u.GetAudioInput(), CachedAudio: u.GetCachedAudio(), ImageInput: u.GetImageInput(),
+		Output: u.GetOutput(), Reasoning: u.GetReasoning(), AudioOutput: u.GetAudioOutput(), ImageOutput: u.GetImageOutput(),
+		Images: u.GetImages(), WebSearches: u.GetWebSearches(),
+	}
+}
+
 // Prompt returns all prompt tokens: the number that price tiers by prompt length go by.
 func (u Usage) Prompt() int64 {
 	return u.Input + u.CachedInput + u.CacheWrite + u.CacheWrite1h + u.AudioInput + u.CachedAudio + u.ImageInput
@@ -143,6 +157,12 @@ func (u Usage) Completion() int64 { return u.Output + u.Reasoning + u.AudioOutpu
 
 // Total returns Prompt plus Completion.
 func (u Usage) Total() int64 { return u.Prompt() + u.Completion() }
+
+// Cached returns the prompt tokens that were read from a cache.
+func (u Usage) Cached() int64 { return u.CachedInput + u.CachedAudio }
+
+// Written returns the prompt tokens that were written to a cache, for however long.
+func (u Usage) Written() int64 { return u.CacheWrite + u.CacheWrite1h }
 
 // Of returns the count of one class.
 func (u Usage) Of(c Class) int64 {

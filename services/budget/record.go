@@ -12,10 +12,10 @@ import (
 	budgetevent "tollgate.dev/services/budget/event"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
-	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/pricing"
 )
 
 // maxRecords and maxDraws bound one Record call and one record.
@@ -104,20 +104,28 @@ func (q *queue) handOver() {
 func (s *Service) commit(ctx context.Context) {
 	defer s.pending.handOver()
 	batch := s.pending.take(s.opts.MaxBatch)
-	err := s.settle(ctx, batch)
-	if err != nil && len(batch) > 1 {
-		// One call's records may be at fault; the others must not suffer for them.
+	for _, c := range batch {
+		c.err = errUnsettled // unless something better is known
+	}
+	defer func() {
 		for _, c := range batch {
-			c.err = s.settle(ctx, []*recordCall{c})
 			close(c.done)
 		}
-		return
-	}
+	}()
+	err := s.settle(ctx, batch)
 	for _, c := range batch {
 		c.err = err
-		close(c.done)
+		if err != nil && len(batch) > 1 {
+			// One call's records may be at fault; the others must not suffer for them.
+			c.err = errUnsettled
+			c.err = s.settle(ctx, []*recordCall{c})
+		}
 	}
 }
+
+// errUnsettled is what callers are told whose commit panicked; they send their records
+// again.
+var errUnsettled = errs.New(errs.Internal, "an internal error occurred")
 
 func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.CommitTimeout)
@@ -231,12 +239,7 @@ func makeEntry(kind EntryKind, r *eventv1.UsageRecord) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return Entry{Kind: kind, Record: r, Tokens: tokens(r.GetUsage()), Envelope: envelope}, nil
-}
-
-func tokens(u *usagev1.Usage) int64 {
-	return u.GetInput() + u.GetCachedInput() + u.GetCacheWrite() + u.GetCacheWrite_1H() +
-		u.GetOutput() + u.GetReasoning() + u.GetAudioInput() + u.GetAudioOutput()
+	return Entry{Kind: kind, Record: r, Tokens: pricing.UsageOf(r.GetUsage()).Total(), Envelope: envelope}, nil
 }
 
 // cleanRecord makes all text of r such that it can be encoded and stored: a record must not
@@ -299,12 +302,9 @@ func checkRecords(records []*eventv1.UsageRecord) error {
 				return invalid(i, "draws", "a draw is below 0, too large or of no lease")
 			}
 		}
-		u := r.GetUsage()
-		for _, n := range []int64{
-			u.GetInput(), u.GetCachedInput(), u.GetCacheWrite(), u.GetCacheWrite_1H(),
-			u.GetOutput(), u.GetReasoning(), u.GetAudioInput(), u.GetAudioOutput(), u.GetImages(),
-		} {
-			if n < 0 || n > maxTokens {
+		u := pricing.UsageOf(r.GetUsage())
+		for class := range pricing.NumClasses {
+			if n := u.Of(class); n < 0 || n > maxTokens {
 				return invalid(i, "usage", "a count is below 0 or absurd")
 			}
 		}

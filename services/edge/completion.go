@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/edge/ratelimit"
 	"tollgate.dev/services/edge/spend"
 )
@@ -138,7 +139,7 @@ func (c *completion) run() (err error) {
 	defer func() {
 		tokens := int64(0)
 		if c.cache != cacheHit {
-			tokens = totalTokens(c.outcome.usage)
+			tokens = pricing.UsageOf(c.outcome.usage).Total()
 		}
 		c.permit.Done(tokens)
 	}()

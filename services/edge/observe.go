@@ -5,6 +5,7 @@ import (
 
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/pricing"
 )
 
 // observe counts a finished call and writes its line in the log. Neither holds what
@@ -23,11 +24,10 @@ func (c *completion) observe(err error) {
 	if c.req.stream && !o.firstByte.IsZero() {
 		call.FirstToken = o.firstByte.Sub(c.started)
 	}
-	if u := o.usage; u != nil && c.cache != cacheHit {
+	if used := pricing.UsageOf(o.usage); o.usage != nil && c.cache != cacheHit {
 		call.Tokens = obs.Tokens{
-			Prompt: promptTokens(u), Completion: completionTokens(u),
-			CachedInput: u.GetCachedInput() + u.GetCachedAudio(),
-			CacheWrite:  u.GetCacheWrite() + u.GetCacheWrite_1H(), Reasoning: u.GetReasoning(),
+			Prompt: used.Prompt(), Completion: used.Completion(),
+			CachedInput: used.Cached(), CacheWrite: used.Written(), Reasoning: used.Reasoning,
 		}
 	}
 	c.e.Metrics.Observe(&call)

@@ -77,30 +77,7 @@ func (c *completion) costOf(served *routerv1.Served, u *usagev1.Usage) (money.Na
 	if !ok {
 		tier = pricing.Standard
 	}
-	return price.Cost(pricingUsage(u), pricing.Options{ServiceTier: tier}), true
-}
-
-func pricingUsage(u *usagev1.Usage) pricing.Usage {
-	return pricing.Usage{
-		Input: u.GetInput(), CachedInput: u.GetCachedInput(),
-		CacheWrite: u.GetCacheWrite(), CacheWrite1h: u.GetCacheWrite_1H(),
-		AudioInput: u.GetAudioInput(), CachedAudio: u.GetCachedAudio(), ImageInput: u.GetImageInput(),
-		Output: u.GetOutput(), Reasoning: u.GetReasoning(),
-		AudioOutput: u.GetAudioOutput(), ImageOutput: u.GetImageOutput(),
-		Images: u.GetImages(), WebSearches: u.GetWebSearches(),
-	}
-}
-
-// totalTokens is all that counts against a tokens-per-minute limit.
-func totalTokens(u *usagev1.Usage) int64 { return promptTokens(u) + completionTokens(u) }
-
-func promptTokens(u *usagev1.Usage) int64 {
-	return u.GetInput() + u.GetCachedInput() + u.GetCacheWrite() + u.GetCacheWrite_1H() +
-		u.GetAudioInput() + u.GetCachedAudio() + u.GetImageInput()
-}
-
-func completionTokens(u *usagev1.Usage) int64 {
-	return u.GetOutput() + u.GetReasoning() + u.GetAudioOutput() + u.GetImageOutput()
+	return price.Cost(pricing.UsageOf(u), pricing.Options{ServiceTier: tier}), true
 }
 
 // settle gives back what was reserved beyond the cost, and hands the call to the

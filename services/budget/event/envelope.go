@@ -14,6 +14,7 @@ import (
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/pricing"
 )
 
 // Topic is the Kafka topic of the events.
@@ -91,9 +92,7 @@ type window struct {
 // are dollars with exact digits; times are RFC 3339 in UTC with milliseconds. The actor
 // is the user on whose behalf the call was made, else the key, else `system`.
 func Envelope(r *eventv1.UsageRecord) ([]byte, error) {
-	u := r.GetUsage()
-	prompt := u.GetInput() + u.GetCachedInput() + u.GetCacheWrite() + u.GetCacheWrite_1H() + u.GetAudioInput()
-	completion := u.GetOutput() + u.GetReasoning() + u.GetAudioOutput()
+	u := pricing.UsageOf(r.GetUsage())
 	e := envelope{
 		EventID: r.GetEventId(), OccurredAt: instant(r.GetOccurredMillis()),
 		TenantID: r.GetTenantId(), PlatformID: r.GetPlatformId(), CorrelationID: r.GetCorrelationId(),
@@ -103,9 +102,8 @@ func Envelope(r *eventv1.UsageRecord) ([]byte, error) {
 			KeyID: r.GetKeyId(), UserID: r.GetUserId(), RequestID: r.GetRequestId(),
 			Provider: r.GetProvider(), Model: r.GetModel(),
 			Tokens: payloadTokens{
-				Prompt: prompt, Completion: completion, Total: prompt + completion,
-				CachedInput: u.GetCachedInput(), CacheWrite: u.GetCacheWrite() + u.GetCacheWrite_1H(),
-				Reasoning: u.GetReasoning(),
+				Prompt: u.Prompt(), Completion: u.Completion(), Total: u.Total(),
+				CachedInput: u.Cached(), CacheWrite: u.Written(), Reasoning: u.Reasoning,
 			},
 			Cost: money.Nano(r.GetCostNanos()), Currency: Currency,
 			Saved: saved{
@@ -113,7 +111,7 @@ func Envelope(r *eventv1.UsageRecord) ([]byte, error) {
 				Compression: money.Nano(r.GetSavedCompressionNanos()),
 			},
 			LatencyMs: r.GetLatencyMillis(), Cache: cacheOf(r), Sequence: r.GetSequence(),
-			Estimated: u.GetEstimated(),
+			Estimated: r.GetUsage().GetEstimated(),
 		},
 	}
 	if text := r.GetError(); text != "" {

@@ -199,3 +199,27 @@ func isKind(v any, kind string) bool {
 	}
 	return false
 }
+
+// What is billed and limited is what the event tells: also the classes that few providers
+// report.
+func TestEveryTokenIsInTheSums(t *testing.T) {
+	out, err := event.Envelope(&eventv1.UsageRecord{EventId: "019ab000-0000-7000-8000-000000000001", Usage: &usagev1.Usage{
+		Input: 1, CachedInput: 2, CacheWrite: 4, CacheWrite_1H: 8, AudioInput: 16, CachedAudio: 32, ImageInput: 64,
+		Output: 128, Reasoning: 256, AudioOutput: 512, ImageOutput: 1024, Images: 7, WebSearches: 9,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Payload struct {
+			Tokens struct{ Prompt, Completion, Total, CachedInput, CacheWrite int64 }
+		}
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	tokens := got.Payload.Tokens
+	if tokens.Prompt != 127 || tokens.Completion != 1920 || tokens.Total != 2047 || tokens.CachedInput != 34 || tokens.CacheWrite != 12 {
+		t.Errorf("got %+v", tokens)
+	}
+}

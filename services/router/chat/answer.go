@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/pricing"
 )
 
 // Completion is a chat.completion object, for codecs that have to make one.
@@ -116,15 +117,12 @@ func UsageFrom(u *usagev1.Usage) *Usage {
 	if u == nil {
 		return nil
 	}
-	written := u.GetCacheWrite() + u.GetCacheWrite_1H()
-	cached := u.GetCachedInput() + u.GetCachedAudio()
+	used := pricing.UsageOf(u)
+	written, cached := used.Written(), used.Cached()
 	out := &Usage{
-		PromptTokens:             u.GetInput() + cached + written + u.GetAudioInput() + u.GetImageInput(),
-		CompletionTokens:         u.GetOutput() + u.GetReasoning() + u.GetAudioOutput() + u.GetImageOutput(),
-		CacheCreationInputTokens: written,
-		CacheReadInputTokens:     cached,
+		PromptTokens: used.Prompt(), CompletionTokens: used.Completion(), TotalTokens: used.Total(),
+		CacheCreationInputTokens: written, CacheReadInputTokens: cached,
 	}
-	out.TotalTokens = out.PromptTokens + out.CompletionTokens
 	out.PromptTokensDetails = &PromptTokensDetails{
 		CachedTokens: cached, AudioTokens: u.GetAudioInput() + u.GetCachedAudio(), CacheCreationTokens: written,
 	}
