@@ -98,9 +98,10 @@ type Request struct {
 
 type requestKey struct{}
 
-// WithRequest returns a context whose log records carry r.
-func WithRequest(ctx context.Context, r Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, &r)
+// WithRequest returns a context whose log records carry r. Whoever made r may still fill it
+// in before it hands the context to another goroutine.
+func WithRequest(ctx context.Context, r *Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
 }
 
 // RequestOf returns what WithRequest put into the context, or the zero Request.

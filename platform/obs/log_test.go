@@ -69,7 +69,7 @@ func (valuer) LogValue() slog.Value { return slog.AnyValue(errors.New(apiKey)) }
 func TestLogsCarryTheRequest(t *testing.T) {
 	var buf bytes.Buffer
 	l := logger(t, &buf, obs.LogOptions{})
-	ctx := obs.WithRequest(t.Context(), obs.Request{ID: "req_1", TenantID: "acme", Route: "/v1/models"})
+	ctx := obs.WithRequest(t.Context(), &obs.Request{ID: "req_1", TenantID: "acme", Route: "/v1/models"})
 	l.With("a", 1).InfoContext(ctx, "served", "status", 200, "again", obs.RequestOf(ctx))
 	var got map[string]any
 	if err := json.Unmarshal(buf.Bytes(), &got); err != nil {
@@ -111,7 +111,7 @@ func BenchmarkLog(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx := obs.WithRequest(b.Context(), obs.Request{ID: "req_0193572c-8f00-7000-8000-000000000000", TenantID: "acme"})
+	ctx := obs.WithRequest(b.Context(), &obs.Request{ID: "req_0193572c-8f00-7000-8000-000000000000", TenantID: "acme"})
 	b.ReportAllocs()
 	for b.Loop() {
 		l.InfoContext(ctx, "served", "model", "gpt-4o", "status", 200)

@@ -12,6 +12,8 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/obs"
 )
 
 // MaxMessageBytes bounds one message, in and out. It leaves room for the largest
@@ -53,6 +55,38 @@ func Remote(client connecthttp.HTTPClient, baseURL string) *connect.Client {
 func Mount(mux *http.ServeMux, server *connect.Server) {
 	connecthttp.Mount(mux, server,
 		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes))
+}
+
+// ReportFaults says the faults of handlers, their panics too, with their causes, and gives
+// the context of a call that came over a network the request id that it brought.
+func ReportFaults(faults *obs.Faults) connect.ServerInterceptor {
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+			ctx = withRequestID(ctx)
+			defer func() {
+				if v := recover(); v != nil {
+					err = faults.Panic(ctx, spec.Procedure, v)
+					return
+				}
+				faults.Report(ctx, spec.Procedure, err)
+			}()
+			return next(ctx, spec, stream)
+		}
+	}
+}
+
+func withRequestID(ctx context.Context) context.Context {
+	if obs.RequestOf(ctx).ID != "" {
+		return ctx
+	}
+	info, ok := connect.CallInfoForServerContext(ctx)
+	if !ok {
+		return ctx
+	}
+	if requestID := info.RequestHeader().Get("X-Request-Id"); id.ValidRequestID(requestID) {
+		return obs.WithRequest(ctx, &obs.Request{ID: requestID})
+	}
+	return ctx
 }
 
 // domainErrors gives every error that leaves a handler its reason and its code.

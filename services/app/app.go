@@ -87,10 +87,11 @@ func graph(ctx context.Context, opts Options) fx.Option {
 			clock.Real,
 			prometheus.NewRegistry,
 			newMetrics,
+			obs.NewFaults,
 			func(m *obs.Metrics) router.Metrics { return m },
 			// The server is made empty, then the clients on it, then the services that use
 			// them, which register at last: so nothing waits for itself.
-			func() *connect.Server { return rpc.NewServer() },
+			func(faults *obs.Faults) *connect.Server { return rpc.NewServer(rpc.ReportFaults(faults)) },
 			func(server *connect.Server) *connect.Client { return rpc.InProcess(server, router.Share, cache.Share) },
 			routerv1connect.NewRouterServiceClient,
 			cachev1connect.NewCacheServiceClient,

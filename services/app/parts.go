@@ -127,12 +127,12 @@ type clients struct {
 }
 
 func edgeParts(c clients, keys *admission.Keys, limits *ratelimit.Limiter, meter *spend.Meter, guard *idempotency.Guard,
-	p *prices, metrics *obs.Metrics, health *obs.Checker, clk clock.Clock, log *slog.Logger, server *connect.Server, reg *prometheus.Registry,
+	p *prices, metrics *obs.Metrics, health *obs.Checker, clk clock.Clock, log *slog.Logger, faults *obs.Faults, server *connect.Server, reg *prometheus.Registry,
 ) edge.Parts {
 	return edge.Parts{
 		Services: edge.Services{Router: c.Router, Cache: c.Cache, Compressor: c.Compressor, Keystore: c.Keystore, Budget: c.Budget},
 		Keys:     keys, Limits: limits, Meter: meter, Idempotency: guard, Prices: p, Metrics: metrics, Health: health,
-		Clock: clk, Log: log, RPC: server, MetricsHandler: metricsHandler(reg),
+		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: metricsHandler(reg),
 	}
 }
 

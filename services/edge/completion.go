@@ -174,7 +174,7 @@ func (c *completion) run() (err error) {
 		return c.replay(found.GetEntry())
 	}
 	if err != nil && ctx.Err() == nil {
-		e.Log.WarnContext(ctx, "the cache did not answer", "request_id", c.requestID, "error", err)
+		e.Log.WarnContext(ctx, "the cache did not answer", "error", err)
 	}
 	if !c.store {
 		return c.alone(ctx)
@@ -371,7 +371,7 @@ func (c *completion) remember(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	if _, err := c.e.Services.Cache.Store(ctx, req); err != nil && !errors.Is(err, context.Canceled) {
-		c.e.Log.WarnContext(ctx, "the answer could not be cached", "request_id", c.requestID, "error", err)
+		c.e.Log.WarnContext(ctx, "the answer could not be cached", "error", err)
 	}
 }
 

@@ -64,7 +64,7 @@ func (c *completion) compress(ctx context.Context) {
 	switch {
 	case err != nil:
 		result = obs.CompressionFailed
-		c.e.Log.WarnContext(ctx, "the prompt was not compressed", "request_id", c.requestID, "error", err)
+		c.e.Log.WarnContext(ctx, "the prompt was not compressed", "error", err)
 	case len(resp.GetBody()) > 0:
 		if c.req.replace(resp.GetBody()) != nil {
 			result = obs.CompressionFailed

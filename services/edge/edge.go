@@ -94,6 +94,7 @@ type Parts struct {
 	Health      *obs.Checker
 	Clock       clock.Clock
 	Log         *slog.Logger
+	Faults      *obs.Faults
 	// RPC are the handlers of services that run in this process, served to typed
 	// clients; nil serves none.
 	RPC *connect.Server

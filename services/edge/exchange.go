@@ -25,6 +25,8 @@ type exchange struct {
 	requestID string
 	// route is the path that the request was routed by, for key limits.
 	route string
+	// told is what log lines say of the request; the context carries it.
+	told *obs.Request
 	// principal is who calls; nil until admit.
 	principal *admission.Principal
 	// wrote says that the answer has begun.
@@ -61,27 +63,43 @@ type endpoint struct {
 }
 
 func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	told := &obs.Request{ID: r.Header.Get("X-Request-Id"), Route: p.route.path}
+	ctx := obs.WithRequest(r.Context(), told)
 	x := &exchange{
-		e: p.e, w: w, r: r, control: http.NewResponseController(w),
-		started: p.e.Clock.Now(), requestID: r.Header.Get("X-Request-Id"), route: p.route.path,
+		e: p.e, w: w, r: r.WithContext(ctx), control: http.NewResponseController(w),
+		started: p.e.Clock.Now(), requestID: told.ID, route: p.route.path, told: told,
 	}
+	defer x.recovered(ctx)
 	if err := p.route.handler(x); err != nil {
-		x.fail(r.Context(), err)
+		x.fail(ctx, err)
 	}
+}
+
+// recovered answers for a handler that panicked. An answer that had begun is cut off.
+func (x *exchange) recovered(ctx context.Context) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it as well
+		panic(v)
+	}
+	err := x.e.Faults.Panic(ctx, x.route, v)
+	if x.wrote {
+		panic(http.ErrAbortHandler)
+	}
+	x.fail(ctx, err)
 }
 
 // fail answers with an error, if the answer has not begun.
 func (x *exchange) fail(ctx context.Context, err error) {
-	e := errs.Of(err)
-	if e.Reason == errs.Internal {
-		x.e.Log.ErrorContext(ctx, "request failed", "request_id", x.requestID, "route", x.route, "error", err)
-	}
+	x.e.Faults.Report(ctx, x.route, err)
 	if x.wrote {
 		return
 	}
 	x.wrote = true
 	x.deadline()
-	writeError(x.w, e)
+	writeError(x.w, errs.Of(err))
 }
 
 // deadline gives the next piece of the answer its time. A caller that reads more
@@ -112,6 +130,8 @@ func (x *exchange) admit() error {
 		return errs.Newf(errs.RouteNotAllowed, "the route %s is not open to keys here", x.route)
 	}
 	x.principal = p
+	x.told.TenantID, x.told.KeyID, x.told.PlatformID = p.TenantID, p.KeyID, p.PlatformID
+	x.told.UserID, x.told.TraceID = x.user(), x.trace()
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (c *completion) observe(err error) {
 	if o.failure == nil {
 		return
 	}
-	c.e.Log.InfoContext(c.r.Context(), "call failed", "request_id", c.requestID, "route", c.route,
+	c.e.Log.InfoContext(c.r.Context(), "call failed",
 		"model", c.model.name, "provider", o.served.GetProvider(), "reason", string(o.failure.Reason),
 		"duration_ms", call.Duration.Milliseconds())
 }

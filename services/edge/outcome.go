@@ -137,27 +137,36 @@ func (c *completion) platform() string {
 	return c.e.opts.PlatformID
 }
 
-func (c *completion) user() string {
-	if c.principal.UserID != "" {
-		return c.principal.UserID
+// user is whom the call is made for: the key's user, or the one that the caller names.
+func (x *exchange) user() string {
+	if x.principal.UserID != "" {
+		return x.principal.UserID
 	}
-	if h := c.r.Header.Get("X-User-Id"); id.ValidRequestID(h) {
+	if h := x.r.Header.Get("X-User-Id"); id.ValidRequestID(h) {
 		return h
 	}
 	return ""
 }
 
-// correlation is the caller's trace: `X-Trace-Id`, or the trace of W3C's
-// `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header).
+// correlation is the caller's trace, or else the request's id.
 func (c *completion) correlation() string {
-	if h := c.r.Header.Get("X-Trace-Id"); id.ValidRequestID(h) {
+	if trace := c.trace(); trace != "" {
+		return trace
+	}
+	return c.requestID
+}
+
+// trace is the caller's trace: `X-Trace-Id`, or the trace of W3C's `traceparent`
+// (https://www.w3.org/TR/trace-context/#traceparent-header); empty when it names none.
+func (x *exchange) trace() string {
+	if h := x.r.Header.Get("X-Trace-Id"); id.ValidRequestID(h) {
 		return h
 	}
 	const version, trace = len("00-"), len("00-0af7651916cd43dd8448eb211c80319c")
-	if h := c.r.Header.Get("Traceparent"); len(h) >= trace && id.ValidRequestID(h) {
+	if h := x.r.Header.Get("Traceparent"); len(h) >= trace && id.ValidRequestID(h) {
 		return h[version:trace]
 	}
-	return c.requestID
+	return ""
 }
 
 // answerHeaders says what served the call, how, and at what cost. Names are written in

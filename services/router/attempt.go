@@ -10,6 +10,7 @@ import (
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/obs"
 	"tollgate.dev/services/router/chat"
 	"tollgate.dev/services/router/upstream"
 )
@@ -271,7 +272,10 @@ func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemp
 		return
 	}
 	s.metrics.ProviderError(d.Provider, string(reason))
-	s.log.WarnContext(ctx, "provider attempt failed", "request_id", p.in.call.GetRequestId(),
+	if obs.RequestOf(ctx).ID == "" {
+		ctx = obs.WithRequest(ctx, &obs.Request{ID: p.in.call.GetRequestId(), TenantID: p.in.call.GetTenantId()})
+	}
+	s.log.WarnContext(ctx, "provider attempt failed",
 		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
 	if own := p.in.brings(d); !f.private && !p.in.elsewhere && (!own || reason != errs.ProviderRateLimited) {
 		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, d.Cooldown)
