@@ -190,11 +190,11 @@ func (e *Edge) routes() {
 		e.mux.Handle(rt.method+" "+rt.path, endpoint{e, rt})
 		allowed[rt.path] = append(allowed[rt.path], rt.method)
 	}
-	e.mux.Handle("GET /metrics", e.MetricsHandler)
+	e.mux.Handle("GET /metrics", bounded{e, e.MetricsHandler})
 	for path, methods := range allowed {
-		e.mux.Handle(path, methods)
+		e.mux.Handle(path, bounded{e, methods})
 	}
-	e.mux.Handle("/", notFound{})
+	e.mux.Handle("/", bounded{e, notFound{}})
 	if e.RPC != nil {
 		e.procedureRoutes(e.RPC)
 	}

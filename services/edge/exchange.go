@@ -29,8 +29,8 @@ type exchange struct {
 	told *obs.Request
 	// principal is who calls; nil until admit.
 	principal *admission.Principal
-	// wrote says that the answer has begun.
-	wrote bool
+	// arrived says that the whole body is here, wrote that the answer has begun.
+	arrived, wrote bool
 }
 
 // serve gives every request its id, then routes it.
@@ -41,9 +41,10 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) {
 		r.Header["X-Request-Id"] = []string{requestID}
 	}
 	w.Header()["X-Request-Id"] = r.Header["X-Request-Id"]
+	e.arriving(w, r)
 	if !tidy(r.URL.EscapedPath()) {
 		// The mux would redirect, and few clients repeat a POST elsewhere.
-		notFound{}.ServeHTTP(w, r)
+		bounded{e, notFound{}}.ServeHTTP(w, r)
 		return
 	}
 	e.mux.ServeHTTP(w, r)
@@ -72,6 +73,9 @@ func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.recovered(ctx)
 	if err := p.route.handler(x); err != nil {
 		x.fail(ctx, err)
+	}
+	if !x.arrived {
+		p.e.unread(x.control, r)
 	}
 }
 

@@ -82,7 +82,7 @@ func (e *Edge) procedureRoutes(server *connect.Server) {
 	rpc.Mount(inner, server)
 	for _, service := range serviceNames() {
 		e.mux.Handle("/"+service+"/", gate{e, inner, connecthttp.NewErrorWriter()})
-		e.mux.Handle("/"+service, notFound{}) // or the mux would redirect to the above
+		e.mux.Handle("/"+service, bounded{e, notFound{}}) // or the mux would redirect to the above
 	}
 }
 
@@ -94,13 +94,17 @@ type gate struct {
 }
 
 func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	err := g.admit(r)
-	if err == nil {
-		g.next.ServeHTTP(w, r)
-		return
-	}
-	if g.errors.Write(w, r, errs.ToConnect(err)) != nil {
+	body := &inbound{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	if err := g.admit(r); err == nil {
+		// A copy, because net/http looks at its own request's body after the handler.
+		in := *r
+		in.Body = body
+		g.next.ServeHTTP(w, &in)
+	} else if g.errors.Write(w, r, errs.ToConnect(err)) != nil {
 		writeError(w, errs.Of(err)) // it is no RPC client
+	}
+	if !body.ended {
+		g.e.unread(body.control, r)
 	}
 }
 
