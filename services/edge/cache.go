@@ -10,11 +10,22 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/edge/admission"
 )
 
+// cacheTenant is whose answers a caller is given: its tenant's, and for a key without one
+// `key/` and its id. No tenant's id has a slash, and none of the two a colon.
+func cacheTenant(p *admission.Principal) string {
+	if p.TenantID != "" {
+		return p.TenantID
+	}
+	return "key/" + p.KeyID
+}
+
 // invalidateCache answers `POST /v1/cache/invalidate` `{namespace, ttlOverride?}`. The
-// namespace is `{tenant}`, `{tenant}:{provider}` or `{tenant}:{provider}:{model}`; a
-// key without the admin scope reaches its own tenant alone. ttlOverride is in seconds.
+// namespace is `{tenant}`, `{tenant}:{provider}` or `{tenant}:{provider}:{model}`, with
+// `key/{id}` for a key without a tenant; a key without the admin scope reaches its own
+// answers alone. ttlOverride is in seconds.
 func (e *Edge) invalidateCache(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
@@ -32,7 +43,7 @@ func (e *Edge) invalidateCache(x *exchange) error {
 		return errs.New(errs.InvalidRequest, "namespace must be {tenant}, {tenant}:{provider} or {tenant}:{provider}:{model}").
 			WithParam("namespace")
 	}
-	if !x.principal.Admin && parts[0] != x.principal.TenantID {
+	if !x.principal.Admin && parts[0] != cacheTenant(x.principal) {
 		return errs.New(errs.TenantMismatch, "the namespace belongs to another tenant").WithParam("namespace")
 	}
 	in := &cachev1.InvalidateRequest{TenantId: parts[0], Partition: req.Partition}

@@ -109,7 +109,7 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if c.profile, err = c.compressionProfile(); err != nil {
 		return err
 	}
-	if !e.opts.Compression {
+	if !e.opts.Compression || c.profile == compressionOff {
 		c.profile = ""
 	}
 	if keys := x.r.Header["Idempotency-Key"]; len(keys) > 0 {
@@ -150,9 +150,9 @@ func (c *completion) run() (err error) {
 	}
 	c.store = !c.req.cache.noStore
 	if c.store || !c.req.cache.noCache {
-		c.fingerprint = c.req.fingerprint()
+		c.fingerprint = c.req.fingerprint(c.profile)
 		c.namespace = &cachev1.Namespace{
-			TenantId: c.cacheTenant(), Provider: c.model.provider, Model: c.model.name, Partition: c.req.cache.partition,
+			TenantId: cacheTenant(c.principal), Provider: c.model.provider, Model: c.model.name, Partition: c.req.cache.partition,
 		}
 	}
 	if c.req.cache.noCache {
@@ -195,14 +195,6 @@ func (c *completion) alone(ctx context.Context) error {
 	}
 	c.remember(ctx)
 	return nil
-}
-
-// cacheTenant keeps the answers of keys without a tenant apart as well.
-func (c *completion) cacheTenant() string {
-	if c.principal.TenantID != "" {
-		return c.principal.TenantID
-	}
-	return "key:" + c.principal.KeyID
 }
 
 // forward reserves what the call may cost, sends it to the router, and settles what

@@ -301,6 +301,13 @@ func TestCompression(t *testing.T) {
 	if a := r.do(http.MethodPost, chatPath, call{acmeKey, compress, body}); a.header.Get("X-Cache") != "hit" || r.compressor.calls.Load() != 1 {
 		t.Errorf("a repeat is compressed again: %v", a.header)
 	}
+	// Who asks for no compression is not answered what a compressed prompt was.
+	for range 2 {
+		a = r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "off"}, body})
+	}
+	if a.header.Get("X-Cache") != "hit" || r.router.called() != 2 || string(r.router.last().GetBody()) != body {
+		t.Errorf("without compression: %d calls, %v", r.router.called(), a.header)
+	}
 	r.compressor.fails = errors.New("no")
 	body = chat("other words")
 	if a := r.do(http.MethodPost, chatPath, call{acmeKey, compress, body}); a.status != http.StatusOK || string(r.router.last().GetBody()) != body {

@@ -49,7 +49,7 @@ func compresses(profile string) bool {
 // compress makes the prompt smaller where that was asked for. It comes after the
 // cache, and whatever goes wrong, the original goes out.
 func (c *completion) compress(ctx context.Context) {
-	if c.profile == "" || c.profile == compressionOff {
+	if c.profile == "" {
 		return
 	}
 	start := c.e.Clock.Now()

@@ -70,12 +70,14 @@ func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e: p.e, w: w, r: r.WithContext(ctx), control: http.NewResponseController(w),
 		started: p.e.Clock.Now(), requestID: told.ID, route: p.route.path, told: told,
 	}
+	defer func() {
+		if !x.arrived {
+			p.e.unread(x.control, r)
+		}
+	}()
 	defer x.recovered(ctx)
 	if err := p.route.handler(x); err != nil {
 		x.fail(ctx, err)
-	}
-	if !x.arrived {
-		p.e.unread(x.control, r)
 	}
 }
 

@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"context"
 	"net/http"
 
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/obs"
 )
 
@@ -36,7 +38,9 @@ func (e *Edge) readiness(x *exchange) error {
 		Dependencies []dependency `json:"dependencies"`
 	}{Status: "healthy", DB: "connected", Cache: "local", Version: e.opts.Version}
 	for _, r := range report.Results {
-		answer.Dependencies = append(answer.Dependencies, dependencyOf(r))
+		d := dependencyOf(r)
+		d.Error = "" // it names hosts and users, and anyone may ask
+		answer.Dependencies = append(answer.Dependencies, d)
 		if !r.Healthy && r.Name == "database" {
 			answer.DB = "disconnected"
 		}
@@ -71,10 +75,10 @@ func (e *Edge) health(x *exchange) error {
 		UnhealthyCount int          `json:"unhealthy_count"`
 		Dependencies   []dependency `json:"dependencies"`
 	}{Status: "healthy", Healthy: []endpoint{}, Unhealthy: []endpoint{}}
-	if err := e.RefreshModels(x.r.Context()); err != nil {
+	rests, err := e.resting(x.r.Context())
+	if err != nil {
 		answer.Status = "unhealthy"
 	}
-	now := e.Clock.Now().UnixMilli()
 	table := e.models.Load()
 	for _, name := range table.names {
 		if x.principal.AllowsModel(name) != nil {
@@ -85,8 +89,8 @@ func (e *Edge) health(x *exchange) error {
 				Model: d.GetProvider() + "/" + d.GetUpstreamModel(), ModelID: d.GetId(), ModelName: name,
 				APIBase: d.GetApiBase(), Simulated: d.GetSimulated(),
 			}
-			if d.GetCooldownUntilMillis() > now {
-				ep.CooldownUntil = d.GetCooldownUntilMillis()
+			if until, ok := rests[d.GetId()]; ok {
+				ep.CooldownUntil = until
 				answer.Unhealthy = append(answer.Unhealthy, ep)
 				continue
 			}
@@ -102,6 +106,25 @@ func (e *Edge) health(x *exchange) error {
 		answer.Status = "unhealthy"
 	}
 	return x.json(http.StatusOK, answer)
+}
+
+// resting are the deployments that rest after failures, by id, with when they are tried
+// again in Unix milliseconds. The model table stays as it is: whoever asks for the health
+// changes nothing.
+func (e *Edge) resting(ctx context.Context) (map[string]int64, error) {
+	resp, err := e.Services.Router.ListModels(ctx, &routerv1.ListModelsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	now, rests := e.Clock.Now().UnixMilli(), make(map[string]int64)
+	for _, m := range resp.GetModels() {
+		for _, d := range m.GetDeployments() {
+			if until := d.GetCooldownUntilMillis(); until > now {
+				rests[d.GetId()] = until
+			}
+		}
+	}
+	return rests, nil
 }
 
 // dependency is one dependency's state, as it is shown.

@@ -306,19 +306,21 @@ var (
 	webSearch  = []byte("web_search")
 )
 
-// notInFingerprint are members that do not change the answer.
+// notInFingerprint are members that do not change the answer, but for `compress`, which
+// says the same as a header, a key or a tenant may.
 func notInFingerprint(name string) bool {
 	switch name {
-	case "cache", "user", "metadata", "tags", "safety_identifier", "prompt_cache_key", "store":
+	case "cache", "compress", "user", "metadata", "tags", "safety_identifier", "prompt_cache_key", "store":
 		return true
 	}
 	return false
 }
 
 // fingerprint is the SHA-256 over everything that changes the answer: the members in
-// the order of their names, each without meaningless white space. The order of
-// members, and white space, do not count.
-func (c *chatRequest) fingerprint() [sha256.Size]byte {
+// the order of their names, each without meaningless white space, and the profile that
+// the prompt is compressed by, whoever chose it. The order of members, and white space, do
+// not count.
+func (c *chatRequest) fingerprint(profile string) [sha256.Size]byte {
 	members := make([]jsonscan.Member, 0, 32)
 	for m := range c.fields.All() {
 		if !notInFingerprint(string(m.Key)) {
@@ -341,6 +343,12 @@ func (c *chatRequest) fingerprint() [sha256.Size]byte {
 		}
 		writeLength(h, &frame, len(value))
 		h.Write(value)
+	}
+	if profile != "" {
+		writeLength(h, &frame, len("compress"))
+		h.Write([]byte("compress"))
+		writeLength(h, &frame, len(profile))
+		h.Write([]byte(profile))
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }

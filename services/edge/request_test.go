@@ -69,7 +69,7 @@ func TestFingerprint(t *testing.T) {
 		if err := req.parse([]byte(body)); err != nil {
 			t.Fatal(err)
 		}
-		return req.fingerprint()
+		return req.fingerprint("")
 	}
 	base := of(`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0}`)
 	for _, same := range []string{
@@ -94,6 +94,14 @@ func TestFingerprint(t *testing.T) {
 		if of(other) == base {
 			t.Errorf("%s should be another request", other)
 		}
+	}
+	// What shortens the prompt changes the answer, whether a header or the body asks for it.
+	var req chatRequest
+	if err := req.parse([]byte(`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"compress":"rag"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if req.fingerprint("") != base || req.fingerprint("rag") == base || req.fingerprint("rag") == req.fingerprint("chat") {
+		t.Error("a profile does not tell requests apart")
 	}
 }
 
@@ -151,7 +159,7 @@ func FuzzParse(f *testing.F) {
 			if !json.Valid(body) {
 				t.Error("accepted what is no JSON")
 			}
-			if first := req.fingerprint(); first != req.fingerprint() {
+			if first := req.fingerprint(""); first != req.fingerprint("") {
 				t.Error("the fingerprint is not stable")
 			}
 			return

@@ -145,7 +145,8 @@ func (r *rig) build(s *setup) {
 	r.edge = edge.New(s.options, edge.Parts{
 		Services: services, Keys: keys, Limits: ratelimit.New(r.clock), Meter: r.meter,
 		Idempotency: idempotency.New(r.answers, envelope, r.clock, log, idempotency.Options{}),
-		Prices:      prices(tb), Metrics: metrics, Health: health, Clock: r.clock, Log: log, RPC: s.procedures,
+		Prices:      prices(tb), Metrics: metrics, Health: health, Clock: r.clock, Log: log, Faults: obs.NewFaults(log, r.clock),
+		RPC:            s.procedures,
 		MetricsHandler: obs.Handler(r.metrics),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/sse"
 )
 
 // Header values that never change are shared; nobody writes to them.
@@ -57,9 +58,7 @@ func (s *streamWriter) write(chunks [][]byte) {
 
 func appendChunks(frame []byte, chunks [][]byte) []byte {
 	for _, chunk := range chunks {
-		frame = append(frame, "data: "...)
-		frame = append(frame, chunk...)
-		frame = append(frame, "\n\n"...)
+		frame = sse.AppendEvent(frame, "", chunk) // a provider's chunk may have several lines
 	}
 	return frame
 }

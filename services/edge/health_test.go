@@ -1,0 +1,62 @@
+package edge_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/obs"
+)
+
+// TestReadinessNamesNoCause has dependencies that are away, for reasons that tell where
+// they are: whoever has no key learns that they are away.
+func TestReadinessNamesNoCause(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(s *setup) {
+		s.checks = []obs.Check{
+			{Name: "database", Required: true, Run: func(context.Context) error { return errors.New("user=tollgate host=db.internal:5432") }},
+			{Name: "redis", Run: func(context.Context) error { return nil }},
+		}
+	})
+	open, known := r.do(http.MethodGet, "/health/readiness", call{}), r.do(http.MethodGet, "/health", call{key: acmeKey})
+	if open.status != http.StatusServiceUnavailable || strings.Contains(open.body, "db.internal") || strings.Contains(open.body, "error") {
+		t.Errorf("without a key: %d %s", open.status, open.body)
+	}
+	for _, want := range []string{`"db":"disconnected"`, `"name":"database","status":"down"`, `"name":"redis","status":"up"`} {
+		if !strings.Contains(open.body, want) {
+			t.Errorf("%s is not in %s", want, open.body)
+		}
+	}
+	if !strings.Contains(known.body, "db.internal") {
+		t.Errorf("with a key: %s", known.body)
+	}
+}
+
+// TestHealthChangesNothing asks for the health while the router has other models: it tells
+// who rests by now, and callers go on by the table that there is.
+func TestHealthChangesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	until := r.clock.Now().Add(time.Minute).UnixMilli()
+	r.router.mu.Lock()
+	r.router.models = []*routerv1.Model{
+		{Name: "m", Deployments: []*routerv1.Deployment{{Id: "m-1", Provider: "openai", UpstreamModel: "m-1", CooldownUntilMillis: until}}},
+		{Name: "new", Deployments: []*routerv1.Deployment{{Id: "new-1", Provider: "openai", UpstreamModel: "m-1"}}},
+	}
+	r.router.mu.Unlock()
+	a := r.do(http.MethodGet, "/health", call{key: acmeKey})
+	if !strings.Contains(a.body, `"unhealthy_count":1`) || !strings.Contains(a.body, `"healthy_count":0`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if models := r.do(http.MethodGet, "/v1/models", call{key: acmeKey}); strings.Contains(models.body, "new") {
+		t.Errorf("asking for the health replaced the models: %s", models.body)
+	}
+	must(t, r.edge.RefreshModels(t.Context()))
+	if models := r.do(http.MethodGet, "/v1/models", call{key: acmeKey}); !strings.Contains(models.body, "new") {
+		t.Errorf("the models are not read again: %s", models.body)
+	}
+}
