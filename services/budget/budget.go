@@ -22,7 +22,6 @@ package budget
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +51,7 @@ type Options struct {
 	CommitTimeout time.Duration
 	// PollEvery is how often changes made by other processes are looked for; default 250 ms.
 	PollEvery time.Duration
-	// ExpireEvery is how often lost replicas and ended windows are looked for; default 5 s.
+	// ExpireEvery is how often lost replicas are looked for; default 5 s.
 	ExpireEvery time.Duration
 	// Observer is told of what happens; default: nobody.
 	Observer Observer
@@ -67,6 +66,8 @@ type Observer interface {
 	// Recorded is called for each batch with its records and with how many of them cost
 	// more than was set aside for them.
 	Recorded(records, overdrawn int)
+	// Rejected is called for each record that cannot be settled and was set aside.
+	Rejected()
 	// LeaseLost is called for each lease that is charged, with its nano-dollars.
 	LeaseLost(amount money.Nano)
 }
@@ -74,6 +75,7 @@ type Observer interface {
 type noObserver struct{}
 
 func (noObserver) Recorded(int, int)    {}
+func (noObserver) Rejected()            {}
 func (noObserver) LeaseLost(money.Nano) {}
 
 // share is the part of what remains that one replica gets at most without needing more:
@@ -134,8 +136,8 @@ func orDefault[T int | time.Duration](v, def T) T {
 }
 
 // Run does the service's background work until ctx ends: it charges the leases of lost
-// replicas, tells of windows that ended, forgets what is old, and passes on changes that
-// other processes made. Its end ends all watches.
+// replicas, forgets what is old, and passes on changes that other processes made. Its end
+// ends all watches.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.watch.end.Do(func() { close(s.watch.ended) })
 	poll := s.opts.Clock.NewTicker(s.opts.PollEvery)
@@ -152,10 +154,7 @@ func (s *Service) Run(ctx context.Context) error {
 			what, err = "reading budget changes", s.pollChanges(ctx)
 		case <-expire.C():
 			what = "charging lost leases"
-			if _, err = s.Expire(ctx); err == nil {
-				what = "telling of windows that ended"
-				_, err = s.CloseWindows(ctx)
-			}
+			_, err = s.Expire(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.opts.Logger.ErrorContext(ctx, "budget: background work failed", "work", what, "error", err)
@@ -311,17 +310,7 @@ func currentWindow(b Budget, newest *WindowState, now time.Time) WindowState {
 	if newest != nil && newest.BudgetID != "" && newest.Start >= start.UnixMilli() {
 		return *newest
 	}
-	w := WindowState{BudgetID: b.ID, Start: start.UnixMilli(), End: endMillis(end), CountedFrom: now.UnixMilli()}
-	switch b.Scope.Kind {
-	case Tenant:
-		w.TenantID = b.Scope.ID
-	case User:
-		w.TenantID, _, _ = strings.Cut(b.Scope.ID, "/")
-	case Platform:
-		w.PlatformID = b.Scope.ID
-	case Key:
-	}
-	return w
+	return WindowState{BudgetID: b.ID, Start: start.UnixMilli(), End: endMillis(end)}
 }
 
 func endMillis(end time.Time) int64 {

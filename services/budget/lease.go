@@ -2,6 +2,8 @@ package budget
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"tollgate.dev/platform/errs"
@@ -14,7 +16,7 @@ const (
 	maxReturns = 16384
 )
 
-// recallEvery is how often the leases of one budget are called back at most.
+// recallEvery is how often a service calls the leases of one budget back at most.
 const recallEvery = 100 * time.Millisecond
 
 // Ask wants a slice of every budget that a scope has.
@@ -76,9 +78,9 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 	for _, r := range returns {
 		footprint.LeaseIDs = append(footprint.LeaseIDs, r.LeaseID)
 	}
-	var recall map[string]Scope
+	var recalled map[string]Scope // by budget
 	err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
-		recall = map[string]Scope{}
+		recalled = map[string]Scope{}
 		m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli()}
 		b := openBooks(snap, now)
 		for _, r := range returns {
@@ -102,22 +104,19 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 				if l == nil {
 					l = &Lease{ID: s.ids.NewString(), BudgetID: budget.ID, Start: w.Start, Replica: replica, TenantID: ask.TenantID, PlatformID: ask.PlatformID}
 					own[key] = l
-					if w.TenantID == "" {
-						w.TenantID = ask.TenantID
-					}
-					if w.PlatformID == "" {
-						w.PlatformID = ask.PlatformID
-					}
 					b.touch(l, w)
 				}
 				if amount, short := slice(budget, w, l, ask, snap.Others+1); amount > 0 {
 					b.grant(l, w, amount)
-				} else if short && w.Leased > l.Outstanding() {
-					recall[budget.ID] = budget.Scope
+				} else if short && w.Leased > l.Outstanding() && s.mayRecall(budget.ID, now) {
+					recalled[budget.ID] = budget.Scope
 				}
 				out.Grants[i] = append(out.Grants[i], Slice{Budget: *budget, Window: *w, Lease: *l})
 			}
 		}
+		// The replicas that hold the rest may have their budget service in another
+		// process: the log of changes tells all of them.
+		m.Recalled = slices.Collect(maps.Values(recalled))
 		out.Reset = !snap.ReplicaKnown
 		s.addCorrections(m, b, snap.Sequences)
 		b.close(m)
@@ -126,7 +125,10 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 	if err != nil {
 		return Leases{}, err
 	}
-	s.recall(recall, now)
+	if len(recalled) > 0 {
+		s.noteRecalls(recalled, now)
+		s.passOn(ctx)
+	}
 	return out, nil
 }
 
@@ -145,24 +147,23 @@ func slice(budget *Budget, w *WindowState, l *Lease, ask Ask, replicas int) (amo
 	return min(remaining+owed, max(ask.Need, ask.Want, remaining/money.Nano(share*replicas)+owed)), false
 }
 
-// recall asks the replicas to give back what they do not use of some budgets.
-func (s *Service) recall(budgets map[string]Scope, now time.Time) {
-	if len(budgets) == 0 {
-		return
-	}
-	var scopes []Scope
+// mayRecall tells whether a budget's leases were not called back just now. Replicas are asked
+// to give back what they do not use.
+func (s *Service) mayRecall(budgetID string, now time.Time) bool {
 	s.recallMu.Lock()
-	for id, scope := range budgets {
-		if now.Sub(s.recalled[id]) >= recallEvery {
-			s.recalled[id] = now
-			scopes = append(scopes, scope)
-		}
-	}
+	defer s.recallMu.Unlock()
+	return now.Sub(s.recalled[budgetID]) >= recallEvery
+}
+
+func (s *Service) noteRecalls(budgets map[string]Scope, now time.Time) {
+	s.recallMu.Lock()
+	defer s.recallMu.Unlock()
 	if len(s.recalled) > 10_000 {
 		clear(s.recalled)
 	}
-	s.recallMu.Unlock()
-	s.watch.tell(scopes)
+	for budgetID := range budgets {
+		s.recalled[budgetID] = now
+	}
 }
 
 func checkLease(replica string, asks []Ask, returns []Return) error {

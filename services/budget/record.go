@@ -13,7 +13,6 @@ import (
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/errs"
-	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 )
@@ -27,33 +26,45 @@ const (
 // Record settles calls, oldest first: for each that was not seen before one ledger entry
 // and one outbox row, with the changes of balances, in one transaction that is durable when
 // Record returns. A cost above what its lease held is spent in full. It returns how many
-// were new. Calls that come at the same time are committed together. Errors:
-// invalid_request, and then nothing was written.
-func (s *Service) Record(ctx context.Context, records []*eventv1.UsageRecord) (int, error) {
-	if err := checkRecords(records); err != nil {
-		return 0, err
+// were new. A record that cannot be settled is set aside with the reason, where an operator
+// finds it: it is counted, it moves no balance, and it holds up no other. Calls that come at
+// the same time are committed together. Errors: invalid_request for too many records, and
+// then nothing was written.
+func (s *Service) Record(ctx context.Context, records []*eventv1.UsageRecord) (Recorded, error) {
+	if len(records) > maxRecords {
+		return Recorded{}, errs.Newf(errs.InvalidRequest, "more than %d records", maxRecords).WithParam("records")
 	}
 	if len(records) == 0 {
-		return 0, nil
+		return Recorded{}, nil
 	}
-	c := &recordCall{records: records, done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	c := &recordCall{done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	c.records, c.rejected = s.sort(ctx, records)
 	if s.pending.add(c) {
 		s.commit(ctx)
 	}
 	for {
 		select {
 		case <-c.done:
-			return c.recorded, c.err
+			return c.result, c.err
 		case <-c.lead:
 			s.commit(ctx)
 		}
 	}
 }
 
+// Recorded says what became of the records of a call.
+type Recorded struct {
+	// New are those that were settled and not seen before.
+	New int
+	// Rejected are those that were set aside.
+	Rejected int
+}
+
 // recordCall is one Record call that waits for its transaction.
 type recordCall struct {
 	records  []*eventv1.UsageRecord
-	recorded int
+	rejected []Rejection
+	result   Recorded
 	err      error
 	done     chan struct{}
 	lead     chan struct{} // tells the call to commit for itself and those behind it
@@ -80,8 +91,11 @@ func (q *queue) take(limit int) []*recordCall {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
-	for n < len(q.waiting) && (n == 0 || size+len(q.waiting[n].records) <= limit) {
-		size += len(q.waiting[n].records)
+	for n < len(q.waiting) {
+		c := q.waiting[n]
+		if size += len(c.records) + len(c.rejected); n > 0 && size > limit {
+			break
+		}
 		n++
 	}
 	batch := q.waiting[:n:n]
@@ -133,6 +147,9 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 	var footprint Footprint
 	tenants, leases := map[string]bool{}, map[string]bool{}
 	for _, c := range calls {
+		for _, r := range c.rejected {
+			footprint.Digests = append(footprint.Digests, r.Digest)
+		}
 		for _, r := range c.records {
 			footprint.EventIDs = append(footprint.EventIDs, r.GetEventId())
 			tenants[clean(r.GetTenantId())] = true
@@ -148,12 +165,19 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 		footprint.LeaseIDs = append(footprint.LeaseIDs, lease)
 	}
 	var recorded, overdrawn int
+	var rejected []Rejection
 	err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
-		recorded, overdrawn = 0, 0
+		recorded, overdrawn, rejected = 0, 0, nil
 		m := &Mutation{Sequences: map[string]int64{}}
 		b := openBooks(snap, s.opts.Clock.Now())
 		for _, c := range calls {
-			c.recorded = 0
+			c.result = Recorded{Rejected: len(c.rejected)}
+			for _, r := range c.rejected {
+				if !snap.Rejected[r.Digest] {
+					snap.Rejected[r.Digest] = true
+					rejected = append(rejected, r)
+				}
+			}
 			for _, r := range c.records {
 				if snap.Known[r.GetEventId()] {
 					continue
@@ -165,17 +189,17 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 				}
 				m.Entries = append(m.Entries, entry)
 				m.Sequences[entry.Record.GetTenantId()] = entry.Record.GetSequence()
-				s.addThresholds(m, b, snap.Sequences, entry.Record)
-				c.recorded++
+				c.result.New++
 				recorded++
 				if over {
 					overdrawn++
 				}
 			}
 		}
-		if recorded == 0 {
+		if recorded+len(rejected) == 0 {
 			return nil, nil
 		}
+		m.Rejected = rejected
 		s.addCorrections(m, b, snap.Sequences)
 		b.close(m)
 		return m, nil
@@ -184,6 +208,11 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 		return err
 	}
 	s.opts.Observer.Recorded(recorded, overdrawn)
+	for _, r := range rejected {
+		s.opts.Observer.Rejected()
+		s.opts.Logger.ErrorContext(ctx, "budget: a record cannot be settled and was set aside",
+			"why", r.Reason, "digest", r.Digest, "tenant_id", r.TenantID, "request_id", r.RequestID, "cost_nanos", int64(r.Cost))
+	}
 	return nil
 }
 
@@ -195,22 +224,17 @@ func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageR
 	cleanRecord(r)
 	sequences[r.TenantId]++
 	r.Sequence = sequences[r.TenantId]
-	r.Window, r.Notice = nil, nil
-	r.Draws = make([]*eventv1.LeaseDraw, len(in.Draws))
-	draws := make([]eventv1.LeaseDraw, len(in.Draws))
+	r.Window = nil
 	cost := money.Nano(r.CostNanos)
 	var seen [maxDraws]*WindowState
 	var tightest *WindowState
 	var limit money.Nano
-	for i, d := range in.Draws {
-		r.Draws[i] = &draws[i]
-		draws[i].LeaseId, draws[i].Nanos = d.GetLeaseId(), d.GetNanos()
+	for i, d := range r.Draws {
 		l := b.leases[d.GetLeaseId()]
 		if l == nil {
 			continue // its budget was removed
 		}
 		w := b.windows[windowKey{l.BudgetID, l.Start}]
-		attribute(&draws[i], w)
 		own := cost
 		for _, other := range seen[:i] {
 			if other == w {
@@ -231,11 +255,6 @@ func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageR
 	}
 	entry, err = makeEntry(EntryUsage, r)
 	return entry, overdrawn, err
-}
-
-// attribute writes into a draw which window the record's cost was added to.
-func attribute(d *eventv1.LeaseDraw, w *WindowState) {
-	d.BudgetId, d.StartMillis, d.CountedFromMillis = w.BudgetID, w.Start, w.CountedFrom
 }
 
 func windowOf(w *WindowState, limit money.Nano) *eventv1.BudgetWindow {
@@ -288,37 +307,4 @@ func clean(s string) string {
 		return s
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
-}
-
-func checkRecords(records []*eventv1.UsageRecord) error {
-	invalid := func(i int, param, message string) error {
-		return errs.Newf(errs.InvalidRequest, "record %d: %s", i, message).WithParam("records." + param)
-	}
-	if len(records) > maxRecords {
-		return errs.Newf(errs.InvalidRequest, "more than %d records", maxRecords).WithParam("records")
-	}
-	const maxTokens = 1 << 50
-	for i, r := range records {
-		if _, err := id.Parse(r.GetEventId()); err != nil {
-			return invalid(i, "event_id", "the event id is no UUID of version 7")
-		}
-		if c := money.Nano(r.GetCostNanos()); c < 0 || c > maxCost {
-			return invalid(i, "cost_nanos", "the cost is below 0 or above "+maxCost.String())
-		}
-		if len(r.GetDraws()) > maxDraws {
-			return invalid(i, "draws", "too many draws")
-		}
-		for _, d := range r.GetDraws() {
-			if n := money.Nano(d.GetNanos()); n < 0 || n > maxCost || !validText(d.GetLeaseId()) {
-				return invalid(i, "draws", "a draw is below 0, too large or of no lease")
-			}
-		}
-		u := pricing.UsageOf(r.GetUsage())
-		for class := range pricing.NumClasses {
-			if n := u.Of(class); n < 0 || n > maxTokens {
-				return invalid(i, "usage", "a count is below 0 or absurd")
-			}
-		}
-	}
-	return nil
 }

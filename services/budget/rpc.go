@@ -84,7 +84,9 @@ func (h handler) Record(ctx context.Context, req *budgetv1.RecordRequest) (*budg
 	if err != nil {
 		return nil, err
 	}
-	return &budgetv1.RecordResponse{Recorded: int32(recorded)}, nil //nolint:gosec // at most maxRecords
+	return &budgetv1.RecordResponse{
+		Recorded: int32(recorded.New), Rejected: int32(recorded.Rejected), //nolint:gosec // at most maxRecords
+	}, nil
 }
 
 func (h handler) ListUsage(ctx context.Context, req *budgetv1.ListUsageRequest) (*budgetv1.ListUsageResponse, error) {

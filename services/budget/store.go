@@ -19,8 +19,8 @@ type Store interface {
 	// Budgets reads the budgets of some scopes, each with its newest window; one that
 	// has none yet comes with a zero WindowState.
 	Budgets(ctx context.Context, scopes []Scope) ([]State, error)
-	// Changes reads which scopes' budgets changed after a revision, and the newest
-	// revision. A revision below 0 asks for the newest alone.
+	// Changes reads which scopes' budgets changed or were recalled after a revision, and
+	// the newest revision. A revision below 0 asks for the newest alone.
 	Changes(ctx context.Context, after int64) (changed []Scope, revision int64, err error)
 	// Usage reads the ledger by tenant and sequence.
 	Usage(ctx context.Context, query UsageQuery) ([]*eventv1.UsageRecord, error)
@@ -43,21 +43,18 @@ type Footprint struct {
 	BudgetIDs []string
 	// LeaseIDs asks for leases, and their budgets and windows.
 	LeaseIDs []string
-	// Tenants asks for sequence counters. Those of lost leases among LeaseIDs, of the
-	// leases that DeadBefore loads, and of the windows that EndedBefore does, come as well.
+	// Tenants asks for sequence counters. Those of lost leases among LeaseIDs, and of
+	// the leases that DeadBefore loads, come as well.
 	Tenants []string
 	// EventIDs asks which of them the ledger holds.
 	EventIDs []string
+	// Digests asks which of them are those of records that were set aside.
+	Digests []string
 	// DeadBefore, when not 0, asks for replicas that were last heard of before, and for
 	// up to DeadLeases of their open leases with budgets and windows.
 	DeadBefore int64
 	// DeadLeases bounds the leases that DeadBefore loads.
 	DeadLeases int
-	// EndedBefore, when not 0, asks for up to EndedWindows windows that are not closed and
-	// ended at that moment or before, with their budgets and the sequences of their tenants.
-	EndedBefore int64
-	// EndedWindows bounds the windows that EndedBefore loads.
-	EndedWindows int
 }
 
 // Snapshot is what a footprint named, as it stands under the transaction's locks.
@@ -76,6 +73,8 @@ type Snapshot struct {
 	Sequences map[string]int64
 	// Known holds those of Footprint.EventIDs that the ledger has.
 	Known map[string]bool
+	// Rejected holds those of Footprint.Digests that were set aside.
+	Rejected map[string]bool
 	// Dead are replicas last heard of before Footprint.DeadBefore.
 	Dead []string
 }
@@ -104,6 +103,8 @@ type Mutation struct {
 	DeleteBudgets []string
 	// Changed scopes are added to the log of changes.
 	Changed []Scope
+	// Recalled scopes are added to it as well; of each, only the newest recall is kept.
+	Recalled []Scope
 	// Windows and Leases are made or replaced.
 	Windows []WindowState
 	Leases  []Lease
@@ -111,9 +112,26 @@ type Mutation struct {
 	Sequences map[string]int64
 	// Entries are added to the ledger and the outbox.
 	Entries []Entry
+	// Rejected are records that are set aside; one whose digest is there already stays.
+	Rejected []Rejection
 	// PruneBefore, when not 0, removes up to some thousand rows that are older, in Unix
 	// milliseconds: leases that hold nothing, ended windows without leases, changes.
 	PruneBefore int64
+}
+
+// Rejection is a record that cannot be settled as it is.
+type Rejection struct {
+	// Digest is the SHA-256 of Record in hexadecimal.
+	Digest string
+	// Reason says what is wrong with it.
+	Reason string
+	// TenantID, RequestID and Cost are the record's own.
+	TenantID, RequestID string
+	Cost                money.Nano
+	// At is when it came, in Unix milliseconds.
+	At int64
+	// Record is the encoded record.
+	Record []byte
 }
 
 // EntryKind says what a ledger entry stands for. The numbers are those of the store.
@@ -128,8 +146,6 @@ const (
 	EntryLost EntryKind = 1
 	// EntryCorrected takes back a part of an EntryLost; its cost is negative.
 	EntryCorrected EntryKind = 2
-	// EntryNotice tells that something happened to a budget; it costs nothing.
-	EntryNotice EntryKind = 3
 )
 
 // Entry is one row of the ledger and of the outbox.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -95,70 +94,6 @@ func usageQueries(t *testing.T, f *fixture) {
 	wantReason(t, err, errs.InvalidRequest, "group")
 }
 
-func changes(t *testing.T, f *fixture) {
-	t.Helper()
-	_, start, err := f.store.Changes(t.Context(), -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.put(t, budget.Budget{Scope: acme, Limit: 1})
-	f.put(t, budget.Budget{Scope: acme, Limit: 2})
-	changed, revision, err := f.store.Changes(t.Context(), start)
-	if err != nil || revision != start+2 || len(changed) != 1 || changed[0] != acme {
-		t.Fatalf("%v up to %d, %v", changed, revision, err)
-	}
-	if changed, _, err = f.store.Changes(t.Context(), revision); err != nil || len(changed) != 0 {
-		t.Fatalf("%v, %v", changed, err)
-	}
-	// Another process over the same store tells its watchers, too.
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	other := budget.New(f.store, budget.Options{PollEvery: time.Millisecond})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() {
-		if err := other.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	resets, scopes := make(chan struct{}, 16), make(chan budget.Scope, 16)
-	wg.Go(func() {
-		_ = other.Watch(ctx, func(changed []budget.Scope, reset bool) error {
-			if reset {
-				resets <- struct{}{}
-			}
-			for _, scope := range changed {
-				scopes <- scope
-			}
-			return nil
-		})
-	})
-	await(t, resets)
-	key := budget.Scope{Kind: budget.Key, ID: "k9"}
-	f.put(t, budget.Budget{Scope: key, Limit: 1})
-	select {
-	case got := <-scopes:
-		if got != key {
-			t.Fatalf("told of %v", got)
-		}
-	case <-resets: // the first look came after the change
-	case <-time.After(10 * time.Second):
-		t.Fatal("the watcher was not told")
-	}
-}
-
-func await[T any](t *testing.T, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(10 * time.Second):
-		t.Fatal("nothing came")
-		panic("unreachable")
-	}
-}
-
 func badCalls(t *testing.T, f *fixture) {
 	t.Helper()
 	for name, c := range map[string]struct {
@@ -178,26 +113,49 @@ func badCalls(t *testing.T, f *fixture) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A record that cannot be settled holds up no other, is kept with the reason and counted
+// once, however often it comes, and moves no balance.
+func rejected(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 1000})
+	lease := f.lease(t, "a", acme, 500).Lease
+	settled := 0
 	for name, change := range map[string]func(*eventv1.UsageRecord){
-		"no id":          func(r *eventv1.UsageRecord) { r.EventId = "" },
-		"another uuid":   func(r *eventv1.UsageRecord) { r.EventId = "019ab000-0000-4000-8000-000000000001" },
-		"negative cost":  func(r *eventv1.UsageRecord) { r.CostNanos = -1 },
-		"overflow":       func(r *eventv1.UsageRecord) { r.CostNanos = 1 << 62 },
-		"negative draw":  func(r *eventv1.UsageRecord) { r.Draws = []*eventv1.LeaseDraw{draw("x", -1)} },
-		"negative count": func(r *eventv1.UsageRecord) { r.Usage.Output = -1 },
+		"no id":               func(r *eventv1.UsageRecord) { r.EventId = "" },
+		"another uuid":        func(r *eventv1.UsageRecord) { r.EventId = "019ab000-0000-4000-8000-000000000001" },
+		"negative cost":       func(r *eventv1.UsageRecord) { r.CostNanos = -1 },
+		"overflow":            func(r *eventv1.UsageRecord) { r.CostNanos = 1 << 62 },
+		"negative draw":       func(r *eventv1.UsageRecord) { r.Draws = []*eventv1.LeaseDraw{draw(lease.ID, -1)} },
+		"negative count":      func(r *eventv1.UsageRecord) { r.Usage.Output = -1 },
+		"before 1970":         func(r *eventv1.UsageRecord) { r.OccurredMillis = -1 },
+		"after 9999":          func(r *eventv1.UsageRecord) { r.OccurredMillis = 1 << 60 },
+		"bad text everywhere": func(r *eventv1.UsageRecord) { r.EventId, r.Model, r.Draws[0].LeaseId = "\xff", "\xff", "\xff" },
 	} {
-		r := f.usage("acme", 1)
+		r := f.usage("acme", 1, draw(lease.ID, 1))
 		change(r)
-		_, err := f.svc.Record(t.Context(), []*eventv1.UsageRecord{f.usage("acme", 1), r})
-		if !errs.Is(err, errs.InvalidRequest) {
-			t.Errorf("%s: %v", name, err)
+		before := f.seen.rejected
+		for range 2 {
+			got, err := f.svc.Record(t.Context(), []*eventv1.UsageRecord{f.usage("acme", 1), r, f.usage("acme", 1)})
+			if err != nil || got != (budget.Recorded{New: 2, Rejected: 1}) {
+				t.Fatalf("%s: %+v, %v", name, got, err)
+			}
+			settled += 2
+		}
+		if n := f.seen.rejected - before; n != 1 {
+			t.Errorf("%s: counted %d times", name, n)
 		}
 	}
-	if n := len(f.ledger(t, "acme")); n != 0 {
-		t.Errorf("%d entries were written", n)
+	if n := len(f.ledger(t, "acme")); n != settled {
+		t.Errorf("%d entries, want %d", n, settled)
 	}
+	f.balance(t, acme, 0, lease.Granted)
 	if n := f.record(t); n != 0 {
 		t.Errorf("%d of no records", n)
+	}
+	if _, err := f.svc.Record(t.Context(), make([]*eventv1.UsageRecord, 10_001)); !errs.Is(err, errs.InvalidRequest) {
+		t.Errorf("too many records: %v", err)
 	}
 }
 
@@ -261,12 +219,6 @@ func budgetAnew(t *testing.T, f *fixture) {
 	}
 	f.record(t, f.usage("acme", 10, draw(s.Lease.ID, 10)))
 	f.balance(t, acme, 0, 0)
-	// Back to the first window: it counts from now.
-	f.clock.Advance(time.Millisecond)
-	f.put(t, budget.Budget{ID: made.ID, Scope: acme, Limit: 100, Window: "1d"})
-	s = f.lease(t, "a", acme, 50)
-	f.record(t, f.usage("acme", 3, draw(s.Lease.ID, 3)))
-	f.explain(t)
 	// The same id for another scope leaves the old one without.
 	key := budget.Scope{Kind: budget.Key, ID: "k"}
 	f.put(t, budget.Budget{ID: made.ID, Scope: key, Limit: 1, Window: "30d"})

@@ -37,14 +37,13 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"concurrent leases never pass the limit", concurrentLeases},
 		{"pages, filters and sums", usageQueries},
 		{"changes are passed on", changes},
-		{"bad leases and records are refused", badCalls},
+		{"leases are called back in every process", recalls},
+		{"bad leases are refused", badCalls},
+		{"records that cannot be settled are set aside", rejected},
 		{"old rows are forgotten", prune},
 		{"a failed decision changes nothing", failedDecision},
 		{"a budget that is made anew has no old leases", budgetAnew},
 		{"hostile text is kept", hostileText},
-		{"thresholds are told of", thresholds},
-		{"thresholds are told of once", thresholdsOnce},
-		{"ends of windows are told of", windowResets},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newFixture(t, open(t))) })
 	}
@@ -61,6 +60,7 @@ type fixture struct {
 type observer struct {
 	mu        sync.Mutex
 	overdrawn int
+	rejected  int
 	lost      money.Nano
 }
 
@@ -68,6 +68,12 @@ func (o *observer) Recorded(_, overdrawn int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.overdrawn += overdrawn
+}
+
+func (o *observer) Rejected() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rejected++
 }
 
 func (o *observer) LeaseLost(amount money.Nano) {
@@ -128,11 +134,11 @@ func draw(lease string, amount money.Nano) *eventv1.LeaseDraw {
 
 func (f *fixture) record(t *testing.T, records ...*eventv1.UsageRecord) int {
 	t.Helper()
-	n, err := f.svc.Record(t.Context(), records)
-	if err != nil {
-		t.Fatal(err)
+	got, err := f.svc.Record(t.Context(), records)
+	if err != nil || got.Rejected != 0 {
+		t.Fatalf("%+v, %v", got, err)
 	}
-	return n
+	return got.New
 }
 
 // balance holds the one budget of a scope to what is spent and leased.

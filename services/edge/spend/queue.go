@@ -143,10 +143,11 @@ func (m *Meter) deliver(ctx context.Context, batch []*eventv1.UsageRecord) (rest
 	pause := firstRetry
 	for {
 		call, cancel := context.WithTimeout(ctx, m.opts.CallTimeout)
-		_, err := m.client.Record(call, &budgetv1.RecordRequest{ReplicaId: m.opts.ReplicaID, Records: batch})
+		res, err := m.client.Record(call, &budgetv1.RecordRequest{ReplicaId: m.opts.ReplicaID, Records: batch})
 		cancel()
 		switch {
 		case err == nil:
+			m.rejected.Add(int64(res.GetRejected()))
 			m.queue.length.Add(-int64(len(batch)))
 			return nil, nil
 		case ctx.Err() != nil:

@@ -1222,7 +1222,9 @@ func (x *RecordRequest) GetRecords() []*v1.UsageRecord {
 type RecordResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Records that were new.
-	Recorded      int32 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Recorded int32 `protobuf:"varint,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Records that were set aside.
+	Rejected      int32 `protobuf:"varint,2,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1260,6 +1262,13 @@ func (*RecordResponse) Descriptor() ([]byte, []int) {
 func (x *RecordResponse) GetRecorded() int32 {
 	if x != nil {
 		return x.Recorded
+	}
+	return 0
+}
+
+func (x *RecordResponse) GetRejected() int32 {
+	if x != nil {
+		return x.Rejected
 	}
 	return 0
 }
@@ -1811,9 +1820,10 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\rRecordRequest\x12\x1d\n" +
 	"\n" +
 	"replica_id\x18\x01 \x01(\tR\treplicaId\x128\n" +
-	"\arecords\x18\x02 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\",\n" +
+	"\arecords\x18\x02 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\"H\n" +
 	"\x0eRecordResponse\x12\x1a\n" +
-	"\brecorded\x18\x01 \x01(\x05R\brecorded\"\x91\x02\n" +
+	"\brecorded\x18\x01 \x01(\x05R\brecorded\x12\x1a\n" +
+	"\brejected\x18\x02 \x01(\x05R\brejected\"\x91\x02\n" +
 	"\x10ListUsageRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12%\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x03R\rafterSequence\x12\x14\n" +

@@ -35,6 +35,16 @@ func apply(ctx context.Context, tx pgx.Tx, m *budget.Mutation) error {
 		b.Queue(`INSERT INTO budget_changes (revision, scope_kind, scope_id, changed_millis)
 			SELECT revision, $1, $2, (extract(epoch FROM now()) * 1000)::bigint FROM budget_revision`, int16(scope.Kind), scope.ID)
 	}
+	queueRejected(&b, m.Rejected)
+	if len(m.Recalled) > 0 {
+		kinds, ids := scopeArrays(m.Recalled)
+		b.Queue("UPDATE budget_revision SET revision = revision + 1")
+		b.Queue(`INSERT INTO budget_recalls (revision, scope_kind, scope_id, changed_millis)
+			SELECT r.revision, s.kind, s.id, (extract(epoch FROM now()) * 1000)::bigint
+			FROM budget_revision r, (SELECT DISTINCT * FROM unnest($1::smallint[], $2::text[]) AS s (kind, id)) s
+			ON CONFLICT (scope_kind, scope_id) DO UPDATE SET revision = excluded.revision, changed_millis = excluded.changed_millis`,
+			kinds, ids)
+	}
 	if m.PruneBefore != 0 {
 		// The outer conditions are the ones that are looked at again when the row was
 		// changed in the meantime: a lease that has just grown must stay.
@@ -47,6 +57,7 @@ func apply(ctx context.Context, tx pgx.Tx, m *budget.Mutation) error {
 			AND EXISTS (SELECT 1 FROM budget_windows n WHERE n.budget_id = w.budget_id AND n.start_millis > w.start_millis) LIMIT $2)`,
 			m.PruneBefore, pruneLimit)
 		b.Queue("DELETE FROM budget_changes WHERE changed_millis < $1", m.PruneBefore)
+		b.Queue("DELETE FROM budget_recalls WHERE changed_millis < $1", m.PruneBefore)
 	}
 	if b.Len() == 0 {
 		return nil
@@ -72,20 +83,13 @@ func queueBalanceChanges(b *pgx.Batch, m *budget.Mutation) {
 	if n := len(m.Windows); n > 0 {
 		ids, starts, ends := make([]string, n), make([]int64, n), make([]int64, n)
 		spent, leased := make([]int64, n), make([]int64, n)
-		told, closed, counted := make([]int16, n), make([]bool, n), make([]int64, n)
-		tenants, platforms := make([]string, n), make([]string, n)
 		for i, w := range m.Windows {
 			ids[i], starts[i], ends[i], spent[i], leased[i] = w.BudgetID, w.Start, w.End, int64(w.Spent), int64(w.Leased)
-			told[i], closed[i], counted[i], tenants[i], platforms[i] = int16(w.Told), w.Closed, w.CountedFrom, w.TenantID, w.PlatformID
 		}
-		b.Queue(`INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos,
-				told, closed, counted_from_millis, tenant_id, platform_id)
-			SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-				$6::smallint[], $7::boolean[], $8::bigint[], $9::text[], $10::text[])
+		b.Queue(`INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos)
+			SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
 			ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
-				spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos, told = excluded.told, closed = excluded.closed,
-				counted_from_millis = excluded.counted_from_millis, tenant_id = excluded.tenant_id, platform_id = excluded.platform_id`,
-			ids, starts, ends, spent, leased, told, closed, counted, tenants, platforms)
+				spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos`, ids, starts, ends, spent, leased)
 	}
 	n := len(m.Leases)
 	if n == 0 {
@@ -172,4 +176,12 @@ func queueEntries(b *pgx.Batch, m *budget.Mutation) error {
 		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS o (tenant_id, sequence, event_id, envelope, n) ORDER BY n`,
 		text[1], numbers[0], text[0], envelopes)
 	return nil
+}
+
+func queueRejected(b *pgx.Batch, rejected []budget.Rejection) {
+	for _, r := range rejected {
+		b.Queue(`INSERT INTO budget_rejected (digest, reason, tenant_id, request_id, cost_nanos, rejected_millis, record)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING`,
+			r.Digest, r.Reason, r.TenantID, r.RequestID, int64(r.Cost), r.At, r.Record)
+	}
 }

@@ -9,13 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/protobuf/proto"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/postgres"
 	"tollgate.dev/services/budget"
 )
@@ -23,8 +26,12 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// attempts is how often a transaction that lost against another one is run.
-const attempts = 5
+// attempts is how often a transaction that lost against another one is run. Between two of
+// them lies a pause, of firstPause at first and twice as much each time.
+const (
+	attempts   = 6
+	firstPause = 5 * time.Millisecond
+)
 
 // Store is a budget.Store over a database with this package's schema.
 type Store struct{ pool *pgxpool.Pool }
@@ -48,11 +55,18 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 // A row that does not exist yet cannot be locked; when two transactions make the same one,
 // the second fails on its key and is run again.
 func (s *Store) Update(ctx context.Context, f budget.Footprint, decide func(*budget.Snapshot) (*budget.Mutation, error)) error {
+	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		err := s.update(ctx, f, decide)
 		if err == nil || attempt == attempts || (!postgres.IsRetryable(err) && !postgres.IsUniqueViolation(err)) {
 			return err
 		}
+		// Those that lost together must not come back together.
+		jittered := pause/2 + rand.N(pause) //nolint:gosec // spreads load, keeps no secret
+		if clock.Sleep(ctx, clock.Real(), jittered) != nil {
+			return err
+		}
+		pause *= 2
 	}
 }
 
@@ -123,7 +137,8 @@ func (s *Store) Changes(ctx context.Context, after int64) ([]budget.Scope, int64
 		err := r.Scan(&scope.Kind, &scope.ID)
 		changed = append(changed, scope)
 		return err
-	}, "SELECT DISTINCT scope_kind, scope_id FROM budget_changes WHERE revision > $1 AND revision <= $2", after, revision)
+	}, `SELECT scope_kind, scope_id FROM budget_changes WHERE revision > $1 AND revision <= $2
+		UNION SELECT scope_kind, scope_id FROM budget_recalls WHERE revision > $1`, after, revision)
 	if err != nil {
 		return nil, after, wrap("changes", err)
 	}
@@ -260,18 +275,11 @@ func (s *Store) Spend(ctx context.Context, q budget.SpendQuery) ([]budget.Spend,
 
 // load locks and reads what the footprint names.
 func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot, error) {
-	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}}
+	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}, Rejected: map[string]bool{}}
 	leaseIDs := f.LeaseIDs
 	if f.DeadBefore != 0 {
 		var err error
 		if leaseIDs, err = loadDead(ctx, tx, f, snap); err != nil {
-			return nil, err
-		}
-	}
-	ended := windowKeys{budgets: []string{}, starts: []int64{}}
-	if f.EndedBefore != 0 {
-		var err error
-		if ended, err = loadEnded(ctx, tx, f); err != nil {
 			return nil, err
 		}
 	}
@@ -286,7 +294,7 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 		}
 	}
 	var ids []string
-	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs)+len(ended.budgets) > 0 {
+	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs) > 0 {
 		kinds, scopes := scopeArrays(f.Scopes)
 		first.queue(func(r pgx.Rows) error {
 			var b budget.Budget
@@ -297,16 +305,15 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 		}, "SELECT "+budgetColumns+` FROM budgets b WHERE b.id IN (
 			SELECT unnest($1::text[])
 			UNION SELECT b.id FROM unnest($2::smallint[], $3::text[]) AS s (kind, id) JOIN budgets b ON b.scope_kind = s.kind AND b.scope_id = s.id
-			UNION SELECT budget_id FROM leases WHERE id = ANY ($4::text[])
-			UNION SELECT unnest($5::text[])) ORDER BY b.id FOR UPDATE`,
-			f.BudgetIDs, kinds, scopes, leaseIDs, ended.budgets)
+			UNION SELECT budget_id FROM leases WHERE id = ANY ($4::text[])) ORDER BY b.id FOR UPDATE`,
+			f.BudgetIDs, kinds, scopes, leaseIDs)
 	}
 	if err := first.run(ctx); err != nil {
 		return nil, err
 	}
 	second := reader{tx: tx}
 	if len(ids) > 0 {
-		queueBalances(&second, snap, f.Replica, ids, leaseIDs, ended)
+		queueBalances(&second, snap, f.Replica, ids, leaseIDs)
 	}
 	if err := second.run(ctx); err != nil {
 		return nil, err
@@ -336,27 +343,7 @@ func loadDead(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budget.S
 	return leases, of.run(ctx)
 }
 
-// windowKeys name windows by budget and start.
-type windowKeys struct {
-	budgets []string
-	starts  []int64
-}
-
-// loadEnded names windows that ended. What it names may change until the budgets are locked.
-func loadEnded(ctx context.Context, tx pgx.Tx, f budget.Footprint) (keys windowKeys, err error) {
-	q := reader{tx: tx}
-	q.queue(func(r pgx.Rows) error {
-		var id string
-		var start int64
-		err := r.Scan(&id, &start)
-		keys.budgets, keys.starts = append(keys.budgets, id), append(keys.starts, start)
-		return err
-	}, `SELECT budget_id, start_millis FROM budget_windows
-		WHERE NOT closed AND end_millis <> 0 AND end_millis <= $1 ORDER BY end_millis LIMIT $2`, f.EndedBefore, f.EndedWindows)
-	return keys, q.run(ctx)
-}
-
-func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, leaseIDs []string, ended windowKeys) {
+func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, leaseIDs []string) {
 	const wanted = `SELECT id FROM leases WHERE id = ANY ($1::text[])
 		UNION SELECT id FROM leases WHERE replica = $2 AND budget_id = ANY ($3::text[]) AND status = 0`
 	q.queue(func(r pgx.Rows) error {
@@ -368,17 +355,14 @@ func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, 
 	}, "SELECT "+leaseColumns+" FROM leases WHERE id IN ("+wanted+") ORDER BY id", leaseIDs, replica, budgetIDs)
 	q.queue(func(r pgx.Rows) error {
 		var w budget.WindowState
-		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased, &w.Told, &w.Closed, &w.CountedFrom, &w.TenantID, &w.PlatformID)
+		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased)
 		snap.Windows = append(snap.Windows, w)
 		return err
-	}, `SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos, w.told, w.closed, w.counted_from_millis,
-			w.tenant_id, w.platform_id
+	}, `SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos
 		FROM (SELECT DISTINCT budget_id, start_millis FROM leases WHERE id IN (`+wanted+`)
 			UNION SELECT b, (SELECT start_millis FROM budget_windows WHERE budget_id = b ORDER BY start_millis DESC LIMIT 1)
-				FROM unnest($3::text[]) AS b
-			UNION SELECT * FROM unnest($4::text[], $5::bigint[])) k
-		JOIN budget_windows w ON w.budget_id = k.budget_id AND w.start_millis = k.start_millis`,
-		leaseIDs, replica, budgetIDs, ended.budgets, ended.starts)
+				FROM unnest($3::text[]) AS b) k
+		JOIN budget_windows w ON w.budget_id = k.budget_id AND w.start_millis = k.start_millis`, leaseIDs, replica, budgetIDs)
 }
 
 // loadTenants locks the sequence counters, making those that are missing, and reads which
@@ -390,15 +374,18 @@ func loadTenants(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budge
 			tenants = append(tenants[:len(tenants):len(tenants)], lease.TenantID)
 		}
 	}
-	if f.EndedBefore != 0 {
-		for _, w := range snap.Windows {
-			tenants = append(tenants[:len(tenants):len(tenants)], w.TenantID)
-		}
+	q := reader{tx: tx}
+	if len(f.Digests) > 0 {
+		q.queue(func(r pgx.Rows) error {
+			var digest string
+			err := r.Scan(&digest)
+			snap.Rejected[digest] = true
+			return err
+		}, "SELECT digest FROM budget_rejected WHERE digest = ANY ($1::text[])", f.Digests)
 	}
 	if len(tenants) == 0 {
-		return nil
+		return q.run(ctx)
 	}
-	q := reader{tx: tx}
 	q.queue(func(r pgx.Rows) error {
 		var tenant string
 		var last int64

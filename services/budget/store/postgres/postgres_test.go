@@ -1,8 +1,15 @@
 package postgres_test
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"google.golang.org/protobuf/proto"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/postgres/postgrestest"
 	"tollgate.dev/services/budget"
 	"tollgate.dev/services/budget/relay"
@@ -32,6 +39,66 @@ func TestOutbox(t *testing.T) {
 		store := open(t)
 		return store, store.Outbox()
 	})
+}
+
+// A transaction that lost against another one is run again after a pause, a few times, and
+// not beyond its caller's time.
+func TestLostTransactionsPause(t *testing.T) {
+	store := open(t)
+	lost := &pgconn.PgError{Code: "40001"}
+	runs := 0
+	start := time.Now()
+	err := store.Update(t.Context(), budget.Footprint{}, func(*budget.Snapshot) (*budget.Mutation, error) {
+		runs++
+		return nil, lost
+	})
+	if took := time.Since(start); !errors.Is(err, lost) || runs != 6 || took < 70*time.Millisecond {
+		t.Errorf("run %d times in %v: %v", runs, took, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	runs = 0
+	err = store.Update(ctx, budget.Footprint{}, func(*budget.Snapshot) (*budget.Mutation, error) {
+		if runs++; runs == 2 {
+			cancel()
+		}
+		return nil, lost
+	})
+	if !errors.Is(err, lost) || runs != 2 {
+		t.Errorf("run %d times after its caller left: %v", runs, err)
+	}
+	runs = 0
+	other := errors.New("no reason to try again")
+	err = store.Update(t.Context(), budget.Footprint{}, func(*budget.Snapshot) (*budget.Mutation, error) { runs++; return nil, other })
+	if !errors.Is(err, other) || runs != 1 {
+		t.Errorf("run %d times: %v", runs, err)
+	}
+}
+
+// What is set aside can be read by an operator, and settled by hand.
+func TestRejectedRecordsAreKept(t *testing.T) {
+	pool := postgrestest.New(t)
+	store, err := postgres.New(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := &eventv1.UsageRecord{EventId: "no uuid", TenantId: "acme", RequestId: "req_1", CostNanos: 7, Model: "m"}
+	if _, err := budget.New(store, budget.Options{}).Record(t.Context(), []*eventv1.UsageRecord{record}); err != nil {
+		t.Fatal(err)
+	}
+	var reason, tenant, request string
+	var cost int64
+	var raw []byte
+	row := pool.QueryRow(t.Context(), "SELECT reason, tenant_id, request_id, cost_nanos, record FROM budget_rejected")
+	if err := row.Scan(&reason, &tenant, &request, &cost, &raw); err != nil {
+		t.Fatal(err)
+	}
+	kept := new(eventv1.UsageRecord)
+	if err := proto.Unmarshal(raw, kept); err != nil || !proto.Equal(kept, record) {
+		t.Errorf("kept as %v, %v", kept, err)
+	}
+	if reason != "the event id is no UUID of version 7" || tenant != "acme" || request != "req_1" || cost != 7 {
+		t.Errorf("%s, %s, %s, %d", reason, tenant, request, cost)
+	}
 }
 
 func BenchmarkRecord(b *testing.B) { storetest.BenchmarkRecord(b, open(b)) }

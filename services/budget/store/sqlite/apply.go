@@ -37,13 +37,12 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft`,
 			b.ID, b.Scope.Kind, b.Scope.ID, b.Limit, b.Window, b.TimeZone, b.Soft)
 	}
-	a.rows("INSERT INTO budget_windows ("+windowColumns+")",
+	a.rows("INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos)",
 		` ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
-			spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos, told = excluded.told, closed = excluded.closed,
-			counted_from_millis = excluded.counted_from_millis, tenant_id = excluded.tenant_id, platform_id = excluded.platform_id`,
-		10, len(m.Windows), func(to []any, i int) []any {
+			spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos`,
+		5, len(m.Windows), func(to []any, i int) []any {
 			w := m.Windows[i]
-			return append(to, w.BudgetID, w.Start, w.End, w.Spent, w.Leased, w.Told, w.Closed, w.CountedFrom, w.TenantID, w.PlatformID)
+			return append(to, w.BudgetID, w.Start, w.End, w.Spent, w.Leased)
 		})
 	a.rows("INSERT INTO leases ("+leaseColumns+")",
 		` ON CONFLICT (id) DO UPDATE SET granted_nanos = excluded.granted_nanos, returned_nanos = excluded.returned_nanos,
@@ -62,6 +61,18 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 		a.exec("INSERT INTO budget_changes (revision, scope_kind, scope_id, changed_millis) SELECT revision, ?, ?, unixepoch() * 1000 FROM budget_revision",
 			scope.Kind, scope.ID)
 	}
+	for _, r := range m.Rejected {
+		a.exec(`INSERT INTO budget_rejected (digest, reason, tenant_id, request_id, cost_nanos, rejected_millis, record)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+			r.Digest, r.Reason, r.TenantID, r.RequestID, int64(r.Cost), r.At, r.Record)
+	}
+	if len(m.Recalled) > 0 {
+		a.exec("UPDATE budget_revision SET revision = revision + 1")
+		a.exec(`INSERT INTO budget_recalls (revision, scope_kind, scope_id, changed_millis)
+			SELECT r.revision, s.value->>0, s.value->>1, unixepoch() * 1000 FROM json_each(?) s, budget_revision r WHERE true
+			ON CONFLICT (scope_kind, scope_id) DO UPDATE SET revision = excluded.revision, changed_millis = excluded.changed_millis`,
+			scopeList(m.Recalled))
+	}
 	if m.PruneBefore != 0 {
 		a.exec(`DELETE FROM leases WHERE id IN (SELECT id FROM leases WHERE updated_millis < ?
 			AND (status = 1 OR granted_nanos - returned_nanos - drawn_nanos <= 0) LIMIT ?)`, m.PruneBefore, pruneLimit)
@@ -71,6 +82,7 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 			AND EXISTS (SELECT 1 FROM budget_windows n WHERE n.budget_id = w.budget_id AND n.start_millis > w.start_millis) LIMIT ?)`,
 			m.PruneBefore, pruneLimit)
 		a.exec("DELETE FROM budget_changes WHERE changed_millis < ?", m.PruneBefore)
+		a.exec("DELETE FROM budget_recalls WHERE changed_millis < ?", m.PruneBefore)
 	}
 	return a.err
 }

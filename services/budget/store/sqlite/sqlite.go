@@ -82,7 +82,6 @@ func scopeList(scopes []budget.Scope) string {
 const (
 	budgetColumns = "b.id, b.scope_kind, b.scope_id, b.limit_nanos, b.period, b.time_zone, b.soft"
 	leaseColumns  = "id, budget_id, start_millis, replica, tenant_id, platform_id, granted_nanos, returned_nanos, drawn_nanos, lost_nanos, status, updated_millis"
-	windowColumns = "budget_id, start_millis, end_millis, spent_nanos, leased_nanos, told, closed, counted_from_millis, tenant_id, platform_id"
 	inScopes      = "(b.scope_kind, b.scope_id) IN (SELECT value->>0, value->>1 FROM json_each(?))"
 )
 
@@ -110,7 +109,7 @@ func scanBudget(b *budget.Budget) []any {
 }
 
 func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot, error) {
-	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}}
+	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}, Rejected: map[string]bool{}}
 	l := loader{ctx: ctx, tx: tx, snap: snap}
 	leaseIDs := f.LeaseIDs
 	if f.Replica != "" {
@@ -124,25 +123,10 @@ func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot
 		l.strings(&leaseIDs, "SELECT id FROM leases WHERE status = 0 AND replica IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
 			list(snap.Dead), f.DeadLeases)
 	}
-	var ended []windowKey
-	if f.EndedBefore != 0 {
-		l.each(func(r *sql.Rows) error {
-			var key windowKey
-			err := r.Scan(&key[0], &key[1])
-			ended = append(ended, key)
-			return err
-		}, `SELECT budget_id, start_millis FROM budget_windows
-			WHERE closed = 0 AND end_millis <> 0 AND end_millis <= ? ORDER BY end_millis LIMIT ?`, f.EndedBefore, f.EndedWindows)
-	}
-	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs)+len(ended) > 0 {
-		l.budgets(f, leaseIDs, ended)
+	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs) > 0 {
+		l.budgets(f, leaseIDs)
 	}
 	tenants := f.Tenants
-	if f.EndedBefore != 0 {
-		for _, w := range snap.Windows {
-			tenants = append(tenants[:len(tenants):len(tenants)], w.TenantID)
-		}
-	}
 	for _, lease := range snap.Leases {
 		if f.DeadBefore != 0 || lease.Status == budget.LeaseLost {
 			tenants = append(tenants[:len(tenants):len(tenants)], lease.TenantID)
@@ -162,6 +146,13 @@ func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot
 		l.strings(&known, "SELECT event_id FROM ledger WHERE event_id IN (SELECT value FROM json_each(?))", list(f.EventIDs))
 		for _, id := range known {
 			snap.Known[id] = true
+		}
+	}
+	if len(f.Digests) > 0 {
+		var there []string
+		l.strings(&there, "SELECT digest FROM budget_rejected WHERE digest IN (SELECT value FROM json_each(?))", list(f.Digests))
+		for _, digest := range there {
+			snap.Rejected[digest] = true
 		}
 	}
 	return snap, l.err
@@ -190,10 +181,7 @@ func (l *loader) strings(to *[]string, query string, args ...any) {
 	}, query, args...)
 }
 
-// windowKey is a budget's id and a window's start.
-type windowKey [2]any
-
-func (l *loader) budgets(f budget.Footprint, leaseIDs []string, ended []windowKey) {
+func (l *loader) budgets(f budget.Footprint, leaseIDs []string) {
 	var ids []string
 	l.each(func(r *sql.Rows) error {
 		var b budget.Budget
@@ -204,9 +192,8 @@ func (l *loader) budgets(f budget.Footprint, leaseIDs []string, ended []windowKe
 	}, "SELECT "+budgetColumns+` FROM budgets b WHERE b.id IN (
 		SELECT value FROM json_each(?1)
 		UNION SELECT b.id FROM budgets b JOIN json_each(?2) s ON b.scope_kind = s.value->>0 AND b.scope_id = s.value->>1
-		UNION SELECT budget_id FROM leases WHERE id IN (SELECT value FROM json_each(?3))
-		UNION SELECT value->>0 FROM json_each(?4)) ORDER BY b.id`,
-		list(f.BudgetIDs), scopeList(f.Scopes), list(leaseIDs), list(ended))
+		UNION SELECT budget_id FROM leases WHERE id IN (SELECT value FROM json_each(?3))) ORDER BY b.id`,
+		list(f.BudgetIDs), scopeList(f.Scopes), list(leaseIDs))
 	l.each(func(r *sql.Rows) error {
 		var x budget.Lease
 		err := r.Scan(&x.ID, &x.BudgetID, &x.Start, &x.Replica, &x.TenantID, &x.PlatformID,
@@ -217,20 +204,19 @@ func (l *loader) budgets(f budget.Footprint, leaseIDs []string, ended []windowKe
 		SELECT value FROM json_each(?1)
 		UNION SELECT x.id FROM json_each(?2) b JOIN leases x ON x.replica = ?3 AND x.budget_id = b.value AND x.status = 0) ORDER BY id`,
 		list(leaseIDs), list(ids), f.Replica)
-	keys := ended
-	for _, x := range l.snap.Leases {
-		keys = append(keys, windowKey{x.BudgetID, x.Start})
+	keys := make([][2]any, len(l.snap.Leases))
+	for i, x := range l.snap.Leases {
+		keys[i] = [2]any{x.BudgetID, x.Start}
 	}
 	l.each(func(r *sql.Rows) error {
 		var w budget.WindowState
-		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased, &w.Told, &w.Closed, &w.CountedFrom, &w.TenantID, &w.PlatformID)
+		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased)
 		l.snap.Windows = append(l.snap.Windows, w)
 		return err
 	}, `WITH wanted (budget_id, start_millis) AS (
 			SELECT value->>0, value->>1 FROM json_each(?1)
 			UNION SELECT value, (SELECT max(start_millis) FROM budget_windows WHERE budget_id = value) FROM json_each(?2))
-		SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos, w.told, w.closed, w.counted_from_millis,
-			w.tenant_id, w.platform_id
+		SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos
 		FROM wanted JOIN budget_windows w ON w.budget_id = wanted.budget_id AND w.start_millis = wanted.start_millis`,
 		list(keys), list(ids))
 }
@@ -268,7 +254,8 @@ func (s *Store) Changes(ctx context.Context, after int64) ([]budget.Scope, int64
 		err := r.Scan(&scope.Kind, &scope.ID)
 		changed = append(changed, scope)
 		return err
-	}, "SELECT DISTINCT scope_kind, scope_id FROM budget_changes WHERE revision > ? AND revision <= ?", after, revision)
+	}, `SELECT scope_kind, scope_id FROM budget_changes WHERE revision > ?1 AND revision <= ?2
+		UNION SELECT scope_kind, scope_id FROM budget_recalls WHERE revision > ?1`, after, revision)
 	return changed, revision, wrap("changes", err)
 }
 

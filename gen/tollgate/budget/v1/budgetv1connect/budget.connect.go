@@ -122,7 +122,8 @@ type BudgetServiceClient interface {
 	// never passes a strict budget's limit.
 	Lease(context.Context, *v1.LeaseRequest) (*v1.LeaseResponse, error)
 	// Record settles calls: for each one ledger entry and one outbox row, in one
-	// transaction. A record that was seen before changes nothing.
+	// transaction. A record that was seen before changes nothing. One that cannot be
+	// settled is set aside, with the reason, and holds up no other.
 	Record(context.Context, *v1.RecordRequest) (*v1.RecordResponse, error)
 	// ListUsage reads the ledger in a tenant's order.
 	ListUsage(context.Context, *v1.ListUsageRequest) (*v1.ListUsageResponse, error)
@@ -173,7 +174,8 @@ type BudgetServiceHandler interface {
 	// never passes a strict budget's limit.
 	Lease(context.Context, *v1.LeaseRequest) (*v1.LeaseResponse, error)
 	// Record settles calls: for each one ledger entry and one outbox row, in one
-	// transaction. A record that was seen before changes nothing.
+	// transaction. A record that was seen before changes nothing. One that cannot be
+	// settled is set aside, with the reason, and holds up no other.
 	Record(context.Context, *v1.RecordRequest) (*v1.RecordResponse, error)
 	// ListUsage reads the ledger in a tenant's order.
 	ListUsage(context.Context, *v1.ListUsageRequest) (*v1.ListUsageResponse, error)
