@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -115,6 +116,15 @@ func TestLedgerSequence(t *testing.T) {
 			t.Errorf("the sequence lacks %d", i)
 		}
 	}
+	harness.Eventually(t, "the metrics count the entries", func() error {
+		page := string(g.Call(http.MethodGet, "/metrics", harness.Call{}).Body)
+		for _, want := range []string{"\ntollgate_budget_records_total 5\n", "\ntollgate_budget_queued_records 0\n", "\ntollgate_budget_overdrawn_calls_total 0\n"} {
+			if !strings.Contains(page, want) {
+				return fmt.Errorf("%q is not on the page", want)
+			}
+		}
+		return nil
+	})
 }
 
 // TestMetrics looks for the metrics that SPEC.md names, under each prefix.

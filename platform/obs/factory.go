@@ -37,3 +37,17 @@ func (f *factory) gauge(name, help string) prometheus.Gauge {
 	f.register(g)
 	return g
 }
+
+func (f *factory) plain(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	f.register(c)
+	return c
+}
+
+func (f *factory) counted(name, help string, value func() float64) {
+	f.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+}
+
+func (f *factory) function(name, help string, value func() float64) {
+	f.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}

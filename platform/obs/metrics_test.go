@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
 )
 
@@ -57,6 +58,11 @@ func everything(m *obs.Metrics) {
 	m.Reservation(obs.ReservationDenied)
 	m.Reservation(obs.ReservationSettled)
 	m.BudgetUsed(obs.ScopeTenant, 0.4)
+	m.Recorded(20, 3)
+	m.Rejected()
+	m.LeaseLost(money.Dollar / 4)
+	m.LeaseLost(money.Dollar / 2)
+	m.Meter(func() obs.MeterStats { return obs.MeterStats{Queued: 7, Leases: 2, Overdrawn: 4} })
 	m.Outbox(3, 2*time.Second)
 	m.Published(5, true)
 	m.Published(1, false)

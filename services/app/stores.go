@@ -127,8 +127,13 @@ func newHealth(lc fx.Lifecycle, clk clock.Clock, all checks) (*obs.Checker, erro
 // less; what a crash takes from the queue stays charged by its lease.
 const ledgerEvery = 100 * time.Millisecond
 
-func newMeter(client budgetv1connect.BudgetServiceClient, clk clock.Clock, log *slog.Logger) *spend.Meter {
-	return spend.New(client, spend.Options{Clock: clk, Logger: log, FlushEvery: ledgerEvery})
+func newMeter(client budgetv1connect.BudgetServiceClient, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics) *spend.Meter {
+	meter := spend.New(client, spend.Options{Clock: clk, Logger: log, FlushEvery: ledgerEvery})
+	metrics.Meter(func() obs.MeterStats {
+		stats := meter.Stats()
+		return obs.MeterStats{Queued: stats.Queued, Leases: stats.Leases, Overdrawn: stats.Overdrawn}
+	})
+	return meter
 }
 
 func newGuard(store idempotency.Store, s secrets, clk clock.Clock, log *slog.Logger) (*idempotency.Guard, error) {

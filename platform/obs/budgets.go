@@ -1,0 +1,135 @@
+package obs
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate.dev/platform/money"
+)
+
+type budgetMetrics struct {
+	outcomes     [len(reservations)]prometheus.Counter
+	open         prometheus.Gauge
+	used         [len(budgetScopes)]prometheus.Observer
+	outboxLag    prometheus.Gauge
+	outboxLength prometheus.Gauge
+	published    *prometheus.CounterVec
+
+	recorded, overdrawn, rejected, lostLeases, lostDollars prometheus.Counter
+	meter                                                  *meterGauges
+}
+
+// meterGauges are what an edge's meter says of itself when the page is read.
+type meterGauges struct {
+	stats atomic.Pointer[func() MeterStats]
+}
+
+// MeterStats are what a meter of budgets holds.
+type MeterStats struct {
+	// Queued are settled calls that the ledger does not have yet.
+	Queued int
+	// Leases are the slices of budgets that are held.
+	Leases int
+	// Overdrawn calls cost more than was set aside for them.
+	Overdrawn int64
+}
+
+func (g *meterGauges) read(of func(MeterStats) int) func() float64 {
+	return func() float64 {
+		if stats := g.stats.Load(); stats != nil {
+			return float64(of((*stats)()))
+		}
+		return 0
+	}
+}
+
+func newBudgetMetrics(f *factory) (b budgetMetrics) {
+	outcomes := f.counter("budget_reservations_total", "Budget reservations by outcome.", "outcome")
+	for i, o := range reservations {
+		b.outcomes[i] = outcomes.WithLabelValues(o)
+	}
+	used := f.histogram("budget_used_ratio", "Spent share of a budget's limit at each answer, by the budget's scope.", ratioBuckets, "scope")
+	for i, s := range budgetScopes {
+		b.used[i] = used.WithLabelValues(s)
+	}
+	b.open = f.gauge("budget_open_reservations", "Reservations that are neither settled nor released.")
+	b.outboxLag = f.gauge("outbox_lag_seconds", "Age of the oldest event that is not published.")
+	b.outboxLength = f.gauge("outbox_pending_events", "Events that are not published.")
+	b.published = f.counter("outbox_published_total", "Attempts to publish events by result.", "result")
+	b.recorded = f.plain("budget_records_total", "Settled calls that were written into the ledger.")
+	b.overdrawn = f.plain("budget_overdrawn_leases_total", "Settled calls that cost more than their lease held.")
+	b.rejected = f.plain("budget_rejected_records_total", "Records that cannot be settled and were set aside.")
+	b.lostLeases = f.plain("budget_lost_leases_total", "Leases of lost replicas that were charged.")
+	b.lostDollars = f.plain("budget_lost_leases_dollars_total", "What was charged for them in dollars, before corrections.")
+	b.meter = &meterGauges{}
+	f.function("budget_queued_records", "Settled calls of this edge that the ledger does not have yet.",
+		b.meter.read(func(s MeterStats) int { return s.Queued }))
+	f.counted("budget_overdrawn_calls_total", "Settled calls of this edge that cost more than was set aside for them.",
+		b.meter.read(func(s MeterStats) int { return int(s.Overdrawn) }))
+	f.function("budget_held_leases", "Slices of budgets that this edge holds.", b.meter.read(func(s MeterStats) int { return s.Leases }))
+	return b
+}
+
+// BudgetScope is whom a budget limits.
+type BudgetScope int
+
+// The scopes of budgets.
+const (
+	ScopePlatform BudgetScope = iota
+	ScopeTenant
+	ScopeUser
+	ScopeKey
+)
+
+// Reservation counts an outcome; the number of open ones follows from it.
+func (m *Metrics) Reservation(outcome ReservationOutcome) {
+	pick(m.budget.outcomes[:], int(outcome)).Inc()
+	switch outcome {
+	case ReservationGranted:
+		m.budget.open.Inc()
+	case ReservationSettled, ReservationReleased:
+		m.budget.open.Dec()
+	case ReservationDenied:
+	}
+}
+
+// BudgetUsed notes which share of its limit a budget has spent.
+func (m *Metrics) BudgetUsed(scope BudgetScope, ratio float64) {
+	pick(m.budget.used[:], int(scope)).Observe(ratio)
+}
+
+// Recorded counts settled calls that were written into the ledger, and those of them that
+// cost more than their lease held.
+func (m *Metrics) Recorded(records, overdrawn int) {
+	m.budget.recorded.Add(float64(records))
+	m.budget.overdrawn.Add(float64(overdrawn))
+}
+
+// Rejected counts a record that cannot be settled.
+func (m *Metrics) Rejected() { m.budget.rejected.Inc() }
+
+// LeaseLost counts a lost replica's lease and what was charged for it.
+func (m *Metrics) LeaseLost(amount money.Nano) {
+	m.budget.lostLeases.Inc()
+	m.budget.lostDollars.Add(float64(amount) / 1e9)
+}
+
+// Meter has the page show what an edge's meter holds.
+func (m *Metrics) Meter(stats func() MeterStats) { m.budget.meter.stats.Store(&stats) }
+
+// Outbox notes how many events wait and the age of the oldest.
+func (m *Metrics) Outbox(pending int, oldest time.Duration) {
+	m.budget.outboxLength.Set(float64(pending))
+	m.budget.outboxLag.Set(oldest.Seconds())
+}
+
+// Published counts n events that were published, or that failed to be.
+func (m *Metrics) Published(n int, ok bool) {
+	result := "ok"
+	if !ok {
+		result = "error"
+	}
+	add(m.budget.published.WithLabelValues(result), float64(n))
+}
