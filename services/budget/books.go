@@ -103,6 +103,22 @@ func (b *books) draw(l *Lease, w *WindowState, amount, cost money.Nano) (overdra
 	return overdrawn
 }
 
+// reached moves on to the next threshold that a window's spend has reached and that was not
+// told of, in percent of the limit.
+func (b *books) reached(budget *Budget, w *WindowState) (threshold uint8, ok bool) {
+	for _, t := range [...]uint8{80, 90, 100} {
+		if t > w.Told && w.Spent > 0 && w.Spent >= share100(budget.Limit, money.Nano(t)) {
+			w.Told = t
+			b.touched[w] = true
+			return t, true
+		}
+	}
+	return 0, false
+}
+
+// share100 is percent of an amount, rounded up, without passing the range on the way.
+func share100(n, percent money.Nano) money.Nano { return n/100*percent + (n%100*percent+99)/100 }
+
 // giveBack frees what a lease holds, up to a total since its beginning.
 func (b *books) giveBack(l *Lease, w *WindowState, total money.Nano) {
 	amount := max(0, total-l.Returned)

@@ -22,6 +22,7 @@ package budget
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ type Options struct {
 	CommitTimeout time.Duration
 	// PollEvery is how often changes made by other processes are looked for; default 250 ms.
 	PollEvery time.Duration
-	// ExpireEvery is how often lost replicas are looked for; default 5 s.
+	// ExpireEvery is how often lost replicas and ended windows are looked for; default 5 s.
 	ExpireEvery time.Duration
 	// Observer is told of what happens; default: nobody.
 	Observer Observer
@@ -136,8 +137,8 @@ func orDefault[T int | time.Duration](v, def T) T {
 }
 
 // Run does the service's background work until ctx ends: it charges the leases of lost
-// replicas, forgets what is old, and passes on changes that other processes made. Its end
-// ends all watches.
+// replicas, tells of windows that ended, forgets what is old, and passes on changes that
+// other processes made. Its end ends all watches.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.watch.end.Do(func() { close(s.watch.ended) })
 	poll := s.opts.Clock.NewTicker(s.opts.PollEvery)
@@ -154,7 +155,10 @@ func (s *Service) Run(ctx context.Context) error {
 			what, err = "reading budget changes", s.pollChanges(ctx)
 		case <-expire.C():
 			what = "charging lost leases"
-			_, err = s.Expire(ctx)
+			if _, err = s.Expire(ctx); err == nil {
+				what = "telling of windows that ended"
+				_, err = s.CloseWindows(ctx)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			s.opts.Logger.ErrorContext(ctx, "budget: background work failed", "work", what, "error", err)
@@ -310,7 +314,17 @@ func currentWindow(b Budget, newest *WindowState, now time.Time) WindowState {
 	if newest != nil && newest.BudgetID != "" && newest.Start >= start.UnixMilli() {
 		return *newest
 	}
-	return WindowState{BudgetID: b.ID, Start: start.UnixMilli(), End: endMillis(end)}
+	w := WindowState{BudgetID: b.ID, Start: start.UnixMilli(), End: endMillis(end), CountedFrom: now.UnixMilli()}
+	switch b.Scope.Kind {
+	case Tenant:
+		w.TenantID = b.Scope.ID
+	case User:
+		w.TenantID, _, _ = strings.Cut(b.Scope.ID, "/")
+	case Platform:
+		w.PlatformID = b.Scope.ID
+	case Key:
+	}
+	return w
 }
 
 func endMillis(end time.Time) int64 {

@@ -56,7 +56,7 @@ func (s *Service) Expire(ctx context.Context) (charged int, err error) {
 					continue
 				}
 				amounts = append(amounts, amount)
-				s.addLeaseEntry(m, b, snap.Sequences, EntryLost, l, amount)
+				s.addThresholds(m, b, snap.Sequences, s.addLeaseEntry(m, b, snap.Sequences, EntryLost, l, amount))
 			}
 			b.close(m)
 			return m, nil
@@ -97,37 +97,21 @@ func (s *Service) addCorrections(m *Mutation, b *books, sequences map[string]int
 	}
 }
 
-func (s *Service) addLeaseEntry(m *Mutation, b *books, sequences map[string]int64, kind EntryKind, l *Lease, amount money.Nano) {
+func (s *Service) addLeaseEntry(m *Mutation, b *books, sequences map[string]int64, kind EntryKind, l *Lease, amount money.Nano) *eventv1.UsageRecord {
 	mark := LeaseLostError
 	if kind == EntryCorrected {
 		mark = LeaseCorrectedError
 	}
-	sequences[l.TenantID]++
 	r := &eventv1.UsageRecord{
-		EventId: s.ids.NewString(), OccurredMillis: b.now, Sequence: sequences[l.TenantID],
 		TenantId: l.TenantID, PlatformId: l.PlatformID,
 		CostNanos: int64(amount), Error: mark, CallType: leaseCallType,
 		Usage: &usagev1.Usage{Estimated: true}, // the amount is what may have been spent at most
 		Draws: []*eventv1.LeaseDraw{{LeaseId: l.ID, Nanos: int64(amount)}},
 	}
 	budget, w := b.budgets[l.BudgetID], b.windows[windowKey{l.BudgetID, l.Start}]
-	switch budget.Scope.Kind {
-	case Key:
-		r.KeyId = budget.Scope.ID
-	case User:
-		_, r.UserId, _ = strings.Cut(budget.Scope.ID, "/")
-	case Platform, Tenant:
-	}
+	attribute(r.Draws[0], w)
+	nameScope(r, budget.Scope)
 	r.Window = windowOf(w, budget.Limit)
-	entry, err := makeEntry(kind, r)
-	if err != nil {
-		// Rendering fails only for times that no clock shows; the balance stays right.
-		s.opts.Logger.Error("budget: rendering a lease's event failed", "error", err)
-		entry = Entry{Kind: kind, Record: r, Envelope: []byte("{}")}
-	}
-	m.Entries = append(m.Entries, entry)
-	if m.Sequences == nil {
-		m.Sequences = map[string]int64{}
-	}
-	m.Sequences[l.TenantID] = r.Sequence
+	s.add(m, b, sequences, kind, r)
+	return r
 }

@@ -104,6 +104,12 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 				if l == nil {
 					l = &Lease{ID: s.ids.NewString(), BudgetID: budget.ID, Start: w.Start, Replica: replica, TenantID: ask.TenantID, PlatformID: ask.PlatformID}
 					own[key] = l
+					if w.TenantID == "" {
+						w.TenantID = ask.TenantID
+					}
+					if w.PlatformID == "" {
+						w.PlatformID = ask.PlatformID
+					}
 					b.touch(l, w)
 				}
 				if amount, short := slice(budget, w, l, ask, snap.Others+1); amount > 0 {

@@ -189,6 +189,7 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 				}
 				m.Entries = append(m.Entries, entry)
 				m.Sequences[entry.Record.GetTenantId()] = entry.Record.GetSequence()
+				s.addThresholds(m, b, snap.Sequences, entry.Record)
 				c.result.New++
 				recorded++
 				if over {
@@ -224,17 +225,22 @@ func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageR
 	cleanRecord(r)
 	sequences[r.TenantId]++
 	r.Sequence = sequences[r.TenantId]
-	r.Window = nil
+	r.Window, r.Notice = nil, nil
+	r.Draws = make([]*eventv1.LeaseDraw, len(in.Draws))
+	draws := make([]eventv1.LeaseDraw, len(in.Draws))
 	cost := money.Nano(r.CostNanos)
 	var seen [maxDraws]*WindowState
 	var tightest *WindowState
 	var limit money.Nano
-	for i, d := range r.Draws {
+	for i, d := range in.Draws {
+		r.Draws[i] = &draws[i]
+		draws[i].LeaseId, draws[i].Nanos = d.GetLeaseId(), d.GetNanos()
 		l := b.leases[d.GetLeaseId()]
 		if l == nil {
 			continue // its budget was removed
 		}
 		w := b.windows[windowKey{l.BudgetID, l.Start}]
+		attribute(&draws[i], w)
 		own := cost
 		for _, other := range seen[:i] {
 			if other == w {
@@ -255,6 +261,11 @@ func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageR
 	}
 	entry, err = makeEntry(EntryUsage, r)
 	return entry, overdrawn, err
+}
+
+// attribute writes into a draw which window the record's cost was added to.
+func attribute(d *eventv1.LeaseDraw, w *WindowState) {
+	d.BudgetId, d.StartMillis, d.CountedFromMillis = w.BudgetID, w.Start, w.CountedFrom
 }
 
 func windowOf(w *WindowState, limit money.Nano) *eventv1.BudgetWindow {

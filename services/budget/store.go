@@ -43,8 +43,8 @@ type Footprint struct {
 	BudgetIDs []string
 	// LeaseIDs asks for leases, and their budgets and windows.
 	LeaseIDs []string
-	// Tenants asks for sequence counters. Those of lost leases among LeaseIDs, and of
-	// the leases that DeadBefore loads, come as well.
+	// Tenants asks for sequence counters. Those of lost leases among LeaseIDs, of the
+	// leases that DeadBefore loads, and of the windows that EndedBefore does, come as well.
 	Tenants []string
 	// EventIDs asks which of them the ledger holds.
 	EventIDs []string
@@ -55,6 +55,11 @@ type Footprint struct {
 	DeadBefore int64
 	// DeadLeases bounds the leases that DeadBefore loads.
 	DeadLeases int
+	// EndedBefore, when not 0, asks for up to EndedWindows windows that are not closed and
+	// ended at that moment or before, with their budgets and the sequences of their tenants.
+	EndedBefore int64
+	// EndedWindows bounds the windows that EndedBefore loads.
+	EndedWindows int
 }
 
 // Snapshot is what a footprint named, as it stands under the transaction's locks.
@@ -146,6 +151,8 @@ const (
 	EntryLost EntryKind = 1
 	// EntryCorrected takes back a part of an EntryLost; its cost is negative.
 	EntryCorrected EntryKind = 2
+	// EntryNotice tells that something happened to a budget; it costs nothing.
+	EntryNotice EntryKind = 3
 )
 
 // Entry is one row of the ledger and of the outbox.

@@ -19,6 +19,22 @@ const (
 	Key      ScopeKind = 4
 )
 
+// String is the kind's name: platform, tenant, user or key.
+func (k ScopeKind) String() string {
+	switch k {
+	case Platform:
+		return "platform"
+	case Tenant:
+		return "tenant"
+	case User:
+		return "user"
+	case Key:
+		return "key"
+	default:
+		return "unknown"
+	}
+}
+
 // Scope is whom a budget limits.
 type Scope struct {
 	// Kind is one of the constants above.
@@ -109,6 +125,16 @@ type WindowState struct {
 	Spent money.Nano
 	// Leased is what open leases hold.
 	Leased money.Nano
+	// Told is the highest threshold that was told of, in percent of the limit.
+	Told uint8
+	// Closed tells that its end was told of.
+	Closed bool
+	// CountedFrom is when it was made, in Unix milliseconds: a budget that is made anew
+	// counts from another moment in the same window.
+	CountedFrom int64
+	// TenantID and PlatformID are in whose sequence its end is told of: the tenant
+	// of the scope, or the first that leased from it.
+	TenantID, PlatformID string
 }
 
 // State is a budget in its current window.

@@ -219,6 +219,12 @@ func budgetAnew(t *testing.T, f *fixture) {
 	}
 	f.record(t, f.usage("acme", 10, draw(s.Lease.ID, 10)))
 	f.balance(t, acme, 0, 0)
+	// Back to the first window: it counts from now.
+	f.clock.Advance(time.Millisecond)
+	f.put(t, budget.Budget{ID: made.ID, Scope: acme, Limit: 100, Window: "1d"})
+	s = f.lease(t, "a", acme, 50)
+	f.record(t, f.usage("acme", 3, draw(s.Lease.ID, 3)))
+	f.explain(t)
 	// The same id for another scope leaves the old one without.
 	key := budget.Scope{Kind: budget.Key, ID: "k"}
 	f.put(t, budget.Budget{ID: made.ID, Scope: key, Limit: 1, Window: "30d"})

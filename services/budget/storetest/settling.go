@@ -101,6 +101,7 @@ func lostLease(t *testing.T, f *fixture) {
 	if err != nil || len(spend) != 1 || spend[0].Cost != 43 || spend[0].Records != 3 {
 		t.Fatalf("spend is %+v, %v", spend, err)
 	}
+	f.explain(t)
 }
 
 func replicaReturns(t *testing.T, f *fixture) {
@@ -152,6 +153,7 @@ func concurrentRecords(t *testing.T, f *fixture) {
 		t.Fatalf("%d and %d entries", a, z)
 	}
 	f.balance(t, acme, 5*callers*each, s.Lease.Granted-5*callers*each)
+	f.explain(t)
 }
 
 func concurrentLeases(t *testing.T, f *fixture) {

@@ -44,6 +44,9 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"a failed decision changes nothing", failedDecision},
 		{"a budget that is made anew has no old leases", budgetAnew},
 		{"hostile text is kept", hostileText},
+		{"thresholds are told of", thresholds},
+		{"thresholds are told of once", thresholdsOnce},
+		{"ends of windows are told of", windowResets},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newFixture(t, open(t))) })
 	}

@@ -24,8 +24,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// UsageRecord is one settled call: a ledger entry, and the payload of a
-// `quota.updated` event. It never holds a key's secret, a prompt or an answer.
+// Kind says what happened.
+type BudgetNotice_Kind int32
+
+const (
+	// Not given.
+	BudgetNotice_KIND_UNSPECIFIED BudgetNotice_Kind = 0
+	// Spend has reached a threshold, for the first time in the window.
+	BudgetNotice_KIND_THRESHOLD_REACHED BudgetNotice_Kind = 1
+	// A window in which something was spent has ended.
+	BudgetNotice_KIND_WINDOW_RESET BudgetNotice_Kind = 2
+)
+
+// Enum value maps for BudgetNotice_Kind.
+var (
+	BudgetNotice_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_THRESHOLD_REACHED",
+		2: "KIND_WINDOW_RESET",
+	}
+	BudgetNotice_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED":       0,
+		"KIND_THRESHOLD_REACHED": 1,
+		"KIND_WINDOW_RESET":      2,
+	}
+)
+
+func (x BudgetNotice_Kind) Enum() *BudgetNotice_Kind {
+	p := new(BudgetNotice_Kind)
+	*p = x
+	return p
+}
+
+func (x BudgetNotice_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BudgetNotice_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_tollgate_event_v1_event_proto_enumTypes[0].Descriptor()
+}
+
+func (BudgetNotice_Kind) Type() protoreflect.EnumType {
+	return &file_tollgate_event_v1_event_proto_enumTypes[0]
+}
+
+func (x BudgetNotice_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BudgetNotice_Kind.Descriptor instead.
+func (BudgetNotice_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1, 0}
+}
+
+// UsageRecord is one entry of the ledger, and the payload of an event: a settled call, or
+// what happened to a budget. It never holds a key's secret, a prompt or an answer.
 type UsageRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7, the same on every delivery; the ledger's idempotency key.
@@ -82,8 +135,12 @@ type UsageRecord struct {
 	Simulated bool `protobuf:"varint,26,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	// The key's tags at the time of the call.
 	Tags []string `protobuf:"bytes,27,rep,name=tags,proto3" json:"tags,omitempty"`
-	// The tightest budget that applied, after this call; absent without budgets.
-	Window        *BudgetWindow `protobuf:"bytes,28,opt,name=window,proto3" json:"window,omitempty"`
+	// The tightest budget that applied, after this call; absent without budgets. Where
+	// `notice` is set, the notice's budget.
+	Window *BudgetWindow `protobuf:"bytes,28,opt,name=window,proto3" json:"window,omitempty"`
+	// What is told of a budget; absent in records of calls and of lost leases. A record
+	// with a notice costs nothing.
+	Notice        *BudgetNotice `protobuf:"bytes,29,opt,name=notice,proto3" json:"notice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,20 +371,117 @@ func (x *UsageRecord) GetWindow() *BudgetWindow {
 	return nil
 }
 
+func (x *UsageRecord) GetNotice() *BudgetNotice {
+	if x != nil {
+		return x.Notice
+	}
+	return nil
+}
+
+// BudgetNotice tells that something happened to a budget.
+type BudgetNotice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happened.
+	Kind BudgetNotice_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=tollgate.event.v1.BudgetNotice_Kind" json:"kind,omitempty"`
+	// Whom the budget limits: `platform`, `tenant`, `user` or `key`.
+	ScopeKind string `protobuf:"bytes,2,opt,name=scope_kind,json=scopeKind,proto3" json:"scope_kind,omitempty"`
+	// The platform's, tenant's, user's or key's id. A user's id is `{tenant}/{user}`.
+	ScopeId string `protobuf:"bytes,3,opt,name=scope_id,json=scopeId,proto3" json:"scope_id,omitempty"`
+	// The threshold that was reached, in percent of the limit.
+	ThresholdPercent int32 `protobuf:"varint,4,opt,name=threshold_percent,json=thresholdPercent,proto3" json:"threshold_percent,omitempty"`
+	// The window that ended, as it stood then.
+	Ended         *BudgetWindow `protobuf:"bytes,5,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetNotice) Reset() {
+	*x = BudgetNotice{}
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetNotice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetNotice) ProtoMessage() {}
+
+func (x *BudgetNotice) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetNotice.ProtoReflect.Descriptor instead.
+func (*BudgetNotice) Descriptor() ([]byte, []int) {
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BudgetNotice) GetKind() BudgetNotice_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return BudgetNotice_KIND_UNSPECIFIED
+}
+
+func (x *BudgetNotice) GetScopeKind() string {
+	if x != nil {
+		return x.ScopeKind
+	}
+	return ""
+}
+
+func (x *BudgetNotice) GetScopeId() string {
+	if x != nil {
+		return x.ScopeId
+	}
+	return ""
+}
+
+func (x *BudgetNotice) GetThresholdPercent() int32 {
+	if x != nil {
+		return x.ThresholdPercent
+	}
+	return 0
+}
+
+func (x *BudgetNotice) GetEnded() *BudgetWindow {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
 // LeaseDraw says how much of a record's cost a lease pays.
 type LeaseDraw struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The lease.
 	LeaseId string `protobuf:"bytes,1,opt,name=lease_id,json=leaseId,proto3" json:"lease_id,omitempty"`
 	// Nano-dollars drawn from it.
-	Nanos         int64 `protobuf:"varint,2,opt,name=nanos,proto3" json:"nanos,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Nanos int64 `protobuf:"varint,2,opt,name=nanos,proto3" json:"nanos,omitempty"`
+	// The budget and the window that the record's cost was added to; set by the budget
+	// service. A window that several draws name got the cost once.
+	BudgetId string `protobuf:"bytes,3,opt,name=budget_id,json=budgetId,proto3" json:"budget_id,omitempty"`
+	// The window's first moment, in Unix milliseconds.
+	StartMillis int64 `protobuf:"varint,4,opt,name=start_millis,json=startMillis,proto3" json:"start_millis,omitempty"`
+	// When the service began to count in the window, in Unix milliseconds: another number
+	// where the budget was made anew.
+	CountedFromMillis int64 `protobuf:"varint,5,opt,name=counted_from_millis,json=countedFromMillis,proto3" json:"counted_from_millis,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *LeaseDraw) Reset() {
 	*x = LeaseDraw{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -339,7 +493,7 @@ func (x *LeaseDraw) String() string {
 func (*LeaseDraw) ProtoMessage() {}
 
 func (x *LeaseDraw) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -352,7 +506,7 @@ func (x *LeaseDraw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseDraw.ProtoReflect.Descriptor instead.
 func (*LeaseDraw) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LeaseDraw) GetLeaseId() string {
@@ -365,6 +519,27 @@ func (x *LeaseDraw) GetLeaseId() string {
 func (x *LeaseDraw) GetNanos() int64 {
 	if x != nil {
 		return x.Nanos
+	}
+	return 0
+}
+
+func (x *LeaseDraw) GetBudgetId() string {
+	if x != nil {
+		return x.BudgetId
+	}
+	return ""
+}
+
+func (x *LeaseDraw) GetStartMillis() int64 {
+	if x != nil {
+		return x.StartMillis
+	}
+	return 0
+}
+
+func (x *LeaseDraw) GetCountedFromMillis() int64 {
+	if x != nil {
+		return x.CountedFromMillis
 	}
 	return 0
 }
@@ -388,7 +563,7 @@ type BudgetWindow struct {
 
 func (x *BudgetWindow) Reset() {
 	*x = BudgetWindow{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +575,7 @@ func (x *BudgetWindow) String() string {
 func (*BudgetWindow) ProtoMessage() {}
 
 func (x *BudgetWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +588,7 @@ func (x *BudgetWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetWindow.ProtoReflect.Descriptor instead.
 func (*BudgetWindow) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BudgetWindow) GetBudgetId() string {
@@ -455,7 +630,7 @@ var File_tollgate_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1dtollgate/event/v1/event.proto\x12\x11tollgate.event.v1\x1a\x1dtollgate/usage/v1/usage.proto\"\xd0\a\n" +
+	"\x1dtollgate/event/v1/event.proto\x12\x11tollgate.event.v1\x1a\x1dtollgate/usage/v1/usage.proto\"\x89\b\n" +
 	"\vUsageRecord\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12'\n" +
 	"\x0foccurred_millis\x18\x02 \x01(\x03R\x0eoccurredMillis\x12\x1b\n" +
@@ -488,10 +663,25 @@ const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\bunpriced\x18\x19 \x01(\bR\bunpriced\x12\x1c\n" +
 	"\tsimulated\x18\x1a \x01(\bR\tsimulated\x12\x12\n" +
 	"\x04tags\x18\x1b \x03(\tR\x04tags\x127\n" +
-	"\x06window\x18\x1c \x01(\v2\x1f.tollgate.event.v1.BudgetWindowR\x06window\"<\n" +
+	"\x06window\x18\x1c \x01(\v2\x1f.tollgate.event.v1.BudgetWindowR\x06window\x127\n" +
+	"\x06notice\x18\x1d \x01(\v2\x1f.tollgate.event.v1.BudgetNoticeR\x06notice\"\xb7\x02\n" +
+	"\fBudgetNotice\x128\n" +
+	"\x04kind\x18\x01 \x01(\x0e2$.tollgate.event.v1.BudgetNotice.KindR\x04kind\x12\x1d\n" +
+	"\n" +
+	"scope_kind\x18\x02 \x01(\tR\tscopeKind\x12\x19\n" +
+	"\bscope_id\x18\x03 \x01(\tR\ascopeId\x12+\n" +
+	"\x11threshold_percent\x18\x04 \x01(\x05R\x10thresholdPercent\x125\n" +
+	"\x05ended\x18\x05 \x01(\v2\x1f.tollgate.event.v1.BudgetWindowR\x05ended\"O\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16KIND_THRESHOLD_REACHED\x10\x01\x12\x15\n" +
+	"\x11KIND_WINDOW_RESET\x10\x02\"\xac\x01\n" +
 	"\tLeaseDraw\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12\x14\n" +
-	"\x05nanos\x18\x02 \x01(\x03R\x05nanos\"\xaf\x01\n" +
+	"\x05nanos\x18\x02 \x01(\x03R\x05nanos\x12\x1b\n" +
+	"\tbudget_id\x18\x03 \x01(\tR\bbudgetId\x12!\n" +
+	"\fstart_millis\x18\x04 \x01(\x03R\vstartMillis\x12.\n" +
+	"\x13counted_from_millis\x18\x05 \x01(\x03R\x11countedFromMillis\"\xaf\x01\n" +
 	"\fBudgetWindow\x12\x1b\n" +
 	"\tbudget_id\x18\x01 \x01(\tR\bbudgetId\x12!\n" +
 	"\fstart_millis\x18\x02 \x01(\x03R\vstartMillis\x12\x1d\n" +
@@ -516,22 +706,28 @@ func file_tollgate_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_tollgate_event_v1_event_proto_rawDescData
 }
 
-var file_tollgate_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_tollgate_event_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_tollgate_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_tollgate_event_v1_event_proto_goTypes = []any{
-	(*UsageRecord)(nil),  // 0: tollgate.event.v1.UsageRecord
-	(*LeaseDraw)(nil),    // 1: tollgate.event.v1.LeaseDraw
-	(*BudgetWindow)(nil), // 2: tollgate.event.v1.BudgetWindow
-	(*v1.Usage)(nil),     // 3: tollgate.usage.v1.Usage
+	(BudgetNotice_Kind)(0), // 0: tollgate.event.v1.BudgetNotice.Kind
+	(*UsageRecord)(nil),    // 1: tollgate.event.v1.UsageRecord
+	(*BudgetNotice)(nil),   // 2: tollgate.event.v1.BudgetNotice
+	(*LeaseDraw)(nil),      // 3: tollgate.event.v1.LeaseDraw
+	(*BudgetWindow)(nil),   // 4: tollgate.event.v1.BudgetWindow
+	(*v1.Usage)(nil),       // 5: tollgate.usage.v1.Usage
 }
 var file_tollgate_event_v1_event_proto_depIdxs = []int32{
-	3, // 0: tollgate.event.v1.UsageRecord.usage:type_name -> tollgate.usage.v1.Usage
-	1, // 1: tollgate.event.v1.UsageRecord.draws:type_name -> tollgate.event.v1.LeaseDraw
-	2, // 2: tollgate.event.v1.UsageRecord.window:type_name -> tollgate.event.v1.BudgetWindow
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 0: tollgate.event.v1.UsageRecord.usage:type_name -> tollgate.usage.v1.Usage
+	3, // 1: tollgate.event.v1.UsageRecord.draws:type_name -> tollgate.event.v1.LeaseDraw
+	4, // 2: tollgate.event.v1.UsageRecord.window:type_name -> tollgate.event.v1.BudgetWindow
+	2, // 3: tollgate.event.v1.UsageRecord.notice:type_name -> tollgate.event.v1.BudgetNotice
+	0, // 4: tollgate.event.v1.BudgetNotice.kind:type_name -> tollgate.event.v1.BudgetNotice.Kind
+	4, // 5: tollgate.event.v1.BudgetNotice.ended:type_name -> tollgate.event.v1.BudgetWindow
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_event_v1_event_proto_init() }
@@ -544,13 +740,14 @@ func file_tollgate_event_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_event_v1_event_proto_rawDesc), len(file_tollgate_event_v1_event_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   3,
+			NumEnums:      1,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_tollgate_event_v1_event_proto_goTypes,
 		DependencyIndexes: file_tollgate_event_v1_event_proto_depIdxs,
+		EnumInfos:         file_tollgate_event_v1_event_proto_enumTypes,
 		MessageInfos:      file_tollgate_event_v1_event_proto_msgTypes,
 	}.Build()
 	File_tollgate_event_v1_event_proto = out.File

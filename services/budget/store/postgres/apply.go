@@ -83,13 +83,20 @@ func queueBalanceChanges(b *pgx.Batch, m *budget.Mutation) {
 	if n := len(m.Windows); n > 0 {
 		ids, starts, ends := make([]string, n), make([]int64, n), make([]int64, n)
 		spent, leased := make([]int64, n), make([]int64, n)
+		told, closed, counted := make([]int16, n), make([]bool, n), make([]int64, n)
+		tenants, platforms := make([]string, n), make([]string, n)
 		for i, w := range m.Windows {
 			ids[i], starts[i], ends[i], spent[i], leased[i] = w.BudgetID, w.Start, w.End, int64(w.Spent), int64(w.Leased)
+			told[i], closed[i], counted[i], tenants[i], platforms[i] = int16(w.Told), w.Closed, w.CountedFrom, w.TenantID, w.PlatformID
 		}
-		b.Queue(`INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos)
-			SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+		b.Queue(`INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos,
+				told, closed, counted_from_millis, tenant_id, platform_id)
+			SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+				$6::smallint[], $7::boolean[], $8::bigint[], $9::text[], $10::text[])
 			ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
-				spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos`, ids, starts, ends, spent, leased)
+				spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos, told = excluded.told, closed = excluded.closed,
+				counted_from_millis = excluded.counted_from_millis, tenant_id = excluded.tenant_id, platform_id = excluded.platform_id`,
+			ids, starts, ends, spent, leased, told, closed, counted, tenants, platforms)
 	}
 	n := len(m.Leases)
 	if n == 0 {

@@ -283,6 +283,13 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 			return nil, err
 		}
 	}
+	ended := windowKeys{budgets: []string{}, starts: []int64{}}
+	if f.EndedBefore != 0 {
+		var err error
+		if ended, err = loadEnded(ctx, tx, f); err != nil {
+			return nil, err
+		}
+	}
 	// First the locks of replica and budgets, then everything that they protect.
 	first := reader{tx: tx}
 	if f.Replica != "" {
@@ -294,7 +301,7 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 		}
 	}
 	var ids []string
-	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs) > 0 {
+	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs)+len(ended.budgets) > 0 {
 		kinds, scopes := scopeArrays(f.Scopes)
 		first.queue(func(r pgx.Rows) error {
 			var b budget.Budget
@@ -305,15 +312,16 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 		}, "SELECT "+budgetColumns+` FROM budgets b WHERE b.id IN (
 			SELECT unnest($1::text[])
 			UNION SELECT b.id FROM unnest($2::smallint[], $3::text[]) AS s (kind, id) JOIN budgets b ON b.scope_kind = s.kind AND b.scope_id = s.id
-			UNION SELECT budget_id FROM leases WHERE id = ANY ($4::text[])) ORDER BY b.id FOR UPDATE`,
-			f.BudgetIDs, kinds, scopes, leaseIDs)
+			UNION SELECT budget_id FROM leases WHERE id = ANY ($4::text[])
+			UNION SELECT unnest($5::text[])) ORDER BY b.id FOR UPDATE`,
+			f.BudgetIDs, kinds, scopes, leaseIDs, ended.budgets)
 	}
 	if err := first.run(ctx); err != nil {
 		return nil, err
 	}
 	second := reader{tx: tx}
 	if len(ids) > 0 {
-		queueBalances(&second, snap, f.Replica, ids, leaseIDs)
+		queueBalances(&second, snap, f.Replica, ids, leaseIDs, ended)
 	}
 	if err := second.run(ctx); err != nil {
 		return nil, err
@@ -343,7 +351,27 @@ func loadDead(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budget.S
 	return leases, of.run(ctx)
 }
 
-func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, leaseIDs []string) {
+// windowKeys name windows by budget and start.
+type windowKeys struct {
+	budgets []string
+	starts  []int64
+}
+
+// loadEnded names windows that ended. What it names may change until the budgets are locked.
+func loadEnded(ctx context.Context, tx pgx.Tx, f budget.Footprint) (keys windowKeys, err error) {
+	q := reader{tx: tx}
+	q.queue(func(r pgx.Rows) error {
+		var id string
+		var start int64
+		err := r.Scan(&id, &start)
+		keys.budgets, keys.starts = append(keys.budgets, id), append(keys.starts, start)
+		return err
+	}, `SELECT budget_id, start_millis FROM budget_windows
+		WHERE NOT closed AND end_millis <> 0 AND end_millis <= $1 ORDER BY end_millis LIMIT $2`, f.EndedBefore, f.EndedWindows)
+	return keys, q.run(ctx)
+}
+
+func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, leaseIDs []string, ended windowKeys) {
 	const wanted = `SELECT id FROM leases WHERE id = ANY ($1::text[])
 		UNION SELECT id FROM leases WHERE replica = $2 AND budget_id = ANY ($3::text[]) AND status = 0`
 	q.queue(func(r pgx.Rows) error {
@@ -355,14 +383,17 @@ func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, 
 	}, "SELECT "+leaseColumns+" FROM leases WHERE id IN ("+wanted+") ORDER BY id", leaseIDs, replica, budgetIDs)
 	q.queue(func(r pgx.Rows) error {
 		var w budget.WindowState
-		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased)
+		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased, &w.Told, &w.Closed, &w.CountedFrom, &w.TenantID, &w.PlatformID)
 		snap.Windows = append(snap.Windows, w)
 		return err
-	}, `SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos
+	}, `SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos, w.told, w.closed, w.counted_from_millis,
+			w.tenant_id, w.platform_id
 		FROM (SELECT DISTINCT budget_id, start_millis FROM leases WHERE id IN (`+wanted+`)
 			UNION SELECT b, (SELECT start_millis FROM budget_windows WHERE budget_id = b ORDER BY start_millis DESC LIMIT 1)
-				FROM unnest($3::text[]) AS b) k
-		JOIN budget_windows w ON w.budget_id = k.budget_id AND w.start_millis = k.start_millis`, leaseIDs, replica, budgetIDs)
+				FROM unnest($3::text[]) AS b
+			UNION SELECT * FROM unnest($4::text[], $5::bigint[])) k
+		JOIN budget_windows w ON w.budget_id = k.budget_id AND w.start_millis = k.start_millis`,
+		leaseIDs, replica, budgetIDs, ended.budgets, ended.starts)
 }
 
 // loadTenants locks the sequence counters, making those that are missing, and reads which
@@ -372,6 +403,11 @@ func loadTenants(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budge
 	for _, lease := range snap.Leases {
 		if f.DeadBefore != 0 || lease.Status == budget.LeaseLost {
 			tenants = append(tenants[:len(tenants):len(tenants)], lease.TenantID)
+		}
+	}
+	if f.EndedBefore != 0 {
+		for _, w := range snap.Windows {
+			tenants = append(tenants[:len(tenants):len(tenants)], w.TenantID)
 		}
 	}
 	q := reader{tx: tx}

@@ -37,12 +37,13 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft`,
 			b.ID, b.Scope.Kind, b.Scope.ID, b.Limit, b.Window, b.TimeZone, b.Soft)
 	}
-	a.rows("INSERT INTO budget_windows (budget_id, start_millis, end_millis, spent_nanos, leased_nanos)",
+	a.rows("INSERT INTO budget_windows ("+windowColumns+")",
 		` ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,
-			spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos`,
-		5, len(m.Windows), func(to []any, i int) []any {
+			spent_nanos = excluded.spent_nanos, leased_nanos = excluded.leased_nanos, told = excluded.told, closed = excluded.closed,
+			counted_from_millis = excluded.counted_from_millis, tenant_id = excluded.tenant_id, platform_id = excluded.platform_id`,
+		10, len(m.Windows), func(to []any, i int) []any {
 			w := m.Windows[i]
-			return append(to, w.BudgetID, w.Start, w.End, w.Spent, w.Leased)
+			return append(to, w.BudgetID, w.Start, w.End, w.Spent, w.Leased, w.Told, w.Closed, w.CountedFrom, w.TenantID, w.PlatformID)
 		})
 	a.rows("INSERT INTO leases ("+leaseColumns+")",
 		` ON CONFLICT (id) DO UPDATE SET granted_nanos = excluded.granted_nanos, returned_nanos = excluded.returned_nanos,

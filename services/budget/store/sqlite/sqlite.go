@@ -82,6 +82,7 @@ func scopeList(scopes []budget.Scope) string {
 const (
 	budgetColumns = "b.id, b.scope_kind, b.scope_id, b.limit_nanos, b.period, b.time_zone, b.soft"
 	leaseColumns  = "id, budget_id, start_millis, replica, tenant_id, platform_id, granted_nanos, returned_nanos, drawn_nanos, lost_nanos, status, updated_millis"
+	windowColumns = "budget_id, start_millis, end_millis, spent_nanos, leased_nanos, told, closed, counted_from_millis, tenant_id, platform_id"
 	inScopes      = "(b.scope_kind, b.scope_id) IN (SELECT value->>0, value->>1 FROM json_each(?))"
 )
 
@@ -123,10 +124,25 @@ func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot
 		l.strings(&leaseIDs, "SELECT id FROM leases WHERE status = 0 AND replica IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
 			list(snap.Dead), f.DeadLeases)
 	}
-	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs) > 0 {
-		l.budgets(f, leaseIDs)
+	var ended []windowKey
+	if f.EndedBefore != 0 {
+		l.each(func(r *sql.Rows) error {
+			var key windowKey
+			err := r.Scan(&key[0], &key[1])
+			ended = append(ended, key)
+			return err
+		}, `SELECT budget_id, start_millis FROM budget_windows
+			WHERE closed = 0 AND end_millis <> 0 AND end_millis <= ? ORDER BY end_millis LIMIT ?`, f.EndedBefore, f.EndedWindows)
+	}
+	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs)+len(ended) > 0 {
+		l.budgets(f, leaseIDs, ended)
 	}
 	tenants := f.Tenants
+	if f.EndedBefore != 0 {
+		for _, w := range snap.Windows {
+			tenants = append(tenants[:len(tenants):len(tenants)], w.TenantID)
+		}
+	}
 	for _, lease := range snap.Leases {
 		if f.DeadBefore != 0 || lease.Status == budget.LeaseLost {
 			tenants = append(tenants[:len(tenants):len(tenants)], lease.TenantID)
@@ -181,7 +197,10 @@ func (l *loader) strings(to *[]string, query string, args ...any) {
 	}, query, args...)
 }
 
-func (l *loader) budgets(f budget.Footprint, leaseIDs []string) {
+// windowKey is a budget's id and a window's start.
+type windowKey [2]any
+
+func (l *loader) budgets(f budget.Footprint, leaseIDs []string, ended []windowKey) {
 	var ids []string
 	l.each(func(r *sql.Rows) error {
 		var b budget.Budget
@@ -192,8 +211,9 @@ func (l *loader) budgets(f budget.Footprint, leaseIDs []string) {
 	}, "SELECT "+budgetColumns+` FROM budgets b WHERE b.id IN (
 		SELECT value FROM json_each(?1)
 		UNION SELECT b.id FROM budgets b JOIN json_each(?2) s ON b.scope_kind = s.value->>0 AND b.scope_id = s.value->>1
-		UNION SELECT budget_id FROM leases WHERE id IN (SELECT value FROM json_each(?3))) ORDER BY b.id`,
-		list(f.BudgetIDs), scopeList(f.Scopes), list(leaseIDs))
+		UNION SELECT budget_id FROM leases WHERE id IN (SELECT value FROM json_each(?3))
+		UNION SELECT value->>0 FROM json_each(?4)) ORDER BY b.id`,
+		list(f.BudgetIDs), scopeList(f.Scopes), list(leaseIDs), list(ended))
 	l.each(func(r *sql.Rows) error {
 		var x budget.Lease
 		err := r.Scan(&x.ID, &x.BudgetID, &x.Start, &x.Replica, &x.TenantID, &x.PlatformID,
@@ -204,19 +224,20 @@ func (l *loader) budgets(f budget.Footprint, leaseIDs []string) {
 		SELECT value FROM json_each(?1)
 		UNION SELECT x.id FROM json_each(?2) b JOIN leases x ON x.replica = ?3 AND x.budget_id = b.value AND x.status = 0) ORDER BY id`,
 		list(leaseIDs), list(ids), f.Replica)
-	keys := make([][2]any, len(l.snap.Leases))
-	for i, x := range l.snap.Leases {
-		keys[i] = [2]any{x.BudgetID, x.Start}
+	keys := ended
+	for _, x := range l.snap.Leases {
+		keys = append(keys, windowKey{x.BudgetID, x.Start})
 	}
 	l.each(func(r *sql.Rows) error {
 		var w budget.WindowState
-		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased)
+		err := r.Scan(&w.BudgetID, &w.Start, &w.End, &w.Spent, &w.Leased, &w.Told, &w.Closed, &w.CountedFrom, &w.TenantID, &w.PlatformID)
 		l.snap.Windows = append(l.snap.Windows, w)
 		return err
 	}, `WITH wanted (budget_id, start_millis) AS (
 			SELECT value->>0, value->>1 FROM json_each(?1)
 			UNION SELECT value, (SELECT max(start_millis) FROM budget_windows WHERE budget_id = value) FROM json_each(?2))
-		SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos
+		SELECT w.budget_id, w.start_millis, w.end_millis, w.spent_nanos, w.leased_nanos, w.told, w.closed, w.counted_from_millis,
+			w.tenant_id, w.platform_id
 		FROM wanted JOIN budget_windows w ON w.budget_id = wanted.budget_id AND w.start_millis = wanted.start_millis`,
 		list(keys), list(ids))
 }
