@@ -175,11 +175,9 @@ func (t *turn) Receive(dst any) error {
 }
 
 // Send is connect.ServerStream's. It returns when the caller wants the next message, or
-// has left.
+// has left. A caller that waits gets the message also after its context has ended: it may
+// tell what became of the call.
 func (t *turn) Send(msg any) error {
-	if err := t.s.ctx.Err(); err != nil {
-		return err
-	}
 	if t.left = t.left || !t.yield(msg); t.left {
 		return context.Canceled
 	}

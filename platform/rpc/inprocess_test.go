@@ -153,6 +153,36 @@ func TestLeavingEndsTheHandler(t *testing.T) {
 }
 
 // Close may come while Receive waits for a handler that waits for its context.
+// A caller whose context ends while it waits is told what became of its call, where the
+// handler has something to say.
+func TestTheLastWordIsHeard(t *testing.T) {
+	begun := make(chan struct{})
+	client := streaming(t, func(ctx context.Context, _ string, send func(*routerv1.StreamCompleteResponse) error) error {
+		close(begun)
+		<-ctx.Done()
+		return send(message("last"))
+	})["in process"]
+	ctx, leave := context.WithCancel(t.Context())
+	stream, err := client.StreamComplete(ctx, request("m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-begun
+		leave()
+	}()
+	msg, err := stream.Receive()
+	if err != nil || string(msg.GetChunks()[0]) != "last" {
+		t.Errorf("got %v, %v", msg, err)
+	}
+	if _, err := stream.Receive(); err == nil {
+		t.Error("the stream goes on after its caller has left")
+	}
+	if err := stream.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseDuringReceive(t *testing.T) {
 	waits := make(chan struct{})
 	client := streaming(t, func(ctx context.Context, _ string, _ func(*routerv1.StreamCompleteResponse) error) error {

@@ -36,8 +36,13 @@ var (
 // attemptError is why an attempt failed.
 type attemptError struct {
 	chat.Failure
-	// usage is what the provider bills all the same; nil when nothing is known of it.
-	usage *usagev1.Usage
+	// toll is whether the attempt cost money all the same. If it did, usage is what the
+	// provider said of it, incomplete whether that is not all, and worked how long it took
+	// at most; 0 is unknown.
+	toll       toll
+	usage      *usagev1.Usage
+	incomplete bool
+	worked     time.Duration
 	// unsent says that nothing went out; unable, that it did not because the provider
 	// cannot honour the call, which another may.
 	unsent, unable bool
@@ -59,6 +64,9 @@ func failed(ctx context.Context, err error) *attemptError {
 		f.Cooldown = !errors.Is(cause, errCallersTime) && !errors.Is(cause, context.DeadlineExceeded)
 	default: // no other attempt can mend it
 		f.RetryAfter = 0
+	}
+	if errors.Is(err, errTooLarge) { // another would be as well
+		f.Retry, f.Cooldown = false, false
 	}
 	return &attemptError{Failure: f}
 }
@@ -108,14 +116,17 @@ type passage struct {
 }
 
 // attempts makes attempts until one serves the call, none may follow, or time is up.
-// The error is that of the last attempt. An attempt that cost money is returned with it:
-// one reservation pays for one attempt, so none follows it.
-func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv1.BilledAttempt, error) {
-	var last *attemptError
-	for try := 0; ; {
+// The error is that of the last attempt. After an attempt that cost money, or may have, none
+// follows: one reservation pays for one, and whoever made it is asked to pay again.
+func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, error) {
+	try, last := p.resume(p.in.call.GetResumption())
+	for {
+		if ctx.Err() != nil {
+			return bill{}, errs.Of(context.Cause(ctx))
+		}
 		d, err := p.next(ctx, last)
 		if err != nil {
-			return nil, err
+			return bill{}, err
 		}
 		served := &routerv1.Served{
 			DeploymentId: d.ID, Provider: d.Provider, UpstreamModel: d.UpstreamModel,
@@ -124,7 +135,7 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv
 		failure := p.attempt(ctx, d, served, exchange)
 		switch {
 		case failure == nil:
-			return nil, nil //nolint:nilnil // served, and nothing billed besides
+			return bill{}, nil
 		case failure.unable:
 			p.unable = append(p.unable, d)
 			if last == nil {
@@ -134,14 +145,15 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (*routerv
 		}
 		last = failure
 		p.s.note(ctx, p, d, last, try)
-		if last.usage != nil {
-			return &routerv1.BilledAttempt{Served: served, Usage: last.usage}, last.Err
-		}
-		if !last.Retry || try >= p.s.opts.Retries || ctx.Err() != nil {
-			return nil, last.orLeft(ctx)
-		}
 		p.tried = append(p.tried, d)
 		try++
+		if owed := billOf(served, last); len(owed.attempts) > 0 {
+			owed.resumption = p.resumption(ctx, last, try)
+			return owed, last.orLeft(ctx)
+		}
+		if !last.Retry || try > p.s.opts.Retries || ctx.Err() != nil {
+			return bill{}, last.orLeft(ctx)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func TestAttempts(t *testing.T) {
 	limited := reply(429, `{"error":{"message":"slow down","code":"rate_limit_exceeded"}}`, "Retry-After", "2")
 	ok := reply(200, answer)
 	refused := func(context.Context, *upstream.Request) (*upstream.Response, error) {
-		return nil, errs.New(errs.ProviderUnavailable, "refused")
+		return nil, upstream.MarkUnsent(errs.New(errs.ProviderUnavailable, "refused"))
 	}
 	order := func(n int) func(*Deployment) { return func(d *Deployment) { d.Order = n } }
 
@@ -92,10 +92,10 @@ func TestAttempts(t *testing.T) {
 			steps: []exchangeFake{ok}, reason: errs.UnsupportedParameter,
 		},
 		"an answer that is no JSON": {
-			steps: []exchangeFake{reply(200, `{"id":`), ok}, retries: 1, hosts: []string{"a", "a"}, waits: []time.Duration{second / 4},
+			steps: []exchangeFake{reply(200, `{"id":`), ok}, retries: 1, hosts: []string{"a"}, reason: errs.ProviderError,
 		},
 		"an answer that breaks off": {
-			steps: []exchangeFake{broken(`{"id":`, io.ErrUnexpectedEOF), ok}, retries: 1, hosts: []string{"a", "a"}, waits: []time.Duration{second / 4},
+			steps: []exchangeFake{broken(`{"id":`, io.ErrUnexpectedEOF), ok}, retries: 1, hosts: []string{"a"}, reason: errs.ProviderError,
 		},
 		"a connection that breaks": {
 			steps: []exchangeFake{broken(`{"id":`, errors.New("reset"))}, reason: errs.ProviderError, hosts: []string{"a"},

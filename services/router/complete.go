@@ -3,7 +3,6 @@ package router
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -66,10 +65,14 @@ func (s *Service) accept(ctx context.Context, call *routerv1.Call, stream bool) 
 
 // timeFor is how long a call may take, and whose limit that is.
 func (s *Service) timeFor(call *routerv1.Call) (time.Duration, error) {
-	if ms := call.GetTimeoutMillis(); ms > 0 && ms < s.opts.Timeout.Milliseconds() {
+	most := s.opts.Timeout
+	if at := call.GetResumption(); at != nil && at.GetRemainingMillis() < most.Milliseconds() {
+		most = time.Duration(max(at.GetRemainingMillis(), 1)) * time.Millisecond
+	}
+	if ms := call.GetTimeoutMillis(); ms > 0 && ms < most.Milliseconds() {
 		return time.Duration(ms) * time.Millisecond, errCallersTime
 	}
-	return s.opts.Timeout, errCallTime
+	return most, errCallTime
 }
 
 // release ends a call, and leaves its memory for the next one.
@@ -84,16 +87,18 @@ func (p *passage) release() {
 	s.passages.Put(p)
 }
 
-// Complete answers a call at once. An answer with an error set is a call that failed
-// and cost money all the same.
-func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
-	ctx, p, err := s.accept(ctx, call, false)
+// Complete answers a call at once. An answer with an error set is a call that failed, with
+// what it may have cost all the same. A call that cost nothing may fail with an error
+// instead, unless its caller left: such an error would tell nothing of the cost, because
+// over a network it is not the router's.
+func (s *Service) Complete(caller context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
+	ctx, p, err := s.accept(caller, call, false)
 	if err != nil {
 		return nil, err
 	}
 	defer p.release()
 	out := &routerv1.CompleteResponse{}
-	billed, err := p.attempts(ctx, func(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError {
+	owed, err := p.attempts(ctx, func(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError {
 		start := s.clock.Now()
 		answer, failure := s.completeOnce(ctx, d, &p.in, served)
 		if failure != nil {
@@ -106,11 +111,12 @@ func (s *Service) Complete(ctx context.Context, call *routerv1.Call) (*routerv1.
 		return nil
 	})
 	switch {
-	case billed != nil:
+	case err == nil:
+	case len(owed.attempts) > 0 || caller.Err() != nil:
 		e := errs.Of(err)
-		out.BilledAttempts = []*routerv1.BilledAttempt{billed}
+		out.BilledAttempts, out.Resumption = owed.attempts, owed.resumption
 		out.Error, out.ErrorMessage = e.Info(), e.Message
-	case err != nil:
+	default:
 		return nil, err
 	}
 	return out, nil
@@ -122,6 +128,7 @@ func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, se
 		ctx, own = s.within(ctx, d.Timeout, errAttemptTime)
 		defer own.stop()
 	}
+	begun := s.clock.Now()
 	resp, decoder, failure := s.send(ctx, d, in, false, served)
 	if failure != nil {
 		return chat.Answer{}, failure
@@ -129,22 +136,21 @@ func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, se
 	body, err := s.readAll(resp.Body, resp.Length)
 	_ = resp.Body.Close() // nothing is left to read
 	if err != nil {
-		failure := failed(ctx, err)
-		if errors.Is(err, errTooLarge) { // another would be as well
-			failure.Retry, failure.Cooldown = false, false
-		}
-		return chat.Answer{}, failure
+		return chat.Answer{}, s.owes(ctx, failed(ctx, err), tollOwed, begun)
 	}
 	answer, err := decoder.Response(body)
 	if err != nil {
 		failure := failed(ctx, err)
-		failure.usage = answer.Usage
+		if answer.Usage != nil || !chat.IsVerdict(err) {
+			failure = s.owes(ctx, failure, tollOwed, begun)
+			failure.usage, failure.incomplete = answer.Usage, answer.Usage == nil
+		}
 		return chat.Answer{}, failure
 	}
 	return answer, nil
 }
 
-// errTooLarge is an answer beyond the bound.
+// errTooLarge is an answer beyond the bound, streamed or not.
 var errTooLarge = errs.New(errs.ProviderError, "the provider's answer is too large")
 
 // maxKeptBuffer is the largest buffer that is kept for the next answer, in bytes.

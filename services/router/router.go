@@ -80,7 +80,8 @@ type Credential struct {
 
 // Exchanger carries a request to a provider.
 type Exchanger interface {
-	// Do returns as soon as the answer's header is there.
+	// Do returns as soon as the answer's header is there. An error that [upstream.Unsent]
+	// does not know to be of a request that never left is one of a call that may cost money.
 	Do(ctx context.Context, req *upstream.Request) (*upstream.Response, error)
 }
 
@@ -106,7 +107,7 @@ type Options struct {
 	Timeout time.Duration
 	// StreamTimeout bounds the wait for a stream's first event; 0 is Timeout.
 	StreamTimeout time.Duration
-	// MaxAnswerBytes bounds a whole answer; 0 is 32 MiB.
+	// MaxAnswerBytes bounds an answer, whole or streamed; 0 is 32 MiB.
 	MaxAnswerBytes int64
 	// Created is when the models were configured.
 	Created time.Time

@@ -65,9 +65,14 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	if served.GetRetries() > 0 {
 		s.metrics.ProviderRetry(d.Provider)
 	}
+	begun := s.clock.Now()
 	resp, err := s.exchange.Do(ctx, &upstream.Request{URL: u, Header: header, Body: out.Body})
 	if err != nil {
-		return nil, nil, failed(ctx, err)
+		failure := failed(ctx, err)
+		if !upstream.Unsent(err) {
+			failure = s.owes(ctx, failure, tollUnknown, begun)
+		}
+		return nil, nil, failure
 	}
 	served.ProviderHeaders = visible(resp.Header)
 	if resp.Status/100 == 2 {

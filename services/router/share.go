@@ -17,7 +17,7 @@ func Share(dst, src any) bool {
 		from, ok := src.(*routerv1.CompleteResponse)
 		if ok {
 			to.Body, to.Usage, to.Served, to.BilledAttempts = from.Body, from.Usage, from.Served, from.BilledAttempts
-			to.Error, to.ErrorMessage = from.Error, from.ErrorMessage
+			to.Error, to.ErrorMessage, to.Resumption = from.Error, from.ErrorMessage, from.Resumption
 		}
 		return ok
 	case *routerv1.StreamCompleteRequest:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
@@ -26,16 +27,17 @@ func (s *Service) Stream(ctx context.Context, call *routerv1.Call, send func(*ro
 	}
 	defer p.release()
 	st := &stream{p: p, send: send}
-	billed, err := p.attempts(ctx, st.attempt)
+	owed, err := p.attempts(ctx, st.attempt)
 	if st.sendErr != nil || err == nil {
 		return st.sendErr
 	}
+	return send(&routerv1.StreamCompleteResponse{End: endOf(err, owed)})
+}
+
+// endOf is the end of a stream without a proper one.
+func endOf(err error, owed bill) *routerv1.StreamEnd {
 	e := errs.Of(err)
-	end := &routerv1.StreamEnd{Error: e.Info(), ErrorMessage: e.Message}
-	if billed != nil {
-		end.BilledAttempts = []*routerv1.BilledAttempt{billed}
-	}
-	return send(&routerv1.StreamCompleteResponse{End: end})
+	return &routerv1.StreamEnd{Error: e.Info(), ErrorMessage: e.Message, BilledAttempts: owed.attempts, Resumption: owed.resumption}
 }
 
 // stream is one streamed call.
@@ -45,8 +47,11 @@ type stream struct {
 
 	// served is what serves the call, until a message has said so.
 	served *routerv1.Served
-	// sent says that chunks have gone out: nothing may be tried again.
-	sent bool
+	// began says that the attempt's stream has: an event of it could be read. sent says
+	// that chunks have gone out: nothing may be tried again.
+	began, sent bool
+	// size is how long the attempt's events are so far, in bytes.
+	size int64
 	// sendErr is why a message could not be passed on.
 	sendErr error
 }
@@ -61,8 +66,10 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 		return failure
 	}
 	st.served = served
+	st.began, st.size = false, 0
 	var sink chat.Sink
 	err := st.copy(ctx, resp.Body, decoder, &sink, first.timer, func() {
+		st.began = true
 		if now := s.clock.Now(); !st.p.in.elsewhere {
 			d.streamed.succeeded(now.Sub(start), now)
 		}
@@ -74,18 +81,34 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 		st.end(&sink, &routerv1.StreamEnd{})
 		return nil
 	case st.sent:
-		failure = failed(ctx, err)
+		failure = s.owes(ctx, failed(ctx, err), tollOwed, start)
+		failure.usage = sink.Usage
 		s.note(ctx, st.p, d, failure, int(served.GetRetries()))
-		st.end(&sink, &routerv1.StreamEnd{Error: failure.Err.Info(), ErrorMessage: failure.Err.Message})
+		st.end(&sink, endOf(failure.Err, billOf(served, failure)))
 		failure = nil
 	default:
-		failure = failed(ctx, err)
-		failure.usage = sink.Usage
+		failure = st.unbegun(ctx, err, &sink, start)
 	}
 	// A body that is closed before its end gives the connection up, and with it the
 	// provider's work; its error says nothing new.
 	_ = resp.Body.Close()
 	return failure
+}
+
+// unbegun is why a stream failed of which nothing has gone out.
+func (st *stream) unbegun(ctx context.Context, err error, sink *chat.Sink, start time.Time) *attemptError {
+	f, own := failed(ctx, err), chat.IsVerdict(err)
+	switch {
+	case own && sink.Usage == nil: // as good as a status
+		return f
+	case st.began || sink.Usage != nil:
+		f = st.p.s.owes(ctx, f, tollOwed, start)
+	default:
+		f = st.p.s.owes(ctx, f, tollUnknown, start)
+	}
+	f.usage = sink.Usage
+	f.incomplete = !own
+	return f
 }
 
 // copy passes the provider's stream on until its end, which it leaves in the sink: the
@@ -110,6 +133,9 @@ func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder
 				began()
 			}
 			first = false
+			if st.size += int64(len(event.Data)); err == nil && st.size > st.p.s.opts.MaxAnswerBytes {
+				err = errTooLarge
+			}
 		case ctx.Err() != nil: // however the end of our own context shows
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			// Where nothing but the end of the body marks the end, it must be a proper one.

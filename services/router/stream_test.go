@@ -40,9 +40,10 @@ func TestStreamEnds(t *testing.T) {
 			errs.ProviderError, []string{a, b}, 0, true,
 		},
 		"after an event that is too large": {reply(200, events(a, strings.Repeat("x", 9<<20))), errs.ProviderError, []string{a}, 0, true},
-		"before it began":                  {reply(200, ""), "", []string{a}, 0, true},
-		"by a malformed first chunk":       {reply(200, events("{")), "", []string{a}, 0, true},
-		"before its first event":           {broken(": comment\n\n", io.ErrUnexpectedEOF), "", []string{a}, 0, true},
+		"before it began":                  {reply(200, ""), errs.ProviderError, nil, 0, true},
+		"by a malformed first chunk":       {reply(200, events("{")), errs.ProviderError, nil, 0, true},
+		"before its first event":           {broken(": comment\n\n", io.ErrUnexpectedEOF), errs.ProviderError, nil, 0, true},
+		"by the provider's word at once":   {reply(200, events(`{"error":{"message":"x"}}`)), "", []string{a}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			script := steps(tc.first, ok)

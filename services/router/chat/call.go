@@ -7,6 +7,7 @@
 package chat
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -96,11 +97,12 @@ type Answer struct {
 // serves one answer: either Response once, or Event for each server-sent event and
 // then End.
 type Decoder interface {
-	// Response decodes a whole answer. What cannot be decoded is a provider_error.
+	// Response decodes a whole answer. What cannot be decoded is a provider_error; an error
+	// of the provider's own is a [Verdict].
 	Response(body []byte) (Answer, error)
 	// Event decodes one event of a stream into none, one or more chunks. The event
-	// is not kept. An error event of the provider, or one that cannot be decoded,
-	// is an error; what is in the sink by then still counts.
+	// is not kept. An error event of the provider, which is a [Verdict], or one that
+	// cannot be decoded, is an error; what is in the sink by then still counts.
 	Event(event sse.Event, sink *Sink) error
 	// End is called when the provider's bytes are over. It returns an error unless
 	// the stream's own end was seen.
@@ -140,6 +142,21 @@ func (s *Sink) Take() [][]byte {
 	s.Chunks = nil
 	return chunks
 }
+
+// Verdict marks an error that the provider itself gave in place of an answer, or of its
+// rest, although its status promised one. A call that ends so before anything of an answer
+// came is no more billed than one with an error's status.
+func Verdict(err error) error { return verdict{err} }
+
+// IsVerdict says that err is a provider's own.
+func IsVerdict(err error) bool {
+	_, ok := errors.AsType[verdict](err)
+	return ok
+}
+
+type verdict struct{ error }
+
+func (v verdict) Unwrap() error { return v.error }
 
 // Failure is what an unsuccessful answer of a provider means.
 type Failure struct {

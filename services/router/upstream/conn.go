@@ -67,8 +67,8 @@ const (
 
 var errHeaderValue = errors.New("a header holds a line break")
 
-// write sends a request whose header is encoded.
-func (c *conn) write(head []byte, req *Request) (err error) {
+// write sends a request whose header is encoded. whole says that all of it left.
+func (c *conn) write(head []byte, req *Request) (whole bool, err error) {
 	joined := len(req.Body) <= joinBelow
 	if joined {
 		head = append(head, req.Body...)
@@ -77,13 +77,14 @@ func (c *conn) write(head []byte, req *Request) (err error) {
 		c.head = head
 	}
 	if joined {
-		_, err = c.net.Write(head)
-		return err
+		n, err := c.net.Write(head)
+		return n == len(head), err
 	}
+	all := int64(len(head) + len(req.Body))
 	// One system call on TCP; TLS makes records of each piece.
 	pieces := net.Buffers{head, req.Body}
-	_, err = pieces.WriteTo(c.net)
-	return err
+	n, err := pieces.WriteTo(c.net)
+	return n == all, err
 }
 
 // appendHead appends the request line and the header (RFC 9112 §3 and §5).

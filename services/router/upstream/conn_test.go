@@ -111,6 +111,52 @@ func TestFreshConnectionThatDies(t *testing.T) {
 	}
 }
 
+// Whether a request left is what decides who pays for it.
+func TestUnsent(t *testing.T) {
+	sent := make(chan struct{})
+	base, client := raw(t, func(c net.Conn, in *bufio.Reader, nth int) {
+		switch nth {
+		case 0: // read whole, and never answered
+			_, _ = take(in)
+		case 1: // read whole, and being worked on
+			_, _ = take(in)
+			close(sent)
+			_, _ = in.Peek(1)
+		case 2: // the rest is never read
+			_, _ = in.Peek(1)
+			if tcp, ok := c.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // so that closing resets it
+			}
+		}
+	})
+	_, err := client.Do(t.Context(), request(base, "{}"))
+	if err == nil || Unsent(err) {
+		t.Errorf("one that was read: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-sent
+		cancel()
+	}()
+	if _, err := client.Do(ctx, request(base, "{}")); !errs.Is(err, errs.ClientClosed) || Unsent(err) {
+		t.Errorf("one whose caller left while it was worked on: %v", err)
+	}
+	if _, err := client.Do(t.Context(), request(base, strings.Repeat("a", 64<<20))); err == nil || !Unsent(err) {
+		t.Errorf("one of which a part left: %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if _, err := client.Do(ctx, request(base, "{}")); !errs.Is(err, errs.ClientClosed) || !Unsent(err) {
+		t.Errorf("one whose caller had left before: %v", err)
+	}
+	if _, err := client.Do(t.Context(), request("https://elsewhere.example", "{}")); !errs.Is(err, errs.ProviderHostNotAllowed) || !Unsent(err) {
+		t.Errorf("one that must not leave: %v", err)
+	}
+	if Unsent(nil) || Unsent(io.EOF) {
+		t.Error("any error is one of a request that did not leave")
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	large := strings.Repeat("x", maxHeader)
 	for name, tc := range map[string]struct {

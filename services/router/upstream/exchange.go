@@ -32,12 +32,13 @@ const staleWithin = 100 * time.Millisecond
 
 // post makes an exchange on a connection. stale says that nothing of an answer came on
 // a connection that had served before: the provider closed it meanwhile, most likely
-// without having read the request.
+// without having read the request. An error of a request that did not leave whole is
+// marked: nobody works on the half of a JSON document.
 func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool, err error) {
 	head, err := appendHead(c.head[:0], req)
 	if err != nil {
 		c.close()
-		return nil, false, err
+		return nil, false, MarkUnsent(err)
 	}
 	x := &exchange{conn: c}
 	x.unwatch = context.AfterFunc(ctx, func() {
@@ -45,7 +46,7 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 		_ = c.net.SetDeadline(longPast)
 	})
 	begun := c.pool.client.opts.Clock.Now()
-	written := c.write(head, req)
+	whole, written := c.write(head, req)
 	// Also after a failed write: a provider that refuses a large body answers and closes.
 	resp, began, err := c.readHeader(c.pool.client.request) //nolint:bodyclose // the exchange closes it
 	if err != nil {
@@ -56,7 +57,11 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 		}
 		// A connection that dies later may die of a request that was read, and is paid for.
 		quick := c.pool.client.opts.Clock.Now().Sub(begun) < staleWithin
-		return nil, c.served > 0 && !began && quick && ctx.Err() == nil, unexpected(err)
+		stale = c.served > 0 && !began && quick && ctx.Err() == nil
+		if err = unexpected(err); !whole {
+			err = MarkUnsent(err)
+		}
+		return nil, stale, err
 	}
 	c.served++
 	x.resp = resp

@@ -126,27 +126,52 @@ const sessionsKept = 64
 
 // Do sends a request and returns as soon as the answer's header is there. Its errors are
 // provider_host_not_allowed, provider_timeout, provider_unavailable, client_closed_request,
-// or the cause with which ctx ended, where that has a reason.
+// or the cause with which ctx ended, where that has a reason. [Unsent] tells which of them
+// are of requests that no provider can have worked on.
 func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
 	if err := c.allow.check(req.URL); err != nil {
-		return nil, err
+		return nil, MarkUnsent(err)
 	}
 	p := c.pool(req.URL)
 	for fresh := false; ; fresh = true {
 		conn, err := p.get(ctx, fresh)
 		if err != nil {
-			return nil, classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
+			return nil, unreached(ctx, MarkUnsent(err))
 		}
 		x, stale, err := conn.post(ctx, req)
 		if stale && !fresh {
 			continue
 		}
 		if err != nil {
-			return nil, classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
+			return nil, unreached(ctx, err)
 		}
 		return &Response{Status: x.resp.StatusCode, Header: x.resp.Header, Length: x.resp.ContentLength, Body: x}, nil
 	}
 }
+
+// unreached names what went wrong before an answer, and keeps its mark.
+func unreached(ctx context.Context, err error) error {
+	named := classify(ctx, err, errs.ProviderUnavailable, "the provider could not be reached")
+	if Unsent(err) {
+		return MarkUnsent(named)
+	}
+	return named
+}
+
+// Unsent says that err is of a request that did not leave this host, or not whole: no
+// provider has worked on it, and none bills it. Of any other error of [Client.Do] nobody
+// can tell.
+func Unsent(err error) bool {
+	_, ok := errors.AsType[unsentError](err)
+	return ok
+}
+
+// MarkUnsent marks the error of a request that did not leave whole.
+func MarkUnsent(err error) error { return unsentError{err} }
+
+type unsentError struct{ error }
+
+func (e unsentError) Unwrap() error { return e.error }
 
 // pool is where the connections to a URL's host are kept. The allowlist bounds how many
 // there are.

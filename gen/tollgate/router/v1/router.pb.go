@@ -52,7 +52,9 @@ type Call struct {
 	// Where the members of `body` lie, so that it need not be scanned again: for
 	// each one the offset of its key's opening quote, of its value's first byte and
 	// of the byte after its value. Empty lets the router scan.
-	BodyIndex     []uint32 `protobuf:"varint,10,rep,packed,name=body_index,json=bodyIndex,proto3" json:"body_index,omitempty"`
+	BodyIndex []uint32 `protobuf:"varint,10,rep,packed,name=body_index,json=bodyIndex,proto3" json:"body_index,omitempty"`
+	// Where the call stands, when it goes on after an attempt that may have cost money.
+	Resumption    *Resumption `protobuf:"bytes,11,opt,name=resumption,proto3" json:"resumption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -164,6 +166,13 @@ func (x *Call) GetRequestId() string {
 func (x *Call) GetBodyIndex() []uint32 {
 	if x != nil {
 		return x.BodyIndex
+	}
+	return nil
+}
+
+func (x *Call) GetResumption() *Resumption {
+	if x != nil {
+		return x.Resumption
 	}
 	return nil
 }
@@ -702,13 +711,18 @@ func (x *Served) GetSimulated() bool {
 	return false
 }
 
-// BilledAttempt is an attempt that failed, and that the provider bills all the same.
+// BilledAttempt is an attempt that failed, and that the provider bills all the same, or may.
 type BilledAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What served it.
 	Served *Served `protobuf:"bytes,1,opt,name=served,proto3" json:"served,omitempty"`
-	// What it consumed.
-	Usage         *v1.Usage `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
+	// What it consumed, as far as the provider said; absent when it said nothing.
+	Usage *v1.Usage `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
+	// The provider had not said all when the attempt ended: what is missing has to be estimated.
+	Incomplete bool `protobuf:"varint,3,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	// How long the provider can have worked on it, in milliseconds, where the provider ended it; 0
+	// where the gateway did, and nobody knows when the provider stopped.
+	WorkedMillis  int64 `protobuf:"varint,4,opt,name=worked_millis,json=workedMillis,proto3" json:"worked_millis,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -757,6 +771,121 @@ func (x *BilledAttempt) GetUsage() *v1.Usage {
 	return nil
 }
 
+func (x *BilledAttempt) GetIncomplete() bool {
+	if x != nil {
+		return x.Incomplete
+	}
+	return false
+}
+
+func (x *BilledAttempt) GetWorkedMillis() int64 {
+	if x != nil {
+		return x.WorkedMillis
+	}
+	return 0
+}
+
+// Resumption is where a call stands whose attempt may have cost money. One reservation pays for
+// one such attempt: a caller that has reserved for another makes the call again with it.
+type Resumption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ids of the deployments that have failed the call.
+	Failed []string `protobuf:"bytes,1,rep,name=failed,proto3" json:"failed,omitempty"`
+	// The ids of those that cannot honour it.
+	Unable []string `protobuf:"bytes,2,rep,name=unable,proto3" json:"unable,omitempty"`
+	// The attempts that were made.
+	Attempts int32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// How often the call has waited.
+	Waits int32 `protobuf:"varint,4,opt,name=waits,proto3" json:"waits,omitempty"`
+	// What is left of the call's time, in milliseconds.
+	RemainingMillis int64 `protobuf:"varint,5,opt,name=remaining_millis,json=remainingMillis,proto3" json:"remaining_millis,omitempty"`
+	// Why the last attempt failed.
+	Error *v11.ErrorInfo `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	// The error in words, for the caller.
+	ErrorMessage  string `protobuf:"bytes,7,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resumption) Reset() {
+	*x = Resumption{}
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resumption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resumption) ProtoMessage() {}
+
+func (x *Resumption) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resumption.ProtoReflect.Descriptor instead.
+func (*Resumption) Descriptor() ([]byte, []int) {
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Resumption) GetFailed() []string {
+	if x != nil {
+		return x.Failed
+	}
+	return nil
+}
+
+func (x *Resumption) GetUnable() []string {
+	if x != nil {
+		return x.Unable
+	}
+	return nil
+}
+
+func (x *Resumption) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Resumption) GetWaits() int32 {
+	if x != nil {
+		return x.Waits
+	}
+	return 0
+}
+
+func (x *Resumption) GetRemainingMillis() int64 {
+	if x != nil {
+		return x.RemainingMillis
+	}
+	return 0
+}
+
+func (x *Resumption) GetError() *v11.ErrorInfo {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *Resumption) GetErrorMessage() string {
+	if x != nil {
+		return x.ErrorMessage
+	}
+	return ""
+}
+
 // CompleteRequest asks for an answer at once.
 type CompleteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -768,7 +897,7 @@ type CompleteRequest struct {
 
 func (x *CompleteRequest) Reset() {
 	*x = CompleteRequest{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[8]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +909,7 @@ func (x *CompleteRequest) String() string {
 func (*CompleteRequest) ProtoMessage() {}
 
 func (x *CompleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[8]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +922,7 @@ func (x *CompleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteRequest.ProtoReflect.Descriptor instead.
 func (*CompleteRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{8}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CompleteRequest) GetCall() *Call {
@@ -812,19 +941,22 @@ type CompleteResponse struct {
 	Usage *v1.Usage `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
 	// What served it.
 	Served *Served `protobuf:"bytes,3,opt,name=served,proto3" json:"served,omitempty"`
-	// Earlier attempts that cost money.
+	// Attempts that cost money, or may have, and brought no answer.
 	BilledAttempts []*BilledAttempt `protobuf:"bytes,4,rep,name=billed_attempts,json=billedAttempts,proto3" json:"billed_attempts,omitempty"`
-	// Why there is no answer. A call that failed without cost is an RPC error instead.
+	// Why there is no answer. A call that failed without cost may be an RPC error instead; one
+	// whose caller left never is.
 	Error *v11.ErrorInfo `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	// The error in words, for the caller.
-	ErrorMessage  string `protobuf:"bytes,6,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	ErrorMessage string `protobuf:"bytes,6,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	// Set where another attempt may bring an answer.
+	Resumption    *Resumption `protobuf:"bytes,7,opt,name=resumption,proto3" json:"resumption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CompleteResponse) Reset() {
 	*x = CompleteResponse{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[9]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +968,7 @@ func (x *CompleteResponse) String() string {
 func (*CompleteResponse) ProtoMessage() {}
 
 func (x *CompleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[9]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +981,7 @@ func (x *CompleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteResponse.ProtoReflect.Descriptor instead.
 func (*CompleteResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{9}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CompleteResponse) GetBody() []byte {
@@ -894,6 +1026,13 @@ func (x *CompleteResponse) GetErrorMessage() string {
 	return ""
 }
 
+func (x *CompleteResponse) GetResumption() *Resumption {
+	if x != nil {
+		return x.Resumption
+	}
+	return nil
+}
+
 // StreamCompleteRequest asks for an answer in chunks.
 type StreamCompleteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -905,7 +1044,7 @@ type StreamCompleteRequest struct {
 
 func (x *StreamCompleteRequest) Reset() {
 	*x = StreamCompleteRequest{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[10]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1056,7 @@ func (x *StreamCompleteRequest) String() string {
 func (*StreamCompleteRequest) ProtoMessage() {}
 
 func (x *StreamCompleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[10]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1069,7 @@ func (x *StreamCompleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCompleteRequest.ProtoReflect.Descriptor instead.
 func (*StreamCompleteRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{10}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StreamCompleteRequest) GetCall() *Call {
@@ -958,7 +1097,7 @@ type StreamCompleteResponse struct {
 
 func (x *StreamCompleteResponse) Reset() {
 	*x = StreamCompleteResponse{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[11]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1109,7 @@ func (x *StreamCompleteResponse) String() string {
 func (*StreamCompleteResponse) ProtoMessage() {}
 
 func (x *StreamCompleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[11]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1122,7 @@ func (x *StreamCompleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamCompleteResponse.ProtoReflect.Descriptor instead.
 func (*StreamCompleteResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{11}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StreamCompleteResponse) GetServed() *Served {
@@ -1021,15 +1160,17 @@ type StreamEnd struct {
 	Error *v11.ErrorInfo `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
 	// The error in words, for the caller.
 	ErrorMessage string `protobuf:"bytes,2,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	// Earlier attempts that cost money.
+	// Attempts that cost money, or may have, and brought no answer, or a part of one.
 	BilledAttempts []*BilledAttempt `protobuf:"bytes,3,rep,name=billed_attempts,json=billedAttempts,proto3" json:"billed_attempts,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Set where another attempt may bring an answer; nothing of one has been sent then.
+	Resumption    *Resumption `protobuf:"bytes,4,opt,name=resumption,proto3" json:"resumption,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamEnd) Reset() {
 	*x = StreamEnd{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[12]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1182,7 @@ func (x *StreamEnd) String() string {
 func (*StreamEnd) ProtoMessage() {}
 
 func (x *StreamEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[12]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1195,7 @@ func (x *StreamEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamEnd.ProtoReflect.Descriptor instead.
 func (*StreamEnd) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{12}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StreamEnd) GetError() *v11.ErrorInfo {
@@ -1078,6 +1219,13 @@ func (x *StreamEnd) GetBilledAttempts() []*BilledAttempt {
 	return nil
 }
 
+func (x *StreamEnd) GetResumption() *Resumption {
+	if x != nil {
+		return x.Resumption
+	}
+	return nil
+}
+
 // ListModelsRequest asks for the models.
 type ListModelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1087,7 +1235,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[13]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1247,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[13]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1260,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{13}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{14}
 }
 
 // ListModelsResponse lists the models.
@@ -1126,7 +1274,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1286,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1299,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{14}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListModelsResponse) GetModels() []*Model {
@@ -1176,7 +1324,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1336,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1349,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{15}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Model) GetName() string {
@@ -1246,7 +1394,7 @@ type Deployment struct {
 
 func (x *Deployment) Reset() {
 	*x = Deployment{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1406,7 @@ func (x *Deployment) String() string {
 func (*Deployment) ProtoMessage() {}
 
 func (x *Deployment) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1419,7 @@ func (x *Deployment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deployment.ProtoReflect.Descriptor instead.
 func (*Deployment) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{16}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Deployment) GetId() string {
@@ -1320,7 +1468,7 @@ var File_tollgate_router_v1_router_proto protoreflect.FileDescriptor
 
 const file_tollgate_router_v1_router_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftollgate/router/v1/router.proto\x12\x12tollgate.router.v1\x1a\x1dtollgate/error/v1/error.proto\x1a\x1dtollgate/usage/v1/usage.proto\"\xea\x02\n" +
+	"\x1ftollgate/router/v1/router.proto\x12\x12tollgate.router.v1\x1a\x1dtollgate/error/v1/error.proto\x1a\x1dtollgate/usage/v1/usage.proto\"\xaa\x03\n" +
 	"\x04Call\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x14\n" +
 	"\x04body\x18\x02 \x01(\fH\x00R\x04body\x123\n" +
@@ -1335,7 +1483,10 @@ const file_tollgate_router_v1_router_proto_rawDesc = "" +
 	"request_id\x18\t \x01(\tR\trequestId\x12\x1d\n" +
 	"\n" +
 	"body_index\x18\n" +
-	" \x03(\rR\tbodyIndexB\a\n" +
+	" \x03(\rR\tbodyIndex\x12>\n" +
+	"\n" +
+	"resumption\x18\v \x01(\v2\x1e.tollgate.router.v1.ResumptionR\n" +
+	"resumptionB\a\n" +
 	"\x05input\"\xe9\x02\n" +
 	"\tChatInput\x12;\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1f.tollgate.router.v1.ChatMessageR\bmessages\x122\n" +
@@ -1384,30 +1535,49 @@ const file_tollgate_router_v1_router_proto_rawDesc = "" +
 	"\tsimulated\x18\t \x01(\bR\tsimulated\x1aB\n" +
 	"\x14ProviderHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x01\n" +
 	"\rBilledAttempt\x122\n" +
 	"\x06served\x18\x01 \x01(\v2\x1a.tollgate.router.v1.ServedR\x06served\x12.\n" +
-	"\x05usage\x18\x02 \x01(\v2\x18.tollgate.usage.v1.UsageR\x05usage\"?\n" +
+	"\x05usage\x18\x02 \x01(\v2\x18.tollgate.usage.v1.UsageR\x05usage\x12\x1e\n" +
+	"\n" +
+	"incomplete\x18\x03 \x01(\bR\n" +
+	"incomplete\x12#\n" +
+	"\rworked_millis\x18\x04 \x01(\x03R\fworkedMillis\"\xf2\x01\n" +
+	"\n" +
+	"Resumption\x12\x16\n" +
+	"\x06failed\x18\x01 \x03(\tR\x06failed\x12\x16\n" +
+	"\x06unable\x18\x02 \x03(\tR\x06unable\x12\x1a\n" +
+	"\battempts\x18\x03 \x01(\x05R\battempts\x12\x14\n" +
+	"\x05waits\x18\x04 \x01(\x05R\x05waits\x12)\n" +
+	"\x10remaining_millis\x18\x05 \x01(\x03R\x0fremainingMillis\x122\n" +
+	"\x05error\x18\x06 \x01(\v2\x1c.tollgate.error.v1.ErrorInfoR\x05error\x12#\n" +
+	"\rerror_message\x18\a \x01(\tR\ferrorMessage\"?\n" +
 	"\x0fCompleteRequest\x12,\n" +
-	"\x04call\x18\x01 \x01(\v2\x18.tollgate.router.v1.CallR\x04call\"\xaf\x02\n" +
+	"\x04call\x18\x01 \x01(\v2\x18.tollgate.router.v1.CallR\x04call\"\xef\x02\n" +
 	"\x10CompleteResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12.\n" +
 	"\x05usage\x18\x02 \x01(\v2\x18.tollgate.usage.v1.UsageR\x05usage\x122\n" +
 	"\x06served\x18\x03 \x01(\v2\x1a.tollgate.router.v1.ServedR\x06served\x12J\n" +
 	"\x0fbilled_attempts\x18\x04 \x03(\v2!.tollgate.router.v1.BilledAttemptR\x0ebilledAttempts\x122\n" +
 	"\x05error\x18\x05 \x01(\v2\x1c.tollgate.error.v1.ErrorInfoR\x05error\x12#\n" +
-	"\rerror_message\x18\x06 \x01(\tR\ferrorMessage\"E\n" +
+	"\rerror_message\x18\x06 \x01(\tR\ferrorMessage\x12>\n" +
+	"\n" +
+	"resumption\x18\a \x01(\v2\x1e.tollgate.router.v1.ResumptionR\n" +
+	"resumption\"E\n" +
 	"\x15StreamCompleteRequest\x12,\n" +
 	"\x04call\x18\x01 \x01(\v2\x18.tollgate.router.v1.CallR\x04call\"\xc5\x01\n" +
 	"\x16StreamCompleteResponse\x122\n" +
 	"\x06served\x18\x01 \x01(\v2\x1a.tollgate.router.v1.ServedR\x06served\x12\x16\n" +
 	"\x06chunks\x18\x02 \x03(\fR\x06chunks\x12.\n" +
 	"\x05usage\x18\x03 \x01(\v2\x18.tollgate.usage.v1.UsageR\x05usage\x12/\n" +
-	"\x03end\x18\x04 \x01(\v2\x1d.tollgate.router.v1.StreamEndR\x03end\"\xb0\x01\n" +
+	"\x03end\x18\x04 \x01(\v2\x1d.tollgate.router.v1.StreamEndR\x03end\"\xf0\x01\n" +
 	"\tStreamEnd\x122\n" +
 	"\x05error\x18\x01 \x01(\v2\x1c.tollgate.error.v1.ErrorInfoR\x05error\x12#\n" +
 	"\rerror_message\x18\x02 \x01(\tR\ferrorMessage\x12J\n" +
-	"\x0fbilled_attempts\x18\x03 \x03(\v2!.tollgate.router.v1.BilledAttemptR\x0ebilledAttempts\"\x13\n" +
+	"\x0fbilled_attempts\x18\x03 \x03(\v2!.tollgate.router.v1.BilledAttemptR\x0ebilledAttempts\x12>\n" +
+	"\n" +
+	"resumption\x18\x04 \x01(\v2\x1e.tollgate.router.v1.ResumptionR\n" +
+	"resumption\"\x13\n" +
 	"\x11ListModelsRequest\"G\n" +
 	"\x12ListModelsResponse\x121\n" +
 	"\x06models\x18\x01 \x03(\v2\x19.tollgate.router.v1.ModelR\x06models\"w\n" +
@@ -1442,7 +1612,7 @@ func file_tollgate_router_v1_router_proto_rawDescGZIP() []byte {
 	return file_tollgate_router_v1_router_proto_rawDescData
 }
 
-var file_tollgate_router_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_tollgate_router_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_tollgate_router_v1_router_proto_goTypes = []any{
 	(*Call)(nil),                   // 0: tollgate.router.v1.Call
 	(*ChatInput)(nil),              // 1: tollgate.router.v1.ChatInput
@@ -1452,52 +1622,57 @@ var file_tollgate_router_v1_router_proto_goTypes = []any{
 	(*ChatToolCall)(nil),           // 5: tollgate.router.v1.ChatToolCall
 	(*Served)(nil),                 // 6: tollgate.router.v1.Served
 	(*BilledAttempt)(nil),          // 7: tollgate.router.v1.BilledAttempt
-	(*CompleteRequest)(nil),        // 8: tollgate.router.v1.CompleteRequest
-	(*CompleteResponse)(nil),       // 9: tollgate.router.v1.CompleteResponse
-	(*StreamCompleteRequest)(nil),  // 10: tollgate.router.v1.StreamCompleteRequest
-	(*StreamCompleteResponse)(nil), // 11: tollgate.router.v1.StreamCompleteResponse
-	(*StreamEnd)(nil),              // 12: tollgate.router.v1.StreamEnd
-	(*ListModelsRequest)(nil),      // 13: tollgate.router.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),     // 14: tollgate.router.v1.ListModelsResponse
-	(*Model)(nil),                  // 15: tollgate.router.v1.Model
-	(*Deployment)(nil),             // 16: tollgate.router.v1.Deployment
-	nil,                            // 17: tollgate.router.v1.Served.ProviderHeadersEntry
-	(*v1.Usage)(nil),               // 18: tollgate.usage.v1.Usage
-	(*v11.ErrorInfo)(nil),          // 19: tollgate.error.v1.ErrorInfo
+	(*Resumption)(nil),             // 8: tollgate.router.v1.Resumption
+	(*CompleteRequest)(nil),        // 9: tollgate.router.v1.CompleteRequest
+	(*CompleteResponse)(nil),       // 10: tollgate.router.v1.CompleteResponse
+	(*StreamCompleteRequest)(nil),  // 11: tollgate.router.v1.StreamCompleteRequest
+	(*StreamCompleteResponse)(nil), // 12: tollgate.router.v1.StreamCompleteResponse
+	(*StreamEnd)(nil),              // 13: tollgate.router.v1.StreamEnd
+	(*ListModelsRequest)(nil),      // 14: tollgate.router.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),     // 15: tollgate.router.v1.ListModelsResponse
+	(*Model)(nil),                  // 16: tollgate.router.v1.Model
+	(*Deployment)(nil),             // 17: tollgate.router.v1.Deployment
+	nil,                            // 18: tollgate.router.v1.Served.ProviderHeadersEntry
+	(*v1.Usage)(nil),               // 19: tollgate.usage.v1.Usage
+	(*v11.ErrorInfo)(nil),          // 20: tollgate.error.v1.ErrorInfo
 }
 var file_tollgate_router_v1_router_proto_depIdxs = []int32{
 	1,  // 0: tollgate.router.v1.Call.chat:type_name -> tollgate.router.v1.ChatInput
-	2,  // 1: tollgate.router.v1.ChatInput.messages:type_name -> tollgate.router.v1.ChatMessage
-	4,  // 2: tollgate.router.v1.ChatInput.tools:type_name -> tollgate.router.v1.ChatTool
-	3,  // 3: tollgate.router.v1.ChatMessage.parts:type_name -> tollgate.router.v1.ChatPart
-	5,  // 4: tollgate.router.v1.ChatMessage.tool_calls:type_name -> tollgate.router.v1.ChatToolCall
-	17, // 5: tollgate.router.v1.Served.provider_headers:type_name -> tollgate.router.v1.Served.ProviderHeadersEntry
-	6,  // 6: tollgate.router.v1.BilledAttempt.served:type_name -> tollgate.router.v1.Served
-	18, // 7: tollgate.router.v1.BilledAttempt.usage:type_name -> tollgate.usage.v1.Usage
-	0,  // 8: tollgate.router.v1.CompleteRequest.call:type_name -> tollgate.router.v1.Call
-	18, // 9: tollgate.router.v1.CompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
-	6,  // 10: tollgate.router.v1.CompleteResponse.served:type_name -> tollgate.router.v1.Served
-	7,  // 11: tollgate.router.v1.CompleteResponse.billed_attempts:type_name -> tollgate.router.v1.BilledAttempt
-	19, // 12: tollgate.router.v1.CompleteResponse.error:type_name -> tollgate.error.v1.ErrorInfo
-	0,  // 13: tollgate.router.v1.StreamCompleteRequest.call:type_name -> tollgate.router.v1.Call
-	6,  // 14: tollgate.router.v1.StreamCompleteResponse.served:type_name -> tollgate.router.v1.Served
-	18, // 15: tollgate.router.v1.StreamCompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
-	12, // 16: tollgate.router.v1.StreamCompleteResponse.end:type_name -> tollgate.router.v1.StreamEnd
-	19, // 17: tollgate.router.v1.StreamEnd.error:type_name -> tollgate.error.v1.ErrorInfo
-	7,  // 18: tollgate.router.v1.StreamEnd.billed_attempts:type_name -> tollgate.router.v1.BilledAttempt
-	15, // 19: tollgate.router.v1.ListModelsResponse.models:type_name -> tollgate.router.v1.Model
-	16, // 20: tollgate.router.v1.Model.deployments:type_name -> tollgate.router.v1.Deployment
-	8,  // 21: tollgate.router.v1.RouterService.Complete:input_type -> tollgate.router.v1.CompleteRequest
-	10, // 22: tollgate.router.v1.RouterService.StreamComplete:input_type -> tollgate.router.v1.StreamCompleteRequest
-	13, // 23: tollgate.router.v1.RouterService.ListModels:input_type -> tollgate.router.v1.ListModelsRequest
-	9,  // 24: tollgate.router.v1.RouterService.Complete:output_type -> tollgate.router.v1.CompleteResponse
-	11, // 25: tollgate.router.v1.RouterService.StreamComplete:output_type -> tollgate.router.v1.StreamCompleteResponse
-	14, // 26: tollgate.router.v1.RouterService.ListModels:output_type -> tollgate.router.v1.ListModelsResponse
-	24, // [24:27] is the sub-list for method output_type
-	21, // [21:24] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	8,  // 1: tollgate.router.v1.Call.resumption:type_name -> tollgate.router.v1.Resumption
+	2,  // 2: tollgate.router.v1.ChatInput.messages:type_name -> tollgate.router.v1.ChatMessage
+	4,  // 3: tollgate.router.v1.ChatInput.tools:type_name -> tollgate.router.v1.ChatTool
+	3,  // 4: tollgate.router.v1.ChatMessage.parts:type_name -> tollgate.router.v1.ChatPart
+	5,  // 5: tollgate.router.v1.ChatMessage.tool_calls:type_name -> tollgate.router.v1.ChatToolCall
+	18, // 6: tollgate.router.v1.Served.provider_headers:type_name -> tollgate.router.v1.Served.ProviderHeadersEntry
+	6,  // 7: tollgate.router.v1.BilledAttempt.served:type_name -> tollgate.router.v1.Served
+	19, // 8: tollgate.router.v1.BilledAttempt.usage:type_name -> tollgate.usage.v1.Usage
+	20, // 9: tollgate.router.v1.Resumption.error:type_name -> tollgate.error.v1.ErrorInfo
+	0,  // 10: tollgate.router.v1.CompleteRequest.call:type_name -> tollgate.router.v1.Call
+	19, // 11: tollgate.router.v1.CompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
+	6,  // 12: tollgate.router.v1.CompleteResponse.served:type_name -> tollgate.router.v1.Served
+	7,  // 13: tollgate.router.v1.CompleteResponse.billed_attempts:type_name -> tollgate.router.v1.BilledAttempt
+	20, // 14: tollgate.router.v1.CompleteResponse.error:type_name -> tollgate.error.v1.ErrorInfo
+	8,  // 15: tollgate.router.v1.CompleteResponse.resumption:type_name -> tollgate.router.v1.Resumption
+	0,  // 16: tollgate.router.v1.StreamCompleteRequest.call:type_name -> tollgate.router.v1.Call
+	6,  // 17: tollgate.router.v1.StreamCompleteResponse.served:type_name -> tollgate.router.v1.Served
+	19, // 18: tollgate.router.v1.StreamCompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
+	13, // 19: tollgate.router.v1.StreamCompleteResponse.end:type_name -> tollgate.router.v1.StreamEnd
+	20, // 20: tollgate.router.v1.StreamEnd.error:type_name -> tollgate.error.v1.ErrorInfo
+	7,  // 21: tollgate.router.v1.StreamEnd.billed_attempts:type_name -> tollgate.router.v1.BilledAttempt
+	8,  // 22: tollgate.router.v1.StreamEnd.resumption:type_name -> tollgate.router.v1.Resumption
+	16, // 23: tollgate.router.v1.ListModelsResponse.models:type_name -> tollgate.router.v1.Model
+	17, // 24: tollgate.router.v1.Model.deployments:type_name -> tollgate.router.v1.Deployment
+	9,  // 25: tollgate.router.v1.RouterService.Complete:input_type -> tollgate.router.v1.CompleteRequest
+	11, // 26: tollgate.router.v1.RouterService.StreamComplete:input_type -> tollgate.router.v1.StreamCompleteRequest
+	14, // 27: tollgate.router.v1.RouterService.ListModels:input_type -> tollgate.router.v1.ListModelsRequest
+	10, // 28: tollgate.router.v1.RouterService.Complete:output_type -> tollgate.router.v1.CompleteResponse
+	12, // 29: tollgate.router.v1.RouterService.StreamComplete:output_type -> tollgate.router.v1.StreamCompleteResponse
+	15, // 30: tollgate.router.v1.RouterService.ListModels:output_type -> tollgate.router.v1.ListModelsResponse
+	28, // [28:31] is the sub-list for method output_type
+	25, // [25:28] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_router_v1_router_proto_init() }
@@ -1520,7 +1695,7 @@ func file_tollgate_router_v1_router_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_router_v1_router_proto_rawDesc), len(file_tollgate_router_v1_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

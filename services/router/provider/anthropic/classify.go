@@ -121,7 +121,7 @@ func streamError(data []byte) error {
 		status = statusOverloaded
 	}
 	err := detail(failure(status, &w).Err, "provider_type", w.Error.Type)
-	return detail(err, "provider_request_id", w.RequestID)
+	return chat.Verdict(detail(err, "provider_request_id", w.RequestID))
 }
 
 // detail adds an identifier of the provider's, if it is one.

@@ -5,6 +5,7 @@ import (
 
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/services/router/chat"
 )
 
 // A response is read by hand and not by encoding/json, because a stream has one for
@@ -53,7 +54,7 @@ func (r *response) read(body []byte) error {
 		return errUnreadable()
 	}
 	if r.fault != nil {
-		return r.fault.failure(0, nil).Err
+		return chat.Verdict(r.fault.failure(0, nil).Err)
 	}
 	return nil
 }
