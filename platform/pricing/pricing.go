@@ -164,6 +164,16 @@ func (u Usage) Cached() int64 { return u.CachedInput + u.CachedAudio }
 // Written returns the prompt tokens that were written to a cache, for however long.
 func (u Usage) Written() int64 { return u.CacheWrite + u.CacheWrite1h }
 
+// Plus returns the sum of two usages, class by class.
+func (u Usage) Plus(v Usage) Usage {
+	return Usage{
+		Input: u.Input + v.Input, CachedInput: u.CachedInput + v.CachedInput, CacheWrite: u.CacheWrite + v.CacheWrite, CacheWrite1h: u.CacheWrite1h + v.CacheWrite1h,
+		AudioInput: u.AudioInput + v.AudioInput, CachedAudio: u.CachedAudio + v.CachedAudio, ImageInput: u.ImageInput + v.ImageInput,
+		Output: u.Output + v.Output, Reasoning: u.Reasoning + v.Reasoning, AudioOutput: u.AudioOutput + v.AudioOutput, ImageOutput: u.ImageOutput + v.ImageOutput,
+		Images: u.Images + v.Images, WebSearches: u.WebSearches + v.WebSearches,
+	}
+}
+
 // Of returns the count of one class.
 func (u Usage) Of(c Class) int64 {
 	counts := u.counts()

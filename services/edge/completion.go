@@ -56,15 +56,21 @@ type completion struct {
 	flightKey flightKey
 	// outcome is what came of the call, for the ledger, the metrics and the cache.
 	outcome outcome
+	// earlier is what attempts before the outcome's cost and used. Each is in the ledger by
+	// itself.
+	earlier struct {
+		cost money.Nano
+		used pricing.Usage
+	}
 }
 
 // outcome is what came of a call.
 type outcome struct {
 	served *routerv1.Served
 	usage  *usagev1.Usage
-	// body is a whole answer; chunks are a stream's, as far as it came.
-	body   []byte
-	chunks [][]byte
+	// body is a whole answer; transcript is a stream's, as far as it came.
+	body []byte
+	transcript
 	// cost is what the provider charged.
 	cost money.Nano
 	// saved is what a cached answer would have cost.
@@ -72,8 +78,10 @@ type outcome struct {
 	// firstByte is when the answer began.
 	firstByte time.Time
 	unpriced  bool
-	// failure is why the call has no answer, or only a part of one.
-	failure *errs.Error
+	// failure is why the call has no answer, or only a part of one. With a resumption,
+	// another attempt may bring one.
+	failure    *errs.Error
+	resumption *routerv1.Resumption
 }
 
 // completions are reused: each has room for the members of its request's body.
@@ -139,7 +147,7 @@ func (c *completion) run() (err error) {
 	defer func() {
 		tokens := int64(0)
 		if c.cache != cacheHit {
-			tokens = pricing.UsageOf(c.outcome.usage).Total()
+			tokens = c.used().Total()
 		}
 		c.permit.Done(tokens)
 	}()
@@ -197,118 +205,6 @@ func (c *completion) alone(ctx context.Context) error {
 	return nil
 }
 
-// forward reserves what the call may cost, sends it to the router, and settles what
-// it did cost.
-func (c *completion) forward(ctx context.Context) error {
-	c.compress(ctx)
-	call := &routerv1.Call{
-		Model: c.model.name, Input: &routerv1.Call_Body{Body: c.req.body},
-		BodyIndex: c.req.fields.AppendIndex(make([]uint32, 0, 3*c.req.fields.Len())),
-		TenantId:  c.principal.TenantID, TenantProviders: c.principal.CredentialProviders(),
-		DropParams: c.e.opts.DropParams || c.req.drop, RequestId: c.requestID,
-	}
-	reservation, err := c.reserve(ctx, call)
-	if err != nil {
-		if errs.Is(err, errs.BudgetExceeded) {
-			c.e.Metrics.Reservation(obs.ReservationDenied)
-		}
-		return err
-	}
-	if err := c.unpricedUnderBudget(); err != nil {
-		c.e.Meter.Release(reservation)
-		return err
-	}
-	c.e.Metrics.Reservation(obs.ReservationGranted)
-	// Whatever happens, a panic too, what was reserved is settled or given back.
-	defer func() { c.settle(reservation) }()
-	if c.req.stream {
-		return c.forwardStream(ctx, call)
-	}
-	return c.forwardWhole(ctx, call)
-}
-
-// reserve takes what the call may cost at most from every budget that applies. A
-// caller that named no limit for the answer gets the longest that the budgets can
-// pay, so that a budget can be spent to its end. There the prompt is counted: the bound
-// by its length would leave a part of the budget for nobody.
-func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Reservation, error) {
-	prompt := c.model.promptBound(&c.req)
-	least, wanted := c.costRange(prompt)
-	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
-	if errs.Is(err, errs.BudgetExceeded) || err == nil && reservation.Amount < wanted {
-		if counted := c.countedPrompt(); counted < prompt {
-			prompt = counted
-			least, wanted = c.costRange(prompt)
-			if err != nil {
-				reservation, err = c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
-			}
-		}
-	}
-	if err == nil && reservation.Amount < wanted {
-		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
-		c.capped = call.MaxOutputTokens
-		c.dismiss()
-	}
-	return reservation, err
-}
-
-// costRange is what a call with such a prompt costs at most with the shortest answer that
-// is worth a call, and with the longest. They are one where the caller limits the answer.
-func (c *completion) costRange(prompt int64) (least, wanted money.Nano) {
-	if c.req.maxTokens > 0 {
-		bound := c.model.costBound(&c.req, prompt, c.req.maxTokens*c.req.answers)
-		return bound, bound
-	}
-	least = c.model.costBound(&c.req, prompt, min(minimumOutput, c.model.maxOutput)*c.req.answers)
-	return least, c.model.costBound(&c.req, prompt, c.model.maxOutput*c.req.answers)
-}
-
-// unpricedUnderBudget refuses a call whose cost nobody can tell where a budget counts
-// on it.
-func (c *completion) unpricedUnderBudget() error {
-	if !c.model.unpriced || len(c.e.Meter.State(c.principal.Scopes())) == 0 {
-		return nil
-	}
-	return errs.Newf(errs.ModelNotAllowed, "the model %q has no price, and a budget applies: give it one in its model_info", c.model.name).
-		WithParam("model")
-}
-
-// minimumOutput is the shortest answer worth a call, in tokens.
-const minimumOutput = 16
-
-// forwardWhole gets a whole answer. An error that is returned has not been written.
-func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) error {
-	resp, err := c.e.Services.Router.Complete(ctx, &routerv1.CompleteRequest{Call: call})
-	if err == nil && resp.GetError() != nil {
-		c.bill(resp.GetBilledAttempts())
-		err = errs.FromInfo(resp.GetError(), resp.GetErrorMessage())
-	}
-	if err != nil {
-		return c.failed(ctx, err)
-	}
-	c.outcome.firstByte = c.e.Clock.Now()
-	c.outcome.served, c.outcome.usage, c.outcome.body = resp.GetServed(), resp.GetUsage(), resp.GetBody()
-	c.price()
-	return nil
-}
-
-// failed notes why a call has no answer, or no more of one, and what it cost all the
-// same: the provider has worked for a call that was ended here, and for what it sent.
-func (c *completion) failed(ctx context.Context, err error) error {
-	o := &c.outcome
-	o.failure = errs.Of(err)
-	ended := ctx.Err() != nil || o.failure.Reason == errs.ClientClosed
-	if (ended || len(o.chunks) > 0) && o.cost == 0 {
-		c.abandoned()
-	}
-	//nolint:contextcheck // a shared call outlives its caller: the caller's own end is meant
-	if own, ok := errors.AsType[*errs.Error](context.Cause(c.r.Context())); ok && ended {
-		// It is not the caller who left: this process is stopping.
-		o.failure = own
-	}
-	return o.failure
-}
-
 // answerWhole writes a whole answer.
 func (c *completion) answerWhole() {
 	h := c.w.Header()
@@ -345,8 +241,9 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 
 // remember keeps a whole and proper answer for the next identical request.
 func (c *completion) remember(ctx context.Context) {
-	// An answer that a nearly spent budget cut short is nobody else's answer.
-	if !c.store || c.capped > 0 || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
+	// An answer that a nearly spent budget cut short is nobody else's answer. One that was
+	// too long to be kept would not be taken.
+	if !c.store || c.capped > 0 || c.outcome.cut || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
 		return
 	}
 	entry := &cachev1.Entry{

@@ -27,7 +27,9 @@ func (c *completion) countedPrompt() int64 {
 	if len(c.req.body) > maxCounted || !c.req.countable() || !c.worthCounting() {
 		return c.model.promptBound(&c.req)
 	}
-	return c.countDeployments()
+	var n int64
+	c.e.counting.do(func() { n = c.countDeployments() })
+	return n
 }
 
 // countDeployments is what the prompt comes to at most at any deployment.

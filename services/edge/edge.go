@@ -110,7 +110,9 @@ type Edge struct {
 	flights flights
 	ids     *id.Generator
 	counter tokens.Counter
-	mux     *http.ServeMux
+	// counting bounds the work of counter.
+	counting counting
+	mux      *http.ServeMux
 }
 
 // New returns an edge.
@@ -124,7 +126,7 @@ func New(opts Options, parts Parts) *Edge {
 	if opts.WriteTimeout <= 0 {
 		opts.WriteTimeout = 30 * time.Second
 	}
-	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock)}
+	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock), counting: newCounting()}
 	e.models.Store(&modelTable{})
 	e.routes()
 	return e

@@ -2,9 +2,12 @@ package edge
 
 import (
 	"encoding/json"
+	"runtime"
 	"strings"
 
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/pricing"
 	"tollgate.dev/platform/tokens"
 )
 
@@ -13,27 +16,58 @@ import (
 // (OpenAI, "What are tokens and how to count them?").
 func estimatedPrompt(req *chatRequest) int64 { return int64(len(req.body))/4 + 1 }
 
+// counting bounds how many counts of tokens run at once. A count is work for a processor,
+// and a caller can have one for hanging up: the others must not stand still for it.
+type counting chan struct{}
+
+func newCounting() counting { return make(counting, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// do runs f when there is room.
+func (c counting) do(f func()) {
+	c <- struct{}{}
+	defer func() { <-c }()
+	f()
+}
+
 // estimate counts what the provider did not report. It is for calls that were cut off
 // and for providers that report nothing: it takes milliseconds where the rest of a
-// call takes microseconds.
-func (c *completion) estimate() *usagev1.Usage {
-	encoding := tokens.ForModel(c.outcome.served.GetProvider(), c.outcome.served.GetUpstreamModel())
-	count := func(text string) int64 {
-		n, err := c.e.counter.Count(encoding, text)
-		if err != nil {
-			// Bytes bound tokens: too many is better than none.
-			return int64(len(text))
+// call takes microseconds. read says that something of an answer was there to count.
+func (c *completion) estimate() (usage *usagev1.Usage, read bool) {
+	usage = &usagev1.Usage{ServiceTier: c.namedTier(), Estimated: true}
+	c.e.counting.do(func() {
+		encoding := tokens.ForModel(c.outcome.served.GetProvider(), c.outcome.served.GetUpstreamModel())
+		count := func(text string) int64 {
+			n, err := c.e.counter.Count(encoding, text)
+			if err != nil {
+				// Bytes bound tokens: too many is better than none.
+				return int64(len(text))
+			}
+			return n.Tokens
 		}
-		return n.Tokens
+		usage.Input = c.promptEstimate(count)
+		usage.Output, read = answerEstimate(&c.outcome, count)
+	})
+	return usage, read
+}
+
+// namedTier is the lane that the caller asked for, where that is one.
+func (c *completion) namedTier() string {
+	if tier, ok := pricing.ParseServiceTier(c.req.tier); !ok || tier == pricing.Auto || tier == pricing.Standard {
+		return ""
 	}
-	prompt, messages := promptText(c.req.body)
-	input := count(prompt) + tokens.ChatOverhead(messages, 0) + c.req.images*min(c.model.imageTokens, typicalImageTokens)
-	return &usagev1.Usage{
-		// Never more than what was reserved for the prompt.
-		Input:     min(input, c.model.promptBound(&c.req)),
-		Output:    count(answerText(c.outcome.body, c.outcome.chunks)),
-		Estimated: true,
+	return c.req.tier
+}
+
+// promptEstimate is about how many tokens the prompt has, and never more than what was
+// reserved for it: all of that where the prompt is not all in the request.
+func (c *completion) promptEstimate(count func(string) int64) int64 {
+	bound := c.model.promptBound(&c.req)
+	if c.req.unbounded {
+		return bound
 	}
+	texts, messages := promptTexts(&c.req)
+	n := gauge(texts, count) + tokens.ChatOverhead(messages, 0) + c.req.images*min(c.model.imageTokens, typicalImageTokens)
+	return min(n, bound)
 }
 
 // typicalImageTokens is what an image is taken to cost where nobody reported it:
@@ -41,43 +75,108 @@ func (c *completion) estimate() *usagev1.Usage {
 // (https://docs.anthropic.com/en/docs/build-with-claude/vision, November 2026).
 const typicalImageTokens = 1600
 
-// promptText gathers what the model reads of a request.
-func promptText(body []byte) (text string, messages int) {
-	var req struct {
-		Messages []struct {
-			Content   json.RawMessage `json:"content"`
-			ToolCalls json.RawMessage `json:"tool_calls"`
-		} `json:"messages"`
-		Tools json.RawMessage `json:"tools"`
+const (
+	// maxGauged is how much of a text is counted, in bytes: some ten milliseconds of work.
+	maxGauged = 32 << 10
+	// gaugePieces are taken of a longer one, evenly spread.
+	gaugePieces = 8
+)
+
+// gauge is about how many tokens some texts have, the JSON of strings or of anything else.
+// Of long ones a part is counted, and the rest taken to be as dense as its densest piece.
+func gauge(texts [][]byte, count func(string) int64) int64 {
+	total := 0
+	for _, t := range texts {
+		total += len(t)
 	}
-	if json.Unmarshal(body, &req) != nil {
-		return string(body), 1
+	if total <= maxGauged {
+		var all strings.Builder
+		for _, t := range texts {
+			if s, err := jsonscan.String(t); err == nil {
+				all.WriteString(s)
+			} else {
+				all.Write(t)
+			}
+		}
+		return count(all.String())
 	}
-	var b strings.Builder
-	for _, m := range req.Messages {
-		writeContent(&b, m.Content)
-		b.Write(m.ToolCalls)
+	const size = maxGauged / gaugePieces
+	counted, most := int64(0), int64(0)
+	at, begin := 0, 0 // texts[at] begins at that byte of all
+	for i := range gaugePieces {
+		from := i * (total - size) / (gaugePieces - 1)
+		var piece strings.Builder
+		for piece.Len() < size {
+			for begin+len(texts[at]) <= from+piece.Len() {
+				begin += len(texts[at])
+				at++
+			}
+			rest := texts[at][from+piece.Len()-begin:]
+			piece.Write(rest[:min(len(rest), size-piece.Len())])
+		}
+		n := count(piece.String())
+		counted += n
+		most = max(most, n)
 	}
-	b.Write(req.Tools)
-	return b.String(), len(req.Messages)
+	rest := int64(total - maxGauged)
+	return min(counted+(rest*most+size-1)/size, int64(total))
 }
 
-func writeContent(b *strings.Builder, content json.RawMessage) {
-	var text string
-	if json.Unmarshal(content, &text) == nil {
-		b.WriteString(text)
-		return
+// promptTexts gathers what the model reads of a request, images and sounds left out.
+func promptTexts(req *chatRequest) (texts [][]byte, messages int) {
+	add := func(m jsonscan.Member, in []byte) {
+		if m.Kind != jsonscan.KindNull {
+			texts = append(texts, m.Raw(in))
+		}
 	}
-	var parts []struct {
-		Text string `json:"text"`
+	for m := range req.fields.All() {
+		if name := string(m.Key); name != "messages" {
+			if !outsideThePrompt(name) {
+				add(m, req.body)
+			}
+			continue
+		}
+		all := m.Raw(req.body)
+		// The body was validated: there is no error to meet.
+		_ = jsonscan.ScanArray(all, func(_ int, v jsonscan.Value) error {
+			messages++
+			message := v.Raw(all)
+			return jsonscan.ScanObject(message, func(m jsonscan.Member) error {
+				switch name := string(m.Key); {
+				case name == "role":
+				case name == "content" && m.Kind == jsonscan.KindArray:
+					parts := m.Raw(message)
+					return jsonscan.ScanArray(parts, func(_ int, v jsonscan.Value) error {
+						part := v.Raw(parts)
+						if text, ok := jsonscan.Lookup(part, "text"); ok && text.Kind == jsonscan.KindString {
+							texts = append(texts, text.Raw(part))
+						}
+						return nil
+					})
+				default:
+					add(m, message)
+				}
+				return nil
+			})
+		})
 	}
-	if json.Unmarshal(content, &parts) != nil {
-		b.Write(content)
-		return
+	return texts, messages
+}
+
+// answerEstimate is about how many tokens of an answer came, and whether any did.
+func answerEstimate(o *outcome, count func(string) int64) (n int64, read bool) {
+	if len(o.body) > maxCached {
+		return gauge([][]byte{o.body}, count), true
 	}
-	for _, p := range parts {
-		b.WriteString(p.Text)
+	said := answerText(o.body, o.chunks)
+	if said == "" {
+		return 0, o.cut
 	}
+	n = gauge([][]byte{[]byte(said)}, count)
+	if o.cut && o.kept > 0 {
+		n = (n*o.size + o.kept - 1) / o.kept // the rest is taken to be as dense
+	}
+	return n, true
 }
 
 // answerText gathers what the model wrote, of a whole answer or of chunks.

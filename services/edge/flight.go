@@ -37,10 +37,14 @@ type flight struct {
 	cancel context.CancelFunc
 
 	mu sync.Mutex
-	// waiting is how many callers still want the answer, the leader included.
-	waiting int
-	// chunks are what a stream has brought so far.
+	// waiting is how many callers still want the answer, the leader included; followers is
+	// how many of them do not lead.
+	waiting, followers int
+	// chunks are what a stream has brought so far, and size how long they are. full says that
+	// it is too long to be kept for callers that are yet to come.
 	chunks [][]byte
+	size   int64
+	full   bool
 	// over says that nothing follows; outcome is then final.
 	over    bool
 	outcome outcome
@@ -78,11 +82,20 @@ func (f *flights) land(key flightKey, fl *flight) {
 func (f *flight) board() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.waiting == 0 || f.over {
+	if f.waiting == 0 || f.over || f.full {
 		return false
 	}
 	f.waiting++
+	f.followers++
 	return true
+}
+
+// alight takes a follower away.
+func (f *flight) alight() {
+	f.mu.Lock()
+	f.followers--
+	f.mu.Unlock()
+	f.leave()
 }
 
 // leave takes a caller away. The last one ends the provider's call.
@@ -96,10 +109,19 @@ func (f *flight) leave() {
 	}
 }
 
-// publish hands chunks to the followers.
+// publish hands chunks to the followers. A stream that is longer than what the cache takes
+// is kept for those that follow it by then, and no longer than they do.
 func (f *flight) publish(chunks [][]byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, chunk := range chunks {
+		f.size += int64(len(chunk))
+	}
+	f.full = f.full || f.size > maxCached
+	if f.full && f.followers == 0 {
+		f.chunks = nil // nobody is to read them any more
+		return
+	}
 	f.chunks = append(f.chunks, chunks...)
 	f.wake()
 }
@@ -186,7 +208,7 @@ func (c *completion) follow(ctx context.Context, fl *flight) error {
 	leave := func() {
 		if !left {
 			left = true
-			fl.leave()
+			fl.alight()
 		}
 	}
 	defer leave()

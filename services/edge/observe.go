@@ -5,7 +5,6 @@ import (
 
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/obs"
-	"tollgate.dev/platform/pricing"
 )
 
 // observe counts a finished call and writes its line in the log. Neither holds what
@@ -19,12 +18,12 @@ func (c *completion) observe(err error) {
 	now := c.e.Clock.Now()
 	call := obs.Call{
 		Route: c.route, Model: c.model.name, Provider: o.served.GetProvider(), Status: status,
-		Duration: now.Sub(c.started), Cost: o.cost,
+		Duration: now.Sub(c.started), Cost: c.cost(),
 	}
 	if c.req.stream && !o.firstByte.IsZero() {
 		call.FirstToken = o.firstByte.Sub(c.started)
 	}
-	if used := pricing.UsageOf(o.usage); o.usage != nil && c.cache != cacheHit {
+	if used := c.used(); c.cache != cacheHit {
 		call.Tokens = obs.Tokens{
 			Prompt: used.Prompt(), Completion: used.Completion(),
 			CachedInput: used.Cached(), CacheWrite: used.Written(), Reasoning: used.Reasoning,

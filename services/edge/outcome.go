@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"google.golang.org/protobuf/proto"
-
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
@@ -16,56 +14,6 @@ import (
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/edge/spend"
 )
-
-// price works out what the answer cost.
-func (c *completion) price() {
-	o := &c.outcome
-	if o.usage == nil && o.served != nil {
-		o.usage = c.estimate()
-	}
-	cost, ok := c.costOf(o.served, o.usage)
-	o.unpriced = o.unpriced || !ok
-	o.cost += cost
-}
-
-// bill adds what failed attempts cost.
-func (c *completion) bill(attempts []*routerv1.BilledAttempt) {
-	for _, a := range attempts {
-		cost, ok := c.costOf(a.GetServed(), a.GetUsage())
-		c.outcome.cost += cost
-		c.outcome.unpriced = c.outcome.unpriced || !ok
-		if c.outcome.served == nil {
-			c.outcome.served, c.outcome.usage = a.GetServed(), a.GetUsage()
-		}
-	}
-}
-
-// abandoned works out what a call cost whose caller left before its end: what the
-// provider has reported, and a count of what it has not.
-func (c *completion) abandoned() {
-	o := &c.outcome
-	if o.served == nil {
-		// Nothing came back: which deployment was called is not known. The model's own
-		// first one stands in for it.
-		if len(c.model.deployments) == 0 {
-			return
-		}
-		d := c.model.deployments[0]
-		o.served = &routerv1.Served{DeploymentId: d.GetId(), Provider: d.GetProvider(), UpstreamModel: d.GetUpstreamModel(), Simulated: d.GetSimulated()}
-	}
-	counted := c.estimate()
-	if o.usage != nil {
-		// The prompt is known from the stream's beginning, the answer only so far.
-		reported := proto.CloneOf(o.usage)
-		reported.Output = max(reported.GetOutput(), counted.GetOutput()-reported.GetReasoning())
-		reported.Estimated = true
-		counted = reported
-	}
-	o.usage = counted
-	cost, ok := c.costOf(o.served, counted)
-	o.cost += cost
-	o.unpriced = o.unpriced || !ok
-}
 
 func (c *completion) costOf(served *routerv1.Served, u *usagev1.Usage) (money.Nano, bool) {
 	price := c.model.prices[served.GetDeploymentId()]
@@ -217,7 +165,7 @@ func (c *completion) answerHeaders(h http.Header) {
 		set("X-Tollgate-Compressed-Tokens", itoa(r.GetCompressedTokens()))
 	}
 	if !c.req.stream {
-		cost := o.cost.Dollars()
+		cost := c.cost().Dollars()
 		set("X-Tollgate-Cost", cost)
 		set("X-Litellm-Response-Cost", cost)
 	}

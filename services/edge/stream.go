@@ -74,7 +74,7 @@ func (s *streamWriter) end(failure *errs.Error, last ...[]byte) {
 		*s.frame = appendError(*s.frame, failure)
 		*s.frame = append(*s.frame, "\n\n"...)
 	}
-	s.c.w.Header()[trailerCost] = []string{s.c.outcome.cost.Dollars()}
+	s.c.w.Header()[trailerCost] = []string{s.c.cost().Dollars()}
 	s.flush()
 	if cap(*s.frame) <= maxPooledFrame {
 		frames.Put(s.frame)
@@ -123,8 +123,9 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 		}
 		end := msg.GetEnd()
 		if end != nil {
-			c.bill(end.GetBilledAttempts())
 			if end.GetError() != nil && out == nil && len(msg.GetChunks()) == 0 {
+				c.bill(end.GetBilledAttempts())
+				c.outcome.resumption = end.GetResumption()
 				return c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
 			}
 		}
@@ -133,7 +134,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 			out = newStreamWriter(c)
 		}
 		chunks := msg.GetChunks()
-		c.outcome.chunks = append(c.outcome.chunks, chunks...)
+		c.outcome.add(chunks, c.keeps())
 		if c.flight != nil && len(chunks) > 0 {
 			c.flight.publish(chunks)
 		}
@@ -141,6 +142,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 			if end.GetError() != nil {
 				// The text of the error is not returned: it goes out with the stream.
 				_ = c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
+				c.billPart(end.GetBilledAttempts())
 			} else {
 				c.price()
 			}
@@ -150,16 +152,36 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 		if out.write(chunks); out.gone && c.flight == nil {
 			// Nobody reads on: the provider may stop.
 			c.outcome.failure = errs.New(errs.ClientClosed, "the caller went away")
-			c.abandoned()
+			c.billPart(nil)
 			return nil
 		}
 	}
 }
 
+// keeps is how much of a stream is kept, in bytes.
+func (c *completion) keeps() int64 {
+	if c.store && c.namespace != nil {
+		return maxCached
+	}
+	return maxSampled
+}
+
+// billPart adds what a stream cost that broke off after its beginning.
+func (c *completion) billPart(attempts []*routerv1.BilledAttempt) {
+	if len(attempts) == 0 {
+		attempts = []*routerv1.BilledAttempt{{Incomplete: true}}
+	}
+	c.bill(attempts)
+}
+
 // streamBroke ends a stream whose router, or whose caller, is gone.
 func (c *completion) streamBroke(ctx context.Context, out *streamWriter, err error) error {
-	if errors.Is(err, io.EOF) {
+	silent := errors.Is(err, io.EOF)
+	if silent {
 		err = errs.New(errs.ServiceUnavailable, "the router ended the stream without saying why")
+	}
+	if out != nil || silent || unheard(ctx, err) {
+		c.billPart(nil)
 	}
 	err = c.failed(ctx, err)
 	if out == nil {

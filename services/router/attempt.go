@@ -130,7 +130,7 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, er
 		}
 		served := &routerv1.Served{
 			DeploymentId: d.ID, Provider: d.Provider, UpstreamModel: d.UpstreamModel,
-			ApiBase: d.baseText, Retries: int32(min(try, 1<<20)), Simulated: d.Simulated,
+			ApiBase: d.baseText, Retries: small(try), Simulated: d.Simulated,
 		}
 		failure := p.attempt(ctx, d, served, exchange)
 		switch {

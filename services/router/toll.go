@@ -57,7 +57,7 @@ func (p *passage) resumption(ctx context.Context, f *attemptError, attempts int)
 		return nil
 	}
 	return &routerv1.Resumption{
-		Failed: ids(p.tried), Unable: ids(p.unable), Attempts: int32(min(attempts, 1<<20)), Waits: int32(min(p.repeats, 1<<20)),
+		Failed: ids(p.tried), Unable: ids(p.unable), Attempts: small(attempts), Waits: small(p.repeats),
 		RemainingMillis: remaining.Milliseconds(), Error: f.Err.Info(), ErrorMessage: f.Err.Message,
 	}
 }
@@ -91,4 +91,10 @@ func (p *passage) resume(at *routerv1.Resumption) (attempts int, last *attemptEr
 	last = &attemptError{}
 	last.Err, last.Retry = errs.FromInfo(at.GetError(), at.GetErrorMessage()), true
 	return int(max(at.GetAttempts(), 0)), last
+}
+
+// small is a count as messages hold it.
+func small(n int) int32 {
+	const most = 1 << 20
+	return int32(max(0, min(n, most)))
 }

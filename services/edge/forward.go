@@ -1,0 +1,163 @@
+package edge
+
+import (
+	"context"
+	"errors"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/edge/spend"
+)
+
+// forward answers the call from a provider. One reservation pays for one attempt that the
+// provider may bill: where such an attempt brought nothing and another may, it is made if
+// the budgets can pay for it as well.
+func (c *completion) forward(ctx context.Context) error {
+	c.compress(ctx)
+	err := c.attempt(ctx, nil)
+	for c.outcome.resumption != nil {
+		resumption := c.outcome.resumption
+		c.outcome.resumption = nil
+		err = c.attempt(ctx, resumption)
+	}
+	return err
+}
+
+// attempt reserves what the call may cost, sends it to the router, and settles what it did
+// cost. A call that cannot be paid for again ends with what ended it before.
+func (c *completion) attempt(ctx context.Context, resumption *routerv1.Resumption) error {
+	call := &routerv1.Call{
+		Model: c.model.name, Input: &routerv1.Call_Body{Body: c.req.body},
+		BodyIndex: c.req.fields.AppendIndex(make([]uint32, 0, 3*c.req.fields.Len())),
+		TenantId:  c.principal.TenantID, TenantProviders: c.principal.CredentialProviders(),
+		DropParams: c.e.opts.DropParams || c.req.drop, RequestId: c.requestID, Resumption: resumption,
+	}
+	reservation, err := c.reserve(ctx, call)
+	if err != nil {
+		if errs.Is(err, errs.BudgetExceeded) {
+			c.e.Metrics.Reservation(obs.ReservationDenied)
+		}
+		if resumption != nil {
+			return c.outcome.failure
+		}
+		return err
+	}
+	if err := c.unpricedUnderBudget(); err != nil {
+		c.e.Meter.Release(reservation)
+		return err
+	}
+	if resumption != nil {
+		c.earlier.cost = money.AddSat(c.earlier.cost, c.outcome.cost)
+		c.earlier.used = c.used()
+		c.outcome = outcome{}
+	}
+	c.e.Metrics.Reservation(obs.ReservationGranted)
+	// Whatever happens, a panic too, what was reserved is settled or given back.
+	defer func() { c.settle(reservation) }()
+	if ctx.Err() != nil {
+		return c.failed(ctx, ctx.Err()) // the router would not be asked, and could not say so
+	}
+	if c.req.stream {
+		return c.forwardStream(ctx, call)
+	}
+	return c.forwardWhole(ctx, call)
+}
+
+// cost is what the call cost, with all its attempts.
+func (c *completion) cost() money.Nano { return money.AddSat(c.earlier.cost, c.outcome.cost) }
+
+// used is what the call used, with all its attempts.
+func (c *completion) used() pricing.Usage {
+	return c.earlier.used.Plus(pricing.UsageOf(c.outcome.usage))
+}
+
+// reserve takes what the call may cost at most from every budget that applies. A
+// caller that named no limit for the answer gets the longest that the budgets can
+// pay, so that a budget can be spent to its end. There the prompt is counted: the bound
+// by its length would leave a part of the budget for nobody.
+func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Reservation, error) {
+	prompt := c.model.promptBound(&c.req)
+	least, wanted := c.costRange(prompt)
+	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
+	if errs.Is(err, errs.BudgetExceeded) || err == nil && reservation.Amount < wanted {
+		if counted := c.countedPrompt(); counted < prompt {
+			prompt = counted
+			least, wanted = c.costRange(prompt)
+			if err != nil {
+				reservation, err = c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
+			}
+		}
+	}
+	if err == nil && reservation.Amount < wanted {
+		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
+		c.capped = call.MaxOutputTokens
+		c.dismiss()
+	}
+	return reservation, err
+}
+
+// costRange is what a call with such a prompt costs at most with the shortest answer that
+// is worth a call, and with the longest. They are one where the caller limits the answer.
+func (c *completion) costRange(prompt int64) (least, wanted money.Nano) {
+	if c.req.maxTokens > 0 {
+		bound := c.model.costBound(&c.req, prompt, c.req.maxTokens*c.req.answers)
+		return bound, bound
+	}
+	least = c.model.costBound(&c.req, prompt, min(minimumOutput, c.model.maxOutput)*c.req.answers)
+	return least, c.model.costBound(&c.req, prompt, c.model.maxOutput*c.req.answers)
+}
+
+// unpricedUnderBudget refuses a call whose cost nobody can tell where a budget counts
+// on it.
+func (c *completion) unpricedUnderBudget() error {
+	if !c.model.unpriced || len(c.e.Meter.State(c.principal.Scopes())) == 0 {
+		return nil
+	}
+	return errs.Newf(errs.ModelNotAllowed, "the model %q has no price, and a budget applies: give it one in its model_info", c.model.name).
+		WithParam("model")
+}
+
+// minimumOutput is the shortest answer worth a call, in tokens.
+const minimumOutput = 16
+
+// forwardWhole gets a whole answer. An error that is returned has not been written.
+func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) error {
+	resp, err := c.e.Services.Router.Complete(ctx, &routerv1.CompleteRequest{Call: call})
+	switch {
+	case err != nil:
+		if unheard(ctx, err) {
+			c.charge(&routerv1.BilledAttempt{Incomplete: true})
+		}
+		return c.failed(ctx, err)
+	case resp.GetError() != nil:
+		c.bill(resp.GetBilledAttempts())
+		c.outcome.resumption = resp.GetResumption()
+		return c.failed(ctx, errs.FromInfo(resp.GetError(), resp.GetErrorMessage()))
+	}
+	c.outcome.firstByte = c.e.Clock.Now()
+	c.outcome.served, c.outcome.usage, c.outcome.body = resp.GetServed(), resp.GetUsage(), resp.GetBody()
+	c.price()
+	return nil
+}
+
+// unheard says that a call of the router ended without the router's word on what became of
+// it: its caller left, and an error that says so may be of either side.
+func unheard(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errs.Of(err).Reason == errs.ClientClosed
+}
+
+// failed notes why a call has no answer, or no more of one.
+func (c *completion) failed(ctx context.Context, err error) error {
+	o := &c.outcome
+	o.failure = errs.Of(err)
+	ended := ctx.Err() != nil || o.failure.Reason == errs.ClientClosed
+	//nolint:contextcheck // a shared call outlives its caller: the caller's own end is meant
+	if own, ok := errors.AsType[*errs.Error](context.Cause(c.r.Context())); ok && ended {
+		// It is not the caller who left: this process is stopping.
+		o.failure = own
+	}
+	return o.failure
+}
