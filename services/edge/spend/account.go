@@ -76,6 +76,12 @@ func (p *pool) free() money.Nano { return p.granted - p.returned - p.drawn - p.r
 // spentNow is settled spend with what was settled here and is not yet recorded.
 func (p *pool) spentNow() money.Nano { return p.spent + p.drawn - p.serverDrawn }
 
+// elsewhere is what other replicas held of the budget when the budget service last said.
+func (p *pool) elsewhere() money.Nano {
+	leased := money.Nano(p.budget.GetLimitNanos()) - p.spent - p.remaining
+	return leased - max(0, p.granted-p.acked-p.serverDrawn)
+}
+
 // giveBack returns what is free. It reports whether there is something to tell.
 func (p *pool) giveBack() bool {
 	if free := p.free(); free > 0 {

@@ -48,9 +48,14 @@ type Options struct {
 	// QueueLimit is how many records may wait before Reserve refuses calls; default 65,536.
 	// Calls that hold a reservation by then still settle.
 	QueueLimit int
-	// Patience is how long a reservation waits for money that other calls or replicas
+	// Patience is how long a reservation waits for money that other calls of this replica
 	// hold but have not spent; default 100 ms, negative: not at all.
 	Patience time.Duration
+	// RecallPatience is how long it waits for what other replicas hold, which are asked to
+	// give back what they do not use: they may have their budget service in another
+	// process, which looks for such calls every 250 ms. Default 1 s, or nothing with a
+	// negative Patience; negative: not at all.
+	RecallPatience time.Duration
 	// Heartbeat is how often leases are renewed at least; default 15 s. A third of the
 	// term is used when that is shorter.
 	Heartbeat time.Duration
@@ -123,6 +128,13 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 	opts.BatchSize = min(orDefault(opts.BatchSize, 500), maxBatch)
 	opts.FlushEvery = orDefault(opts.FlushEvery, 5*time.Millisecond)
 	opts.QueueLimit = orDefault(opts.QueueLimit, 65_536)
+	switch {
+	case opts.RecallPatience != 0:
+	case opts.Patience < 0:
+		opts.RecallPatience = -1
+	default:
+		opts.RecallPatience = time.Second
+	}
 	if opts.Patience == 0 {
 		opts.Patience = 100 * time.Millisecond
 	}

@@ -17,50 +17,83 @@ import (
 	"tollgate.dev/services/edge/spend"
 )
 
-// 4 replicas, 200 callers, a budget worth 1,000 calls of random cost: not a nano-dollar is
-// overspent, and less than 1 % is left when the first call is refused.
-func TestStrictAcrossReplicas(t *testing.T) {
-	strictAcrossReplicas(t, newWorld(t, budget.Options{}))
-}
-
-func TestStrictAcrossReplicasOnPostgreSQL(t *testing.T) {
-	store, err := postgres.New(t.Context(), postgrestest.New(t))
-	if err != nil {
-		t.Fatal(err)
+// 4 processes, 200 callers, a budget worth 1,000 calls of random cost that cost less than they
+// reserved: not a nano-dollar is overspent, and less than 1 % is left when the first call is
+// refused, however the slices lie.
+func TestStrictAcrossProcesses(t *testing.T) {
+	for name, world := range map[string]func(*testing.T) *world{
+		"PostgreSQL": func(t *testing.T) *world {
+			t.Helper()
+			store, err := postgres.New(t.Context(), postgrestest.New(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return worldOver(t, store, budget.Options{})
+		},
+		"SQLite": func(t *testing.T) *world {
+			t.Helper()
+			return newWorld(t, budget.Options{})
+		},
+	} {
+		t.Run(name+", all at work", func(t *testing.T) { strict(t, world(t), 4) })
+		// The others have used the budget, hold slices of it, and have nothing to do.
+		t.Run(name+", two of them idle", func(t *testing.T) { strict(t, world(t), 2) })
+		t.Run(name+", all but one idle", func(t *testing.T) { strict(t, world(t), 1) })
 	}
-	strictAcrossReplicas(t, worldOver(t, store, budget.Options{}))
 }
 
-func strictAcrossReplicas(t *testing.T, w *world) {
+// strict spends a budget by the callers of some of four processes.
+func strict(t *testing.T, w *world, atWork int) {
 	t.Helper()
-	const limit = 1_000_000
+	const (
+		processes, callers = 4, 200
+		calls              = 1000
+		upper              = 2000 // a call reserves up to so much, and costs half as much on average
+		limit              = calls * upper / 2
+	)
 	w.put(t, budget.Budget{Scope: key, Limit: limit})
 	w.put(t, budget.Budget{Scope: acme, Limit: 10 * limit})
-	var admitted, settled, first atomic.Int64
-	var callers sync.WaitGroup
-	meters := make([]*running, 4)
+	var settled, first atomic.Int64
+	spendOne := func(m *running) error {
+		wanted := money.Nano(1 + dice(upper))
+		res, err := m.Reserve(context.Background(), scopes, wanted)
+		if err != nil {
+			return err
+		}
+		cost := wanted
+		if dice(4) == 0 {
+			cost = money.Nano(1 + dice(int64(wanted)))
+		}
+		settled.Add(int64(cost))
+		m.Settle(res, call(cost))
+		return nil
+	}
+	meters := make([]*running, processes)
 	for i := range meters {
-		meters[i] = w.start(t, spend.Options{})
-		for range 50 {
-			callers.Go(func() {
-				for {
-					cost := 1 + dice(2000)
-					res, err := meters[i].Reserve(context.Background(), scopes, money.Nano(cost))
-					if err != nil {
-						if !errs.Is(err, errs.BudgetExceeded) {
-							t.Error(err)
-						}
-						first.CompareAndSwap(0, admitted.Load())
-						return
-					}
-					admitted.Add(cost)
-					meters[i].Settle(res, call(money.Nano(cost)))
-					settled.Add(cost)
-				}
-			})
+		meters[i] = w.process(t, spend.Options{})
+	}
+	for _, m := range meters { // each holds a slice
+		if err := spendOne(m); err != nil {
+			t.Fatal(err)
 		}
 	}
-	callers.Wait()
+	var group sync.WaitGroup
+	for i := range callers {
+		group.Go(func() {
+			for {
+				err := spendOne(meters[i%atWork])
+				if err == nil {
+					continue
+				}
+				if !errs.Is(err, errs.BudgetExceeded) {
+					t.Error(err)
+				}
+				first.CompareAndSwap(0, settled.Load())
+				return
+			}
+		})
+	}
+	group.Wait()
 	for _, m := range meters {
 		m.close(t)
 	}
@@ -166,7 +199,7 @@ func model(t *testing.T, w *world) {
 func replicaLife(ctx context.Context, t *testing.T, w *world, settled *atomic.Int64) {
 	t.Helper()
 	for ctx.Err() == nil {
-		m := w.start(t, spend.Options{Patience: 10 * time.Millisecond}) //nolint:contextcheck // ends by crash or close
+		m := w.process(t, spend.Options{Patience: 10 * time.Millisecond, RecallPatience: 20 * time.Millisecond}) //nolint:contextcheck // ends by crash or close
 		life, end := context.WithTimeout(ctx, time.Duration(500+dice(1000))*time.Millisecond)
 		var callers sync.WaitGroup
 		for range 10 {

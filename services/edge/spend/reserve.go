@@ -184,7 +184,7 @@ func (m *Meter) tidy(p *pool) {
 // reserveSlow asks the budget service for what is short until the reservation holds or is
 // refused.
 func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, keys []scopeKey, minimum, wanted money.Nano, short shortage) (Reservation, error) {
-	var deadline int64 // of Patience; 0: not yet waiting
+	var since int64 // when waiting for others began; 0: not yet
 	pause := firstPause
 	for {
 		refusal, wait := m.await(ctx, scopes, keys, short, minimum, wanted)
@@ -199,10 +199,14 @@ func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, keys []scopeKey
 			continue
 		}
 		now := m.now()
-		if deadline == 0 {
-			deadline = now + int64(m.opts.Patience)
+		if since == 0 {
+			since = now
 		}
-		if refusal.final || now >= deadline {
+		patience := m.opts.Patience
+		if refusal.elsewhere {
+			patience = max(patience, m.opts.RecallPatience)
+		}
+		if refusal.final || now-since >= int64(patience) {
 			m.shut(refusal, now)
 			return Reservation{}, refusal.err
 		}
@@ -224,7 +228,9 @@ type refusal struct {
 	need money.Nano
 	// final refusals are not worth waiting.
 	final bool
-	err   error
+	// elsewhere tells that other replicas hold a part of the budget.
+	elsewhere bool
+	err       error
 }
 
 // await waits for the answer of one ask for what is short. It returns a refusal when the
@@ -313,7 +319,9 @@ func (m *Meter) refusedNow(short shortage, need money.Nano) *refusal {
 	case unspent:
 		retry = min(retry, elsewhereRetry)
 	}
-	return &refusal{pool: p, need: need, final: !unspent || now < p.shut, err: m.exceeded(p, retry)}
+	return &refusal{
+		pool: p, need: need, final: !unspent || now < p.shut, elsewhere: p.elsewhere() > 0, err: m.exceeded(p, retry),
+	}
 }
 
 // shut makes the budget refuse the amount at once for a while.

@@ -24,9 +24,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is one budget service, over the transport that the program uses in one process.
+// world is a store and a budget service over it, for the test's own questions and for the
+// meters of its process.
 type world struct {
 	store  budget.Store
+	opts   budget.Options
 	svc    *budget.Service
 	client *faulty
 }
@@ -51,19 +53,39 @@ func newWorld(t testing.TB, opts budget.Options) *world {
 
 func worldOver(t testing.TB, store budget.Store, opts budget.Options) *world {
 	t.Helper()
-	w := &world{store: store, svc: budget.New(store, opts)}
+	w := &world{store: store, opts: opts}
+	var end func()
+	w.svc, w.client, end = serve(t, store, opts, &faults{})
+	t.Cleanup(end)
+	return w
+}
+
+// serve runs a budget service over the transport that the program uses in one process, until
+// end is called.
+func serve(t testing.TB, store budget.Store, opts budget.Options, f *faults) (svc *budget.Service, client *faulty, end func()) {
+	t.Helper()
+	svc = budget.New(store, opts)
 	server := rpc.NewServer()
-	budgetv1connect.RegisterBudgetServiceHandler(server, budget.Handler(w.svc))
-	w.client = &faulty{BudgetServiceClient: budgetv1connect.NewBudgetServiceClient(rpc.InProcess(server))}
+	budgetv1connect.RegisterBudgetServiceHandler(server, budget.Handler(svc))
+	client = &faulty{BudgetServiceClient: budgetv1connect.NewBudgetServiceClient(rpc.InProcess(server)), faults: f}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := w.svc.Run(ctx); err != nil {
+		if err := svc.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(func() { cancel(); wg.Wait() })
-	return w
+	return svc, client, func() { cancel(); wg.Wait() }
+}
+
+// process is what a process of the program has: a meter and a budget service of its own, over
+// the store that all share. Both end together.
+func (w *world) process(t testing.TB, opts spend.Options) *running {
+	t.Helper()
+	_, client, end := serve(t, w.store, w.opts, w.client.faults)
+	r := startOver(t, client, opts)
+	r.end = end
+	return r
 }
 
 func (w *world) put(t testing.TB, b budget.Budget) budget.State {
@@ -103,7 +125,12 @@ func (w *world) ledger(t testing.TB, tenant string) (cost money.Nano, entries in
 // start runs a meter until the test ends, and closes it.
 func (w *world) start(t testing.TB, opts spend.Options) *running {
 	t.Helper()
-	r := &running{Meter: spend.New(w.client, opts), done: make(chan error, 1)}
+	return startOver(t, w.client, opts)
+}
+
+func startOver(t testing.TB, client *faulty, opts spend.Options) *running {
+	t.Helper()
+	r := &running{Meter: spend.New(client, opts), done: make(chan error, 1), end: func() {}}
 	var ctx context.Context
 	ctx, r.kill = context.WithCancel(context.Background())
 	go func() { r.done <- r.Run(ctx) }()
@@ -115,6 +142,7 @@ type running struct {
 	*spend.Meter
 	kill context.CancelFunc
 	done chan error
+	end  func()
 	once sync.Once
 }
 
@@ -126,6 +154,7 @@ func (r *running) crash(t testing.TB) {
 		if err := <-r.done; err != nil {
 			t.Error(err)
 		}
+		r.end()
 	})
 }
 
@@ -141,32 +170,37 @@ func (r *running) close(t testing.TB) {
 		if err := <-r.done; err != nil {
 			t.Error(err)
 		}
+		r.end()
 	})
 }
 
 // faulty is a client whose calls can be made to fail, before or after the service saw them.
 type faulty struct {
 	budgetv1connect.BudgetServiceClient
+	*faults
+}
 
+// faults are what fails, in the clients of all processes.
+type faults struct {
 	mu     sync.Mutex
 	before func(call string) error
 	after  func(call string) error
 	calls  map[string]int
 }
 
-func (f *faulty) fail(before, after func(call string) error) {
+func (f *faults) fail(before, after func(call string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.before, f.after = before, after
 }
 
-func (f *faulty) count(call string) int {
+func (f *faults) count(call string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[call]
 }
 
-func (f *faulty) hook(call string, after bool) error {
+func (f *faults) hook(call string, after bool) error {
 	f.mu.Lock()
 	hook := f.before
 	if after {
