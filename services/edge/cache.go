@@ -59,6 +59,10 @@ func (e *Edge) invalidateCache(x *exchange) error {
 		}
 		in.TtlOverride = durationpb.New(time.Duration(*req.TTLOverride) * time.Second)
 	}
+	// What was answered before is purged as well, also where it is still being stored.
+	if err := e.after.wait(x.r.Context()); err != nil {
+		return err
+	}
 	resp, err := e.Services.Cache.Invalidate(x.r.Context(), in)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 )
 
@@ -54,5 +55,56 @@ func TestWhoMayPurgeWhat(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPurgesReachWhatIsStillStored purges what a caller was answered just now, and what the
+// cache has not got yet.
+func TestPurgesReachWhatIsStillStored(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	began, stored := make(chan struct{}, 1), make(chan struct{})
+	release := sync.OnceFunc(func() { close(stored) })
+	t.Cleanup(release)
+	r.cache.storing = func() {
+		began <- struct{}{}
+		<-stored
+	}
+	r.complete(chat("Hi"))
+	wait(t, "the answer's storing", began)
+	purged := make(chan answer, 1)
+	go func() {
+		purged <- r.do(http.MethodPost, "/v1/cache/invalidate", call{key: acmeKey, body: `{"namespace":"acme"}`})
+	}()
+	release()
+	if a := <-purged; a.body != `{"namespace":"acme","entries":1}` || r.cache.kept() > 0 {
+		t.Errorf("%d %s, and %d answers are kept", a.status, a.body, r.cache.kept())
+	}
+}
+
+// TestASlowCacheHoldsLittle has as many answers on their way into the cache as may wait in
+// memory. The next caller has its answer all the same, and its call ends with the storing.
+func TestASlowCacheHoldsLittle(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	free := r.edge.FillAfterwards()
+	began, stored := make(chan struct{}, 1), make(chan struct{})
+	release := sync.OnceFunc(func() { close(stored); free() })
+	t.Cleanup(release)
+	r.cache.storing = func() {
+		began <- struct{}{}
+		<-stored
+	}
+	if a := r.complete(chat("Hi")); a.status != http.StatusOK || a.body != answerBody {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	wait(t, "the answer's storing", began)
+	if r.cache.kept() > 0 || r.edge.Waiting() != 1 {
+		t.Errorf("%d answers are kept, and %d calls are under way", r.cache.kept(), r.edge.Waiting())
+	}
+	release()
+	r.waiting(0)
+	if r.cache.kept() != 1 {
+		t.Error("the answer is not kept")
 	}
 }

@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/edge/idempotency"
 	"tollgate.dev/services/edge/ratelimit"
 	"tollgate.dev/services/edge/spend"
 )
@@ -51,6 +51,8 @@ type completion struct {
 	compressed *compressorv1.CompressResponse
 
 	permit ratelimit.Permit
+	// running is the run of a call with an Idempotency-Key; nil without one.
+	running *idempotency.Run
 	// flight is the call that others may wait for; nil when none can.
 	flight    *flight
 	flightKey flightKey
@@ -144,13 +146,7 @@ func (c *completion) run() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		tokens := int64(0)
-		if c.cache != cacheHit {
-			tokens = c.used().Total()
-		}
-		c.permit.Done(tokens)
-	}()
+	defer c.release()
 
 	policy := c.principal.Cache()
 	if !e.opts.Cache || policy.GetDisabled() || e.opts.CacheOptIn && !c.req.cache.use {
@@ -190,6 +186,24 @@ func (c *completion) run() (err error) {
 	return c.share(ctx)
 }
 
+// release gives back what the limits hold for the call.
+func (c *completion) release() {
+	tokens := int64(0)
+	if c.cache != cacheHit {
+		tokens = c.used().Total()
+	}
+	c.permit.Done(tokens)
+}
+
+// completing comes before the answer's last bytes. Whoever has them may call again at once:
+// the parallel slot is free by then, and a repeat waits until the answer is kept for it.
+func (c *completion) completing() {
+	c.release()
+	if c.running != nil {
+		c.running.Answered()
+	}
+}
+
 // alone answers from a provider, and lets nobody wait for the answer.
 func (c *completion) alone(ctx context.Context) error {
 	if c.cache == cacheBypass {
@@ -201,7 +215,9 @@ func (c *completion) alone(ctx context.Context) error {
 	if !c.req.stream {
 		c.answerWhole()
 	}
-	c.remember(ctx)
+	if keep := c.remember(); keep != nil {
+		c.afterwards(ctx, keep)
+	}
 	return nil
 }
 
@@ -212,6 +228,7 @@ func (c *completion) answerWhole() {
 	h["Content-Type"] = contentJSON
 	h["Content-Length"] = []string{itoa(int64(len(c.outcome.body)))}
 	c.wrote = true
+	c.completing()
 	c.deadline()
 	c.w.WriteHeader(http.StatusOK)
 	// A caller that is gone has been served all the same.
@@ -239,28 +256,31 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 	return nil
 }
 
-// remember keeps a whole and proper answer for the next identical request.
-func (c *completion) remember(ctx context.Context) {
+// remember returns what keeps a whole and proper answer for the next identical request; nil
+// where there is none to keep. It outlives the completion.
+func (c *completion) remember() func(context.Context) {
 	// An answer that a nearly spent budget cut short is nobody else's answer. One that was
 	// too long to be kept would not be taken.
 	if !c.store || c.capped > 0 || c.outcome.cut || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
-		return
+		return nil
 	}
-	entry := &cachev1.Entry{
-		Body: c.outcome.body, Chunks: compact(c.outcome.chunks), Usage: c.outcome.usage, CostNanos: int64(c.outcome.cost),
-		Provider: c.outcome.served.GetProvider(), UpstreamModel: c.outcome.served.GetUpstreamModel(),
-		DeploymentId: c.outcome.served.GetDeploymentId(), Simulated: c.outcome.served.GetSimulated(),
-		CreatedMillis: c.e.Clock.Now().UnixMilli(),
-	}
-	req := &cachev1.StoreRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:]), Entry: entry}
+	e, o := c.e, c.outcome
+	req := &cachev1.StoreRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:])}
 	if ttl := c.ttl(); ttl > 0 {
 		req.Ttl = durationpb.New(ttl)
 	}
-	// The caller has its answer; storing it must not end with the caller's connection.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if _, err := c.e.Services.Cache.Store(ctx, req); err != nil && !errors.Is(err, context.Canceled) {
-		c.e.Log.WarnContext(ctx, "the answer could not be cached", "error", err)
+	return func(ctx context.Context) {
+		req.Entry = &cachev1.Entry{
+			Body: o.body, Chunks: compact(o.chunks), Usage: o.usage, CostNanos: int64(o.cost),
+			Provider: o.served.GetProvider(), UpstreamModel: o.served.GetUpstreamModel(),
+			DeploymentId: o.served.GetDeploymentId(), Simulated: o.served.GetSimulated(),
+			CreatedMillis: e.Clock.Now().UnixMilli(),
+		}
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		if _, err := e.Services.Cache.Store(ctx, req); err != nil {
+			e.Log.WarnContext(ctx, "the answer could not be cached", "error", err)
+		}
 	}
 }
 
@@ -281,7 +301,7 @@ func compact(chunks [][]byte) [][]byte {
 	return out
 }
 
-// storeTimeout bounds how long storing an answer holds its connection back.
+// storeTimeout bounds how long storing an answer may take.
 const storeTimeout = time.Second
 
 // ttl is the request's own time to live, or the key's or tenant's; 0 is the default.
@@ -311,22 +331,30 @@ func (c *completion) once(keys []string) error {
 		answer.WriteTo(c.w)
 		return nil
 	}
-	// A run that nothing ends would hold its key for ever; after Finish this does nothing.
+	// A run that nothing ends would hold its key for ever.
+	kept := false
 	defer func() {
+		if kept {
+			return
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), finishTimeout)
 		defer cancel()
 		run.Abandon(ctx)
 	}()
+	c.running = run
 	recorder := c.e.Idempotency.Record(c.w)
 	c.w, c.control = recorder, http.NewResponseController(recorder)
 	err = c.run()
 	if err != nil || c.outcome.failure != nil {
 		return err
 	}
-	// The answer is out; it must not be lost to a caller that leaves now.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), finishTimeout)
-	defer cancel()
-	run.Finish(ctx, recorder.Answer())
+	kept = true
+	c.afterwards(c.r.Context(), func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+		defer cancel()
+		defer run.Abandon(ctx) // after Finish this does nothing
+		run.Finish(ctx, recorder.Answer())
+	})
 	return nil
 }
 

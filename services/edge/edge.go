@@ -108,6 +108,7 @@ type Edge struct {
 	opts    Options
 	models  atomic.Pointer[modelTable]
 	flights flights
+	after   afterwards
 	ids     *id.Generator
 	counter tokens.Counter
 	// counting bounds the work of counter.

@@ -78,11 +78,12 @@ func (f *flights) land(key flightKey, fl *flight) {
 	}
 }
 
-// board adds a caller. It fails for a flight that everyone has left, or that is over.
+// board adds a caller. It fails for a flight that everyone has left, or that brought no
+// answer. One that is over and not landed has its answer, and the cache has not yet.
 func (f *flight) board() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.waiting == 0 || f.over || f.full {
+	if f.full || f.over && f.outcome.failure != nil || !f.over && f.waiting == 0 {
 		return false
 	}
 	f.waiting++
@@ -126,10 +127,13 @@ func (f *flight) publish(chunks [][]byte) {
 	f.wake()
 }
 
-// finish hands the outcome to the followers.
+// finish hands the outcome to the followers. Only the first one counts.
 func (f *flight) finish(o outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.over {
+		return
+	}
 	f.over, f.outcome = true, o
 	f.wake()
 }
@@ -166,28 +170,46 @@ func (c *completion) share(ctx context.Context) error {
 		return c.follow(ctx, fl)
 	}
 	stop := context.AfterFunc(ctx, fl.leave)
-	defer func() {
-		if c.flight == nil {
-			return // dismissed
-		}
-		if c.outcome.served == nil && c.outcome.failure == nil {
-			c.outcome.failure = errs.New(errs.Internal, "an internal error occurred")
-		}
-		fl.finish(c.outcome)
-		c.e.flights.land(key, fl)
-	}()
 	defer stop()
 	c.flight, c.flightKey = fl, key
-	err := c.forward(flown)
+	defer c.land() // also after a panic
+	e, err := c.e, c.forward(flown)
 	if err != nil && c.outcome.failure == nil {
 		c.outcome.failure = errs.Of(err) // refused before it went out: nobody is answered
 	}
+	c.finish()
 	if err == nil && !c.req.stream {
 		c.answerWhole()
 	}
-	// Before the flight ends: whoever asks from then on finds the answer in the cache.
-	c.remember(ctx)
+	if keep := c.remember(); keep != nil && c.flight != nil {
+		// Whoever asks in the meantime boards the flight that is over, and whoever asks from its
+		// landing on finds the answer in the cache.
+		c.flight = nil
+		c.afterwards(ctx, func(ctx context.Context) {
+			defer e.flights.land(key, fl)
+			keep(ctx)
+		})
+	}
 	return err
+}
+
+// finish ends the call's flight, unless those who waited were dismissed.
+func (c *completion) finish() {
+	if c.flight == nil {
+		return
+	}
+	if c.outcome.served == nil && c.outcome.failure == nil {
+		c.outcome.failure = errs.New(errs.Internal, "an internal error occurred")
+	}
+	c.flight.finish(c.outcome)
+}
+
+// land takes the call's flight off the board.
+func (c *completion) land() {
+	c.finish()
+	if c.flight != nil {
+		c.e.flights.land(c.flightKey, c.flight)
+	}
 }
 
 // dismiss sends those who wait for this call's answer on their own way, because it is

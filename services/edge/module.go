@@ -41,8 +41,10 @@ func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, gua
 			},
 		})
 	}
-	// Before the loops end: what is settled is delivered, what is leased goes back.
+	// Before the loops end: answers are kept, what is settled is delivered, what is leased
+	// goes back.
 	lc.Append(fx.StopHook(meter.Close))
+	lc.Append(fx.StopHook(e.Close))
 	// The first request must find the models.
 	lc.Append(fx.StartHook(e.RefreshModels))
 }

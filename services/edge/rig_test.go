@@ -102,6 +102,7 @@ func newRig(tb testing.TB, change ...func(*setup)) *rig {
 	tb.Cleanup(func() {
 		r.http.CloseIdleConnections()
 		server.Close()
+		must(tb, r.edge.Close(context.WithoutCancel(tb.Context())))
 	})
 	return r
 }
@@ -136,7 +137,7 @@ func (r *rig) build(s *setup) {
 	must(tb, err)
 	envelope, err := secret.NewEnvelope(secret.KEK{ID: 1, Key: [secret.KeySize]byte{1}})
 	must(tb, err)
-	r.answers = &answersFake{Store: store}
+	r.answers = &answersFake{Store: store, claims: make(chan struct{}, 100)}
 
 	s.keys.MasterKey, s.keys.PlatformID, s.keys.Clock, s.keys.Log = secret.New(masterKey), "default", r.clock, log
 	keys := admission.New(services.Keystore, s.keys)

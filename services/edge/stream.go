@@ -68,6 +68,7 @@ func appendChunks(frame []byte, chunks [][]byte) []byte {
 func (s *streamWriter) end(failure *errs.Error, last ...[]byte) {
 	*s.frame = appendChunks((*s.frame)[:0], last)
 	if failure == nil {
+		s.c.completing()
 		*s.frame = append(*s.frame, "data: [DONE]\n\n"...)
 	} else {
 		*s.frame = append(*s.frame, "data: "...)

@@ -42,6 +42,11 @@ type Guard struct {
 	log      *slog.Logger
 	ids      *id.Generator
 	opts     Options
+
+	mu sync.Mutex
+	// answered are the runs of this process whose answers are out and not kept yet. Each
+	// channel is closed when its run has ended.
+	answered map[Slot]chan struct{}
 }
 
 // New returns a guard. Answers lie in the store sealed by the envelope.
@@ -58,7 +63,7 @@ func New(store Store, envelope *secret.Envelope, clk clock.Clock, log *slog.Logg
 	if opts.PurgeEvery <= 0 {
 		opts.PurgeEvery = time.Minute
 	}
-	return &Guard{store: store, envelope: envelope, clock: clk, log: log, ids: id.NewGenerator(clk), opts: opts}
+	return &Guard{store: store, envelope: envelope, clock: clk, log: log, ids: id.NewGenerator(clk), opts: opts, answered: make(map[Slot]chan struct{})}
 }
 
 // maxKey is the longest key, in characters.
@@ -77,7 +82,7 @@ func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha
 		Slot: slotOf(scope, key, route), Digest: digest, Owner: g.ids.NewString(),
 		ExpiresMillis: g.clock.Now().Add(g.opts.Term).UnixMilli(),
 	}
-	there, err := g.store.Claim(ctx, rec, g.clock.Now().UnixMilli())
+	there, err := g.claim(ctx, rec)
 	if err != nil {
 		return nil, nil, errs.New(errs.ServiceUnavailable, "the Idempotency-Key could not be checked").WithCause(err)
 	}
@@ -96,6 +101,25 @@ func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha
 		return nil, nil, err
 	}
 	return nil, answer, nil
+}
+
+// claim takes the slot, or returns the record that has it. A run of this process whose
+// answer is out by now is waited for: its caller may know the answer before the store does.
+func (g *Guard) claim(ctx context.Context, rec Record) (*Record, error) {
+	for {
+		g.mu.Lock()
+		kept := g.answered[rec.Slot]
+		g.mu.Unlock()
+		there, err := g.store.Claim(ctx, rec, g.clock.Now().UnixMilli())
+		if err != nil || there == nil || there.Answer != nil || there.Digest != rec.Digest || kept == nil {
+			return there, err
+		}
+		select {
+		case <-kept:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // Run removes expired records until ctx ends.
@@ -128,6 +152,8 @@ type Run struct {
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 	once  sync.Once
+	// answered is set by Answered, and closed at the run's end.
+	answered chan struct{}
 }
 
 // run holds the slot while the request is under way.
@@ -158,6 +184,18 @@ func (r *Run) hold(ctx context.Context) {
 	}
 }
 
+// Answered says that the last of the answer is about to go out: a repeat in this process
+// waits for the run's end, which is near. It is called by whoever ends the run.
+func (r *Run) Answered() {
+	if r.answered != nil {
+		return
+	}
+	r.answered = make(chan struct{})
+	r.guard.mu.Lock()
+	defer r.guard.mu.Unlock()
+	r.guard.answered[r.rec.Slot] = r.answered
+}
+
 // Finish keeps the answer for repeats. An answer that is too large, or that could not
 // be kept, frees the key.
 func (r *Run) Finish(ctx context.Context, answer Answer) {
@@ -176,8 +214,20 @@ func (r *Run) end(f func()) {
 	r.once.Do(func() {
 		r.stop()
 		r.done.Wait()
+		defer r.ended()
 		f()
 	})
+}
+
+// ended lets go of those who wait for an answer that is out.
+func (r *Run) ended() {
+	if r.answered == nil {
+		return
+	}
+	r.guard.mu.Lock()
+	delete(r.guard.answered, r.rec.Slot)
+	r.guard.mu.Unlock()
+	close(r.answered)
 }
 
 func (r *Run) remove(ctx context.Context) {

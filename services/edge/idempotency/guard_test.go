@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -210,5 +211,58 @@ func TestExpiredRecordsArePurged(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A repeat that comes when the answer is out waits until it is kept; where it could not be
+// kept, the repeat goes ahead. One that comes earlier is refused.
+func TestRepeatsWaitForAnAnswerThatIsOut(t *testing.T) {
+	for name, kept := range map[string]bool{"kept": true, "not kept": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, idempotency.Options{})
+			run, _, err := w.begin(t, "t", "a", "body")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer run.Abandon(t.Context())
+			if _, _, err := w.begin(t, "t", "a", "body"); !errs.Is(err, errs.IdempotencyInProgress) {
+				t.Errorf("too early: %v", err)
+			}
+			run.Answered()
+			if _, _, err := w.begin(t, "t", "a", "other"); !errs.Is(err, errs.IdempotencyMismatch) {
+				t.Errorf("another body: %v", err)
+			}
+			gone, leave := context.WithCancel(t.Context())
+			leave()
+			if _, _, err := w.Begin(gone, "t", "a", "/v1/chat/completions", sha256.Sum256([]byte("body"))); !errors.Is(err, context.Canceled) {
+				t.Errorf("who has left: %v", err)
+			}
+			var repeats sync.WaitGroup
+			var replayed, ahead atomic.Int64
+			for range 4 {
+				repeats.Go(func() {
+					again, answer, err := w.begin(t, "t", "a", "body")
+					switch {
+					case answer != nil && string(answer.Body) == "answer":
+						replayed.Add(1)
+					case again != nil:
+						ahead.Add(1)
+						again.Answered()
+						again.Finish(t.Context(), idempotency.Answer{Status: 200, Body: []byte("answer")})
+					case !errs.Is(err, errs.IdempotencyInProgress): // who comes before the second Answered
+						t.Errorf("a repeat: %v, %v", answer, err)
+					}
+				})
+			}
+			if kept {
+				run.Finish(t.Context(), idempotency.Answer{Status: 200, Body: []byte("answer")})
+			} else {
+				run.Abandon(t.Context())
+			}
+			repeats.Wait()
+			if kept && (replayed.Load() != 4 || ahead.Load() != 0) || !kept && ahead.Load() != 1 {
+				t.Errorf("%d were given the answer, %d went ahead", replayed.Load(), ahead.Load())
+			}
+		})
 	}
 }

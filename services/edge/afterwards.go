@@ -1,0 +1,82 @@
+package edge
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// maxAfterwards bounds what runs after answers at one time, and so the answers that it
+// keeps in memory. Beyond it, callers wait for their own.
+const maxAfterwards = 256
+
+// afterwards is the work that follows an answer and that its caller does not wait for:
+// keeping the answer for others. Each piece bounds its own time.
+type afterwards struct {
+	mu sync.Mutex
+	// running has a channel for each piece, which is closed at its end.
+	running map[chan struct{}]struct{}
+}
+
+// afterwards does work on the side. It is a handler's last step: where too much is being
+// done already, it does the work itself, with the answer flushed.
+func (c *completion) afterwards(ctx context.Context, work func(ctx context.Context)) {
+	// The caller has its answer; what follows must not end with the caller's connection.
+	ctx = context.WithoutCancel(ctx)
+	e, route := c.e, c.route
+	done := make(chan struct{})
+	if !e.after.begin(done) {
+		_ = c.control.Flush() // a caller that is gone cannot be told
+		work(ctx)
+		return
+	}
+	go func() {
+		defer e.after.end(done)
+		defer func() {
+			if v := recover(); v != nil && v != http.ErrAbortHandler { //nolint:errorlint // a value of panic
+				_ = e.Faults.Panic(ctx, route, v) // it is logged, and there is nobody to be told
+			}
+		}()
+		work(ctx)
+	}()
+}
+
+func (a *afterwards) begin(done chan struct{}) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.running) >= maxAfterwards {
+		return false
+	}
+	if a.running == nil {
+		a.running = make(map[chan struct{}]struct{})
+	}
+	a.running[done] = struct{}{}
+	return true
+}
+
+func (a *afterwards) end(done chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.running, done)
+	close(done)
+}
+
+// wait returns when what runs now has ended, or ctx has.
+func (a *afterwards) wait(ctx context.Context) error {
+	a.mu.Lock()
+	running := slices.Collect(maps.Keys(a.running))
+	a.mu.Unlock()
+	for _, done := range running {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close waits for what answers have left to do. It comes after the last call.
+func (e *Edge) Close(ctx context.Context) error { return e.after.wait(ctx) }
