@@ -51,12 +51,11 @@ func (p *Price) Cost(u Usage, o Options) money.Nano {
 	if rates == nil {
 		return 0
 	}
-	counts := u.counts()
-	var sum pico
-	for c, n := range counts {
-		sum.add(rates[c], n)
+	var sum sums
+	for c, n := range u.counts() {
+		sum.add(Class(c), rates[c], n)
 	}
-	return sum.nano()
+	return sum.nano(p.uplift(o))
 }
 
 // CostByClass returns what Cost returns, by class.
@@ -66,10 +65,10 @@ func (p *Price) CostByClass(u Usage, o Options) Breakdown {
 	if rates == nil {
 		return b
 	}
-	var sum pico
+	var sum sums
 	for c, n := range u.counts() {
-		sum.add(rates[c], n)
-		total := sum.nano()
+		sum.add(Class(c), rates[c], n)
+		total := sum.nano(p.uplift(o))
 		b.ByClass[c] = total - b.Total
 		b.Total = total
 	}
@@ -116,7 +115,18 @@ func (p *Price) UpperBound(promptTokens, maxOutputTokens int64, o Options) money
 	var sum pico
 	sum.add(prompt, promptTokens)
 	sum.add(output, maxOutputTokens)
-	return sum.nanoUp()
+	return sum.times(p.uplift(o)).divide(10*picosInNano-1, 10*picosInNano)
+}
+
+// uplift is what tokens cost of a call that was held to a region, in tenths of their rates.
+// Anthropic charges 1.1 times its rates, in all classes of tokens, for inference in the US
+// (https://platform.claude.com/docs/en/manage-claude/data-residency, November 2026). OpenAI's
+// uplift goes by the host, which no caller chooses: give such deployments prices of their own.
+func (p *Price) uplift(o Options) uint64 {
+	if o.Regional && p.Provider == "anthropic" {
+		return 11
+	}
+	return 10
 }
 
 // ImageBound returns the most prompt tokens that one image can cost: the documented limit,
@@ -171,9 +181,42 @@ func (p Price) at(now time.Time) Price {
 	return p
 }
 
+// sums are what tokens cost, and what is charged by the piece.
+type sums struct{ tokens, pieces pico }
+
+func (s *sums) add(c Class, r Rate, n int64) {
+	if c == Image || c == WebSearch {
+		s.pieces.add(r, n)
+	} else {
+		s.tokens.add(r, n)
+	}
+}
+
+// nano is the whole, with tokens at so many tenths, rounded to nano-dollars, half up.
+func (s *sums) nano(tenths uint64) money.Nano {
+	sum := s.tokens.times(tenths)
+	pieces := s.pieces.times(10)
+	var carry uint64
+	sum.lo, carry = bits.Add64(sum.lo, pieces.lo, 0)
+	sum.hi, _ = bits.Add64(sum.hi, pieces.hi, carry)
+	return sum.divide(5*picosInNano, 10*picosInNano)
+}
+
+// picosInNano is how many pico-dollars a nano-dollar has.
+const picosInNano = 1000
+
 // pico is an unsigned 128-bit number of pico-dollars. Thirteen products of two 63-bit
 // numbers can't overflow it.
 type pico struct{ hi, lo uint64 }
+
+// times returns the number multiplied by a small one, or one that is too large to divide.
+func (p pico) times(n uint64) pico {
+	hi, lo := bits.Mul64(p.lo, n)
+	if p.hi >= 1<<32 {
+		return pico{hi: 1 << 40}
+	}
+	return pico{hi: p.hi*n + hi, lo: lo}
+}
 
 func (p *pico) add(r Rate, n int64) {
 	if n <= 0 || r <= 0 {
@@ -185,19 +228,14 @@ func (p *pico) add(r Rate, n int64) {
 	p.hi, _ = bits.Add64(p.hi, hi, carry)
 }
 
-// nano rounds to nano-dollars, half up.
-func (p pico) nano() money.Nano { return p.divide(500) }
-
-// nanoUp rounds to nano-dollars, up: a bound may not be below what it bounds.
-func (p pico) nanoUp() money.Nano { return p.divide(999) }
-
-func (p pico) divide(plus uint64) money.Nano {
+// divide adds, divides, and leaves the rest away.
+func (p pico) divide(plus, by uint64) money.Nano {
 	lo, carry := bits.Add64(p.lo, plus, 0)
 	hi := p.hi + carry
-	if hi >= 1000 {
+	if hi >= by {
 		return money.Max
 	}
-	q, _ := bits.Div64(hi, lo, 1000)
+	q, _ := bits.Div64(hi, lo, by)
 	if q > uint64(money.Max) {
 		return money.Max
 	}

@@ -361,3 +361,30 @@ func BenchmarkLookup(b *testing.B) {
 		_, _ = tab.Lookup("groq", "groq/openai/gpt-oss-120b")
 	}
 }
+
+// Anthropic charges a tenth more for tokens of calls that are held to a region, and not for
+// searches; others charge nothing for what their callers cannot ask for.
+func TestRegionalCalls(t *testing.T) {
+	u := pricing.Usage{Input: 1_000_003, CachedInput: 77, Output: 501, WebSearches: 2}
+	regional := pricing.Options{Regional: true}
+	claude := price(t, "anthropic", "claude-opus-4-6")
+	tokens, searches := u, pricing.Usage{WebSearches: 2}
+	tokens.WebSearches = 0
+	plain := claude.Cost(tokens, pricing.Options{})
+	if got, want := claude.Cost(u, regional), plain+(plain+5)/10+claude.Cost(searches, pricing.Options{}); got != want {
+		t.Errorf("Anthropic charges %v, want %v", got, want)
+	}
+	if b := claude.CostByClass(u, regional); b.Total != claude.Cost(u, regional) {
+		t.Errorf("by class %v, want %v", b.Total, claude.Cost(u, regional))
+	}
+	if got, want := claude.UpperBound(1000, 1000, regional), claude.UpperBound(1000, 1000, pricing.Options{}); got != want+(want+9)/10 {
+		t.Errorf("bound %v, want a tenth above %v", got, want)
+	}
+	gpt := price(t, "openai", "gpt-4o")
+	if gpt.Cost(u, regional) != gpt.Cost(u, pricing.Options{}) || gpt.UpperBound(1, 1, regional) != gpt.UpperBound(1, 1, pricing.Options{}) {
+		t.Error("OpenAI charges for a region")
+	}
+	if got := claude.Cost(pricing.Usage{Input: math.MaxInt64, Output: math.MaxInt64}, regional); got != money.Max {
+		t.Errorf("an absurd call costs %v", got)
+	}
+}

@@ -257,6 +257,9 @@ func ParseServiceTier(name string) (tier ServiceTier, ok bool) {
 type Options struct {
 	// ServiceTier is the lane that served, or will serve, the call.
 	ServiceTier ServiceTier
+	// Regional says that the call was, or may be, held to a region, which some providers
+	// charge for.
+	Regional bool
 	// Without names classes that the call can't have, which makes an upper bound tighter:
 	// no audio in the request, no hour-long cache writes asked for. Costs ignore it.
 	Without ClassSet

@@ -292,9 +292,9 @@ func cleanRecord(r *eventv1.UsageRecord) {
 	} {
 		*text = clean(*text)
 	}
-	if tier := r.GetUsage().GetServiceTier(); tier != clean(tier) {
-		r.Usage = proto.CloneOf(r.GetUsage())
-		r.Usage.ServiceTier = clean(tier)
+	if u := r.GetUsage(); u.GetServiceTier() != clean(u.GetServiceTier()) || u.GetRegion() != clean(u.GetRegion()) {
+		r.Usage = proto.CloneOf(u)
+		r.Usage.ServiceTier, r.Usage.Region = clean(u.GetServiceTier()), clean(u.GetRegion())
 	}
 	for i, tag := range r.Tags {
 		if tag != clean(tag) {

@@ -78,8 +78,8 @@ const fastest = 5000
 // 0 is any time. It is never more than what was reserved.
 func (c *completion) longest(worked time.Duration) int64 {
 	limit := c.model.maxOutput
-	if c.req.maxTokens > 0 {
-		limit = c.req.maxTokens
+	if own := c.model.limit(&c.req); own > 0 {
+		limit = own
 	}
 	if c.capped > 0 {
 		limit = min(limit, c.capped)

@@ -300,3 +300,35 @@ func TestLongStreamsAreNotKept(t *testing.T) {
 		t.Errorf("used %v, want some %d tokens", u, chunks*201)
 	}
 }
+
+// A prompt that is not all in the request has no bound where the model's context window is
+// unknown: a strict budget refuses it, by name.
+func TestPromptsWithoutABound(t *testing.T) {
+	t.Parallel()
+	file := `{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}`
+	for name, tc := range map[string]struct {
+		window, body string
+		budget       bool
+		refused      bool
+	}{
+		"a file, and nobody knows the window": {"", file, true, true},
+		"without a budget":                    {"", file, false, false},
+		"a window bounds it":                  {`"max_input_tokens": 100000,`, file, true, false},
+		"plain text":                          {"", chat("Hi"), true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(s *setup) { s.window = tc.window })
+			if tc.budget {
+				r.budget.limit("acme", 1e12)
+			}
+			a := r.complete(tc.body)
+			if refused := a.status == http.StatusForbidden && a.reason() == string(errs.ModelNotAllowed); refused != tc.refused {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if state := r.meter.State(scopesOfAcme); tc.refused && (len(state) != 1 || state[0].Spent != 0 || r.router.called() != 0) {
+				t.Errorf("%+v after %d calls", state, r.router.called())
+			}
+		})
+	}
+}

@@ -34,6 +34,9 @@ func (c counting) do(f func()) {
 // call takes microseconds. read says that something of an answer was there to count.
 func (c *completion) estimate() (usage *usagev1.Usage, read bool) {
 	usage = &usagev1.Usage{ServiceTier: c.namedTier(), Estimated: true}
+	if c.req.region != globalRegion {
+		usage.Region = c.req.region
+	}
 	c.e.counting.do(func() {
 		encoding := tokens.ForModel(c.outcome.served.GetProvider(), c.outcome.served.GetUpstreamModel())
 		count := func(text string) int64 {

@@ -45,7 +45,7 @@ func (c *completion) attempt(ctx context.Context, resumption *routerv1.Resumptio
 		}
 		return err
 	}
-	if err := c.unpricedUnderBudget(); err != nil {
+	if err := c.boundless(); err != nil {
 		c.e.Meter.Release(reservation)
 		return err
 	}
@@ -102,22 +102,33 @@ func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Re
 // costRange is what a call with such a prompt costs at most with the shortest answer that
 // is worth a call, and with the longest. They are one where the caller limits the answer.
 func (c *completion) costRange(prompt int64) (least, wanted money.Nano) {
-	if c.req.maxTokens > 0 {
-		bound := c.model.costBound(&c.req, prompt, c.req.maxTokens*c.req.answers)
+	if limit := c.model.limit(&c.req); limit > 0 {
+		bound := c.model.costBound(&c.req, prompt, limit*c.req.answers)
 		return bound, bound
 	}
 	least = c.model.costBound(&c.req, prompt, min(minimumOutput, c.model.maxOutput)*c.req.answers)
 	return least, c.model.costBound(&c.req, prompt, c.model.maxOutput*c.req.answers)
 }
 
-// unpricedUnderBudget refuses a call whose cost nobody can tell where a budget counts
-// on it.
-func (c *completion) unpricedUnderBudget() error {
-	if !c.model.unpriced || len(c.e.Meter.State(c.principal.Scopes())) == 0 {
+// boundless refuses a call whose cost nobody can tell, or bound, where a budget counts on it.
+func (c *completion) boundless() error {
+	m := c.model
+	unbounded := c.req.unbounded && m.contextWindow == 0
+	if !m.unpriced && !unbounded {
 		return nil
 	}
-	return errs.Newf(errs.ModelNotAllowed, "the model %q has no price, and a budget applies: give it one in its model_info", c.model.name).
-		WithParam("model")
+	budgets := c.e.Meter.State(c.principal.Scopes())
+	if m.unpriced && len(budgets) > 0 {
+		return errs.Newf(errs.ModelNotAllowed, "the model %q has no price, and a budget applies: give it one in its model_info", m.name).
+			WithParam("model")
+	}
+	for _, b := range budgets {
+		if unbounded && !b.Soft {
+			return errs.Newf(errs.ModelNotAllowed, "the prompt names what is not in the request, the model %q has no known context window, "+
+				"and a strict budget applies: give the model max_input_tokens in its model_info", m.name).WithParam("messages")
+		}
+	}
+	return nil
 }
 
 // minimumOutput is the shortest answer worth a call, in tokens.

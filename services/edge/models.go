@@ -32,6 +32,8 @@ type model struct {
 	// mode is what the model is for where that is no conversation, such as `embedding`.
 	mode      string
 	simulated bool
+	// legacy says that a deployment may know max_tokens alone as a limit.
+	legacy bool
 	// contextWindow is the largest of all deployments, in tokens; 0 when one is unknown.
 	contextWindow int64
 	// maxOutput and imageTokens are the largest, with a stand-in for what is unknown.
@@ -77,6 +79,7 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 			out.provider = "*"
 		}
 		out.simulated = out.simulated || d.GetSimulated()
+		out.legacy = out.legacy || d.GetProvider() == "openai_compatible"
 		mode := e.Prices.Mode(d.GetId(), d.GetProvider(), d.GetUpstreamModel())
 		if talks = talks || conversational(mode); !talks {
 			out.mode = mode
@@ -152,9 +155,10 @@ func (m *model) promptBound(req *chatRequest) int64 {
 func (m *model) costBound(req *chatRequest, prompt, output int64) money.Nano {
 	bound := money.Nano(0)
 	for _, p := range m.prices {
-		b := p.UpperBound(prompt, output, m.priceOptions(req))
+		options := m.priceOptions(req, p.Provider)
+		b := p.UpperBound(prompt, output, options)
 		if req.searches {
-			b = money.AddSat(b, p.Cost(pricing.Usage{WebSearches: maxSearches}, m.priceOptions(req)))
+			b = money.AddSat(b, p.Cost(pricing.Usage{WebSearches: maxSearches}, options))
 		}
 		bound = max(bound, b)
 	}
@@ -166,7 +170,8 @@ func (m *model) costBound(req *chatRequest, prompt, output int64) money.Nano {
 // 2026); the rest is reserve.
 const maxSearches = 5
 
-func (m *model) priceOptions(req *chatRequest) pricing.Options {
+// priceOptions is how a call may be served at a provider, at the dearest.
+func (m *model) priceOptions(req *chatRequest, provider string) pricing.Options {
 	without := []pricing.Class{pricing.ImageOutput} // no chat route asks for images
 	if !req.audio {
 		without = append(without, pricing.AudioInput, pricing.CachedAudio, pricing.AudioOutput)
@@ -176,17 +181,34 @@ func (m *model) priceOptions(req *chatRequest) pricing.Options {
 		// (https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching, November 2026).
 		without = append(without, pricing.CacheWrite, pricing.CacheWrite1h)
 	}
-	return pricing.Options{ServiceTier: requestedTier(req.tier), Without: pricing.Classes(without...)}
+	return pricing.Options{
+		ServiceTier: requestedTier(req.tier, provider), Without: pricing.Classes(without...),
+		// Without a word of the caller's, a workspace of Anthropic's has a default of its own.
+		Regional: req.region != globalRegion,
+	}
 }
 
+// globalRegion is the region that is none.
+const globalRegion = "global"
+
 // requestedTier is the lane that a caller asks for. One that nobody knows may be the
-// dearest.
-func requestedTier(name string) pricing.ServiceTier {
+// dearest. OpenAI serves who asks for none in the lane that the project is set to
+// (https://platform.openai.com/docs/api-reference/chat/create, November 2026).
+func requestedTier(name, provider string) pricing.ServiceTier {
 	tier, ok := pricing.ParseServiceTier(name)
-	if !ok {
+	if !ok || name == "" && provider == "openai" {
 		return pricing.Auto
 	}
 	return tier
+}
+
+// limit is what the caller limits the answer to, in tokens, as far as every deployment
+// heeds it; 0 is none.
+func (m *model) limit(req *chatRequest) int64 {
+	if req.modernLimit && m.legacy {
+		return 0
+	}
+	return req.maxTokens
 }
 
 // affordable is how many output tokens the amount pays for, after the prompt.

@@ -25,7 +25,7 @@ func (c *completion) costOf(served *routerv1.Served, u *usagev1.Usage) (money.Na
 	if !ok {
 		tier = pricing.Standard
 	}
-	return price.Cost(pricing.UsageOf(u), pricing.Options{ServiceTier: tier}), true
+	return price.Cost(pricing.UsageOf(u), pricing.Options{ServiceTier: tier, Regional: u.GetRegion() != ""}), true
 }
 
 // settle gives back what was reserved beyond the cost, and hands the call to the

@@ -25,8 +25,10 @@ type chatRequest struct {
 	model        string
 	stream       bool
 	includeUsage bool
-	// maxTokens is the caller's own limit; 0 is none.
-	maxTokens int64
+	// maxTokens is the caller's own limit, the larger one of two; 0 is none. modernLimit
+	// says that it is max_completion_tokens alone, which some servers do not know.
+	maxTokens   int64
+	modernLimit bool
 	// answers is how many are wanted, at least 1.
 	answers int64
 	tools   bool
@@ -39,6 +41,8 @@ type chatRequest struct {
 	// images is how many the request may hold at most.
 	images int64
 	tier   string
+	// region is where the caller wants the model to run; empty is not given.
+	region string
 	cache  cacheControl
 	drop   bool
 }
@@ -132,11 +136,12 @@ func (c *chatRequest) parse(body []byte) error {
 	if c.maxTokens, err = c.count("max_tokens", 0); err != nil {
 		return err
 	}
-	if n, err := c.count("max_completion_tokens", 0); err != nil {
+	modern, err := c.count("max_completion_tokens", 0)
+	if err != nil {
 		return err
-	} else if n > 0 {
-		c.maxTokens = n
 	}
+	c.modernLimit = c.maxTokens == 0 && modern > 0
+	c.maxTokens = max(c.maxTokens, modern)
 	if c.answers, err = c.count("n", 1); err != nil {
 		return err
 	}
@@ -155,6 +160,14 @@ func (c *chatRequest) parse(body []byte) error {
 		if c.tier, err = jsonscan.String(tier.Raw(body)); err != nil {
 			return errs.New(errs.InvalidRequest, "service_tier must be a string").WithParam("service_tier")
 		}
+	}
+	if region, ok := c.fields.Get("inference_geo"); ok && region.Kind == jsonscan.KindString {
+		if c.region, err = jsonscan.String(region.Raw(body)); err != nil {
+			return errs.New(errs.InvalidRequest, "inference_geo must be a string").WithParam("inference_geo")
+		}
+	}
+	if m, ok := c.fields.Get("cached_content"); ok && m.Kind != jsonscan.KindNull {
+		c.unbounded = true // Gemini's own cache holds the beginning of the prompt
 	}
 	return c.parseCache()
 }

@@ -77,6 +77,8 @@ type setup struct {
 	// procedures are what typed clients reach; nil is none.
 	procedures *connect.Server
 	checks     []obs.Check
+	// window is the member of the price list that tells the model's context window.
+	window string
 }
 
 func newRig(tb testing.TB, change ...func(*setup)) *rig {
@@ -89,7 +91,7 @@ func newRig(tb testing.TB, change ...func(*setup)) *rig {
 		Key: &keystorev1.Key{Id: "key-of-acme", TenantId: "acme"}, Tenant: &keystorev1.Tenant{Id: "acme"},
 	})
 	r.keystore.put(lonerKey, &keystorev1.Grant{Key: &keystorev1.Key{Id: "key-of-loner"}})
-	s := setup{options: edge.Options{Version: "test", Cache: true, Compression: true, PlatformID: "default"}}
+	s := setup{options: edge.Options{Version: "test", Cache: true, Compression: true, PlatformID: "default"}, window: `"max_input_tokens": 100000,`}
 	for _, f := range change {
 		f(&s)
 	}
@@ -146,7 +148,7 @@ func (r *rig) build(s *setup) {
 	r.edge = edge.New(s.options, edge.Parts{
 		Services: services, Keys: keys, Limits: ratelimit.New(r.clock), Meter: r.meter,
 		Idempotency: idempotency.New(r.answers, envelope, r.clock, log, idempotency.Options{}),
-		Prices:      prices(tb), Metrics: metrics, Health: health, Clock: r.clock, Log: log, Faults: obs.NewFaults(log, r.clock),
+		Prices:      prices(tb, s.window), Metrics: metrics, Health: health, Clock: r.clock, Log: log, Faults: obs.NewFaults(log, r.clock),
 		RPC:            s.procedures,
 		MetricsHandler: obs.Handler(r.metrics),
 	})
@@ -176,10 +178,10 @@ func must(tb testing.TB, err error) {
 // priceList has one price: a dollar for a million tokens of prompt, two of answer.
 type priceList struct{ price pricing.Price }
 
-func prices(tb testing.TB) edge.Prices {
+func prices(tb testing.TB, window string) edge.Prices {
 	tb.Helper()
 	list, _, err := pricing.LoadLiteLLM(strings.NewReader(`{"m-1": {
-		"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 100000, "max_output_tokens": 1000,
+		"litellm_provider": "openai", "mode": "chat", ` + window + ` "max_output_tokens": 1000,
 		"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6
 	}}`))
 	if err != nil || len(list) != 1 {

@@ -57,7 +57,10 @@ type Usage struct {
 	// Image tokens of the answer.
 	ImageOutput int64 `protobuf:"varint,14,opt,name=image_output,json=imageOutput,proto3" json:"image_output,omitempty"`
 	// Calls of the provider's own search tool.
-	WebSearches   int64 `protobuf:"varint,15,opt,name=web_searches,json=webSearches,proto3" json:"web_searches,omitempty"`
+	WebSearches int64 `protobuf:"varint,15,opt,name=web_searches,json=webSearches,proto3" json:"web_searches,omitempty"`
+	// The region that the call was held to (`us`, …), where the provider bills that apart; empty
+	// for none.
+	Region        string `protobuf:"bytes,16,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,11 +200,18 @@ func (x *Usage) GetWebSearches() int64 {
 	return 0
 }
 
+func (x *Usage) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
 var File_tollgate_usage_v1_usage_proto protoreflect.FileDescriptor
 
 const file_tollgate_usage_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x1dtollgate/usage/v1/usage.proto\x12\x11tollgate.usage.v1\"\xe4\x03\n" +
+	"\x1dtollgate/usage/v1/usage.proto\x12\x11tollgate.usage.v1\"\xfc\x03\n" +
 	"\x05Usage\x12\x14\n" +
 	"\x05input\x18\x01 \x01(\x03R\x05input\x12!\n" +
 	"\fcached_input\x18\x02 \x01(\x03R\vcachedInput\x12\x1f\n" +
@@ -221,7 +231,8 @@ const file_tollgate_usage_v1_usage_proto_rawDesc = "" +
 	"\vimage_input\x18\r \x01(\x03R\n" +
 	"imageInput\x12!\n" +
 	"\fimage_output\x18\x0e \x01(\x03R\vimageOutput\x12!\n" +
-	"\fweb_searches\x18\x0f \x01(\x03R\vwebSearchesB\xb5\x01\n" +
+	"\fweb_searches\x18\x0f \x01(\x03R\vwebSearches\x12\x16\n" +
+	"\x06region\x18\x10 \x01(\tR\x06regionB\xb5\x01\n" +
 	"\x15com.tollgate.usage.v1B\n" +
 	"UsageProtoP\x01Z*tollgate.dev/gen/tollgate/usage/v1;usagev1\xa2\x02\x03TUX\xaa\x02\x11Tollgate.Usage.V1\xca\x02\x11Tollgate\\Usage\\V1\xe2\x02\x1dTollgate\\Usage\\V1\\GPBMetadata\xea\x02\x13Tollgate::Usage::V1b\x06proto3"
 

@@ -23,6 +23,8 @@ type wireUsage struct {
 		WebSearchRequests int64 `json:"web_search_requests"`
 	} `json:"server_tool_use"`
 	ServiceTier string `json:"service_tier"`
+	// InferenceGeo is where the model ran; `not_available` for models without a choice.
+	InferenceGeo string `json:"inference_geo"`
 }
 
 // disjoint returns the counts by the class that they are billed in.
@@ -40,7 +42,12 @@ func (u *wireUsage) disjoint() *usagev1.Usage {
 	if tier == "standard" {
 		tier = "" // the default
 	}
+	region := u.InferenceGeo
+	if region == "global" || region == "not_available" {
+		region = ""
+	}
 	return &usagev1.Usage{
+		Region:        region,
 		Input:         max(u.InputTokens, 0),
 		CachedInput:   max(u.CacheReadInputTokens, 0),
 		CacheWrite:    written - hour,

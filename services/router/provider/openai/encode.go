@@ -169,9 +169,10 @@ func (d *Dialect) streamOption(call *chat.Call, key, value []byte) (keep bool, e
 	return action == Keep, err
 }
 
-// limit holds the output to the cap. Whichever member the caller used is lowered.
+// limit holds the output to the cap. Whichever member the caller used is lowered; the one
+// that a server may not know becomes the other.
 func (e *encoder) limit(d *Dialect, call *chat.Call) error {
-	limited := false
+	limited, legacy, most := false, false, call.MaxOutput
 	for _, name := range [...]string{memberMaxCompletion, memberMaxTokens} {
 		m, ok := call.Fields.Get(name)
 		if !ok || m.Kind == jsonscan.KindNull {
@@ -181,16 +182,21 @@ func (e *encoder) limit(d *Dialect, call *chat.Call) error {
 		if !ok {
 			return errs.New(errs.InvalidRequest, name+" must be an integer").WithParam(name)
 		}
-		limited = true
+		limited, legacy = true, legacy || name == memberMaxTokens
+		if n > 0 {
+			most = min(most, n)
+		}
 		// Below 1 is no limit at some compatible servers; OpenAI itself refuses it.
 		if n > call.MaxOutput || n < 1 && d.Lenient {
 			e.setLimit(name, call.MaxOutput)
 		}
 	}
 	switch {
+	case d.LegacyLimit && !legacy:
+		// A server that does not know max_completion_tokens would not heed it.
+		e.patch.Delete(memberMaxCompletion)
+		e.setLimit(memberMaxTokens, most)
 	case limited:
-	case d.LegacyLimit:
-		e.setLimit(memberMaxTokens, call.MaxOutput)
 	default:
 		e.setLimit(memberMaxCompletion, call.MaxOutput)
 	}

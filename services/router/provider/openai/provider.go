@@ -30,8 +30,8 @@ type Dialect struct {
 	// BaseURL is the provider's public API, without a slash at its end; empty when each
 	// deployment must name its own.
 	BaseURL string
-	// LegacyLimit caps the output by `max_tokens` where the caller names no limit;
-	// otherwise by `max_completion_tokens`.
+	// LegacyLimit caps the output by `max_tokens` where the caller names none, also in place
+	// of a `max_completion_tokens`; otherwise by `max_completion_tokens`.
 	LegacyLimit bool
 	// Lenient accepts what compatible servers do otherwise: a stream without [DONE],
 	// chunks without choices, blank events.
