@@ -78,7 +78,6 @@ func New(store Store, opts Options) (*Service, error) {
 		clock:    opts.Clock,
 		log:      opts.Logger,
 		ids:      id.NewGenerator(opts.Clock),
-		watchers: hub{open: true},
 		writing:  make(chan struct{}, 1),
 	}, nil
 }

@@ -3,6 +3,7 @@ package keystore
 import (
 	"context"
 	"errors"
+	"time"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 )
@@ -25,13 +26,17 @@ type Store interface {
 	// [ErrNoTenant], [ErrNoCredential], a [*TakenError] or a fault of the store. The
 	// changes go into the log within the same transaction.
 	Apply(ctx context.Context, batch []Mutation) (Applied, error)
-	// Changes returns what was logged after a position, in the order of the commits,
-	// and at least one change: while there is none it waits, until ctx ends. What
-	// another process commits is found within 250 ms. [FromNow] as the position, one
+	// Changes returns what was logged after a position, in the order of the commits.
+	// While there is nothing it waits, for [QuietFor] or until ctx ends, and then returns
+	// none: so whoever follows the log knows that it was read. What another process
+	// commits is found within 250 ms. [FromNow] as the position, one
 	// that the log no longer reaches back to, and one that it has not come to (the
 	// database was restored) give a reset at once.
 	Changes(ctx context.Context, after int64) (Changes, error)
 }
+
+// QuietFor is how long [Store.Changes] waits for a change.
+const QuietFor = 400 * time.Millisecond
 
 // What a store says of a batch that it refuses.
 var (

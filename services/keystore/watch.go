@@ -34,11 +34,12 @@ type Watcher struct {
 	mu      sync.Mutex
 	pending Update
 	seen    map[Change]struct{} // what pending names already
-	closed  bool
+	ended   error               // why there is nothing more to hear
 }
 
 // Watch returns a watcher. Its first update is a reset, there at once: what the
-// watcher's owner learned before may be old, what it learns after is followed.
+// watcher's owner learned before may be old, what it learns after is followed. A watch
+// lasts as long as the store's log can be read: see [Service.Run].
 func (s *Service) Watch() *Watcher {
 	w := &Watcher{hub: &s.watchers, signal: make(chan struct{}, 1), seen: make(map[Change]struct{})}
 	w.deliver(Changes{Reset: true})
@@ -47,7 +48,8 @@ func (s *Service) Watch() *Watcher {
 }
 
 // Next waits for changes and returns them together, each once. It fails with ctx's
-// error, or with service_unavailable when the service has stopped watching.
+// error, or with service_unavailable when the service has stopped, or when it can no
+// longer tell what changes: what the watcher's owner knows may be old from then on.
 func (w *Watcher) Next(ctx context.Context) (Update, error) {
 	for {
 		select {
@@ -56,13 +58,13 @@ func (w *Watcher) Next(ctx context.Context) (Update, error) {
 			return Update{}, ctx.Err()
 		}
 		w.mu.Lock()
-		update, closed := w.pending, w.closed
+		update, ended := w.pending, w.ended
 		w.pending = Update{}
 		clear(w.seen)
 		w.mu.Unlock()
-		if closed {
+		if ended != nil {
 			w.wake() // for every further call
-			return Update{}, errs.New(errs.ServiceUnavailable, "the keystore is stopping")
+			return Update{}, ended
 		}
 		if update.Reset || len(update.KeyIDs) > 0 || len(update.TenantIDs) > 0 {
 			return update, nil
@@ -73,7 +75,7 @@ func (w *Watcher) Next(ctx context.Context) (Update, error) {
 // Close ends the watch; further calls of Next fail.
 func (w *Watcher) Close() {
 	w.hub.remove(w)
-	w.end()
+	w.end(errStopped)
 }
 
 // deliver adds changes to what is pending.
@@ -99,12 +101,18 @@ func (w *Watcher) deliver(changes Changes) {
 	w.wake()
 }
 
-func (w *Watcher) end() {
+func (w *Watcher) end(why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.closed = true
+	w.ended = why
 	w.wake()
 }
+
+// Why a watch ends.
+var (
+	errStopped = errs.New(errs.ServiceUnavailable, "the keystore is stopping")
+	errBlind   = errs.New(errs.ServiceUnavailable, "the keystore's database does not tell what changes").WithRetryAfter(time.Second)
+)
 
 // wake makes Next look.
 func (w *Watcher) wake() {
@@ -118,15 +126,16 @@ func (w *Watcher) wake() {
 type hub struct {
 	mu       sync.Mutex
 	watchers map[*Watcher]struct{}
-	open     bool
-	running  bool
+	// ended is why there are no watches; nil while there may be.
+	ended   error
+	running bool
 }
 
 func (h *hub) add(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.open {
-		w.end()
+	if h.ended != nil {
+		w.end(h.ended)
 		return
 	}
 	if h.watchers == nil {
@@ -152,21 +161,33 @@ func (h *hub) publish(changes Changes) {
 func (h *hub) start() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.running || !h.open {
+	if h.running || h.ended != nil {
 		return errors.New("keystore: the service runs once")
 	}
 	h.running = true
 	return nil
 }
 
-func (h *hub) close() {
+// end ends every watch, and those that come.
+func (h *hub) end(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open = false
+	if h.ended != errStopped { //nolint:errorlint // the very value
+		h.ended = why
+	}
 	for w := range h.watchers {
-		w.end()
+		w.end(why)
 	}
 	clear(h.watchers)
+}
+
+// sees lets watches begin again, and reports whether they could not.
+func (h *hub) sees() (again bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	again = h.ended != nil
+	h.ended = nil
+	return again
 }
 
 // How long to wait before asking a store again that failed to tell its changes.
@@ -175,15 +196,25 @@ const (
 	longPause  = 500 * time.Millisecond
 )
 
+// blindAfter is how long the log may go unread before watchers are told that they
+// cannot rely on it: a revoked key stops within a second.
+const blindAfter = time.Second
+
 // Run follows the store's changes, this process's own among them, and tells the
-// watchers, until ctx ends; then it ends every watch and returns nil. While the store
-// is away nothing is lost: the log is read on from where it stopped. It runs once;
-// running it again is an error.
+// watchers, until ctx ends; then it ends every watch and returns nil. When the log was
+// not read for a second, whatever the store does in the meantime, it ends all watches
+// and lets none begin until it is read again, so that nobody relies on what it knows.
+// It runs once; running it again is an error.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.watchers.start(); err != nil {
 		return err
 	}
-	defer s.watchers.close()
+	defer s.watchers.end(errStopped)
+	blind := s.clock.AfterFunc(blindAfter, func() {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "keystore: changes cannot be followed; keys are checked one by one until they can")
+		s.watchers.end(errBlind)
+	})
+	defer blind.Stop()
 	after, pause := FromNow, firstPause
 	for {
 		changes, err := s.store.Changes(ctx, after)
@@ -192,7 +223,7 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		if err != nil {
 			if pause == firstPause {
-				s.log.LogAttrs(ctx, slog.LevelWarn, "keystore: changes cannot be followed; trying on", slog.Any("error", err))
+				s.log.LogAttrs(ctx, slog.LevelWarn, "keystore: reading changes failed; trying on", slog.Any("error", err))
 			}
 			if clock.Sleep(ctx, s.clock, pause) != nil {
 				return nil
@@ -200,10 +231,11 @@ func (s *Service) Run(ctx context.Context) error {
 			pause = min(2*pause, longPause)
 			continue
 		}
-		if pause != firstPause {
+		blind.Reset(blindAfter)
+		if s.watchers.sees() {
 			s.log.LogAttrs(ctx, slog.LevelInfo, "keystore: changes are followed again")
-			pause = firstPause
 		}
+		pause = firstPause
 		after = changes.Next
 		s.watchers.publish(changes)
 	}

@@ -169,14 +169,64 @@ func TestRunOutlivesAnAbsentStore(t *testing.T) {
 	next(t, w)
 	run(t, f.Service)
 	away := func() (keystore.Changes, error) { return keystore.Changes{}, errors.New("away") }
-	for range 5 {
+	for range 3 {
 		store.answers <- away
-		f.clock.WaitForTimers(t, 1)
-		f.clock.Advance(500 * time.Millisecond) // the longest pause: half of the second that a revocation has
+		f.clock.WaitForTimers(t, 2) // of the pause, and of the second that a revocation has
+		f.clock.Advance(200 * time.Millisecond)
 	}
 	store.answers <- keysChanged("a")
 	if got := next(t, w); !slices.Equal(got.KeyIDs, []string{"a"}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// When the log was not read for a second, because the store fails or because it does not
+// answer at all, watches end and none begins: nobody relies on what it knows. They begin
+// again once the log is read, also when nothing stands in it.
+func TestWatchesEndWhenTheLogIsNotRead(t *testing.T) {
+	for name, fails := range map[string]bool{"it fails": true, "it hangs": false} {
+		t.Run(name, func(t *testing.T) {
+			f, store := newScripted(t)
+			w := f.Watch()
+			defer w.Close()
+			next(t, w)
+			run(t, f.Service)
+			store.answers <- keysChanged("a")
+			next(t, w)
+			if fails {
+				store.answers <- func() (keystore.Changes, error) { return keystore.Changes{}, errors.New("away") }
+				f.clock.WaitForTimers(t, 2)
+			}
+			f.clock.Advance(time.Second - time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := w.Next(ctx); !errors.Is(err, context.Canceled) {
+				t.Fatalf("ended too early: %v", err)
+			}
+			f.clock.Advance(time.Millisecond)
+			for name, w := range map[string]*keystore.Watcher{"old": w, "new": f.Watch()} {
+				if _, err := w.Next(t.Context()); !errs.Is(err, errs.ServiceUnavailable) {
+					t.Errorf("the %s watch says %v", name, err)
+				}
+			}
+			nothing := func() (keystore.Changes, error) { return keystore.Changes{}, nil }
+			for range 2 { // the second is taken when the first was dealt with
+				select {
+				case store.answers <- nothing:
+				case <-time.After(10 * time.Second):
+					t.Fatal("the log is not read on")
+				}
+			}
+			again := f.Watch()
+			defer again.Close()
+			if !next(t, again).Reset {
+				t.Error("a new watch does not begin with a reset")
+			}
+			store.answers <- keysChanged("b")
+			if got := next(t, again); !slices.Equal(got.KeyIDs, []string{"b"}) {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }
 

@@ -164,9 +164,9 @@ func (s *Store) Changes(ctx context.Context, after int64) (keystore.Changes, err
 }
 
 func wait(ctx context.Context, conn *pgxpool.Conn, after int64) (keystore.Changes, error) {
-	for {
+	for looks := 1; ; looks++ {
 		changes, found, err := look(ctx, conn, after)
-		if err != nil || found {
+		if err != nil || found || looks > int(keystore.QuietFor/poll) {
 			return changes, err
 		}
 		pause, cancel := context.WithTimeout(ctx, poll)
@@ -190,6 +190,7 @@ func look(ctx context.Context, conn *pgxpool.Conn, after int64) (changes keystor
 	if after < floor || after > seq {
 		return keystore.Changes{Next: seq, Reset: true}, true, nil
 	}
+	changes.Next = after
 	if after == seq {
 		return changes, false, nil
 	}
@@ -197,7 +198,6 @@ func look(ctx context.Context, conn *pgxpool.Conn, after int64) (changes keystor
 	if err != nil {
 		return changes, false, fmt.Errorf("reading the log: %w", err)
 	}
-	changes.Next = after
 	gap := false // the log was cut between the two reads
 	var at int64
 	var c keystore.Change

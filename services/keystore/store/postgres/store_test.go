@@ -102,7 +102,10 @@ func TestChangesSurvivesALostConnection(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := store.Changes(t.Context(), head.Next)
+		var err error
+		for err == nil { // with nothing to tell it returns, and is called again
+			_, err = store.Changes(t.Context(), head.Next)
+		}
 		done <- err
 	}()
 	admin := openPool(t, url, 1)

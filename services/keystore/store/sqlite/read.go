@@ -145,10 +145,10 @@ const poll = 100 * time.Millisecond
 func (s *Store) Changes(ctx context.Context, after int64) (keystore.Changes, error) {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
-	for {
+	for looks := 1; ; looks++ {
 		written := s.written.wait() // before the look, so that nothing falls between
 		changes, found, err := s.look(ctx, after)
-		if err != nil || found {
+		if err != nil || found || looks > int(keystore.QuietFor/poll) {
 			return changes, err
 		}
 		select {
@@ -169,6 +169,7 @@ func (s *Store) look(ctx context.Context, after int64) (changes keystore.Changes
 	if after < floor || after > seq {
 		return keystore.Changes{Next: seq, Reset: true}, true, nil
 	}
+	changes.Next = after
 	if after == seq {
 		return changes, false, nil
 	}
@@ -177,7 +178,6 @@ func (s *Store) look(ctx context.Context, after int64) (changes keystore.Changes
 		return changes, false, fmt.Errorf("reading the log: %w", err)
 	}
 	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
-	changes.Next = after
 	for rows.Next() {
 		var at int64
 		var c keystore.Change
