@@ -37,6 +37,9 @@ type Options struct {
 	// NegativeTTL is how long an unknown secret is refused without asking again, if no
 	// key changes in the meantime; default 1 s.
 	NegativeTTL time.Duration
+	// MaxLookups is how many secrets that are not known here are asked for at one time;
+	// default 16. Others wait for a second at most.
+	MaxLookups int
 	// StaleFor is how long known keys go on when the keystore is away; default 10 min.
 	StaleFor time.Duration
 }
@@ -65,6 +68,7 @@ type Keys struct {
 	root      *Principal
 
 	grants  *grants
+	lookups lookups
 	tenants tenants
 	changes changeLog
 	current atomic.Pointer[generation]
@@ -86,6 +90,9 @@ func New(client keystorev1connect.KeystoreServiceClient, opts Options) *Keys {
 	if opts.NegativeTTL <= 0 {
 		opts.NegativeTTL = time.Second
 	}
+	if opts.MaxLookups <= 0 {
+		opts.MaxLookups = 16
+	}
 	if opts.StaleFor <= 0 {
 		opts.StaleFor = 10 * time.Minute
 	}
@@ -93,6 +100,7 @@ func New(client keystorev1connect.KeystoreServiceClient, opts Options) *Keys {
 		client: client, opts: opts, clock: opts.Clock, log: opts.Log,
 		hasMaster: !opts.MasterKey.IsZero(), master: sum(opts.MasterKey.Reveal()),
 		root: newMaster(opts.PlatformID), grants: newGrants(int64(opts.MaxKeys)),
+		lookups: lookups{clock: opts.Clock, slots: make(chan struct{}, opts.MaxLookups)},
 	}
 	k.opts.MasterKey = secret.String{} // its hash is all that is needed
 	unwatched := &generation{}
@@ -115,7 +123,7 @@ func (k *Keys) now() int64 { return k.clock.Now().UnixNano() }
 // Admit finds who presents a secret. It fails with invalid_api_key for one that is
 // missing or unknown, key_expired for a key or a secret whose time is over,
 // key_blocked for a key that is blocked or whose tenant is, and service_unavailable
-// when a key that is not known here cannot be looked up.
+// when a key that is not known here cannot be looked up, or too many are.
 func (k *Keys) Admit(ctx context.Context, presented string) (*Principal, error) {
 	if presented == "" {
 		return nil, errs.New(errs.InvalidAPIKey,

@@ -212,7 +212,7 @@ func (g *grants) isUnknown(h *handle, now int64, seq uint64) bool {
 	return ok && n.seq == seq && now < n.until
 }
 
-// setUnknown remembers that, for a while. A full shard forgets all of them: they only
+// setUnknown remembers that, for a while. A full shard forgets any one of them: they only
 // save calls.
 func (g *grants) setUnknown(h *handle, n negative) {
 	s := g.shard(h)
@@ -222,7 +222,10 @@ func (g *grants) setUnknown(h *handle, n negative) {
 		s.unknown = make(map[handle]negative)
 	}
 	if len(s.unknown) >= maxNegatives {
-		clear(s.unknown)
+		for other := range s.unknown {
+			delete(s.unknown, other)
+			break
+		}
 	}
 	s.unknown[*h] = n
 }

@@ -19,6 +19,12 @@ func (k *Keys) resolve(ctx context.Context, h handle, known *entry) (*entry, err
 		return nil, unknownKey()
 	}
 	e, err := k.grants.shard(&h).flights.do(ctx, h, func() result[*entry] {
+		if known == nil {
+			if err := k.lookups.enter(); err != nil {
+				return result[*entry]{err: err}
+			}
+			defer k.lookups.leave()
+		}
 		return k.askKey(ctx, h, fallback)
 	})
 	if err != nil && fallback && k.isAway(err) {
