@@ -22,7 +22,9 @@ type printed struct {
 
 var (
 	printedURL    = regexp.MustCompile(`curl -sS (http://\S+)`)
-	printedHeader = regexp.MustCompile(`-H ["']([^:]+): ([^"']+)["']`)
+	printedKey    = regexp.MustCompile(`-H "Authorization: Bearer ([^"]+)"`)
+	printedFile   = regexp.MustCompile(`^\$\(cat '([^']+)'\)$`)
+	printedHeader = regexp.MustCompile(`-H '([^:]+): ([^']+)'`)
 	printedBody   = regexp.MustCompile(`-d '([^']+)'`)
 )
 
@@ -38,6 +40,18 @@ func parseAnnouncement(t *testing.T, stdout string) printed {
 		t.Fatalf("the command is not as expected:\n%s", command)
 	}
 	p := printed{command: strings.TrimSpace(command), url: url[1], body: body[1], header: http.Header{}}
+	key := printedKey.FindStringSubmatch(command)
+	if key == nil {
+		t.Fatalf("the command presents no key:\n%s", command)
+	}
+	if file := printedFile.FindStringSubmatch(key[1]); file != nil {
+		text, err := os.ReadFile(file[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		key[1] = strings.TrimSpace(string(text))
+	}
+	p.header.Set("Authorization", "Bearer "+key[1])
 	for _, h := range printedHeader.FindAllStringSubmatch(command, -1) {
 		p.header.Set(h[1], h[2])
 	}
@@ -141,13 +155,13 @@ func TestPrintedCommand(t *testing.T) {
 	assertStreamed(t, p.streamed().paste(t))
 }
 
-// TestMasterKeyIsKept shows that a made master key is the same after a restart, and
-// that nobody else may read it.
+// TestMasterKeyIsKept shows that a made master key is the same after a restart, that
+// nobody else may read it, and that the start which made it is the only one to show it.
 func TestMasterKeyIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	made := ""
-	for range 2 {
+	for start := range 2 {
 		g := harness.Start(t, harness.Options{MakeMasterKey: true, DataDir: dir})
 		stdout, _ := g.Output()
 		key := strings.TrimPrefix(parseAnnouncement(t, stdout).header.Get("Authorization"), "Bearer ")
@@ -155,6 +169,12 @@ func TestMasterKeyIsKept(t *testing.T) {
 			t.Error("the second start made another master key")
 		}
 		made = key
+		if shown := strings.Contains(stdout, key); shown != (start == 0) {
+			t.Errorf("start %d shows the master key: %t", start+1, shown)
+		}
+		if !strings.Contains(stdout, filepath.Join(dir, "master.key")) {
+			t.Errorf("start %d does not say where the master key is:\n%s", start+1, stdout)
+		}
 		g.Master = key
 		g.Secret(key)
 		g.Call(http.MethodGet, "/v1/models", harness.Call{}).MustBe(t, http.StatusOK)

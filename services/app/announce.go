@@ -8,7 +8,9 @@ import (
 	"tollgate.dev/platform/config"
 )
 
-// Announce tells a person at the terminal where the gateway is, and how to try it.
+// Announce tells a person at the terminal where the gateway is, and how to try it. A master
+// key that this start made is shown, this once; the command that it prints reads the key from
+// where it is kept.
 func (p *Process) Announce(out io.Writer) error {
 	address := p.server.bound
 	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
@@ -18,9 +20,13 @@ func (p *Process) Announce(out io.Writer) error {
 	key := "$TOLLGATE_MASTER_KEY"
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTollgate listens on http://%s\n", address)
-	if p.secrets.made {
-		key = p.secrets.master.Reveal()
-		fmt.Fprintf(&b, "Master key: %s (kept in the data folder, %s)\n", key, p.cfg.General.DataDir)
+	if path := p.secrets.masterPath; path != "" {
+		key = "$(cat " + shellQuoted(path) + ")"
+		if p.secrets.fresh {
+			fmt.Fprintf(&b, "Master key: %s (shown this once, and kept in %s)\n", p.secrets.master.Reveal(), path)
+		} else {
+			fmt.Fprintf(&b, "Master key: kept in %s\n", path)
+		}
 	}
 	if p.simulator.addr != "" {
 		b.WriteString("No provider key is set: the built-in provider simulator answers. It says that it is simulated.\n")
@@ -49,4 +55,9 @@ func firstModel(cfg *config.Config) string {
 		}
 	}
 	return cfg.Deployments[0].ModelName
+}
+
+// shellQuoted is text as one word of a shell, which takes nothing in it for its own.
+func shellQuoted(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -16,9 +16,11 @@ import (
 type secrets struct {
 	// master is the master key.
 	master secret.String
-	// made says that the master key comes from the data folder, where this process or
-	// an earlier one made it.
-	made bool
+	// masterPath is the file in the data folder that the master key comes from, where this
+	// process or an earlier one made it; empty when the key was given. fresh says that it was
+	// this process.
+	masterPath string
+	fresh      bool
 	// salt is what the pepper of virtual keys and the key of stored credentials are
 	// derived from. Losing it makes every key and credential useless.
 	salt secret.String
@@ -40,16 +42,20 @@ func readSecrets(cfg *config.Config) (secrets, error) {
 	s := secrets{master: cfg.General.MasterKey, salt: cfg.General.SaltKey}
 	var err error
 	if s.master.IsZero() {
-		if s.master, err = keyFile(filepath.Join(dir, masterFile)); err != nil {
+		path, perr := filepath.Abs(filepath.Join(dir, masterFile))
+		if perr != nil {
+			return s, fmt.Errorf("data folder: %w", perr)
+		}
+		if s.master, s.fresh, err = keyFile(path); err != nil {
 			return s, err
 		}
-		s.made = true
+		s.masterPath = path
 	}
 	switch {
 	case !s.salt.IsZero():
 	case cfg.General.DatabaseURL.IsZero():
-		s.salt, err = keyFile(filepath.Join(dir, saltFile))
-	case s.made:
+		s.salt, _, err = keyFile(filepath.Join(dir, saltFile))
+	case s.masterPath != "":
 		err = errors.New("a shared database needs TOLLGATE_MASTER_KEY or TOLLGATE_SALT_KEY, the same for every replica")
 	default:
 		s.salt = s.master
@@ -57,22 +63,23 @@ func readSecrets(cfg *config.Config) (secrets, error) {
 	return s, err
 }
 
-// keyFile reads a secret from a file, or makes both. Of several processes that find no
-// file at the same time, one makes it and the others read that.
-func keyFile(path string) (secret.String, error) {
-	key, err := readKey(path)
+// keyFile reads a secret from a file, or makes both; fresh says that it made them. Of several
+// processes that find no file at the same time, one makes it and the others read that.
+func keyFile(path string) (key secret.String, fresh bool, err error) {
+	key, err = readKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
+		return key, false, err
 	}
 	key = secret.GenerateKey()
 	err = writeKey(path, key)
 	if errors.Is(err, fs.ErrExist) {
-		return readKey(path) // another process was faster
+		key, err = readKey(path) // another process was faster
+		return key, false, err
 	}
 	if err != nil {
-		return secret.String{}, fmt.Errorf("data folder (set TOLLGATE_DATA_DIR for another): %w", err)
+		return secret.String{}, false, fmt.Errorf("data folder (set TOLLGATE_DATA_DIR for another): %w", err)
 	}
-	return key, nil
+	return key, true, nil
 }
 
 func readKey(path string) (secret.String, error) {

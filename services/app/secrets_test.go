@@ -50,12 +50,12 @@ func TestSecretsComeFromWhereTheyAreGiven(t *testing.T) {
 			if tc.master != "" && got.master.Reveal() != tc.master || tc.salt != "" && got.salt.Reveal() != tc.salt {
 				t.Error("what was given is not used")
 			}
-			if got.made != (tc.master == "") || len(got.master.Reveal()) == 0 || len(got.salt.Reveal()) < secret.MinMasterBytes {
-				t.Errorf("made %t, master of %d characters, salt of %d", got.made, len(got.master.Reveal()), len(got.salt.Reveal()))
+			if (got.masterPath != "") != (tc.master == "") || got.fresh != (tc.master == "") || len(got.master.Reveal()) == 0 || len(got.salt.Reveal()) < secret.MinMasterBytes {
+				t.Errorf("kept in %q, fresh %t, master of %d characters, salt of %d", got.masterPath, got.fresh, len(got.master.Reveal()), len(got.salt.Reveal()))
 			}
 			wantFiles(t, dir, tc.files...)
 			again, err := readSecrets(cfg)
-			if err != nil || again.master.Reveal() != got.master.Reveal() || again.salt.Reveal() != got.salt.Reveal() {
+			if err != nil || again.fresh || again.masterPath != got.masterPath || again.master.Reveal() != got.master.Reveal() || again.salt.Reveal() != got.salt.Reveal() {
 				t.Errorf("the next start has other secrets (%v)", err)
 			}
 		})
@@ -115,6 +115,15 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 		}
 		close(start)
 		all.Wait()
+		fresh := 0
+		for _, s := range got {
+			if s.fresh {
+				fresh++
+			}
+		}
+		if fresh != 1 {
+			t.Errorf("%d processes say that they made the master key", fresh)
+		}
 		for _, s := range got[1:] {
 			if s.master.Reveal() != got[0].master.Reveal() || s.salt.Reveal() != got[0].salt.Reveal() {
 				t.Fatal("two processes have different secrets")
@@ -134,7 +143,7 @@ func TestDataFolderThatCannotBeUsed(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
-	if _, err := keyFile(filepath.Join(file+".none", masterFile)); err == nil || !strings.Contains(err.Error(), "data folder") {
+	if _, _, err := keyFile(filepath.Join(file+".none", masterFile)); err == nil || !strings.Contains(err.Error(), "data folder") {
 		t.Errorf("a folder that went away: %v", err)
 	}
 }
@@ -145,7 +154,7 @@ func TestKeyFileWithoutAKey(t *testing.T) {
 	if err := os.WriteFile(path, []byte("short\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keyFile(path); err == nil || err.Error() != path+" holds no key: remove it to have a new one made" {
+	if _, _, err := keyFile(path); err == nil || err.Error() != path+" holds no key: remove it to have a new one made" {
 		t.Errorf("got %v", err)
 	}
 }
