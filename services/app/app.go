@@ -109,6 +109,7 @@ func graph(ctx context.Context, opts Options) fx.Option {
 		fx.Provide(func(cfg *config.Config, e *edge.Edge, log *slog.Logger) *server {
 			return newServer(cfg.Server, e.Handler(), log)
 		}),
+		fx.Invoke(func(s *server, b *budget.Service) { s.http.RegisterOnShutdown(b.EndUsageWatches) }),
 		fx.Invoke(func(lc fx.Lifecycle, s *server) { lc.Append(fx.Hook{OnStart: s.start, OnStop: s.stop}) }),
 	)
 }

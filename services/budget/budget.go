@@ -21,6 +21,7 @@ package budget
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -90,6 +91,7 @@ type Service struct {
 	opts    Options
 	ids     *id.Generator
 	watch   *hub
+	usage   usageHub
 	pending queue
 
 	pollMu   sync.Mutex
@@ -125,7 +127,7 @@ func New(store Store, opts Options) *Service {
 	opts.ExpireEvery = orDefault(opts.ExpireEvery, 5*time.Second)
 	return &Service{
 		store: store, opts: opts, ids: id.NewGenerator(opts.Clock),
-		watch: newHub(), revision: -1, recalled: map[string]time.Time{},
+		watch: newHub(), usage: usageHub{ended: make(chan struct{})}, revision: -1, recalled: map[string]time.Time{},
 	}
 }
 
@@ -141,6 +143,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 // other processes made. Its end ends all watches.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.watch.end.Do(func() { close(s.watch.ended) })
+	defer s.EndUsageWatches()
 	poll := s.opts.Clock.NewTicker(s.opts.PollEvery)
 	defer poll.Stop()
 	expire := s.opts.Clock.NewTicker(s.opts.ExpireEvery)
@@ -152,7 +155,8 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-poll.C():
-			what, err = "reading budget changes", s.pollChanges(ctx)
+			what = "reading changes of other processes"
+			err = errors.Join(s.pollChanges(ctx), s.pollUsage(ctx))
 		case <-expire.C():
 			what = "charging lost leases"
 			if _, err = s.Expire(ctx); err == nil {
@@ -235,6 +239,7 @@ func (s *Service) update(ctx context.Context, f Footprint, decide func(*Snapshot
 	})
 	if err == nil && done != nil && len(done.Entries) > 0 {
 		s.opts.Appended()
+		s.usage.tell(done.Sequences)
 	}
 	return err
 }

@@ -142,6 +142,16 @@ func contract(t *testing.T, client budgetv1connect.BudgetServiceClient, name str
 	if err != nil || len(page.GetRecords()) != 1 || page.GetRecords()[0].GetSequence() != 3 || page.GetNextCursor() != "" {
 		t.Fatalf("%v, %v", page, err)
 	}
+	following, err := client.WatchUsage(ctx, &budgetv1.WatchUsageRequest{TenantId: name, Positions: []*budgetv1.UsagePosition{{TenantId: name, Sequence: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there, err := following.Receive(); err != nil || len(there.GetRecords()) != 1 || there.GetRecords()[0].GetSequence() != 3 || there.GetCaughtUp() {
+		t.Fatalf("%v, %v", there, err)
+	}
+	if told, err := following.Receive(); err != nil || !told.GetCaughtUp() || len(told.GetRecords()) != 0 {
+		t.Fatalf("%v, %v", told, err)
+	}
 	spend, err := client.GetSpend(ctx, &budgetv1.GetSpendRequest{Group: budgetv1.SpendGroup_SPEND_GROUP_KEY, Scopes: []*budgetv1.Scope{scope}})
 	if err != nil || len(spend.GetSpends()) != 1 || spend.GetSpends()[0].GetCostNanos() != 30 || spend.GetSpends()[0].GetGroup() != "k" {
 		t.Fatalf("%v, %v", spend, err)
@@ -169,5 +179,8 @@ func contract(t *testing.T, client budgetv1connect.BudgetServiceClient, name str
 	cancel()
 	for err = nil; err == nil; {
 		_, err = watch.Receive()
+	}
+	for err = nil; err == nil; {
+		_, err = following.Receive()
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/money"
 )
 
@@ -125,6 +126,16 @@ func (h handler) WatchBudgets(ctx context.Context, _ *budgetv1.WatchBudgetsReque
 			res.Changed = append(res.Changed, scopeMessage(scope))
 		}
 		return stream.Send(res)
+	})
+}
+
+func (h handler) WatchUsage(ctx context.Context, req *budgetv1.WatchUsageRequest, stream budgetv1connect.BudgetServiceWatchUsageServerStream) error {
+	q := UsageWatch{TenantID: req.GetTenantId(), FromNow: req.GetFromNow(), Positions: make(map[string]int64, len(req.GetPositions()))}
+	for _, p := range req.GetPositions() {
+		q.Positions[p.GetTenantId()] = p.GetSequence()
+	}
+	return h.s.WatchUsage(ctx, q, func(records []*eventv1.UsageRecord) error {
+		return stream.Send(&budgetv1.WatchUsageResponse{Records: records, CaughtUp: len(records) == 0})
 	})
 }
 

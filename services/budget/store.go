@@ -24,6 +24,8 @@ type Store interface {
 	Changes(ctx context.Context, after int64) (changed []Scope, revision int64, err error)
 	// Usage reads the ledger by tenant and sequence.
 	Usage(ctx context.Context, query UsageQuery) ([]*eventv1.UsageRecord, error)
+	// Heads reads the last sequence of some tenants; of all when none is named.
+	Heads(ctx context.Context, tenants []string) (map[string]int64, error)
 	// Spend adds up the ledger's usage entries, highest sum first.
 	Spend(ctx context.Context, query SpendQuery) ([]Spend, error)
 }

@@ -62,6 +62,7 @@ var procedures = map[string]audience{
 	budgetv1connect.BudgetServiceDeleteBudgetsProcedure: admins,
 	budgetv1connect.BudgetServiceListBudgetsProcedure:   admins,
 	budgetv1connect.BudgetServiceListUsageProcedure:     admins,
+	budgetv1connect.BudgetServiceWatchUsageProcedure:    admins,
 	budgetv1connect.BudgetServiceGetSpendProcedure:      admins,
 	budgetv1connect.BudgetServiceLeaseProcedure:         services,
 	budgetv1connect.BudgetServiceRecordProcedure:        services,

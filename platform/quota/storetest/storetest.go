@@ -21,9 +21,15 @@ var ErrRefused = errors.New("the effect fails")
 // the model "refused" too.
 type Database struct {
 	// Handler makes the handler of a consumer.
-	Handler func(consumer string) quota.Handler
+	Handler func(consumer string) Handler
 	// Effects reads the list, in order.
 	Effects func() []string
+}
+
+// Handler is a handler that lists its positions.
+type Handler interface {
+	quota.Handler
+	Positions(ctx context.Context) (map[string]int64, error)
 }
 
 // Run holds the databases that open makes, each empty, to the contract of quota.Handler.
@@ -125,6 +131,15 @@ func apart(t *testing.T, db Database) {
 			t.Errorf("%s: %v", consumer, err)
 		}
 		wantLast(t, h, "a", 1)
+	}
+	mirror := db.Handler("mirror")
+	if err := apply(t, mirror, "b", 7, 0); err != nil {
+		t.Fatal(err)
+	}
+	for consumer, want := range map[string]string{"billing": "map[a:1]", "mirror": "map[a:1 b:7]", "nobody": "map[]"} {
+		if got, err := db.Handler(consumer).Positions(t.Context()); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s: positions %v, %v; want %s", consumer, got, err, want)
+		}
 	}
 }
 

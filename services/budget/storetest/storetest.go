@@ -47,6 +47,9 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"thresholds are told of", thresholds},
 		{"thresholds are told of once", thresholdsOnce},
 		{"ends of windows are told of", windowResets},
+		{"heads of sequences", heads},
+		{"the ledger is watched", usageWatches},
+		{"watches see what many write", usageWatchesOfMany},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newFixture(t, open(t))) })
 	}

@@ -95,6 +95,7 @@ var readsOnly = map[string]bool{
 	budgetv1connect.BudgetServiceListBudgetsProcedure:     true,
 	budgetv1connect.BudgetServiceListUsageProcedure:       true,
 	budgetv1connect.BudgetServiceGetSpendProcedure:        true,
+	budgetv1connect.BudgetServiceWatchUsageProcedure:      true,
 }
 
 // has reports whether the route is a member, as far as a gateway for chat serves such

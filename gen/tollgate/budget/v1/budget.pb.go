@@ -1446,6 +1446,184 @@ func (x *ListUsageResponse) GetNextCursor() string {
 	return ""
 }
 
+// WatchUsageRequest says whose records are wanted and from where on.
+type WatchUsageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; empty is every tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The last record that the client has of each tenant: the records after it are given.
+	// One that the ledger does not have yet is an error.
+	Positions []*UsagePosition `protobuf:"bytes,2,rep,name=positions,proto3" json:"positions,omitempty"`
+	// Tenants that `positions` does not name begin with the next record, not with their
+	// first one.
+	FromNow       bool `protobuf:"varint,3,opt,name=from_now,json=fromNow,proto3" json:"from_now,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchUsageRequest) Reset() {
+	*x = WatchUsageRequest{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchUsageRequest) ProtoMessage() {}
+
+func (x *WatchUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchUsageRequest.ProtoReflect.Descriptor instead.
+func (*WatchUsageRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WatchUsageRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *WatchUsageRequest) GetPositions() []*UsagePosition {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
+func (x *WatchUsageRequest) GetFromNow() bool {
+	if x != nil {
+		return x.FromNow
+	}
+	return false
+}
+
+// UsagePosition is a place in a tenant's order.
+type UsagePosition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The sequence of a record; 0 is before the first one.
+	Sequence      int64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsagePosition) Reset() {
+	*x = UsagePosition{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsagePosition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsagePosition) ProtoMessage() {}
+
+func (x *UsagePosition) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsagePosition.ProtoReflect.Descriptor instead.
+func (*UsagePosition) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UsagePosition) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *UsagePosition) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// WatchUsageResponse is what came.
+type WatchUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Records of one tenant.
+	Records []*v1.UsageRecord `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// All records that were there at the beginning have been given. Sent once when that is
+	// so, and every 15 s after: a client that hears nothing for longer has lost its
+	// connection.
+	CaughtUp      bool `protobuf:"varint,2,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchUsageResponse) Reset() {
+	*x = WatchUsageResponse{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchUsageResponse) ProtoMessage() {}
+
+func (x *WatchUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchUsageResponse.ProtoReflect.Descriptor instead.
+func (*WatchUsageResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *WatchUsageResponse) GetRecords() []*v1.UsageRecord {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *WatchUsageResponse) GetCaughtUp() bool {
+	if x != nil {
+		return x.CaughtUp
+	}
+	return false
+}
+
 // GetSpendRequest names what to add up.
 type GetSpendRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1463,7 +1641,7 @@ type GetSpendRequest struct {
 
 func (x *GetSpendRequest) Reset() {
 	*x = GetSpendRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1653,7 @@ func (x *GetSpendRequest) String() string {
 func (*GetSpendRequest) ProtoMessage() {}
 
 func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1666,7 @@ func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendRequest.ProtoReflect.Descriptor instead.
 func (*GetSpendRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{19}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetSpendRequest) GetGroup() SpendGroup {
@@ -1530,7 +1708,7 @@ type GetSpendResponse struct {
 
 func (x *GetSpendResponse) Reset() {
 	*x = GetSpendResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1720,7 @@ func (x *GetSpendResponse) String() string {
 func (*GetSpendResponse) ProtoMessage() {}
 
 func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1733,7 @@ func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendResponse.ProtoReflect.Descriptor instead.
 func (*GetSpendResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{20}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetSpendResponse) GetSpends() []*Spend {
@@ -1582,7 +1760,7 @@ type Spend struct {
 
 func (x *Spend) Reset() {
 	*x = Spend{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1772,7 @@ func (x *Spend) String() string {
 func (*Spend) ProtoMessage() {}
 
 func (x *Spend) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1785,7 @@ func (x *Spend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spend.ProtoReflect.Descriptor instead.
 func (*Spend) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{21}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Spend) GetGroup() string {
@@ -1649,7 +1827,7 @@ type WatchBudgetsRequest struct {
 
 func (x *WatchBudgetsRequest) Reset() {
 	*x = WatchBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1839,7 @@ func (x *WatchBudgetsRequest) String() string {
 func (*WatchBudgetsRequest) ProtoMessage() {}
 
 func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1852,7 @@ func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchBudgetsRequest) GetReplicaId() string {
@@ -1698,7 +1876,7 @@ type WatchBudgetsResponse struct {
 
 func (x *WatchBudgetsResponse) Reset() {
 	*x = WatchBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1888,7 @@ func (x *WatchBudgetsResponse) String() string {
 func (*WatchBudgetsResponse) ProtoMessage() {}
 
 func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1901,7 @@ func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchBudgetsResponse) GetChanged() []*Scope {
@@ -1839,7 +2017,17 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x11ListUsageResponse\x128\n" +
 	"\arecords\x18\x01 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
-	"nextCursor\"\xb8\x01\n" +
+	"nextCursor\"\x8c\x01\n" +
+	"\x11WatchUsageRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12?\n" +
+	"\tpositions\x18\x02 \x03(\v2!.tollgate.budget.v1.UsagePositionR\tpositions\x12\x19\n" +
+	"\bfrom_now\x18\x03 \x01(\bR\afromNow\"H\n" +
+	"\rUsagePosition\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x03R\bsequence\"k\n" +
+	"\x12WatchUsageResponse\x128\n" +
+	"\arecords\x18\x01 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\x12\x1b\n" +
+	"\tcaught_up\x18\x02 \x01(\bR\bcaughtUp\"\xb8\x01\n" +
 	"\x0fGetSpendRequest\x124\n" +
 	"\x05group\x18\x01 \x01(\x0e2\x1e.tollgate.budget.v1.SpendGroupR\x05group\x121\n" +
 	"\x06scopes\x18\x02 \x03(\v2\x19.tollgate.budget.v1.ScopeR\x06scopes\x12\x1f\n" +
@@ -1877,14 +2065,16 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x12SPEND_GROUP_TENANT\x10\x02\x12\x15\n" +
 	"\x11SPEND_GROUP_MODEL\x10\x03\x12\x14\n" +
 	"\x10SPEND_GROUP_USER\x10\x04\x12\x13\n" +
-	"\x0fSPEND_GROUP_DAY\x10\x052\x82\x06\n" +
+	"\x0fSPEND_GROUP_DAY\x10\x052\xe1\x06\n" +
 	"\rBudgetService\x12]\n" +
 	"\tPutBudget\x12$.tollgate.budget.v1.PutBudgetRequest\x1a%.tollgate.budget.v1.PutBudgetResponse\"\x03\x90\x02\x02\x12i\n" +
 	"\rDeleteBudgets\x12(.tollgate.budget.v1.DeleteBudgetsRequest\x1a).tollgate.budget.v1.DeleteBudgetsResponse\"\x03\x90\x02\x02\x12c\n" +
 	"\vListBudgets\x12&.tollgate.budget.v1.ListBudgetsRequest\x1a'.tollgate.budget.v1.ListBudgetsResponse\"\x03\x90\x02\x01\x12L\n" +
 	"\x05Lease\x12 .tollgate.budget.v1.LeaseRequest\x1a!.tollgate.budget.v1.LeaseResponse\x12T\n" +
 	"\x06Record\x12!.tollgate.budget.v1.RecordRequest\x1a\".tollgate.budget.v1.RecordResponse\"\x03\x90\x02\x02\x12]\n" +
-	"\tListUsage\x12$.tollgate.budget.v1.ListUsageRequest\x1a%.tollgate.budget.v1.ListUsageResponse\"\x03\x90\x02\x01\x12Z\n" +
+	"\tListUsage\x12$.tollgate.budget.v1.ListUsageRequest\x1a%.tollgate.budget.v1.ListUsageResponse\"\x03\x90\x02\x01\x12]\n" +
+	"\n" +
+	"WatchUsage\x12%.tollgate.budget.v1.WatchUsageRequest\x1a&.tollgate.budget.v1.WatchUsageResponse0\x01\x12Z\n" +
 	"\bGetSpend\x12#.tollgate.budget.v1.GetSpendRequest\x1a$.tollgate.budget.v1.GetSpendResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\fWatchBudgets\x12'.tollgate.budget.v1.WatchBudgetsRequest\x1a(.tollgate.budget.v1.WatchBudgetsResponse0\x01B\xbd\x01\n" +
 	"\x16com.tollgate.budget.v1B\vBudgetProtoP\x01Z,tollgate.dev/gen/tollgate/budget/v1;budgetv1\xa2\x02\x03TBX\xaa\x02\x12Tollgate.Budget.V1\xca\x02\x12Tollgate\\Budget\\V1\xe2\x02\x1eTollgate\\Budget\\V1\\GPBMetadata\xea\x02\x14Tollgate::Budget::V1b\x06proto3"
@@ -1902,7 +2092,7 @@ func file_tollgate_budget_v1_budget_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_budget_v1_budget_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(ScopeKind)(0),                // 0: tollgate.budget.v1.ScopeKind
 	(Enforcement)(0),              // 1: tollgate.budget.v1.Enforcement
@@ -1926,12 +2116,15 @@ var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(*RecordResponse)(nil),        // 19: tollgate.budget.v1.RecordResponse
 	(*ListUsageRequest)(nil),      // 20: tollgate.budget.v1.ListUsageRequest
 	(*ListUsageResponse)(nil),     // 21: tollgate.budget.v1.ListUsageResponse
-	(*GetSpendRequest)(nil),       // 22: tollgate.budget.v1.GetSpendRequest
-	(*GetSpendResponse)(nil),      // 23: tollgate.budget.v1.GetSpendResponse
-	(*Spend)(nil),                 // 24: tollgate.budget.v1.Spend
-	(*WatchBudgetsRequest)(nil),   // 25: tollgate.budget.v1.WatchBudgetsRequest
-	(*WatchBudgetsResponse)(nil),  // 26: tollgate.budget.v1.WatchBudgetsResponse
-	(*v1.UsageRecord)(nil),        // 27: tollgate.event.v1.UsageRecord
+	(*WatchUsageRequest)(nil),     // 22: tollgate.budget.v1.WatchUsageRequest
+	(*UsagePosition)(nil),         // 23: tollgate.budget.v1.UsagePosition
+	(*WatchUsageResponse)(nil),    // 24: tollgate.budget.v1.WatchUsageResponse
+	(*GetSpendRequest)(nil),       // 25: tollgate.budget.v1.GetSpendRequest
+	(*GetSpendResponse)(nil),      // 26: tollgate.budget.v1.GetSpendResponse
+	(*Spend)(nil),                 // 27: tollgate.budget.v1.Spend
+	(*WatchBudgetsRequest)(nil),   // 28: tollgate.budget.v1.WatchBudgetsRequest
+	(*WatchBudgetsResponse)(nil),  // 29: tollgate.budget.v1.WatchBudgetsResponse
+	(*v1.UsageRecord)(nil),        // 30: tollgate.event.v1.UsageRecord
 }
 var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	0,  // 0: tollgate.budget.v1.Scope.kind:type_name -> tollgate.budget.v1.ScopeKind
@@ -1950,33 +2143,37 @@ var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	3,  // 13: tollgate.budget.v1.LeaseGrant.scope:type_name -> tollgate.budget.v1.Scope
 	17, // 14: tollgate.budget.v1.LeaseGrant.slices:type_name -> tollgate.budget.v1.Slice
 	4,  // 15: tollgate.budget.v1.Slice.budget:type_name -> tollgate.budget.v1.Budget
-	27, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
-	27, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
-	2,  // 18: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
-	3,  // 19: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	24, // 20: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
-	3,  // 21: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
-	6,  // 22: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
-	8,  // 23: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
-	10, // 24: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
-	12, // 25: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
-	18, // 26: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
-	20, // 27: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
-	22, // 28: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
-	25, // 29: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
-	7,  // 30: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
-	9,  // 31: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
-	11, // 32: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
-	15, // 33: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
-	19, // 34: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
-	21, // 35: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
-	23, // 36: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
-	26, // 37: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
-	30, // [30:38] is the sub-list for method output_type
-	22, // [22:30] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	30, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
+	30, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	23, // 18: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
+	30, // 19: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	2,  // 20: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
+	3,  // 21: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
+	27, // 22: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
+	3,  // 23: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
+	6,  // 24: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
+	8,  // 25: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
+	10, // 26: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
+	12, // 27: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
+	18, // 28: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
+	20, // 29: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
+	22, // 30: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
+	25, // 31: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
+	28, // 32: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
+	7,  // 33: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
+	9,  // 34: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
+	11, // 35: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
+	15, // 36: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
+	19, // 37: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
+	21, // 38: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
+	24, // 39: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
+	26, // 40: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
+	29, // 41: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
+	33, // [33:42] is the sub-list for method output_type
+	24, // [24:33] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_budget_v1_budget_proto_init() }
@@ -1990,7 +2187,7 @@ func file_tollgate_budget_v1_budget_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_budget_v1_budget_proto_rawDesc), len(file_tollgate_budget_v1_budget_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   24,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -54,6 +54,19 @@ func (h *Handler) Last(ctx context.Context, tenantID string) (sequence int64, er
 	return sequence, err
 }
 
+// Positions are how far the consumer came, by tenant: where [quota.FromWatch] goes on.
+func (h *Handler) Positions(ctx context.Context) (map[string]int64, error) {
+	rows, err := h.pool.Query(ctx, "SELECT tenant_id, sequence FROM quota_positions WHERE consumer = $1", h.consumer)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	var tenant string
+	var sequence int64
+	_, err = pgx.ForEachRow(rows, []any{&tenant, &sequence}, func() error { out[tenant] = sequence; return nil })
+	return out, err
+}
+
 // Apply is quota.Handler's.
 func (h *Handler) Apply(ctx context.Context, e *quota.Event, at quota.Position) error {
 	return pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error {

@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 			return nil
 		}
 		return storetest.Database{
-			Handler: func(consumer string) quota.Handler {
+			Handler: func(consumer string) storetest.Handler {
 				h, err := postgres.New(t.Context(), pool, consumer, effect)
 				if err != nil {
 					t.Fatal(err)

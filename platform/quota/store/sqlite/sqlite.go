@@ -52,6 +52,25 @@ func (h *Handler) Last(ctx context.Context, tenantID string) (sequence int64, er
 	return sequence, err
 }
 
+// Positions are how far the consumer came, by tenant: where [quota.FromWatch] goes on.
+func (h *Handler) Positions(ctx context.Context) (out map[string]int64, err error) {
+	rows, err := h.db.Read.QueryContext(ctx, "SELECT tenant_id, sequence FROM quota_positions WHERE consumer = ?", h.consumer)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	out = map[string]int64{}
+	for rows.Next() {
+		var tenant string
+		var sequence int64
+		if err := rows.Scan(&tenant, &sequence); err != nil {
+			return nil, err
+		}
+		out[tenant] = sequence
+	}
+	return out, rows.Err()
+}
+
 // Apply is quota.Handler's.
 func (h *Handler) Apply(ctx context.Context, e *quota.Event, at quota.Position) error {
 	return h.db.Update(ctx, func(tx *sql.Tx) error {

@@ -37,7 +37,7 @@ func TestConformance(t *testing.T) {
 			return nil
 		}
 		return storetest.Database{
-			Handler: func(consumer string) quota.Handler {
+			Handler: func(consumer string) storetest.Handler {
 				h, err := sqlite.New(t.Context(), db, consumer, effect)
 				if err != nil {
 					t.Fatal(err)

@@ -337,6 +337,19 @@ func (s *Store) Usage(ctx context.Context, q budget.UsageQuery) ([]*eventv1.Usag
 	return out, wrap("usage", err)
 }
 
+// Heads is budget.Store's.
+func (s *Store) Heads(ctx context.Context, tenants []string) (map[string]int64, error) {
+	heads := map[string]int64{}
+	err := each(ctx, s.db.Read, func(r *sql.Rows) error {
+		var tenant string
+		var last int64
+		err := r.Scan(&tenant, &last)
+		heads[tenant] = last
+		return err
+	}, "SELECT tenant_id, last FROM tenant_sequences WHERE last > 0 AND (?1 OR tenant_id IN (SELECT value FROM json_each(?2)))", tenants == nil, list(tenants))
+	return heads, wrap("heads", err)
+}
+
 // Spend is budget.Store's.
 func (s *Store) Spend(ctx context.Context, q budget.SpendQuery) ([]budget.Spend, error) {
 	group := "''"

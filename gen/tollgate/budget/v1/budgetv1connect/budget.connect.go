@@ -38,6 +38,8 @@ const (
 	BudgetServiceRecordProcedure = "/tollgate.budget.v1.BudgetService/Record"
 	// BudgetServiceListUsageProcedure is the procedure name of the BudgetService's ListUsage RPC.
 	BudgetServiceListUsageProcedure = "/tollgate.budget.v1.BudgetService/ListUsage"
+	// BudgetServiceWatchUsageProcedure is the procedure name of the BudgetService's WatchUsage RPC.
+	BudgetServiceWatchUsageProcedure = "/tollgate.budget.v1.BudgetService/WatchUsage"
 	// BudgetServiceGetSpendProcedure is the procedure name of the BudgetService's GetSpend RPC.
 	BudgetServiceGetSpendProcedure = "/tollgate.budget.v1.BudgetService/GetSpend"
 	// BudgetServiceWatchBudgetsProcedure is the procedure name of the BudgetService's WatchBudgets RPC.
@@ -92,6 +94,13 @@ var (
 			IdempotencyLevel: connect.IdempotencyNoSideEffects,
 		}
 	})
+	budgetServiceWatchUsageSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeServer,
+			Schema:     v1.File_tollgate_budget_v1_budget_proto.Services().ByName("BudgetService").Methods().ByName("WatchUsage"),
+			Procedure:  BudgetServiceWatchUsageProcedure,
+		}
+	})
 	budgetServiceGetSpendSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
 			StreamType:       connect.StreamTypeUnary,
@@ -127,6 +136,10 @@ type BudgetServiceClient interface {
 	Record(context.Context, *v1.RecordRequest) (*v1.RecordResponse, error)
 	// ListUsage reads the ledger in a tenant's order.
 	ListUsage(context.Context, *v1.ListUsageRequest) (*v1.ListUsageResponse, error)
+	// WatchUsage gives the records of the ledger, first those that are there, then those that
+	// come, each tenant's in the order of its sequence and without gaps. It is the way to
+	// follow events without Kafka. A client that reads slowly is waited for.
+	WatchUsage(context.Context, *v1.WatchUsageRequest) (BudgetServiceWatchUsageClientStream, error)
 	// GetSpend adds the ledger up.
 	GetSpend(context.Context, *v1.GetSpendRequest) (*v1.GetSpendResponse, error)
 	// WatchBudgets tells which scopes' budgets changed, as it happens. The first
@@ -138,6 +151,26 @@ type BudgetServiceClient interface {
 // Multiple service clients may share a single connect.Client.
 func NewBudgetServiceClient(client *connect.Client) BudgetServiceClient {
 	return &budgetServiceClient{client: client}
+}
+
+// BudgetServiceWatchUsageClientStream is the client stream for the BudgetService's WatchUsage RPC.
+type BudgetServiceWatchUsageClientStream struct {
+	stream connect.ClientStream
+}
+
+// Receive returns the next response message from the server.
+func (s BudgetServiceWatchUsageClientStream) Receive() (*v1.WatchUsageResponse, error) {
+	var res v1.WatchUsageResponse
+	if err := s.stream.Receive(&res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+// Close releases the stream's resources. It is idempotent and is typically deferred to clean up a
+// stream abandoned before io.EOF.
+func (s BudgetServiceWatchUsageClientStream) Close() error {
+	return s.stream.Close()
 }
 
 // BudgetServiceWatchBudgetsClientStream is the client stream for the BudgetService's WatchBudgets
@@ -179,6 +212,10 @@ type BudgetServiceHandler interface {
 	Record(context.Context, *v1.RecordRequest) (*v1.RecordResponse, error)
 	// ListUsage reads the ledger in a tenant's order.
 	ListUsage(context.Context, *v1.ListUsageRequest) (*v1.ListUsageResponse, error)
+	// WatchUsage gives the records of the ledger, first those that are there, then those that
+	// come, each tenant's in the order of its sequence and without gaps. It is the way to
+	// follow events without Kafka. A client that reads slowly is waited for.
+	WatchUsage(context.Context, *v1.WatchUsageRequest, BudgetServiceWatchUsageServerStream) error
 	// GetSpend adds the ledger up.
 	GetSpend(context.Context, *v1.GetSpendRequest) (*v1.GetSpendResponse, error)
 	// WatchBudgets tells which scopes' budgets changed, as it happens. The first
@@ -197,9 +234,25 @@ func RegisterBudgetServiceHandler(server *connect.Server, svc BudgetServiceHandl
 		connect.Method{Spec: budgetServiceLeaseSpec(), Handler: adapter.lease},
 		connect.Method{Spec: budgetServiceRecordSpec(), Handler: adapter.record},
 		connect.Method{Spec: budgetServiceListUsageSpec(), Handler: adapter.listUsage},
+		connect.Method{Spec: budgetServiceWatchUsageSpec(), Handler: adapter.watchUsage},
 		connect.Method{Spec: budgetServiceGetSpendSpec(), Handler: adapter.getSpend},
 		connect.Method{Spec: budgetServiceWatchBudgetsSpec(), Handler: adapter.watchBudgets},
 	)
+}
+
+// BudgetServiceWatchUsageServerStream is the server stream for the BudgetService's WatchUsage RPC.
+type BudgetServiceWatchUsageServerStream struct {
+	stream connect.ServerStream
+}
+
+// SendHeaders flushes the response headers without a message. The first Send does this implicitly.
+func (s BudgetServiceWatchUsageServerStream) SendHeaders() error {
+	return s.stream.SendHeaders()
+}
+
+// Send sends a response message to the client.
+func (s BudgetServiceWatchUsageServerStream) Send(res *v1.WatchUsageResponse) error {
+	return s.stream.Send(res)
 }
 
 // BudgetServiceWatchBudgetsServerStream is the server stream for the BudgetService's WatchBudgets
@@ -243,6 +296,10 @@ func (UnimplementedBudgetServiceHandler) Record(context.Context, *v1.RecordReque
 
 func (UnimplementedBudgetServiceHandler) ListUsage(context.Context, *v1.ListUsageRequest) (*v1.ListUsageResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.ListUsage is not implemented")
+}
+
+func (UnimplementedBudgetServiceHandler) WatchUsage(context.Context, *v1.WatchUsageRequest, BudgetServiceWatchUsageServerStream) error {
+	return connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.WatchUsage is not implemented")
 }
 
 func (UnimplementedBudgetServiceHandler) GetSpend(context.Context, *v1.GetSpendRequest) (*v1.GetSpendResponse, error) {
@@ -303,6 +360,14 @@ func (c *budgetServiceClient) ListUsage(ctx context.Context, req *v1.ListUsageRe
 		return nil, err
 	}
 	return &res, nil
+}
+
+func (c *budgetServiceClient) WatchUsage(ctx context.Context, req *v1.WatchUsageRequest) (BudgetServiceWatchUsageClientStream, error) {
+	stream, err := c.client.CallServerStream(ctx, budgetServiceWatchUsageSpec(), req)
+	if err != nil {
+		return BudgetServiceWatchUsageClientStream{}, err
+	}
+	return BudgetServiceWatchUsageClientStream{stream: stream}, nil
 }
 
 func (c *budgetServiceClient) GetSpend(ctx context.Context, req *v1.GetSpendRequest) (*v1.GetSpendResponse, error) {
@@ -393,6 +458,14 @@ func (h budgetServiceHandler) listUsage(ctx context.Context, _ connect.Spec, str
 		return err
 	}
 	return stream.Send(res)
+}
+
+func (h budgetServiceHandler) watchUsage(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.WatchUsageRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	return h.svc.WatchUsage(ctx, &req, BudgetServiceWatchUsageServerStream{stream: stream})
 }
 
 func (h budgetServiceHandler) getSpend(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
