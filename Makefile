@@ -18,7 +18,8 @@ help: ## list the targets
 
 .PHONY: run
 run: ## start Tollgate with embedded stores and the provider simulator (ARGS="…")
-	go run ./services/cmd/tollgate serve $(ARGS)
+	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tollgate ./services/cmd/tollgate
+	@exec bin/tollgate serve $(ARGS)
 
 .PHONY: build
 build: ## build bin/tollgate

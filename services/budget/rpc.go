@@ -6,6 +6,7 @@ import (
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 )
 
@@ -35,6 +36,9 @@ func (h handler) DeleteBudgets(ctx context.Context, req *budgetv1.DeleteBudgetsR
 }
 
 func (h handler) ListBudgets(ctx context.Context, req *budgetv1.ListBudgetsRequest) (*budgetv1.ListBudgetsResponse, error) {
+	if len(req.GetScopes()) == 0 {
+		return nil, errs.New(errs.InvalidRequest, "scopes are needed").WithParam("scopes")
+	}
 	states, err := h.s.ListBudgets(ctx, scopesOf(req.GetScopes()))
 	if err != nil {
 		return nil, err

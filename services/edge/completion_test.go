@@ -3,6 +3,7 @@ package edge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -234,6 +235,32 @@ func TestBudgetCapsTheAnswer(t *testing.T) {
 		t.Errorf("a call that the budget cannot pay: %d %s", a.status, a.body)
 	}
 	r.ledger(1)
+}
+
+// TestCallersShareABudget has callers who limit no answer at the same time, on a budget
+// that would pay for one longest answer: each gets a part of it.
+func TestCallersShareABudget(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(s *setup) { s.maxOutput = 8000 })
+	r.budget.limit("acme", 20_000_000)
+	const callers = 4
+	var arrived sync.WaitGroup
+	arrived.Add(callers)
+	r.router.whole = func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+		arrived.Done()
+		arrived.Wait() // until all are under way at once
+		return &routerv1.CompleteResponse{Served: servedByM(), Body: []byte(`{}`), Usage: answerUsage()}, nil
+	}
+	var calls sync.WaitGroup
+	for i := range callers {
+		calls.Go(func() {
+			if a := r.complete(chat(fmt.Sprint("Hi ", i))); a.status != http.StatusOK {
+				t.Errorf("a caller of several is answered %d %s", a.status, a.body)
+			}
+		})
+	}
+	calls.Wait()
+	r.ledger(callers)
 }
 
 // TestIdempotency repeats requests with an Idempotency-Key.

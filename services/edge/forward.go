@@ -80,24 +80,52 @@ func (c *completion) used() pricing.Usage {
 // by its length would leave a part of the budget for nobody.
 func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Reservation, error) {
 	prompt := c.model.promptBound(&c.req)
-	least, wanted := c.costRange(prompt)
+	least, longest := c.costRange(prompt)
+	wanted, err := c.fairShare(ctx, prompt, least, longest)
+	if err != nil {
+		return spend.Reservation{}, err
+	}
 	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
 	if errs.Is(err, errs.BudgetExceeded) || err == nil && reservation.Amount < wanted {
 		if counted := c.countedPrompt(); counted < prompt {
 			prompt = counted
-			least, wanted = c.costRange(prompt)
+			least, longest = c.costRange(prompt)
 			if err != nil {
+				wanted = min(wanted, longest)
 				reservation, err = c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
 			}
 		}
 	}
-	if err == nil && reservation.Amount < wanted {
+	if err == nil && reservation.Amount < longest {
 		call.MaxOutputTokens = c.model.affordable(&c.req, prompt, reservation.Amount)
 		c.capped = call.MaxOutputTokens
 		c.dismiss()
 	}
 	return reservation, err
 }
+
+// fairShare is what a call sets aside whose caller has not limited the answer: the cost of
+// the longest one, but no more than an eighth of what the budgets have left, so that those
+// who call at the same time get answers too. A fairOutput is always fair.
+func (c *completion) fairShare(ctx context.Context, prompt int64, least, longest money.Nano) (money.Nano, error) {
+	if c.req.maxTokens > 0 {
+		return longest, nil
+	}
+	left, limited, err := c.e.Meter.Available(ctx, c.principal.Scopes())
+	if err != nil || !limited || left/fairPart >= longest {
+		return longest, err
+	}
+	fair := c.model.costBound(&c.req, prompt, min(fairOutput, c.model.maxOutput)*c.req.answers)
+	return max(least, min(longest, max(fair, left/fairPart))), nil
+}
+
+const (
+	// fairPart is the part of what is left that one call gets.
+	fairPart = 8
+	// fairOutput is an answer's length that no call has to share, in tokens: few answers
+	// are longer.
+	fairOutput = 1024
+)
 
 // costRange is what a call with such a prompt costs at most with the shortest answer that
 // is worth a call, and with the longest. They are one where the caller limits the answer.

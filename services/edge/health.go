@@ -41,7 +41,10 @@ func (e *Edge) readiness(x *exchange) error {
 		d := dependencyOf(r)
 		d.Error = "" // it names hosts and users, and anyone may ask
 		answer.Dependencies = append(answer.Dependencies, d)
-		if !r.Healthy && r.Name == "database" {
+		switch {
+		case r.Name == "redis":
+			answer.Cache = "redis"
+		case r.Name == "database" && !r.Healthy:
 			answer.DB = "disconnected"
 		}
 	}

@@ -243,6 +243,10 @@ func (c *chatRequest) parseCache() error {
 				return bad(name)
 			}
 			c.cache.partition = text
+		default:
+			// A control that is passed over would cache, or answer from the cache, against
+			// the caller's word.
+			return errs.Newf(errs.InvalidRequest, "cache has no member %s", shown(name)).WithParam("cache")
 		}
 		return nil
 	})

@@ -72,8 +72,10 @@ type rig struct {
 
 // setup is what a test wants otherwise than the rig has it.
 type setup struct {
-	options edge.Options
-	keys    admission.Options
+	// maxOutput is the longest answer of the model; 0 is 1000 tokens.
+	maxOutput int64
+	options   edge.Options
+	keys      admission.Options
 	// procedures are what typed clients reach; nil is none.
 	procedures *connect.Server
 	checks     []obs.Check
@@ -148,7 +150,7 @@ func (r *rig) build(s *setup) {
 	r.edge = edge.New(s.options, edge.Parts{
 		Services: services, Keys: keys, Limits: ratelimit.New(r.clock), Meter: r.meter,
 		Idempotency: idempotency.New(r.answers, envelope, r.clock, log, idempotency.Options{}),
-		Prices:      prices(tb, s.window), Metrics: metrics, Health: health, Clock: r.clock, Log: log, Faults: obs.NewFaults(log, r.clock),
+		Prices:      prices(tb, s.window, s.maxOutput), Metrics: metrics, Health: health, Clock: r.clock, Log: log, Faults: obs.NewFaults(log, r.clock),
 		RPC:            s.procedures,
 		MetricsHandler: obs.Handler(r.metrics),
 	})
@@ -178,7 +180,7 @@ func must(tb testing.TB, err error) {
 // priceList has one price: a dollar for a million tokens of prompt, two of answer.
 type priceList struct{ price pricing.Price }
 
-func prices(tb testing.TB, window string) edge.Prices {
+func prices(tb testing.TB, window string, maxOutput int64) edge.Prices {
 	tb.Helper()
 	list, _, err := pricing.LoadLiteLLM(strings.NewReader(`{"m-1": {
 		"litellm_provider": "openai", "mode": "chat", ` + window + ` "max_output_tokens": 1000,
@@ -186,6 +188,9 @@ func prices(tb testing.TB, window string) edge.Prices {
 	}}`))
 	if err != nil || len(list) != 1 {
 		tb.Fatalf("%d prices, %v", len(list), err)
+	}
+	if maxOutput > 0 {
+		list[0].MaxOutputTokens = maxOutput
 	}
 	return &priceList{list[0]}
 }
