@@ -105,14 +105,15 @@ func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Re
 }
 
 // fairShare is what a call sets aside whose caller has not limited the answer: the cost of
-// the longest one, but no more than an eighth of what the budgets have left, so that those
-// who call at the same time get answers too. A fairOutput is always fair.
+// the longest one, or, where the budgets have less than twice that, an eighth of what they
+// have left, so that those who call at the same time get answers too. A fairOutput is
+// always fair.
 func (c *completion) fairShare(ctx context.Context, prompt int64, least, longest money.Nano) (money.Nano, error) {
 	if c.req.maxTokens > 0 {
 		return longest, nil
 	}
 	left, limited, err := c.e.Meter.Available(ctx, c.principal.Scopes())
-	if err != nil || !limited || left/fairPart >= longest {
+	if err != nil || !limited || left/2 >= longest {
 		return longest, err
 	}
 	fair := c.model.costBound(&c.req, prompt, min(fairOutput, c.model.maxOutput)*c.req.answers)
