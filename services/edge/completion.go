@@ -135,7 +135,7 @@ func (c *completion) run() (err error) {
 	end := e.Metrics.Begin()
 	defer end()
 	defer func() { c.observe(err) }()
-	c.permit, err = e.Limits.Acquire(c.principal.Limits(), c.model.name, estimatedPrompt(&c.req))
+	c.permit, err = e.Limits.Acquire(ctx, c.principal.Limits(), c.model.name, estimatedPrompt(&c.req))
 	defer func() {
 		if err != nil && !c.wrote {
 			// Whoever is refused wants to know how the limits stand more than others.

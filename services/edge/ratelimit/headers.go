@@ -14,20 +14,30 @@ type state struct {
 	reset            time.Duration
 }
 
-// tighten takes the window's state if less remains there.
-func (s *state) tighten(w *window, limit, now int64) {
-	if remaining := max(limit-w.used, 0); !s.limited || remaining < s.remaining {
-		*s = state{true, limit, remaining, w.reset(now)}
+// tighten takes another limit's state if less remains there.
+func (s *state) tighten(other state) {
+	if !s.limited || other.remaining < s.remaining {
+		*s = other
 	}
 }
 
-// tighten takes an account's states where less remains. The account is locked.
-func (g *grant) tighten(r *rule, a *account, now int64) {
-	if r.requests != unlimited {
-		g.requests.tighten(&a.requests, r.requests, now)
+// tighten takes an account's states where less remains: as replicas share them, or as
+// this process counts. The account is locked.
+func (g *grant) tighten(r *rule, a *account, now int64, together bool) {
+	together = together && a.lease.until != 0 // else nothing is known
+	if r.requests != Unlimited {
+		if together {
+			g.requests.tighten(a.lease.requests.state(&a.requests, r.requests, now))
+		} else {
+			g.requests.tighten(a.requests.state(r.requests, now))
+		}
 	}
-	if r.tokens != unlimited {
-		g.tokenState.tighten(&a.tokens, r.tokens, now)
+	if r.tokens != Unlimited {
+		if together {
+			g.tokenState.tighten(a.lease.tokens.state(&a.tokens, r.tokens, now))
+		} else {
+			g.tokenState.tighten(a.tokens.state(r.tokens, now))
+		}
 	}
 }
 
@@ -52,10 +62,10 @@ func (p Permit) Headers(h http.Header) {
 		h["X-Ratelimit-Remaining-Tokens"] = number(s.remaining)
 		h["X-Ratelimit-Reset-Tokens"] = []string{resetText(s.reset)}
 	}
-	if n := p.g.subject.keyRequests; n != unlimited {
+	if n := p.g.subject.keyRequests; n != Unlimited {
 		h["X-Litellm-Key-Rpm-Limit"] = number(n)
 	}
-	if n := p.g.subject.keyTokens; n != unlimited {
+	if n := p.g.subject.keyTokens; n != Unlimited {
 		h["X-Litellm-Key-Tpm-Limit"] = number(n)
 	}
 }

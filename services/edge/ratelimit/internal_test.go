@@ -18,7 +18,7 @@ func TestIdleAccountsAreEvicted(t *testing.T) {
 	l := New(clk)
 	limits := &keystorev1.Limits{RequestsPerMinute: proto.Int64(5)}
 	for i := range 20_000 {
-		p, err := l.Acquire(NewSubject(strconv.Itoa(i), limits, "", nil), "m", 0)
+		p, err := l.Acquire(t.Context(), NewSubject(strconv.Itoa(i), limits, "", nil), "m", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,13 +27,13 @@ func TestIdleAccountsAreEvicted(t *testing.T) {
 	if n := l.table.size(); n != 20_000 {
 		t.Fatalf("%d accounts", n)
 	}
-	long, err := l.Acquire(NewSubject("long", limits, "", nil), "m", 0)
+	long, err := l.Acquire(t.Context(), NewSubject("long", limits, "", nil), "m", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	clk.Advance(2 * Window)
 	for i := range 20_000 { // so many that every shard is touched
-		p, err := l.Acquire(NewSubject("x"+strconv.Itoa(i), limits, "", nil), "m", 0)
+		p, err := l.Acquire(t.Context(), NewSubject("x"+strconv.Itoa(i), limits, "", nil), "m", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestIdleAccountsAreEvicted(t *testing.T) {
 	if n := l.table.size(); n != 20_001 {
 		t.Errorf("%d accounts are left, want the 20,000 new ones and the one in flight", n)
 	}
-	if a := l.table.get(accountID{ScopeKey, "long", ""}, l.now()); a.inFlight != 1 {
+	if a := l.table.get(AccountID{ScopeKey, "long", ""}, l.now()); a.inFlight != 1 {
 		t.Error("the account in flight was replaced")
 	}
 	long.Done(0)
@@ -97,7 +97,7 @@ func benchmark(b *testing.B, s *Subject) {
 	l := New(clock.Real())
 	b.ReportAllocs()
 	for b.Loop() {
-		p, err := l.Acquire(s, "m", 10)
+		p, err := l.Acquire(b.Context(), s, "m", 10)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func BenchmarkRefused(b *testing.B) {
 	s := NewSubject("k", &keystorev1.Limits{RequestsPerMinute: proto.Int64(0)}, "", nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := l.Acquire(s, "m", 10); err == nil {
+		if _, err := l.Acquire(b.Context(), s, "m", 10); err == nil {
 			b.Fatal("passed")
 		}
 	}
@@ -139,7 +139,7 @@ func BenchmarkParallelKeys(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			p, _ := l.Acquire(subjects[i&1023], "m", 10)
+			p, _ := l.Acquire(b.Context(), subjects[i&1023], "m", 10)
 			p.Done(10)
 		}
 	})

@@ -1,12 +1,14 @@
 // Package ratelimit holds keys and tenants to their requests per minute, tokens per
 // minute and parallel requests, over all models and by model.
 //
-// Counting is in this process. What applies to a call is worked out apart from how it
-// is counted (see [Subject]), so that counts can be kept elsewhere without the caller
-// noticing.
+// A limiter counts in this process ([New]), or together with other replicas
+// ([NewShared]): then each of them leases a part of what is left from a [Shared] store
+// and spends it by itself. Calls wait for the store only when nothing that they need is
+// leased: for the first call of a key, and near a limit.
 package ratelimit
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,16 +22,26 @@ import (
 // free cannot be known.
 const parallelRetry = time.Second
 
-// Limiter counts. Its methods are safe for concurrent use; it needs no closing.
+// Limiter counts. Its methods are safe for concurrent use.
 type Limiter struct {
 	clock clock.Clock
 	base  time.Time
 	table *table
+	// replica is nil when nothing is shared.
+	replica *replica
 }
 
-// New returns a limiter that has counted nothing.
+// New returns a limiter that has counted nothing and counts in this process alone.
 func New(clk clock.Clock) *Limiter {
-	return &Limiter{clock: clk, base: clk.Now(), table: newTable()}
+	return &Limiter{clock: clk, base: clk.Now(), table: newTable(false)}
+}
+
+// NewShared returns a limiter that counts together with all others on the store. While
+// the store is away, or the limiter does not [Limiter.Run], it counts alone.
+func NewShared(clk clock.Clock, store Shared, opts Options) *Limiter {
+	l := &Limiter{clock: clk, base: clk.Now(), table: newTable(true)}
+	l.replica = newReplica(l, store, opts)
+	return l
 }
 
 // now is the time since the limiter was made, in nanoseconds; never negative.
@@ -39,13 +51,17 @@ func (l *Limiter) now() int64 { return int64(l.clock.Now().Sub(l.base)) }
 // against every limit that applies, or against none of them: then it fails with
 // rate_limit_exceeded, how long until the call would pass (for tokens and requests to
 // the nanosecond, if nobody else calls; 1 s for parallel requests; a whole [Window]
-// for a call that is larger than a limit and never will), and in the details `limit`
+// for a call that is larger than a limit and never will; up to 2 s for what other
+// replicas hold and do not use), and in the details `limit`
 // (requests_per_minute, tokens_per_minute or parallel_requests), `scope` (key or
 // tenant), `model` where the limit is one model's, and the limit's `value`.
 //
 // A nil subject passes. Every permit must be Done. One that comes with an error holds
 // nothing; it is for its Headers.
-func (l *Limiter) Acquire(s *Subject, model string, tokens int64) (Permit, error) {
+//
+// Where limits are shared it may wait, within [Options.Wait]; longer, or beyond the end
+// of ctx, it doesn't, and goes by what this process has counted.
+func (l *Limiter) Acquire(ctx context.Context, s *Subject, model string, tokens int64) (Permit, error) {
 	if s == nil {
 		return Permit{}, nil
 	}
@@ -58,10 +74,18 @@ func (l *Limiter) Acquire(s *Subject, model string, tokens int64) (Permit, error
 	now := l.now()
 	var accounts [maxRules]*account
 	l.lock(rules, now, &accounts)
-	if r, ok := check(rules, &accounts, now, tokens); !ok {
+	var r refusal
+	together := false
+	if l.replica != nil {
+		now, r, together = l.replica.admit(ctx, rules, &accounts, now, tokens)
+	}
+	if !together {
+		r = check(rules, &accounts, now, tokens)
+	}
+	if r.limit != "" {
 		g := &grant{subject: s}
 		for i := range rules {
-			g.tighten(&rules[i], accounts[i], now)
+			g.tighten(&rules[i], accounts[i], now, together)
 		}
 		unlock(accounts[:len(rules)])
 		g.done.Store(true)
@@ -71,14 +95,19 @@ func (l *Limiter) Acquire(s *Subject, model string, tokens int64) (Permit, error
 	for i := range rules {
 		a := accounts[i]
 		a.inFlight++
-		if rules[i].requests != unlimited {
+		if rules[i].requests != Unlimited {
+			a.requests.expire(now)
 			a.requests.add(now, 1)
 		}
-		if rules[i].tokens != unlimited {
+		if rules[i].tokens != Unlimited {
 			g.counted[i] = true
+			a.tokens.expire(now)
 			g.slots[i] = a.tokens.add(now, tokens)
 		}
-		g.tighten(&rules[i], a, now)
+		if l.replica != nil {
+			l.replica.took(&rules[i], a, now, tokens)
+		}
+		g.tighten(&rules[i], a, now, together)
 	}
 	unlock(accounts[:len(rules)])
 	return Permit{g}, nil
@@ -111,7 +140,7 @@ func unlock(accounts []*account) {
 
 // refusal is the limit that holds a call back the longest; its zero value is none.
 type refusal struct {
-	account accountID
+	account AccountID
 	limit   string
 	value   int64
 	wait    time.Duration
@@ -133,20 +162,20 @@ const (
 )
 
 // check finds the limit that does not let the call pass. The accounts are locked.
-func check(rules []rule, accounts *[maxRules]*account, now, tokens int64) (r refusal, ok bool) {
+func check(rules []rule, accounts *[maxRules]*account, now, tokens int64) (r refusal) {
 	for i := range rules {
 		rule, a := &rules[i], accounts[i]
-		if rule.requests != unlimited {
+		if rule.requests != Unlimited {
 			r.window(rule, &a.requests, limitRequests, now, 1, rule.requests)
 		}
-		if rule.tokens != unlimited {
+		if rule.tokens != Unlimited {
 			r.window(rule, &a.tokens, limitTokens, now, tokens, rule.tokens)
 		}
-		if rule.parallel != unlimited && a.inFlight >= rule.parallel {
+		if rule.parallel != Unlimited && a.inFlight >= rule.parallel {
 			r.worse(refusal{rule.account, limitParallel, rule.parallel, parallelRetry, false})
 		}
 	}
-	return r, r.limit == ""
+	return r
 }
 
 // window looks whether n more fit into the window.
@@ -163,22 +192,22 @@ func (r *refusal) window(rule *rule, w *window, name string, now, n, limit int64
 
 func (r *refusal) err() error {
 	of, verb := "", "is reached"
-	if r.account.model != "" {
+	if r.account.Model != "" {
 		of = " for this model"
 	}
 	if r.never {
 		verb = "is less than this one call needs"
 	}
-	e := errs.New(errs.RateLimitExceeded, "the "+r.account.scope.String()+"'s limit of "+
+	e := errs.New(errs.RateLimitExceeded, "the "+r.account.Scope.String()+"'s limit of "+
 		strconv.FormatInt(r.value, 10)+" "+strings.ReplaceAll(r.limit, "_", " ")+of+" "+verb)
 	e.RetryAfter = r.wait
 	e.Details = map[string]string{
 		"limit": r.limit,
-		"scope": r.account.scope.String(),
+		"scope": r.account.Scope.String(),
 		"value": strconv.FormatInt(r.value, 10),
 	}
-	if r.account.model != "" {
-		e.Details["model"] = r.account.model
+	if r.account.Model != "" {
+		e.Details["model"] = r.account.Model
 	}
 	return e
 }
@@ -219,13 +248,18 @@ func (p Permit) Done(actualTokens int64) {
 		}
 		a.mu.Lock()
 		a.inFlight--
+		if !g.counted[i] {
+			delta = 0
+		}
 		switch {
-		case !g.counted[i] || delta == 0:
 		case delta > 0:
 			a.tokens.expire(now)
 			a.tokens.add(now, delta)
-		default:
+		case delta < 0:
 			a.tokens.refund(g.slots[i], -delta)
+		}
+		if a.lease != nil {
+			g.limiter.replica.gave(a, delta)
 		}
 		a.mu.Unlock()
 	}

@@ -49,7 +49,7 @@ func TestWithoutLimitsNothingIsCounted(t *testing.T) {
 		"nobody":        nil,
 		"another model": ratelimit.NewSubject("k", &keystorev1.Limits{ModelRequestsPerMinute: map[string]int64{"o3": 0}}, "", nil),
 	} {
-		p, err := l.Acquire(s, "gpt-4o", 1<<40)
+		p, err := l.Acquire(t.Context(), s, "gpt-4o", 1<<40)
 		if err != nil || p != (ratelimit.Permit{}) {
 			t.Errorf("%s: %v, %v", name, p, err)
 		}
@@ -92,14 +92,14 @@ func TestEachLimit(t *testing.T) {
 			l := ratelimit.New(clk)
 			s := ratelimit.NewSubject("k", tc.key, "t", tc.tenant)
 			for i := range tc.pass {
-				p, err := l.Acquire(s, "m", tc.tokens)
+				p, err := l.Acquire(t.Context(), s, "m", tc.tokens)
 				if err != nil {
 					t.Fatalf("call %d of the burst: %v", i+1, err)
 				}
 				p.Done(tc.tokens)
 			}
 			clk.Advance(1234567 * time.Microsecond)
-			_, err := l.Acquire(s, "m", tc.tokens)
+			_, err := l.Acquire(t.Context(), s, "m", tc.tokens)
 			e := refused(t, err)
 			if !maps.Equal(e.Details, tc.details) || e.Message != tc.message {
 				t.Errorf("%q, %v", e.Message, e.Details)
@@ -108,11 +108,11 @@ func TestEachLimit(t *testing.T) {
 				t.Errorf("retry after %v, want %v", e.RetryAfter, want)
 			}
 			clk.Advance(e.RetryAfter - 1)
-			if _, err := l.Acquire(s, "m", tc.tokens); err == nil {
+			if _, err := l.Acquire(t.Context(), s, "m", tc.tokens); err == nil {
 				t.Error("the call passes a nanosecond early")
 			}
 			clk.Advance(1)
-			if _, err := l.Acquire(s, "m", tc.tokens); err != nil {
+			if _, err := l.Acquire(t.Context(), s, "m", tc.tokens); err != nil {
 				t.Errorf("the call does not pass at the time told: %v", err)
 			}
 		})
@@ -123,30 +123,30 @@ func TestParallel(t *testing.T) {
 	l := ratelimit.New(clocktest.New())
 	s := ratelimit.NewSubject("k", parallel(2), "t", parallel(3))
 	other := ratelimit.NewSubject("k2", nil, "t", parallel(3))
-	one, err1 := l.Acquire(s, "m", 0)
-	two, err2 := l.Acquire(s, "m", 0)
+	one, err1 := l.Acquire(t.Context(), s, "m", 0)
+	two, err2 := l.Acquire(t.Context(), s, "m", 0)
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	_, err := l.Acquire(s, "m", 0)
+	_, err := l.Acquire(t.Context(), s, "m", 0)
 	if e := refused(t, err); e.Details["scope"] != "key" || e.Details["limit"] != "parallel_requests" || e.RetryAfter != time.Second {
 		t.Errorf("%+v", e)
 	}
-	three, err := l.Acquire(other, "m", 0)
+	three, err := l.Acquire(t.Context(), other, "m", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = l.Acquire(other, "m", 0)
+	_, err = l.Acquire(t.Context(), other, "m", 0)
 	if e := refused(t, err); e.Details["scope"] != "tenant" {
 		t.Errorf("%+v", e)
 	}
 	one.Done(0)
 	one.Done(0) // and not a second slot
 	copied := two
-	if _, err := l.Acquire(s, "m", 0); err != nil {
+	if _, err := l.Acquire(t.Context(), s, "m", 0); err != nil {
 		t.Errorf("the slot is not free: %v", err)
 	}
-	if _, err := l.Acquire(s, "m", 0); err == nil {
+	if _, err := l.Acquire(t.Context(), s, "m", 0); err == nil {
 		t.Error("one Done too many freed a slot")
 	}
 	two.Done(0)
@@ -159,14 +159,14 @@ func TestDoneCorrectsTheEstimate(t *testing.T) {
 	l := ratelimit.New(clk)
 	s := ratelimit.NewSubject("k", tpm(100), "", nil)
 	fits := func(n int64) bool {
-		p, err := l.Acquire(s, "m", n)
+		p, err := l.Acquire(t.Context(), s, "m", n)
 		if err != nil {
 			return false
 		}
 		p.Done(0)
 		return true
 	}
-	under, _ := l.Acquire(s, "m", 80)
+	under, _ := l.Acquire(t.Context(), s, "m", 80)
 	if fits(21) {
 		t.Error("the estimate does not count")
 	}
@@ -175,7 +175,7 @@ func TestDoneCorrectsTheEstimate(t *testing.T) {
 	if !fits(70) || fits(71) {
 		t.Error("what was not used is not given back")
 	}
-	over, _ := l.Acquire(s, "m", 10)
+	over, _ := l.Acquire(t.Context(), s, "m", 10)
 	clk.Advance(20 * time.Second)
 	over.Done(200)
 	if fits(0) {
@@ -189,7 +189,7 @@ func TestDoneCorrectsTheEstimate(t *testing.T) {
 	if !fits(100) {
 		t.Error("tokens beyond the estimate do not leave")
 	}
-	late, _ := l.Acquire(s, "m", 100)
+	late, _ := l.Acquire(t.Context(), s, "m", 100)
 	clk.Advance(2 * time.Minute)
 	late.Done(0) // its estimate has left long ago
 	if !fits(100) || fits(101) {
@@ -200,12 +200,12 @@ func TestDoneCorrectsTheEstimate(t *testing.T) {
 func TestACallThatNeverFits(t *testing.T) {
 	l := ratelimit.New(clocktest.New())
 	s := ratelimit.NewSubject("k", tpm(100), "", nil)
-	_, err := l.Acquire(s, "m", 101)
+	_, err := l.Acquire(t.Context(), s, "m", 101)
 	e := refused(t, err)
 	if e.RetryAfter != ratelimit.Window || e.Message != "the key's limit of 100 tokens per minute is less than this one call needs" {
 		t.Errorf("%v, %q", e.RetryAfter, e.Message)
 	}
-	if _, err := l.Acquire(ratelimit.NewSubject("k", rpm(0), "", nil), "m", 0); err == nil {
+	if _, err := l.Acquire(t.Context(), ratelimit.NewSubject("k", rpm(0), "", nil), "m", 0); err == nil {
 		t.Error("a limit of 0 lets a call pass")
 	}
 }
@@ -216,20 +216,20 @@ func TestAllOrNothing(t *testing.T) {
 	l := ratelimit.New(clk)
 	s := ratelimit.NewSubject("k", rpm(10), "t", rpm(1))
 	alone := ratelimit.NewSubject("k", rpm(10), "", nil)
-	if _, err := l.Acquire(s, "m", 0); err != nil {
+	if _, err := l.Acquire(t.Context(), s, "m", 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 50 {
-		if _, err := l.Acquire(s, "m", 0); err == nil {
+		if _, err := l.Acquire(t.Context(), s, "m", 0); err == nil {
 			t.Fatal("the tenant's limit does not hold")
 		}
 	}
 	for i := range 9 {
-		if _, err := l.Acquire(alone, "m", 0); err != nil {
+		if _, err := l.Acquire(t.Context(), alone, "m", 0); err != nil {
 			t.Fatalf("a refused call was counted: %d of 9 are left", i)
 		}
 	}
-	_, err := l.Acquire(alone, "m", 0)
+	_, err := l.Acquire(t.Context(), alone, "m", 0)
 	_ = refused(t, err)
 }
 
@@ -238,15 +238,15 @@ func TestTheWorstLimitIsTold(t *testing.T) {
 	clk := clocktest.New()
 	l := ratelimit.New(clk)
 	tenant := ratelimit.NewSubject("", nil, "t", rpm(1))
-	if _, err := l.Acquire(tenant, "m", 0); err != nil {
+	if _, err := l.Acquire(t.Context(), tenant, "m", 0); err != nil {
 		t.Fatal(err)
 	}
 	clk.Advance(30 * time.Second)
 	key := ratelimit.NewSubject("k", rpm(1), "", nil)
-	if _, err := l.Acquire(key, "m", 0); err != nil {
+	if _, err := l.Acquire(t.Context(), key, "m", 0); err != nil {
 		t.Fatal(err)
 	}
-	_, err := l.Acquire(ratelimit.NewSubject("k", rpm(1), "t", rpm(1)), "m", 0)
+	_, err := l.Acquire(t.Context(), ratelimit.NewSubject("k", rpm(1), "t", rpm(1)), "m", 0)
 	if e := refused(t, err); e.Details["scope"] != "key" || e.RetryAfter != time.Minute {
 		t.Errorf("%v %v", e.RetryAfter, e.Details)
 	}
@@ -258,7 +258,7 @@ func TestHeaders(t *testing.T) {
 	s := ratelimit.NewSubject("k",
 		&keystorev1.Limits{RequestsPerMinute: proto.Int64(60), TokensPerMinute: proto.Int64(9000)}, "t",
 		&keystorev1.Limits{RequestsPerMinute: proto.Int64(20), TokensPerMinute: proto.Int64(1 << 40), ModelTokensPerMinute: map[string]int64{"m": 500}})
-	p, err := l.Acquire(s, "m", 120)
+	p, err := l.Acquire(t.Context(), s, "m", 120)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,12 +290,12 @@ func TestHeadersOfARefusal(t *testing.T) {
 	l := ratelimit.New(clk)
 	s := ratelimit.NewSubject("k", &keystorev1.Limits{RequestsPerMinute: proto.Int64(2), TokensPerMinute: proto.Int64(100)}, "t",
 		&keystorev1.Limits{RequestsPerMinute: proto.Int64(50)})
-	if _, err := l.Acquire(s, "m", 30); err != nil {
+	if _, err := l.Acquire(t.Context(), s, "m", 30); err != nil {
 		t.Fatal(err)
 	}
 	clk.Advance(10 * time.Second)
 	for range 2 { // the second time shows that the first has counted nothing
-		p, err := l.Acquire(s, "m", 90)
+		p, err := l.Acquire(t.Context(), s, "m", 90)
 		_ = refused(t, err)
 		h := http.Header{}
 		p.Headers(h)
@@ -346,7 +346,7 @@ func TestNoWindowExceedsTheLimit(t *testing.T) {
 				}
 			}
 			now, n := clk.Now(), 1+rng.Int64N(max(limit/4, 1))
-			p, err := l.Acquire(s, "m", n)
+			p, err := l.Acquire(t.Context(), s, "m", n)
 			if err == nil {
 				p.Done(n)
 				passed = append(passed, call{now, n})
@@ -377,7 +377,7 @@ func TestConcurrentCallers(t *testing.T) {
 				&keystorev1.Limits{RequestsPerMinute: proto.Int64(400), ModelTokensPerMinute: map[string]int64{"m": 1 << 40}}, "t",
 				&keystorev1.Limits{RequestsPerMinute: proto.Int64(1000), ParallelRequests: proto.Int64(8)})
 			for range 500 {
-				p, err := l.Acquire(s, "m", 10)
+				p, err := l.Acquire(t.Context(), s, "m", 10)
 				if err != nil {
 					continue
 				}
@@ -409,7 +409,7 @@ func TestConcurrentEviction(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if p, err := l.Acquire(s, "m", 0); err == nil {
+				if p, err := l.Acquire(t.Context(), s, "m", 0); err == nil {
 					passed.Add(1)
 					p.Done(0)
 				}

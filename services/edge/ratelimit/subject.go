@@ -30,9 +30,6 @@ type Subject struct {
 	keyRequests, keyTokens int64
 }
 
-// unlimited stands for an absent limit.
-const unlimited = -1
-
 // party is a key's or a tenant's share of a subject.
 type party struct {
 	scope  Scope
@@ -44,12 +41,12 @@ type party struct {
 // limits are per [Window], parallel at one time.
 type limits struct{ requests, tokens, parallel int64 }
 
-func (l limits) any() bool { return l != limits{unlimited, unlimited, unlimited} }
+func (l limits) any() bool { return l != limits{Unlimited, Unlimited, Unlimited} }
 
 // NewSubject returns the subject of a key and its tenant; either's limits may be nil.
 // Without a limit to keep it returns nil, which [Limiter.Acquire] passes at no cost.
 func NewSubject(keyID string, key *keystorev1.Limits, tenantID string, tenant *keystorev1.Limits) *Subject {
-	s := &Subject{keyRequests: unlimited, keyTokens: unlimited}
+	s := &Subject{keyRequests: Unlimited, keyTokens: Unlimited}
 	if p := newParty(ScopeKey, keyID, key); keyID != "" && p.any() {
 		s.parties = append(s.parties, p)
 		s.keyRequests, s.keyTokens = p.own.requests, p.own.tokens
@@ -64,25 +61,25 @@ func NewSubject(keyID string, key *keystorev1.Limits, tenantID string, tenant *k
 }
 
 func newParty(scope Scope, id string, l *keystorev1.Limits) party {
-	p := party{scope: scope, id: id, own: limits{unlimited, unlimited, unlimited}}
+	p := party{scope: scope, id: id, own: limits{Unlimited, Unlimited, Unlimited}}
 	if l == nil {
 		return p
 	}
 	optional := func(v *int64) int64 {
 		if v == nil {
-			return unlimited
+			return Unlimited
 		}
 		return max(*v, 0)
 	}
 	p.own = limits{optional(l.RequestsPerMinute), optional(l.TokensPerMinute), optional(l.ParallelRequests)}
 	models := make(map[string]limits, len(l.GetModelRequestsPerMinute())+len(l.GetModelTokensPerMinute()))
 	for model, v := range l.GetModelRequestsPerMinute() {
-		models[model] = limits{max(v, 0), unlimited, unlimited}
+		models[model] = limits{max(v, 0), Unlimited, Unlimited}
 	}
 	for model, v := range l.GetModelTokensPerMinute() {
 		m, ok := models[model]
 		if !ok {
-			m = limits{unlimited, unlimited, unlimited}
+			m = limits{Unlimited, Unlimited, Unlimited}
 		}
 		m.tokens = max(v, 0)
 		models[model] = m
@@ -100,7 +97,7 @@ const maxRules = 4
 
 // rule is one account that a call counts in, with its limits.
 type rule struct {
-	account accountID
+	account AccountID
 	limits
 }
 
@@ -110,10 +107,10 @@ func (s *Subject) rules(model string, into *[maxRules]rule) []rule {
 	for i := range s.parties {
 		p := &s.parties[i]
 		if p.own.any() {
-			out = append(out, rule{accountID{p.scope, p.id, ""}, p.own})
+			out = append(out, rule{AccountID{p.scope, p.id, ""}, p.own})
 		}
 		if m, ok := p.models[model]; ok && model != "" {
-			out = append(out, rule{accountID{p.scope, p.id, model}, m})
+			out = append(out, rule{AccountID{p.scope, p.id, model}, m})
 		}
 	}
 	return out

@@ -2,18 +2,26 @@ package ratelimit
 
 import (
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
 )
 
-// accountID names what is counted together: a key, a tenant, or one of them with a model.
-type accountID struct {
-	scope Scope
-	id    string
-	model string
+// AccountID names what is counted together: a key, a tenant, or one of them with a model.
+type AccountID struct {
+	Scope Scope
+	// ID is the key's or the tenant's.
+	ID string
+	// Model is empty for all models together.
+	Model string
 }
 
 // account is the counts of one subject.
 type account struct {
+	id AccountID
+	// lease is the account's part of what replicas share; nil where there is nothing shared.
+	lease *lease
+
 	mu       sync.Mutex
 	requests window
 	tokens   window
@@ -30,28 +38,29 @@ const shardCount = 256
 // the way of a caller, so that it needs no goroutine.
 type table struct {
 	seed   maphash.Seed
+	shared bool
 	shards [shardCount]shard
 }
 
 type shard struct {
 	mu       sync.RWMutex
-	accounts map[accountID]*account
+	accounts map[AccountID]*account
 	// next is when the shard is swept again.
 	next int64
 	_    [64]byte // keeps neighbours' locks off this cache line
 }
 
-func newTable() *table {
-	t := &table{seed: maphash.MakeSeed()}
+func newTable(shared bool) *table {
+	t := &table{seed: maphash.MakeSeed(), shared: shared}
 	for i := range t.shards {
-		t.shards[i].accounts = make(map[accountID]*account)
+		t.shards[i].accounts = make(map[AccountID]*account)
 	}
 	return t
 }
 
 // get returns the account, new when there is none.
-func (t *table) get(id accountID, now int64) *account {
-	s := &t.shards[maphash.String(t.seed, id.id)%shardCount]
+func (t *table) get(id AccountID, now int64) *account {
+	s := &t.shards[maphash.String(t.seed, id.ID)%shardCount]
 	s.mu.RLock()
 	a, due := s.accounts[id], now >= s.next
 	s.mu.RUnlock()
@@ -64,7 +73,10 @@ func (t *table) get(id accountID, now int64) *account {
 		s.sweep(now)
 	}
 	if a = s.accounts[id]; a == nil {
-		a = &account{}
+		a = &account{id: id}
+		if t.shared {
+			a.lease = &lease{}
+		}
 		s.accounts[id] = a
 	}
 	return a
@@ -77,14 +89,31 @@ func (s *shard) sweep(now int64) {
 		a.mu.Lock()
 		a.requests.expire(now)
 		a.tokens.expire(now)
-		if a.inFlight == 0 && len(a.requests.slots) == 0 && len(a.tokens.slots) == 0 {
+		if a.inFlight == 0 && (a.lease == nil || !a.lease.listed) && len(a.requests.slots) == 0 && len(a.tokens.slots) == 0 {
 			a.dead = true
 			delete(s.accounts, id)
 		}
 		a.mu.Unlock()
 	}
 	if len(s.accounts) == 0 {
-		s.accounts = make(map[accountID]*account) // a map does not shrink by itself
+		s.accounts = make(map[AccountID]*account) // a map does not shrink by itself
+	}
+}
+
+// each visits every account, locked.
+func (t *table) each(visit func(*account)) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		accounts := slices.Collect(maps.Values(s.accounts))
+		s.mu.RUnlock()
+		for _, a := range accounts {
+			a.mu.Lock()
+			if !a.dead {
+				visit(a)
+			}
+			a.mu.Unlock()
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ type slot struct {
 	// at is when the last of it was counted, in nanoseconds of the limiter's time.
 	at int64
 	n  int64
+	// told is how much of it the shared store is known to have counted.
+	told int64
 }
 
 // window counts what happened within the last [Window].
@@ -61,7 +63,7 @@ func (w *window) add(now, n int64) int64 {
 		w.slots = w.slots[:copy(w.slots, w.slots[w.head:])]
 		w.head = 0
 	}
-	w.slots = append(w.slots, slot{now, n})
+	w.slots = append(w.slots, slot{at: now, n: n})
 	return now / int64(quantum)
 }
 
@@ -103,4 +105,33 @@ func (w *window) reset(now int64) time.Duration {
 		return 0
 	}
 	return time.Duration(w.slots[len(w.slots)-1].at + int64(Window) - now)
+}
+
+// state is how the window stands under a limit.
+func (w *window) state(limit, now int64) state {
+	return state{true, limit, max(limit-w.used, 0), w.reset(now)}
+}
+
+// spent lists what the shared store is yet to be told, or all.
+func (w *window) spent(now int64, all bool) []Spent {
+	var out []Spent
+	for _, s := range w.slots[w.head:] {
+		if s.n != s.told || all && s.n != 0 {
+			out = append(out, Spent{s.at / int64(quantum), time.Duration(max(now-s.at, 0)), s.n})
+		}
+	}
+	return out
+}
+
+// tell notes what the shared store has counted. Both lists are in order.
+func (w *window) tell(counted []Spent) {
+	slots := w.slots[w.head:]
+	for _, c := range counted {
+		for len(slots) > 0 && slots[0].at/int64(quantum) < c.Quantum {
+			slots = slots[1:]
+		}
+		if len(slots) > 0 && slots[0].at/int64(quantum) == c.Quantum {
+			slots[0].told = c.N
+		}
+	}
 }
