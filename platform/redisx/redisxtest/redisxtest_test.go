@@ -1,11 +1,14 @@
 package redisxtest_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"tollgate.dev/platform/redisx"
 	"tollgate.dev/platform/redisx/redisxtest"
 )
 
@@ -53,5 +56,45 @@ func TestWithoutAServerTheTestFails(t *testing.T) {
 	<-done
 	if !strings.Contains(tb.message, "make test") {
 		t.Errorf("message %q", tb.message)
+	}
+}
+
+// A server of a test's own can be killed, comes back where it was with what it had, and
+// can be silent.
+func TestOwn(t *testing.T) {
+	s := redisxtest.Own(t)
+	o := s.Options()
+	if shared := redisxtest.Options(t); o.Host == shared.Host && o.Port == shared.Port {
+		t.Fatal("that is the shared server")
+	}
+	o.Timeout = 5 * time.Second
+	c, err := redisx.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := c.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.Kill()
+	if err := redisx.Ping(t.Context(), c); err == nil {
+		t.Error("a killed server answers")
+	}
+	s.Start()
+	if again := s.Options(); again.Port != o.Port {
+		t.Errorf("it came back at %d, not %d", again.Port, o.Port)
+	}
+	if v, err := c.Get(t.Context(), "k").Result(); err != nil || v != "v" {
+		t.Errorf("%q, %v", v, err)
+	}
+	s.Freeze()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := redisx.Ping(ctx, c); err == nil {
+		t.Error("a frozen server answers")
+	}
+	s.Thaw()
+	if err := redisx.Ping(t.Context(), c); err != nil {
+		t.Error(err)
 	}
 }

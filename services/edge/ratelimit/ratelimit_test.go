@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,13 +12,81 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/edge/ratelimit"
+	"tollgate.dev/services/edge/ratelimit/store/memory"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// opener makes a limiter that goes by the clock.
+type opener func(t *testing.T, clk *clocktest.Fake) *ratelimit.Limiter
+
+// eachWay runs a test with a limiter that counts alone, and with one that leases what it
+// lets through: nobody can tell them apart.
+func eachWay(t *testing.T, test func(*testing.T, opener)) {
+	t.Helper()
+	t.Run("alone", func(t *testing.T) {
+		test(t, func(_ *testing.T, clk *clocktest.Fake) *ratelimit.Limiter { return ratelimit.New(clk) })
+	})
+	t.Run("shared", func(t *testing.T) {
+		test(t, func(t *testing.T, clk *clocktest.Fake) *ratelimit.Limiter {
+			t.Helper()
+			return share(t, clk, memory.New(memory.Options{Clock: clk}), ratelimit.Options{})
+		})
+	})
+}
+
+// share runs a limiter on the store until the test ends. Its waits have no bound, so that
+// a busy machine changes nothing.
+func share(t testing.TB, clk clock.Clock, store ratelimit.Shared, opts ratelimit.Options) *ratelimit.Limiter {
+	t.Helper()
+	if opts.Wait == 0 {
+		opts.Wait, opts.CallTimeout = time.Hour, time.Minute
+	}
+	l := ratelimit.NewShared(clk, store, opts)
+	run(t, l)
+	return l
+}
+
+// run runs a limiter until the test ends, or stop is called, and returns once it shares.
+func run(t testing.TB, l *ratelimit.Limiter) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := l.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	eventually(t, "the limiter shares", func() bool { return l.Check(t.Context()) == nil })
+	return stop
+}
+
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("%s: not within 30 s", what)
+		}
+	}
+}
 
 func rpm(n int64) *keystorev1.Limits {
 	return &keystorev1.Limits{RequestsPerMinute: proto.Int64(n)}
@@ -40,11 +109,14 @@ func refused(t *testing.T, err error) *errs.Error {
 	return e
 }
 
-func TestWithoutLimitsNothingIsCounted(t *testing.T) {
+func TestWithoutLimitsNothingIsCounted(t *testing.T) { eachWay(t, testWithoutLimitsNothingIsCounted) }
+
+func testWithoutLimitsNothingIsCounted(t *testing.T, open opener) {
+	t.Helper()
 	if s := ratelimit.NewSubject("k", nil, "t", &keystorev1.Limits{Models: []string{"gpt-4o"}}); s != nil {
 		t.Errorf("a subject without limits: %+v", s)
 	}
-	l := ratelimit.New(clocktest.New())
+	l := open(t, clocktest.New())
 	for name, s := range map[string]*ratelimit.Subject{
 		"nobody":        nil,
 		"another model": ratelimit.NewSubject("k", &keystorev1.Limits{ModelRequestsPerMinute: map[string]int64{"o3": 0}}, "", nil),
@@ -64,7 +136,10 @@ func TestWithoutLimitsNothingIsCounted(t *testing.T) {
 
 // Each limit lets a burst up to its value pass at once, refuses the next call, says
 // which limit it was, and lets it pass after exactly the time that it said.
-func TestEachLimit(t *testing.T) {
+func TestEachLimit(t *testing.T) { eachWay(t, testEachLimit) }
+
+func testEachLimit(t *testing.T, open opener) {
+	t.Helper()
 	both := &keystorev1.Limits{RequestsPerMinute: proto.Int64(100), ModelRequestsPerMinute: map[string]int64{"m": 3}}
 	for name, tc := range map[string]struct {
 		key, tenant *keystorev1.Limits
@@ -89,7 +164,7 @@ func TestEachLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clk := clocktest.New()
-			l := ratelimit.New(clk)
+			l := open(t, clk)
 			s := ratelimit.NewSubject("k", tc.key, "t", tc.tenant)
 			for i := range tc.pass {
 				p, err := l.Acquire(t.Context(), s, "m", tc.tokens)
@@ -119,8 +194,11 @@ func TestEachLimit(t *testing.T) {
 	}
 }
 
-func TestParallel(t *testing.T) {
-	l := ratelimit.New(clocktest.New())
+func TestParallel(t *testing.T) { eachWay(t, testParallel) }
+
+func testParallel(t *testing.T, open opener) {
+	t.Helper()
+	l := open(t, clocktest.New())
 	s := ratelimit.NewSubject("k", parallel(2), "t", parallel(3))
 	other := ratelimit.NewSubject("k2", nil, "t", parallel(3))
 	one, err1 := l.Acquire(t.Context(), s, "m", 0)
@@ -154,9 +232,12 @@ func TestParallel(t *testing.T) {
 	three.Done(0)
 }
 
-func TestDoneCorrectsTheEstimate(t *testing.T) {
+func TestDoneCorrectsTheEstimate(t *testing.T) { eachWay(t, testDoneCorrectsTheEstimate) }
+
+func testDoneCorrectsTheEstimate(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	s := ratelimit.NewSubject("k", tpm(100), "", nil)
 	fits := func(n int64) bool {
 		p, err := l.Acquire(t.Context(), s, "m", n)
@@ -197,8 +278,11 @@ func TestDoneCorrectsTheEstimate(t *testing.T) {
 	}
 }
 
-func TestACallThatNeverFits(t *testing.T) {
-	l := ratelimit.New(clocktest.New())
+func TestACallThatNeverFits(t *testing.T) { eachWay(t, testACallThatNeverFits) }
+
+func testACallThatNeverFits(t *testing.T, open opener) {
+	t.Helper()
+	l := open(t, clocktest.New())
 	s := ratelimit.NewSubject("k", tpm(100), "", nil)
 	_, err := l.Acquire(t.Context(), s, "m", 101)
 	e := refused(t, err)
@@ -211,9 +295,12 @@ func TestACallThatNeverFits(t *testing.T) {
 }
 
 // A refusal by the last limit leaves all others as they were.
-func TestAllOrNothing(t *testing.T) {
+func TestAllOrNothing(t *testing.T) { eachWay(t, testAllOrNothing) }
+
+func testAllOrNothing(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	s := ratelimit.NewSubject("k", rpm(10), "t", rpm(1))
 	alone := ratelimit.NewSubject("k", rpm(10), "", nil)
 	if _, err := l.Acquire(t.Context(), s, "m", 0); err != nil {
@@ -234,9 +321,12 @@ func TestAllOrNothing(t *testing.T) {
 }
 
 // The longest wait is the one to tell.
-func TestTheWorstLimitIsTold(t *testing.T) {
+func TestTheWorstLimitIsTold(t *testing.T) { eachWay(t, testTheWorstLimitIsTold) }
+
+func testTheWorstLimitIsTold(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	tenant := ratelimit.NewSubject("", nil, "t", rpm(1))
 	if _, err := l.Acquire(t.Context(), tenant, "m", 0); err != nil {
 		t.Fatal(err)
@@ -252,9 +342,12 @@ func TestTheWorstLimitIsTold(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
+func TestHeaders(t *testing.T) { eachWay(t, testHeaders) }
+
+func testHeaders(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	s := ratelimit.NewSubject("k",
 		&keystorev1.Limits{RequestsPerMinute: proto.Int64(60), TokensPerMinute: proto.Int64(9000)}, "t",
 		&keystorev1.Limits{RequestsPerMinute: proto.Int64(20), TokensPerMinute: proto.Int64(1 << 40), ModelTokensPerMinute: map[string]int64{"m": 500}})
@@ -285,9 +378,12 @@ func TestHeaders(t *testing.T) {
 }
 
 // A permit that comes with a refusal tells how the limits stand, and has taken nothing.
-func TestHeadersOfARefusal(t *testing.T) {
+func TestHeadersOfARefusal(t *testing.T) { eachWay(t, testHeadersOfARefusal) }
+
+func testHeadersOfARefusal(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	s := ratelimit.NewSubject("k", &keystorev1.Limits{RequestsPerMinute: proto.Int64(2), TokensPerMinute: proto.Int64(100)}, "t",
 		&keystorev1.Limits{RequestsPerMinute: proto.Int64(50)})
 	if _, err := l.Acquire(t.Context(), s, "m", 30); err != nil {
@@ -314,11 +410,14 @@ func TestHeadersOfARefusal(t *testing.T) {
 
 // No span of one minute holds more than the limit, wherever it begins, and no call is
 // refused that would leave room for less than what a quantum may merge.
-func TestNoWindowExceedsTheLimit(t *testing.T) {
+func TestNoWindowExceedsTheLimit(t *testing.T) { eachWay(t, testNoWindowExceedsTheLimit) }
+
+func testNoWindowExceedsTheLimit(t *testing.T, open opener) {
+	t.Helper()
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the same draws for a seed
 		clk := clocktest.New()
-		l := ratelimit.New(clk)
+		l := open(t, clk)
 		limit := 1 + rng.Int64N(200)
 		s := ratelimit.NewSubject("k", tpm(limit), "", nil)
 		type call struct {
@@ -366,9 +465,12 @@ func TestNoWindowExceedsTheLimit(t *testing.T) {
 }
 
 // Whatever the interleaving, exactly as many calls pass as the tightest limit allows.
-func TestConcurrentCallers(t *testing.T) {
+func TestConcurrentCallers(t *testing.T) { eachWay(t, testConcurrentCallers) }
+
+func testConcurrentCallers(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	var passed, inFlight, most atomic.Int64
 	var wg sync.WaitGroup
 	for g := range 16 {
@@ -400,9 +502,12 @@ func TestConcurrentCallers(t *testing.T) {
 }
 
 // Callers that meet an account which is just being evicted lose no count.
-func TestConcurrentEviction(t *testing.T) {
+func TestConcurrentEviction(t *testing.T) { eachWay(t, testConcurrentEviction) }
+
+func testConcurrentEviction(t *testing.T, open opener) {
+	t.Helper()
 	clk := clocktest.New()
-	l := ratelimit.New(clk)
+	l := open(t, clk)
 	s := ratelimit.NewSubject("k", rpm(1), "t", rpm(1))
 	for range 300 {
 		var passed atomic.Int64

@@ -226,6 +226,9 @@ func (r *replica) gave(a *account, delta int64) {
 	if delta != 0 {
 		l.dirty = true
 		l.tokens.take(max(delta, 0))
+		if delta < 0 {
+			l.tokens.quiet = 0 // there is more than the store knew
+		}
 		r.list(a)
 	}
 	if l.limits.parallel != Unlimited && l.slots.held > a.inFlight && l.slotsScarce() && !r.away.open.Load() {
