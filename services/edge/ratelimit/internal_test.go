@@ -92,32 +92,6 @@ func TestResetText(t *testing.T) {
 	}
 }
 
-func benchmark(b *testing.B, s *Subject) {
-	b.Helper()
-	l := New(clock.Real())
-	b.ReportAllocs()
-	for b.Loop() {
-		p, err := l.Acquire(b.Context(), s, "m", 10)
-		if err != nil {
-			b.Fatal(err)
-		}
-		p.Done(12)
-	}
-}
-
-func BenchmarkNoLimits(b *testing.B) { benchmark(b, nil) }
-
-func BenchmarkKeyRequests(b *testing.B) {
-	benchmark(b, NewSubject("k", &keystorev1.Limits{RequestsPerMinute: proto.Int64(1 << 40)}, "", nil))
-}
-
-func BenchmarkKeyAndTenant(b *testing.B) {
-	limits := &keystorev1.Limits{
-		RequestsPerMinute: proto.Int64(1 << 40), TokensPerMinute: proto.Int64(1 << 40), ParallelRequests: proto.Int64(1 << 40),
-	}
-	benchmark(b, NewSubject("k", limits, "t", limits))
-}
-
 func BenchmarkRefused(b *testing.B) {
 	l := New(clock.Real())
 	s := NewSubject("k", &keystorev1.Limits{RequestsPerMinute: proto.Int64(0)}, "", nil)
@@ -127,20 +101,4 @@ func BenchmarkRefused(b *testing.B) {
 			b.Fatal("passed")
 		}
 	}
-}
-
-func BenchmarkParallelKeys(b *testing.B) {
-	l := New(clock.Real())
-	limits := &keystorev1.Limits{RequestsPerMinute: proto.Int64(1 << 40), TokensPerMinute: proto.Int64(1 << 40)}
-	subjects := make([]*Subject, 1024)
-	for i := range subjects {
-		subjects[i] = NewSubject(strconv.Itoa(i), limits, "", nil)
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			p, _ := l.Acquire(b.Context(), subjects[i&1023], "m", 10)
-			p.Done(10)
-		}
-	})
 }

@@ -216,10 +216,10 @@ func (l *lease) counted(p *pool, w *window, limit, now int64, full, closing bool
 	c := Counted{Limit: limit, Keep: keep, Want: max(p.want-keep, 0), Spent: w.spent(now, full)}
 	if c.Want > 0 {
 		c.Need = max(p.need-keep, 1)
-	} else if keep < p.low && keep == p.held {
+	} else if keep < p.low && !p.useless && !closing && now-l.used < int64(idleAfter) {
 		c.Want = 1 // in the background: what can be spared, if anything
 	}
-	p.held, p.need, p.want, p.useless = keep, 0, 0, false
+	p.held, p.need, p.want, p.useless, p.low = keep, 0, 0, false, 0
 	return c
 }
 

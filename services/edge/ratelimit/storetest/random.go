@@ -14,6 +14,7 @@ import (
 
 // However many ask at once, the limit is granted, all of it and no more.
 func testConcurrentCallers(t *testing.T, g *rig) {
+	t.Helper()
 	const limit = 500
 	var requestsGranted, slotsGranted atomic.Int64
 	var wg sync.WaitGroup
@@ -177,6 +178,7 @@ func Draw(t *testing.T, clk *clocktest.Fake, store ratelimit.Shared, seed uint64
 }
 
 func testRandom(t *testing.T, g *rig) {
+	t.Helper()
 	for seed := range uint64(20) {
 		Draw(t, g.clk, g.store, seed, 500)
 	}

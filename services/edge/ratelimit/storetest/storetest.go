@@ -19,6 +19,7 @@ type Open func(t *testing.T, clk clock.Clock) ratelimit.Shared
 
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
+	t.Helper()
 	for name, test := range map[string]func(*testing.T, *rig){
 		"grants":             testGrants,
 		"returns":            testReturns,
@@ -279,7 +280,7 @@ func testSlots(_ *testing.T, g *rig) {
 	g.clk.Advance(Term / 2)
 	g.slots("a", parallel(16, 0, 0), 0, 0, 17)
 	g.clk.Advance(Term / 2) // b and c are gone
-	g.slots("a", parallel(16, 0, 16), 16, 0, 0)
+	g.slots("a", parallel(17, 0, 17), 17, 0, 0)
 }
 
 func testKindsAndAccounts(t *testing.T, g *rig) {
