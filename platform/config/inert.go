@@ -98,6 +98,8 @@ func (l *loader) conditional(cfg *Config) {
 		{"kafka.replication_factor", len(cfg.Kafka.Brokers) == 0 || !cfg.Kafka.CreateTopic, "the topic is not made here"},
 		{"kafka.topic_config", len(cfg.Kafka.Brokers) == 0 || !cfg.Kafka.CreateTopic, "the topic is not made here"},
 		{"kafka.outbox_retention", len(cfg.Kafka.Brokers) > 0, "events leave the outbox when Kafka has them"},
+		{"rate_limits.wait", !cfg.RateLimits.Shared, "limits are counted in this process alone"},
+		{"rate_limits.namespace", !cfg.RateLimits.Shared, "limits are counted in this process alone"},
 		{"budgets.mode", cfg.Budgets.Platform == nil, "there is no budget of the platform"},
 	} {
 		if v, given := l.given[c.path]; given && c.idle {

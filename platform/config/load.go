@@ -220,6 +220,7 @@ func (l *loader) file(root *section, cfg *Config) {
 	root.done(knownTopLevel)
 	l.environmentOverrides(cfg)
 	l.cacheStore(cfg)
+	l.sharedLimits(cfg)
 	l.references(cfg)
 	l.masterSecrets(cfg)
 	l.conditional(cfg)

@@ -427,6 +427,29 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// Limits are counted in Redis when there is one, unless the file says otherwise.
+func TestRateLimits(t *testing.T) {
+	for yaml, want := range map[string]config.RateLimits{
+		"": {Shared: true, Wait: 10 * time.Millisecond},
+		"rate_limits: {wait: 2s, namespace: blue}\n": {Shared: true, Wait: 2 * time.Second, Namespace: "blue"},
+		"rate_limits: {shared: false}\n":             {Wait: 10 * time.Millisecond},
+	} {
+		cfg, _, err := load(t, oneModel+yaml, "REDIS_URL=redis://r")
+		if err != nil || cfg.RateLimits != want {
+			t.Errorf("%q: %+v, %v", yaml, cfg, err)
+		}
+	}
+	if cfg, _, err := load(t, oneModel); err != nil || cfg.RateLimits.Shared {
+		t.Errorf("without a Redis: %v, %v", cfg, err)
+	}
+	_, _, err := load(t, oneModel+"rate_limits: {shared: true, wait: 0s}\n")
+	for _, want := range []string{"rate_limits.shared: needs a Redis: set REDIS_URL", "rate_limits.wait: must be more than zero"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 // Redis holds the cache only when the file does not say otherwise, so the conditional warnings need files of their own.
 func TestKeysThatOthersMakeIdle(t *testing.T) {
 	const redisCache = "litellm_settings: {cache: true, cache_params: {type: redis, host: r, max_bytes: 1048576}}\n"
@@ -442,6 +465,13 @@ func TestKeysThatOthersMakeIdle(t *testing.T) {
 		"parameters of a cache that is off": {
 			yaml: "litellm_settings: {cache_params: {namespace: n}}\n",
 			want: []string{"line 2: litellm_settings.cache_params: has no effect: litellm_settings.cache is not true"},
+		},
+		"waits for a Redis that is not": {
+			yaml: "rate_limits: {wait: 5ms, namespace: a}\n",
+			want: []string{
+				"line 2: rate_limits.namespace: has no effect: limits are counted in this process alone",
+				"line 2: rate_limits.wait: has no effect: limits are counted in this process alone",
+			},
 		},
 		"a pool without a database": {
 			yaml: "general_settings: {database_connection_pool_limit: 5}\n",

@@ -29,6 +29,7 @@ func defaults(source string) *Config {
 		Metrics:    Metrics{Namespace: "tollgate"},
 		Tracing:    Tracing{SampleRatio: 1},
 		Kafka:      Kafka{Topic: "quota.updated", CreateTopic: true, Partitions: 12},
+		RateLimits: RateLimits{Wait: 10 * time.Millisecond},
 		Guardrails: Guardrails{Enabled: true, Mode: "detect"},
 		Compression: Compression{
 			Enabled: true, Timeout: 50 * time.Millisecond,
@@ -60,6 +61,7 @@ func (l *loader) tollgateSections(root *section, cfg *Config) {
 	pricing.done(nil)
 
 	l.budgets(root.section("budgets"), &cfg.Budgets)
+	l.rateLimits(root.section("rate_limits"), &cfg.RateLimits)
 	l.guardrails(root, &cfg.Guardrails)
 	l.compression(root.section("compression"), &cfg.Compression)
 }
@@ -134,6 +136,24 @@ func (l *loader) budgets(s *section, b *Budgets) {
 	p.take("budget_duration")
 	p.done(nil)
 	s.done(nil)
+}
+
+func (l *loader) rateLimits(s *section, r *RateLimits) {
+	r.Shared = s.bool("shared", r.Shared)
+	r.Wait = l.positive(s, "wait", r.Wait)
+	r.Namespace, _ = s.text("namespace")
+	s.done(nil)
+}
+
+// sharedLimits settles where limits are counted, once all sources of a Redis connection are read.
+func (l *loader) sharedLimits(cfg *Config) {
+	at, given := l.given["rate_limits.shared"]
+	switch {
+	case !given:
+		cfg.RateLimits.Shared = cfg.Redis.Configured()
+	case cfg.RateLimits.Shared && !cfg.Redis.Configured():
+		l.errorf(at.line, at.path, "needs a Redis: set REDIS_URL")
+	}
 }
 
 // guardrails reads Tollgate's mapping. LiteLLM's guardrails is a list, which has no effect.

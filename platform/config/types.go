@@ -6,8 +6,8 @@
 // A key that extends something LiteLLM has a section for lives in that section:
 // general_settings.allowed_provider_hosts, general_settings.data_dir, router_settings.failover,
 // litellm_settings.cache_params.max_bytes. What LiteLLM has no section for is a top-level section:
-// server, metrics, tracing, kafka, pricing, budgets, compression, and guardrails as a mapping (as a list it
-// is LiteLLM's and has no effect).
+// server, metrics, tracing, kafka, pricing, budgets, rate_limits, compression, and guardrails as a mapping (as
+// a list it is LiteLLM's and has no effect).
 //
 // # How strict it is
 //
@@ -48,6 +48,7 @@ type Config struct {
 	Kafka       Kafka
 	Pricing     Pricing
 	Budgets     Budgets
+	RateLimits  RateLimits
 	Guardrails  Guardrails
 	Compression Compression
 	// DropParams drops a field the provider can't honour instead of refusing the call.
@@ -333,6 +334,16 @@ type Budget struct {
 	Limit Decimal
 	// Window is a count with s, m, h, d, w or mo, or "month" for the calendar month.
 	Window string
+}
+
+// RateLimits holds the rate_limits section: how the limits of keys and teams are counted.
+type RateLimits struct {
+	// Shared counts them in Redis, over all replicas. It is only true with a Redis.
+	Shared bool
+	// Wait bounds how long a call waits for Redis. Always positive.
+	Wait time.Duration
+	// Namespace prefixes every key; empty is none.
+	Namespace string
 }
 
 // Guardrails holds the guardrails section. The only mode is detect.

@@ -53,6 +53,7 @@ type Metrics struct {
 	cache           cacheMetrics
 	compression     compressionMetrics
 	budget          budgetMetrics
+	limits          limitMetrics
 	keyChecks       *prometheus.CounterVec
 }
 
@@ -111,6 +112,7 @@ func NewMetrics(reg *prometheus.Registry, o MetricsOptions) (*Metrics, error) {
 		cache:         newCacheMetrics(f),
 		compression:   newCompressionMetrics(f),
 		budget:        newBudgetMetrics(f),
+		limits:        newLimitMetrics(f),
 	}
 	m.end = m.inFlight.Dec
 	f.reg = reg // these have names of their own

@@ -125,6 +125,31 @@ func (m *Metrics) KeyCheck(result KeyResult) {
 	m.keyChecks.WithLabelValues(name(keyResults[:], int(result))).Inc()
 }
 
+type limitMetrics struct {
+	shared prometheus.Gauge
+	alone  prometheus.Counter
+}
+
+func newLimitMetrics(f *factory) limitMetrics {
+	return limitMetrics{
+		shared: f.gauge("rate_limits_shared", "1 while rate limits are counted together with other replicas, 0 while this process counts alone."),
+		alone:  f.counter("rate_limits_alone_total", "Calls with rate limits that this process decided by its own count, though limits are shared.").WithLabelValues(),
+	}
+}
+
+// RateLimitsShared notes whether rate limits are counted together with other replicas.
+func (m *Metrics) RateLimitsShared(together bool) {
+	v := 0.0
+	if together {
+		v = 1
+	}
+	m.limits.shared.Set(v)
+}
+
+// RateLimitedAlone counts a call that was let through or refused by this process's own
+// count, though limits are shared.
+func (m *Metrics) RateLimitedAlone() { m.limits.alone.Inc() }
+
 // pick is v[i], or the last for a number that is no constant of its type.
 func pick[T any](v []T, i int) T {
 	if i < 0 || i >= len(v) {

@@ -104,8 +104,6 @@ func newKeys(s secrets, client keystorev1connect.KeystoreServiceClient, clk cloc
 	return admission.New(client, admission.Options{MasterKey: s.master, PlatformID: platformID, Clock: clk, Log: log})
 }
 
-func newLimiter(clk clock.Clock) *ratelimit.Limiter { return ratelimit.New(clk) }
-
 func edgeOptions(opts Options) edge.Options {
 	cfg := opts.Config
 	return edge.Options{

@@ -20,9 +20,9 @@ func Module() fx.Option {
 }
 
 // run keeps the edge's memory fresh between start and stop: keys and their limits,
-// leases on budgets, models, and answers that are kept for repeats.
+// leases on budgets and of rate limits, models, and answers that are kept for repeats.
 func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, guard *idempotency.Guard) {
-	for _, loop := range []func(context.Context) error{keys.Run, guard.Run, e.Run, meter.Run} {
+	for _, loop := range []func(context.Context) error{keys.Run, guard.Run, e.Run, meter.Run, e.Limits.Run} {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		lc.Append(fx.Hook{
@@ -45,6 +45,7 @@ func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, gua
 	// goes back.
 	lc.Append(fx.StopHook(meter.Close))
 	lc.Append(fx.StopHook(e.Close))
-	// The first request must find the models.
+	// The first request must find the models, and the replicas that it shares limits with.
 	lc.Append(fx.StartHook(e.RefreshModels))
+	lc.Append(fx.StartHook(e.Limits.Join))
 }

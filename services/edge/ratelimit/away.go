@@ -13,6 +13,8 @@ const (
 	failures = 3
 	// retryEvery is how often a store that is away is tried.
 	retryEvery = time.Second
+	// joinTimeout is how long the store may take to answer for the first time.
+	joinTimeout = time.Second
 )
 
 // errAnswers says that a store does not keep its contract.
@@ -28,6 +30,14 @@ type breaker struct {
 	failures atomic.Int32
 	// forgot says that the store knows less than it was told.
 	forgot atomic.Bool
+}
+
+// Join looks for the store, for a second at most, so that the first call finds it. Without
+// it [Limiter.Run] does.
+func (l *Limiter) Join(ctx context.Context) {
+	if l.replica != nil {
+		l.replica.join(ctx)
+	}
 }
 
 // Run keeps the shared counts in step until ctx ends, and gives everything back then. A
@@ -55,7 +65,7 @@ func (l *Limiter) Check(ctx context.Context) error {
 }
 
 func (r *replica) run(ctx context.Context) {
-	r.found(ctx, r.recall(ctx))
+	r.join(ctx)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { r.work(ctx) })
@@ -144,20 +154,27 @@ func (r *replica) lookAfter(ctx context.Context) {
 			}
 			r.tend(now)
 		case now-tried >= int64(retryEvery):
-			if err := r.recall(ctx); err == nil {
-				r.found(ctx, nil)
+			if err := r.recall(ctx, r.opts.CallTimeout); err == nil {
+				r.found(ctx)
 			}
 			tried = r.limiter.now()
 		}
 	}
 }
 
-// found notes whether the store is there.
-func (r *replica) found(ctx context.Context, err error) {
-	if err != nil {
-		r.lost(ctx, err)
-		return
-	}
+// join looks for the store, the first time.
+func (r *replica) join(ctx context.Context) {
+	r.joined.Do(func() {
+		if err := r.recall(ctx, max(r.opts.CallTimeout, joinTimeout)); err != nil {
+			r.lost(ctx, err)
+			return
+		}
+		r.found(ctx)
+	})
+}
+
+// found notes that the store is there.
+func (r *replica) found(ctx context.Context) {
 	r.away.failures.Store(0)
 	r.away.open.Store(false)
 	r.opts.Log.InfoContext(ctx, "rate limits are counted together with other replicas")
@@ -212,8 +229,8 @@ func (r *replica) remind() {
 }
 
 // recall tries a store that is away. It is told of everything before anybody asks it.
-func (r *replica) recall(ctx context.Context) error {
-	call, cancel := context.WithTimeout(ctx, r.opts.CallTimeout)
+func (r *replica) recall(ctx context.Context, timeout time.Duration) error {
+	call, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := r.store.Ping(call); err != nil {
 		return err

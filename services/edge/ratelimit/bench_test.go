@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"strconv"
 	"testing"
 
@@ -27,12 +28,10 @@ func ways(b *testing.B, bench func(b *testing.B, l *ratelimit.Limiter)) {
 	})
 }
 
-func cycle(b *testing.B, l *ratelimit.Limiter, s *ratelimit.Subject) {
-	p, err := l.Acquire(b.Context(), s, "m", 10)
-	if err != nil {
-		b.Error(err)
-	}
+func cycle(ctx context.Context, l *ratelimit.Limiter, s *ratelimit.Subject) error {
+	p, err := l.Acquire(ctx, s, "m", 10)
 	p.Done(12)
+	return err
 }
 
 func every(n int64) *keystorev1.Limits {
@@ -50,7 +49,9 @@ func BenchmarkAcquireDone(b *testing.B) {
 				b.Helper()
 				b.ReportAllocs()
 				for b.Loop() {
-					cycle(b, l, s)
+					if err := cycle(b.Context(), l, s); err != nil {
+						b.Fatal(err)
+					}
 				}
 			})
 		})
@@ -67,7 +68,9 @@ func BenchmarkAcquireDoneOfManyKeys(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for i := 0; pb.Next(); i++ {
-				cycle(b, l, subjects[i&1023])
+				if err := cycle(b.Context(), l, subjects[i&1023]); err != nil {
+					b.Error(err)
+				}
 			}
 		})
 	})
@@ -82,7 +85,9 @@ func BenchmarkAcquireAtTheLimit(b *testing.B) {
 		i := 0
 		for b.Loop() {
 			i++
-			cycle(b, l, ratelimit.NewSubject(strconv.Itoa(i), rpm(1), "", nil))
+			if err := cycle(b.Context(), l, ratelimit.NewSubject(strconv.Itoa(i), rpm(1), "", nil)); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 }

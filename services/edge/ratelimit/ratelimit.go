@@ -37,7 +37,8 @@ func New(clk clock.Clock) *Limiter {
 }
 
 // NewShared returns a limiter that counts together with all others on the store. While
-// the store is away, or the limiter does not [Limiter.Run], it counts alone.
+// the store is away it counts alone, and so it does before [Limiter.Join] and after the end
+// of [Limiter.Run].
 func NewShared(clk clock.Clock, store Shared, opts Options) *Limiter {
 	l := &Limiter{clock: clk, base: clk.Now(), table: newTable(true)}
 	l.replica = newReplica(l, store, opts)

@@ -67,6 +67,7 @@ type replica struct {
 	away    breaker
 	seq     atomic.Int64
 	wake    chan struct{}
+	joined  sync.Once
 
 	mu sync.Mutex // taken while accounts are locked, never the other way
 	// urgent accounts have callers that wait, queued ones have not.
@@ -95,7 +96,7 @@ func newReplica(l *Limiter, store Shared, opts Options) *replica {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &replica{limiter: l, store: store, opts: opts, wake: make(chan struct{}, workers)}
-	r.away.open.Store(true) // until Run
+	r.away.open.Store(true) // until it is found
 	return r
 }
 

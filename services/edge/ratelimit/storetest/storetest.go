@@ -121,6 +121,7 @@ func spent(quantum int64, age time.Duration, n int64) ratelimit.Spent {
 // Slices are a part of what is free, what is wanted as far as a replica may have it, and
 // what is needed at least; or nothing.
 func testGrants(t *testing.T, g *rig) {
+	t.Helper()
 	g.requests("a", full(requests(800, 0, 1, 1)), 100, 700, 0)
 	g.requests("b", full(requests(800, 0, 1, 300)), 300, 400, 100)
 	g.requests("b", requests(800, 300, 0, 0), 0, 400, 100)
@@ -187,6 +188,7 @@ func testCorrections(_ *testing.T, g *rig) {
 
 // Whoever is refused hears what is to come, soonest first.
 func testComing(t *testing.T, g *rig) {
+	t.Helper()
 	g.requests("a", full(requests(10, 0, 1, 1)), 1, 9, 0)
 	g.requests("a", requests(10, 0, 0, 0, spent(1, 0, 3)), 0, 7, 0)
 	g.clk.Advance(20 * time.Second)
@@ -210,6 +212,7 @@ func testComing(t *testing.T, g *rig) {
 
 // A report counts once however often it arrives, and one that arrives late not at all.
 func testRepeats(t *testing.T, g *rig) {
+	t.Helper()
 	g.requests("a", full(requests(100, 0, 40, 40)), 40, 60, 0)
 	r := requests(100, 10, 0, 0, spent(1, 0, 30))
 	r.Seq = 10
@@ -231,6 +234,7 @@ func testRepeats(t *testing.T, g *rig) {
 
 // A replica that the store does not know tells all first.
 func testFullReports(t *testing.T, g *rig) {
+	t.Helper()
 	if a := g.sync("a", requests(100, 50, 1, 1, spent(1, 0, 5))); a.Known || a.Requests.Granted != 0 {
 		t.Errorf("a stranger was granted %+v", a)
 	}
@@ -242,6 +246,7 @@ func testFullReports(t *testing.T, g *rig) {
 // What is not heard of for a term was spent at its end, as far as anybody can tell. Its
 // replica can.
 func testLostReplicas(t *testing.T, g *rig) {
+	t.Helper()
 	g.requests("a", full(requests(100, 0, 40, 40)), 40, 60, 0)
 	g.requests("a", requests(100, 30, 0, 0, spent(1, 0, 10)), 0, 60, 0)
 	g.clk.Advance(Term - time.Microsecond)
@@ -284,6 +289,7 @@ func testSlots(_ *testing.T, g *rig) {
 }
 
 func testKindsAndAccounts(t *testing.T, g *rig) {
+	t.Helper()
 	both := full(requests(10, 0, 10, 10))
 	both.Tokens = ratelimit.Counted{Limit: 1000, Need: 1000, Want: 1000}
 	both.Parallel = ratelimit.Slots{Limit: 3, Want: 3}
@@ -322,6 +328,7 @@ func testLoweredLimits(_ *testing.T, g *rig) {
 
 // Reports of one exchange are carried out each by itself.
 func testBatches(t *testing.T, g *rig) {
+	t.Helper()
 	reports := make([]ratelimit.Report, 100)
 	for i := range reports {
 		reports[i] = full(requests(100, 0, int64(i+1), int64(i+1)))
@@ -344,6 +351,7 @@ func testBatches(t *testing.T, g *rig) {
 }
 
 func testErrors(t *testing.T, g *rig) {
+	t.Helper()
 	if err := g.store.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
