@@ -6,7 +6,7 @@ SHELL       := bash
 
 PACKAGES := ./gen/... ./platform/... ./services/... ./e2e/...
 # Packages whose tests need a running PostgreSQL, Redis or Kafka.
-SERVED   := /(postgres|redis|redisx|kafkax|relay|quota)$$|/e2e(/|$$)
+SERVED   := /(postgres|redis|redisx|kafkax|relay|quota|quotacmd)$$|/e2e(/|$$)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 FUZZTIME ?= 10s
 

@@ -37,6 +37,7 @@ type stores struct {
 	Keystore    keystore.Store
 	Budget      budget.Store
 	Outbox      relay.Outbox
+	Books       budget.Books
 	Idempotency idempotency.Store
 	Check       obs.Check `group:"checks"`
 }
@@ -70,7 +71,7 @@ func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out
 	if err != nil {
 		return out, err
 	}
-	out.Budget, out.Outbox = ledger, ledger.Outbox()
+	out.Budget, out.Outbox, out.Books = ledger, ledger.Outbox(), ledger
 	if out.Idempotency, err = idempotencysqlite.New(ctx, db); err != nil {
 		return out, err
 	}
@@ -98,7 +99,7 @@ func openShared(ctx context.Context, lc fx.Lifecycle, cfg *config.Config, log *s
 	if err != nil {
 		return out, err
 	}
-	out.Budget, out.Outbox = ledger, ledger.Outbox()
+	out.Budget, out.Outbox, out.Books = ledger, ledger.Outbox(), ledger
 	if out.Idempotency, err = idempotencypostgres.New(ctx, pool); err != nil {
 		return out, err
 	}

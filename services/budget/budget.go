@@ -57,6 +57,8 @@ type Options struct {
 	ExpireEvery time.Duration
 	// Observer is told of what happens; default: nobody.
 	Observer Observer
+	// Books is what AuditLedger reads; without it there are no audits.
+	Books Books
 	// Appended is called after each transaction that added entries to the ledger and the
 	// outbox. It returns at once and is safe for concurrent use; default: nobody is told.
 	Appended func()
@@ -99,6 +101,8 @@ type Service struct {
 
 	recallMu sync.Mutex
 	recalled map[string]time.Time // budget id → when its leases were last called back
+
+	audit sync.Mutex // held by the one audit that runs
 
 	pruned time.Time // when old rows were last removed; used by one Expire at a time
 	expire sync.Mutex

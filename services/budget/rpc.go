@@ -143,6 +143,30 @@ func (h handler) WatchUsage(ctx context.Context, req *budgetv1.WatchUsageRequest
 	})
 }
 
+func (h handler) AuditLedger(ctx context.Context, req *budgetv1.AuditLedgerRequest) (*budgetv1.AuditLedgerResponse, error) {
+	audit, err := h.s.AuditLedger(ctx, req.GetTenantId())
+	if err != nil {
+		return nil, err
+	}
+	res := &budgetv1.AuditLedgerResponse{}
+	for _, t := range audit.Tenants {
+		out := &budgetv1.TenantAudit{
+			TenantId: t.TenantID, Records: t.Records, LastSequence: t.Last, WaitingFrom: t.Waiting.First, Waiting: t.Waiting.Rows,
+		}
+		for _, gap := range t.Gaps {
+			out.Gaps = append(out.Gaps, &budgetv1.SequenceGap{After: gap[0], Before: gap[1]})
+		}
+		res.Tenants = append(res.Tenants, out)
+	}
+	for _, w := range audit.Windows {
+		res.Windows = append(res.Windows, &budgetv1.WindowAudit{
+			BudgetId: w.BudgetID, Scope: scopeMessage(w.Scope), StartMillis: w.Start, EndMillis: w.End,
+			SpentNanos: int64(w.Spent), ExplainedNanos: int64(w.Explained), Unknown: w.Unknown,
+		})
+	}
+	return res, nil
+}
+
 func scopeOf(s *budgetv1.Scope) Scope {
 	kind := s.GetKind()
 	if kind < 0 || kind > budgetv1.ScopeKind_SCOPE_KIND_KEY {

@@ -63,6 +63,7 @@ var procedures = map[string]audience{
 	budgetv1connect.BudgetServiceListBudgetsProcedure:   admins,
 	budgetv1connect.BudgetServiceListUsageProcedure:     admins,
 	budgetv1connect.BudgetServiceWatchUsageProcedure:    admins,
+	budgetv1connect.BudgetServiceAuditLedgerProcedure:   admins,
 	budgetv1connect.BudgetServiceGetSpendProcedure:      admins,
 	budgetv1connect.BudgetServiceLeaseProcedure:         services,
 	budgetv1connect.BudgetServiceRecordProcedure:        services,

@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 
 type fixture struct {
 	store budget.Store
+	books budget.Books // nil but in RunBooks
 	clock *clocktest.Fake
 	svc   *budget.Service
 	ids   *id.Generator

@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
 	"tollgate.dev/services/app"
+	"tollgate.dev/services/cmd/tollgate/quotacmd"
 )
 
 // version is set by the build.
@@ -27,14 +28,25 @@ const usage = `Tollgate is a multi-tenant LLM gateway.
 
 Usage:
   tollgate [serve] [--config FILE]   serve until SIGTERM or SIGINT
+  tollgate quota tail [flags]        print events as they come
+  tollgate quota reconcile [flags]   compare topic, ledger and balances
   tollgate version                   print the version
 
+tollgate quota --help tells more.
+
 Environment: TOLLGATE_ADDR, TOLLGATE_CONFIG, TOLLGATE_DATA_DIR, TOLLGATE_MASTER_KEY, DATABASE_URL,
-REDIS_URL, OPENAI_API_KEY, ANTHROPIC_API_KEY, GOOGLE_API_KEY, GROQ_API_KEY; see docs/03-Configuration.md.
+REDIS_URL, KAFKA_BROKERS, OPENAI_API_KEY, ANTHROPIC_API_KEY, GOOGLE_API_KEY, GROQ_API_KEY; see docs/03-Configuration.md.
 `
 
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		var exit exitError
+		if errors.As(err, &exit) {
+			if !errors.Is(err, flag.ErrHelp) {
+				fmt.Fprintln(os.Stderr, "tollgate:", exit.error)
+			}
+			os.Exit(exit.code)
+		}
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -42,6 +54,15 @@ func main() {
 		os.Exit(2)
 	}
 }
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+// Unwrap returns the error.
+func (e exitError) Unwrap() error { return e.error }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command := "serve"
@@ -51,6 +72,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch command {
 	case "serve":
 		return serve(ctx, args, stdout, stderr)
+	case "quota":
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+		defer stop()
+		err := quotacmd.Run(ctx, quotacmd.Env{Lookup: os.LookupEnv, Stdout: stdout, Stderr: stderr}, args)
+		if err != nil {
+			return exitError{err, quotacmd.ExitCode(err)}
+		}
+		return nil
 	case "version":
 		_, err := fmt.Fprintln(stdout, version)
 		return err

@@ -96,6 +96,7 @@ var readsOnly = map[string]bool{
 	budgetv1connect.BudgetServiceListUsageProcedure:       true,
 	budgetv1connect.BudgetServiceGetSpendProcedure:        true,
 	budgetv1connect.BudgetServiceWatchUsageProcedure:      true,
+	budgetv1connect.BudgetServiceAuditLedgerProcedure:     true,
 }
 
 // has reports whether the route is a member, as far as a gateway for chat serves such

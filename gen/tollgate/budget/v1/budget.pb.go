@@ -1624,6 +1624,355 @@ func (x *WatchUsageResponse) GetCaughtUp() bool {
 	return false
 }
 
+// AuditLedgerRequest says what to audit.
+type AuditLedgerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this tenant: its sequence, and the budgets of it and of its users, because a
+	// platform's or a key's may have entries of several tenants. Empty audits everything.
+	TenantId      string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditLedgerRequest) Reset() {
+	*x = AuditLedgerRequest{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditLedgerRequest) ProtoMessage() {}
+
+func (x *AuditLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditLedgerRequest.ProtoReflect.Descriptor instead.
+func (*AuditLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AuditLedgerRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+// AuditLedgerResponse is what was found.
+type AuditLedgerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenants, by id.
+	Tenants []*TenantAudit `protobuf:"bytes,1,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	// The windows whose balances the ledger must explain. Windows are kept for 7 days after
+	// their end.
+	Windows       []*WindowAudit `protobuf:"bytes,2,rep,name=windows,proto3" json:"windows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditLedgerResponse) Reset() {
+	*x = AuditLedgerResponse{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditLedgerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditLedgerResponse) ProtoMessage() {}
+
+func (x *AuditLedgerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditLedgerResponse.ProtoReflect.Descriptor instead.
+func (*AuditLedgerResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AuditLedgerResponse) GetTenants() []*TenantAudit {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+func (x *AuditLedgerResponse) GetWindows() []*WindowAudit {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+// TenantAudit is a tenant's sequence.
+type TenantAudit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Records in the ledger.
+	Records int64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	// The tenant's last sequence; that of its last record.
+	LastSequence int64 `protobuf:"varint,3,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Sequences that the ledger does not have, the first 100 runs of them.
+	Gaps []*SequenceGap `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	// The first sequence in the outbox; 0 when nothing waits. What is below it is in the topic.
+	WaitingFrom int64 `protobuf:"varint,5,opt,name=waiting_from,json=waitingFrom,proto3" json:"waiting_from,omitempty"`
+	// Events in the outbox.
+	Waiting       int64 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantAudit) Reset() {
+	*x = TenantAudit{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantAudit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantAudit) ProtoMessage() {}
+
+func (x *TenantAudit) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantAudit.ProtoReflect.Descriptor instead.
+func (*TenantAudit) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *TenantAudit) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *TenantAudit) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *TenantAudit) GetLastSequence() int64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
+func (x *TenantAudit) GetGaps() []*SequenceGap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+func (x *TenantAudit) GetWaitingFrom() int64 {
+	if x != nil {
+		return x.WaitingFrom
+	}
+	return 0
+}
+
+func (x *TenantAudit) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+// SequenceGap is a run of sequences that are missing.
+type SequenceGap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sequence before the first one that is missing.
+	After int64 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	// The sequence after the last one that is missing.
+	Before        int64 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SequenceGap) Reset() {
+	*x = SequenceGap{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SequenceGap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SequenceGap) ProtoMessage() {}
+
+func (x *SequenceGap) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SequenceGap.ProtoReflect.Descriptor instead.
+func (*SequenceGap) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SequenceGap) GetAfter() int64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *SequenceGap) GetBefore() int64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+// WindowAudit is the balance of a budget in a window.
+type WindowAudit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The budget's id.
+	BudgetId string `protobuf:"bytes,1,opt,name=budget_id,json=budgetId,proto3" json:"budget_id,omitempty"`
+	// Whom it limits.
+	Scope *Scope `protobuf:"bytes,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	// The window's first moment, in Unix milliseconds.
+	StartMillis int64 `protobuf:"varint,3,opt,name=start_millis,json=startMillis,proto3" json:"start_millis,omitempty"`
+	// The window's end, in Unix milliseconds; 0 when it never ends.
+	EndMillis int64 `protobuf:"varint,4,opt,name=end_millis,json=endMillis,proto3" json:"end_millis,omitempty"`
+	// What the balance says, in nano-dollars.
+	SpentNanos int64 `protobuf:"varint,5,opt,name=spent_nanos,json=spentNanos,proto3" json:"spent_nanos,omitempty"`
+	// What the ledger says: calls, plus charges of lost leases, less what was corrected.
+	ExplainedNanos int64 `protobuf:"varint,6,opt,name=explained_nanos,json=explainedNanos,proto3" json:"explained_nanos,omitempty"`
+	// The window was made before entries named their windows: nothing can be said.
+	Unknown       bool `protobuf:"varint,7,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WindowAudit) Reset() {
+	*x = WindowAudit{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WindowAudit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WindowAudit) ProtoMessage() {}
+
+func (x *WindowAudit) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WindowAudit.ProtoReflect.Descriptor instead.
+func (*WindowAudit) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WindowAudit) GetBudgetId() string {
+	if x != nil {
+		return x.BudgetId
+	}
+	return ""
+}
+
+func (x *WindowAudit) GetScope() *Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+func (x *WindowAudit) GetStartMillis() int64 {
+	if x != nil {
+		return x.StartMillis
+	}
+	return 0
+}
+
+func (x *WindowAudit) GetEndMillis() int64 {
+	if x != nil {
+		return x.EndMillis
+	}
+	return 0
+}
+
+func (x *WindowAudit) GetSpentNanos() int64 {
+	if x != nil {
+		return x.SpentNanos
+	}
+	return 0
+}
+
+func (x *WindowAudit) GetExplainedNanos() int64 {
+	if x != nil {
+		return x.ExplainedNanos
+	}
+	return 0
+}
+
+func (x *WindowAudit) GetUnknown() bool {
+	if x != nil {
+		return x.Unknown
+	}
+	return false
+}
+
 // GetSpendRequest names what to add up.
 type GetSpendRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1641,7 +1990,7 @@ type GetSpendRequest struct {
 
 func (x *GetSpendRequest) Reset() {
 	*x = GetSpendRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +2002,7 @@ func (x *GetSpendRequest) String() string {
 func (*GetSpendRequest) ProtoMessage() {}
 
 func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +2015,7 @@ func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendRequest.ProtoReflect.Descriptor instead.
 func (*GetSpendRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetSpendRequest) GetGroup() SpendGroup {
@@ -1708,7 +2057,7 @@ type GetSpendResponse struct {
 
 func (x *GetSpendResponse) Reset() {
 	*x = GetSpendResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +2069,7 @@ func (x *GetSpendResponse) String() string {
 func (*GetSpendResponse) ProtoMessage() {}
 
 func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +2082,7 @@ func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendResponse.ProtoReflect.Descriptor instead.
 func (*GetSpendResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetSpendResponse) GetSpends() []*Spend {
@@ -1760,7 +2109,7 @@ type Spend struct {
 
 func (x *Spend) Reset() {
 	*x = Spend{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +2121,7 @@ func (x *Spend) String() string {
 func (*Spend) ProtoMessage() {}
 
 func (x *Spend) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +2134,7 @@ func (x *Spend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spend.ProtoReflect.Descriptor instead.
 func (*Spend) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Spend) GetGroup() string {
@@ -1827,7 +2176,7 @@ type WatchBudgetsRequest struct {
 
 func (x *WatchBudgetsRequest) Reset() {
 	*x = WatchBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2188,7 @@ func (x *WatchBudgetsRequest) String() string {
 func (*WatchBudgetsRequest) ProtoMessage() {}
 
 func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2201,7 @@ func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchBudgetsRequest) GetReplicaId() string {
@@ -1876,7 +2225,7 @@ type WatchBudgetsResponse struct {
 
 func (x *WatchBudgetsResponse) Reset() {
 	*x = WatchBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2237,7 @@ func (x *WatchBudgetsResponse) String() string {
 func (*WatchBudgetsResponse) ProtoMessage() {}
 
 func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2250,7 @@ func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchBudgetsResponse) GetChanged() []*Scope {
@@ -2027,7 +2376,32 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\"k\n" +
 	"\x12WatchUsageResponse\x128\n" +
 	"\arecords\x18\x01 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\x12\x1b\n" +
-	"\tcaught_up\x18\x02 \x01(\bR\bcaughtUp\"\xb8\x01\n" +
+	"\tcaught_up\x18\x02 \x01(\bR\bcaughtUp\"1\n" +
+	"\x12AuditLedgerRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\"\x8b\x01\n" +
+	"\x13AuditLedgerResponse\x129\n" +
+	"\atenants\x18\x01 \x03(\v2\x1f.tollgate.budget.v1.TenantAuditR\atenants\x129\n" +
+	"\awindows\x18\x02 \x03(\v2\x1f.tollgate.budget.v1.WindowAuditR\awindows\"\xdb\x01\n" +
+	"\vTenantAudit\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x18\n" +
+	"\arecords\x18\x02 \x01(\x03R\arecords\x12#\n" +
+	"\rlast_sequence\x18\x03 \x01(\x03R\flastSequence\x123\n" +
+	"\x04gaps\x18\x04 \x03(\v2\x1f.tollgate.budget.v1.SequenceGapR\x04gaps\x12!\n" +
+	"\fwaiting_from\x18\x05 \x01(\x03R\vwaitingFrom\x12\x18\n" +
+	"\awaiting\x18\x06 \x01(\x03R\awaiting\";\n" +
+	"\vSequenceGap\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x03R\x06before\"\x81\x02\n" +
+	"\vWindowAudit\x12\x1b\n" +
+	"\tbudget_id\x18\x01 \x01(\tR\bbudgetId\x12/\n" +
+	"\x05scope\x18\x02 \x01(\v2\x19.tollgate.budget.v1.ScopeR\x05scope\x12!\n" +
+	"\fstart_millis\x18\x03 \x01(\x03R\vstartMillis\x12\x1d\n" +
+	"\n" +
+	"end_millis\x18\x04 \x01(\x03R\tendMillis\x12\x1f\n" +
+	"\vspent_nanos\x18\x05 \x01(\x03R\n" +
+	"spentNanos\x12'\n" +
+	"\x0fexplained_nanos\x18\x06 \x01(\x03R\x0eexplainedNanos\x12\x18\n" +
+	"\aunknown\x18\a \x01(\bR\aunknown\"\xb8\x01\n" +
 	"\x0fGetSpendRequest\x124\n" +
 	"\x05group\x18\x01 \x01(\x0e2\x1e.tollgate.budget.v1.SpendGroupR\x05group\x121\n" +
 	"\x06scopes\x18\x02 \x03(\v2\x19.tollgate.budget.v1.ScopeR\x06scopes\x12\x1f\n" +
@@ -2065,7 +2439,7 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x12SPEND_GROUP_TENANT\x10\x02\x12\x15\n" +
 	"\x11SPEND_GROUP_MODEL\x10\x03\x12\x14\n" +
 	"\x10SPEND_GROUP_USER\x10\x04\x12\x13\n" +
-	"\x0fSPEND_GROUP_DAY\x10\x052\xe1\x06\n" +
+	"\x0fSPEND_GROUP_DAY\x10\x052\xc6\a\n" +
 	"\rBudgetService\x12]\n" +
 	"\tPutBudget\x12$.tollgate.budget.v1.PutBudgetRequest\x1a%.tollgate.budget.v1.PutBudgetResponse\"\x03\x90\x02\x02\x12i\n" +
 	"\rDeleteBudgets\x12(.tollgate.budget.v1.DeleteBudgetsRequest\x1a).tollgate.budget.v1.DeleteBudgetsResponse\"\x03\x90\x02\x02\x12c\n" +
@@ -2074,7 +2448,8 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x06Record\x12!.tollgate.budget.v1.RecordRequest\x1a\".tollgate.budget.v1.RecordResponse\"\x03\x90\x02\x02\x12]\n" +
 	"\tListUsage\x12$.tollgate.budget.v1.ListUsageRequest\x1a%.tollgate.budget.v1.ListUsageResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\n" +
-	"WatchUsage\x12%.tollgate.budget.v1.WatchUsageRequest\x1a&.tollgate.budget.v1.WatchUsageResponse0\x01\x12Z\n" +
+	"WatchUsage\x12%.tollgate.budget.v1.WatchUsageRequest\x1a&.tollgate.budget.v1.WatchUsageResponse0\x01\x12c\n" +
+	"\vAuditLedger\x12&.tollgate.budget.v1.AuditLedgerRequest\x1a'.tollgate.budget.v1.AuditLedgerResponse\"\x03\x90\x02\x01\x12Z\n" +
 	"\bGetSpend\x12#.tollgate.budget.v1.GetSpendRequest\x1a$.tollgate.budget.v1.GetSpendResponse\"\x03\x90\x02\x01\x12c\n" +
 	"\fWatchBudgets\x12'.tollgate.budget.v1.WatchBudgetsRequest\x1a(.tollgate.budget.v1.WatchBudgetsResponse0\x01B\xbd\x01\n" +
 	"\x16com.tollgate.budget.v1B\vBudgetProtoP\x01Z,tollgate.dev/gen/tollgate/budget/v1;budgetv1\xa2\x02\x03TBX\xaa\x02\x12Tollgate.Budget.V1\xca\x02\x12Tollgate\\Budget\\V1\xe2\x02\x1eTollgate\\Budget\\V1\\GPBMetadata\xea\x02\x14Tollgate::Budget::V1b\x06proto3"
@@ -2092,7 +2467,7 @@ func file_tollgate_budget_v1_budget_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_budget_v1_budget_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(ScopeKind)(0),                // 0: tollgate.budget.v1.ScopeKind
 	(Enforcement)(0),              // 1: tollgate.budget.v1.Enforcement
@@ -2119,12 +2494,17 @@ var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(*WatchUsageRequest)(nil),     // 22: tollgate.budget.v1.WatchUsageRequest
 	(*UsagePosition)(nil),         // 23: tollgate.budget.v1.UsagePosition
 	(*WatchUsageResponse)(nil),    // 24: tollgate.budget.v1.WatchUsageResponse
-	(*GetSpendRequest)(nil),       // 25: tollgate.budget.v1.GetSpendRequest
-	(*GetSpendResponse)(nil),      // 26: tollgate.budget.v1.GetSpendResponse
-	(*Spend)(nil),                 // 27: tollgate.budget.v1.Spend
-	(*WatchBudgetsRequest)(nil),   // 28: tollgate.budget.v1.WatchBudgetsRequest
-	(*WatchBudgetsResponse)(nil),  // 29: tollgate.budget.v1.WatchBudgetsResponse
-	(*v1.UsageRecord)(nil),        // 30: tollgate.event.v1.UsageRecord
+	(*AuditLedgerRequest)(nil),    // 25: tollgate.budget.v1.AuditLedgerRequest
+	(*AuditLedgerResponse)(nil),   // 26: tollgate.budget.v1.AuditLedgerResponse
+	(*TenantAudit)(nil),           // 27: tollgate.budget.v1.TenantAudit
+	(*SequenceGap)(nil),           // 28: tollgate.budget.v1.SequenceGap
+	(*WindowAudit)(nil),           // 29: tollgate.budget.v1.WindowAudit
+	(*GetSpendRequest)(nil),       // 30: tollgate.budget.v1.GetSpendRequest
+	(*GetSpendResponse)(nil),      // 31: tollgate.budget.v1.GetSpendResponse
+	(*Spend)(nil),                 // 32: tollgate.budget.v1.Spend
+	(*WatchBudgetsRequest)(nil),   // 33: tollgate.budget.v1.WatchBudgetsRequest
+	(*WatchBudgetsResponse)(nil),  // 34: tollgate.budget.v1.WatchBudgetsResponse
+	(*v1.UsageRecord)(nil),        // 35: tollgate.event.v1.UsageRecord
 }
 var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	0,  // 0: tollgate.budget.v1.Scope.kind:type_name -> tollgate.budget.v1.ScopeKind
@@ -2143,37 +2523,43 @@ var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	3,  // 13: tollgate.budget.v1.LeaseGrant.scope:type_name -> tollgate.budget.v1.Scope
 	17, // 14: tollgate.budget.v1.LeaseGrant.slices:type_name -> tollgate.budget.v1.Slice
 	4,  // 15: tollgate.budget.v1.Slice.budget:type_name -> tollgate.budget.v1.Budget
-	30, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
-	30, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	35, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
+	35, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
 	23, // 18: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
-	30, // 19: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
-	2,  // 20: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
-	3,  // 21: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	27, // 22: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
-	3,  // 23: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
-	6,  // 24: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
-	8,  // 25: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
-	10, // 26: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
-	12, // 27: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
-	18, // 28: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
-	20, // 29: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
-	22, // 30: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
-	25, // 31: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
-	28, // 32: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
-	7,  // 33: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
-	9,  // 34: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
-	11, // 35: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
-	15, // 36: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
-	19, // 37: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
-	21, // 38: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
-	24, // 39: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
-	26, // 40: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
-	29, // 41: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
-	33, // [33:42] is the sub-list for method output_type
-	24, // [24:33] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	35, // 19: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	27, // 20: tollgate.budget.v1.AuditLedgerResponse.tenants:type_name -> tollgate.budget.v1.TenantAudit
+	29, // 21: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
+	28, // 22: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
+	3,  // 23: tollgate.budget.v1.WindowAudit.scope:type_name -> tollgate.budget.v1.Scope
+	2,  // 24: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
+	3,  // 25: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
+	32, // 26: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
+	3,  // 27: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
+	6,  // 28: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
+	8,  // 29: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
+	10, // 30: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
+	12, // 31: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
+	18, // 32: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
+	20, // 33: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
+	22, // 34: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
+	25, // 35: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
+	30, // 36: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
+	33, // 37: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
+	7,  // 38: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
+	9,  // 39: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
+	11, // 40: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
+	15, // 41: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
+	19, // 42: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
+	21, // 43: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
+	24, // 44: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
+	26, // 45: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
+	31, // 46: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
+	34, // 47: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
+	38, // [38:48] is the sub-list for method output_type
+	28, // [28:38] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_budget_v1_budget_proto_init() }
@@ -2187,7 +2573,7 @@ func file_tollgate_budget_v1_budget_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_budget_v1_budget_proto_rawDesc), len(file_tollgate_budget_v1_budget_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

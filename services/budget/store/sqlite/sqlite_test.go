@@ -44,4 +44,12 @@ func TestOutbox(t *testing.T) {
 	})
 }
 
+func TestBooks(t *testing.T) {
+	storetest.RunBooks(t, func(t *testing.T) (budget.Store, budget.Books) {
+		t.Helper()
+		store := open(t)
+		return store, store
+	})
+}
+
 func BenchmarkRecord(b *testing.B) { storetest.BenchmarkRecord(b, open(b)) }

@@ -40,6 +40,8 @@ const (
 	BudgetServiceListUsageProcedure = "/tollgate.budget.v1.BudgetService/ListUsage"
 	// BudgetServiceWatchUsageProcedure is the procedure name of the BudgetService's WatchUsage RPC.
 	BudgetServiceWatchUsageProcedure = "/tollgate.budget.v1.BudgetService/WatchUsage"
+	// BudgetServiceAuditLedgerProcedure is the procedure name of the BudgetService's AuditLedger RPC.
+	BudgetServiceAuditLedgerProcedure = "/tollgate.budget.v1.BudgetService/AuditLedger"
 	// BudgetServiceGetSpendProcedure is the procedure name of the BudgetService's GetSpend RPC.
 	BudgetServiceGetSpendProcedure = "/tollgate.budget.v1.BudgetService/GetSpend"
 	// BudgetServiceWatchBudgetsProcedure is the procedure name of the BudgetService's WatchBudgets RPC.
@@ -101,6 +103,14 @@ var (
 			Procedure:  BudgetServiceWatchUsageProcedure,
 		}
 	})
+	budgetServiceAuditLedgerSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_tollgate_budget_v1_budget_proto.Services().ByName("BudgetService").Methods().ByName("AuditLedger"),
+			Procedure:        BudgetServiceAuditLedgerProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
 	budgetServiceGetSpendSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
 			StreamType:       connect.StreamTypeUnary,
@@ -140,6 +150,9 @@ type BudgetServiceClient interface {
 	// come, each tenant's in the order of its sequence and without gaps. It is the way to
 	// follow events without Kafka. A client that reads slowly is waited for.
 	WatchUsage(context.Context, *v1.WatchUsageRequest) (BudgetServiceWatchUsageClientStream, error)
+	// AuditLedger holds balances, sequences and the outbox against the ledger, all as they
+	// stand at one moment. It reads the whole ledger; one audit runs at a time.
+	AuditLedger(context.Context, *v1.AuditLedgerRequest) (*v1.AuditLedgerResponse, error)
 	// GetSpend adds the ledger up.
 	GetSpend(context.Context, *v1.GetSpendRequest) (*v1.GetSpendResponse, error)
 	// WatchBudgets tells which scopes' budgets changed, as it happens. The first
@@ -216,6 +229,9 @@ type BudgetServiceHandler interface {
 	// come, each tenant's in the order of its sequence and without gaps. It is the way to
 	// follow events without Kafka. A client that reads slowly is waited for.
 	WatchUsage(context.Context, *v1.WatchUsageRequest, BudgetServiceWatchUsageServerStream) error
+	// AuditLedger holds balances, sequences and the outbox against the ledger, all as they
+	// stand at one moment. It reads the whole ledger; one audit runs at a time.
+	AuditLedger(context.Context, *v1.AuditLedgerRequest) (*v1.AuditLedgerResponse, error)
 	// GetSpend adds the ledger up.
 	GetSpend(context.Context, *v1.GetSpendRequest) (*v1.GetSpendResponse, error)
 	// WatchBudgets tells which scopes' budgets changed, as it happens. The first
@@ -235,6 +251,7 @@ func RegisterBudgetServiceHandler(server *connect.Server, svc BudgetServiceHandl
 		connect.Method{Spec: budgetServiceRecordSpec(), Handler: adapter.record},
 		connect.Method{Spec: budgetServiceListUsageSpec(), Handler: adapter.listUsage},
 		connect.Method{Spec: budgetServiceWatchUsageSpec(), Handler: adapter.watchUsage},
+		connect.Method{Spec: budgetServiceAuditLedgerSpec(), Handler: adapter.auditLedger},
 		connect.Method{Spec: budgetServiceGetSpendSpec(), Handler: adapter.getSpend},
 		connect.Method{Spec: budgetServiceWatchBudgetsSpec(), Handler: adapter.watchBudgets},
 	)
@@ -300,6 +317,10 @@ func (UnimplementedBudgetServiceHandler) ListUsage(context.Context, *v1.ListUsag
 
 func (UnimplementedBudgetServiceHandler) WatchUsage(context.Context, *v1.WatchUsageRequest, BudgetServiceWatchUsageServerStream) error {
 	return connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.WatchUsage is not implemented")
+}
+
+func (UnimplementedBudgetServiceHandler) AuditLedger(context.Context, *v1.AuditLedgerRequest) (*v1.AuditLedgerResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.AuditLedger is not implemented")
 }
 
 func (UnimplementedBudgetServiceHandler) GetSpend(context.Context, *v1.GetSpendRequest) (*v1.GetSpendResponse, error) {
@@ -368,6 +389,14 @@ func (c *budgetServiceClient) WatchUsage(ctx context.Context, req *v1.WatchUsage
 		return BudgetServiceWatchUsageClientStream{}, err
 	}
 	return BudgetServiceWatchUsageClientStream{stream: stream}, nil
+}
+
+func (c *budgetServiceClient) AuditLedger(ctx context.Context, req *v1.AuditLedgerRequest) (*v1.AuditLedgerResponse, error) {
+	var res v1.AuditLedgerResponse
+	if err := c.client.CallUnary(ctx, budgetServiceAuditLedgerSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
 }
 
 func (c *budgetServiceClient) GetSpend(ctx context.Context, req *v1.GetSpendRequest) (*v1.GetSpendResponse, error) {
@@ -466,6 +495,18 @@ func (h budgetServiceHandler) watchUsage(ctx context.Context, _ connect.Spec, st
 		return err
 	}
 	return h.svc.WatchUsage(ctx, &req, BudgetServiceWatchUsageServerStream{stream: stream})
+}
+
+func (h budgetServiceHandler) auditLedger(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.AuditLedgerRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.AuditLedger(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
 }
 
 func (h budgetServiceHandler) getSpend(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
