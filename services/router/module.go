@@ -21,10 +21,13 @@ func Module() fx.Option {
 				lc.Append(fx.StopHook(client.Close))
 				return client
 			},
-			func(opts Options, exchange *upstream.Client, keystore keystorev1connect.KeystoreServiceClient,
-				clk clock.Clock, log *slog.Logger, metrics Metrics,
-			) (*Service, error) {
-				return New(opts, exchange, NewTenantCredentials(keystore, clk), clk, log.With("service", "router"), metrics)
+			func(keystore keystorev1connect.KeystoreServiceClient, clk clock.Clock, log *slog.Logger, lc fx.Lifecycle) *TenantCredentials {
+				credentials := NewTenantCredentials(keystore, clk, log.With("service", "router"))
+				lc.Append(fx.StartStopHook(credentials.Start, credentials.Close))
+				return credentials
+			},
+			func(opts Options, exchange *upstream.Client, credentials *TenantCredentials, clk clock.Clock, log *slog.Logger, metrics Metrics) (*Service, error) {
+				return New(opts, exchange, credentials, clk, log.With("service", "router"), metrics)
 			},
 		),
 		fx.Invoke(func(server *connect.Server, service *Service) { Register(server, service) }),
