@@ -79,6 +79,7 @@ func (c *completion) used() pricing.Usage {
 // pay, so that a budget can be spent to its end. There the prompt is counted: the bound
 // by its length would leave a part of the budget for nobody.
 func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Reservation, error) {
+	c.capped = 0
 	prompt := c.model.promptBound(&c.req)
 	least, longest := c.costRange(prompt)
 	wanted, err := c.fairShare(ctx, prompt, least, longest)
@@ -109,7 +110,7 @@ func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Re
 // have left, so that those who call at the same time get answers too. A fairOutput is
 // always fair.
 func (c *completion) fairShare(ctx context.Context, prompt int64, least, longest money.Nano) (money.Nano, error) {
-	if c.req.maxTokens > 0 {
+	if c.model.limit(&c.req) > 0 {
 		return longest, nil
 	}
 	left, limited, err := c.e.Meter.Available(ctx, c.principal.Scopes())
