@@ -299,10 +299,12 @@ func TestSlotsMoveBetweenReplicas(t *testing.T) {
 		permits = append(permits, permit)
 	}
 	for i, from := range []*ratelimit.Limiter{b, a} {
-		_, err := from.Acquire(t.Context(), s, "m", 0)
-		_ = refused(t, err)
+		for _, l := range []*ratelimit.Limiter{a, b} { // both know that there is none left
+			_, err := l.Acquire(t.Context(), s, "m", 0)
+			_ = refused(t, err)
+		}
 		permits[i].Done(0)
-		p.advance(t, time.Second)
+		p.advance(t, 250*time.Millisecond)
 		if _, err := from.Acquire(t.Context(), s, "m", 0); err != nil {
 			t.Errorf("the slot is not free at the other replica: %v", err)
 		}
@@ -529,6 +531,26 @@ func TestStoreThatForgets(t *testing.T) {
 	}
 }
 
+// A store that comes back empty is told of everything before anybody asks it.
+func TestStoreThatComesBackEmpty(t *testing.T) {
+	p := newPool()
+	l, way := p.open(t, ratelimit.Options{Wait: time.Hour, CallTimeout: time.Minute})
+	s := ratelimit.NewSubject("k", rpm(100), "", nil)
+	pass(t, l, s, 60)
+	p.advance(t, time.Second) // all of it is told
+	way.down.Store(true)
+	pass(t, l, ratelimit.NewSubject("other", rpm(10), "t", rpm(10)), 10)
+	eventually(t, "the breaker opens", func() bool { return l.Check(t.Context()) != nil })
+	fresh := memory.New(memory.Options{Clock: p.clk})
+	way.moved.Store(fresh)
+	way.down.Store(false)
+	eventually(t, "the breaker closes", func() bool { p.clk.Advance(time.Millisecond); return l.Check(t.Context()) == nil })
+	other := share(t, p.clk, fresh, ratelimit.Options{})
+	pass(t, other, s, 40)
+	_, err := other.Acquire(t.Context(), s, "m", 0)
+	_ = refused(t, err)
+}
+
 // Limits that change take hold with the next call.
 func TestChangedLimits(t *testing.T) {
 	clk := clocktest.New()
@@ -545,4 +567,75 @@ func TestChangedLimits(t *testing.T) {
 		t.Errorf("%v", e.Details)
 	}
 	pass(t, l, ratelimit.NewSubject("k", nil, "t", rpm(5)), 5)
+}
+
+// An allowance that cannot be renewed is not spent beyond its term: others may have it.
+func TestAllowancesEnd(t *testing.T) {
+	p, seen := newPool(), &observer{}
+	l, way := p.open(t, seen.options(10*time.Millisecond, time.Hour))
+	s := ratelimit.NewSubject("k", rpm(1000), "", nil)
+	pass(t, l, s, 10)
+	hang := make(chan struct{})
+	way.hang.Store(&hang)
+	defer close(hang)
+	p.clk.Advance(ratelimit.StoreTerm/4*3 - time.Millisecond)
+	pass(t, l, s, 10)
+	if _, alone, _ := seen.saw(); alone != 0 {
+		t.Errorf("%d calls were decided alone within the term", alone)
+	}
+	p.clk.Advance(time.Millisecond)
+	got := make(chan error, 1)
+	go func() { _, err := l.Acquire(t.Context(), s, "m", 0); got <- err }()
+	p.clk.WaitForTimers(t, 2) // it waits for the store
+	p.clk.Advance(10 * time.Millisecond)
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	if _, alone, _ := seen.saw(); alone != 1 {
+		t.Errorf("%d calls were decided alone after the term, want 1", alone)
+	}
+}
+
+// An allowance is enlarged before it is spent, so that nobody waits.
+func TestAllowancesGrowInTheBackground(t *testing.T) {
+	p := newPool()
+	l, way := p.open(t, ratelimit.Options{})
+	s := ratelimit.NewSubject("k", rpm(8000), "", nil)
+	pass(t, l, s, 1)
+	p.clk.Advance(100 * time.Millisecond)
+	hang := make(chan struct{})
+	way.hang.Store(&hang)
+	before := way.syncs.Load()
+	pass(t, l, s, 600) // of 1000
+	eventually(t, "more is asked for", func() bool { return way.syncs.Load() > before })
+	pass(t, l, s, 300)
+	way.hang.Store(nil)
+	close(hang)
+	eventually(t, "more is granted", func() bool { q, _ := held(t, p.store); return q > 500 })
+}
+
+// Whoever waits when the limiter stops is let go.
+func TestStopLetsWaitersGo(t *testing.T) {
+	clk := clocktest.New()
+	way := &link{Shared: memory.New(memory.Options{Clock: clk})}
+	l := ratelimit.NewShared(clk, way, ratelimit.Options{Wait: time.Hour, CallTimeout: time.Hour})
+	stop := run(t, l)
+	hang := make(chan struct{})
+	way.hang.Store(&hang)
+	const calls = 5 // more than there are exchanges at a time
+	got := make(chan error, calls)
+	for i := range calls {
+		go func() {
+			_, err := l.Acquire(t.Context(), ratelimit.NewSubject(fmt.Sprint(i), rpm(1), "", nil), "m", 0)
+			got <- err
+		}()
+	}
+	clk.WaitForTimers(t, 1+calls)
+	stop()
+	close(hang)
+	for range calls {
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	}
 }
