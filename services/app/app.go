@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,6 +49,7 @@ type Options struct {
 // Process is one running process: every service, on one listener.
 type Process struct {
 	fx        *fx.App
+	opened    *opened
 	cfg       *config.Config
 	server    *server
 	secrets   secrets
@@ -57,21 +59,33 @@ type Process struct {
 // startTimeout bounds the start: databases are migrated in it, once they are there.
 const startTimeout = 60 * time.Second
 
-// New puts a process together and opens its database, which it waits for until ctx ends or
-// the configured time is over. Nothing serves before Start.
+// New puts a process together and opens what it needs: its database, which it waits for
+// until ctx ends or the configured time is over, and the simulator's listener. When it
+// fails, nothing stays open. Nothing serves callers before Start.
 func New(ctx context.Context, opts Options) (*Process, error) {
-	p := &Process{cfg: opts.Config}
-	p.fx = fx.New(graph(ctx, opts), fx.Populate(&p.server, &p.secrets, &p.simulator))
+	p := &Process{cfg: opts.Config, opened: &opened{}}
+	p.fx = fx.New(graph(ctx, opts, p.opened), fx.Populate(&p.server, &p.secrets, &p.simulator))
 	if err := p.fx.Err(); err != nil {
-		return nil, rootCause(err)
+		return nil, p.abandon(ctx, rootCause(err))
 	}
 	return p, nil
 }
 
-// graph is the whole wiring of a process. Constructors that wait do so under ctx.
-func graph(ctx context.Context, opts Options) fx.Option {
+// abandonTimeout bounds the closing of what a failed start had opened.
+const abandonTimeout = 10 * time.Second
+
+// abandon closes what a start that failed with err had opened.
+func (p *Process) abandon(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
+	defer cancel()
+	return errors.Join(err, p.opened.close(ctx))
+}
+
+// graph is the whole wiring of a process. Constructors that wait do so under ctx, and add
+// what they open to opened.
+func graph(ctx context.Context, opts Options, open *opened) fx.Option {
 	return fx.Options(
-		fx.Supply(opts, opts.Config, opts.Log),
+		fx.Supply(opts, opts.Config, opts.Log, open),
 		fx.Provide(func() context.Context { return ctx }),
 		fx.WithLogger(func() fxevent.Logger {
 			quiet := &fxevent.SlogLogger{Logger: opts.Log}
@@ -114,11 +128,14 @@ func graph(ctx context.Context, opts Options) fx.Option {
 	)
 }
 
-// Start opens everything and takes calls.
+// Start runs everything and takes calls. When it fails, nothing runs and nothing is open.
 func (p *Process) Start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return rootCause(p.fx.Start(ctx))
+	if err := p.fx.Start(starting); err != nil {
+		return p.abandon(ctx, rootCause(err))
+	}
+	return nil
 }
 
 // Addr is the address that calls are taken on, once started.
@@ -126,7 +143,10 @@ func (p *Process) Addr() string { return p.server.bound }
 
 // Stop takes no new calls, lets open ones finish within the grace period, and closes
 // everything.
-func (p *Process) Stop(ctx context.Context) error { return rootCause(p.fx.Stop(ctx)) }
+func (p *Process) Stop(ctx context.Context) error {
+	err := rootCause(p.fx.Stop(ctx))
+	return errors.Join(err, p.opened.close(ctx))
+}
 
 // newMetrics makes the process's metrics. Only configured names become labels.
 func newMetrics(reg *prometheus.Registry, cfg *config.Config) (*obs.Metrics, error) {

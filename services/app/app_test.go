@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/fx"
+
+	"tollgate.dev/platform/config"
 )
 
 // start runs a whole process in a data folder of its own, until the test ends.
@@ -69,7 +71,7 @@ func ask(t *testing.T, p *Process, method, path, body string, header ...string) 
 const chatPath = "/v1/chat/completions"
 
 func TestTheGraphIsComplete(t *testing.T) {
-	if err := fx.ValidateApp(graph(t.Context(), options(t, "", &journal{}))); err != nil {
+	if err := fx.ValidateApp(graph(t.Context(), options(t, "", &journal{}), &opened{})); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -107,8 +109,8 @@ func TestProcessWithSomeKeys(t *testing.T) {
 }
 
 func TestStartFails(t *testing.T) {
-	var config net.ListenConfig
-	taken, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	taken, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +134,12 @@ func TestStartFails(t *testing.T) {
 		"unwritable data folder": {
 			func(o *Options) { o.Config.General.DataDir = filepath.Join(file, "data") },
 			"tollgate: data folder (set TOLLGATE_DATA_DIR for another): mkdir " + file + ": not a directory",
+		},
+		// The last constructor fails, with the database open and the simulator listening;
+		// TestMain checks that neither is left behind.
+		"a platform budget that is no amount": {
+			func(o *Options) { o.Config.Budgets.Platform = &config.Budget{Limit: "much", Window: "1d"} },
+			`tollgate: budgets.platform: money: not a decimal number: "much"`,
 		},
 		"a price map that is not there": {
 			func(o *Options) { o.Config.Pricing.File = file + ".none" },

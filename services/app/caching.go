@@ -35,7 +35,7 @@ func cachesAnswers(cfg *config.Config) bool {
 
 // openCache makes the store of answers: in this process, or in Redis. Redis may be
 // away at the start, as at any time.
-func openCache(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock) (answers, error) {
+func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, error) {
 	out := answers{Options: cache.Options{TTL: cfg.Cache.TTL, Clock: clk}}
 	if cfg.Cache.Store != config.CacheRedis {
 		out.Options.Timeout = -1 // memory never waits
@@ -49,7 +49,7 @@ func openCache(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock) (answers, e
 	if err != nil {
 		return out, fmt.Errorf("redis: %w", err)
 	}
-	lc.Append(fx.StopHook(client.Close))
+	open.addFunc(client.Close)
 	prefix := cacheredis.DefaultPrefix
 	if cfg.Cache.Namespace != "" {
 		prefix += strings.NewReplacer("{", "_", "}", "_").Replace(cfg.Cache.Namespace) + ":"

@@ -22,7 +22,7 @@ type events struct {
 
 // newEvents says what the relay does: it publishes to Kafka where there are brokers, and
 // else keeps events. Kafka may be away at the start and at any time later: no call needs it.
-func newEvents(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics) (events, error) {
+func newEvents(open *opened, cfg *config.Config, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics) (events, error) {
 	out := events{Relay: relay.Options{Clock: clk, Log: log, Observer: metrics, Retention: cfg.Kafka.OutboxRetention}}
 	if len(cfg.Kafka.Brokers) == 0 {
 		return out, nil
@@ -31,7 +31,7 @@ func newEvents(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, log *slog.L
 	if err != nil {
 		return events{}, err
 	}
-	lc.Append(fx.StopHook(client.Close))
+	open.addFunc(client.Close)
 	out.Relay.Publisher = client.Writer(kafkax.Topic{
 		Name: cfg.Kafka.Topic, Partitions: cfg.Kafka.Partitions, Replicas: cfg.Kafka.ReplicationFactor, Config: cfg.Kafka.TopicConfig,
 	}, cfg.Kafka.CreateTopic)

@@ -51,7 +51,7 @@ func newSecrets(opts Options) (secrets, error) {
 type simulated struct{ addr string }
 
 // newSimulator starts the provider simulator when no provider key is set.
-func newSimulator(lc fx.Lifecycle, cfg *config.Config, log *slog.Logger) (simulated, error) {
+func newSimulator(open *opened, cfg *config.Config, log *slog.Logger) (simulated, error) {
 	if cfg.HasProviderKey() {
 		for _, k := range cfg.Keyless() {
 			log.Warn("models are off: their provider's key is not set", "provider", string(k.Provider),
@@ -64,7 +64,7 @@ func newSimulator(lc fx.Lifecycle, cfg *config.Config, log *slog.Logger) (simula
 	if err != nil {
 		return simulated{}, fmt.Errorf("provider simulator: %w", err)
 	}
-	lc.Append(fx.StopHook(server.Shutdown))
+	open.add(server.Shutdown)
 	return simulated{addr}, nil
 }
 

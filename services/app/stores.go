@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -44,26 +43,21 @@ type stores struct {
 
 // openStores opens the database and brings its tables up to date. Secrets and prices come
 // first: what is wrong with them shows before anything is open.
-func openStores(ctx context.Context, lc fx.Lifecycle, cfg *config.Config, log *slog.Logger, _ secrets, _ *prices) (stores, error) {
+func openStores(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger, _ secrets, _ *prices) (stores, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout+cfg.General.DatabaseTimeout)
 	defer cancel()
 	if cfg.General.DatabaseURL.IsZero() {
-		return openEmbedded(ctx, lc, cfg)
+		return openEmbedded(ctx, open, cfg)
 	}
-	return openShared(ctx, lc, cfg, log)
+	return openShared(ctx, open, cfg, log)
 }
 
-func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out stores, err error) {
+func openEmbedded(ctx context.Context, open *opened, cfg *config.Config) (out stores, err error) {
 	db, err := sqlite.Open(ctx, filepath.Join(cfg.General.DataDir, "tollgate.db"), sqlite.Options{CacheKiB: 512, Readers: 2})
 	if err != nil {
 		return out, fmt.Errorf("data folder: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, db.Close())
-		}
-	}()
-	lc.Append(fx.StopHook(db.Close))
+	open.addFunc(db.Close)
 	if out.Keystore, err = keystoresqlite.New(ctx, db); err != nil {
 		return out, err
 	}
@@ -79,19 +73,14 @@ func openEmbedded(ctx context.Context, lc fx.Lifecycle, cfg *config.Config) (out
 	return out, nil
 }
 
-func openShared(ctx context.Context, lc fx.Lifecycle, cfg *config.Config, log *slog.Logger) (out stores, err error) {
+func openShared(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (out stores, err error) {
 	pool, err := postgres.Open(ctx, cfg.General.DatabaseURL, postgres.Options{
 		MaxConns: cfg.General.DatabasePool, StartTimeout: cfg.General.DatabaseTimeout, Log: log,
 	})
 	if err != nil {
 		return out, fmt.Errorf("database: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			pool.Close()
-		}
-	}()
-	lc.Append(fx.StopHook(pool.Close))
+	open.addFunc(func() error { pool.Close(); return nil })
 	if out.Keystore, err = keystorepostgres.New(ctx, pool); err != nil {
 		return out, err
 	}
@@ -114,12 +103,12 @@ type checks struct {
 	All []obs.Check `group:"checks"`
 }
 
-func newHealth(lc fx.Lifecycle, clk clock.Clock, all checks) (*obs.Checker, error) {
+func newHealth(open *opened, clk clock.Clock, all checks) (*obs.Checker, error) {
 	checker, err := obs.NewChecker(clk, all.All...)
 	if err != nil {
 		return nil, err
 	}
-	lc.Append(fx.StopHook(checker.Close))
+	open.addFunc(func() error { checker.Close(); return nil })
 	return checker, nil
 }
 
