@@ -47,10 +47,6 @@ func (g *Generator) NewString() string { return g.New().String() }
 // safe in a header, a log line and a URL. Those of one generator rise strictly.
 func (g *Generator) NewRequestID() string { return requestID(g.New()) }
 
-// NewRequestID is Generator.NewRequestID for who has no generator: it is stateless, so
-// that ids of the same quarter of a microsecond are in no order.
-func NewRequestID() string { return requestID(build(ordered(clock.Real().Now()))) }
-
 func requestID(u uuid.UUID) string {
 	var b [len(RequestPrefix) + 36]byte
 	copy(b[:], RequestPrefix)

@@ -105,7 +105,6 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 	var f Fields
 	var p Patch
 	out := make([]byte, 0, 2*len(doc))
-	text := make([]byte, 0, 2*len(doc))
 	other, one := []byte(`"other"`), []byte("1")
 	run := func() {
 		if err := f.Scan(doc); err != nil {
@@ -118,9 +117,8 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 		err := ScanArray(messages, func(_ int, v Value) error {
 			raw := v.Raw(messages)
 			return ScanObject(raw, func(m Member) error {
-				var err error
-				text, err = AppendString(text[:0], m.Raw(raw))
-				return err
+				EqualString(m.Raw(raw), "gpt-4o")
+				return nil
 			})
 		})
 		if err != nil {

@@ -20,19 +20,6 @@ func String(raw []byte) (string, error) {
 	return string(appendUnescaped(make([]byte, 0, len(body)), body)), nil
 }
 
-// AppendString appends to dst what [String] returns for raw. After an error the result is
-// dst as it was.
-func AppendString(dst, raw []byte) ([]byte, error) {
-	body, escaped, err := stringBody(raw)
-	if err != nil {
-		return dst, err
-	}
-	if !escaped {
-		return append(dst, body...), nil
-	}
-	return appendUnescaped(dst, body), nil
-}
-
 // EqualString reports whether raw is a string whose text, as [String] gives it, is s.
 // It allocates nothing.
 func EqualString(raw []byte, s string) bool {

@@ -30,10 +30,6 @@ func TestString(t *testing.T) {
 		if err != nil || got != tc.want {
 			t.Errorf("String(%s) = %q, %v; want %q", tc.raw, got, err, tc.want)
 		}
-		appended, err := AppendString([]byte("> "), []byte(tc.raw))
-		if err != nil || string(appended) != "> "+tc.want {
-			t.Errorf("AppendString(%s) = %q, %v", tc.raw, appended, err)
-		}
 		if !EqualString([]byte(tc.raw), tc.want) {
 			t.Errorf("EqualString(%s, %q) is false", tc.raw, tc.want)
 		}
@@ -46,9 +42,6 @@ func TestString(t *testing.T) {
 	for _, raw := range []string{``, `"`, `"a`, `a"`, `1`, `null`, ` "a"`, `"a" `, `"a""b"`, `"\q"`, "\"\xff\"", "\"\n\""} {
 		if got, err := String([]byte(raw)); syntaxError(t, err) == nil || got != "" {
 			t.Errorf("String(%q) = %q", raw, got)
-		}
-		if got, err := AppendString([]byte("kept"), []byte(raw)); err == nil || string(got) != "kept" {
-			t.Errorf("AppendString(%q) = %q, %v", raw, got, err)
 		}
 		if EqualString([]byte(raw), "") || EqualString([]byte(raw), "a") {
 			t.Errorf("EqualString(%q) is true", raw)

@@ -5,15 +5,13 @@
 // float. A [Nano] is an int64: its range is ±$9,223,372,036.854775807.
 //
 // JSON and text show dollars. Reading is exact or fails: an amount with digits beyond the
-// ninth decimal place is [ErrPrecision], not a silently rounded number. Use
-// [ParseDollarsRounded] where the text is known to come from a binary float.
+// ninth decimal place is [ErrPrecision], not a silently rounded number.
 package money
 
 import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 )
 
 // Nano is an amount in nano-dollars, 1e-9 US dollars. It may be negative (a credit, or what
@@ -56,16 +54,6 @@ func Sub(a, b Nano) (diff Nano, ok bool) {
 	return diff, (a^b)&(a^diff) >= 0
 }
 
-// Mul returns a*n. ok is false when the product overflows; it is then meaningless.
-func Mul(a Nano, n int64) (product Nano, ok bool) {
-	hi, lo := bits.Mul64(magnitude(int64(a)), magnitude(n))
-	negative := (a < 0) != (n < 0)
-	if hi != 0 {
-		return 0, false
-	}
-	return fromMagnitude(lo, negative)
-}
-
 // AddSat returns a+b, or the nearer bound of the type when that overflows. It suits
 // reservations and limits, where "more than can be counted" must stay "more".
 func AddSat(a, b Nano) Nano {
@@ -90,19 +78,6 @@ func SubSat(a, b Nano) Nano {
 		return Max
 	default:
 		return Min
-	}
-}
-
-// MulSat returns a*n, or the nearer bound of the type when that overflows.
-func MulSat(a Nano, n int64) Nano {
-	product, ok := Mul(a, n)
-	switch {
-	case ok:
-		return product
-	case (a < 0) != (n < 0):
-		return Min
-	default:
-		return Max
 	}
 }
 
@@ -231,12 +206,4 @@ func ParseDollars(text string) (Nano, error) {
 		return 0, fmt.Errorf("%w: %q", ErrPrecision, text)
 	}
 	return Nano(v), nil
-}
-
-// ParseDollarsRounded is ParseDollars, but rounds digits beyond the ninth decimal place to
-// the nearest nano-dollar, halves away from zero. It is for numbers that were binary floats
-// on the other side, which print as 0.30000000000000004.
-func ParseDollarsRounded(text string) (Nano, error) {
-	v, _, err := ParseFixed(text, 9)
-	return Nano(v), err
 }

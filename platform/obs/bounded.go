@@ -10,26 +10,17 @@ const Other = "other"
 
 // Bounded lets only configured values become label values, so that no caller can
 // make up time series. It is safe for concurrent use and allocates nothing.
-type Bounded struct {
-	values atomic.Pointer[map[string]string]
-}
+type Bounded struct{ values map[string]string }
 
-// NewBounded returns a guard that lets the values through.
+// NewBounded returns a guard that lets the values through. Empty ones are left out.
 func NewBounded(values ...string) *Bounded {
-	b := &Bounded{}
-	b.Set(values...)
-	return b
-}
-
-// Set replaces the values, as a reload of the configuration does. Empty ones are left out.
-func (b *Bounded) Set(values ...string) {
 	m := make(map[string]string, len(values))
 	for _, v := range values {
 		if v != "" {
 			m[v] = v
 		}
 	}
-	b.values.Store(&m)
+	return &Bounded{m}
 }
 
 // Label returns the value when it is among the configured ones, [Other] when it is
@@ -38,7 +29,7 @@ func (b *Bounded) Label(value string) string {
 	if value == "" {
 		return ""
 	}
-	if v, ok := (*b.values.Load())[value]; ok {
+	if v, ok := b.values[value]; ok {
 		return v
 	}
 	return Other

@@ -53,7 +53,7 @@ func TestLogsHideSecretsWhereverTheyStand(t *testing.T) {
 		l.Info("m", "header", http.Header{"Authorization": {apiKey}, "X-Note": {prompt}}, "url", u)
 		l.Info("m", "request", &http.Request{URL: u}, "response", &http.Response{}, "none", (*url.URL)(nil))
 		l.Info("m", "proto", wrapperspb.String(prompt))
-		l.Info("m", "typed", secret.New(apiKey), "text", secret.NewText(prompt), "list", []secret.Text{secret.NewText(prompt)})
+		l.Info("m", "typed", secret.New(apiKey), "list", []secret.String{secret.New(apiKey)})
 		l.Info("m", "lazy", slog.AnyValue(valuer{}))
 		secrettest.AssertNoLeak(t, buf.String(), apiKey, prompt)
 		if got := bytes.Count(buf.Bytes(), []byte("\n")); got != 10 {

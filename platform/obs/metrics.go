@@ -129,9 +129,6 @@ func Handler(reg *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, MaxRequestsInFlight: 4})
 }
 
-// SetModels replaces the models that may be labels.
-func (m *Metrics) SetModels(models ...string) { m.models.Set(models...) }
-
 // Tokens are a call's tokens. CachedInput and CacheWrite are part of Prompt, Reasoning
 // is part of Completion.
 type Tokens struct {

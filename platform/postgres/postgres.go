@@ -137,10 +137,6 @@ func parse(url secret.String, o Options) (*pgxpool.Config, error) {
 // unique or primary key exists (SQLSTATE 23505).
 func IsUniqueViolation(err error) bool { return hasCode(err, "23505") }
 
-// IsForeignKeyViolation reports whether a statement failed because the row that it
-// refers to does not exist, or is still referred to (SQLSTATE 23503).
-func IsForeignKeyViolation(err error) bool { return hasCode(err, "23503") }
-
 // IsRetryable reports whether the transaction lost against another one and may succeed
 // when run again from its start (SQLSTATE 40001 and 40P01).
 func IsRetryable(err error) bool { return hasCode(err, "40001") || hasCode(err, "40P01") }

@@ -36,13 +36,6 @@ type planned struct {
 	schedule Schedule
 }
 
-// Breakdown is a cost by class. The classes add up to Total exactly: each is the difference
-// of two rounded running sums, so a class may be off by less than a nano-dollar.
-type Breakdown struct {
-	ByClass [NumClasses]money.Nano
-	Total   money.Nano
-}
-
 // Cost returns what a call cost, rounded half up once to nano-dollars. The whole call is
 // charged at the rates that its prompt length leads to. A cost beyond money.Max is
 // money.Max.
@@ -56,23 +49,6 @@ func (p *Price) Cost(u Usage, o Options) money.Nano {
 		sum.add(Class(c), rates[c], n)
 	}
 	return sum.nano(p.uplift(o))
-}
-
-// CostByClass returns what Cost returns, by class.
-func (p *Price) CostByClass(u Usage, o Options) Breakdown {
-	var b Breakdown
-	rates := p.ratesFor(u.Prompt(), o.ServiceTier)
-	if rates == nil {
-		return b
-	}
-	var sum sums
-	for c, n := range u.counts() {
-		sum.add(Class(c), rates[c], n)
-		total := sum.nano(p.uplift(o))
-		b.ByClass[c] = total - b.Total
-		b.Total = total
-	}
-	return b
 }
 
 // UpperBound returns an amount that no call can exceed whose prompt has at most promptTokens

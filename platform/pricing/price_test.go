@@ -154,14 +154,6 @@ func TestCost(t *testing.T) {
 			if got := p.Cost(tt.usage, o); got != want {
 				t.Errorf("cost %s, want %s", got, want)
 			}
-			b := p.CostByClass(tt.usage, o)
-			var sum money.Nano
-			for _, n := range b.ByClass {
-				sum += n
-			}
-			if b.Total != want || sum != want {
-				t.Errorf("by class: total %s, sum %s; want %s", b.Total, sum, want)
-			}
 			for _, tier := range []pricing.ServiceTier{tt.tier, pricing.Auto} {
 				if tier == pricing.Auto && tt.tier > pricing.Priority {
 					continue
@@ -177,15 +169,14 @@ func TestCost(t *testing.T) {
 	}
 }
 
-func TestCostByClassNamesTheClasses(t *testing.T) {
+func TestClassesHaveTheirRates(t *testing.T) {
 	p := price(t, "anthropic", "claude-sonnet-4-5")
-	b := p.CostByClass(pricing.Usage{Input: 100, CachedInput: 1000, CacheWrite1h: 4000, Reasoning: 500}, pricing.Options{})
-	for class, want := range map[pricing.Class]string{
-		pricing.Input: "0.0003", pricing.CachedInput: "0.0003", pricing.CacheWrite: "0",
-		pricing.CacheWrite1h: "0.024", pricing.Reasoning: "0.0075", pricing.Output: "0",
+	for usage, want := range map[pricing.Usage]string{
+		{Input: 100}: "0.0003", {CachedInput: 1000}: "0.0003", {CacheWrite: 1000}: "0.00375",
+		{CacheWrite1h: 4000}: "0.024", {Reasoning: 500}: "0.0075", {Output: 500}: "0.0075",
 	} {
-		if got := b.ByClass[class]; got != dollars(t, want) {
-			t.Errorf("%s costs %s, want $%s", class, got, want)
+		if got := p.Cost(usage, pricing.Options{}); got != dollars(t, want) {
+			t.Errorf("%+v costs %s, want $%s", usage, got, want)
 		}
 	}
 }
@@ -273,9 +264,6 @@ func TestOverflowSaturates(t *testing.T) {
 	if got := p.UpperBound(math.MaxInt64, math.MaxInt64, pricing.Options{}); got != money.Max {
 		t.Errorf("bound %d, want the largest amount", got)
 	}
-	if got := p.CostByClass(huge, pricing.Options{}).Total; got != money.Max {
-		t.Errorf("breakdown %d, want the largest amount", got)
-	}
 	if got := p.Cost(pricing.Usage{Input: -5, Output: 1}, pricing.Options{}); got != 1000*money.Dollar {
 		t.Errorf("a negative count changed the cost to %s", got)
 	}
@@ -326,10 +314,9 @@ func TestNothingAllocates(t *testing.T) {
 	tab, p := table(t), price(t, "openai", "gpt-6-sol")
 	u := pricing.Usage{Input: 300_000, CachedInput: 7, Output: 9}
 	for name, f := range map[string]func(){
-		"Cost":        func() { p.Cost(u, pricing.Options{}) },
-		"CostByClass": func() { p.CostByClass(u, pricing.Options{}) },
-		"UpperBound":  func() { p.UpperBound(300_000, -1, pricing.Options{ServiceTier: pricing.Auto}) },
-		"Lookup":      func() { _, _ = tab.Lookup("openai", "openai/gpt-6-sol-2026-09-22") },
+		"Cost":       func() { p.Cost(u, pricing.Options{}) },
+		"UpperBound": func() { p.UpperBound(300_000, -1, pricing.Options{ServiceTier: pricing.Auto}) },
+		"Lookup":     func() { _, _ = tab.Lookup("openai", "openai/gpt-6-sol-2026-09-22") },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {
 			t.Errorf("%s allocated %v times", name, n)
@@ -373,9 +360,6 @@ func TestRegionalCalls(t *testing.T) {
 	plain := claude.Cost(tokens, pricing.Options{})
 	if got, want := claude.Cost(u, regional), plain+(plain+5)/10+claude.Cost(searches, pricing.Options{}); got != want {
 		t.Errorf("Anthropic charges %v, want %v", got, want)
-	}
-	if b := claude.CostByClass(u, regional); b.Total != claude.Cost(u, regional) {
-		t.Errorf("by class %v, want %v", b.Total, claude.Cost(u, regional))
 	}
 	if got, want := claude.UpperBound(1000, 1000, regional), claude.UpperBound(1000, 1000, pricing.Options{}); got != want+(want+9)/10 {
 		t.Errorf("bound %v, want a tenth above %v", got, want)

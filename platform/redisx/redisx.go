@@ -126,29 +126,6 @@ func Ping(ctx context.Context, c *redis.Client) error {
 	return nil
 }
 
-// Missing lists the commands that the server doesn't know, such as VADD before Redis 8.
-func Missing(ctx context.Context, c *redis.Client, commands ...string) ([]string, error) {
-	args := []any{"COMMAND", "INFO"}
-	for _, name := range commands {
-		args = append(args, strings.ToLower(name))
-	}
-	answer, err := c.Do(ctx, args...).Slice()
-	if err != nil {
-		return nil, fmt.Errorf("redis: asking for its commands: %w", err)
-	}
-	if len(answer) != len(commands) {
-		return nil, fmt.Errorf("redis: %d answers for %d commands", len(answer), len(commands))
-	}
-	var out []string
-	for i, a := range answer {
-		// A command that is unknown is null in RESP2 and RESP3 (redis.io/commands/command-info).
-		if info, ok := a.([]any); !ok || len(info) == 0 {
-			out = append(out, commands[i])
-		}
-	}
-	return out, nil
-}
-
 func orDefault[T int | time.Duration](v, otherwise T) T {
 	if v <= 0 {
 		return otherwise

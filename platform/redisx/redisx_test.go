@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -61,14 +60,6 @@ func TestClientWorks(t *testing.T) {
 	}
 	if name, err := c.ClientGetName(t.Context()).Result(); err != nil || name != "tollgate" {
 		t.Errorf("client name %q, %v", name, err)
-	}
-}
-
-func TestMissing(t *testing.T) {
-	c, _ := redisxtest.New(t)
-	got, err := redisx.Missing(t.Context(), c, "GET", "NOSUCHCOMMAND", "VADD", "VSIM")
-	if err != nil || !slices.Equal(got, []string{"NOSUCHCOMMAND"}) {
-		t.Errorf("%v, %v (the tests need Redis 8)", got, err)
 	}
 }
 

@@ -20,7 +20,8 @@ import (
 //	65      12    nonce of the content
 //	77      n+16  content under the data key: AES-256-GCM, AAD = byte 0 ‖ caller's AAD
 //
-// The key id stays out of the content's AAD so that Rewrap need not touch the content.
+// The key id stays out of the content's AAD so that a data key can be wrapped anew without
+// touching the content.
 // Layout and choices are Tollgate's own; AES-GCM is NIST SP 800-38D. Random 96-bit
 // nonces are safe for 2^32 wrappings under one KEK; each data key is used once.
 const (
@@ -99,7 +100,7 @@ func (e *Envelope) Seal(plaintext, aad []byte) ([]byte, error) {
 	return content.Seal(out, nonce, plaintext, contentAAD(aad)), nil
 }
 
-// Open decrypts a record that Seal or Rewrap made with the same AAD. Its errors are
+// Open decrypts a record that Seal made with the same AAD. Its errors are
 // [ErrSealed] and [ErrUnknownKey].
 func (e *Envelope) Open(sealed, aad []byte) ([]byte, error) {
 	var dek [KeySize]byte
@@ -116,23 +117,6 @@ func (e *Envelope) Open(sealed, aad []byte) ([]byte, error) {
 		return nil, ErrSealed
 	}
 	return plain, nil
-}
-
-// Rewrap returns the record with its data key under the current key-encryption key;
-// the content is neither decrypted nor checked. A record that is current already comes
-// back as it is, with false.
-func (e *Envelope) Rewrap(sealed, aad []byte) (record []byte, changed bool, err error) {
-	var dek [KeySize]byte
-	defer clear(dek[:])
-	if err := e.unwrap(dek[:0], sealed, aad); err != nil {
-		return nil, false, err
-	}
-	if binary.BigEndian.Uint32(sealed[1:]) == e.current {
-		return sealed, false, nil
-	}
-	out := append([]byte(nil), sealed...)
-	e.wrap(out, dek[:], aad)
-	return out, true, nil
 }
 
 // wrap fills in the key id, the nonce and the wrapped data key.

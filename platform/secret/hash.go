@@ -4,8 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"hash"
 	"sync"
 )
@@ -16,18 +14,6 @@ type Hash [sha256.Size]byte
 
 // Hex is the hash as 64 lower-case hexadecimal digits.
 func (h Hash) Hex() string { return hex.EncodeToString(h[:]) }
-
-// ParseHash reads what [Hash.Hex] wrote.
-func ParseHash(s string) (Hash, error) {
-	var h Hash
-	if len(s) != 2*len(h) {
-		return h, errors.New("secret: a hash has 64 hexadecimal digits")
-	}
-	if _, err := hex.Decode(h[:], []byte(s)); err != nil {
-		return Hash{}, fmt.Errorf("secret: not a hash: %w", err)
-	}
-	return h, nil
-}
 
 // Hasher computes HMAC-SHA256 (RFC 2104) under a pepper. Virtual keys carry 256 random
 // bits, so a slow password hash would add cost and no strength. It is safe for

@@ -22,8 +22,6 @@ const (
 	VirtualKeyPepper Purpose = "tollgate/v1/virtual-key-pepper"
 	// CredentialKEK wraps the data keys of stored provider credentials.
 	CredentialKEK Purpose = "tollgate/v1/credential-kek" //nolint:gosec // G101: a label, no credential
-	// CacheScope keys the hashes in the names of cache entries.
-	CacheScope Purpose = "tollgate/v1/cache-scope"
 )
 
 // MinMasterBytes is the least length of a master secret, in bytes.

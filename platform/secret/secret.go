@@ -74,41 +74,4 @@ func (String) MarshalJSON() ([]byte, error) { return []byte(`"` + Redacted + `"`
 // LogValue returns [Redacted].
 func (String) LogValue() slog.Value { return slog.StringValue(Redacted) }
 
-// Text is what a person wrote or what describes one: a prompt, an answer, personal
-// data. It redacts itself as [String] does.
-type Text struct{ p value }
-
-// NewText returns a Text that holds v.
-func NewText(v string) Text { return Text{hide(v)} }
-
-// Reveal returns the value. Each call is a place to review.
-func (t Text) Reveal() string { return reveal(t.p) }
-
-// IsZero reports whether there is no value.
-func (t Text) IsZero() bool { return t.p == nil }
-
-// UnmarshalText takes the value from text, so that a decoder can fill a Text.
-func (t *Text) UnmarshalText(text []byte) error {
-	t.p = hide(string(text))
-	return nil
-}
-
-// String returns [Redacted].
-func (Text) String() string { return Redacted }
-
-// GoString returns [Redacted].
-func (Text) GoString() string { return Redacted }
-
-// Format writes [Redacted] for every verb and flag.
-func (Text) Format(f fmt.State, _ rune) { redact(f) }
-
-// MarshalText returns [Redacted].
-func (Text) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
-
-// MarshalJSON returns [Redacted] as a JSON string.
-func (Text) MarshalJSON() ([]byte, error) { return []byte(`"` + Redacted + `"`), nil }
-
-// LogValue returns [Redacted].
-func (Text) LogValue() slog.Value { return slog.StringValue(Redacted) }
-
 func redact(w io.Writer) { _, _ = io.WriteString(w, Redacted) }

@@ -18,19 +18,17 @@ const plain = "sk-live-\"é<&>/?=0123456789"
 func TestSecretsRedactThemselves(t *testing.T) {
 	type nested struct {
 		Key  secret.String
-		Text secret.Text
 		Ptr  *secret.String
 		Map  map[string]secret.String
-		List []secret.Text
+		List []secret.String
 		// fmt cannot call methods of what it meets in unexported fields.
-		key  secret.String
-		text secret.Text
-		any  any
+		key secret.String
+		any any
 	}
-	s, x := secret.New(plain), secret.NewText(plain)
+	s := secret.New(plain)
 	for name, v := range map[string]any{
-		"string": s, "pointer": &s, "text": x, "text pointer": &x,
-		"nested": nested{s, x, &s, map[string]secret.String{"k": s}, []secret.Text{x}, s, x, s},
+		"string": s, "pointer": &s,
+		"nested": nested{s, &s, map[string]secret.String{"k": s}, []secret.String{s}, s, s},
 		"kek":    secret.KEK{ID: 7, Key: [32]byte([]byte("0123456789abcdef0123456789abcdef"))},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,26 +45,23 @@ func TestSecretsRedactThemselves(t *testing.T) {
 
 func TestSecretsKeepTheirValue(t *testing.T) {
 	s := secret.New(plain)
-	if s.Reveal() != plain || secret.NewText(plain).Reveal() != plain {
+	if s.Reveal() != plain {
 		t.Error("Reveal gives another value")
 	}
 	if s.String() != "[redacted]" || fmt.Sprintf("%s|%10q", s, s) != "[redacted]|[redacted]" {
 		t.Error("not the documented mark")
 	}
-	if s.IsZero() || !(secret.String{}).IsZero() || !(secret.Text{}).IsZero() {
+	if s.IsZero() || !(secret.String{}).IsZero() {
 		t.Error("IsZero")
 	}
 	if !s.Equal(secret.New(plain)) || s.Equal(secret.New(plain+"x")) || s.Equal(secret.String{}) {
 		t.Error("Equal")
 	}
-	var in struct {
-		Key  secret.String
-		Text secret.Text
-	}
-	if err := json.Unmarshal([]byte(`{"Key":"k1","Text":"t1"}`), &in); err != nil {
+	var in struct{ Key secret.String }
+	if err := json.Unmarshal([]byte(`{"Key":"k1"}`), &in); err != nil {
 		t.Fatal(err)
 	}
-	if in.Key.Reveal() != "k1" || in.Text.Reveal() != "t1" {
+	if in.Key.Reveal() != "k1" {
 		t.Error("decoding lost the value")
 	}
 }
@@ -110,7 +105,7 @@ func TestDisplayName(t *testing.T) {
 func TestDeriveSeparatesPurposes(t *testing.T) {
 	master := secret.New("sk-a-long-master-secret")
 	seen := make(map[[32]byte]secret.Purpose)
-	for _, p := range []secret.Purpose{secret.VirtualKeyPepper, secret.CredentialKEK, secret.CacheScope} {
+	for _, p := range []secret.Purpose{secret.VirtualKeyPepper, secret.CredentialKEK} {
 		k, err := secret.Derive(master, p)
 		if err != nil {
 			t.Fatal(err)

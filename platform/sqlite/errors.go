@@ -8,21 +8,6 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// IsUniqueViolation reports whether a statement failed because a row with the same
-// unique or primary key exists.
-func IsUniqueViolation(err error) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	return ok && (e.Code() == lib.SQLITE_CONSTRAINT_UNIQUE || e.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY ||
-		e.Code() == lib.SQLITE_CONSTRAINT_ROWID)
-}
-
-// IsForeignKeyViolation reports whether a statement failed because the row that it
-// refers to does not exist, or is still referred to.
-func IsForeignKeyViolation(err error) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	return ok && e.Code() == lib.SQLITE_CONSTRAINT_FOREIGNKEY
-}
-
 // explain puts the error of this package before what SQLite says, where there is one.
 func explain(err error) error {
 	e, ok := errors.AsType[*driver.Error](err)

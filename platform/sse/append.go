@@ -29,14 +29,6 @@ func AppendEvent(dst []byte, name string, data []byte) []byte {
 	return append(dst, '\n', '\n')
 }
 
-// AppendComment appends text as comment lines, which readers ignore: a sign of life on
-// a stream that has nothing to say yet.
-func AppendComment(dst []byte, text string) []byte {
-	dst = append(dst, ": "...)
-	dst = appendLines(dst, []byte(text), ": ")
-	return append(dst, '\n')
-}
-
 // appendLines appends text with LF and prefix in place of each of its line ends.
 func appendLines(dst, text []byte, prefix string) []byte {
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {

@@ -24,14 +24,6 @@ func TestAppendEvent(t *testing.T) {
 	}
 }
 
-func TestAppendComment(t *testing.T) {
-	stream := AppendComment(nil, "ping\ndata: no")
-	if string(stream) != ": ping\n: data: no\n" {
-		t.Errorf("%q", stream)
-	}
-	check(t, "comment", NewReader(bytes.NewReader(stream), Options{}), nil, false)
-}
-
 // FuzzAppendEvent: what is framed is read back, line ends made LF.
 func FuzzAppendEvent(f *testing.F) {
 	f.Add("name", []byte("a\r\nb\rc\n"), []byte(" {\"x\": 1}"))
@@ -41,7 +33,6 @@ func FuzzAppendEvent(f *testing.F) {
 			return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 		}
 		stream := AppendEvent(nil, name, one)
-		stream = AppendComment(stream, string(two))
 		stream = AppendEvent(stream, "", two)
 		check(t, "round trip", NewReader(bytes.NewReader(stream), Options{}), []ev{
 			{name: strings.ReplaceAll(lf(name), "\n", ""), data: lf(string(one))},

@@ -54,8 +54,6 @@ func ExampleReader_Next_cutOff() {
 
 func ExampleAppendEvent() {
 	fmt.Printf("%q\n", sse.AppendEvent(nil, "message", []byte("two\r\nlines")))
-	fmt.Printf("%q\n", sse.AppendComment(nil, "ping"))
 	// Output:
 	// "event: message\ndata: two\ndata: lines\n\n"
-	// ": ping\n"
 }

@@ -18,9 +18,6 @@ type Request struct {
 	// Plain says that the body is known to be ASCII without escapes of the form \u0000, so
 	// that normalization cannot lengthen it, and need not be looked for.
 	Plain bool
-	// MediaBytes is how many bytes of the body are base64 of images or sound, which become
-	// tokens by their own rules. 0 counts them as text: dear, but still a bound.
-	MediaBytes int64
 	// Images is how many images the request has, inline or by address.
 	Images int64
 	// ImageTokens is the most tokens that one image costs with this model
@@ -50,11 +47,12 @@ const (
 // Anthropic's published tokenizer applies NFKC, which turns the three bytes of U+FDFA into
 // 33, and Qwen's applies NFC.
 //
-// Documents and media that the provider fetches itself are not in the body: count images by
-// Images, and add others to the bound. It saturates at the largest int64, and negative
+// Images and sound inside the body count as text: dear, but still a bound. Documents and
+// media that the provider fetches itself are not in the body: count images by Images, and
+// add others to the bound. It saturates at the largest int64, and negative
 // fields count as 0.
 func Bound(r Request) int64 {
-	text := max(int64(len(r.Body))-max(r.MediaBytes, 0), 0) + preambleTokens
+	text := int64(len(r.Body)) + preambleTokens
 	if r.Provider != "openai" && !r.Plain {
 		text += expansion(r.Body)
 	}

@@ -12,7 +12,7 @@ import (
 // key that this start made is shown, this once; the command that it prints reads the key from
 // where it is kept.
 func (p *Process) Announce(out io.Writer) error {
-	address := p.server.bound
+	address := p.Addr()
 	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
 		address = "127.0.0.1:" + port
 	}

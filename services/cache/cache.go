@@ -133,6 +133,3 @@ func (s *Service) Invalidate(ctx context.Context, sel Selector, life time.Durati
 	}
 	return entries, nil
 }
-
-// Ping reports whether the store can be reached.
-func (s *Service) Ping(ctx context.Context) error { return s.store.Ping(ctx) }

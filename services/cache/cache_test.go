@@ -282,18 +282,3 @@ func TestNewNeedsAStore(t *testing.T) {
 		t.Error("it works without a store")
 	}
 }
-
-func TestPing(t *testing.T) {
-	store := newFakeStore()
-	s, err := cache.New(store, cache.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Ping(t.Context()); err != nil {
-		t.Error(err)
-	}
-	store.set(errors.New("broken"), false)
-	if err := s.Ping(t.Context()); err == nil {
-		t.Error("a broken store is well")
-	}
-}

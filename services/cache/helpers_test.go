@@ -167,8 +167,6 @@ func (s *fakeStore) Invalidate(ctx context.Context, sel cache.Selector, until ti
 	return s.Store.Invalidate(ctx, sel, until)
 }
 
-func (s *fakeStore) Ping(ctx context.Context) error { return s.state(ctx, nil) }
-
 // buffer is a log that is read while it is written.
 type buffer struct {
 	mu sync.Mutex

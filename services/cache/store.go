@@ -31,6 +31,4 @@ type Store interface {
 	// many living records it forgot or shortened. What was stored before the call is not
 	// found after it. After an error some may have been done.
 	Invalidate(ctx context.Context, sel Selector, until time.Time) (entries int64, err error)
-	// Ping reports whether the store can be reached.
-	Ping(ctx context.Context) error
 }

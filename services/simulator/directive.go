@@ -84,13 +84,8 @@ func SplitModel(model string) (name, spec string) {
 	return model, ""
 }
 
-// ParseDirectives reads directives that are separated by commas or semicolons.
-// The error says which directive is wrong, and why.
-func ParseDirectives(spec string) (Directives, error) {
-	d := none()
-	return d, d.apply(spec)
-}
-
+// apply reads directives that are separated by commas or semicolons. The error says which
+// directive is wrong, and why.
 func (d *Directives) apply(spec string) error {
 	if len(spec) > maxSpecLen {
 		return fmt.Errorf("directives are longer than %d bytes", maxSpecLen)

@@ -34,7 +34,6 @@ func Run(t *testing.T, open Open) {
 		"Shorten":     testShorten,
 		"ManyEntries": testManyEntries,
 		"Concurrency": testConcurrency,
-		"Ping":        testPing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := clocktest.New()
@@ -330,12 +329,5 @@ func testConcurrency(t *testing.T, f *fixture) {
 		for i := range 10 {
 			f.want(t, Key(tenant, "p", "m", "", fmt.Sprint(i)), "")
 		}
-	}
-}
-
-func testPing(t *testing.T, f *fixture) {
-	t.Helper()
-	if err := f.Ping(t.Context()); err != nil {
-		t.Error(err)
 	}
 }

@@ -102,3 +102,15 @@ func BenchmarkRefused(b *testing.B) {
 		}
 	}
 }
+
+// size is how many accounts there are.
+func (t *table) size() int {
+	n := 0
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		n += len(s.accounts)
+		s.mu.RUnlock()
+	}
+	return n
+}

@@ -116,15 +116,3 @@ func (t *table) each(visit func(*account)) {
 		}
 	}
 }
-
-// size is how many accounts there are.
-func (t *table) size() int {
-	n := 0
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.RLock()
-		n += len(s.accounts)
-		s.mu.RUnlock()
-	}
-	return n
-}

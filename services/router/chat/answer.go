@@ -131,30 +131,3 @@ func UsageFrom(u *usagev1.Usage) *Usage {
 	}
 	return out
 }
-
-// Disjoint is the reverse of [UsageFrom]: it splits OpenAI's overlapping counts into
-// the classes that are billed. Counts that contradict each other are cut to what the
-// totals allow, so that no class is ever negative.
-func (u *Usage) Disjoint(serviceTier string) *usagev1.Usage {
-	if u == nil {
-		return nil
-	}
-	out := &usagev1.Usage{ServiceTier: serviceTier}
-	prompt, completion := max(u.PromptTokens, 0), max(u.CompletionTokens, 0)
-	if d := u.PromptTokensDetails; d != nil {
-		out.CachedInput, prompt = take(d.CachedTokens, prompt)
-		out.AudioInput, prompt = take(d.AudioTokens, prompt)
-		out.CacheWrite, prompt = take(d.CacheCreationTokens, prompt)
-	}
-	if d := u.CompletionTokensDetails; d != nil {
-		out.Reasoning, completion = take(d.ReasoningTokens, completion)
-		out.AudioOutput, completion = take(d.AudioTokens, completion)
-	}
-	out.Input, out.Output = prompt, completion
-	return out
-}
-
-func take(want, from int64) (taken, rest int64) {
-	taken = min(max(want, 0), from)
-	return taken, from - taken
-}

@@ -3,8 +3,6 @@ package chat_test
 import (
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/services/router/chat"
 )
@@ -30,35 +28,5 @@ func TestUsageFrom(t *testing.T) {
 	}
 	if chat.UsageFrom(nil) != nil {
 		t.Error("no usage must stay none")
-	}
-}
-
-func TestDisjoint(t *testing.T) {
-	for name, tc := range map[string]struct {
-		in   *chat.Usage
-		want *usagev1.Usage
-	}{
-		"none":   {nil, nil},
-		"totals": {&chat.Usage{PromptTokens: 5, CompletionTokens: 3}, &usagev1.Usage{Input: 5, Output: 3, ServiceTier: "flex"}},
-		"classes": {
-			&chat.Usage{
-				PromptTokens: 100, CompletionTokens: 50,
-				PromptTokensDetails:     &chat.PromptTokensDetails{CachedTokens: 40, AudioTokens: 10, CacheCreationTokens: 20},
-				CompletionTokensDetails: &chat.CompletionTokensDetails{ReasoningTokens: 30, AudioTokens: 5},
-			},
-			&usagev1.Usage{Input: 30, CachedInput: 40, AudioInput: 10, CacheWrite: 20, Output: 15, Reasoning: 30, AudioOutput: 5, ServiceTier: "flex"},
-		},
-		"more details than tokens": {
-			&chat.Usage{
-				PromptTokens: 10, CompletionTokens: -5,
-				PromptTokensDetails:     &chat.PromptTokensDetails{CachedTokens: 40, AudioTokens: -1},
-				CompletionTokensDetails: &chat.CompletionTokensDetails{ReasoningTokens: 3},
-			},
-			&usagev1.Usage{CachedInput: 10, ServiceTier: "flex"},
-		},
-	} {
-		if got := tc.in.Disjoint("flex"); !proto.Equal(got, tc.want) {
-			t.Errorf("%s: got %v, want %v", name, got, tc.want)
-		}
 	}
 }

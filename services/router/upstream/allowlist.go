@@ -14,11 +14,6 @@ import (
 // Case, a trailing dot and the spelling of an IP address make no difference.
 type Allowlist []string
 
-// DefaultAllowlist are the four providers' public hosts.
-func DefaultAllowlist() Allowlist {
-	return Allowlist{"api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.groq.com"}
-}
-
 // Check tells whether a URL may be called: https to a host of the list, or http to
 // a loopback host of the list. The error is provider_host_not_allowed.
 func (a Allowlist) Check(u *url.URL) error { return a.rules().check(u) }

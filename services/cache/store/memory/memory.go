@@ -153,9 +153,6 @@ func (s *Store) Invalidate(_ context.Context, sel cache.Selector, until time.Tim
 	return entries, nil
 }
 
-// Ping is [cache.Store]'s.
-func (*Store) Ping(context.Context) error { return nil }
-
 // Bytes is how much of MaxBytes is in use.
 func (s *Store) Bytes() int64 { return s.used.Load() }
 

@@ -149,12 +149,4 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	return true, nil
 }
 
-// Ping is [cache.Store]'s.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis: %w", err)
-	}
-	return nil
-}
-
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
