@@ -165,7 +165,7 @@ func TestLongFlights(t *testing.T) {
 	chunk := make([]byte, 1000)
 	fly := func(f *flight, size int) {
 		for n := 0; n < size; n += len(chunk) {
-			f.publish([][]byte{chunk})
+			f.publish(nil, [][]byte{chunk})
 		}
 	}
 	f := &flight{cancel: func() {}, waiting: 1}

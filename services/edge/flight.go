@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/edge/spend"
 )
@@ -45,6 +46,8 @@ type flight struct {
 	chunks [][]byte
 	size   int64
 	full   bool
+	// served is what serves a stream, from its first chunks on.
+	served *routerv1.Served
 	// over says that nothing follows; outcome is then final.
 	over    bool
 	outcome outcome
@@ -112,9 +115,10 @@ func (f *flight) leave() {
 
 // publish hands chunks to the followers. A stream that is longer than what the cache takes
 // is kept for those that follow it by then, and no longer than they do.
-func (f *flight) publish(chunks [][]byte) {
+func (f *flight) publish(served *routerv1.Served, chunks [][]byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.served = served
 	for _, chunk := range chunks {
 		f.size += int64(len(chunk))
 	}
@@ -144,6 +148,13 @@ func (f *flight) wake() {
 		close(f.changed)
 		f.changed = nil
 	}
+}
+
+// servedBy is what serves the stream; nil before its first chunks.
+func (f *flight) servedBy() *routerv1.Served {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.served
 }
 
 // next returns what is new since seen, and a channel to wait on when nothing is.
@@ -250,7 +261,7 @@ func (c *completion) follow(ctx context.Context, fl *flight) error {
 		seen += len(chunks)
 		if len(chunks) > 0 {
 			if out == nil {
-				out = c.followStream()
+				out = c.followStream(fl.servedBy())
 			}
 			out.write(chunks)
 		}
@@ -271,9 +282,10 @@ func ownFailure(r errs.Reason) bool {
 	return r == errs.BudgetExceeded || r == errs.RateLimitExceeded || r == errs.ModelNotAllowed || r == errs.ClientClosed
 }
 
-// followStream begins a follower's stream, before it is known what served it.
-func (c *completion) followStream() *streamWriter {
+// followStream begins a follower's stream.
+func (c *completion) followStream(served *routerv1.Served) *streamWriter {
 	c.cache = cacheHit
+	c.outcome.served = served
 	c.outcome.firstByte = c.e.Clock.Now()
 	return newStreamWriter(c)
 }

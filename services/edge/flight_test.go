@@ -137,6 +137,9 @@ func TestIdenticalCallsShareOne(t *testing.T) {
 				if a.header.Get("X-Cache") == "hit" {
 					hits++
 				}
+				if a.header.Get("X-Tollgate-Provider") != "openai" {
+					t.Errorf("caller %d is not told who served: %v", i, a.header)
+				}
 			}
 			if hits != len(parties)-1 || r.router.called() != 1 {
 				t.Errorf("%d of %d heard another's answer, of %d calls", hits, len(parties), r.router.called())

@@ -137,7 +137,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 		chunks := msg.GetChunks()
 		c.outcome.add(chunks, c.keeps())
 		if c.flight != nil && len(chunks) > 0 {
-			c.flight.publish(chunks)
+			c.flight.publish(c.outcome.served, chunks)
 		}
 		if end != nil {
 			if end.GetError() != nil {

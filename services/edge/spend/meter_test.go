@@ -357,7 +357,8 @@ func TestRetryAfterOfANearlySpentBudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, budget.Options{})
 			w.put(t, budget.Budget{Scope: key, Limit: 100, Window: tc.window})
-			m, other := w.start(t, spend.Options{Patience: -1}), w.start(t, spend.Options{Patience: -1})
+			// The other one waits for what the first one has to give back.
+			m, other := w.start(t, spend.Options{Patience: -1}), w.start(t, spend.Options{})
 			m.Settle(reserve(t, m, tc.spent), call(tc.spent))
 			if tc.there > 0 {
 				held := reserve(t, other, tc.there)
