@@ -98,6 +98,7 @@ func (h handler) ListUsage(ctx context.Context, req *budgetv1.ListUsageRequest) 
 	records, next, err := h.s.ListUsage(ctx, UsageQuery{
 		TenantID: req.GetTenantId(), RequestID: req.GetRequestId(), KeyID: req.GetKeyId(), UserID: req.GetUserId(),
 		From: req.GetFromMillis(), To: req.GetToMillis(), AfterSequence: req.GetAfterSequence(), Limit: int(req.GetLimit()),
+		AllTenants: req.GetAllTenants(),
 	}, req.GetCursor())
 	if err != nil {
 		return nil, err
@@ -112,6 +113,7 @@ func (h handler) GetSpend(ctx context.Context, req *budgetv1.GetSpendRequest) (*
 	}
 	sums, err := h.s.GetSpend(ctx, SpendQuery{
 		Group: group, Scopes: scopesOf(req.GetScopes()), From: req.GetFromMillis(), To: req.GetToMillis(),
+		TenantID: req.GetTenantId(), KeyID: req.GetKeyId(), UserID: req.GetUserId(),
 	})
 	if err != nil {
 		return nil, err

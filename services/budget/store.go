@@ -179,6 +179,8 @@ type UsageQuery struct {
 	AfterSequence int64
 	// Limit is the most entries to return.
 	Limit int
+	// AllTenants says that naming none is meant.
+	AllTenants bool
 }
 
 // SpendGroup says what spend is added up by. The numbers are those of the wire.
@@ -200,6 +202,9 @@ type SpendQuery struct {
 	Group SpendGroup
 	// Scopes limits the sum to entries of any of them; none means all.
 	Scopes []Scope
+	// TenantID, KeyID and UserID limit it further; empty ones do not. A user is one of
+	// whichever tenant.
+	TenantID, KeyID, UserID string
 	// From and To bound the time of settlement, in Unix milliseconds: From ≤ t < To; 0 is
 	// no bound.
 	From, To int64

@@ -23,8 +23,8 @@ func (s *Service) ListUsage(ctx context.Context, q UsageQuery, cursor string) (r
 		return nil, "", errs.New(errs.InvalidRequest, message).WithParam(param)
 	}
 	switch {
-	case q.TenantID == "" && q.RequestID == "" && q.KeyID == "":
-		return invalid("tenant_id", "name a tenant, a request or a key")
+	case q.TenantID == "" && q.RequestID == "" && q.KeyID == "" && !q.AllTenants:
+		return invalid("tenant_id", "name a tenant, a request or a key, or ask for all tenants")
 	case q.Limit < 0 || q.Limit > maxPage:
 		return invalid("limit", "a page has 1 to 1000 records")
 	case q.AfterSequence < 0:
@@ -68,6 +68,8 @@ func (s *Service) GetSpend(ctx context.Context, q SpendQuery) ([]Spend, error) {
 		}
 	}
 	switch {
+	case !validText(q.TenantID), !validText(q.KeyID), !validText(q.UserID):
+		return nil, errs.New(errs.InvalidRequest, "an id is too long or no text")
 	case q.Group > ByDay:
 		return nil, errs.New(errs.InvalidRequest, "an unknown group").WithParam("group")
 	case q.From < 0 || q.To < 0 || (q.To != 0 && q.To < q.From):

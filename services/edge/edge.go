@@ -173,7 +173,7 @@ func (e *Edge) table() []route {
 		both(http.MethodGet, "/models", e.listModels),
 		both(http.MethodGet, "/models/{id...}", e.getModel),
 		both(http.MethodPost, "/cache/invalidate", e.invalidateCache),
-		e.keyRoutes(), e.teamRoutes(), e.healthRoutes(),
+		e.keyRoutes(), e.teamRoutes(), e.spendRoutes(), e.healthRoutes(),
 	)
 }
 

@@ -54,6 +54,8 @@ func usageQueries(t *testing.T, f *fixture) {
 		"user":    {budget.UsageQuery{TenantID: "acme", UserID: "u1"}, 20},
 		"time":    {budget.UsageQuery{TenantID: "acme", From: day.Add(4 * time.Hour).UnixMilli(), To: day.Add(8 * time.Hour).UnixMilli()}, 2},
 		"nobody":  {budget.UsageQuery{TenantID: "nobody"}, 0},
+		"all":     {budget.UsageQuery{AllTenants: true}, 26},
+		"anyone":  {budget.UsageQuery{AllTenants: true, UserID: "u2"}, 5},
 	} {
 		page, next, err := f.svc.ListUsage(t.Context(), c.q, "")
 		if err != nil || len(page) != c.want || next != "" {
@@ -70,6 +72,9 @@ func usageQueries(t *testing.T, f *fixture) {
 		"by user":   {budget.SpendQuery{Group: budget.ByUser, Scopes: []budget.Scope{{Kind: budget.User, ID: "acme/u2"}}}, "[{u2 50 5 75}]"},
 		"by day":    {budget.SpendQuery{Group: budget.ByDay, Scopes: []budget.Scope{acme}}, "[{2026-01-03 198 12 180} {2026-01-02 55 11 165} {2026-01-04 47 2 30}]"},
 		"by model":  {budget.SpendQuery{Group: budget.ByModel, Scopes: []budget.Scope{{Kind: budget.Key, ID: "k2"}, {Kind: budget.Platform, ID: "none"}}}, "[{m 50 5 75}]"},
+		"of key":    {budget.SpendQuery{Group: budget.ByTenant, KeyID: "k1"}, "[{zeta 1000 1 15} {acme 250 20 300}]"},
+		"of user":   {budget.SpendQuery{Group: budget.ByKey, UserID: "u2"}, "[{k2 50 5 75}]"},
+		"of both":   {budget.SpendQuery{TenantID: "acme", KeyID: "k1", Scopes: []budget.Scope{{Kind: budget.Key, ID: "k2"}}}, "[]"},
 		"time":      {budget.SpendQuery{Scopes: []budget.Scope{acme}, To: day.Add(time.Hour).UnixMilli()}, "[{ 0 1 15}]"},
 	} {
 		sums, err := f.svc.GetSpend(t.Context(), c.q)

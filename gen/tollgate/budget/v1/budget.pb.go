@@ -1276,7 +1276,7 @@ func (x *RecordResponse) GetRejected() int32 {
 // ListUsageRequest names a part of the ledger.
 type ListUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; needed unless `request_id` or `key_id` is given.
+	// The tenant; needed unless `request_id` or `key_id` is given, or `all_tenants` is set.
 	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	// Records after this sequence.
 	AfterSequence int64 `protobuf:"varint,2,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
@@ -1293,7 +1293,9 @@ type ListUsageRequest struct {
 	// Only records before this moment, in Unix milliseconds; 0 is no bound.
 	ToMillis int64 `protobuf:"varint,8,opt,name=to_millis,json=toMillis,proto3" json:"to_millis,omitempty"`
 	// Where an earlier page ended; empty starts.
-	Cursor        string `protobuf:"bytes,9,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Cursor string `protobuf:"bytes,9,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Records of every tenant. Filters by user or time alone look at the whole ledger.
+	AllTenants    bool `protobuf:"varint,10,opt,name=all_tenants,json=allTenants,proto3" json:"all_tenants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1389,6 +1391,13 @@ func (x *ListUsageRequest) GetCursor() string {
 		return x.Cursor
 	}
 	return ""
+}
+
+func (x *ListUsageRequest) GetAllTenants() bool {
+	if x != nil {
+		return x.AllTenants
+	}
+	return false
 }
 
 // ListUsageResponse is a page of the ledger.
@@ -1983,7 +1992,13 @@ type GetSpendRequest struct {
 	// Only from this moment on, in Unix milliseconds; 0 is no bound.
 	FromMillis int64 `protobuf:"varint,3,opt,name=from_millis,json=fromMillis,proto3" json:"from_millis,omitempty"`
 	// Only before this moment, in Unix milliseconds; 0 is no bound.
-	ToMillis      int64 `protobuf:"varint,4,opt,name=to_millis,json=toMillis,proto3" json:"to_millis,omitempty"`
+	ToMillis int64 `protobuf:"varint,4,opt,name=to_millis,json=toMillis,proto3" json:"to_millis,omitempty"`
+	// Of those, only this tenant's.
+	TenantId string `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Of those, only this key's.
+	KeyId string `protobuf:"bytes,6,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Of those, only this user's, of whichever tenant.
+	UserId        string `protobuf:"bytes,7,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2044,6 +2059,27 @@ func (x *GetSpendRequest) GetToMillis() int64 {
 		return x.ToMillis
 	}
 	return 0
+}
+
+func (x *GetSpendRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *GetSpendRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *GetSpendRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
 }
 
 // GetSpendResponse holds the sums.
@@ -2350,7 +2386,7 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\arecords\x18\x02 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\"H\n" +
 	"\x0eRecordResponse\x12\x1a\n" +
 	"\brecorded\x18\x01 \x01(\x05R\brecorded\x12\x1a\n" +
-	"\brejected\x18\x02 \x01(\x05R\brejected\"\x91\x02\n" +
+	"\brejected\x18\x02 \x01(\x05R\brejected\"\xb2\x02\n" +
 	"\x10ListUsageRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12%\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x03R\rafterSequence\x12\x14\n" +
@@ -2362,7 +2398,10 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\vfrom_millis\x18\a \x01(\x03R\n" +
 	"fromMillis\x12\x1b\n" +
 	"\tto_millis\x18\b \x01(\x03R\btoMillis\x12\x16\n" +
-	"\x06cursor\x18\t \x01(\tR\x06cursor\"n\n" +
+	"\x06cursor\x18\t \x01(\tR\x06cursor\x12\x1f\n" +
+	"\vall_tenants\x18\n" +
+	" \x01(\bR\n" +
+	"allTenants\"n\n" +
 	"\x11ListUsageResponse\x128\n" +
 	"\arecords\x18\x01 \x03(\v2\x1e.tollgate.event.v1.UsageRecordR\arecords\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
@@ -2401,13 +2440,16 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\vspent_nanos\x18\x05 \x01(\x03R\n" +
 	"spentNanos\x12'\n" +
 	"\x0fexplained_nanos\x18\x06 \x01(\x03R\x0eexplainedNanos\x12\x18\n" +
-	"\aunknown\x18\a \x01(\bR\aunknown\"\xb8\x01\n" +
+	"\aunknown\x18\a \x01(\bR\aunknown\"\x85\x02\n" +
 	"\x0fGetSpendRequest\x124\n" +
 	"\x05group\x18\x01 \x01(\x0e2\x1e.tollgate.budget.v1.SpendGroupR\x05group\x121\n" +
 	"\x06scopes\x18\x02 \x03(\v2\x19.tollgate.budget.v1.ScopeR\x06scopes\x12\x1f\n" +
 	"\vfrom_millis\x18\x03 \x01(\x03R\n" +
 	"fromMillis\x12\x1b\n" +
-	"\tto_millis\x18\x04 \x01(\x03R\btoMillis\"E\n" +
+	"\tto_millis\x18\x04 \x01(\x03R\btoMillis\x12\x1b\n" +
+	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12\x15\n" +
+	"\x06key_id\x18\x06 \x01(\tR\x05keyId\x12\x17\n" +
+	"\auser_id\x18\a \x01(\tR\x06userId\"E\n" +
 	"\x10GetSpendResponse\x121\n" +
 	"\x06spends\x18\x01 \x03(\v2\x19.tollgate.budget.v1.SpendR\x06spends\"n\n" +
 	"\x05Spend\x12\x14\n" +

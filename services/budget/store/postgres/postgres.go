@@ -257,6 +257,9 @@ func (s *Store) Spend(ctx context.Context, q budget.SpendQuery) ([]budget.Spend,
 	}
 	var w where
 	w.add("kind = 0")
+	w.equal("tenant_id", q.TenantID)
+	w.equal("key_id", q.KeyID)
+	w.equal("user_id", q.UserID)
 	w.during(q.From, q.To)
 	var scopes []string
 	for _, scope := range q.Scopes {
