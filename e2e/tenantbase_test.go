@@ -34,6 +34,7 @@ func TestTenantsOwnBase(t *testing.T) {
 		"https://169.254.169.254/v1":         {http.StatusForbidden, "provider_host_not_allowed"},
 		"http://127.0.0.1:1/v1":              {http.StatusForbidden, "provider_host_not_allowed"},
 		"ftp://models.example/v1":            {http.StatusForbidden, "provider_host_not_allowed"},
+		"":                                   {http.StatusBadRequest, "invalid_request"},
 		"models.example/v1":                  {http.StatusBadRequest, "invalid_request"},
 		"https://user:pass@models.example/":  {http.StatusBadRequest, "invalid_request"},
 		"https://models.example/v1?api_key=": {http.StatusBadRequest, "invalid_request"},

@@ -94,7 +94,7 @@ func deploymentOf(d config.Deployment, cfg *config.Config, prices *prices, simul
 		ID: d.ID, Model: d.ModelName, Provider: string(d.Provider), UpstreamModel: d.UpstreamModel,
 		APIKey: d.Credential.Key, Weight: float64(d.Weight), Order: d.Order, MaxParallel: int64(d.MaxParallel),
 		Timeout: d.Timeout, StreamTimeout: d.StreamTimeout, Cooldown: d.CooldownTime, Headers: make(http.Header),
-		DropParams: cfg.DropParams,
+		DropParams: cfg.DropParams, ProviderHost: d.OnProviderHost(),
 	}
 	if out.Order == 0 {
 		out.Order = lastOrder

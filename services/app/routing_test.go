@@ -95,6 +95,11 @@ func TestRoutingOfADeployment(t *testing.T) {
 			if got := show(opts.Deployments[0]); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
+			// A tenant's credential goes to the provider's own host alone.
+			own := strings.Contains(tc.want, " own ") || strings.Contains(strings.ToLower(tc.want), "https://api.openai.com/") || strings.Contains(tc.want, ":443/")
+			if opts.Deployments[0].ProviderHost != own {
+				t.Errorf("the base URL is the provider's own: %t", !own)
+			}
 		})
 	}
 }

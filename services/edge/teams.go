@@ -346,6 +346,10 @@ type credentialName struct {
 	Provider string `json:"provider"`
 }
 
+// compatible is the provider of models at servers that speak OpenAI's format. It has no host
+// of its own, and a credential goes to a host that is known.
+const compatible = "openai_compatible"
+
 // putCredential answers `POST /team/credential`. The key is never shown again.
 func (e *Edge) putCredential(x *exchange) error {
 	if err := x.admin(); err != nil {
@@ -362,6 +366,9 @@ func (e *Edge) putCredential(x *exchange) error {
 	}
 	if !e.hasProvider(req.Provider) {
 		return errs.Newf(errs.InvalidRequest, "no model here is served by the provider %q", shown(req.Provider)).WithParam("provider")
+	}
+	if req.Provider == compatible && req.APIBase == "" {
+		return errs.Newf(errs.InvalidRequest, "the provider %q has no host of its own: say where the key is for", compatible).WithParam("api_base")
 	}
 	if err := e.allowBase(req.APIBase); err != nil {
 		return err

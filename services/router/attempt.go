@@ -289,7 +289,7 @@ func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemp
 	}
 	s.log.WarnContext(ctx, "provider attempt failed",
 		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
-	if own := p.in.brings(d); !f.private && !p.in.elsewhere && (!own || reason != errs.ProviderRateLimited) {
+	if !f.private && !p.in.elsewhere && (!p.in.own || reason != errs.ProviderRateLimited) {
 		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, d.Cooldown)
 	}
 }

@@ -17,9 +17,9 @@ type input struct {
 	call   *routerv1.Call
 	body   []byte
 	fields jsonscan.Fields
-	// elsewhere says that the last attempt went to the tenant's own base URL. It says
-	// nothing about the deployment.
-	elsewhere bool
+	// own says that the last attempt was made with the tenant's own credential, elsewhere that
+	// it went to the tenant's own base URL, and so says nothing about the deployment.
+	own, elsewhere bool
 }
 
 // read takes a call's body, or makes one of its typed form.

@@ -192,6 +192,7 @@ func at(host string, change ...func(*Deployment)) Deployment {
 	d := Deployment{
 		ID: host, Model: "m", Provider: "openai", UpstreamModel: "up",
 		APIBase: &url.URL{Scheme: "https", Host: host, Path: "/v1"}, APIKey: secret.New(gatewayID),
+		ProviderHost: true,
 	}
 	for _, c := range change {
 		c(&d)

@@ -62,6 +62,9 @@ type Deployment struct {
 	Rate int64
 	// Simulated says that the provider simulator answers.
 	Simulated bool
+	// ProviderHost says that the base URL is the provider's own. A tenant's credential for the
+	// provider goes there, and to nobody whom an operator has put in its place.
+	ProviderHost bool
 }
 
 // Credentials opens the credentials that tenants bring.
@@ -74,7 +77,7 @@ type Credentials interface {
 type Credential struct {
 	// APIKey is the provider's key.
 	APIKey secret.String
-	// APIBase is where the tenant's calls go; nil is the deployment's own base URL.
+	// APIBase is where the tenant's calls go; nil is the provider's own host.
 	APIBase *url.URL
 }
 

@@ -279,6 +279,50 @@ func TestTenantBase(t *testing.T) {
 	}
 }
 
+// A tenant's key goes to the provider's host or to the tenant's own, and never to another
+// that the operator configured; the operator's headers go to no tenant's.
+func TestTenantCredentialsStayWithTheirHosts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tenant       string // t brings a key, elsewhere a key and a base URL
+		providerHost bool
+		host, key    string
+		header       string // the names of the operator's that go along
+	}{
+		"nobody's key":                            {"", true, "a", gatewayID, "Openai-Organization X-Operator"},
+		"a key, at the provider":                  {"t", true, "a", tenantID, "X-Operator"},
+		"a key, at the operator's own host":       {"t", false, "a", gatewayID, "Openai-Organization X-Operator"},
+		"a base URL, for the provider":            {"elsewhere", true, "tenant.example", tenantID, ""},
+		"a base URL, for the operator's own host": {"elsewhere", false, "tenant.example", tenantID, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent *upstream.Request
+			r := newRig(t, Options{Deployments: []Deployment{at("a", func(d *Deployment) {
+				d.ProviderHost = tc.providerHost
+				d.Headers = http.Header{"Openai-Organization": {"org"}, "X-Operator": {"operator's own"}}
+			})}}, steps(func(ctx context.Context, req *upstream.Request) (*upstream.Response, error) {
+				sent = req
+				return reply(200, answer)(ctx, req)
+			}))
+			if _, err := r.Complete(t.Context(), call(func(c *routerv1.Call) {
+				if tc.tenant != "" {
+					c.TenantId, c.TenantProviders = tc.tenant, []string{"openai"}
+				}
+			})); err != nil {
+				t.Fatal(err)
+			}
+			var went []string
+			for _, name := range []string{"Openai-Organization", "X-Operator"} {
+				if sent.Header.Get(name) != "" {
+					went = append(went, name)
+				}
+			}
+			if sent.URL.Host != tc.host || sent.Header.Get("Authorization") != "Bearer "+tc.key || strings.Join(went, " ") != tc.header {
+				t.Errorf("%s was called with the wrong key, or with the headers %v", sent.URL.Host, went)
+			}
+		})
+	}
+}
+
 func TestSimulatorGetsNoTenantCredential(t *testing.T) {
 	var key string
 	r := newRig(t, Options{Deployments: []Deployment{at("a", func(d *Deployment) { d.Simulated = true })}},

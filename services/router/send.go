@@ -46,21 +46,24 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	}
 	served.DroppedParams = call.Dropped()
 	key, base := d.APIKey, d.base
-	if in.elsewhere = false; in.brings(d) {
+	if in.own, in.elsewhere = false, false; in.brings(d) {
 		own, err := s.credentials.Open(ctx, in.call.GetTenantId(), d.Provider)
 		if err != nil {
 			return nil, nil, unsent(ctx, err)
 		}
-		if key = own.APIKey; own.APIBase != nil {
+		if own.APIBase != nil {
 			in.elsewhere, base = true, *own.APIBase
 			served.ApiBase = base.String()
+		}
+		if in.own = in.elsewhere || d.ProviderHost; in.own {
+			key = own.APIKey
 		}
 	}
 	u, err := d.url(base, out.Path)
 	if err != nil {
 		return nil, nil, unsent(ctx, err)
 	}
-	header := d.header(out.Header)
+	header := d.header(out.Header, in)
 	d.provider.Authorize(header, key.Reveal())
 	if served.GetRetries() > 0 {
 		s.metrics.ProviderRetry(d.Provider)
@@ -87,17 +90,23 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	return nil, nil, &attemptError{
 		Failure: d.provider.Classify(resp.Status, resp.Header, body),
 		// A key that was refused, a limit that was reached: all but the provider's own faults.
-		private: in.brings(d) && resp.Status < http.StatusInternalServerError,
+		private: in.own && resp.Status < http.StatusInternalServerError,
 	}
 }
 
-// header is a request's whole header but for the credential.
-func (d *deployment) header(more http.Header) http.Header {
+// organization names an account of OpenAI's, and is of no use with another account's key.
+const organization = "Openai-Organization"
+
+// header is a request's whole header but for the credential. The operator's own headers may
+// hold credentials, and do not go to a tenant's base URL.
+func (d *deployment) header(more http.Header, in *input) http.Header {
 	header := make(http.Header, 4+len(d.Headers)+len(more))
 	header["Content-Type"] = jsonContent
 	header["User-Agent"] = userAgent
 	for name, values := range d.Headers {
-		header[name] = values
+		if !in.elsewhere && (!in.own || name != organization) {
+			header[name] = values
+		}
 	}
 	for name, values := range more {
 		header[name] = values
@@ -105,7 +114,7 @@ func (d *deployment) header(more http.Header) http.Header {
 	return header
 }
 
-// brings says that the tenant brings its own credential for a deployment. A real
+// brings says that the tenant brings its own credential for a deployment's provider. A real
 // credential is not for the simulator.
 func (in *input) brings(d *deployment) bool {
 	return !d.Simulated && slices.Contains(in.call.GetTenantProviders(), d.Provider)
