@@ -280,8 +280,9 @@ type General struct {
 
 // Server holds the listener's limits.
 type Server struct {
-	Addr                                        string
-	MaxBodyBytes                                int64
+	Addr string
+	// MaxBodyBytes bounds one request's body, MaxBufferedBytes all that are held at one time.
+	MaxBodyBytes, MaxBufferedBytes              int64
 	ReadHeaderTimeout, ReadTimeout, IdleTimeout time.Duration
 	// GracePeriod is how long running requests may finish at shutdown.
 	GracePeriod time.Duration

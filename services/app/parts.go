@@ -107,7 +107,7 @@ func newKeys(s secrets, client keystorev1connect.KeystoreServiceClient, clk cloc
 func edgeOptions(opts Options) edge.Options {
 	cfg := opts.Config
 	return edge.Options{
-		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, Cache: cachesAnswers(cfg), CacheOptIn: cfg.Cache.OptIn,
+		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, MaxBufferedBytes: cfg.Server.MaxBufferedBytes, Cache: cachesAnswers(cfg), CacheOptIn: cfg.Cache.OptIn,
 		Compression: cfg.Compression.Enabled, HiddenModels: hiddenModels(cfg),
 		BodyTimeout: cfg.Server.ReadTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
 		AllowedRoutes: cfg.General.AllowedRoutes, AdminOnlyRoutes: cfg.General.AdminOnlyRoutes,

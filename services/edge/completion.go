@@ -94,7 +94,13 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
 	}
+	arrival, err := e.arrivals.enter(x.principal)
+	if err != nil {
+		return err
+	}
+	defer arrival.leave() // also after a panic
 	body, err := x.body(e.opts.MaxBodyBytes)
+	arrival.leave()
 	if err != nil {
 		return err
 	}

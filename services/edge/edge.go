@@ -36,6 +36,8 @@ type Options struct {
 	Version string
 	// MaxBodyBytes bounds a request's body; 0 is 10 MiB.
 	MaxBodyBytes int64
+	// MaxBufferedBytes bounds the memory for all requests' bodies together; 0 is 256 MiB.
+	MaxBufferedBytes int64
 	// BodyTimeout bounds how long a request's body may take to arrive; 0 is 60 s.
 	BodyTimeout time.Duration
 	// WriteTimeout bounds how long one piece of an answer may take to be written; 0 is 30 s.
@@ -109,8 +111,11 @@ type Edge struct {
 	models  atomic.Pointer[modelTable]
 	flights flights
 	after   afterwards
-	ids     *id.Generator
-	counter tokens.Counter
+	// bodies and arrivals are what requests take before it is known what they ask.
+	bodies   bodies
+	arrivals arrivals
+	ids      *id.Generator
+	counter  tokens.Counter
 	// counting bounds the work of counter.
 	counting counting
 	mux      *http.ServeMux
@@ -121,6 +126,9 @@ func New(opts Options, parts Parts) *Edge {
 	if opts.MaxBodyBytes <= 0 {
 		opts.MaxBodyBytes = 10 << 20
 	}
+	if opts.MaxBufferedBytes <= 0 {
+		opts.MaxBufferedBytes = 256 << 20
+	}
 	if opts.BodyTimeout <= 0 {
 		opts.BodyTimeout = 60 * time.Second
 	}
@@ -128,6 +136,7 @@ func New(opts Options, parts Parts) *Edge {
 		opts.WriteTimeout = 30 * time.Second
 	}
 	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock), counting: newCounting()}
+	e.bodies.limit = opts.MaxBufferedBytes
 	e.models.Store(&modelTable{})
 	e.routes()
 	return e

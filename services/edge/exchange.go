@@ -29,6 +29,8 @@ type exchange struct {
 	told *obs.Request
 	// principal is who calls; nil until admit.
 	principal *admission.Principal
+	// held is the memory that the body takes.
+	held int64
 	// arrived says that the whole body is here, wrote that the answer has begun.
 	arrived, wrote bool
 }
@@ -70,14 +72,18 @@ func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e: p.e, w: w, r: r.WithContext(ctx), control: http.NewResponseController(w),
 		started: p.e.Clock.Now(), requestID: told.ID, route: p.route.path, told: told,
 	}
-	defer func() {
-		if !x.arrived {
-			p.e.unread(x.control, r)
-		}
-	}()
+	defer x.over(r)
 	defer x.recovered(ctx)
 	if err := p.route.handler(x); err != nil {
 		x.fail(ctx, err)
+	}
+}
+
+// over is the exchange's end, after its answer.
+func (x *exchange) over(r *http.Request) {
+	x.e.bodies.held.Add(-x.held)
+	if !x.arrived {
+		x.e.unread(x.control, r)
 	}
 }
 

@@ -28,3 +28,6 @@ func (e *Edge) FillAfterwards() (free func()) {
 		}
 	}
 }
+
+// HeldBytes is how much memory request bodies take.
+func (e *Edge) HeldBytes() int64 { return e.bodies.held.Load() }

@@ -58,47 +58,6 @@ type cacheControl struct {
 	partition string
 }
 
-// body reads a request's body up to a bound, within its time.
-func (x *exchange) body(limit int64) ([]byte, error) {
-	body, err := readBody(x.w, x.r, limit)
-	if err == nil && x.r.ContentLength != 0 {
-		x.arrived = true
-		arrived(x.control)
-	}
-	return body, err
-}
-
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := errs.Newf(errs.RequestTooLarge, "the request body is larger than %d bytes", limit)
-	if r.ContentLength > limit {
-		return nil, tooLarge
-	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, errs.Newf(errs.InvalidRequest, "content encoding %q is not supported", encoding)
-	}
-	var body []byte
-	var err error
-	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	}
-	if err == nil {
-		return body, nil
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge
-	}
-	if timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err); ok && timeout.Timeout() {
-		return nil, errs.New(errs.InvalidRequest, "the request body did not arrive in time").WithCause(err)
-	}
-	return nil, errs.New(errs.InvalidRequest, "the request body is incomplete").WithCause(err)
-}
-
 // parse reads what the edge needs. Everything in the body is validated as JSON, and
 // nothing is changed.
 func (c *chatRequest) parse(body []byte) error {
