@@ -36,7 +36,7 @@ func TestUnsentBodiesHoldNothing(t *testing.T) {
 	t.Parallel()
 	server := rpc.NewServer()
 	budgetv1connect.RegisterBudgetServiceHandler(server, newBudget())
-	r := newRig(t, func(s *setup) { s.options.BodyTimeout, s.procedures = 50*time.Millisecond, server })
+	r := newRig(t, func(s *setup) { s.options.BodyTimeout, s.real, s.procedures = 50*time.Millisecond, true, server })
 	const spend = "/tollgate.budget.v1.BudgetService/GetSpend"
 	for name, tc := range map[string]struct {
 		request, key string
@@ -106,10 +106,10 @@ func TestRefusedBodiesKeepTheirConnection(t *testing.T) {
 // TestBodyTimeEndsWithTheBody has an answer that takes longer than a body may.
 func TestBodyTimeEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	const patience = 50 * time.Millisecond
-	r := newRig(t, func(s *setup) { s.options.BodyTimeout = patience })
+	const patience = 200 * time.Millisecond
+	r := newRig(t, func(s *setup) { s.options.BodyTimeout, s.real = patience, true })
 	r.router.whole = func(ctx context.Context, _ *routerv1.Call) (*routerv1.CompleteResponse, error) {
-		timer := time.NewTimer(3 * patience)
+		timer := time.NewTimer(2 * patience)
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():

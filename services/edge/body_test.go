@@ -106,7 +106,7 @@ func TestLimitsComeBeforeBodies(t *testing.T) {
 		t.Run(scope, func(t *testing.T) {
 			t.Parallel()
 			const single = "sk-single-0123456789abcdef"
-			r := newRig(t)
+			r := newRig(t, func(s *setup) { s.real = true })
 			r.keystore.put(single, grant)
 			body := chat("Hi")
 			first, answers := r.dial(t, announce(single, len(body)))

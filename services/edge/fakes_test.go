@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -127,6 +128,7 @@ type cacheFake struct {
 	mu      sync.Mutex
 	entries map[string]*cachev1.Entry
 	lookups int
+	ttl     time.Duration // of the last answer that was stored
 	// away fails every call; storing is called before an answer is kept.
 	away    error
 	storing func()
@@ -164,6 +166,7 @@ func (f *cacheFake) Store(_ context.Context, req *cachev1.StoreRequest) (*cachev
 	if f.away != nil {
 		return nil, f.away
 	}
+	f.ttl = req.GetTtl().AsDuration()
 	f.entries[cacheKey(req.GetNamespace(), req.GetFingerprint())] = req.GetEntry()
 	return &cachev1.StoreResponse{Stored: true}, nil
 }
@@ -210,10 +213,30 @@ type keystoreFake struct {
 
 	mu       sync.Mutex
 	grants   map[string]*keystorev1.Grant // by secret's hash
+	tenants  map[string]*keystorev1.Tenant
 	resolves int
 }
 
-func newKeystore() *keystoreFake { return &keystoreFake{grants: map[string]*keystorev1.Grant{}} }
+func newKeystore() *keystoreFake {
+	return &keystoreFake{grants: map[string]*keystorev1.Grant{}, tenants: map[string]*keystorev1.Tenant{}}
+}
+
+// tenant adds a tenant that others act for.
+func (f *keystoreFake) tenant(t *keystorev1.Tenant) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tenants[t.GetId()] = t
+}
+
+func (f *keystoreFake) GetTenant(_ context.Context, req *keystorev1.GetTenantRequest) (*keystorev1.GetTenantResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := f.tenants[req.GetId()]
+	if t == nil {
+		return nil, errs.New(errs.NotFound, "there is no such tenant")
+	}
+	return &keystorev1.GetTenantResponse{Tenant: proto.CloneOf(t)}, nil
+}
 
 func (f *keystoreFake) put(secret string, g *keystorev1.Grant) {
 	h := sha256.Sum256([]byte(secret))

@@ -24,6 +24,7 @@ import (
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
@@ -50,8 +51,8 @@ const (
 	lonerKey = "sk-loner-0123456789abcdef"
 )
 
-// rig is an edge over a real connection, on fake services and a fake clock. The clock
-// begins now: deadlines of connections are compared with the system's.
+// rig is an edge over a real connection, on fake services and a fake clock. The clock is
+// ahead of the system's, so that no connection's deadline passes before the test is over.
 type rig struct {
 	tb   testing.TB
 	edge *edge.Edge
@@ -81,12 +82,14 @@ type setup struct {
 	checks     []obs.Check
 	// window is the member of the price list that tells the model's context window.
 	window string
+	// real has the edge use the system's clock, for tests of connections' deadlines.
+	real bool
 }
 
 func newRig(tb testing.TB, change ...func(*setup)) *rig {
 	tb.Helper()
 	r := &rig{
-		tb: tb, log: &logged{}, clock: clocktest.NewAt(time.Now()), metrics: prometheus.NewRegistry(), http: &http.Client{Transport: &http.Transport{}},
+		tb: tb, log: &logged{}, clock: clocktest.NewAt(time.Now().Add(time.Hour)), metrics: prometheus.NewRegistry(), http: &http.Client{Transport: &http.Transport{}},
 		router: newRouter(), cache: newCache(), compressor: &compressorFake{}, keystore: newKeystore(), budget: newBudget(),
 	}
 	r.keystore.put(acmeKey, &keystorev1.Grant{
@@ -147,10 +150,14 @@ func (r *rig) build(s *setup) {
 	keys := admission.New(services.Keystore, s.keys)
 	// Each record is delivered at once, and no reservation waits for money to come back.
 	r.meter = spend.New(services.Budget, spend.Options{Clock: r.clock, Logger: log, BatchSize: 1, Patience: -1})
+	var clk clock.Clock = r.clock
+	if s.real {
+		clk = clock.Real()
+	}
 	r.edge = edge.New(s.options, edge.Parts{
 		Services: services, Keys: keys, Limits: ratelimit.New(r.clock), Meter: r.meter,
 		Idempotency: idempotency.New(r.answers, envelope, r.clock, log, idempotency.Options{}),
-		Prices:      prices(tb, s.window, s.maxOutput), Metrics: metrics, Health: health, Clock: r.clock, Log: log, Faults: obs.NewFaults(log, r.clock),
+		Prices:      prices(tb, s.window, s.maxOutput), Metrics: metrics, Health: health, Clock: clk, Log: log, Faults: obs.NewFaults(log, r.clock),
 		RPC:            s.procedures,
 		MetricsHandler: obs.Handler(r.metrics),
 	})
