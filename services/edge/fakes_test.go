@@ -129,6 +129,7 @@ type cacheFake struct {
 	entries map[string]*cachev1.Entry
 	lookups int
 	ttl     time.Duration // of the last answer that was stored
+	purges  int
 	// away fails every call; storing is called before an answer is kept.
 	away    error
 	storing func()
@@ -174,6 +175,7 @@ func (f *cacheFake) Store(_ context.Context, req *cachev1.StoreRequest) (*cachev
 func (f *cacheFake) Invalidate(_ context.Context, req *cachev1.InvalidateRequest) (*cachev1.InvalidateResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.purges++
 	n := int64(0)
 	for key := range f.entries {
 		parts := strings.SplitN(key, "\n", 4)
