@@ -27,6 +27,8 @@ type Ask struct {
 	Need money.Nano
 	// Want is useful at once.
 	Want money.Nano
+	// Ahead is what the replica expects to use before it asks again.
+	Ahead money.Nano
 	// TenantID and PlatformID are in whose name a lease is charged if the replica is lost.
 	TenantID, PlatformID string
 }
@@ -62,9 +64,10 @@ type Leases struct {
 }
 
 // Lease takes returns back and answers asks, in one transaction, and renews all leases of
-// the replica. A strict budget grants need when it has that much, up to want or to
-// remaining/(8·replicas), whichever is more, and nothing otherwise. Soft budgets have
-// leases without an amount: nothing is held back for them. Errors: invalid_request.
+// the replica. A strict budget grants need when it has that much, up to want or to what
+// the replica expects to use, the latter within remaining/(8·replicas), whichever is
+// more, and nothing otherwise. Soft budgets have leases without an amount: nothing is
+// held back for them. Errors: invalid_request; conflict for a replica that has ended.
 func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns []Return) (Leases, error) {
 	if err := checkLease(replica, asks, returns); err != nil {
 		return Leases{}, err
@@ -80,6 +83,9 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 	}
 	var recalled map[string]Scope // by budget
 	err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
+		if snap.ReplicaEnded {
+			return nil, errs.New(errs.Conflict, "the replica has ended").WithParam("replica_id")
+		}
 		recalled = map[string]Scope{}
 		m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli()}
 		b := openBooks(snap, now)
@@ -150,7 +156,45 @@ func slice(budget *Budget, w *WindowState, l *Lease, ask Ask, replicas int) (amo
 	if remaining < 0 || remaining+owed < ask.Need {
 		return 0, true
 	}
-	return min(remaining+owed, max(ask.Need, ask.Want, remaining/money.Nano(share*replicas)+owed)), false
+	ahead := min(ask.Ahead, remaining/money.Nano(share*replicas))
+	return min(remaining+owed, max(ask.Need, ask.Want, ahead+owed)), false
+}
+
+// endBatch is how many leases one transaction takes back.
+const endBatch = 500
+
+// EndReplica takes back all that the leases of a replica hold and refuses it new ones. It
+// is for a replica that has ended and whose calls were all recorded. What its leases were
+// charged when it was lost comes back too. Errors: invalid_request.
+func (s *Service) EndReplica(ctx context.Context, replica string) (returned money.Nano, err error) {
+	if err := checkReplica(replica); err != nil {
+		return 0, err
+	}
+	now := s.opts.Clock.Now()
+	for more := true; more; {
+		var freed money.Nano
+		err := s.update(ctx, Footprint{Replica: replica, HeldLeases: endBatch}, func(snap *Snapshot) (*Mutation, error) {
+			freed, more = 0, len(snap.Leases) >= endBatch
+			// From the first transaction on no message of the replica's, however late,
+			// gets a lease.
+			m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli(), Ended: true}
+			b := openBooks(snap, now)
+			for i := range snap.Leases {
+				l := &snap.Leases[i]
+				before := l.Returned
+				b.giveBack(l, b.windows[windowKey{l.BudgetID, l.Start}], money.Max)
+				freed += l.Returned - before
+			}
+			s.addCorrections(m, b, snap.Sequences)
+			b.close(m)
+			return m, nil
+		})
+		if err != nil {
+			return returned, err
+		}
+		returned += freed
+	}
+	return returned, nil
 }
 
 // mayRecall tells whether a budget's leases were not called back just now. Replicas are asked
@@ -172,9 +216,16 @@ func (s *Service) noteRecalls(budgets map[string]Scope, now time.Time) {
 	}
 }
 
-func checkLease(replica string, asks []Ask, returns []Return) error {
+func checkReplica(replica string) error {
 	if replica == "" || !validText(replica) {
 		return errs.New(errs.InvalidRequest, "a lease needs its replica's id").WithParam("replica_id")
+	}
+	return nil
+}
+
+func checkLease(replica string, asks []Ask, returns []Return) error {
+	if err := checkReplica(replica); err != nil {
+		return err
 	}
 	if len(asks) > maxAsks || len(returns) > maxReturns {
 		return errs.Newf(errs.InvalidRequest, "more than %d asks or %d returns", maxAsks, maxReturns)
@@ -184,7 +235,7 @@ func checkLease(replica string, asks []Ask, returns []Return) error {
 		if err := ask.Scope.check("asks.scope"); err != nil {
 			return err
 		}
-		if ask.Need < 0 || ask.Want < 0 {
+		if ask.Need < 0 || ask.Want < 0 || ask.Ahead < 0 {
 			return errs.New(errs.InvalidRequest, "an ask's amounts are 0 or more").WithParam("asks.need_nanos")
 		}
 		if !validText(ask.TenantID) || !validText(ask.PlatformID) {

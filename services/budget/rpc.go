@@ -55,7 +55,7 @@ func (h handler) Lease(ctx context.Context, req *budgetv1.LeaseRequest) (*budget
 	for i, a := range req.GetAsks() {
 		asks[i] = Ask{
 			Scope: scopeOf(a.GetScope()), Need: money.Nano(a.GetNeedNanos()), Want: money.Nano(a.GetWantNanos()),
-			TenantID: a.GetTenantId(), PlatformID: a.GetPlatformId(),
+			Ahead: money.Nano(a.GetAheadNanos()), TenantID: a.GetTenantId(), PlatformID: a.GetPlatformId(),
 		}
 	}
 	returns := make([]Return, len(req.GetReturns()))
@@ -82,6 +82,14 @@ func (h handler) Lease(ctx context.Context, req *budgetv1.LeaseRequest) (*budget
 		res.Grants[i] = grant
 	}
 	return res, nil
+}
+
+func (h handler) EndReplica(ctx context.Context, req *budgetv1.EndReplicaRequest) (*budgetv1.EndReplicaResponse, error) {
+	returned, err := h.s.EndReplica(ctx, req.GetReplicaId())
+	if err != nil {
+		return nil, err
+	}
+	return &budgetv1.EndReplicaResponse{ReturnedNanos: int64(returned)}, nil
 }
 
 func (h handler) Record(ctx context.Context, req *budgetv1.RecordRequest) (*budgetv1.RecordResponse, error) {

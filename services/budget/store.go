@@ -62,13 +62,18 @@ type Footprint struct {
 	EndedBefore int64
 	// EndedWindows bounds the windows that EndedBefore loads.
 	EndedWindows int
+	// HeldLeases, when not 0, asks for up to that many of the replica's leases that hold
+	// something, open or lost, with budgets and windows.
+	HeldLeases int
 }
 
 // Snapshot is what a footprint named, as it stands under the transaction's locks.
 type Snapshot struct {
-	// ReplicaKnown tells whether the footprint's replica was there.
-	ReplicaKnown bool
-	// Others is the number of other replicas heard of since Footprint.ActiveSince.
+	// ReplicaKnown tells whether the footprint's replica was there, ReplicaEnded whether
+	// it has ended.
+	ReplicaKnown, ReplicaEnded bool
+	// Others is the number of other replicas heard of since Footprint.ActiveSince that
+	// have not ended.
 	Others int
 	// Budgets are those loaded, in the order of their ids.
 	Budgets []Budget
@@ -99,9 +104,11 @@ func (s *Snapshot) Latest(budgetID string) *WindowState {
 
 // Mutation is the change that a transaction makes.
 type Mutation struct {
-	// SeenReplica was heard of at SeenAt, in Unix milliseconds.
+	// SeenReplica was heard of at SeenAt, in Unix milliseconds. Ended tells that it was
+	// for the last time.
 	SeenReplica string
 	SeenAt      int64
+	Ended       bool
 	// ForgetReplicas are lost ones without open leases.
 	ForgetReplicas []string
 	// PutBudgets are made or replaced.

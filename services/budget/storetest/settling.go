@@ -7,6 +7,7 @@ import (
 	"time"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/budget"
 )
@@ -124,6 +125,105 @@ func replicaReturns(t *testing.T, f *fixture) {
 		t.Fatalf("got %+v, %v", back, err)
 	}
 	f.balance(t, acme, 60, 30)
+}
+
+func endedReplica(t *testing.T, f *fixture) {
+	t.Helper()
+	key := budget.Scope{Kind: budget.Key, ID: "k1"}
+	f.put(t, budget.Budget{Scope: acme, Limit: 1000})
+	f.put(t, budget.Budget{Scope: key, Limit: 1000, Window: "1h"})
+	first, other := f.lease(t, "a", acme, 200), f.lease(t, "b", acme, 100)
+	f.record(t, f.usage("acme", 30, draw(first.Lease.ID, 30)))
+	old := f.lease(t, "a", key, 300)
+	f.clock.Advance(time.Hour) // the key's lease is of a window that is over
+	f.lease(t, "a", key, 400)
+	end := func(replica string, want money.Nano) {
+		t.Helper()
+		if got, err := f.svc.EndReplica(t.Context(), replica); err != nil || got != want {
+			t.Fatalf("%d came back of %s's leases, %v; want %d", got, replica, err, want)
+		}
+	}
+	end("a", 170+300+400)
+	end("a", 0)
+	f.balance(t, acme, 30, other.Lease.Granted)
+	f.balance(t, key, 0, 0)
+	// A call that comes late is spent in full, a late ask gets nothing.
+	f.record(t, f.usage("acme", 5, draw(old.Lease.ID, 5), draw(first.Lease.ID, 5)))
+	f.balance(t, acme, 35, other.Lease.Granted)
+	_, err := f.svc.Lease(t.Context(), "a", []budget.Ask{{Scope: acme, Need: 1}}, nil)
+	wantReason(t, err, errs.Conflict, "replica_id")
+
+	// What a lost replica was charged comes back, but for what it recorded.
+	f.clock.Advance(time.Hour)
+	if n, err := f.svc.Expire(t.Context()); err != nil || n != 1 {
+		t.Fatalf("charged %d, %v", n, err)
+	}
+	f.balance(t, acme, 35+other.Lease.Granted, 0)
+	f.record(t, f.usage("acme", 60, draw(other.Lease.ID, 60)))
+	end("b", other.Lease.Granted-60)
+	f.balance(t, acme, 95, 0)
+	var sum money.Nano
+	for _, r := range f.ledger(t, "acme") {
+		sum += money.Nano(r.GetCostNanos())
+	}
+	if sum != 95 {
+		t.Errorf("the ledger explains %d of 95", sum)
+	}
+	end("nobody", 0)
+	_, err = f.svc.EndReplica(t.Context(), "")
+	wantReason(t, err, errs.InvalidRequest, "replica_id")
+
+	// The memory of it goes once no message can be that late.
+	f.clock.Advance(time.Hour)
+	if _, err := f.svc.Expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.lease(t, "a", acme, 10)
+}
+
+// More leases than one transaction takes back.
+func endManyLeases(t *testing.T, f *fixture) {
+	t.Helper()
+	const budgets = 1100
+	var asks []budget.Ask
+	var made budget.Mutation
+	for i := range budgets {
+		scope := budget.Scope{Kind: budget.Key, ID: fmt.Sprint("k", i)}
+		made.PutBudgets = append(made.PutBudgets, budget.Budget{ID: fmt.Sprint("b", i), Scope: scope, Limit: 10})
+		asks = append(asks, budget.Ask{Scope: scope, Need: 3})
+	}
+	if err := f.store.Update(t.Context(), budget.Footprint{}, func(*budget.Snapshot) (*budget.Mutation, error) { return &made, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.svc.Lease(t.Context(), "a", asks, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.svc.EndReplica(t.Context(), "a"); err != nil || got != 3*budgets {
+		t.Fatalf("%d came back, %v", got, err)
+	}
+	f.balance(t, asks[budgets-1].Scope, 0, 0)
+}
+
+func slicesFollowUse(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 8000})
+	granted := money.Nano(0)
+	for _, c := range []struct{ need, want, ahead, grown money.Nano }{
+		{10, 0, 0, 10},        // nothing is expected: the need alone
+		{10, 0, 300, 300},     // what is expected
+		{10, 400, 300, 400},   // what is useful at once
+		{10, 0, 5000, 911},    // an eighth of the 7290 that remain
+		{2000, 0, 5000, 2000}, // one call's need may be more
+	} {
+		got, err := f.svc.Lease(t.Context(), "a", []budget.Ask{{Scope: acme, Need: c.need, Want: c.want, Ahead: c.ahead}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if grown := got.Grants[0][0].Lease.Granted - granted; grown != c.grown {
+			t.Errorf("%+v: granted %d", c, grown)
+		}
+		granted = got.Grants[0][0].Lease.Granted
+	}
 }
 
 func concurrentRecords(t *testing.T, f *fixture) {

@@ -33,6 +33,9 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"a cost above its lease is spent in full", overdraw},
 		{"lost leases are charged and corrected", lostLease},
 		{"a returned replica begins anew", replicaReturns},
+		{"a replica that has ended holds nothing", endedReplica},
+		{"a replica that has ended gives many leases back", endManyLeases},
+		{"slices follow what a replica expects to use", slicesFollowUse},
 		{"sequences have no gaps under concurrency", concurrentRecords},
 		{"concurrent leases never pass the limit", concurrentLeases},
 		{"pages, filters and sums", usageQueries},
@@ -110,7 +113,7 @@ func (f *fixture) put(t *testing.T, b budget.Budget) budget.State {
 
 func (f *fixture) lease(t *testing.T, replica string, scope budget.Scope, need money.Nano) budget.Slice {
 	t.Helper()
-	got, err := f.svc.Lease(t.Context(), replica, []budget.Ask{{Scope: scope, Need: need, TenantID: "acme"}}, nil)
+	got, err := f.svc.Lease(t.Context(), replica, []budget.Ask{{Scope: scope, Need: need, Ahead: money.Max, TenantID: "acme"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -795,7 +795,10 @@ type LeaseAsk struct {
 	// The tenant in whose order a lease is charged if the replica is lost.
 	TenantId string `protobuf:"bytes,4,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	// The platform that the tenant belongs to.
-	PlatformId    string `protobuf:"bytes,5,opt,name=platform_id,json=platformId,proto3" json:"platform_id,omitempty"`
+	PlatformId string `protobuf:"bytes,5,opt,name=platform_id,json=platformId,proto3" json:"platform_id,omitempty"`
+	// What the replica expects to use before it asks again, in nano-dollars. It is granted
+	// as far as it is no more than an eighth of what remains, divided by the replicas.
+	AheadNanos    int64 `protobuf:"varint,6,opt,name=ahead_nanos,json=aheadNanos,proto3" json:"ahead_nanos,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -863,6 +866,13 @@ func (x *LeaseAsk) GetPlatformId() string {
 		return x.PlatformId
 	}
 	return ""
+}
+
+func (x *LeaseAsk) GetAheadNanos() int64 {
+	if x != nil {
+		return x.AheadNanos
+	}
+	return 0
 }
 
 // LeaseReturn gives back what a lease still holds. It counts from the lease's
@@ -1163,6 +1173,99 @@ func (x *Slice) GetRemainingNanos() int64 {
 	return 0
 }
 
+// EndReplicaRequest names the replica.
+type EndReplicaRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The replica that has ended.
+	ReplicaId     string `protobuf:"bytes,1,opt,name=replica_id,json=replicaId,proto3" json:"replica_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndReplicaRequest) Reset() {
+	*x = EndReplicaRequest{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndReplicaRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndReplicaRequest) ProtoMessage() {}
+
+func (x *EndReplicaRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndReplicaRequest.ProtoReflect.Descriptor instead.
+func (*EndReplicaRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *EndReplicaRequest) GetReplicaId() string {
+	if x != nil {
+		return x.ReplicaId
+	}
+	return ""
+}
+
+// EndReplicaResponse says what came back.
+type EndReplicaResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nano-dollars that its leases held, all budgets together. Those of leases that had
+	// been charged are in it.
+	ReturnedNanos int64 `protobuf:"varint,1,opt,name=returned_nanos,json=returnedNanos,proto3" json:"returned_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndReplicaResponse) Reset() {
+	*x = EndReplicaResponse{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndReplicaResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndReplicaResponse) ProtoMessage() {}
+
+func (x *EndReplicaResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndReplicaResponse.ProtoReflect.Descriptor instead.
+func (*EndReplicaResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *EndReplicaResponse) GetReturnedNanos() int64 {
+	if x != nil {
+		return x.ReturnedNanos
+	}
+	return 0
+}
+
 // RecordRequest settles calls.
 type RecordRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1176,7 +1279,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1291,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1304,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{15}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RecordRequest) GetReplicaId() string {
@@ -1231,7 +1334,7 @@ type RecordResponse struct {
 
 func (x *RecordResponse) Reset() {
 	*x = RecordResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1346,7 @@ func (x *RecordResponse) String() string {
 func (*RecordResponse) ProtoMessage() {}
 
 func (x *RecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1359,7 @@ func (x *RecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
 func (*RecordResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{16}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RecordResponse) GetRecorded() int32 {
@@ -1302,7 +1405,7 @@ type ListUsageRequest struct {
 
 func (x *ListUsageRequest) Reset() {
 	*x = ListUsageRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1417,7 @@ func (x *ListUsageRequest) String() string {
 func (*ListUsageRequest) ProtoMessage() {}
 
 func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1430,7 @@ func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageRequest.ProtoReflect.Descriptor instead.
 func (*ListUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{17}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListUsageRequest) GetTenantId() string {
@@ -1413,7 +1516,7 @@ type ListUsageResponse struct {
 
 func (x *ListUsageResponse) Reset() {
 	*x = ListUsageResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1528,7 @@ func (x *ListUsageResponse) String() string {
 func (*ListUsageResponse) ProtoMessage() {}
 
 func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1541,7 @@ func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageResponse.ProtoReflect.Descriptor instead.
 func (*ListUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{18}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListUsageResponse) GetRecords() []*v1.UsageRecord {
@@ -1472,7 +1575,7 @@ type WatchUsageRequest struct {
 
 func (x *WatchUsageRequest) Reset() {
 	*x = WatchUsageRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1587,7 @@ func (x *WatchUsageRequest) String() string {
 func (*WatchUsageRequest) ProtoMessage() {}
 
 func (x *WatchUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1600,7 @@ func (x *WatchUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchUsageRequest.ProtoReflect.Descriptor instead.
 func (*WatchUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{19}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchUsageRequest) GetTenantId() string {
@@ -1534,7 +1637,7 @@ type UsagePosition struct {
 
 func (x *UsagePosition) Reset() {
 	*x = UsagePosition{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1649,7 @@ func (x *UsagePosition) String() string {
 func (*UsagePosition) ProtoMessage() {}
 
 func (x *UsagePosition) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1662,7 @@ func (x *UsagePosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsagePosition.ProtoReflect.Descriptor instead.
 func (*UsagePosition) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{20}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UsagePosition) GetTenantId() string {
@@ -1591,7 +1694,7 @@ type WatchUsageResponse struct {
 
 func (x *WatchUsageResponse) Reset() {
 	*x = WatchUsageResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1706,7 @@ func (x *WatchUsageResponse) String() string {
 func (*WatchUsageResponse) ProtoMessage() {}
 
 func (x *WatchUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1719,7 @@ func (x *WatchUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchUsageResponse.ProtoReflect.Descriptor instead.
 func (*WatchUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{21}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchUsageResponse) GetRecords() []*v1.UsageRecord {
@@ -1645,7 +1748,7 @@ type AuditLedgerRequest struct {
 
 func (x *AuditLedgerRequest) Reset() {
 	*x = AuditLedgerRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1760,7 @@ func (x *AuditLedgerRequest) String() string {
 func (*AuditLedgerRequest) ProtoMessage() {}
 
 func (x *AuditLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1773,7 @@ func (x *AuditLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditLedgerRequest.ProtoReflect.Descriptor instead.
 func (*AuditLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AuditLedgerRequest) GetTenantId() string {
@@ -1694,7 +1797,7 @@ type AuditLedgerResponse struct {
 
 func (x *AuditLedgerResponse) Reset() {
 	*x = AuditLedgerResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1809,7 @@ func (x *AuditLedgerResponse) String() string {
 func (*AuditLedgerResponse) ProtoMessage() {}
 
 func (x *AuditLedgerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1822,7 @@ func (x *AuditLedgerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditLedgerResponse.ProtoReflect.Descriptor instead.
 func (*AuditLedgerResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AuditLedgerResponse) GetTenants() []*TenantAudit {
@@ -1757,7 +1860,7 @@ type TenantAudit struct {
 
 func (x *TenantAudit) Reset() {
 	*x = TenantAudit{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1872,7 @@ func (x *TenantAudit) String() string {
 func (*TenantAudit) ProtoMessage() {}
 
 func (x *TenantAudit) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1885,7 @@ func (x *TenantAudit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantAudit.ProtoReflect.Descriptor instead.
 func (*TenantAudit) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TenantAudit) GetTenantId() string {
@@ -1840,7 +1943,7 @@ type SequenceGap struct {
 
 func (x *SequenceGap) Reset() {
 	*x = SequenceGap{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +1955,7 @@ func (x *SequenceGap) String() string {
 func (*SequenceGap) ProtoMessage() {}
 
 func (x *SequenceGap) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1968,7 @@ func (x *SequenceGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SequenceGap.ProtoReflect.Descriptor instead.
 func (*SequenceGap) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SequenceGap) GetAfter() int64 {
@@ -1905,7 +2008,7 @@ type WindowAudit struct {
 
 func (x *WindowAudit) Reset() {
 	*x = WindowAudit{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2020,7 @@ func (x *WindowAudit) String() string {
 func (*WindowAudit) ProtoMessage() {}
 
 func (x *WindowAudit) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2033,7 @@ func (x *WindowAudit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowAudit.ProtoReflect.Descriptor instead.
 func (*WindowAudit) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WindowAudit) GetBudgetId() string {
@@ -2005,7 +2108,7 @@ type GetSpendRequest struct {
 
 func (x *GetSpendRequest) Reset() {
 	*x = GetSpendRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2120,7 @@ func (x *GetSpendRequest) String() string {
 func (*GetSpendRequest) ProtoMessage() {}
 
 func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2133,7 @@ func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendRequest.ProtoReflect.Descriptor instead.
 func (*GetSpendRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{27}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetSpendRequest) GetGroup() SpendGroup {
@@ -2093,7 +2196,7 @@ type GetSpendResponse struct {
 
 func (x *GetSpendResponse) Reset() {
 	*x = GetSpendResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2208,7 @@ func (x *GetSpendResponse) String() string {
 func (*GetSpendResponse) ProtoMessage() {}
 
 func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2221,7 @@ func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendResponse.ProtoReflect.Descriptor instead.
 func (*GetSpendResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{28}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetSpendResponse) GetSpends() []*Spend {
@@ -2145,7 +2248,7 @@ type Spend struct {
 
 func (x *Spend) Reset() {
 	*x = Spend{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2260,7 @@ func (x *Spend) String() string {
 func (*Spend) ProtoMessage() {}
 
 func (x *Spend) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2273,7 @@ func (x *Spend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spend.ProtoReflect.Descriptor instead.
 func (*Spend) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Spend) GetGroup() string {
@@ -2212,7 +2315,7 @@ type WatchBudgetsRequest struct {
 
 func (x *WatchBudgetsRequest) Reset() {
 	*x = WatchBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2327,7 @@ func (x *WatchBudgetsRequest) String() string {
 func (*WatchBudgetsRequest) ProtoMessage() {}
 
 func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2340,7 @@ func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchBudgetsRequest) GetReplicaId() string {
@@ -2261,7 +2364,7 @@ type WatchBudgetsResponse struct {
 
 func (x *WatchBudgetsResponse) Reset() {
 	*x = WatchBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2273,7 +2376,7 @@ func (x *WatchBudgetsResponse) String() string {
 func (*WatchBudgetsResponse) ProtoMessage() {}
 
 func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +2389,7 @@ func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchBudgetsResponse) GetChanged() []*Scope {
@@ -2344,7 +2447,7 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\n" +
 	"replica_id\x18\x01 \x01(\tR\treplicaId\x120\n" +
 	"\x04asks\x18\x02 \x03(\v2\x1c.tollgate.budget.v1.LeaseAskR\x04asks\x129\n" +
-	"\areturns\x18\x03 \x03(\v2\x1f.tollgate.budget.v1.LeaseReturnR\areturns\"\xb7\x01\n" +
+	"\areturns\x18\x03 \x03(\v2\x1f.tollgate.budget.v1.LeaseReturnR\areturns\"\xd8\x01\n" +
 	"\bLeaseAsk\x12/\n" +
 	"\x05scope\x18\x01 \x01(\v2\x19.tollgate.budget.v1.ScopeR\x05scope\x12\x1d\n" +
 	"\n" +
@@ -2353,7 +2456,9 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"want_nanos\x18\x03 \x01(\x03R\twantNanos\x12\x1b\n" +
 	"\ttenant_id\x18\x04 \x01(\tR\btenantId\x12\x1f\n" +
 	"\vplatform_id\x18\x05 \x01(\tR\n" +
-	"platformId\"O\n" +
+	"platformId\x12\x1f\n" +
+	"\vahead_nanos\x18\x06 \x01(\x03R\n" +
+	"aheadNanos\"O\n" +
 	"\vLeaseReturn\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12%\n" +
 	"\x0ereturned_nanos\x18\x02 \x01(\x03R\rreturnedNanos\"\x9d\x01\n" +
@@ -2379,7 +2484,12 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"end_millis\x18\x06 \x01(\x03R\tendMillis\x12\x1f\n" +
 	"\vspent_nanos\x18\a \x01(\x03R\n" +
 	"spentNanos\x12'\n" +
-	"\x0fremaining_nanos\x18\b \x01(\x03R\x0eremainingNanos\"h\n" +
+	"\x0fremaining_nanos\x18\b \x01(\x03R\x0eremainingNanos\"2\n" +
+	"\x11EndReplicaRequest\x12\x1d\n" +
+	"\n" +
+	"replica_id\x18\x01 \x01(\tR\treplicaId\";\n" +
+	"\x12EndReplicaResponse\x12%\n" +
+	"\x0ereturned_nanos\x18\x01 \x01(\x03R\rreturnedNanos\"h\n" +
 	"\rRecordRequest\x12\x1d\n" +
 	"\n" +
 	"replica_id\x18\x01 \x01(\tR\treplicaId\x128\n" +
@@ -2481,12 +2591,14 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x12SPEND_GROUP_TENANT\x10\x02\x12\x15\n" +
 	"\x11SPEND_GROUP_MODEL\x10\x03\x12\x14\n" +
 	"\x10SPEND_GROUP_USER\x10\x04\x12\x13\n" +
-	"\x0fSPEND_GROUP_DAY\x10\x052\xc6\a\n" +
+	"\x0fSPEND_GROUP_DAY\x10\x052\xa8\b\n" +
 	"\rBudgetService\x12]\n" +
 	"\tPutBudget\x12$.tollgate.budget.v1.PutBudgetRequest\x1a%.tollgate.budget.v1.PutBudgetResponse\"\x03\x90\x02\x02\x12i\n" +
 	"\rDeleteBudgets\x12(.tollgate.budget.v1.DeleteBudgetsRequest\x1a).tollgate.budget.v1.DeleteBudgetsResponse\"\x03\x90\x02\x02\x12c\n" +
 	"\vListBudgets\x12&.tollgate.budget.v1.ListBudgetsRequest\x1a'.tollgate.budget.v1.ListBudgetsResponse\"\x03\x90\x02\x01\x12L\n" +
-	"\x05Lease\x12 .tollgate.budget.v1.LeaseRequest\x1a!.tollgate.budget.v1.LeaseResponse\x12T\n" +
+	"\x05Lease\x12 .tollgate.budget.v1.LeaseRequest\x1a!.tollgate.budget.v1.LeaseResponse\x12`\n" +
+	"\n" +
+	"EndReplica\x12%.tollgate.budget.v1.EndReplicaRequest\x1a&.tollgate.budget.v1.EndReplicaResponse\"\x03\x90\x02\x02\x12T\n" +
 	"\x06Record\x12!.tollgate.budget.v1.RecordRequest\x1a\".tollgate.budget.v1.RecordResponse\"\x03\x90\x02\x02\x12]\n" +
 	"\tListUsage\x12$.tollgate.budget.v1.ListUsageRequest\x1a%.tollgate.budget.v1.ListUsageResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\n" +
@@ -2509,7 +2621,7 @@ func file_tollgate_budget_v1_budget_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_budget_v1_budget_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(ScopeKind)(0),                // 0: tollgate.budget.v1.ScopeKind
 	(Enforcement)(0),              // 1: tollgate.budget.v1.Enforcement
@@ -2529,24 +2641,26 @@ var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(*LeaseResponse)(nil),         // 15: tollgate.budget.v1.LeaseResponse
 	(*LeaseGrant)(nil),            // 16: tollgate.budget.v1.LeaseGrant
 	(*Slice)(nil),                 // 17: tollgate.budget.v1.Slice
-	(*RecordRequest)(nil),         // 18: tollgate.budget.v1.RecordRequest
-	(*RecordResponse)(nil),        // 19: tollgate.budget.v1.RecordResponse
-	(*ListUsageRequest)(nil),      // 20: tollgate.budget.v1.ListUsageRequest
-	(*ListUsageResponse)(nil),     // 21: tollgate.budget.v1.ListUsageResponse
-	(*WatchUsageRequest)(nil),     // 22: tollgate.budget.v1.WatchUsageRequest
-	(*UsagePosition)(nil),         // 23: tollgate.budget.v1.UsagePosition
-	(*WatchUsageResponse)(nil),    // 24: tollgate.budget.v1.WatchUsageResponse
-	(*AuditLedgerRequest)(nil),    // 25: tollgate.budget.v1.AuditLedgerRequest
-	(*AuditLedgerResponse)(nil),   // 26: tollgate.budget.v1.AuditLedgerResponse
-	(*TenantAudit)(nil),           // 27: tollgate.budget.v1.TenantAudit
-	(*SequenceGap)(nil),           // 28: tollgate.budget.v1.SequenceGap
-	(*WindowAudit)(nil),           // 29: tollgate.budget.v1.WindowAudit
-	(*GetSpendRequest)(nil),       // 30: tollgate.budget.v1.GetSpendRequest
-	(*GetSpendResponse)(nil),      // 31: tollgate.budget.v1.GetSpendResponse
-	(*Spend)(nil),                 // 32: tollgate.budget.v1.Spend
-	(*WatchBudgetsRequest)(nil),   // 33: tollgate.budget.v1.WatchBudgetsRequest
-	(*WatchBudgetsResponse)(nil),  // 34: tollgate.budget.v1.WatchBudgetsResponse
-	(*v1.UsageRecord)(nil),        // 35: tollgate.event.v1.UsageRecord
+	(*EndReplicaRequest)(nil),     // 18: tollgate.budget.v1.EndReplicaRequest
+	(*EndReplicaResponse)(nil),    // 19: tollgate.budget.v1.EndReplicaResponse
+	(*RecordRequest)(nil),         // 20: tollgate.budget.v1.RecordRequest
+	(*RecordResponse)(nil),        // 21: tollgate.budget.v1.RecordResponse
+	(*ListUsageRequest)(nil),      // 22: tollgate.budget.v1.ListUsageRequest
+	(*ListUsageResponse)(nil),     // 23: tollgate.budget.v1.ListUsageResponse
+	(*WatchUsageRequest)(nil),     // 24: tollgate.budget.v1.WatchUsageRequest
+	(*UsagePosition)(nil),         // 25: tollgate.budget.v1.UsagePosition
+	(*WatchUsageResponse)(nil),    // 26: tollgate.budget.v1.WatchUsageResponse
+	(*AuditLedgerRequest)(nil),    // 27: tollgate.budget.v1.AuditLedgerRequest
+	(*AuditLedgerResponse)(nil),   // 28: tollgate.budget.v1.AuditLedgerResponse
+	(*TenantAudit)(nil),           // 29: tollgate.budget.v1.TenantAudit
+	(*SequenceGap)(nil),           // 30: tollgate.budget.v1.SequenceGap
+	(*WindowAudit)(nil),           // 31: tollgate.budget.v1.WindowAudit
+	(*GetSpendRequest)(nil),       // 32: tollgate.budget.v1.GetSpendRequest
+	(*GetSpendResponse)(nil),      // 33: tollgate.budget.v1.GetSpendResponse
+	(*Spend)(nil),                 // 34: tollgate.budget.v1.Spend
+	(*WatchBudgetsRequest)(nil),   // 35: tollgate.budget.v1.WatchBudgetsRequest
+	(*WatchBudgetsResponse)(nil),  // 36: tollgate.budget.v1.WatchBudgetsResponse
+	(*v1.UsageRecord)(nil),        // 37: tollgate.event.v1.UsageRecord
 }
 var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	0,  // 0: tollgate.budget.v1.Scope.kind:type_name -> tollgate.budget.v1.ScopeKind
@@ -2565,40 +2679,42 @@ var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	3,  // 13: tollgate.budget.v1.LeaseGrant.scope:type_name -> tollgate.budget.v1.Scope
 	17, // 14: tollgate.budget.v1.LeaseGrant.slices:type_name -> tollgate.budget.v1.Slice
 	4,  // 15: tollgate.budget.v1.Slice.budget:type_name -> tollgate.budget.v1.Budget
-	35, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
-	35, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
-	23, // 18: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
-	35, // 19: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
-	27, // 20: tollgate.budget.v1.AuditLedgerResponse.tenants:type_name -> tollgate.budget.v1.TenantAudit
-	29, // 21: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
-	28, // 22: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
+	37, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
+	37, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	25, // 18: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
+	37, // 19: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	29, // 20: tollgate.budget.v1.AuditLedgerResponse.tenants:type_name -> tollgate.budget.v1.TenantAudit
+	31, // 21: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
+	30, // 22: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
 	3,  // 23: tollgate.budget.v1.WindowAudit.scope:type_name -> tollgate.budget.v1.Scope
 	2,  // 24: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
 	3,  // 25: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	32, // 26: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
+	34, // 26: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
 	3,  // 27: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
 	6,  // 28: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
 	8,  // 29: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
 	10, // 30: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
 	12, // 31: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
-	18, // 32: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
-	20, // 33: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
-	22, // 34: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
-	25, // 35: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
-	30, // 36: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
-	33, // 37: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
-	7,  // 38: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
-	9,  // 39: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
-	11, // 40: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
-	15, // 41: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
-	19, // 42: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
-	21, // 43: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
-	24, // 44: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
-	26, // 45: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
-	31, // 46: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
-	34, // 47: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
-	38, // [38:48] is the sub-list for method output_type
-	28, // [28:38] is the sub-list for method input_type
+	18, // 32: tollgate.budget.v1.BudgetService.EndReplica:input_type -> tollgate.budget.v1.EndReplicaRequest
+	20, // 33: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
+	22, // 34: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
+	24, // 35: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
+	27, // 36: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
+	32, // 37: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
+	35, // 38: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
+	7,  // 39: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
+	9,  // 40: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
+	11, // 41: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
+	15, // 42: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
+	19, // 43: tollgate.budget.v1.BudgetService.EndReplica:output_type -> tollgate.budget.v1.EndReplicaResponse
+	21, // 44: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
+	23, // 45: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
+	26, // 46: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
+	28, // 47: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
+	33, // 48: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
+	36, // 49: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
+	39, // [39:50] is the sub-list for method output_type
+	28, // [28:39] is the sub-list for method input_type
 	28, // [28:28] is the sub-list for extension type_name
 	28, // [28:28] is the sub-list for extension extendee
 	0,  // [0:28] is the sub-list for field type_name
@@ -2615,7 +2731,7 @@ func file_tollgate_budget_v1_budget_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_budget_v1_budget_proto_rawDesc), len(file_tollgate_budget_v1_budget_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,8 +19,9 @@ const pruneLimit = 5000
 func apply(ctx context.Context, tx pgx.Tx, m *budget.Mutation) error {
 	var b pgx.Batch
 	if m.SeenReplica != "" {
-		b.Queue(`INSERT INTO replicas (id, seen_millis) VALUES ($1, $2)
-			ON CONFLICT (id) DO UPDATE SET seen_millis = greatest(replicas.seen_millis, excluded.seen_millis)`, m.SeenReplica, m.SeenAt)
+		b.Queue(`INSERT INTO replicas (id, seen_millis, ended) VALUES ($1, $2, $3)
+			ON CONFLICT (id) DO UPDATE SET seen_millis = greatest(replicas.seen_millis, excluded.seen_millis),
+				ended = replicas.ended OR excluded.ended`, m.SeenReplica, m.SeenAt, m.Ended)
 	}
 	if len(m.ForgetReplicas) > 0 {
 		b.Queue("DELETE FROM replicas WHERE id = ANY ($1::text[])", m.ForgetReplicas)

@@ -299,6 +299,12 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 			return nil, err
 		}
 	}
+	if f.HeldLeases != 0 {
+		var err error
+		if leaseIDs, err = loadHeld(ctx, tx, f); err != nil {
+			return nil, err
+		}
+	}
 	ended := windowKeys{budgets: []string{}, starts: []int64{}}
 	if f.EndedBefore != 0 {
 		var err error
@@ -309,11 +315,11 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 	// First the locks of replica and budgets, then everything that they protect.
 	first := reader{tx: tx}
 	if f.Replica != "" {
-		first.queue(func(pgx.Rows) error { snap.ReplicaKnown = true; return nil },
-			"SELECT 1 FROM replicas WHERE id = $1 FOR UPDATE", f.Replica)
+		first.queue(func(r pgx.Rows) error { snap.ReplicaKnown = true; return r.Scan(&snap.ReplicaEnded) },
+			"SELECT ended FROM replicas WHERE id = $1 FOR UPDATE", f.Replica)
 		if f.ActiveSince != 0 {
 			first.queue(func(r pgx.Rows) error { return r.Scan(&snap.Others) },
-				"SELECT count(*) FROM replicas WHERE seen_millis >= $1 AND id <> $2", f.ActiveSince, f.Replica)
+				"SELECT count(*) FROM replicas WHERE seen_millis >= $1 AND id <> $2 AND NOT ended", f.ActiveSince, f.Replica)
 		}
 	}
 	var ids []string
@@ -337,12 +343,32 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 	}
 	second := reader{tx: tx}
 	if len(ids) > 0 {
-		queueBalances(&second, snap, f.Replica, ids, leaseIDs, ended)
+		replica := f.Replica
+		if f.HeldLeases != 0 {
+			replica = "" // what HeldLeases names is all that is asked for
+		}
+		queueBalances(&second, snap, replica, ids, leaseIDs, ended)
 	}
 	if err := second.run(ctx); err != nil {
 		return nil, err
 	}
 	return snap, loadTenants(ctx, tx, f, snap)
+}
+
+// loadHeld locks the replica and names its leases that hold something.
+func loadHeld(ctx context.Context, tx pgx.Tx, f budget.Footprint) (leases []string, err error) {
+	q := reader{tx: tx}
+	q.queue(func(pgx.Rows) error { return nil }, "SELECT 1 FROM replicas WHERE id = $1 FOR UPDATE", f.Replica)
+	q.queue(func(r pgx.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		leases = append(leases, id)
+		return err
+	}, `SELECT id FROM (
+		SELECT id FROM leases WHERE status = 0 AND replica = $1 AND granted_nanos - returned_nanos - drawn_nanos > 0
+		UNION ALL SELECT id FROM leases WHERE status = 1 AND replica = $1 AND lost_nanos > 0) l ORDER BY id LIMIT $2`,
+		f.Replica, f.HeldLeases)
+	return leases, q.run(ctx)
 }
 
 // loadDead locks lost replicas and names their leases.

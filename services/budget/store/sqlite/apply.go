@@ -19,8 +19,9 @@ const pruneLimit = 5000
 func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 	a := applier{ctx: ctx, tx: tx}
 	if m.SeenReplica != "" {
-		a.exec("INSERT INTO replicas (id, seen_millis) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen_millis = max(seen_millis, excluded.seen_millis)",
-			m.SeenReplica, m.SeenAt)
+		a.exec(`INSERT INTO replicas (id, seen_millis, ended) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+			seen_millis = max(seen_millis, excluded.seen_millis), ended = max(ended, excluded.ended)`,
+			m.SeenReplica, m.SeenAt, m.Ended)
 	}
 	if len(m.ForgetReplicas) > 0 {
 		a.exec("DELETE FROM replicas WHERE id IN (SELECT value FROM json_each(?))", list(m.ForgetReplicas))

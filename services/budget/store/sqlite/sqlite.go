@@ -115,9 +115,16 @@ func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot
 	leaseIDs := f.LeaseIDs
 	if f.Replica != "" {
 		l.each(func(r *sql.Rows) error {
-			return r.Scan(&snap.ReplicaKnown, &snap.Others)
-		}, "SELECT EXISTS (SELECT 1 FROM replicas WHERE id = ?1), (SELECT count(*) FROM replicas WHERE seen_millis >= ?2 AND id <> ?1 AND ?2 > 0)",
+			return r.Scan(&snap.ReplicaKnown, &snap.ReplicaEnded, &snap.Others)
+		}, `SELECT EXISTS (SELECT 1 FROM replicas WHERE id = ?1), EXISTS (SELECT 1 FROM replicas WHERE id = ?1 AND ended),
+			(SELECT count(*) FROM replicas WHERE seen_millis >= ?2 AND id <> ?1 AND NOT ended AND ?2 > 0)`,
 			f.Replica, f.ActiveSince)
+	}
+	if f.HeldLeases != 0 {
+		l.strings(&leaseIDs, `SELECT id FROM (
+			SELECT id FROM leases WHERE status = 0 AND replica = ?1 AND granted_nanos - returned_nanos - drawn_nanos > 0
+			UNION ALL SELECT id FROM leases WHERE status = 1 AND replica = ?1 AND lost_nanos > 0) ORDER BY id LIMIT ?2`,
+			f.Replica, f.HeldLeases)
 	}
 	if f.DeadBefore != 0 {
 		l.strings(&snap.Dead, "SELECT id FROM replicas WHERE seen_millis < ? ORDER BY id LIMIT 16", f.DeadBefore)
@@ -200,6 +207,15 @@ func (l *loader) strings(to *[]string, query string, args ...any) {
 // windowKey is a budget's id and a window's start.
 type windowKey [2]any
 
+// ownReplica is the replica whose open leases of the budgets loaded come with them. The
+// leases that HeldLeases loads are all that is asked for.
+func ownReplica(f budget.Footprint) string {
+	if f.HeldLeases != 0 {
+		return ""
+	}
+	return f.Replica
+}
+
 func (l *loader) budgets(f budget.Footprint, leaseIDs []string, ended []windowKey) {
 	var ids []string
 	l.each(func(r *sql.Rows) error {
@@ -223,7 +239,7 @@ func (l *loader) budgets(f budget.Footprint, leaseIDs []string, ended []windowKe
 	}, "SELECT "+leaseColumns+` FROM leases WHERE id IN (
 		SELECT value FROM json_each(?1)
 		UNION SELECT x.id FROM json_each(?2) b JOIN leases x ON x.replica = ?3 AND x.budget_id = b.value AND x.status = 0) ORDER BY id`,
-		list(leaseIDs), list(ids), f.Replica)
+		list(leaseIDs), list(ids), ownReplica(f))
 	keys := ended
 	for _, x := range l.snap.Leases {
 		keys = append(keys, windowKey{x.BudgetID, x.Start})

@@ -34,6 +34,8 @@ const (
 	BudgetServiceListBudgetsProcedure = "/tollgate.budget.v1.BudgetService/ListBudgets"
 	// BudgetServiceLeaseProcedure is the procedure name of the BudgetService's Lease RPC.
 	BudgetServiceLeaseProcedure = "/tollgate.budget.v1.BudgetService/Lease"
+	// BudgetServiceEndReplicaProcedure is the procedure name of the BudgetService's EndReplica RPC.
+	BudgetServiceEndReplicaProcedure = "/tollgate.budget.v1.BudgetService/EndReplica"
 	// BudgetServiceRecordProcedure is the procedure name of the BudgetService's Record RPC.
 	BudgetServiceRecordProcedure = "/tollgate.budget.v1.BudgetService/Record"
 	// BudgetServiceListUsageProcedure is the procedure name of the BudgetService's ListUsage RPC.
@@ -78,6 +80,14 @@ var (
 			StreamType: connect.StreamTypeUnary,
 			Schema:     v1.File_tollgate_budget_v1_budget_proto.Services().ByName("BudgetService").Methods().ByName("Lease"),
 			Procedure:  BudgetServiceLeaseProcedure,
+		}
+	})
+	budgetServiceEndReplicaSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_tollgate_budget_v1_budget_proto.Services().ByName("BudgetService").Methods().ByName("EndReplica"),
+			Procedure:        BudgetServiceEndReplicaProcedure,
+			IdempotencyLevel: connect.IdempotencyIdempotent,
 		}
 	})
 	budgetServiceRecordSpec = sync.OnceValue(func() connect.Spec {
@@ -140,6 +150,10 @@ type BudgetServiceClient interface {
 	// back what is no longer needed. The sum of all leases and of settled spend
 	// never passes a strict budget's limit.
 	Lease(context.Context, *v1.LeaseRequest) (*v1.LeaseResponse, error)
+	// EndReplica takes back all that the leases of a replica hold, and refuses it new
+	// ones. It is for a replica that has ended and whose calls were all recorded: by the
+	// replica itself at its end, or by whoever recovered its log.
+	EndReplica(context.Context, *v1.EndReplicaRequest) (*v1.EndReplicaResponse, error)
 	// Record settles calls: for each one ledger entry and one outbox row, in one
 	// transaction. A record that was seen before changes nothing. One that cannot be
 	// settled is set aside, with the reason, and holds up no other.
@@ -219,6 +233,10 @@ type BudgetServiceHandler interface {
 	// back what is no longer needed. The sum of all leases and of settled spend
 	// never passes a strict budget's limit.
 	Lease(context.Context, *v1.LeaseRequest) (*v1.LeaseResponse, error)
+	// EndReplica takes back all that the leases of a replica hold, and refuses it new
+	// ones. It is for a replica that has ended and whose calls were all recorded: by the
+	// replica itself at its end, or by whoever recovered its log.
+	EndReplica(context.Context, *v1.EndReplicaRequest) (*v1.EndReplicaResponse, error)
 	// Record settles calls: for each one ledger entry and one outbox row, in one
 	// transaction. A record that was seen before changes nothing. One that cannot be
 	// settled is set aside, with the reason, and holds up no other.
@@ -248,6 +266,7 @@ func RegisterBudgetServiceHandler(server *connect.Server, svc BudgetServiceHandl
 		connect.Method{Spec: budgetServiceDeleteBudgetsSpec(), Handler: adapter.deleteBudgets},
 		connect.Method{Spec: budgetServiceListBudgetsSpec(), Handler: adapter.listBudgets},
 		connect.Method{Spec: budgetServiceLeaseSpec(), Handler: adapter.lease},
+		connect.Method{Spec: budgetServiceEndReplicaSpec(), Handler: adapter.endReplica},
 		connect.Method{Spec: budgetServiceRecordSpec(), Handler: adapter.record},
 		connect.Method{Spec: budgetServiceListUsageSpec(), Handler: adapter.listUsage},
 		connect.Method{Spec: budgetServiceWatchUsageSpec(), Handler: adapter.watchUsage},
@@ -307,6 +326,10 @@ func (UnimplementedBudgetServiceHandler) Lease(context.Context, *v1.LeaseRequest
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.Lease is not implemented")
 }
 
+func (UnimplementedBudgetServiceHandler) EndReplica(context.Context, *v1.EndReplicaRequest) (*v1.EndReplicaResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.EndReplica is not implemented")
+}
+
 func (UnimplementedBudgetServiceHandler) Record(context.Context, *v1.RecordRequest) (*v1.RecordResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.Record is not implemented")
 }
@@ -362,6 +385,14 @@ func (c *budgetServiceClient) ListBudgets(ctx context.Context, req *v1.ListBudge
 func (c *budgetServiceClient) Lease(ctx context.Context, req *v1.LeaseRequest) (*v1.LeaseResponse, error) {
 	var res v1.LeaseResponse
 	if err := c.client.CallUnary(ctx, budgetServiceLeaseSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *budgetServiceClient) EndReplica(ctx context.Context, req *v1.EndReplicaRequest) (*v1.EndReplicaResponse, error) {
+	var res v1.EndReplicaResponse
+	if err := c.client.CallUnary(ctx, budgetServiceEndReplicaSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -459,6 +490,18 @@ func (h budgetServiceHandler) lease(ctx context.Context, _ connect.Spec, stream 
 		return err
 	}
 	res, err := h.svc.Lease(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h budgetServiceHandler) endReplica(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.EndReplicaRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.EndReplica(ctx, &req)
 	if err != nil {
 		return err
 	}
