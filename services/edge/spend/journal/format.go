@@ -1,0 +1,100 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// The format of a segment: a header, then records, each padded to 8 bytes, then zeros.
+// Numbers are little-endian.
+//
+//	header, 64 bytes           record, 32 bytes and the body
+//	 0  magic                   0  length of the body, 4 bytes, written last
+//	 8  version, 4 bytes        4  CRC-32C of the body and of bytes 8 to 24
+//	12  CRC-32C of the rest     8  sequence number, 8 bytes
+//	16  the segment's number   16  kind, 1 byte
+//	24  its first sequence     17  zeros
+//	32  the machine's boot id  24  where the process keeps the record, 4 bytes
+//	48  its size, 4 bytes      28  1 when the record has ended
+//
+// The last two of a record change while it lives and are in no checksum. A header of zeros
+// is that of a segment that waits for its use.
+const (
+	magic      = "TGJOURNL"
+	version    = 1
+	headerSize = 64
+	bootSize   = 16
+	recordSize = 32
+	align      = 8
+
+	atLength, atSum, atSeq, atKind, atSlot, atEnded = 0, 4, 8, 16, 24, 28
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sizeOf is what a record takes of its segment.
+func sizeOf(body int) int { return (recordSize + body + align - 1) / align * align }
+
+// putHeader begins a segment.
+func putHeader(segment []byte, number, firstSeq uint64, boot [bootSize]byte) {
+	to := segment[:headerSize]
+	clear(to)
+	copy(to, magic)
+	binary.LittleEndian.PutUint32(to[8:], version)
+	binary.LittleEndian.PutUint64(to[16:], number)
+	binary.LittleEndian.PutUint64(to[24:], firstSeq)
+	copy(to[32:], boot[:])
+	binary.LittleEndian.PutUint32(to[48:], uint32(len(segment))) //nolint:gosec // a few MiB
+	binary.LittleEndian.PutUint32(to[12:], crc32.Checksum(to[16:headerSize], castagnoli))
+}
+
+// header is what a segment says of itself.
+type header struct {
+	number, firstSeq uint64
+	boot             [bootSize]byte
+	size             int
+}
+
+// readHeader reads a segment's header. One that waits for its use has number 0.
+func readHeader(data []byte) (h header, err error) {
+	if len(data) < headerSize {
+		return h, errDamagedHeader
+	}
+	if bytes.Equal(data[:headerSize], make([]byte, headerSize)) {
+		return h, nil
+	}
+	if string(data[:len(magic)]) != magic {
+		return h, errDamagedHeader
+	}
+	if binary.LittleEndian.Uint32(data[8:]) > version {
+		return h, ErrNewer
+	}
+	if crc32.Checksum(data[16:headerSize], castagnoli) != binary.LittleEndian.Uint32(data[12:]) {
+		return h, errDamagedHeader
+	}
+	h.number, h.firstSeq = binary.LittleEndian.Uint64(data[16:]), binary.LittleEndian.Uint64(data[24:])
+	copy(h.boot[:], data[32:])
+	h.size = int(binary.LittleEndian.Uint32(data[48:]))
+	if h.number == 0 {
+		return h, errDamagedHeader
+	}
+	return h, nil
+}
+
+// sum is a record's checksum: of the body, whose own is given, and of what does not change
+// of its header.
+func sum(body uint32, record []byte) uint32 {
+	return crc32.Update(body, castagnoli, record[atSeq:atSlot])
+}
+
+// bootID brings an id into the header's form; zeros for none.
+func bootID(text string) (id [bootSize]byte) {
+	if text == "" {
+		return id
+	}
+	// Two checksums tell boots apart; they are no secret.
+	binary.LittleEndian.PutUint64(id[:], uint64(crc32.ChecksumIEEE([]byte(text)))|1<<63)
+	binary.LittleEndian.PutUint64(id[8:], uint64(crc32.Checksum([]byte(text), castagnoli)))
+	return id
+}

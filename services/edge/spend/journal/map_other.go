@@ -1,0 +1,20 @@
+//go:build !unix
+
+package journal
+
+import (
+	"errors"
+	"os"
+)
+
+func mapNew(string, int) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func unmap([]byte) error { return errors.ErrUnsupported }
+
+func msync([]byte) error { return errors.ErrUnsupported }
+
+func syncDir(string) error { return errors.ErrUnsupported }
+
+func lockFile(string, bool) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func kernelBoot() string { return "" }

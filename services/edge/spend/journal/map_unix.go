@@ -1,0 +1,86 @@
+//go:build unix
+
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// zeros is written to make a file; 64 KiB at a time are enough for a disk.
+const zeros = 64 << 10
+
+// mapNew makes a file of zeros, for its owner alone, and maps it. The space of the file is
+// allocated: a write to the mapping cannot find the disk full.
+func mapNew(path string, size int) (data []byte, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	block := make([]byte, min(size, zeros))
+	for left := size; left > 0; left -= len(block) {
+		if _, err := f.Write(block[:min(len(block), left)]); err != nil {
+			return nil, err
+		}
+	}
+	data, err = unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) //nolint:gosec // a descriptor is small
+	if err != nil {
+		return nil, fmt.Errorf("mapping %s: %w", path, err)
+	}
+	return data, nil
+}
+
+func syncDir(dir string) (err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.Sync()
+}
+
+func unmap(data []byte) error { return unix.Munmap(data) }
+
+// msync writes mapped pages to the disk and waits for it.
+func msync(data []byte) error { return unix.Msync(data, unix.MS_SYNC) }
+
+// lockFile takes the lock of a file for as long as the file is open. It makes the file.
+// Without wait, it returns errLocked when a living process holds the lock. Processes do not
+// inherit the file, and the lock ends with its process, however that ends.
+func lockFile(path string, wait bool) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	how := unix.LOCK_EX
+	if !wait {
+		how |= unix.LOCK_NB
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), how) //nolint:gosec // a descriptor is small
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = errLocked
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+// kernelBoot is Linux's id of the machine's life (proc(5), random/boot_id); empty elsewhere.
+func kernelBoot() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
