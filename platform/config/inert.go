@@ -100,6 +100,9 @@ func (l *loader) conditional(cfg *Config) {
 		{"kafka.outbox_retention", len(cfg.Kafka.Brokers) > 0, "events leave the outbox when Kafka has them"},
 		{"rate_limits.wait", !cfg.RateLimits.Shared, "limits are counted in this process alone"},
 		{"rate_limits.namespace", !cfg.RateLimits.Shared, "limits are counted in this process alone"},
+		{"wal.dir", !cfg.WAL.Enabled, "wal.enabled is false"},
+		{"wal.max_bytes", !cfg.WAL.Enabled, "wal.enabled is false"},
+		{"wal.sync_every", !cfg.WAL.Enabled, "wal.enabled is false"},
 		{"budgets.mode", cfg.Budgets.Platform == nil, "there is no budget of the platform"},
 	} {
 		if v, given := l.given[c.path]; given && c.idle {

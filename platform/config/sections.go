@@ -26,6 +26,7 @@ func defaults(source string) *Config {
 			Addr: "127.0.0.1:4000", MaxBodyBytes: 10 << 20, MaxBufferedBytes: 256 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 			IdleTimeout: 2 * time.Minute, GracePeriod: 30 * time.Second,
 		},
+		WAL:        WAL{Enabled: true, MaxBytes: 128 << 20, SyncEvery: 100 * time.Millisecond},
 		Metrics:    Metrics{Namespace: "tollgate"},
 		Tracing:    Tracing{SampleRatio: 1},
 		Kafka:      Kafka{Topic: "quota.updated", CreateTopic: true, Partitions: 12},
@@ -62,6 +63,7 @@ func (l *loader) tollgateSections(root *section, cfg *Config) {
 
 	l.budgets(root.section("budgets"), &cfg.Budgets)
 	l.rateLimits(root.section("rate_limits"), &cfg.RateLimits)
+	l.wal(root.section("wal"), &cfg.WAL)
 	l.guardrails(root, &cfg.Guardrails)
 	l.compression(root.section("compression"), &cfg.Compression)
 }
@@ -155,6 +157,14 @@ func (l *loader) sharedLimits(cfg *Config) {
 	case cfg.RateLimits.Shared && !cfg.Redis.Configured():
 		l.errorf(at.line, at.path, "needs a Redis: set REDIS_URL")
 	}
+}
+
+func (l *loader) wal(s *section, w *WAL) {
+	w.Enabled = s.bool("enabled", w.Enabled)
+	w.Dir, _ = s.text("dir")
+	w.MaxBytes = s.int("max_bytes", 8<<20, 1<<36, w.MaxBytes)
+	w.SyncEvery = s.duration("sync_every", w.SyncEvery)
+	s.done(nil)
 }
 
 // guardrails reads Tollgate's mapping. LiteLLM's guardrails is a list, which has no effect.

@@ -49,6 +49,7 @@ type Config struct {
 	Pricing     Pricing
 	Budgets     Budgets
 	RateLimits  RateLimits
+	WAL         WAL
 	Guardrails  Guardrails
 	Compression Compression
 	// DropParams drops a field the provider can't honour instead of refusing the call.
@@ -286,6 +287,17 @@ type Server struct {
 	ReadHeaderTimeout, ReadTimeout, IdleTimeout time.Duration
 	// GracePeriod is how long running requests may finish at shutdown.
 	GracePeriod time.Duration
+}
+
+// WAL holds the wal section: the edge's log of reservations and settlements on the local disk.
+type WAL struct {
+	Enabled bool
+	// Dir is empty for the folder wal in the data folder.
+	Dir string
+	// MaxBytes bounds the log on the disk.
+	MaxBytes int64
+	// SyncEvery is how long a record waits for the disk at most; 0 leaves it to the operating system.
+	SyncEvery time.Duration
 }
 
 // Metrics holds the metrics section.

@@ -19,6 +19,9 @@ type budgetMetrics struct {
 
 	recorded, overdrawn, rejected, lostLeases, lostDollars prometheus.Counter
 	meter                                                  *meterGauges
+
+	logKept      prometheus.Counter
+	logRecovered [2]prometheus.Counter // settled, charged
 }
 
 // meterGauges are what an edge's meter says of itself when the page is read.
@@ -34,6 +37,11 @@ type MeterStats struct {
 	Leases int
 	// Overdrawn calls cost more than was set aside for them.
 	Overdrawn int64
+	// LogRecords are calls in the local log, which has LogBytes on the disk.
+	LogRecords int
+	LogBytes   int64
+	// Unlogged calls were settled while the log had no room.
+	Unlogged int64
 }
 
 func (g *meterGauges) read(of func(MeterStats) int) func() float64 {
@@ -69,6 +77,14 @@ func newBudgetMetrics(f *factory) (b budgetMetrics) {
 	f.counted("budget_overdrawn_calls_total", "Settled calls of this edge that cost more than was set aside for them.",
 		b.meter.read(func(s MeterStats) int { return int(s.Overdrawn) }))
 	f.function("budget_held_leases", "Slices of budgets that this edge holds.", b.meter.read(func(s MeterStats) int { return s.Leases }))
+	f.function("spend_log_records", "Calls in the local log: in flight, or settled and not yet in the ledger.",
+		b.meter.read(func(s MeterStats) int { return s.LogRecords }))
+	f.function("spend_log_bytes", "Size of the local log on the disk.", b.meter.read(func(s MeterStats) int { return int(s.LogBytes) }))
+	f.counted("spend_log_unlogged_total", "Calls that were settled while the local log had no room.",
+		b.meter.read(func(s MeterStats) int { return int(s.Unlogged) }))
+	b.logKept = f.plain("spend_log_kept_total", "Logs of dead processes that are kept because they are damaged or of a newer release.")
+	recovered := f.counter("spend_log_recovered_total", "Calls delivered from the logs of dead processes, by kind.", "kind")
+	b.logRecovered[0], b.logRecovered[1] = recovered.WithLabelValues("settled"), recovered.WithLabelValues("charged")
 	return b
 }
 
@@ -118,6 +134,16 @@ func (m *Metrics) LeaseLost(amount money.Nano) {
 
 // Meter has the page show what an edge's meter holds.
 func (m *Metrics) Meter(stats func() MeterStats) { m.budget.meter.stats.Store(&stats) }
+
+// LogRecovered counts the calls of a dead process's log: those that were settled, and those
+// in flight that were charged at their reservation.
+func (m *Metrics) LogRecovered(settled, charged int) {
+	add(m.budget.logRecovered[0], float64(settled))
+	add(m.budget.logRecovered[1], float64(charged))
+}
+
+// LogKept counts a dead process's log that is kept because it could not be delivered whole.
+func (m *Metrics) LogKept() { m.budget.logKept.Inc() }
 
 // Outbox notes how many events wait and the age of the oldest.
 func (m *Metrics) Outbox(pending int, oldest time.Duration) {

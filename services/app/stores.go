@@ -12,6 +12,7 @@ import (
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/postgres"
 	"tollgate.dev/platform/sqlite"
@@ -23,6 +24,7 @@ import (
 	idempotencypostgres "tollgate.dev/services/edge/idempotency/store/postgres"
 	idempotencysqlite "tollgate.dev/services/edge/idempotency/store/sqlite"
 	"tollgate.dev/services/edge/spend"
+	spendlog "tollgate.dev/services/edge/spend/journal"
 	"tollgate.dev/services/keystore"
 	keystorepostgres "tollgate.dev/services/keystore/store/postgres"
 	keystoresqlite "tollgate.dev/services/keystore/store/sqlite"
@@ -114,16 +116,38 @@ func newHealth(open *opened, clk clock.Clock, all checks) (*obs.Checker, error) 
 
 // ledgerEvery is how long a settled call waits for others before they are committed
 // together. Each commit costs a write to the disk, so that more calls a commit cost
-// less; what a crash takes from the queue stays charged by its lease.
+// less. Until then a call is in the log.
 const ledgerEvery = 100 * time.Millisecond
 
-func newMeter(client budgetv1connect.BudgetServiceClient, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics) *spend.Meter {
-	meter := spend.New(client, spend.Options{Clock: clk, Logger: log, FlushEvery: ledgerEvery})
+// newMeter makes the edge's meter with its log, which is named after the replica.
+func newMeter(client budgetv1connect.BudgetServiceClient, cfg *config.Config, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics) (*spend.Meter, error) {
+	opts := spend.Options{ReplicaID: id.NewGenerator(clk).NewString(), Clock: clk, Logger: log, FlushEvery: ledgerEvery, Observer: metrics}
+	if wal := cfg.WAL; wal.Enabled {
+		dir := wal.Dir
+		if dir == "" {
+			dir = filepath.Join(cfg.General.DataDir, "wal")
+		}
+		every := wal.SyncEvery
+		if every == 0 {
+			every = -1
+		}
+		var err error
+		opts.Journal, err = spendlog.Open(spendlog.Options{
+			Dir: dir, Name: opts.ReplicaID, MaxBytes: wal.MaxBytes, SyncEvery: every, Clock: clk, Logger: log,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("the log of calls cannot be kept (wal.dir in the configuration): %w", err)
+		}
+	}
+	meter := spend.New(client, opts)
 	metrics.Meter(func() obs.MeterStats {
 		stats := meter.Stats()
-		return obs.MeterStats{Queued: stats.Queued, Leases: stats.Leases, Overdrawn: stats.Overdrawn}
+		return obs.MeterStats{
+			Queued: stats.Queued, Leases: stats.Leases, Overdrawn: stats.Overdrawn,
+			LogRecords: stats.Log.Records, LogBytes: stats.Log.DiskBytes, Unlogged: stats.Unlogged,
+		}
 	})
-	return meter
+	return meter, nil
 }
 
 func newGuard(store idempotency.Store, s secrets, clk clock.Clock, log *slog.Logger) (*idempotency.Guard, error) {

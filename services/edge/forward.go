@@ -86,14 +86,14 @@ func (c *completion) reserve(ctx context.Context, call *routerv1.Call) (spend.Re
 	if err != nil {
 		return spend.Reservation{}, err
 	}
-	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
+	reservation, err := c.e.Meter.ReserveUpTo(ctx, c.told(), least, wanted)
 	if errs.Is(err, errs.BudgetExceeded) || err == nil && reservation.Amount < wanted {
 		if counted := c.countedPrompt(); counted < prompt {
 			prompt = counted
 			least, longest = c.costRange(prompt)
 			if err != nil {
 				wanted = min(wanted, longest)
-				reservation, err = c.e.Meter.ReserveUpTo(ctx, c.principal.Scopes(), least, wanted)
+				reservation, err = c.e.Meter.ReserveUpTo(ctx, c.told(), least, wanted)
 			}
 		}
 	}

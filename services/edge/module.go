@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -45,7 +46,17 @@ func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, gua
 	// goes back.
 	lc.Append(fx.StopHook(meter.Close))
 	lc.Append(fx.StopHook(e.Close))
-	// The first request must find the models, and the replicas that it shares limits with.
+	// The first request must find the models, the replicas that it shares limits with, and, if
+	// that is soon done, what a process that died here has left of the budgets.
 	lc.Append(fx.StartHook(e.RefreshModels))
 	lc.Append(fx.StartHook(e.Limits.Join))
+	lc.Append(fx.StartHook(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, recoveryWait)
+		defer cancel()
+		meter.WaitRecovered(ctx)
+	}))
 }
+
+// recoveryWait bounds how long the logs of dead processes hold up the start. They are
+// delivered in the background if it takes longer.
+const recoveryWait = 2 * time.Second

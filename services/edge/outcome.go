@@ -28,6 +28,18 @@ func (c *completion) costOf(served *routerv1.Served, u *usagev1.Usage) (money.Na
 	return price.Cost(pricing.UsageOf(u), pricing.Options{ServiceTier: tier, Regional: u.GetRegion() != ""}), true
 }
 
+// callType is what the ledger calls a chat completion.
+const callType = "chat.completions"
+
+// told is what the call is reserved for, and what the ledger shows of it should this
+// process die before it is settled.
+func (c *completion) told() spend.Call {
+	return spend.Call{
+		Scopes: c.principal.Scopes(), PlatformID: c.platform(), UserID: c.user(), RequestID: c.requestID,
+		CorrelationID: c.correlation(), Model: c.model.name, CallType: callType, StartedMillis: c.started.UnixMilli(),
+	}
+}
+
 // settle gives back what was reserved beyond the cost, and hands the call to the
 // ledger. A call that never reached a provider leaves no entry.
 func (c *completion) settle(r spend.Reservation) {
@@ -44,13 +56,13 @@ func (c *completion) settle(r spend.Reservation) {
 	now := c.e.Clock.Now()
 	p := c.principal
 	record := &eventv1.UsageRecord{
-		EventId: c.e.ids.NewString(), OccurredMillis: now.UnixMilli(),
-		TenantId: p.TenantID, PlatformId: c.platform(), KeyId: p.KeyID, UserId: c.user(),
+		OccurredMillis: now.UnixMilli(),
+		TenantId:       p.TenantID, PlatformId: c.platform(), KeyId: p.KeyID, UserId: c.user(),
 		RequestId: c.requestID, CorrelationId: c.correlation(),
 		Provider: o.served.GetProvider(), Model: c.model.name, UpstreamModel: o.served.GetUpstreamModel(),
 		DeploymentId: o.served.GetDeploymentId(), Usage: o.usage, CostNanos: int64(o.cost),
 		SavedCacheNanos: int64(o.saved), SavedCompressionNanos: int64(c.savedByCompression()), LatencyMillis: now.Sub(c.started).Milliseconds(),
-		Cache: c.cache, CallType: "chat.completions", StartedMillis: c.started.UnixMilli(),
+		Cache: c.cache, CallType: callType, StartedMillis: c.started.UnixMilli(),
 		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags,
 	}
 	if !o.firstByte.IsZero() {

@@ -3,33 +3,79 @@ package spend
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
-	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/platform/money"
 )
 
-// account is what the Meter knows of one scope.
+// account is what the Meter knows of one scope. There may be a million of them: what a call
+// touches stands together, and a scope with one budget is one piece of memory.
 type account struct {
-	key              scopeKey
-	tenant, platform string
-
+	key scopeKey
+	// next has the same hash.
+	next *account
 	// bare is the epoch in which the scope was known to have no budget. It is read
 	// without the lock: such a scope costs one look into a map.
 	bare atomic.Uint64
 	// used is when the scope was last used, to about a second.
 	used atomic.Int64
+	// forgotten accounts are no longer in the Meter's maps.
+	forgotten atomic.Bool
 
 	mu sync.Mutex
 	// epoch is the one in which pools were loaded; 0 when they must be loaded again.
 	epoch uint64
-	// notices counts what WatchBudgets told of the scope.
-	notices uint64
+	// company is what the last call of a key had as its other scopes.
+	company company
 	pools   []*pool
 	// waiting is the ask that is yet to be sent, sent the one under way.
 	waiting, sent *flight
-	need, want    money.Nano
-	// forgotten accounts are no longer in the Meter's maps.
-	forgotten bool
+	// own is the memory of the first pool and one that of a list of one.
+	own pool
+	one [1]*pool
+	// ownTaken tells that own is in use, or was.
+	ownTaken bool
+
+	tenant, platform string
+	// notices counts what WatchBudgets told of the scope.
+	notices    uint64
+	need, want money.Nano
+	// ahead is what the scope is expected to use before it asks again; renewed is when it
+	// last got something.
+	ahead   money.Nano
+	renewed int64
+}
+
+// company are the accounts that a key's calls name as a rule beside its own: finding them
+// costs a comparison of names instead of a look into a map each.
+type company struct{ user, tenant, platform *account }
+
+// Bounds of what a scope is expected to use: a slice is meant to last about the term of a
+// lease, so that calls go on for as long without the budget service, and not much longer,
+// because what is left of it is charged when the machine is lost.
+const (
+	soon   = 15 * time.Second
+	wanted = 30 * time.Second
+	late   = time.Minute
+	// maxGrowth is how much more than the last slice is asked for at most.
+	maxGrowth = 16
+	// aheadCalls is how many calls like the first one a scope is expected to make.
+	aheadCalls = 8
+	maxAhead   = money.Max / 64
+)
+
+// expect adapts what the scope asks for ahead to how long the last slice lasted. The
+// account's lock is held.
+func (a *account) expect(now int64) money.Nano {
+	switch lasted := now - a.renewed; {
+	case a.ahead == 0 || a.renewed == 0:
+	case lasted < int64(soon):
+		a.ahead = min(a.ahead*money.Nano(min(maxGrowth, int64(wanted)/max(lasted, 1))), maxAhead)
+	case lasted > int64(late):
+		a.ahead /= 2
+	}
+	a.ahead = max(a.ahead, min(max(a.need, a.want), maxAhead/aheadCalls)*aheadCalls)
+	return a.ahead
 }
 
 // flight is one ask that callers wait for.
@@ -43,7 +89,8 @@ type flight struct {
 type pool struct {
 	account *account
 	lease   string
-	budget  *budgetv1.Budget
+	budget  string
+	limit   money.Nano
 	soft    bool
 	// start and end are the window's, in Unix milliseconds; ends is its end in local
 	// time.
@@ -68,6 +115,21 @@ type pool struct {
 	retired bool
 	// listed pools are in the list of those to return.
 	listed bool
+	// swept is what had been drawn when the scope was last looked at.
+	swept money.Nano
+}
+
+// newPool makes a pool of a lease. The account's lock is held.
+func (a *account) newPool(lease, budget string) *pool {
+	p := &a.own
+	if a.ownTaken {
+		p = &pool{}
+	}
+	a.ownTaken = true
+	// Both ids in one piece of memory, and free of the message that they came in.
+	ids := lease + budget
+	p.account, p.lease, p.budget = a, ids[:len(lease)], ids[len(lease):]
+	return p
 }
 
 // free is what may be reserved; below 0 when calls cost more than was granted.
@@ -78,14 +140,15 @@ func (p *pool) spentNow() money.Nano { return p.spent + p.drawn - p.serverDrawn 
 
 // elsewhere is what other replicas held of the budget when the budget service last said.
 func (p *pool) elsewhere() money.Nano {
-	leased := money.Nano(p.budget.GetLimitNanos()) - p.spent - p.remaining
+	leased := p.limit - p.spent - p.remaining
 	return leased - max(0, p.granted-p.acked-p.serverDrawn)
 }
 
-// giveBack returns what is free. It reports whether there is something to tell.
-func (p *pool) giveBack() bool {
-	if free := p.free(); free > 0 {
-		p.returned += free
+// giveBack returns what is free beyond an amount. It reports whether there is something to
+// tell.
+func (p *pool) giveBack(keep money.Nano) bool {
+	if spare := p.free() - keep; spare > 0 {
+		p.returned += spare
 	}
 	return p.returned > p.acked
 }

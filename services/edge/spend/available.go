@@ -15,11 +15,11 @@ func (m *Meter) Available(ctx context.Context, scopes Scopes) (left money.Nano, 
 	if known {
 		return left, limited, nil
 	}
-	none, err := m.ReserveUpTo(ctx, scopes, 0, 0)
+	none, err := m.setAside(ctx, &scopes, 0, 0)
 	if err != nil {
 		return 0, false, err
 	}
-	m.Release(none)
+	m.undo(&none)
 	left, limited, _ = m.available(&scopes)
 	return left, limited, nil
 }
@@ -29,7 +29,7 @@ func (m *Meter) available(scopes *Scopes) (left money.Nano, limited, known bool)
 	now, epoch := m.now(), m.epoch.Load()
 	var buf [4]scopeKey
 	for _, key := range scopes.keys(&buf) {
-		a := m.find(key)
+		a := m.find(&key)
 		switch {
 		case a == nil:
 			known = false

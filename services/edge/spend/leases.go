@@ -178,7 +178,7 @@ func (m *Meter) lease(ctx context.Context, asks []*account, returns []*pool) err
 		s := sentAsk{account: a, flight: a.waiting, epoch: epoch, notices: a.notices}
 		ask := &budgetv1.LeaseAsk{Scope: a.key.message(), TenantId: a.tenant, PlatformId: a.platform}
 		if s.flight != nil {
-			ask.NeedNanos, ask.WantNanos = int64(a.need), int64(a.want)
+			ask.NeedNanos, ask.WantNanos, ask.AheadNanos = int64(a.need), int64(a.want), int64(a.expect(m.now()))
 			s.need = a.need
 			a.waiting, a.sent = nil, s.flight
 		}
@@ -261,8 +261,9 @@ func (m *Meter) apply(s sentAsk, slices []*budgetv1.Slice, at, serverNow int64) 
 	a := s.account
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	old := a.pools
-	a.pools = make([]*pool, 0, len(slices))
+	var buf [4]*pool
+	old := append(buf[:0], a.pools...)
+	a.pools = a.one[:0]
 	for _, slice := range slices {
 		var p *pool
 		for i, q := range old {
@@ -271,7 +272,7 @@ func (m *Meter) apply(s sentAsk, slices []*budgetv1.Slice, at, serverNow int64) 
 			}
 		}
 		if p == nil {
-			p = &pool{account: a, lease: slice.GetLeaseId()}
+			p = a.newPool(slice.GetLeaseId(), slice.GetBudget().GetId())
 			m.pools.Add(1)
 		}
 		m.update(p, slice, s.need, at, serverNow)
@@ -291,7 +292,7 @@ func (m *Meter) apply(s sentAsk, slices []*budgetv1.Slice, at, serverNow int64) 
 		bare = a.epoch
 	}
 	a.bare.Store(bare)
-	if a.forgotten {
+	if a.forgotten.Load() {
 		m.abandon(a)
 	}
 	if s.flight != nil {
@@ -306,10 +307,11 @@ func (m *Meter) update(p *pool, slice *budgetv1.Slice, need money.Nano, at, serv
 	grown := granted - p.granted
 	if grown > 0 {
 		p.granted = granted
+		p.account.renewed = m.now()
 		p.refused, p.refusedUntil, p.shut = 0, 0, 0
 	}
-	p.budget = slice.GetBudget()
-	p.soft = p.budget.GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT
+	p.limit = money.Nano(slice.GetBudget().GetLimitNanos())
+	p.soft = slice.GetBudget().GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT
 	p.start, p.end, p.ends = slice.GetStartMillis(), slice.GetEndMillis(), forever
 	if p.end != 0 {
 		p.ends = at + (p.end-serverNow)*int64(time.Millisecond)
@@ -338,6 +340,15 @@ func (m *Meter) retire(p *pool) {
 	m.tidy(p)
 }
 
+// leave gives everything of an account back and takes it out of use.
+func (m *Meter) leave(a *account) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forgotten.Store(true)
+	m.abandon(a)
+	return true
+}
+
 // abandon gives everything of a forgotten account back. The account's lock is held.
 func (m *Meter) abandon(a *account) {
 	for _, p := range a.pools {
@@ -352,13 +363,7 @@ func (m *Meter) returnAll(ctx context.Context) error {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for key, a := range s.accounts {
-			a.mu.Lock()
-			a.forgotten = true
-			m.abandon(a)
-			a.mu.Unlock()
-			delete(s.accounts, key)
-		}
+		s.forget(m.leave)
 		s.mu.Unlock()
 	}
 	for {

@@ -8,6 +8,10 @@
 // reservation waits for the budget service only when a slice is short of it, or for the
 // first call of a scope.
 //
+// With a log (package journal), what a Meter has promised and settled survives its process:
+// each reservation is written to it before Reserve returns, and each settlement takes its
+// reservation's place before Settle does. Whoever starts beside such a log delivers it.
+//
 // When the budget service is away, calls go on until their slices are used up or their term
 // is over, and those of scopes without budgets go on until the queue of records is full; then
 // Reserve fails with service_unavailable. A record is never dropped.
@@ -16,6 +20,7 @@ package spend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"math"
@@ -25,11 +30,11 @@ import (
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
-	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/services/edge/spend/journal"
 )
 
 // Options tune a Meter. The zero value of each field means its default.
@@ -64,12 +69,45 @@ type Options struct {
 	IdleAfter time.Duration
 	// CallTimeout bounds one call of the budget service; default 5 s.
 	CallTimeout time.Duration
+	// Journal is the Meter's log; default: what is not delivered dies with the process. It
+	// is the Meter's from then on: Run runs it, and Close removes it when all of it was
+	// delivered.
+	Journal *journal.Log
+	// Observer is told of what came of the logs of dead processes; default: nobody.
+	Observer Observer
 }
+
+// Observer counts what is found in the logs of processes that died. Its methods return at
+// once and are safe for concurrent use.
+type Observer interface {
+	// LogRecovered is called for each log that was delivered: with the calls that were
+	// settled, and with those in flight that were charged at their reservation.
+	LogRecovered(settled, charged int)
+	// LogKept is called for each log that is kept because it is damaged or newer.
+	LogKept()
+}
+
+type noObserver struct{}
+
+func (noObserver) LogRecovered(int, int) {}
+func (noObserver) LogKept()              {}
 
 // Scopes name whom a call is counted for. Empty ones do not apply.
 type Scopes struct {
 	// Platform, Tenant and Key are ids; User is the user's id within the tenant.
 	Platform, Tenant, User, Key string
+}
+
+// Call is what a reservation is for: whose budgets it counts against, and what the ledger
+// shows of it if this process dies before it is settled.
+type Call struct {
+	Scopes
+	// PlatformID and UserID are the call's own; they may have no budget.
+	PlatformID, UserID string
+	// RequestID, CorrelationID, Model and CallType are those of the call's record.
+	RequestID, CorrelationID, Model, CallType string
+	// StartedMillis is when the request came in, in Unix milliseconds.
+	StartedMillis int64
 }
 
 const shardCount = 64
@@ -98,19 +136,54 @@ type Meter struct {
 	leasing leasing
 	queue   queue
 
-	overdrawn, rejected atomic.Int64
+	overdrawn, rejected, unlogged atomic.Int64
+
+	// encoders are buffers for the log's records.
+	encoders sync.Pool
+
+	// recovered is closed when the logs that were there at the start are delivered.
+	recovered chan struct{}
 
 	life    sync.Mutex
-	kept    []*eventv1.UsageRecord // a batch whose delivery was interrupted
+	kept    batch // whose delivery was interrupted
 	running bool
 	closed  atomic.Bool
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
 
+// shard holds accounts by the hash of their keys: a map of numbers is smaller than one of
+// names, and costs the garbage collector less.
 type shard struct {
 	mu       sync.RWMutex
-	accounts map[scopeKey]*account
+	accounts map[uint64]*account
+}
+
+func (s *shard) find(hash uint64, key *scopeKey) *account {
+	a := s.accounts[hash]
+	for a != nil && a.key != *key {
+		a = a.next
+	}
+	return a
+}
+
+// forget removes the accounts that may go. The shard's lock is held.
+func (s *shard) forget(mayGo func(*account) bool) {
+	for hash, a := range s.accounts {
+		var first *account
+		for a != nil {
+			next := a.next
+			if a.next = nil; !mayGo(a) {
+				a.next, first = first, a
+			}
+			a = next
+		}
+		if first == nil {
+			delete(s.accounts, hash)
+		} else {
+			s.accounts[hash] = first
+		}
+	}
 }
 
 // New returns a Meter over the budget service.
@@ -141,13 +214,19 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 	opts.Heartbeat = orDefault(opts.Heartbeat, 15*time.Second)
 	opts.IdleAfter = orDefault(opts.IdleAfter, time.Minute)
 	opts.CallTimeout = orDefault(opts.CallTimeout, 5*time.Second)
-	m := &Meter{client: client, opts: opts, ids: ids, base: opts.Clock.Now(), seed: maphash.MakeSeed()}
+	if opts.Observer == nil {
+		opts.Observer = noObserver{}
+	}
+	m := &Meter{
+		client: client, opts: opts, ids: ids, base: opts.Clock.Now(), seed: maphash.MakeSeed(),
+		encoders:  sync.Pool{New: func() any { b := make([]byte, 0, usualRecord); return &b }},
+		recovered: make(chan struct{}),
+	}
 	m.epoch.Store(1)
 	m.leasing.wake = make(chan struct{}, 1)
 	m.queue.wake = make(chan struct{}, 1)
-	m.queue.seed = m.seed
 	for i := range m.shards {
-		m.shards[i].accounts = make(map[scopeKey]*account)
+		m.shards[i].accounts = make(map[uint64]*account)
 	}
 	return m
 }
@@ -180,13 +259,19 @@ func (m *Meter) Run(ctx context.Context) error {
 	loops.Go(func() { m.flushLoop(ctx) })
 	loops.Go(func() { m.watchLoop(ctx) })
 	loops.Go(func() { m.sweepLoop(ctx) })
+	loops.Go(func() { m.recoverLoop(ctx) })
+	if m.opts.Journal != nil {
+		loops.Go(func() { m.journalLoop(ctx) })
+	}
 	loops.Wait()
 	return nil
 }
 
 // Close refuses new reservations, stops Run, delivers the records that wait and gives
 // the slices back. Call it when all calls are settled. If ctx ends first, its error tells
-// that records were left, or that leases were not returned and will be charged.
+// that records were left, or that leases were not returned: the next process delivers the
+// log; without one, leases will be charged and the records are lost. Calls that are settled
+// later stay in the log as well.
 func (m *Meter) Close(ctx context.Context) error {
 	m.life.Lock()
 	if m.closed.Swap(true) {
@@ -200,10 +285,36 @@ func (m *Meter) Close(ctx context.Context) error {
 		<-stopped
 	}
 	m.leasing.end(unavailable(errors.New("spend: closed")))
-	if err := m.drain(ctx); err != nil {
-		return err
+	err := m.drain(ctx)
+	if m.opts.Journal == nil {
+		if err != nil {
+			return err
+		}
+		return m.returnAll(ctx)
 	}
-	return m.returnAll(ctx)
+	return m.closeLogged(ctx, err)
+}
+
+// closeLogged gives the slices back and removes the log if nothing is left in it, and else
+// leaves both to the next process.
+func (m *Meter) closeLogged(ctx context.Context, err error) error {
+	log := m.opts.Journal
+	if err == nil && log.Stats().Records == 0 {
+		call, cancel := context.WithTimeout(ctx, m.opts.CallTimeout)
+		defer cancel()
+		if _, err = m.client.EndReplica(call, &budgetv1.EndReplicaRequest{ReplicaId: m.opts.ReplicaID}); err == nil {
+			return log.Remove()
+		}
+		err = fmt.Errorf("spend: the leases are not returned yet: %w", err)
+	}
+	return errors.Join(err, log.Close())
+}
+
+// journalLoop runs the log.
+func (m *Meter) journalLoop(ctx context.Context) {
+	if err := m.opts.Journal.Run(ctx); err != nil {
+		m.opts.Logger.ErrorContext(ctx, "spend: the log stopped", "error", err)
+	}
 }
 
 // Stats are counts of what a Meter holds and did.
@@ -216,14 +327,23 @@ type Stats struct {
 	Overdrawn int64
 	// Rejected records were refused by the budget service as invalid.
 	Rejected int64
+	// Unlogged calls were settled and the log had no room for it: should the process die
+	// before they are delivered, they are charged at their reservation.
+	Unlogged int64
+	// Log is the log's own.
+	Log journal.Stats
 }
 
 // Stats returns the counts as they stand.
 func (m *Meter) Stats() Stats {
-	return Stats{
+	st := Stats{
 		Queued: int(m.queue.length.Load()), Leases: int(m.pools.Load()),
-		Overdrawn: m.overdrawn.Load(), Rejected: m.rejected.Load(),
+		Overdrawn: m.overdrawn.Load(), Rejected: m.rejected.Load(), Unlogged: m.unlogged.Load(),
 	}
+	if m.opts.Journal != nil {
+		st.Log = m.opts.Journal.Stats()
+	}
+	return st
 }
 
 // now is the local time in nanoseconds after base: steps of the wall clock do not move it.
@@ -262,36 +382,94 @@ func (s *Scopes) keys(to *[4]scopeKey) []scopeKey {
 	return out
 }
 
-func (m *Meter) shard(key scopeKey) *shard {
-	return &m.shards[maphash.Comparable(m.seed, key)%shardCount]
+func (m *Meter) shard(key *scopeKey) (s *shard, hash uint64) {
+	hash = maphash.Comparable(m.seed, *key)
+	return &m.shards[hash%shardCount], hash
 }
 
-func (m *Meter) find(key scopeKey) *account {
-	s := m.shard(key)
+func (m *Meter) find(key *scopeKey) *account {
+	s, hash := m.shard(key)
 	s.mu.RLock()
-	a := s.accounts[key]
+	a := s.find(hash, key)
 	s.mu.RUnlock()
 	return a
 }
 
 // account returns the scope's account, making it when it is new.
-func (m *Meter) account(key scopeKey, scopes *Scopes) *account {
+func (m *Meter) account(key *scopeKey, scopes *Scopes) *account {
 	if a := m.find(key); a != nil {
 		return a
 	}
-	s := m.shard(key)
+	s, hash := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.accounts[key]
-	if a == nil {
-		a = &account{key: key, tenant: scopes.Tenant, platform: scopes.Platform}
-		if key.kind == budgetv1.ScopeKind_SCOPE_KIND_PLATFORM {
-			a.tenant = "" // a platform's lease is no single tenant's
-		}
-		a.used.Store(m.now())
-		s.accounts[key] = a
+	if a := s.find(hash, key); a != nil {
+		return a
 	}
+	a := &account{key: *key, tenant: scopes.Tenant, platform: scopes.Platform, next: s.accounts[hash]}
+	if key.kind == budgetv1.ScopeKind_SCOPE_KIND_PLATFORM {
+		a.tenant = "" // a platform's lease is no single tenant's
+	}
+	a.used.Store(m.now())
+	s.accounts[hash] = a
 	return a
+}
+
+// accounts finds the accounts of a call's scopes, the most particular first: it is the one
+// whose budget a refusal should name.
+func (m *Meter) accounts(scopes *Scopes, to *[4]*account) []*account {
+	out := to[:0]
+	if scopes.Key == "" {
+		return m.lookUp(scopes, out)
+	}
+	key := m.account(&scopeKey{budgetv1.ScopeKind_SCOPE_KIND_KEY, "", scopes.Key}, scopes)
+	key.mu.Lock()
+	c := key.company
+	key.mu.Unlock()
+	if !c.is(scopes) {
+		out = m.lookUp(scopes, out)
+		c = company{}
+		for _, a := range out {
+			switch a.key.kind {
+			case budgetv1.ScopeKind_SCOPE_KIND_USER:
+				c.user = a
+			case budgetv1.ScopeKind_SCOPE_KIND_TENANT:
+				c.tenant = a
+			case budgetv1.ScopeKind_SCOPE_KIND_PLATFORM:
+				c.platform = a
+			default:
+			}
+		}
+		key.mu.Lock()
+		key.company = c
+		key.mu.Unlock()
+		return out
+	}
+	out = append(out, key)
+	for _, a := range [...]*account{c.user, c.tenant, c.platform} {
+		if a != nil {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// lookUp finds the accounts in the maps, making those that are new.
+func (m *Meter) lookUp(scopes *Scopes, out []*account) []*account {
+	var buf [4]scopeKey
+	for _, key := range scopes.keys(&buf) {
+		out = append(out, m.account(&key, scopes))
+	}
+	return out
+}
+
+// is tells that these are the accounts of a call's scopes, and that they still count.
+func (c *company) is(scopes *Scopes) bool {
+	return (c.user == nil) == (scopes.User == "") && (c.tenant == nil) == (scopes.Tenant == "") &&
+		(c.platform == nil) == (scopes.Platform == "") &&
+		(c.user == nil || c.user.key.id == scopes.User && c.user.key.tenant == scopes.Tenant && !c.user.forgotten.Load()) &&
+		(c.tenant == nil || c.tenant.key.id == scopes.Tenant && !c.tenant.forgotten.Load()) &&
+		(c.platform == nil || c.platform.key.id == scopes.Platform && !c.platform.forgotten.Load())
 }
 
 // BudgetState is what the Meter knows of one budget.
@@ -315,7 +493,7 @@ func (m *Meter) State(scopes Scopes) []BudgetState {
 	now := m.now()
 	var buf [4]scopeKey
 	for _, key := range scopes.keys(&buf) {
-		a := m.find(key)
+		a := m.find(&key)
 		if a == nil {
 			continue
 		}
@@ -324,9 +502,9 @@ func (m *Meter) State(scopes Scopes) []BudgetState {
 			if now >= p.ends {
 				continue
 			}
-			limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
+			limit, spent := p.limit, p.spentNow()
 			out = append(out, BudgetState{
-				Kind: key.kind, ID: p.budget.GetId(), Limit: limit, Spent: spent, Remaining: limit - spent, Soft: p.soft,
+				Kind: key.kind, ID: p.budget, Limit: limit, Spent: spent, Remaining: limit - spent, Soft: p.soft,
 				Start: p.start, End: p.end,
 			})
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/budget"
@@ -42,7 +43,7 @@ func TestReserveSettleReleaseReturn(t *testing.T) {
 	if cost, n := w.ledger(t, "acme"); cost != 20 || n != 1 {
 		t.Errorf("the ledger has %d in %d entries", cost, n)
 	}
-	if _, err := m.Reserve(t.Context(), scopes, 1); !errs.Is(err, errs.ServiceUnavailable) {
+	if _, err := m.Reserve(t.Context(), caller, 1); !errs.Is(err, errs.ServiceUnavailable) {
 		t.Errorf("a closed meter says %v", err)
 	}
 }
@@ -55,14 +56,14 @@ func TestPartialReservationsAreRolledBack(t *testing.T) {
 	w.put(t, budget.Budget{Scope: acme, Limit: 100, Window: "1h"})
 	m := w.start(t, spend.Options{})
 	for range 20 {
-		_, err := m.Reserve(t.Context(), scopes, 101)
+		_, err := m.Reserve(t.Context(), caller, 101)
 		e := exceeded(t, err)
 		if e.Details["limit"] != "0.0000001" || e.Details["spent"] != "0" || e.RetryAfter <= 0 || e.RetryAfter > time.Hour {
 			t.Fatalf("refused with %+v", e)
 		}
 	}
 	m.Settle(reserve(t, m, 100), call(100))
-	_, err := m.Reserve(t.Context(), scopes, 1)
+	_, err := m.Reserve(t.Context(), caller, 1)
 	e := exceeded(t, err)
 	if want := "Budget has been exceeded! Team=acme Current cost: 0.0000001, Max budget: 0.0000001"; e.Message != want {
 		t.Errorf("message is %q, want %q", e.Message, want)
@@ -84,7 +85,7 @@ func TestReserveUpTo(t *testing.T) {
 		{10, 400, -1},
 		{0, 0, 0},
 	} {
-		res, err := m.ReserveUpTo(t.Context(), scopes, c.minimum, c.wanted)
+		res, err := m.ReserveUpTo(t.Context(), caller, c.minimum, c.wanted)
 		if c.got < 0 {
 			_ = exceeded(t, err)
 			continue
@@ -94,7 +95,7 @@ func TestReserveUpTo(t *testing.T) {
 		}
 	}
 	for _, c := range [][2]money.Nano{{-1, 5}, {5, 4}} {
-		if _, err := m.ReserveUpTo(t.Context(), scopes, c[0], c[1]); !errs.Is(err, errs.InvalidRequest) {
+		if _, err := m.ReserveUpTo(t.Context(), caller, c[0], c[1]); !errs.Is(err, errs.InvalidRequest) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
@@ -126,7 +127,7 @@ func TestChangesWorkWithinASecond(t *testing.T) {
 	reserve(t, a, 1)
 	reserve(t, b, 1)
 	allowed := func(m *running, upper money.Nano) bool {
-		res, err := m.Reserve(context.Background(), scopes, upper)
+		res, err := m.Reserve(context.Background(), caller, upper)
 		if err == nil {
 			m.Release(res)
 		}
@@ -160,7 +161,7 @@ func TestWindowsRollOver(t *testing.T) {
 	spent := map[int64]money.Nano{}
 	began := time.Now()
 	for len(spent) < 4 && time.Since(began) < 20*time.Second {
-		res, err := m.Reserve(t.Context(), scopes, 10)
+		res, err := m.Reserve(t.Context(), caller, 10)
 		if err != nil {
 			e := exceeded(t, err)
 			if e.RetryAfter > time.Second {
@@ -195,7 +196,7 @@ func TestOverdrawnCallsAreSpentInFull(t *testing.T) {
 	if got := m.Stats().Overdrawn; got != 1 {
 		t.Errorf("%d overdrawn calls were counted", got)
 	}
-	_, err := m.Reserve(t.Context(), scopes, 31)
+	_, err := m.Reserve(t.Context(), caller, 31)
 	_ = exceeded(t, err)
 	m.Settle(reserve(t, m, 30), call(30))
 	m.close(t)
@@ -210,6 +211,7 @@ func TestBudgetServiceAway(t *testing.T) {
 	w := newWorld(t, budget.Options{})
 	w.put(t, budget.Budget{Scope: key, Limit: 8000})
 	m := w.start(t, spend.Options{QueueLimit: 5})
+	m.Release(reserve(t, m, 200)) // the slice is for some such calls
 	m.Settle(reserve(t, m, 10), call(10))
 	eventually(t, "the first delivery", func() bool { return m.Stats().Queued == 0 })
 	reserve(t, m, 10) // loads what the first notice unloaded
@@ -219,7 +221,7 @@ func TestBudgetServiceAway(t *testing.T) {
 		m.Settle(reserve(t, m, 10), call(10))
 		settled++
 	}
-	_, err := m.Reserve(t.Context(), scopes, 10)
+	_, err := m.Reserve(t.Context(), caller, 10)
 	if e := errs.Of(err); !errs.Is(err, errs.ServiceUnavailable) || e.RetryAfter <= 0 {
 		t.Fatalf("with a full queue: %v", err)
 	}
@@ -231,10 +233,10 @@ func TestBudgetServiceAway(t *testing.T) {
 		}
 		return nil
 	}, nil)
-	if _, err := m.Reserve(t.Context(), scopes, 7000); !errs.Is(err, errs.ServiceUnavailable) {
+	if _, err := m.Reserve(t.Context(), caller, 7000); !errs.Is(err, errs.ServiceUnavailable) {
 		t.Fatalf("without a lease: %v", err)
 	}
-	if _, err := m.Reserve(t.Context(), spend.Scopes{Key: "never seen"}, 1); !errs.Is(err, errs.ServiceUnavailable) {
+	if _, err := m.Reserve(t.Context(), spend.Call{Scopes: spend.Scopes{Key: "never seen"}}, 1); !errs.Is(err, errs.ServiceUnavailable) {
 		t.Fatalf("for an unknown key: %v", err)
 	}
 	w.client.fail(nil, nil)
@@ -264,7 +266,7 @@ func TestLostAnswers(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for {
-				res, err := m.Reserve(context.Background(), scopes, 25)
+				res, err := m.Reserve(context.Background(), caller, 25)
 				if errs.Is(err, errs.BudgetExceeded) {
 					return
 				}
@@ -303,12 +305,12 @@ func TestTermEndsSpending(t *testing.T) {
 	reserve(t, m, 1)
 	w.client.fail(down, nil)
 	eventually(t, "the end of the term", func() bool {
-		_, err := m.Reserve(context.Background(), scopes, 1)
+		_, err := m.Reserve(context.Background(), caller, 1)
 		return errs.Is(err, errs.ServiceUnavailable)
 	})
 	w.client.fail(nil, nil)
 	eventually(t, "the renewal", func() bool {
-		_, err := m.Reserve(context.Background(), scopes, 1)
+		_, err := m.Reserve(context.Background(), caller, 1)
 		return err == nil
 	})
 }
@@ -324,7 +326,7 @@ func TestReplicaThatWasGivenUp(t *testing.T) {
 	m.Settle(res, call(70))
 	w.client.fail(nil, nil)
 	eventually(t, "the correction", func() bool {
-		again, err := m.Reserve(context.Background(), scopes, 1)
+		again, err := m.Reserve(context.Background(), caller, 1)
 		if err == nil {
 			m.Release(again)
 		}
@@ -368,7 +370,7 @@ func TestRetryAfterOfANearlySpentBudget(t *testing.T) {
 				held := reserve(t, m, tc.here)
 				defer m.Release(held)
 			}
-			_, err := m.Reserve(context.Background(), scopes, 50)
+			_, err := m.Reserve(context.Background(), caller, 50)
 			if e := errs.Of(err); !errs.Is(err, errs.BudgetExceeded) || e.RetryAfter < tc.atLeast || e.RetryAfter > tc.atMost {
 				t.Errorf("%v, retry after %v; want from %v to %v", err, e.RetryAfter, tc.atLeast, tc.atMost)
 			}
@@ -383,7 +385,7 @@ func TestInvalidRecordIsSetApart(t *testing.T) {
 	for i := range 10 {
 		rec := call(1)
 		if i == 6 {
-			rec.EventId = "no uuid"
+			rec.Usage = &usagev1.Usage{Output: -1}
 		}
 		m.Settle(reserve(t, m, 1), rec)
 	}
@@ -417,7 +419,7 @@ func TestEndedMeterRefuses(t *testing.T) {
 	w := newWorld(t, budget.Options{})
 	m := w.start(t, spend.Options{})
 	m.crash(t)
-	if _, err := m.Reserve(t.Context(), scopes, 1); !errs.Is(err, errs.ServiceUnavailable) {
+	if _, err := m.Reserve(t.Context(), caller, 1); !errs.Is(err, errs.ServiceUnavailable) {
 		t.Errorf("after Run ended: %v", err)
 	}
 	if err := m.Run(t.Context()); err == nil {
@@ -426,7 +428,7 @@ func TestEndedMeterRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	fresh := w.start(t, spend.Options{})
-	if _, err := fresh.Reserve(ctx, scopes, 1); !errors.Is(err, context.Canceled) {
+	if _, err := fresh.Reserve(ctx, caller, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a cancelled context: %v", err)
 	}
 }
@@ -435,7 +437,7 @@ func TestNoSecretInRefusal(t *testing.T) {
 	w := newWorld(t, budget.Options{})
 	w.put(t, budget.Budget{Scope: user, Limit: 0})
 	m := w.start(t, spend.Options{})
-	_, err := m.Reserve(t.Context(), scopes, 1)
+	_, err := m.Reserve(t.Context(), caller, 1)
 	e := exceeded(t, err)
 	if !strings.HasPrefix(e.Message, "Budget has been exceeded! User=u1 ") || e.RetryAfter != time.Hour {
 		t.Errorf("refused with %+v", e)

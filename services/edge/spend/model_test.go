@@ -2,13 +2,11 @@ package spend_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/postgres/postgrestest"
@@ -56,7 +54,7 @@ func strict(t *testing.T, w *world, atWork int) {
 	var settled, first atomic.Int64
 	spendOne := func(m *running) error {
 		wanted := money.Nano(1 + dice(upper))
-		res, err := m.Reserve(context.Background(), scopes, wanted)
+		res, err := m.Reserve(context.Background(), caller, wanted)
 		if err != nil {
 			return err
 		}
@@ -179,7 +177,7 @@ func model(t *testing.T, w *world) {
 		}
 		return true
 	})
-	explained := w.explained(t)
+	explained := w.explained(t, all...)
 	for _, scope := range all {
 		st := w.state(t, scope)
 		if int64(st.Spent) < settled.Load() || st.Spent > st.Limit {
@@ -206,7 +204,7 @@ func replicaLife(ctx context.Context, t *testing.T, w *world, settled *atomic.In
 			callers.Go(func() {
 				for life.Err() == nil {
 					upper := money.Nano(1 + dice(400))
-					res, err := m.ReserveUpTo(life, scopes, upper, upper+money.Nano(dice(100)))
+					res, err := m.ReserveUpTo(life, caller, upper, upper+money.Nano(dice(100)))
 					if err != nil {
 						pause(life, time.Millisecond)
 						continue
@@ -245,7 +243,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // explained adds up, for each budget, the ledger entries that its balance consists of.
-func (w *world) explained(t *testing.T) map[string]money.Nano {
+func (w *world) explained(t *testing.T, scopes ...budget.Scope) map[string]money.Nano {
 	t.Helper()
 	out := map[string]money.Nano{}
 	var usage money.Nano
@@ -270,46 +268,8 @@ func (w *world) explained(t *testing.T) map[string]money.Nano {
 			}
 		}
 	}
-	for _, scope := range []budget.Scope{r1, acme, user, key} {
+	for _, scope := range scopes {
 		out[w.state(t, scope).Budget.ID] += usage
 	}
 	return out
-}
-
-func BenchmarkReserveSettle(b *testing.B) {
-	for name, budgets := range map[string][]budget.Scope{
-		"no budgets": nil, "key": {key}, "four scopes": {r1, acme, user, key},
-	} {
-		b.Run(name, func(b *testing.B) {
-			w := newWorld(b, budget.Options{})
-			for _, scope := range budgets {
-				w.put(b, budget.Budget{Scope: scope, Limit: 1_000_000 * money.Dollar, Window: "1mo"})
-			}
-			w.client.fail(func(call string) error {
-				if call == "record" {
-					return errDown // delivery is measured elsewhere
-				}
-				return nil
-			}, nil)
-			m := w.start(b, spend.Options{QueueLimit: 1 << 30, FlushEvery: time.Hour})
-			m.Release(reserve(b, m, 1))
-			records := make([]*eventv1.UsageRecord, b.N)
-			for i := range records {
-				records[i] = call(900)
-				records[i].EventId = fmt.Sprintf("%036d", i)
-				records[i].OccurredMillis = 1
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				res, err := m.Reserve(context.Background(), scopes, 1000)
-				if err != nil {
-					b.Fatal(err)
-				}
-				m.Settle(res, records[i])
-			}
-			b.StopTimer()
-			m.crash(b)
-		})
-	}
 }

@@ -3,7 +3,6 @@ package spend
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/edge/spend/journal"
 )
 
 // Bounds of the pause before records are sent again.
@@ -29,22 +29,51 @@ const queueShards = 16
 type queue struct {
 	wake   chan struct{}
 	length atomic.Int64
-	seed   maphash.Seed
 	shards [queueShards]struct {
-		mu      sync.Mutex
-		records []*eventv1.UsageRecord
-		_       [32]byte // a cache line of its own
+		mu sync.Mutex
+		batch
+		_ [8]byte // a cache line of its own
 	}
 	next int // the shard to begin with, so that none starves; the flusher's
 }
 
-func (q *queue) add(r *eventv1.UsageRecord, batch int) {
-	s := &q.shards[maphash.String(q.seed, r.GetTenantId())%queueShards]
+// batch are records, each with its place in the log.
+type batch struct {
+	records []*eventv1.UsageRecord
+	logged  []journal.Handle
+}
+
+// cut takes the first n records away.
+func (b *batch) cut(n int) batch {
+	var head batch
+	head.records, b.records = cut(b.records, n)
+	head.logged, b.logged = cut(b.logged, n)
+	return head
+}
+
+func (b *batch) append(c batch) {
+	b.records = append(b.records, c.records...)
+	b.logged = append(b.logged, c.logged...)
+}
+
+func (b *batch) len() int { return len(b.records) }
+
+// shardOf spreads tenants over the shards (FNV-1a).
+func shardOf(tenant string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(tenant) {
+		h = (h ^ uint32(tenant[i])) * 16777619
+	}
+	return h % queueShards
+}
+
+func (q *queue) add(r *eventv1.UsageRecord, logged journal.Handle, size int) {
+	s := &q.shards[shardOf(r.GetTenantId())]
 	s.mu.Lock()
-	s.records = append(s.records, r)
+	s.records, s.logged = append(s.records, r), append(s.logged, logged)
 	s.mu.Unlock()
 	// The flusher waits for the first record, then for time or for a whole batch.
-	if n := q.length.Add(1); n == 1 || n%int64(batch) == 0 {
+	if n := q.length.Add(1); n == 1 || n%int64(size) == 0 {
 		select {
 		case q.wake <- struct{}{}:
 		default:
@@ -54,16 +83,14 @@ func (q *queue) add(r *eventv1.UsageRecord, batch int) {
 
 // take removes up to limit records, each tenant's oldest first. They count as queued until
 // they are delivered.
-func (q *queue) take(limit int) []*eventv1.UsageRecord {
-	var out []*eventv1.UsageRecord
+func (q *queue) take(limit int) (out batch) {
 	for range queueShards {
 		s := &q.shards[q.next%queueShards]
 		q.next++
 		s.mu.Lock()
-		head, tail := cut(s.records, limit-len(out))
-		s.records = tail
+		head := s.cut(limit - out.len())
 		s.mu.Unlock()
-		if out = append(out, head...); len(out) == limit {
+		if out.append(head); out.len() == limit {
 			break
 		}
 	}
@@ -107,11 +134,11 @@ func (m *Meter) gather(ctx context.Context) {
 // flush delivers one batch, however often that takes. It fails only when ctx ends, and
 // then keeps the batch.
 func (m *Meter) flush(ctx context.Context) error {
-	batch := m.undelivered(m.opts.BatchSize)
-	if len(batch) == 0 {
+	b := m.undelivered(m.opts.BatchSize)
+	if b.len() == 0 {
 		return ctx.Err()
 	}
-	rest, err := m.deliver(ctx, batch)
+	rest, err := m.deliver(ctx, b)
 	if err != nil {
 		m.keep(rest)
 	}
@@ -119,60 +146,79 @@ func (m *Meter) flush(ctx context.Context) error {
 }
 
 // undelivered takes the batch that an earlier flush kept, or the next one.
-func (m *Meter) undelivered(limit int) []*eventv1.UsageRecord {
+func (m *Meter) undelivered(limit int) batch {
 	m.life.Lock()
 	kept := m.kept
-	m.kept = nil
+	m.kept = batch{}
 	m.life.Unlock()
-	if len(kept) > 0 {
+	if kept.len() > 0 {
 		return kept
 	}
 	return m.queue.take(limit)
 }
 
-func (m *Meter) keep(batch []*eventv1.UsageRecord) {
+func (m *Meter) keep(b batch) {
 	m.life.Lock()
-	m.kept = batch
+	m.kept = b
 	m.life.Unlock()
 }
 
-// deliver sends a batch until it is recorded. A batch that the budget service finds invalid
-// is halved, so that one bad record does not hold up the others. When ctx ends it returns
-// what is left.
-func (m *Meter) deliver(ctx context.Context, batch []*eventv1.UsageRecord) (rest []*eventv1.UsageRecord, err error) {
+// deliver sends a batch until it is recorded, and then ends it in the log. When ctx ends it
+// returns what is left.
+func (m *Meter) deliver(ctx context.Context, b batch) (rest batch, err error) {
+	left, err := m.send(ctx, m.opts.ReplicaID, b.records, func(done int) {
+		m.queue.length.Add(-int64(done))
+		if delivered := b.cut(done); m.opts.Journal != nil {
+			m.opts.Journal.End(delivered.logged...)
+		}
+	})
+	if err != nil {
+		return b, fmt.Errorf("spend: %d records are not delivered: %w", left, err)
+	}
+	return batch{}, nil
+}
+
+// send has a replica's records recorded, however often that takes, and tells done how many
+// more were. One that the budget service finds invalid is set apart and counts as done: the
+// others are not held up. It fails only when ctx ends.
+func (m *Meter) send(ctx context.Context, replica string, records []*eventv1.UsageRecord, done func(int)) (left int, err error) {
 	pause := firstRetry
-	for {
+	size := len(records) // less while an invalid one is looked for
+	for len(records) > 0 {
+		size = min(size, len(records))
 		call, cancel := context.WithTimeout(ctx, m.opts.CallTimeout)
-		res, err := m.client.Record(call, &budgetv1.RecordRequest{ReplicaId: m.opts.ReplicaID, Records: batch})
+		res, err := m.client.Record(call, &budgetv1.RecordRequest{ReplicaId: replica, Records: records[:size:size]})
 		cancel()
 		switch {
 		case err == nil:
 			m.rejected.Add(int64(res.GetRejected()))
-			m.queue.length.Add(-int64(len(batch)))
-			return nil, nil
+			done(size)
+			records = records[size:]
+			size, pause = len(records), firstRetry
+			continue
 		case ctx.Err() != nil:
-			return batch, fmt.Errorf("spend: %d records are not delivered: %w", m.queue.length.Load(), ctx.Err())
-		case errs.Is(err, errs.InvalidRequest) && len(batch) > 1:
-			half := len(batch) / 2
-			if rest, err := m.deliver(ctx, batch[:half:half]); err != nil {
-				return append(rest[:len(rest):len(rest)], batch[half:]...), err
-			}
-			return m.deliver(ctx, batch[half:])
+			return len(records), ctx.Err()
+		case errs.Is(err, errs.InvalidRequest) && size > 1:
+			size /= 2
+			continue
 		case errs.Is(err, errs.InvalidRequest):
-			// Sending it again cannot help. The log is its last trace, with its cost.
+			// Sending it again cannot help. The process's log is its last trace, with its cost.
 			m.rejected.Add(1)
-			m.queue.length.Add(-1)
 			m.opts.Logger.ErrorContext(ctx, "spend: a record was refused as invalid", "error", err,
-				"event", batch[0].GetEventId(), "tenant", batch[0].GetTenantId(), "cost_nanos", batch[0].GetCostNanos())
-			return nil, nil
+				"event", records[0].GetEventId(), "tenant", records[0].GetTenantId(), "cost_nanos", records[0].GetCostNanos())
+			done(1)
+			records = records[1:]
+			size = len(records)
+			continue
 		}
 		m.opts.Logger.WarnContext(ctx, "spend: recording failed, trying again", "error", err, "queued", m.queue.length.Load())
 		jittered := pause/2 + rand.N(pause/2+1) //nolint:gosec // spreads load, keeps no secret
 		if clock.Sleep(ctx, m.opts.Clock, jittered) != nil {
-			return batch, fmt.Errorf("spend: %d records are not delivered: %w", m.queue.length.Load(), ctx.Err())
+			return len(records), ctx.Err()
 		}
 		pause = min(2*pause, lastRetry)
 	}
+	return 0, nil
 }
 
 // drain delivers everything, for Close.

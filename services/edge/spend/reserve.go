@@ -11,6 +11,7 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/services/edge/spend/journal"
 )
 
 // Reservation is an amount that was set aside in every budget of a call. It is settled or
@@ -20,6 +21,10 @@ type Reservation struct {
 	Amount money.Nano
 
 	tenant string
+	// event is the call's id, in the log and in the ledger: however often a call is told,
+	// it is one entry.
+	event  string
+	logged journal.Handle
 	n      int
 	first  [6]*pool
 	more   []*pool
@@ -68,15 +73,30 @@ const (
 // budget_exceeded, with the details `budget`, `limit` and `spent` and with a
 // RetryAfter until the window's end, an hour where there is none, or less where calls under
 // way hold what may come back; service_unavailable when the budget service is
-// needed and away, or when too many records wait for it; what ctx ended with.
-func (m *Meter) Reserve(ctx context.Context, scopes Scopes, upper money.Nano) (Reservation, error) {
-	return m.ReserveUpTo(ctx, scopes, upper, upper)
+// needed and away, when too many records wait for it, or when the log has no room; what ctx
+// ended with.
+func (m *Meter) Reserve(ctx context.Context, call Call, upper money.Nano) (Reservation, error) {
+	return m.ReserveUpTo(ctx, call, upper, upper)
 }
 
 // ReserveUpTo sets aside what every budget that applies can pay, from minimum up to
 // wanted. It is for calls whose largest cost is not given: the Amount tells how much
 // they may cost. Errors are those of Reserve, for the minimum.
-func (m *Meter) ReserveUpTo(ctx context.Context, scopes Scopes, minimum, wanted money.Nano) (Reservation, error) {
+func (m *Meter) ReserveUpTo(ctx context.Context, call Call, minimum, wanted money.Nano) (Reservation, error) {
+	res, err := m.setAside(ctx, &call.Scopes, minimum, wanted)
+	if err != nil {
+		return Reservation{}, err
+	}
+	res.event = m.ids.NewString()
+	if err := m.log(&call, &res); err != nil {
+		m.undo(&res)
+		return Reservation{}, unavailable(err)
+	}
+	return res, nil
+}
+
+// setAside takes an amount from every budget that applies.
+func (m *Meter) setAside(ctx context.Context, scopes *Scopes, minimum, wanted money.Nano) (Reservation, error) {
 	if minimum < 0 || wanted < minimum {
 		return Reservation{}, errs.New(errs.InvalidRequest, "a reservation is from 0 up to what is wanted")
 	}
@@ -86,13 +106,44 @@ func (m *Meter) ReserveUpTo(ctx context.Context, scopes Scopes, minimum, wanted 
 	if m.queue.length.Load() >= int64(m.opts.QueueLimit) {
 		return Reservation{}, unavailable(errors.New("spend: the queue of records is full"))
 	}
-	var buf [4]scopeKey
-	keys := scopes.keys(&buf)
-	res, short := m.try(&scopes, keys, wanted, wanted)
+	res, short := m.try(scopes, wanted, wanted)
 	if short.account == nil {
 		return res, nil
 	}
-	return m.reserveSlow(ctx, &scopes, keys, minimum, wanted, short)
+	return m.reserveSlow(ctx, scopes, minimum, wanted, short)
+}
+
+// usualRecord is what most settled calls take in the log: room for one is set aside with
+// each reservation.
+const usualRecord = 1024
+
+// log writes a reservation to the log. When it returns, the call survives this process.
+func (m *Meter) log(call *Call, res *Reservation) (err error) {
+	if m.opts.Journal == nil {
+		return nil
+	}
+	buf, _ := m.encoders.Get().(*[]byte) // the pool holds nothing else
+	*buf = appendCharge((*buf)[:0], call, res)
+	res.logged, err = m.opts.Journal.Append(kindReserved, *buf, usualRecord)
+	m.encoders.Put(buf)
+	return err
+}
+
+// logSettled writes a settled call to the log, in place of its reservation. Where that
+// fails, the reservation stays: it stands for the call until the record is delivered.
+func (m *Meter) logSettled(old journal.Handle, rec *eventv1.UsageRecord) journal.Handle {
+	if m.opts.Journal == nil {
+		return 0
+	}
+	buf, _ := m.encoders.Get().(*[]byte) // the pool holds nothing else
+	*buf = appendRecord((*buf)[:0], rec)
+	settled, err := m.opts.Journal.Replace(old, kindSettled, *buf)
+	m.encoders.Put(buf)
+	if err != nil {
+		m.unlogged.Add(1)
+		return old
+	}
+	return settled
 }
 
 // shortage is what a reservation failed at.
@@ -104,20 +155,21 @@ type shortage struct {
 }
 
 // try takes at least floor and up to wanted from every budget, or nothing.
-func (m *Meter) try(scopes *Scopes, keys []scopeKey, floor, wanted money.Nano) (Reservation, shortage) {
+func (m *Meter) try(scopes *Scopes, floor, wanted money.Nano) (Reservation, shortage) {
 	now, epoch, until := m.now(), m.epoch.Load(), m.until.Load()
+	var buf [4]*account
+	accounts := m.accounts(scopes, &buf)
 	for {
 		res := Reservation{Amount: wanted, tenant: scopes.Tenant}
 		var short shortage
 		less := wanted
-		for _, key := range keys {
-			a := m.account(key, scopes)
+		for _, a := range accounts {
 			a.touch(now)
 			if a.bare.Load() == epoch {
 				continue
 			}
 			a.mu.Lock()
-			if a.forgotten || a.epoch != epoch || now >= until {
+			if a.forgotten.Load() || a.epoch != epoch || now >= until {
 				short = shortage{account: a}
 			} else {
 				less, short = m.takeFrom(a, &res, floor, now)
@@ -176,23 +228,23 @@ func (m *Meter) undo(res *Reservation) {
 
 // tidy gives back what a retired pool holds. The account's lock is held.
 func (m *Meter) tidy(p *pool) {
-	if p.retired && p.giveBack() {
+	if p.retired && p.giveBack(0) {
 		m.leasing.giveBack(p)
 	}
 }
 
 // reserveSlow asks the budget service for what is short until the reservation holds or is
 // refused.
-func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, keys []scopeKey, minimum, wanted money.Nano, short shortage) (Reservation, error) {
+func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, minimum, wanted money.Nano, short shortage) (Reservation, error) {
 	var since int64 // when waiting for others began; 0: not yet
 	pause := firstPause
 	for {
-		refusal, wait := m.await(ctx, scopes, keys, short, minimum, wanted)
+		refusal, wait := m.await(ctx, scopes, short, minimum, wanted)
 		if wait != nil {
 			return Reservation{}, wait
 		}
 		var res Reservation
-		if res, short = m.try(scopes, keys, minimum, wanted); short.account == nil {
+		if res, short = m.try(scopes, minimum, wanted); short.account == nil {
 			return res, nil
 		}
 		if refusal == nil {
@@ -216,7 +268,7 @@ func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, keys []scopeKey
 			return Reservation{}, err
 		}
 		pause = min(2*pause, maxPause)
-		if res, short = m.try(scopes, keys, minimum, wanted); short.account == nil {
+		if res, short = m.try(scopes, minimum, wanted); short.account == nil {
 			return res, nil
 		}
 	}
@@ -235,7 +287,7 @@ type refusal struct {
 
 // await waits for the answer of one ask for what is short. It returns a refusal when the
 // budget is known not to have the minimum.
-func (m *Meter) await(ctx context.Context, scopes *Scopes, keys []scopeKey, short shortage, minimum, wanted money.Nano) (*refusal, error) {
+func (m *Meter) await(ctx context.Context, scopes *Scopes, short shortage, minimum, wanted money.Nano) (*refusal, error) {
 	a := short.account
 	need, want := minimum, wanted
 	if short.pool != nil {
@@ -246,7 +298,7 @@ func (m *Meter) await(ctx context.Context, scopes *Scopes, keys []scopeKey, shor
 		a.mu.Unlock()
 		return r, nil
 	}
-	if a.forgotten {
+	if a.forgotten.Load() {
 		a.mu.Unlock()
 		return nil, nil // the next try finds the account that took its place
 	}
@@ -256,7 +308,7 @@ func (m *Meter) await(ctx context.Context, scopes *Scopes, keys []scopeKey, shor
 	}
 	a.mu.Unlock()
 	if short.pool == nil {
-		m.load(scopes, keys, minimum, wanted)
+		m.load(scopes, minimum, wanted)
 	}
 	m.leasing.signal()
 	select {
@@ -274,15 +326,15 @@ func (m *Meter) await(ctx context.Context, scopes *Scopes, keys []scopeKey, shor
 
 // load asks for the scopes of a call that are not loaded, so that a new key's first call
 // waits for one answer and not for one after the other.
-func (m *Meter) load(scopes *Scopes, keys []scopeKey, minimum, wanted money.Nano) {
+func (m *Meter) load(scopes *Scopes, minimum, wanted money.Nano) {
 	epoch := m.epoch.Load()
-	for _, key := range keys {
-		a := m.account(key, scopes)
+	var buf [4]*account
+	for _, a := range m.accounts(scopes, &buf) {
 		if a.bare.Load() == epoch {
 			continue
 		}
 		a.mu.Lock()
-		if !a.forgotten && a.epoch != epoch && a.waiting == nil && a.sent == nil {
+		if !a.forgotten.Load() && a.epoch != epoch && a.waiting == nil && a.sent == nil {
 			m.leasing.ask(a, max(minimum, 1), wanted)
 		}
 		a.mu.Unlock()
@@ -307,7 +359,7 @@ func (m *Meter) refusedNow(short shortage, need money.Nano) *refusal {
 	if p.retired || now >= p.ends || need <= 0 || p.refused == 0 || need < p.refused || now >= p.refusedUntil {
 		return nil
 	}
-	limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
+	limit, spent := p.limit, p.spentNow()
 	unspent := limit-spent >= need+max(0, p.free())
 	retry := foreverRetry
 	if p.ends != forever {
@@ -341,22 +393,32 @@ func (m *Meter) exceeded(p *pool, retry time.Duration) error {
 		budgetv1.ScopeKind_SCOPE_KIND_PLATFORM: "Platform", budgetv1.ScopeKind_SCOPE_KIND_TENANT: "Team",
 		budgetv1.ScopeKind_SCOPE_KIND_USER: "User", budgetv1.ScopeKind_SCOPE_KIND_KEY: "Key",
 	}[p.account.key.kind]
-	limit, spent := money.Nano(p.budget.GetLimitNanos()).Dollars(), p.spentNow().Dollars()
+	limit, spent := p.limit.Dollars(), p.spentNow().Dollars()
 	return errs.New(errs.BudgetExceeded, fmt.Sprintf("Budget has been exceeded! %s=%s Current cost: %s, Max budget: %s", kind, p.account.key.id, spent, limit)).
-		WithDetail("budget", p.budget.GetId()).WithDetail("limit", limit).WithDetail("spent", spent).WithRetryAfter(retry)
+		WithDetail("budget", p.budget).WithDetail("limit", limit).WithDetail("spent", spent).WithRetryAfter(retry)
 }
 
 // Release gives a reservation back whose call never went out.
 func (m *Meter) Release(res Reservation) {
 	m.undo(&res)
+	if res.logged != 0 {
+		m.opts.Journal.End(res.logged)
+	}
+}
+
+// settled is what Settle adds to a record, in one piece of memory.
+type settled struct {
+	draws  [4]eventv1.LeaseDraw
+	list   [4]*eventv1.LeaseDraw
+	window eventv1.BudgetWindow
 }
 
 // Settle ends a reservation: rec.CostNanos is spent, the rest returns to the slices. It
-// fills rec's event id, time and tenant when they are empty, its draws, and its window as far
-// as it is known here (the budget service writes the exact one), and queues it for delivery.
-// rec is the Meter's from then on. Settle never waits for I/O.
+// fills rec's event id, its time and tenant when they are empty, its draws, and its window as
+// far as it is known here (the budget service writes the exact one), writes it to the log and
+// queues it for delivery. rec is the Meter's from then on. Settle never waits for I/O.
 func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
-	if rec.GetEventId() == "" {
+	if rec.EventId = res.event; rec.EventId == "" {
 		rec.EventId = m.ids.NewString()
 	}
 	if rec.GetOccurredMillis() == 0 {
@@ -372,10 +434,13 @@ func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
 		m.overdrawn.Add(1)
 	}
 	if res.n > 0 {
-		// One allocation for all draws, one for the list of them.
-		draws := make([]eventv1.LeaseDraw, res.n)
-		rec.Draws = make([]*eventv1.LeaseDraw, res.n)
-		rec.Window = &eventv1.BudgetWindow{}
+		var draws []eventv1.LeaseDraw
+		if res.n <= len(settled{}.draws) {
+			own := &settled{}
+			draws, rec.Draws, rec.Window = own.draws[:res.n], own.list[:res.n:res.n], &own.window
+		} else {
+			draws, rec.Draws, rec.Window = make([]eventv1.LeaseDraw, res.n), make([]*eventv1.LeaseDraw, res.n), &eventv1.BudgetWindow{}
+		}
 		tightest := money.Max
 		for i := range res.n {
 			p := res.pool(i)
@@ -385,15 +450,15 @@ func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
 			p.reserved -= res.Amount
 			p.drawn += cost
 			m.tidy(p)
-			limit, spent := money.Nano(p.budget.GetLimitNanos()), p.spentNow()
+			limit, spent := p.limit, p.spentNow()
 			if left := limit - spent; left < tightest {
 				tightest = left
 				w := rec.Window
-				w.BudgetId, w.StartMillis, w.EndMillis = p.budget.GetId(), p.start, p.end
+				w.BudgetId, w.StartMillis, w.EndMillis = p.budget, p.start, p.end
 				w.LimitNanos, w.SpentNanos = int64(limit), int64(spent)
 			}
 			p.account.mu.Unlock()
 		}
 	}
-	m.queue.add(rec, m.opts.BatchSize)
+	m.queue.add(rec, m.logSettled(res.logged, rec), m.opts.BatchSize)
 }

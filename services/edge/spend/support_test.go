@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
@@ -21,8 +19,6 @@ import (
 	"tollgate.dev/services/budget/store/sqlite"
 	"tollgate.dev/services/edge/spend"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a store and a budget service over it, for the test's own questions and for the
 // meters of its process.
@@ -83,7 +79,7 @@ func serve(t testing.TB, store budget.Store, opts budget.Options, f *faults) (sv
 func (w *world) process(t testing.TB, opts spend.Options) *running {
 	t.Helper()
 	_, client, end := serve(t, w.store, w.opts, w.client.faults)
-	r := startOver(t, client, opts)
+	r := run(t, client, opts)
 	r.end = end
 	return r
 }
@@ -125,10 +121,11 @@ func (w *world) ledger(t testing.TB, tenant string) (cost money.Nano, entries in
 // start runs a meter until the test ends, and closes it.
 func (w *world) start(t testing.TB, opts spend.Options) *running {
 	t.Helper()
-	return startOver(t, w.client, opts)
+	return run(t, w.client, opts)
 }
 
-func startOver(t testing.TB, client *faulty, opts spend.Options) *running {
+// run runs a meter until the test ends, and closes it.
+func run(t testing.TB, client budgetv1connect.BudgetServiceClient, opts spend.Options) *running {
 	t.Helper()
 	r := &running{Meter: spend.New(client, opts), done: make(chan error, 1), end: func() {}}
 	var ctx context.Context
@@ -244,6 +241,17 @@ func (f *faulty) Record(ctx context.Context, req *budgetv1.RecordRequest) (*budg
 	return res, err
 }
 
+func (f *faulty) EndReplica(ctx context.Context, req *budgetv1.EndReplicaRequest) (*budgetv1.EndReplicaResponse, error) {
+	if err := f.hook("end", false); err != nil {
+		return nil, err
+	}
+	res, err := f.BudgetServiceClient.EndReplica(ctx, req)
+	if err == nil {
+		err = f.hook("end", true)
+	}
+	return res, err
+}
+
 // dice returns a number from 0 up to n.
 func dice(n int64) int64 {
 	return rand.Int64N(n) //nolint:gosec // keeps no secret
@@ -267,6 +275,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 
 var (
 	scopes = spend.Scopes{Platform: "r1", Tenant: "acme", User: "u1", Key: "k1"}
+	caller = spend.Call{Scopes: scopes, PlatformID: "r1", UserID: "u1", RequestID: "req", Model: "m", CallType: "chat.completions", StartedMillis: 1}
 	acme   = budget.Scope{Kind: budget.Tenant, ID: "acme"}
 	user   = budget.Scope{Kind: budget.User, ID: "acme/u1"}
 	key    = budget.Scope{Kind: budget.Key, ID: "k1"}
@@ -279,7 +288,7 @@ func call(cost money.Nano) *eventv1.UsageRecord {
 
 func reserve(t testing.TB, m *running, upper money.Nano) spend.Reservation {
 	t.Helper()
-	res, err := m.Reserve(context.Background(), scopes, upper)
+	res, err := m.Reserve(context.Background(), caller, upper)
 	if err != nil {
 		t.Fatal(err)
 	}

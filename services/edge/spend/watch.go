@@ -8,6 +8,7 @@ import (
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/money"
 )
 
 // watchLoop listens for changes of budgets. After each interruption everything that is
@@ -54,7 +55,7 @@ func (m *Meter) notice(scope *budgetv1.Scope) {
 	if key.kind == budgetv1.ScopeKind_SCOPE_KIND_USER {
 		key.tenant, key.id, _ = strings.Cut(scope.GetId(), "/")
 	}
-	a := m.find(key)
+	a := m.find(&key)
 	if a == nil {
 		return
 	}
@@ -65,7 +66,7 @@ func (m *Meter) notice(scope *budgetv1.Scope) {
 	a.bare.Store(0)
 	for _, p := range a.pools {
 		p.refused, p.refusedUntil, p.shut = 0, 0, 0
-		if p.giveBack() {
+		if p.giveBack(0) {
 			m.leasing.giveBack(p)
 		}
 	}
@@ -88,20 +89,44 @@ func (m *Meter) sweepLoop(ctx context.Context) {
 func (m *Meter) sweep(s *shard, before int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, a := range s.accounts {
-		if a.used.Load() > before {
-			continue
+	s.forget(func(a *account) bool {
+		used := a.used.Load() > before
+		if used && a.bare.Load() != 0 {
+			return false
 		}
 		a.mu.Lock()
+		defer a.mu.Unlock()
+		if used {
+			m.shrink(a)
+			return false
+		}
 		busy := a.waiting != nil || a.sent != nil
 		for _, p := range a.pools {
 			busy = busy || p.reserved > 0
 		}
 		if !busy {
-			a.forgotten = true
+			a.forgotten.Store(true)
 			m.abandon(a)
-			delete(s.accounts, key)
 		}
-		a.mu.Unlock()
+		return !busy
+	})
+}
+
+// shrink gives back what a scope holds that is used less than it was. The account's lock
+// is held.
+func (m *Meter) shrink(a *account) {
+	var used money.Nano
+	for _, p := range a.pools {
+		used = max(used, p.drawn-p.swept)
+		p.swept = p.drawn
+	}
+	if m.now()-a.renewed < int64(late) {
+		return
+	}
+	a.ahead = max(2*used, a.ahead/2)
+	for _, p := range a.pools {
+		if p.giveBack(a.ahead) {
+			m.leasing.giveBack(p)
+		}
 	}
 }

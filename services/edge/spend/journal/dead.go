@@ -106,7 +106,8 @@ type Found struct {
 	// wrote them, and what they were to record had not happened yet.
 	Torn int
 	// Damaged names each place at which bytes are no record and records follow, each
-	// segment whose header is, and each whose file is cut.
+	// segment whose header is none, and each whose file is cut. Such places are no damage
+	// in the log of a machine that has died: not every page of it reached the disk.
 	Damaged []string
 	// SameBoot tells that the machine has run since the log was written: nothing of it can
 	// be missing.
@@ -181,7 +182,9 @@ func (d *Dead) read(visit func(Record) error) (found Found, err error) {
 			found.Damaged = append(found.Damaged, fmt.Sprintf("%s: cut at %d", p.name, len(data)))
 		}
 		for _, at := range s.damaged {
-			found.Damaged = append(found.Damaged, fmt.Sprintf("%s: at %d", p.name, at))
+			if p.boot == d.boot {
+				found.Damaged = append(found.Damaged, fmt.Sprintf("%s: at %d", p.name, at))
+			}
 		}
 	}
 	return found, nil

@@ -163,7 +163,7 @@ func (l *Log) open() error {
 		return err
 	}
 	l.lock = lock
-	first, err := l.makeSegment(l.nextFile())
+	first, err := l.makeSegment(l.nextFile(), true)
 	if err != nil {
 		return errors.Join(err, l.Remove())
 	}

@@ -33,8 +33,8 @@ type segment struct {
 // retryAfter is when what failed on the disk is tried again.
 const retryAfter = time.Second
 
-// spares is how many segments are kept ready.
-const spares = 2
+// maxSpares is how many dead segments are kept for their next use.
+const maxSpares = 8
 
 // moveStep is how many records move to another segment under one lock.
 const moveStep = 64
@@ -47,7 +47,7 @@ func (l *Log) next(bounded bool) error {
 			signal(l.wake)
 			return ErrFull
 		}
-		made, err := l.makeSegment(l.nextFile())
+		made, err := l.makeSegment(l.nextFile(), false)
 		if err != nil {
 			l.noRoom = true // until the keeper has made one
 			signal(l.wake)
@@ -99,10 +99,9 @@ func (l *Log) nextFile() string {
 	return filepath.Join(l.dir, fmt.Sprintf("%08d%s", l.files, segmentSuffix))
 }
 
-// makeSegment makes a file of zeros and maps it. The zeros are written, so that the disk
-// has room for whatever is appended.
-func (l *Log) makeSegment(path string) (*segment, error) {
-	data, err := mapNew(path, l.opts.SegmentBytes)
+// makeSegment makes a file and maps it.
+func (l *Log) makeSegment(path string, settled bool) (*segment, error) {
+	data, err := mapNew(path, l.opts.SegmentBytes, settled && l.opts.SyncEvery > 0)
 	if err != nil {
 		return nil, errors.Join(err, removeIfThere(path))
 	}
@@ -224,11 +223,10 @@ func (l *Log) dead() (dead []*segment) {
 	return dead
 }
 
-// clean makes a dead segment one that waits, or deletes it when enough of them do. Its
-// header goes first, and to the disk: after a loss of power nothing of it looks alive.
+// clean makes a dead segment one that waits, or deletes it when enough of them do.
 func (l *Log) clean(s *segment) error {
 	l.mu.Lock()
-	enough := len(l.spare) >= spares
+	enough := len(l.spare) >= maxSpares || int64(l.count)*int64(l.opts.SegmentBytes) > l.opts.MaxBytes
 	l.mu.Unlock()
 	if enough {
 		return l.drop(s)
@@ -241,23 +239,16 @@ func (l *Log) clean(s *segment) error {
 	if closed {
 		return nil
 	}
-	var err error
-	fault := guard(func() {
-		clear(s.data[:headerSize])
-		if l.opts.SyncEvery > 0 {
-			err = msync(s.data[:headerSize])
-		}
-		clear(s.data[headerSize:s.off])
-	})
+	err := guard(func() { clear(s.data[:s.off]) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if fault != nil {
-		l.broken = fmt.Errorf("%w: %w", ErrBroken, fault)
+	if err != nil {
+		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return l.broken
 	}
 	s.off, s.synced, s.cleaning = 0, 0, false
 	l.spare = append(l.spare, s)
-	return err
+	return nil
 }
 
 // drop deletes a dead segment.
@@ -279,7 +270,7 @@ func (l *Log) drop(s *segment) error {
 func (l *Log) provide() error {
 	for {
 		l.mu.Lock()
-		// One waits at least; a second comes back by itself when segments are used up fast.
+		// One waits at least; more come back by themselves when segments are used up fast.
 		enough := l.closed || len(l.spare) > 0 || int64(l.count+1)*int64(l.opts.SegmentBytes) > l.opts.MaxBytes
 		path := ""
 		if !enough {
@@ -289,15 +280,14 @@ func (l *Log) provide() error {
 		if enough {
 			return nil
 		}
-		made, err := l.makeSegment(path)
+		made, err := l.makeSegment(path, true)
 		l.mu.Lock()
 		switch {
 		case err != nil:
 			l.noRoom = true
 		case l.closed:
-			err = errors.Join(unmap(made.data), removeIfThere(path))
 			l.mu.Unlock()
-			return err
+			return errors.Join(unmap(made.data), removeIfThere(path))
 		default:
 			l.adopt(made)
 		}

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-func mapNew(string, int) ([]byte, error) { return nil, errors.ErrUnsupported }
+func mapNew(string, int, bool) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmap([]byte) error { return errors.ErrUnsupported }
 

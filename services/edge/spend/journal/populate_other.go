@@ -1,0 +1,6 @@
+//go:build !linux
+
+package journal
+
+// populate is Linux's.
+func populate([]byte) {}
