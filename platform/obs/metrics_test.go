@@ -62,7 +62,9 @@ func everything(m *obs.Metrics) {
 	m.Rejected()
 	m.LeaseLost(money.Dollar / 4)
 	m.LeaseLost(money.Dollar / 2)
-	m.Meter(func() obs.MeterStats { return obs.MeterStats{Queued: 7, Leases: 2, Overdrawn: 4, LogRecords: 7, LogBytes: 4096, Unlogged: 1} })
+	m.Meter(func() obs.MeterStats {
+		return obs.MeterStats{Queued: 7, Leases: 2, Overdrawn: 4, LogRecords: 7, LogBytes: 4096, Unlogged: 1}
+	})
 	m.Outbox(3, 2*time.Second)
 	m.RateLimitsShared(false)
 	m.RateLimitsShared(true)

@@ -66,6 +66,7 @@ var procedures = map[string]audience{
 	budgetv1connect.BudgetServiceAuditLedgerProcedure:   admins,
 	budgetv1connect.BudgetServiceGetSpendProcedure:      admins,
 	budgetv1connect.BudgetServiceLeaseProcedure:         services,
+	budgetv1connect.BudgetServiceEndReplicaProcedure:    services,
 	budgetv1connect.BudgetServiceRecordProcedure:        services,
 	budgetv1connect.BudgetServiceWatchBudgetsProcedure:  services,
 }

@@ -33,7 +33,7 @@ var (
 	}
 	// whatServicesSay is for the services among themselves, and on no public port.
 	whatServicesSay = []string{
-		"keystore/ResolveKey", "keystore/Watch", "keystore/OpenCredential", "budget/Lease", "budget/Record", "budget/WatchBudgets",
+		"keystore/ResolveKey", "keystore/Watch", "keystore/OpenCredential", "budget/Lease", "budget/EndReplica", "budget/Record", "budget/WatchBudgets",
 	}
 )
 

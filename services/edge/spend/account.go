@@ -60,7 +60,7 @@ const (
 	// maxGrowth is how much more than the last slice is asked for at most.
 	maxGrowth = 16
 	// aheadCalls is how many calls like the first one a scope is expected to make.
-	aheadCalls = 8
+	aheadCalls = 64
 	maxAhead   = money.Max / 64
 )
 
@@ -117,6 +117,25 @@ type pool struct {
 	listed bool
 	// swept is what had been drawn when the scope was last looked at.
 	swept money.Nano
+}
+
+// held is what every strict budget of the scope can pay from what this replica has of it: an
+// account whose pools are looked at again needs no more of what it has. The account's lock
+// is held.
+func (a *account) held(now int64) money.Nano {
+	held := money.Max
+	for _, p := range a.pools {
+		if now >= p.ends {
+			return 0
+		}
+		if !p.soft {
+			held = min(held, max(0, p.free()))
+		}
+	}
+	if len(a.pools) == 0 {
+		return 0
+	}
+	return held
 }
 
 // newPool makes a pool of a lease. The account's lock is held.

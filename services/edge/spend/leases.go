@@ -37,7 +37,11 @@ type leasing struct {
 // are queued by then. The account's lock is held.
 func (l *leasing) ask(a *account, need, want money.Nano) *flight {
 	if a.waiting != nil {
-		a.need, a.want = min(a.need, need), money.AddSat(a.want, want)
+		// The least that somebody needs is asked for; 0 asks for the state alone.
+		if a.need == 0 || need > 0 && need < a.need {
+			a.need = need
+		}
+		a.want = money.AddSat(a.want, want)
 		return a.waiting
 	}
 	f := &flight{done: make(chan struct{})}
@@ -178,8 +182,10 @@ func (m *Meter) lease(ctx context.Context, asks []*account, returns []*pool) err
 		s := sentAsk{account: a, flight: a.waiting, epoch: epoch, notices: a.notices}
 		ask := &budgetv1.LeaseAsk{Scope: a.key.message(), TenantId: a.tenant, PlatformId: a.platform}
 		if s.flight != nil {
-			ask.NeedNanos, ask.WantNanos, ask.AheadNanos = int64(a.need), int64(a.want), int64(a.expect(m.now()))
-			s.need = a.need
+			ask.NeedNanos, ask.WantNanos = int64(a.need), int64(a.want)
+			if s.need = a.need; s.need > 0 {
+				ask.AheadNanos = int64(a.expect(m.now()))
+			}
 			a.waiting, a.sent = nil, s.flight
 		}
 		a.mu.Unlock()

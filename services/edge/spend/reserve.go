@@ -304,7 +304,13 @@ func (m *Meter) await(ctx context.Context, scopes *Scopes, short shortage, minim
 	}
 	f := a.sent
 	if f == nil {
-		f = m.leasing.ask(a, max(need, 1), want)
+		if short.pool == nil {
+			held := a.held(m.now())
+			need, want = max(0, minimum-held), max(0, wanted-held)
+		} else {
+			need = max(1, need)
+		}
+		f = m.leasing.ask(a, need, want)
 	}
 	a.mu.Unlock()
 	if short.pool == nil {
@@ -321,7 +327,7 @@ func (m *Meter) await(ctx context.Context, scopes *Scopes, short shortage, minim
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return m.refusedNow(short, need), nil
+	return m.refusedNow(short, minimum-short.free), nil
 }
 
 // load asks for the scopes of a call that are not loaded, so that a new key's first call
@@ -335,7 +341,8 @@ func (m *Meter) load(scopes *Scopes, minimum, wanted money.Nano) {
 		}
 		a.mu.Lock()
 		if !a.forgotten.Load() && a.epoch != epoch && a.waiting == nil && a.sent == nil {
-			m.leasing.ask(a, max(minimum, 1), wanted)
+			held := a.held(m.now())
+			m.leasing.ask(a, max(0, minimum-held), max(0, wanted-held))
 		}
 		a.mu.Unlock()
 	}

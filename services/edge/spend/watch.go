@@ -123,7 +123,7 @@ func (m *Meter) shrink(a *account) {
 	if m.now()-a.renewed < int64(late) {
 		return
 	}
-	a.ahead = max(2*used, a.ahead/2)
+	a.ahead = max(2*used, a.ahead/4)
 	for _, p := range a.pools {
 		if p.giveBack(a.ahead) {
 			m.leasing.giveBack(p)

@@ -141,7 +141,8 @@ func appendCharge(b []byte, c *Call, r *Reservation) []byte {
 	return b
 }
 
-// appendRecord encodes a settled call, as proto.Marshal would.
+// appendRecord encodes a settled call, as proto.Marshal would. It has no notice: those are
+// the budget service's own.
 func appendRecord(b []byte, r *eventv1.UsageRecord) []byte {
 	b = text(b, fieldEventID, r.EventId)
 	b = number(b, fieldOccurred, r.OccurredMillis)
@@ -174,7 +175,10 @@ func appendRecord(b []byte, r *eventv1.UsageRecord) []byte {
 		var at int
 		b, at = begin(b, fieldDraws)
 		b = text(b, fieldDrawLease, d.LeaseId)
-		b = end(number(b, fieldDrawNanos, d.Nanos), at)
+		b = number(b, fieldDrawNanos, d.Nanos)
+		b = text(b, 3, d.BudgetId)
+		b = number(b, 4, d.StartMillis)
+		b = end(number(b, 5, d.CountedFromMillis), at)
 	}
 	b = flag(b, fieldUnpriced, r.Unpriced)
 	b = flag(b, fieldSimulated, r.Simulated)
@@ -208,7 +212,8 @@ func appendUsage(b []byte, u *usagev1.Usage) []byte {
 	b = number(b, 12, u.CachedAudio)
 	b = number(b, 13, u.ImageInput)
 	b = number(b, 14, u.ImageOutput)
-	return number(b, 15, u.WebSearches)
+	b = number(b, 15, u.WebSearches)
+	return text(b, 16, u.Region)
 }
 
 // decodeRecord reads what the functions above wrote. Text that is not UTF-8, which protobuf

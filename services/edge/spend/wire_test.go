@@ -15,6 +15,9 @@ func fill(m protoreflect.Message, next *int64) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
+		if f.Name() == "notice" {
+			continue // no call has one
+		}
 		value := func() protoreflect.Value {
 			*next++
 			switch f.Kind() {
@@ -91,6 +94,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Notice = nil
 		r.ProtoReflect().SetUnknown(nil)
 		if !proto.Equal(again, withoutUnknown(r)) {
 			t.Fatalf("%v came back as %v", r, again)
