@@ -141,6 +141,11 @@ func TestStartFails(t *testing.T) {
 			func(o *Options) { o.Config.Budgets.Platform = &config.Budget{Limit: "much", Window: "1d"} },
 			`tollgate: budgets.platform: money: not a decimal number: "much"`,
 		},
+		"a log that cannot be kept": {
+			func(o *Options) { o.Config.WAL.Dir = filepath.Join(file, "wal") },
+			"tollgate: the log of calls cannot be kept (wal.dir in the configuration sets its folder): journal: " +
+				filepath.Join(file, "wal") + ": mkdir " + file + ": not a directory",
+		},
 		"a price map that is not there": {
 			func(o *Options) { o.Config.Pricing.File = file + ".none" },
 			"tollgate: pricing.file: open " + file + ".none: no such file or directory",
@@ -205,5 +210,39 @@ func TestCompressionIsOffAltogether(t *testing.T) {
 		if got := strings.Contains(metrics, `tollgate_compression_requests_total{profile="rag"`); got != want {
 			t.Errorf("%q: compression was tried %t, want %t\n%s", settings, got, want, metrics)
 		}
+	}
+}
+
+// A process that stops as it should leaves nothing in the folder of its log; while it runs,
+// it has a log there.
+func TestLogOfCalls(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wal")
+	o := options(t, "", &journal{})
+	o.Config.WAL.Dir = dir
+	p, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := ask(t, p, http.MethodPost, chatPath, `{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}`); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+	logs := func() int {
+		found, err := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	if logs() == 0 {
+		t.Error("a running process has no log")
+	}
+	if err := p.Stop(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if n := logs(); n != 0 {
+		t.Errorf("a clean stop left %d segments", n)
 	}
 }

@@ -120,7 +120,9 @@ func newHealth(open *opened, clk clock.Clock, all checks) (*obs.Checker, error) 
 const ledgerEvery = 100 * time.Millisecond
 
 // newMeter makes the edge's meter with its log, which is named after the replica.
-func newMeter(client budgetv1connect.BudgetServiceClient, cfg *config.Config, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics) (*spend.Meter, error) {
+func newMeter(
+	open *opened, client budgetv1connect.BudgetServiceClient, cfg *config.Config, clk clock.Clock, log *slog.Logger, metrics *obs.Metrics,
+) (*spend.Meter, error) {
 	opts := spend.Options{ReplicaID: id.NewGenerator(clk).NewString(), Clock: clk, Logger: log, FlushEvery: ledgerEvery, Observer: metrics}
 	if wal := cfg.WAL; wal.Enabled {
 		dir := wal.Dir
@@ -136,8 +138,9 @@ func newMeter(client budgetv1connect.BudgetServiceClient, cfg *config.Config, cl
 			Dir: dir, Name: opts.ReplicaID, MaxBytes: wal.MaxBytes, SyncEvery: every, Clock: clk, Logger: log,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("the log of calls cannot be kept (wal.dir in the configuration): %w", err)
+			return nil, fmt.Errorf("the log of calls cannot be kept (wal.dir in the configuration sets its folder): %w", err)
 		}
+		open.addFunc(opts.Journal.Close)
 	}
 	meter := spend.New(client, opts)
 	metrics.Meter(func() obs.MeterStats {
