@@ -202,12 +202,13 @@ func unknownTenant() error {
 	return errs.New(errs.NotFound, "the tenant that X-Tenant-Id names does not exist")
 }
 
-// newEntry works out what a grant means.
-func (k *Keys) newEntry(h handle, g *keystorev1.Grant, at stamp) *entry {
+// newEntry works out what a grant means that was read after seq changes.
+func (k *Keys) newEntry(h handle, g *keystorev1.Grant, at stamp, seq uint64) *entry {
 	e := &entry{handle: h, expires: g.GetSecretExpiresMillis(), stamp: at}
 	key, tenant := g.GetKey(), g.GetTenant()
 	if tenant != nil {
-		e.tenant = k.tenants.intern(tenant, at)
+		id := tenant.GetId()
+		e.tenant = k.tenants.intern(tenant, at, func() bool { return !k.changes.touched(seq, "", id) })
 		tenant = e.tenant.tenant
 	}
 	if x := key.GetExpiresMillis(); x != 0 && (e.expires == 0 || x < e.expires) {

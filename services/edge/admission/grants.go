@@ -100,12 +100,23 @@ func (g *grants) get(h *handle) *entry {
 }
 
 // put keeps an entry in place of an older one of the same secret. When there are too
-// many it drops another, whichever comes first in the map's own random order.
-func (g *grants) put(e *entry) {
+// many it drops another, whichever comes first in the map's own random order. One that does
+// not hold any more is not kept, nor is the older one: a change either finds the entry here,
+// or is found by holds.
+func (g *grants) put(e *entry, holds func() bool) (kept bool) {
 	g.link(e)
 	s := g.shard(&e.handle)
 	s.mu.Lock()
 	old := s.entries[e.handle]
+	if !holds() {
+		if old != nil {
+			delete(s.entries, e.handle)
+			g.count.Add(-1)
+		}
+		s.mu.Unlock()
+		g.unlink(e)
+		return false
+	}
 	s.entries[e.handle] = e
 	delete(s.unknown, e.handle)
 	var evicted *entry
@@ -125,6 +136,7 @@ func (g *grants) put(e *entry) {
 	if evicted != nil {
 		g.unlink(evicted)
 	}
+	return true
 }
 
 // remove drops the entry if it is still the one that is kept.

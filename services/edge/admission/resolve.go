@@ -19,6 +19,10 @@ func (k *Keys) resolve(ctx context.Context, h handle, known *entry) (*entry, err
 		return nil, unknownKey()
 	}
 	e, err := k.grants.shard(&h).flights.do(ctx, h, func() result[*entry] {
+		// Another caller may have asked, and heard, since this one looked.
+		if e := k.grants.get(&h); e != nil && k.fresh(e.stamp, e.tenant) {
+			return result[*entry]{value: e}
+		}
 		if known == nil {
 			if err := k.lookups.enter(); err != nil {
 				return result[*entry]{err: err}
@@ -49,17 +53,9 @@ func (k *Keys) askKey(ctx context.Context, h handle, fallback bool) result[*entr
 		return result[*entry]{err: err, outdated: !k.isAway(err) && k.changes.seq.Load() != seq}
 	}
 	k.away.Store(0)
-	e := k.newEntry(h, resp.GetGrant(), at)
-	k.grants.put(e)
-	// A change either finds the entry above, or is found here.
-	if k.changes.touched(seq, e.principal.KeyID, e.principal.TenantID) {
-		k.grants.remove(e)
-		if e.tenant != nil {
-			k.tenants.remove(e.principal.TenantID)
-		}
-		return result[*entry]{value: e, outdated: true}
-	}
-	return result[*entry]{value: e}
+	e := k.newEntry(h, resp.GetGrant(), at, seq)
+	kept := k.grants.put(e, func() bool { return !k.changes.touched(seq, e.principal.KeyID, e.principal.TenantID) })
+	return result[*entry]{value: e, outdated: !kept}
 }
 
 // resolveTenant asks the keystore for a tenant, as resolve does for a key.
@@ -69,6 +65,9 @@ func (k *Keys) resolveTenant(ctx context.Context, id string, known *tenantState)
 		return known, nil
 	}
 	t, err := k.tenants.flights.do(ctx, id, func() result[*tenantState] {
+		if t := k.tenants.get(id); t != nil && k.fresh(*t.stamp.Load(), t) {
+			return result[*tenantState]{value: t}
+		}
 		return k.askTenant(ctx, id, fallback)
 	})
 	if err != nil && fallback && k.isAway(err) {
@@ -90,12 +89,8 @@ func (k *Keys) askTenant(ctx context.Context, id string, fallback bool) result[*
 		return result[*tenantState]{err: err, outdated: !k.isAway(err) && k.changes.seq.Load() != seq}
 	}
 	k.away.Store(0)
-	t := k.tenants.intern(resp.GetTenant(), at)
-	if k.changes.touched(seq, "", id) {
-		k.tenants.remove(id)
-		return result[*tenantState]{value: t, outdated: true}
-	}
-	return result[*tenantState]{value: t}
+	t := k.tenants.intern(resp.GetTenant(), at, func() bool { return !k.changes.touched(seq, "", id) })
+	return result[*tenantState]{value: t, outdated: t.gone.Load()}
 }
 
 func (k *Keys) stamp() stamp { return stamp{k.current.Load(), k.now()} }

@@ -62,10 +62,17 @@ func (t *tenants) get(id string) *tenantState {
 }
 
 // intern returns the state of a tenant that was read just now: the one there is, if it
-// says the same.
-func (t *tenants) intern(tenant *keystorev1.Tenant, at stamp) *tenantState {
+// says the same. One that does not hold any more is gone from the start, and not kept: a
+// change either finds what is kept, or is found by holds.
+func (t *tenants) intern(tenant *keystorev1.Tenant, at stamp, holds func() bool) *tenantState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !holds() {
+		s := &tenantState{tenant: tenant}
+		s.stamp.Store(&at)
+		s.gone.Store(true)
+		return s
+	}
 	old := t.states[tenant.GetId()]
 	if old != nil && !old.gone.Load() && proto.Equal(old.tenant, tenant) {
 		old.stamp.Store(&at)

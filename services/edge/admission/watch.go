@@ -63,7 +63,7 @@ func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
 }
 
 // apply drops what has changed. Each change is logged before its entry is dropped:
-// see askKey.
+// see grants.put.
 func (k *Keys) apply(changes *keystorev1.WatchResponse, reset bool) {
 	if reset || changes.GetReset_() {
 		k.current.Load().ended.CompareAndSwap(0, k.now())
