@@ -48,8 +48,10 @@ func everything(m *obs.Metrics) {
 	m.Begin()
 	m.ProviderError("openai", "provider_timeout")
 	m.ProviderRetry("openai")
-	m.CacheHit(obs.CacheExact, 100*time.Microsecond)
-	m.CacheMiss(obs.CacheExact, time.Millisecond)
+	m.CacheLookup(100 * time.Microsecond)
+	m.CacheLookup(time.Millisecond)
+	m.CacheHit(obs.CacheExact)
+	m.CacheMiss(obs.CacheExact)
 	m.CacheBypass()
 	m.Compression("rag", obs.Compressed, 1000, 400, 10*time.Millisecond)
 	m.Compression("chat", obs.CompressionFailed, 1000, 1000, time.Second)
@@ -147,7 +149,7 @@ func TestNoCallerMakesTimeSeries(t *testing.T) {
 		m.ProviderRetry(c.Provider)
 		m.Compression(c.Model, obs.CompressionResult(100+i), 1, 1, 0)
 		m.KeyCheck(obs.KeyResult(100 + i))
-		m.CacheHit(obs.CacheKind(-i), 0)
+		m.CacheHit(obs.CacheKind(-i))
 	}
 	after, err := testutil.GatherAndCount(reg)
 	if err != nil {
@@ -241,7 +243,7 @@ func TestObserveAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		m.Observe(&call)
 		m.ProviderError("openai", "provider_timeout")
-		m.CacheMiss(obs.CacheExact, 1)
+		m.CacheMiss(obs.CacheExact)
 		m.Reservation(obs.ReservationGranted)
 		end := m.Begin()
 		end()

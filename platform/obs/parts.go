@@ -64,8 +64,8 @@ type cacheMetrics struct {
 }
 
 func newCacheMetrics(f *factory) (c cacheMetrics) {
-	hits := f.counter("cache_hit_total", "Cache hits by kind.", "kind")
-	misses := f.counter("cache_miss_total", "Cache look-ups without a result, by kind.", "kind")
+	hits := f.counter("cache_hit_total", "Requests answered with another one's answer, kept or under way, by kind.", "kind")
+	misses := f.counter("cache_miss_total", "Requests for which the cache had no answer, by kind.", "kind")
 	for i, kind := range cacheKinds {
 		c.hits[i], c.misses[i] = hits.WithLabelValues(kind), misses.WithLabelValues(kind)
 	}
@@ -74,17 +74,15 @@ func newCacheMetrics(f *factory) (c cacheMetrics) {
 	return c
 }
 
-// CacheHit counts a hit and how long it took to find.
-func (m *Metrics) CacheHit(kind CacheKind, took time.Duration) {
-	pick(m.cache.hits[:], int(kind)).Inc()
-	m.cache.lookup.Observe(took.Seconds())
-}
+// CacheLookup counts how long the cache took to find an answer, or to know that it has none.
+func (m *Metrics) CacheLookup(took time.Duration) { m.cache.lookup.Observe(took.Seconds()) }
 
-// CacheMiss counts a miss and how long it took to know.
-func (m *Metrics) CacheMiss(kind CacheKind, took time.Duration) {
-	pick(m.cache.misses[:], int(kind)).Inc()
-	m.cache.lookup.Observe(took.Seconds())
-}
+// CacheHit counts a request that was answered with another one's answer: from the cache,
+// or from an identical call that was under way.
+func (m *Metrics) CacheHit(kind CacheKind) { pick(m.cache.hits[:], int(kind)).Inc() }
+
+// CacheMiss counts a request for which there was no such answer.
+func (m *Metrics) CacheMiss(kind CacheKind) { pick(m.cache.misses[:], int(kind)).Inc() }
 
 // CacheBypass counts a request that went past the cache.
 func (m *Metrics) CacheBypass() { m.cache.bypass.Inc() }

@@ -175,11 +175,7 @@ func (c *completion) run() (err error) {
 	}
 	asked := e.Clock.Now()
 	found, err := e.Services.Cache.Lookup(ctx, req)
-	if took := e.Clock.Now().Sub(asked); found.GetEntry() != nil {
-		e.Metrics.CacheHit(obs.CacheExact, took)
-	} else {
-		e.Metrics.CacheMiss(obs.CacheExact, took)
-	}
+	e.Metrics.CacheLookup(e.Clock.Now().Sub(asked))
 	if err == nil && found.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED {
 		return c.replay(found.GetEntry())
 	}
@@ -214,6 +210,8 @@ func (c *completion) completing() {
 func (c *completion) alone(ctx context.Context) error {
 	if c.cache == cacheBypass {
 		c.e.Metrics.CacheBypass()
+	} else {
+		c.e.Metrics.CacheMiss(obs.CacheExact)
 	}
 	if err := c.forward(ctx); err != nil {
 		return err
@@ -241,9 +239,17 @@ func (c *completion) answerWhole() {
 	_, _ = c.w.Write(c.outcome.body)
 }
 
+// hit says that the caller hears another call's answer, kept or just made.
+func (c *completion) hit() {
+	if c.cache != cacheHit {
+		c.cache = cacheHit
+		c.e.Metrics.CacheHit(obs.CacheExact)
+	}
+}
+
 // replay answers from the cache.
 func (c *completion) replay(entry *cachev1.Entry) error {
-	c.cache = cacheHit
+	c.hit()
 	c.outcome.served = &routerv1.Served{
 		DeploymentId: entry.GetDeploymentId(), Provider: entry.GetProvider(),
 		UpstreamModel: entry.GetUpstreamModel(), Simulated: entry.GetSimulated(),

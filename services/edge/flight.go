@@ -8,6 +8,7 @@ import (
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/obs"
 	"tollgate.dev/services/edge/spend"
 )
 
@@ -184,6 +185,7 @@ func (c *completion) share(ctx context.Context) error {
 	defer stop()
 	c.flight, c.flightKey = fl, key
 	defer c.land() // also after a panic
+	c.e.Metrics.CacheMiss(obs.CacheExact)
 	e, err := c.e, c.forward(flown)
 	if err != nil && c.outcome.failure == nil {
 		c.outcome.failure = errs.Of(err) // refused before it went out: nobody is answered
@@ -284,7 +286,7 @@ func ownFailure(r errs.Reason) bool {
 
 // followStream begins a follower's stream.
 func (c *completion) followStream(served *routerv1.Served) *streamWriter {
-	c.cache = cacheHit
+	c.hit()
 	c.outcome.served = served
 	c.outcome.firstByte = c.e.Clock.Now()
 	return newStreamWriter(c)
@@ -293,12 +295,15 @@ func (c *completion) followStream(served *routerv1.Served) *streamWriter {
 // landed ends a follower with its leader's outcome.
 func (c *completion) landed(o outcome, out *streamWriter) error {
 	c.outcome.served, c.outcome.usage, c.outcome.failure = o.served, o.usage, o.failure
-	if o.failure == nil {
-		c.cache = cacheHit
+	switch {
+	case o.failure == nil:
+		c.hit()
 		c.outcome.saved = o.cost
 		c.outcome.body, c.outcome.chunks = o.body, o.chunks
 		c.outcome.firstByte = c.e.Clock.Now()
 		c.settle(spend.Reservation{})
+	case out == nil:
+		c.e.Metrics.CacheMiss(obs.CacheExact)
 	}
 	switch {
 	case out != nil:

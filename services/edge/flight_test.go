@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
@@ -143,6 +146,16 @@ func TestIdenticalCallsShareOne(t *testing.T) {
 			}
 			if hits != len(parties)-1 || r.router.called() != 1 {
 				t.Errorf("%d of %d heard another's answer, of %d calls", hits, len(parties), r.router.called())
+			}
+			if err := testutil.GatherAndCompare(r.metrics, strings.NewReader(fmt.Sprintf(`
+# HELP tollgate_cache_hit_total Requests answered with another one's answer, kept or under way, by kind.
+# TYPE tollgate_cache_hit_total counter
+tollgate_cache_hit_total{kind="exact"} %d
+# HELP tollgate_cache_miss_total Requests for which the cache had no answer, by kind.
+# TYPE tollgate_cache_miss_total counter
+tollgate_cache_miss_total{kind="exact"} 1
+`, hits)), "tollgate_cache_hit_total", "tollgate_cache_miss_total"); err != nil {
+				t.Error(err)
 			}
 			cost, saved := int64(0), int64(0)
 			for _, rec := range r.ledger(len(parties)) {
