@@ -31,7 +31,7 @@ const limitsTimeout = 100 * time.Millisecond
 // newLimiter counts in this process, or in Redis with all replicas. Redis may be away at
 // the start, as at any time. It has connections of its own: what a slow look-up in the
 // cache may wait for, a limit may not.
-func newLimiter(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, metrics *obs.Metrics, log *slog.Logger) (limits, error) {
+func newLimiter(open *opened, cfg *config.Config, clk clock.Clock, metrics *obs.Metrics, log *slog.Logger) (limits, error) {
 	if !cfg.RateLimits.Shared {
 		return limits{Limiter: ratelimit.New(clk)}, nil
 	}
@@ -43,7 +43,7 @@ func newLimiter(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, metrics *o
 	if err != nil {
 		return limits{}, fmt.Errorf("redis: %w", err)
 	}
-	lc.Append(fx.StopHook(client.Close))
+	open.addFunc(client.Close)
 	prefix := limitsredis.DefaultPrefix
 	if cfg.RateLimits.Namespace != "" {
 		prefix += strings.NewReplacer("{", "_", "}", "_").Replace(cfg.RateLimits.Namespace) + ":"

@@ -27,10 +27,10 @@ import (
 	"tollgate.dev/services/cache"
 )
 
-// DefaultMaxBytes is what a store holds when nothing else is said. Go's collector lets
-// the heap grow to twice what lives, so this costs up to 32 MiB of the process's memory,
-// which leaves half of 64 MiB to everything else.
-const DefaultMaxBytes = 16 << 20
+// DefaultMaxBytes is what a store holds when nothing else is said, as by the configuration.
+// Go's collector lets the heap grow to twice what lives, so this costs up to 16 MiB of the
+// process's memory, which leaves three quarters of 64 MiB to everything else.
+const DefaultMaxBytes = 8 << 20
 
 // shardCount is a power of two, well above the number of processors that serve calls.
 const shardCount = 32
