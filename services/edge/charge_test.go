@@ -2,8 +2,10 @@ package edge_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	errorv1 "tollgate.dev/gen/tollgate/error/v1"
@@ -331,4 +333,46 @@ func TestPromptsWithoutABound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who follows a stream under way is told what serves it, as its leader was.
+func TestFollowersAreToldWhatServesThem(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	proceed := make(chan struct{})
+	var once sync.Once
+	release := func() { once.Do(func() { close(proceed) }) }
+	t.Cleanup(release)
+	r.router.stream = func(ctx context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+		if err := send(&routerv1.StreamCompleteResponse{Served: servedByM(), Chunks: [][]byte{delta("Hel")}}); err != nil {
+			return err
+		}
+		select {
+		case <-proceed:
+		case <-ctx.Done():
+		}
+		return send(&routerv1.StreamCompleteResponse{Chunks: [][]byte{delta("lo")}, Usage: answerUsage(), End: &routerv1.StreamEnd{}})
+	}
+	body := chat("Hi", streamed)
+	leader, err := r.open(t.Context(), http.MethodPost, chatPath, call{key: acmeKey, body: body})
+	must(t, err)
+	defer func() { _ = leader.Body.Close() }()
+	follower, err := r.open(t.Context(), http.MethodPost, chatPath, call{key: acmeKey, body: body})
+	must(t, err)
+	defer func() { _ = follower.Body.Close() }()
+	for _, name := range []string{"X-Tollgate-Provider", "X-Tollgate-Upstream-Model", "X-Litellm-Model-Id"} {
+		if got, want := follower.Header.Get(name), leader.Header.Get(name); got != want || want == "" {
+			t.Errorf("%s is %q for who follows, and %q for who leads", name, got, want)
+		}
+	}
+	if follower.Header.Get("X-Cache") != "hit" || r.router.called() != 1 {
+		t.Errorf("X-Cache %q after %d calls", follower.Header.Get("X-Cache"), r.router.called())
+	}
+	release()
+	for _, resp := range []*http.Response{leader, follower} {
+		if text, err := io.ReadAll(resp.Body); err != nil || !strings.HasSuffix(string(text), "[DONE]\n\n") {
+			t.Errorf("%q, %v", text, err)
+		}
+	}
+	r.ledger(2)
 }
