@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/filelock"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/postgres"
@@ -49,12 +51,15 @@ func openStores(ctx context.Context, open *opened, cfg *config.Config, log *slog
 	ctx, cancel := context.WithTimeout(ctx, startTimeout+cfg.General.DatabaseTimeout)
 	defer cancel()
 	if cfg.General.DatabaseURL.IsZero() {
-		return openEmbedded(ctx, open, cfg)
+		return openEmbedded(ctx, open, cfg, log)
 	}
 	return openShared(ctx, open, cfg, log)
 }
 
-func openEmbedded(ctx context.Context, open *opened, cfg *config.Config) (out stores, err error) {
+func openEmbedded(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (out stores, err error) {
+	if err := lockFolder(ctx, open, cfg.General.DataDir, log); err != nil {
+		return out, err
+	}
 	db, err := sqlite.Open(ctx, filepath.Join(cfg.General.DataDir, "tollgate.db"), sqlite.Options{CacheKiB: 512, Readers: 2})
 	if err != nil {
 		return out, fmt.Errorf("data folder: %w", err)
@@ -73,6 +78,31 @@ func openEmbedded(ctx context.Context, open *opened, cfg *config.Config) (out st
 	}
 	out.Check = obs.Check{Name: "database", Required: true, Run: db.Read.PingContext}
 	return out, nil
+}
+
+// lockFile is the file in the data folder whose lock the process holds that has the
+// embedded database.
+const lockFile = "lock"
+
+// lockFolder takes the data folder for this process, until its end. Two processes in one
+// folder would each count rate limits and keep answers alone, and wait for each other's writes.
+func lockFolder(ctx context.Context, open *opened, dir string, log *slog.Logger) error {
+	file, err := filelock.Take(filepath.Join(dir, lockFile), false)
+	switch {
+	case errors.Is(err, filelock.ErrHeld):
+		if path, perr := filepath.Abs(dir); perr == nil {
+			dir = path
+		}
+		return fmt.Errorf("the data folder %s is in use by another process: stop that one, set TOLLGATE_DATA_DIR, "+
+			"or let both use one PostgreSQL by DATABASE_URL", dir)
+	case errors.Is(err, errors.ErrUnsupported):
+		log.WarnContext(ctx, "the data folder cannot be locked here: no other process may use it", "folder", dir)
+		return nil
+	case err != nil:
+		return fmt.Errorf("data folder (set TOLLGATE_DATA_DIR for another): %w", err)
+	}
+	open.addFunc(file.Close)
+	return nil
 }
 
 func openShared(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (out stores, err error) {

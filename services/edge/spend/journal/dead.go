@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"tollgate.dev/platform/filelock"
 )
 
 const (
@@ -19,15 +21,12 @@ const (
 	segmentSuffix = ".seg"
 )
 
-// errLocked says that a living process holds a lock.
-var errLocked = errors.New("a living process holds the lock")
-
 // lockNew makes a log's folder and takes its lock.
 func lockNew(dir, name string) (lock *os.File, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	all, err := lockFile(filepath.Join(dir, lockName), true)
+	all, err := filelock.Take(filepath.Join(dir, lockName), true)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +34,7 @@ func lockNew(dir, name string) (lock *os.File, err error) {
 	if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 		return nil, err
 	}
-	return lockFile(filepath.Join(dir, name, lockName), false)
+	return filelock.Take(filepath.Join(dir, name, lockName), false)
 }
 
 // Dead is the log of a process that has ended. Whoever has it holds its lock, until it is
@@ -59,7 +58,7 @@ func (l *Log) Dead() ([]*Dead, error) {
 }
 
 func findDead(dir, own string, boot [bootSize]byte) (dead []*Dead, err error) {
-	all, err := lockFile(filepath.Join(dir, lockName), true)
+	all, err := filelock.Take(filepath.Join(dir, lockName), true)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +73,9 @@ func findDead(dir, own string, boot [bootSize]byte) (dead []*Dead, err error) {
 			continue
 		}
 		folder := filepath.Join(dir, e.Name())
-		lock, err := lockFile(filepath.Join(folder, lockName), false)
+		lock, err := filelock.Take(filepath.Join(folder, lockName), false)
 		switch {
-		case errors.Is(err, errLocked), errors.Is(err, os.ErrNotExist): // it lives, or is gone by now
+		case errors.Is(err, filelock.ErrHeld), errors.Is(err, os.ErrNotExist): // it lives, or is gone by now
 		case err != nil:
 			failed = append(failed, err)
 		case !stillThere(lock):

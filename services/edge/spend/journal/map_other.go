@@ -2,10 +2,7 @@
 
 package journal
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
 func mapNew(string, int, bool) ([]byte, error) { return nil, errors.ErrUnsupported }
 
@@ -14,7 +11,5 @@ func unmap([]byte) error { return errors.ErrUnsupported }
 func msync([]byte) error { return errors.ErrUnsupported }
 
 func syncDir(string) error { return errors.ErrUnsupported }
-
-func lockFile(string, bool) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func kernelBoot() string { return "" }

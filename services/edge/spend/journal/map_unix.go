@@ -58,33 +58,6 @@ func unmap(data []byte) error { return unix.Munmap(data) }
 // msync writes mapped pages to the disk and waits for it.
 func msync(data []byte) error { return unix.Msync(data, unix.MS_SYNC) }
 
-// lockFile takes the lock of a file for as long as the file is open. It makes the file.
-// Without wait, it returns errLocked when a living process holds the lock. Processes do not
-// inherit the file, and the lock ends with its process, however that ends.
-func lockFile(path string, wait bool) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	how := unix.LOCK_EX
-	if !wait {
-		how |= unix.LOCK_NB
-	}
-	for {
-		err = unix.Flock(int(f.Fd()), how)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errLocked
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
 // kernelBoot is Linux's id of the machine's life (proc(5), random/boot_id); empty elsewhere.
 func kernelBoot() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
