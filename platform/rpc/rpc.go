@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectproto"
 
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
@@ -51,9 +52,10 @@ func Remote(client connecthttp.HTTPClient, baseURL string) *connect.Client {
 		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes)), clientErrors)
 }
 
-// Mount serves server's handlers on mux, for the Connect, gRPC and gRPC-Web protocols.
+// Mount serves server's handlers on mux, for the Connect, gRPC and gRPC-Web protocols. JSON
+// is read strictly.
 func Mount(mux *http.ServeMux, server *connect.Server) {
-	connecthttp.Mount(mux, server,
+	connecthttp.Mount(mux, server, connecthttp.WithCodecs(connectproto.NewBinaryCodec(), newStrictJSON()),
 		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes))
 }
 
