@@ -72,19 +72,21 @@ func TestEventsSatisfyTheSchema(t *testing.T) {
 	}
 	kinds := map[string]int{}
 	for i, row := range rows {
-		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(row.Envelope))
+		envelope, err := event.Envelope(row.Record)
+		must(err)
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(envelope))
 		must(err)
 		if err := schema.Validate(v); err != nil {
-			t.Errorf("%v\n%s", err, row.Envelope)
+			t.Errorf("%v\n%s", err, envelope)
 		}
-		e, err := quota.Decode(row.Envelope)
+		e, err := quota.Decode(envelope)
 		must(err)
 		again, err := e.Encode()
 		must(err)
 		entry, err := quota.FromRecord(records[i]).Encode()
 		must(err)
-		if !bytes.Equal(again, row.Envelope) || !bytes.Equal(entry, row.Envelope) {
-			t.Errorf("the event is\n%s\ndecoded\n%s\nof the ledger\n%s", row.Envelope, again, entry)
+		if !bytes.Equal(again, envelope) || !bytes.Equal(entry, envelope) {
+			t.Errorf("the event is\n%s\ndecoded\n%s\nof the ledger\n%s", envelope, again, entry)
 		}
 		kind := string(e.Type)
 		if kind == "" {

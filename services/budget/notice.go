@@ -110,13 +110,7 @@ func nameScope(r *eventv1.UsageRecord, scope Scope) {
 func (s *Service) add(m *Mutation, b *books, sequences map[string]int64, kind EntryKind, r *eventv1.UsageRecord) {
 	sequences[r.TenantId]++
 	r.EventId, r.OccurredMillis, r.Sequence = s.ids.NewString(), b.now, sequences[r.TenantId]
-	entry, err := makeEntry(kind, r)
-	if err != nil {
-		// Rendering fails only for times that no clock shows; the balance stays right.
-		s.opts.Logger.Error("budget: rendering an event failed", "error", err)
-		entry = Entry{Kind: kind, Record: r, Envelope: []byte("{}")}
-	}
-	m.Entries = append(m.Entries, entry)
+	m.Entries = append(m.Entries, makeEntry(kind, r))
 	if m.Sequences == nil {
 		m.Sequences = map[string]int64{}
 	}

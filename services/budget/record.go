@@ -9,8 +9,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	budgetevent "tollgate.dev/services/budget/event"
-
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -183,10 +181,7 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 					continue
 				}
 				snap.Known[r.GetEventId()] = true
-				entry, over, err := s.enter(b, snap.Sequences, r)
-				if err != nil {
-					return nil, err
-				}
+				entry, over := s.enter(b, snap.Sequences, r)
 				m.Entries = append(m.Entries, entry)
 				m.Sequences[entry.Record.GetTenantId()] = entry.Record.GetSequence()
 				s.addThresholds(m, b, snap.Sequences, entry.Record)
@@ -219,7 +214,7 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 
 // enter applies one record to the books and makes its ledger entry. The record itself is the
 // sender's and stays as it is.
-func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageRecord) (entry Entry, overdrawn bool, err error) {
+func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageRecord) (entry Entry, overdrawn bool) {
 	r := new(eventv1.UsageRecord)
 	shareRecord(r, in)
 	cleanRecord(r)
@@ -259,8 +254,7 @@ func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageR
 	if tightest != nil {
 		r.Window = windowOf(tightest, limit)
 	}
-	entry, err = makeEntry(EntryUsage, r)
-	return entry, overdrawn, err
+	return makeEntry(EntryUsage, r), overdrawn
 }
 
 // attribute writes into a draw which window the record's cost was added to.
@@ -275,12 +269,8 @@ func windowOf(w *WindowState, limit money.Nano) *eventv1.BudgetWindow {
 	}
 }
 
-func makeEntry(kind EntryKind, r *eventv1.UsageRecord) (Entry, error) {
-	envelope, err := budgetevent.Envelope(r)
-	if err != nil {
-		return Entry{}, err
-	}
-	return Entry{Kind: kind, Record: r, Tokens: pricing.UsageOf(r.GetUsage()).Total(), Envelope: envelope}, nil
+func makeEntry(kind EntryKind, r *eventv1.UsageRecord) Entry {
+	return Entry{Kind: kind, Record: r, Tokens: pricing.UsageOf(r.GetUsage()).Total()}
 }
 
 // cleanRecord makes all text of r such that it can be encoded and stored: a record must not

@@ -164,7 +164,7 @@ const (
 	EntryNotice EntryKind = 3
 )
 
-// Entry is one row of the ledger and of the outbox.
+// Entry is one row of the ledger, and one of the outbox that refers to it.
 type Entry struct {
 	// Kind says what it stands for.
 	Kind EntryKind
@@ -172,8 +172,6 @@ type Entry struct {
 	Record *eventv1.UsageRecord
 	// Tokens is the sum of its token classes.
 	Tokens int64
-	// Envelope is the event's JSON.
-	Envelope []byte
 }
 
 // UsageQuery names a part of the ledger; empty fields do not filter.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tollgate.dev/platform/kafkax"
+	"tollgate.dev/services/budget/event"
 )
 
 // overhead is what a message takes beside key and value, in bytes, at most.
@@ -113,13 +114,14 @@ func (r *Relay) divide(rows []Row) (parts []*sent, held bool) {
 	now := r.opts.Clock.Now()
 	byPartition, ofTenant := map[int]*sent{}, map[string]int{}
 	for _, row := range rows {
-		partition, ok := ofTenant[row.TenantID]
+		tenant := row.Record.GetTenantId()
+		partition, ok := ofTenant[tenant]
 		if !ok {
-			partition = kafkax.PartitionOf([]byte(row.TenantID), r.partitions)
-			ofTenant[row.TenantID] = partition
+			partition = kafkax.PartitionOf([]byte(tenant), r.partitions)
+			ofTenant[tenant] = partition
 		}
 		if p, ok := r.resting[partition]; ok && now.Before(p.until) {
-			p.tenants[row.TenantID] = true
+			p.tenants[tenant] = true
 			held = true
 			continue
 		}
@@ -138,7 +140,7 @@ func (r *Relay) putToRest(ctx context.Context, p *sent) {
 	failures := r.resting[p.partition].failures + 1
 	tenants := map[string]bool{}
 	for _, row := range p.rows[p.done:] {
-		tenants[row.TenantID] = true
+		tenants[row.Record.GetTenantId()] = true
 	}
 	wait := r.backoff(failures)
 	r.resting[p.partition] = rest{until: r.opts.Clock.Now().Add(wait), failures: failures, tenants: tenants}
@@ -158,10 +160,14 @@ func (r *Relay) publish(ctx context.Context, p *sent) {
 			p.err = ErrFenced // it could not be renewed in time
 			return
 		}
-		messages := batch(p.rows[p.done:], limit)
+		messages, err := batch(p.rows[p.done:], limit)
+		if err != nil {
+			p.err = err
+			return
+		}
 		// A stop does not cut off what is on its way: it would come again after the next start.
 		step, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
-		err := r.opts.Publisher.Publish(step, p.partition, messages)
+		err = r.opts.Publisher.Publish(step, p.partition, messages)
 		cancel()
 		if errors.Is(err, kafkax.ErrTooLarge) && len(messages) > 1 {
 			limit /= 2 // the topic takes less than the default
@@ -169,25 +175,30 @@ func (r *Relay) publish(ctx context.Context, p *sent) {
 		}
 		if err != nil {
 			first := p.rows[p.done]
-			p.err = fmt.Errorf("partition %d, from event %s on: %w", p.partition, first.EventID, err)
+			p.err = fmt.Errorf("partition %d, from event %s on: %w", p.partition, first.Record.GetEventId(), err)
 			return
 		}
 		p.done += len(messages)
 	}
 }
 
-// batch is as many of the first rows as fit into a request, at least one.
-func batch(rows []Row, limit int) []kafkax.Message {
+// batch is as many of the first rows' events as fit into a request, at least one.
+func batch(rows []Row, limit int) ([]kafkax.Message, error) {
 	var messages []kafkax.Message
 	size := 0
 	for _, row := range rows {
-		size += len(row.TenantID) + len(row.Envelope) + overhead
+		envelope, err := event.Envelope(row.Record)
+		if err != nil {
+			return nil, err
+		}
+		tenant := row.Record.GetTenantId()
+		size += len(tenant) + len(envelope) + overhead
 		if len(messages) > 0 && size > limit {
 			break
 		}
-		messages = append(messages, kafkax.Message{Key: []byte(row.TenantID), Value: row.Envelope})
+		messages = append(messages, kafkax.Message{Key: []byte(tenant), Value: envelope})
 	}
-	return messages
+	return messages, nil
 }
 
 func (r *Relay) remove(ctx context.Context, positions []int64) error {

@@ -33,6 +33,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/kafkax"
@@ -67,13 +68,8 @@ type Outbox interface {
 type Row struct {
 	// Position orders the rows.
 	Position int64
-	// TenantID is the key of the message, Sequence the tenant's own count.
-	TenantID string
-	Sequence int64
-	// EventID is the event's UUIDv7.
-	EventID string
-	// Envelope is its JSON, as it is published.
-	Envelope []byte
+	// Record is the ledger's entry that it tells of.
+	Record *eventv1.UsageRecord
 }
 
 // Backlog is what waits in the outbox.

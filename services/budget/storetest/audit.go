@@ -118,7 +118,7 @@ func auditDiffers(t *testing.T, f *fixture) {
 	lost := f.usage("acme", 0)
 	lost.Sequence = 4
 	spoil(budget.Footprint{Tenants: []string{"acme"}}, &budget.Mutation{
-		Entries: []budget.Entry{{Record: lost, Envelope: []byte("{}")}}, Sequences: map[string]int64{"acme": 6},
+		Entries: []budget.Entry{{Record: lost}}, Sequences: map[string]int64{"acme": 6},
 	}, f.store)
 	if got := fmt.Sprint(disagreements(f.audit(t, ""))); got != "[acme lacks what is between 1 and 4 acme lacks what is between 4 and 7]" {
 		t.Error(got)

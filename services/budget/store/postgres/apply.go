@@ -156,7 +156,7 @@ func queueEntries(b *pgx.Batch, m *budget.Mutation) error {
 	for i := range numbers {
 		numbers[i] = make([]int64, n)
 	}
-	kinds, raw, envelopes := make([]int16, n), make([][]byte, n), make([]string, n)
+	kinds, raw := make([]int16, n), make([][]byte, n)
 	for i, e := range m.Entries {
 		r := e.Record
 		for c, v := range [...]string{
@@ -171,7 +171,7 @@ func queueEntries(b *pgx.Batch, m *budget.Mutation) error {
 		if err != nil {
 			return fmt.Errorf("encoding %s: %w", r.GetEventId(), err)
 		}
-		kinds[i], raw[i], envelopes[i] = int16(e.Kind), encoded, string(e.Envelope)
+		kinds[i], raw[i] = int16(e.Kind), encoded
 	}
 	b.Queue(`INSERT INTO ledger (event_id, tenant_id, platform_id, key_id, user_id, request_id, model,
 			sequence, occurred_millis, cost_nanos, tokens, kind, record)
@@ -179,10 +179,10 @@ func queueEntries(b *pgx.Batch, m *budget.Mutation) error {
 			$8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::bytea[])`,
 		text[0], text[1], text[2], text[3], text[4], text[5], text[6], numbers[0], numbers[1], numbers[2], numbers[3], kinds, raw)
 	// Positions follow the order of the records, and with it that of the sequences.
-	b.Queue(`INSERT INTO outbox (tenant_id, sequence, event_id, envelope)
-		SELECT tenant_id, sequence, event_id, envelope
-		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS o (tenant_id, sequence, event_id, envelope, n) ORDER BY n`,
-		text[1], numbers[0], text[0], envelopes)
+	b.Queue(`INSERT INTO outbox (tenant_id, sequence, event_id)
+		SELECT tenant_id, sequence, event_id
+		FROM unnest($1::text[], $2::bigint[], $3::text[]) WITH ORDINALITY AS o (tenant_id, sequence, event_id, n) ORDER BY n`,
+		text[1], numbers[0], text[0])
 	return nil
 }
 

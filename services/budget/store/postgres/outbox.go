@@ -7,7 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/proto"
 
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/services/budget/relay"
 )
@@ -47,13 +49,18 @@ func (o *Outbox) Pending(ctx context.Context, epoch int64, skip []string, limit 
 		skip = []string{}
 	}
 	err = o.held(ctx, epoch, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT position, tenant_id, sequence, event_id, envelope FROM outbox
-			WHERE tenant_id <> ALL ($1::text[]) ORDER BY position LIMIT $2`, skip, limit)
+		// The rows come first, so that no plan reads the whole ledger.
+		rows, err := tx.Query(ctx, `SELECT o.position, l.record FROM
+			(SELECT position, event_id FROM outbox WHERE tenant_id <> ALL ($1::text[]) ORDER BY position LIMIT $2) o
+			CROSS JOIN LATERAL (SELECT record FROM ledger WHERE event_id = o.event_id LIMIT 1) l ORDER BY o.position`, skip, limit)
 		return eachRow(rows, err, func(r pgx.Rows) error {
-			var row relay.Row
-			err := r.Scan(&row.Position, &row.TenantID, &row.Sequence, &row.EventID, &row.Envelope)
+			row := relay.Row{Record: &eventv1.UsageRecord{}}
+			var raw []byte
+			if err := r.Scan(&row.Position, &raw); err != nil {
+				return err
+			}
 			out = append(out, row)
-			return err
+			return proto.Unmarshal(raw, row.Record)
 		})
 	})
 	return out, wrap("reading the outbox", err)

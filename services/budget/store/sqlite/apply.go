@@ -160,9 +160,9 @@ func (a *applier) entries(entries []budget.Entry) {
 				r.GetEventId(), r.GetTenantId(), r.GetSequence(), r.GetPlatformId(), r.GetKeyId(), r.GetUserId(),
 				r.GetRequestId(), r.GetModel(), e.Kind, r.GetOccurredMillis(), r.GetCostNanos(), e.Tokens, raw[i])
 		})
-	a.rows("INSERT INTO outbox (tenant_id, sequence, event_id, envelope)", "",
-		4, len(entries), func(to []any, i int) []any {
+	a.rows("INSERT INTO outbox (tenant_id, sequence, event_id)", "",
+		3, len(entries), func(to []any, i int) []any {
 			r := entries[i].Record
-			return append(to, r.GetTenantId(), r.GetSequence(), r.GetEventId(), string(entries[i].Envelope))
+			return append(to, r.GetTenantId(), r.GetSequence(), r.GetEventId())
 		})
 }

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/budget/relay"
@@ -53,12 +56,15 @@ func (o *Outbox) Pending(ctx context.Context, epoch int64, skip []string, limit 
 		return nil, wrap("reading the outbox", err)
 	}
 	err = each(ctx, tx, func(r *sql.Rows) error {
-		var row relay.Row
-		err := r.Scan(&row.Position, &row.TenantID, &row.Sequence, &row.EventID, &row.Envelope)
+		row := relay.Row{Record: &eventv1.UsageRecord{}}
+		var raw sql.RawBytes
+		if err := r.Scan(&row.Position, &raw); err != nil {
+			return err
+		}
 		out = append(out, row)
-		return err
-	}, `SELECT position, tenant_id, sequence, event_id, envelope FROM outbox
-		WHERE tenant_id NOT IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?`, list(skip), limit)
+		return proto.Unmarshal(raw, row.Record)
+	}, `SELECT o.position, l.record FROM outbox o CROSS JOIN ledger l ON l.event_id = o.event_id
+		WHERE o.tenant_id NOT IN (SELECT value FROM json_each(?)) ORDER BY o.position LIMIT ?`, list(skip), limit)
 	return out, wrap("reading the outbox", err)
 }
 
