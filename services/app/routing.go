@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -43,7 +42,7 @@ func routing(cfg *config.Config, prices *prices, simulator string, clk clock.Clo
 		Created:       clk.Now(),
 	}
 	if cfg.Router.DisableCooldowns {
-		opts.AllowedFails = math.MaxInt
+		opts.AllowedFails = router.NeverRests
 	}
 	served := make(map[string]bool)
 	for _, d := range cfg.Deployments {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -144,7 +143,7 @@ litellm_settings: {request_timeout: 90}
 
 func TestDisabledCooldowns(t *testing.T) {
 	opts := routed(t, load(t, oneModel+"router_settings: {disable_cooldowns: true, allowed_fails: 0}\n"), "")
-	if opts.AllowedFails != math.MaxInt {
+	if opts.AllowedFails != router.NeverRests {
 		t.Errorf("a deployment rests after %d failures", opts.AllowedFails)
 	}
 }

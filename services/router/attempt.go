@@ -48,6 +48,9 @@ type attemptError struct {
 	unsent, unable bool
 	// private says that a tenant's own account is at fault, which is nothing to others.
 	private bool
+	// cause is what operators are told beyond the reason: words of this gateway's, never of
+	// the provider's.
+	cause string
 }
 
 // failed is the failure that an error stands for.
@@ -57,6 +60,8 @@ func failed(ctx context.Context, err error) *attemptError {
 	switch e.Reason {
 	case errs.ProviderError, errs.ProviderUnavailable, errs.ProviderRateLimited:
 		f.Retry, f.Cooldown = true, true
+	case errs.ProviderHostNotAllowed:
+		f.Retry, f.Elsewhere, f.Cooldown = true, true, true
 	case errs.ProviderTimeout:
 		// That a caller was in a hurry says nothing about the deployment.
 		cause := context.Cause(ctx)
@@ -68,7 +73,22 @@ func failed(ctx context.Context, err error) *attemptError {
 	if errors.Is(err, errTooLarge) { // another would be as well
 		f.Retry, f.Cooldown = false, false
 	}
-	return &attemptError{Failure: f}
+	f.Elsewhere = f.Elsewhere || chat.IsElsewhere(err)
+	return &attemptError{Failure: f, cause: causeOf(ctx, err)}
+}
+
+// causeOf is why an attempt brought nothing: the setting whose time was over, or what went
+// wrong on the way.
+func causeOf(ctx context.Context, err error) string {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errAttemptTime):
+		return "timeout"
+	case errors.Is(cause, errNoFirstEvent):
+		return "stream_timeout"
+	case errors.Is(cause, errCallTime):
+		return "request_timeout"
+	}
+	return upstream.Cause(err)
 }
 
 // orLeft is what the caller is told: the failure, unless the caller has left.
@@ -109,7 +129,8 @@ type passage struct {
 	deadline time.Time
 	// stream says that the answer is wanted in chunks.
 	stream bool
-	// tried have failed the call, unable cannot honour it.
+	// tried have failed the call; unable cannot honour it, or not before their operator has
+	// mended them.
 	tried, unable []*deployment
 	// repeats counts the waits.
 	repeats int
@@ -145,7 +166,11 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, er
 		}
 		last = failure
 		p.s.note(ctx, p, d, last, try)
-		p.tried = append(p.tried, d)
+		if last.Elsewhere {
+			p.unable = append(p.unable, d)
+		} else {
+			p.tried = append(p.tried, d)
+		}
 		try++
 		if owed := billOf(served, last); len(owed.attempts) > 0 {
 			owed.resumption = p.resumption(ctx, last, try)
@@ -182,7 +207,7 @@ func (p *passage) next(ctx context.Context, last *attemptError) (*deployment, er
 		switch {
 		case last == nil: // a first attempt fails at once when all rest
 			return nil, err
-		case waited || last.unable:
+		case waited || last.unable || len(p.unable) == len(p.g.deployments):
 			return nil, last.Err
 		}
 		if err == nil {
@@ -287,9 +312,9 @@ func (s *Service) note(ctx context.Context, p *passage, d *deployment, f *attemp
 	if obs.RequestOf(ctx).ID == "" {
 		ctx = obs.WithRequest(ctx, &obs.Request{ID: p.in.call.GetRequestId(), TenantID: p.in.call.GetTenantId()})
 	}
-	s.log.WarnContext(ctx, "provider attempt failed",
-		"deployment", d.ID, "provider", d.Provider, "reason", string(reason), "attempt", try+1, "retryable", f.Retry)
-	if !f.private && !p.in.elsewhere && (!p.in.own || reason != errs.ProviderRateLimited) {
+	s.log.WarnContext(ctx, "provider attempt failed", "deployment", d.ID, "provider", d.Provider,
+		"reason", string(reason), "cause", f.cause, "attempt", try+1, "retryable", f.Retry && !f.Elsewhere)
+	if !f.private && !p.in.elsewhere && (!p.in.own || reason != errs.ProviderRateLimited && !f.Elsewhere) {
 		d.failed(f.Failure, s.clock.Now(), len(p.g.deployments) == 1, s.opts.AllowedFails, d.Cooldown)
 	}
 }

@@ -3,9 +3,12 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +26,12 @@ func TestAttempts(t *testing.T) {
 	boom := reply(500, `{"error":{"message":"boom happened"}}`)
 	limited := reply(429, `{"error":{"message":"slow down","code":"rate_limit_exceeded"}}`, "Retry-After", "2")
 	ok := reply(200, answer)
+	badKey := reply(401, `{"error":{"message":"Incorrect API key provided: sk-x","code":"invalid_api_key"}}`)
+	noModel := reply(404, `{"error":{"message":"no","code":"model_not_found"}}`)
+	noQuota := reply(429, `{"error":{"message":"no","code":"insufficient_quota"}}`, "Retry-After", "2")
+	inside := func(context.Context, *upstream.Request) (*upstream.Response, error) {
+		return nil, upstream.MarkUnsent(errs.New(errs.ProviderHostNotAllowed, "resolves to an address that is not allowed"))
+	}
 	refused := func(context.Context, *upstream.Request) (*upstream.Response, error) {
 		return nil, upstream.MarkUnsent(errs.New(errs.ProviderUnavailable, "refused"))
 	}
@@ -79,6 +88,29 @@ func TestAttempts(t *testing.T) {
 			reason: errs.ProviderRateLimited, retryAfter: 31 * second,
 		},
 		"no retries are configured": {steps: []exchangeFake{boom, ok}, reason: errs.ProviderError, hosts: []string{"a"}},
+		"a refused credential":      {steps: []exchangeFake{badKey, ok}, retries: 3, reason: errs.ProviderError, hosts: []string{"a"}},
+		"an unknown model":          {steps: []exchangeFake{noModel, ok}, retries: 3, reason: errs.ProviderError, hosts: []string{"a"}},
+		"an exhausted quota":        {steps: []exchangeFake{noQuota, ok}, retries: 3, reason: errs.ProviderError, hosts: []string{"a"}},
+		"an address that is not allowed": {
+			steps: []exchangeFake{inside, ok}, retries: 3, reason: errs.ProviderHostNotAllowed, hosts: []string{"a"},
+		},
+		"another deployment has a credential": {
+			deployments: []Deployment{at("a"), at("b", order(1))}, fails: 9,
+			steps: []exchangeFake{badKey, ok}, retries: 1, hosts: []string{"a", "b"},
+		},
+		"another deployment is at an allowed address": {
+			deployments: []Deployment{at("a"), at("b", order(1))}, fails: 9,
+			steps: []exchangeFake{inside, ok}, retries: 1, hosts: []string{"a", "b"},
+		},
+		"no deployment has what it takes": {
+			deployments: []Deployment{at("a"), at("b", order(1)), at("c", order(2))}, fails: 9,
+			steps: []exchangeFake{badKey, noModel, noQuota, ok}, retries: 9, reason: errs.ProviderError, hosts: []string{"a", "b", "c"},
+		},
+		"a repeat where it can help": {
+			deployments: []Deployment{at("a"), at("b", order(1))}, fails: 9,
+			steps: []exchangeFake{badKey, boom, ok}, retries: 2, hosts: []string{"a", "b", "b"},
+			waits: []time.Duration{250 * time.Millisecond},
+		},
 		"the caller's own fault": {
 			deployments: []Deployment{at("a"), at("b", order(1))}, steps: []exchangeFake{reply(400, `{"error":{"message":"no"}}`)}, retries: 3,
 			reason: errs.InvalidRequest, hosts: []string{"a"},
@@ -280,6 +312,71 @@ func TestCooldown(t *testing.T) {
 	ask("a")
 	ask("a")
 	ask("b")
+}
+
+// What an operator has to mend is not tried again by every call until the failures are used up.
+func TestOperatorsFaultRestsAtOnce(t *testing.T) {
+	pair := []Deployment{at("a"), at("b", func(d *Deployment) { d.Order = 1 })}
+	badKey := reply(401, `{"error":{"message":"no","code":"invalid_api_key"}}`)
+	inStream := reply(200, events(`{"error":{"message":"no","code":"invalid_api_key"}}`))
+	for name, tc := range map[string]struct {
+		deployments []Deployment
+		fails       int
+		first       exchangeFake
+		call        func(*routerv1.Call)
+		stream      bool
+		rests       bool
+	}{
+		"a status":                         {deployments: pair, fails: 9, first: badKey, rests: true},
+		"an error in a stream":             {deployments: pair, fails: 9, first: inStream, stream: true, rests: true},
+		"cooldowns are off":                {deployments: pair, fails: NeverRests, first: badKey},
+		"it is alone":                      {deployments: pair[:1], fails: 9, first: badKey},
+		"a tenant's credential":            {deployments: pair, fails: 9, first: badKey, call: brings},
+		"a tenant's credential, in stream": {deployments: pair, fails: 9, first: inStream, call: brings, stream: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, Options{Deployments: tc.deployments, AllowedFails: tc.fails, Retries: 1}, steps(tc.first, reply(200, answer)))
+			if tc.call == nil {
+				tc.call = func(*routerv1.Call) {}
+			}
+			r.run(t.Context(), tc.stream, call(tc.call))
+			if got := r.groups["m"].deployments[0].resting(r.clock.Now()); got != tc.rests {
+				t.Errorf("rests: %v", got)
+			}
+		})
+	}
+}
+
+// brings makes a call one of a tenant with a credential of its own.
+func brings(c *routerv1.Call) { c.TenantId, c.TenantProviders = "acme", []string{"openai"} }
+
+// An operator is told why an attempt brought nothing, in words of the gateway's own.
+func TestCauseIsLogged(t *testing.T) {
+	for name, tc := range map[string]struct {
+		exchange exchangeFake
+		cause    string
+	}{
+		"a status": {reply(401, `{"error":{"message":"Incorrect API key provided: `+gatewayID+`"}}`), `cause="status 401"`},
+		"an error on the way": {func(context.Context, *upstream.Request) (*upstream.Response, error) {
+			err := fmt.Errorf("dial %s: %w", gatewayID, syscall.ECONNREFUSED)
+			return nil, upstream.MarkUnsent(errs.New(errs.ProviderUnavailable, "the provider could not be reached").WithCause(err))
+		}, `cause="connection refused"`},
+		"an address": {func(context.Context, *upstream.Request) (*upstream.Response, error) {
+			return nil, upstream.MarkUnsent(errs.New(errs.ProviderHostNotAllowed, "x"))
+		}, `cause="host not on the allowlist"`},
+		"an answer that breaks off": {broken(`{"id":"`+prompt, io.ErrUnexpectedEOF), `cause="connection closed early"`},
+	} {
+		for _, stream := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				r := newRig(t, Options{Deployments: []Deployment{at("a")}}, steps(tc.exchange))
+				err := r.run(t.Context(), stream, call()).failure(t)
+				if err == nil || strings.Count(r.logged.String(), tc.cause) != 1 {
+					t.Errorf("got %v, logged %s", err, r.logged.String())
+				}
+				secrettest.AssertNoLeak(t, r.logged.String(), prompt, gatewayID)
+			})
+		}
+	}
 }
 
 func TestLoneDeploymentIsSpared(t *testing.T) {

@@ -80,7 +80,8 @@ func (d *deployment) pace(stream bool) *pace {
 
 // failed notes a failure and decides whether the deployment rests. A deployment that
 // is alone is spared, unless the provider itself asked for a pause: refusing calls
-// without trying would only lengthen an outage.
+// without trying would only lengthen an outage. One that its operator has to mend rests
+// at once, since the next call would fare no better.
 func (d *deployment) failed(f chat.Failure, now time.Time, alone bool, allowed int, cooldown time.Duration) {
 	d.limited.Store(f.Err.Reason == errs.ProviderRateLimited)
 	if f.RetryAfter > 0 {
@@ -96,7 +97,7 @@ func (d *deployment) failed(f chat.Failure, now time.Time, alone bool, allowed i
 		d.failsWindow, d.fails = now, 0
 	}
 	d.fails++
-	if d.fails > allowed {
+	if d.fails > allowed || f.Elsewhere && allowed < NeverRests {
 		d.fails = 0
 		d.rest(now.Add(cooldown))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -101,8 +102,9 @@ type Options struct {
 	// MinRetryWait is the least wait before a deployment that failed a call is tried again by
 	// it. Going on to another deployment waits for nothing.
 	MinRetryWait time.Duration
-	// AllowedFails is how many failures in a minute a deployment may have before it rests.
-	// One that is its model's only deployment rests only when the provider asks for it.
+	// AllowedFails is how many failures in a minute a deployment may have before it rests;
+	// [NeverRests] is any number. One that is its model's only deployment rests only when the
+	// provider asks for it.
 	AllowedFails int
 	// Cooldown is how long a failing deployment rests; 0 is 5 s.
 	Cooldown time.Duration
@@ -115,6 +117,9 @@ type Options struct {
 	// Created is when the models were configured.
 	Created time.Time
 }
+
+// NeverRests are more failures than any deployment has.
+const NeverRests = math.MaxInt
 
 // Service routes calls.
 type Service struct {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
@@ -91,6 +92,7 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 		Failure: d.provider.Classify(resp.Status, resp.Header, body),
 		// A key that was refused, a limit that was reached: all but the provider's own faults.
 		private: in.own && resp.Status < http.StatusInternalServerError,
+		cause:   "status " + strconv.Itoa(resp.Status),
 	}
 }
 

@@ -151,7 +151,7 @@ func TestProvidersFail(t *testing.T) {
 			";status=503":               {unavailable, 0},
 			";status=529":               {unavailable, 0},
 			";error=context-length":     {[]errs.Reason{errs.ContextLengthExceeded}, 0},
-			";error=quota":              {[]errs.Reason{errs.ProviderRateLimited}, 0},
+			";error=quota":              {[]errs.Reason{errs.ProviderError}, 0},
 			";cut=0":                    {[]errs.Reason{errs.ProviderUnavailable}, 0},
 		} {
 			w.sim.Reset()

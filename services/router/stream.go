@@ -140,7 +140,7 @@ func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			// Where nothing but the end of the body marks the end, it must be a proper one.
 			if ended := decoder.End(sink); ended != nil {
-				err = ended
+				err = errors.Join(ended, err) // what the caller is told, and its cause
 			} else if sink.Done = errors.Is(err, io.EOF); sink.Done {
 				err = nil
 			}

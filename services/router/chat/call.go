@@ -146,7 +146,9 @@ func (s *Sink) Take() [][]byte {
 // Verdict marks an error that the provider itself gave in place of an answer, or of its
 // rest, although its status promised one. A call that ends so before anything of an answer
 // came is no more billed than one with an error's status.
-func Verdict(err error) error { return verdict{err} }
+//
+// elsewhere is [Failure]'s.
+func Verdict(err error, elsewhere bool) error { return verdict{err, elsewhere} }
 
 // IsVerdict says that err is a provider's own.
 func IsVerdict(err error) bool {
@@ -154,7 +156,16 @@ func IsVerdict(err error) bool {
 	return ok
 }
 
-type verdict struct{ error }
+// IsElsewhere says that err is a verdict whose cause the deployment's operator has to mend.
+func IsElsewhere(err error) bool {
+	v, ok := errors.AsType[verdict](err)
+	return ok && v.elsewhere
+}
+
+type verdict struct {
+	error
+	elsewhere bool
+}
 
 func (v verdict) Unwrap() error { return v.error }
 
@@ -164,6 +175,9 @@ type Failure struct {
 	Err *errs.Error
 	// Retry says that another attempt, here or at another deployment, may succeed.
 	Retry bool
+	// Elsewhere says that of those only one at another deployment may: here the operator has
+	// to mend something first, such as a credential that the provider refuses.
+	Elsewhere bool
 	// Cooldown says that the deployment itself is at fault and may need a rest.
 	Cooldown bool
 	// RetryAfter is how long the provider asks to be left alone; 0 is unknown.

@@ -34,7 +34,7 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 		dial.ControlContext = func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
 			if addr, err := netip.ParseAddrPort(resolved); err != nil || !permits(addr.Addr().Unmap()) {
 				return errs.Newf(errs.ProviderHostNotAllowed, "the provider host %q resolves to an address that is not allowed for it: "+
-					"list it with its port if it is meant to be a private one", host)
+					"list it with its port if it is meant to be a private one", host).WithCause(errAddress)
 			}
 			return nil
 		}

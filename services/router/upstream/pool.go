@@ -129,7 +129,7 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 	})
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = tcp.Close() // the handshake's error says more
-		return nil, err
+		return nil, handshakeError{err}
 	}
 	return newConn(secured, tcp, p), nil
 }

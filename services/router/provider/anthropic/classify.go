@@ -42,7 +42,7 @@ func (c Codec) Classify(status int, header http.Header, body []byte) chat.Failur
 		id = header.Get("Request-Id")
 	}
 	f.Err = detail(detail(f.Err, "provider_type", w.Error.Type), "provider_request_id", id)
-	if f.Retry {
+	if f.Retry && !f.Elsewhere {
 		f.RetryAfter = c.retryAfter(header)
 		if f.RetryAfter > 0 && f.Err.Reason == errs.ProviderRateLimited {
 			f.Err = f.Err.WithRetryAfter(f.RetryAfter)
@@ -57,11 +57,11 @@ func failure(status int, w *wireError) chat.Failure {
 	switch {
 	case kind == "billing_error", status == http.StatusPaymentRequired,
 		status == http.StatusBadRequest && strings.Contains(message, "credit balance is too low"):
-		return fault(errs.ProviderRateLimited, "the gateway's account at the provider has a billing problem")
+		return operators("the gateway's account at the provider has a billing problem")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return fault(errs.ProviderError, "the provider refused the gateway's credential")
+		return operators("the provider refused the gateway's credential")
 	case status == http.StatusNotFound:
-		return fault(errs.ProviderError, "the provider does not serve the model that the deployment names")
+		return operators("the provider does not serve the model that the deployment names")
 	case status == http.StatusTooManyRequests:
 		return fault(errs.ProviderRateLimited, "the provider limits the rate of requests")
 	case status == statusOverloaded, status == http.StatusServiceUnavailable, status == http.StatusBadGateway:
@@ -88,6 +88,13 @@ func failure(status int, w *wireError) chat.Failure {
 // fault is a failure that another deployment need not share.
 func fault(reason errs.Reason, message string) chat.Failure {
 	return chat.Failure{Err: errs.New(reason, message), Retry: true, Cooldown: true}
+}
+
+// operators is a failure that the deployment's operator has to mend.
+func operators(message string) chat.Failure {
+	f := fault(errs.ProviderError, message)
+	f.Elsewhere = true
+	return f
 }
 
 // contextExceeded knows the API's two messages: the prompt alone is too long, or it
@@ -120,8 +127,9 @@ func streamError(data []byte) error {
 	case "overloaded_error":
 		status = statusOverloaded
 	}
-	err := detail(failure(status, &w).Err, "provider_type", w.Error.Type)
-	return chat.Verdict(detail(err, "provider_request_id", w.RequestID))
+	f := failure(status, &w)
+	err := detail(f.Err, "provider_type", w.Error.Type)
+	return chat.Verdict(detail(err, "provider_request_id", w.RequestID), f.Elsewhere)
 }
 
 // detail adds an identifier of the provider's, if it is one.

@@ -195,7 +195,7 @@ func TestSimulatedFailures(t *testing.T) {
 	for model, want := range map[string]errs.Reason{
 		"claude-opus-5;status=429;retry-after=2": errs.ProviderRateLimited, "claude-opus-5;status=529": errs.ProviderUnavailable,
 		"claude-opus-5;error=context-length": errs.ContextLengthExceeded, "claude-opus-5;status=401": errs.ProviderError,
-		"claude-opus-5;error=quota": errs.ProviderRateLimited,
+		"claude-opus-5;error=quota": errs.ProviderError,
 	} {
 		resp, _ := post(t, server, requestCase{Model: model, Body: messages})
 		body, err := io.ReadAll(resp.Body)

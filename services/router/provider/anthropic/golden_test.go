@@ -338,6 +338,7 @@ func TestErrors(t *testing.T) {
 			var want struct {
 				Reason     errs.Reason       `json:"reason"`
 				Retry      bool              `json:"retry"`
+				Elsewhere  bool              `json:"elsewhere"`
 				Cooldown   bool              `json:"cooldown"`
 				RetryAfter string            `json:"retry_after"`
 				Message    string            `json:"message"`
@@ -353,7 +354,7 @@ func TestErrors(t *testing.T) {
 			if f.RetryAfter != 0 {
 				after = f.RetryAfter.String()
 			}
-			if f.Err.Reason != want.Reason || f.Retry != want.Retry || f.Cooldown != want.Cooldown || after != want.RetryAfter {
+			if f.Err.Reason != want.Reason || f.Retry != want.Retry || f.Elsewhere != want.Elsewhere || f.Cooldown != want.Cooldown || after != want.RetryAfter {
 				t.Errorf("got %v, retry %v, cooldown %v, after %q; want %+v", f.Err, f.Retry, f.Cooldown, after, want)
 			}
 			if want.Message != "" && f.Err.Message != want.Message {

@@ -59,7 +59,7 @@ func (c Codec) Classify(status int, header http.Header, body []byte) chat.Failur
 	}
 	_ = json.Unmarshal(body, &w) // what is no JSON has no status and no message
 	f := w.Error.failure(status, header)
-	if f.Retry && f.RetryAfter == 0 {
+	if f.Retry && !f.Elsewhere && f.RetryAfter == 0 {
 		if at, err := http.ParseTime(header.Get("Retry-After")); err == nil {
 			f.wait(at.Sub(c.now()))
 		}
@@ -101,7 +101,7 @@ func (w *wireStatus) failure(status int, header http.Header) failure {
 			delay = max(delay, parsed)
 		}
 	}
-	if !f.Retry {
+	if !f.Retry || f.Elsewhere {
 		return f
 	}
 	if delay == 0 {
@@ -117,15 +117,17 @@ func (w *wireStatus) failure(status int, header http.Header) failure {
 func (w *wireStatus) decide(status int) chat.Failure {
 	switch {
 	case w.badKey():
-		return fault(errs.ProviderError, "the provider refused the gateway's credential")
+		return operators("the provider refused the gateway's credential")
 	case status == http.StatusForbidden && strings.Contains(w.Message, "access the File"):
 		return w.callers(errs.InvalidRequest, "the provider cannot read a file of the request")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return fault(errs.ProviderError, "the provider refused the gateway's credential")
+		return operators("the provider refused the gateway's credential")
 	case w.Status == "FAILED_PRECONDITION":
-		return fault(errs.ProviderError, "the provider does not serve the gateway's account or location")
+		return operators("the provider does not serve the gateway's account or location")
 	case status == http.StatusNotFound && (w.Message == "" || strings.Contains(w.Message, "models/") || strings.Contains(w.Message, "model is not found")):
-		return fault(errs.ProviderError, "the provider does not know the deployment's model")
+		return operators("the provider does not know the deployment's model")
+	case status == http.StatusTooManyRequests && w.daysQuota():
+		return operators("the account at the provider has no quota left for the day")
 	case status == http.StatusTooManyRequests:
 		return fault(errs.ProviderRateLimited, "the provider limits the rate of requests")
 	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
@@ -154,6 +156,20 @@ func (w *wireStatus) badKey() bool {
 	return strings.HasPrefix(w.Message, "API key ") || strings.HasPrefix(w.Message, "API Key ")
 }
 
+// daysQuota tells an exhausted quota from a limit of the minute. Google gives both the same
+// status and text; the quota's id, such as GenerateRequestsPerDayPerProjectPerModel, has the
+// time (https://ai.google.dev/gemini-api/docs/rate-limits, November 2026).
+func (w *wireStatus) daysQuota() bool {
+	for i := range w.Details {
+		for _, v := range w.Details[i].Violations {
+			if strings.Contains(v.QuotaID, "PerDay") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // callers is a failure that the request itself is the cause of; otherwise is what it
 // says when the provider says nothing.
 func (w *wireStatus) callers(reason errs.Reason, otherwise string) chat.Failure {
@@ -162,6 +178,13 @@ func (w *wireStatus) callers(reason errs.Reason, otherwise string) chat.Failure 
 		message = otherwise
 	}
 	return chat.Failure{Err: errs.New(reason, message)}
+}
+
+// operators is a failure that the deployment's operator has to mend.
+func operators(message string) chat.Failure {
+	f := fault(errs.ProviderError, message)
+	f.Elsewhere = true
+	return f
 }
 
 // fault is a failure that another deployment need not share.

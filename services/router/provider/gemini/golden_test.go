@@ -254,10 +254,11 @@ func TestErrors(t *testing.T) {
 		return struct {
 			Error      *wantErr `json:"error"`
 			Retry      bool     `json:"retry"`
+			Elsewhere  bool     `json:"elsewhere,omitempty"`
 			Cooldown   bool     `json:"cooldown"`
 			RetryAfter string   `json:"retry_after"`
 			Told       string   `json:"told"`
-		}{errOf(f.Err), f.Retry, f.Cooldown, f.RetryAfter.String(), f.Err.RetryAfter.String()}
+		}{errOf(f.Err), f.Retry, f.Elsewhere, f.Cooldown, f.RetryAfter.String(), f.Err.RetryAfter.String()}
 	})
 }
 

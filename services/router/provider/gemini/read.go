@@ -54,7 +54,8 @@ func (r *response) read(body []byte) error {
 		return errUnreadable()
 	}
 	if r.fault != nil {
-		return chat.Verdict(r.fault.failure(0, nil).Err)
+		f := r.fault.failure(0, nil)
+		return chat.Verdict(f.Err, f.Elsewhere)
 	}
 	return nil
 }

@@ -219,7 +219,7 @@ func TestSimulatedFaults(t *testing.T) {
 	for directives, want := range map[string]errs.Reason{
 		"status=429;retry-after=2": errs.ProviderRateLimited, "status=503": errs.ProviderUnavailable, "status=500": errs.ProviderError,
 		"status=504": errs.ProviderTimeout, "status=401": errs.ProviderError, "status=403": errs.ProviderError, "status=404": errs.ProviderError,
-		"error=context-length": errs.ContextLengthExceeded, "error=quota": errs.ProviderRateLimited, "status=400": errs.InvalidRequest,
+		"error=context-length": errs.ContextLengthExceeded, "error=quota": errs.ProviderError, "status=400": errs.InvalidRequest,
 	} {
 		resp, _ := p.send("gemini-2.5-flash;"+directives, body, false)
 		raw, err := io.ReadAll(resp.Body)

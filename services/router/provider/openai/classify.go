@@ -44,9 +44,10 @@ func (p *Provider) Classify(status int, header http.Header, body []byte) chat.Fa
 }
 
 // embedded is the error that came in an answer with status 200, or in a stream.
-func (d *Dialect) embedded(doc []byte) *errs.Error {
+func (d *Dialect) embedded(doc []byte) error {
 	p := readProblem(doc)
-	return classify(p.status(), nil, p).Err
+	f := classify(p.status(), nil, p)
+	return chat.Verdict(f.Err, f.Elsewhere)
 }
 
 func classify(status int, header http.Header, p problem) chat.Failure {
@@ -135,16 +136,19 @@ func failure(reason errs.Reason, message string, cooldown bool) chat.Failure {
 	return chat.Failure{Err: errs.New(reason, message), Retry: true, Cooldown: cooldown}
 }
 
-func quota() chat.Failure {
-	return failure(errs.ProviderRateLimited, "the account at the provider has no quota left", true)
+// operators is a failure that the deployment's operator has to mend.
+func operators(message string) chat.Failure {
+	f := failure(errs.ProviderError, message, true)
+	f.Elsewhere = true
+	return f
 }
 
-func credential() chat.Failure {
-	return failure(errs.ProviderError, "the provider refused the credential", true)
-}
+func quota() chat.Failure { return operators("the account at the provider has no quota left") }
+
+func credential() chat.Failure { return operators("the provider refused the credential") }
 
 func unknownModel() chat.Failure {
-	return failure(errs.ProviderError, "the provider does not serve the model that the deployment names", true)
+	return operators("the provider does not serve the model that the deployment names")
 }
 
 func limited(cooldown bool) chat.Failure {

@@ -63,7 +63,7 @@ func (d *decoder) Response(body []byte) (chat.Answer, error) {
 	out := chat.Answer{Body: body, Usage: d.usage(&a, body)}
 	switch {
 	case a.fault.Kind != 0:
-		return chat.Answer{Usage: out.Usage}, chat.Verdict(d.dialect.embedded(body))
+		return chat.Answer{Usage: out.Usage}, d.dialect.embedded(body)
 	case a.choices.Kind != jsonscan.KindArray || emptyArray(a.choices.Raw(body)):
 		return chat.Answer{Usage: out.Usage}, errs.New(errs.ProviderError, "the provider's answer has no choices")
 	}
@@ -93,7 +93,7 @@ func (d *decoder) Event(event sse.Event, sink *chat.Sink) error {
 		sink.Usage = u
 	}
 	if a.fault.Kind != 0 || string(event.Name) == "error" {
-		return chat.Verdict(d.dialect.embedded(data))
+		return d.dialect.embedded(data)
 	}
 	if a.groq.Kind == jsonscan.KindObject {
 		if err := stopped(a.groq.Raw(data)); err != nil {
@@ -153,7 +153,7 @@ func stopped(raw []byte) error {
 	if !ok || v.Kind == jsonscan.KindNull {
 		return nil
 	}
-	return chat.Verdict(errs.New(errs.ProviderError, "the provider stopped the stream early"))
+	return chat.Verdict(errs.New(errs.ProviderError, "the provider stopped the stream early"), false)
 }
 
 func emptyArray(raw []byte) bool { return len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0 }

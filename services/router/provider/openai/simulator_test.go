@@ -76,7 +76,7 @@ func TestSimulatorFailures(t *testing.T) {
 		after  time.Duration
 	}{
 		"error=context-length":     {errs.ContextLengthExceeded, false, 0},
-		"error=quota":              {errs.ProviderRateLimited, true, 0},
+		"error=quota":              {errs.ProviderError, true, 0},
 		"status=400":               {errs.InvalidRequest, false, 0},
 		"status=401":               {errs.ProviderError, true, 0},
 		"status=404":               {errs.ProviderError, true, 0},

@@ -224,6 +224,7 @@ type fault struct {
 	Message    string            `json:"message"`
 	Param      string            `json:"param"`
 	Retry      bool              `json:"retry"`
+	Elsewhere  bool              `json:"elsewhere"`
 	Cooldown   bool              `json:"cooldown"`
 	RetryAfter string            `json:"retry_after"`
 	Details    map[string]string `json:"details"`
@@ -261,7 +262,7 @@ func failures(t *testing.T, codec Codec, dir string) {
 		if f.Err.Reason != want.Reason || f.Err.Message != want.Message || f.Err.Param != want.Param {
 			t.Errorf("got %v (param %q), want %+v", f.Err, f.Err.Param, want)
 		}
-		if f.Retry != want.Retry || f.Cooldown != want.Cooldown || f.RetryAfter != after || f.Err.RetryAfter != after {
+		if f.Retry != want.Retry || f.Elsewhere != want.Elsewhere || f.Cooldown != want.Cooldown || f.RetryAfter != after || f.Err.RetryAfter != after {
 			t.Errorf("got %+v after %v, want %+v", f, f.RetryAfter, want)
 		}
 		if !maps.Equal(f.Err.Details, want.Details) {
