@@ -17,6 +17,7 @@ func TestBrokenStreams(t *testing.T) {
 	for name, test := range map[string]struct {
 		directives string
 		not        []string // providers for whom it is a proper end
+		settings   string   // of the router
 	}{
 		"cut after three events":      {directives: ";cut=3"},
 		"cut within an event":         {directives: ";cut-bytes=700"},
@@ -24,13 +25,14 @@ func TestBrokenStreams(t *testing.T) {
 		"the provider's own error":    {directives: ";error-at=3"},
 		"cut at the end":              {directives: ";cut=8"},
 		"cut in pieces of five bytes": {directives: ";cut=4;split=5"},
+		"standing still":              {directives: ";hang-at=3", settings: ", stream_idle_timeout: 1"},
 		// Gemini's stream ends with its body; the others have a last event of their own.
 		"without the last event": {directives: ";no-done", not: []string{"gemini"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := harness.Start(t, harness.Options{Config: harness.SimulatedConfig(
-				"router_settings: {num_retries: 0}\nlitellm_settings: {cache: true}", upstreamModels(test.directives)...)})
+				"router_settings: {num_retries: 0"+test.settings+"}\nlitellm_settings: {cache: true}", upstreamModels(test.directives)...)})
 			for provider := range upstreams {
 				if slices.Contains(test.not, provider) {
 					continue

@@ -308,7 +308,7 @@ func TestTypedValues(t *testing.T) {
 	cfg := mustLoad(t, `
 model_list:
   - model_name: m
-    litellm_params: {model: openai/gpt-4o, api_key: k, timeout: 1.5, stream_timeout: 500ms, max_retries: "4", order: 2,
+    litellm_params: {model: openai/gpt-4o, api_key: k, timeout: 1.5, stream_timeout: 500ms, stream_idle_timeout: 20, max_retries: "4", order: 2,
                      input_cost_per_token: 2.5e-06, organization: org, drop_params: yes, extra_headers: {X-A: 1}}
     model_info: {id: 7, mode: chat, input_cost_per_token: 9, output_cost_per_token: 0.00001, max_input_tokens: 128000}
   - model_name: n
@@ -323,7 +323,7 @@ litellm_settings: {max_budget: 100, budget_duration: 30d, request_timeout: 90}
 compression: {profiles: {rag: {rate: 0.25}}}
 `)
 	d := cfg.Deployments[0]
-	if d.ID != "7" || d.Timeout != 1500*time.Millisecond || d.StreamTimeout != 500*time.Millisecond || d.MaxRetries != 4 ||
+	if d.ID != "7" || d.Timeout != 1500*time.Millisecond || d.StreamTimeout != 500*time.Millisecond || d.StreamIdleTimeout != 20*time.Second || d.MaxRetries != 4 ||
 		d.Order != 2 || d.Organization != "org" || d.DropParams == nil || !*d.DropParams || d.MaxInputTokens != 128000 {
 		t.Errorf("deployment %+v", d)
 	}

@@ -219,6 +219,7 @@ func (l *loader) params(p *section, d *Deployment, cfg *Config, st *modelState) 
 	d.Order = int(p.int("order", 0, 1<<31, 0))
 	d.Timeout = p.duration("timeout", 0)
 	d.StreamTimeout = p.duration("stream_timeout", 0)
+	d.StreamIdleTimeout = p.duration("stream_idle_timeout", 0)
 	d.CooldownTime = p.duration("cooldown_time", 0)
 	d.MaxRetries = int(p.int("max_retries", 0, 100, p.int("num_retries", 0, 100, Unset)))
 	if organization, at := p.text("organization"); organization != "" {

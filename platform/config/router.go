@@ -18,6 +18,7 @@ func (l *loader) router(s *section, cfg *Config) {
 	r.DisableCooldowns = s.bool("disable_cooldowns", false)
 	r.Timeout = l.positive(s, "timeout", r.Timeout)
 	r.StreamTimeout = l.positive(s, "stream_timeout", r.Timeout)
+	r.StreamIdleTimeout = l.positive(s, "stream_idle_timeout", min(r.Timeout, r.StreamIdleTimeout))
 	r.MaxFallbacks = int(s.int("max_fallbacks", 0, 100, int64(r.MaxFallbacks)))
 	l.aliases(s, r)
 	l.failover(s, r)

@@ -15,7 +15,7 @@ func defaults(source string) *Config {
 		Source: source,
 		Router: Router{
 			Strategy: WeightedShuffle, NumRetries: 2, AllowedFails: 3, CooldownTime: 5 * time.Second,
-			Timeout: 10 * time.Minute, StreamTimeout: 10 * time.Minute, MaxFallbacks: 5,
+			Timeout: 10 * time.Minute, StreamTimeout: 10 * time.Minute, StreamIdleTimeout: 5 * time.Minute, MaxFallbacks: 5,
 		},
 		Cache: Cache{
 			Store: CacheMemory, TTL: time.Hour, MaxBytes: 8 << 20, SimilarityThreshold: 0.85,

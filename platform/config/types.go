@@ -132,8 +132,8 @@ type Deployment struct {
 	Weight int64
 	// Order is the priority, lower first; 0 (not given) comes after all that have one.
 	Order int
-	// Timeout and StreamTimeout bound one attempt; 0 takes the router's.
-	Timeout, StreamTimeout time.Duration
+	// Timeout, StreamTimeout and StreamIdleTimeout bound one attempt; 0 takes the router's.
+	Timeout, StreamTimeout, StreamIdleTimeout time.Duration
 	// MaxRetries is the number of retries on this deployment, or Unset.
 	MaxRetries int
 	// CooldownTime overrides the router's; 0 takes the router's.
@@ -182,8 +182,9 @@ type Router struct {
 	// CooldownTime is how long a failing deployment rests; DisableCooldowns turns it off.
 	CooldownTime     time.Duration
 	DisableCooldowns bool
-	// Timeout bounds one attempt, StreamTimeout one streamed attempt up to its first byte. Always positive.
-	Timeout, StreamTimeout time.Duration
+	// Timeout bounds one attempt at a whole answer, StreamTimeout the wait for a stream's first event,
+	// StreamIdleTimeout that for each further one. Always positive.
+	Timeout, StreamTimeout, StreamIdleTimeout time.Duration
 	// Aliases maps a further name to a model name.
 	Aliases map[string]Alias
 	// Fallbacks maps a model name ("*" for any) to the models to try instead, in order. They are used only when

@@ -31,15 +31,16 @@ const simulatorKey = "simulated-credential"
 // so are those with a weight of 0, and aliases of what is not served.
 func routing(cfg *config.Config, prices *prices, simulator string, clk clock.Clock) (router.Options, error) {
 	opts := router.Options{
-		Aliases:       make(map[string]string),
-		Strategy:      strategies()[cfg.Router.Strategy],
-		Retries:       cfg.Router.NumRetries,
-		AllowedFails:  cfg.Router.AllowedFails,
-		Cooldown:      cfg.Router.CooldownTime,
-		Timeout:       cfg.RequestTimeout,
-		StreamTimeout: cfg.Router.StreamTimeout,
-		MinRetryWait:  cfg.Router.RetryAfterMin,
-		Created:       clk.Now(),
+		Aliases:           make(map[string]string),
+		Strategy:          strategies()[cfg.Router.Strategy],
+		Retries:           cfg.Router.NumRetries,
+		AllowedFails:      cfg.Router.AllowedFails,
+		Cooldown:          cfg.Router.CooldownTime,
+		Timeout:           cfg.RequestTimeout,
+		StreamTimeout:     cfg.Router.StreamTimeout,
+		StreamIdleTimeout: cfg.Router.StreamIdleTimeout,
+		MinRetryWait:      cfg.Router.RetryAfterMin,
+		Created:           clk.Now(),
 	}
 	if cfg.Router.DisableCooldowns {
 		opts.AllowedFails = router.NeverRests
@@ -92,7 +93,7 @@ func deploymentOf(d config.Deployment, cfg *config.Config, prices *prices, simul
 	out := router.Deployment{
 		ID: d.ID, Model: d.ModelName, Provider: string(d.Provider), UpstreamModel: d.UpstreamModel,
 		APIKey: d.Credential.Key, Weight: float64(d.Weight), Order: d.Order, MaxParallel: int64(d.MaxParallel),
-		Timeout: d.Timeout, StreamTimeout: d.StreamTimeout, Cooldown: d.CooldownTime, Headers: make(http.Header),
+		Timeout: d.Timeout, StreamTimeout: d.StreamTimeout, StreamIdleTimeout: d.StreamIdleTimeout, Cooldown: d.CooldownTime, Headers: make(http.Header),
 		DropParams: cfg.DropParams, ProviderHost: d.OnProviderHost(),
 	}
 	if out.Order == 0 {

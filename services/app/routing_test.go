@@ -68,17 +68,17 @@ func TestRoutingOfADeployment(t *testing.T) {
 		if d.APIBase != nil {
 			base = d.APIBase.String()
 		}
-		return fmt.Sprintf("%s %s order=%d weight=%g parallel=%d timeout=%s/%s rest=%s drop=%t", d.Provider, base,
-			d.Order, d.Weight, d.MaxParallel, d.Timeout, d.StreamTimeout, d.Cooldown, d.DropParams)
+		return fmt.Sprintf("%s %s order=%d weight=%g parallel=%d timeout=%s/%s/%s rest=%s drop=%t", d.Provider, base,
+			d.Order, d.Weight, d.MaxParallel, d.Timeout, d.StreamTimeout, d.StreamIdleTimeout, d.Cooldown, d.DropParams)
 	}
 	defaults := func(provider, base string) string {
-		return fmt.Sprintf("%s %s order=%d weight=1 parallel=0 timeout=10m0s/0s rest=0s drop=false", provider, base, lastOrder)
+		return fmt.Sprintf("%s %s order=%d weight=1 parallel=0 timeout=10m0s/0s/0s rest=0s drop=false", provider, base, lastOrder)
 	}
 	for name, tc := range map[string]struct{ params, settings, want string }{
 		"nothing given":       {"model: openai/m", "", defaults("openai", "own")},
-		"everything":          {"model: openai/m, order: 2, weight: 3, max_parallel_requests: 4, timeout: 5, stream_timeout: 6, cooldown_time: 7, drop_params: true", "", "openai own order=2 weight=3 parallel=4 timeout=5s/6s rest=7s drop=true"},
-		"the router's":        {"model: openai/m", "router_settings: {timeout: 20}\nlitellm_settings: {drop_params: true}\n", fmt.Sprintf("openai own order=%d weight=1 parallel=0 timeout=20s/0s rest=0s drop=true", lastOrder)},
-		"its own over that":   {"model: openai/m, drop_params: false, timeout: 3", "router_settings: {timeout: 20}\nlitellm_settings: {drop_params: true}\n", fmt.Sprintf("openai own order=%d weight=1 parallel=0 timeout=3s/0s rest=0s drop=false", lastOrder)},
+		"everything":          {"model: openai/m, order: 2, weight: 3, max_parallel_requests: 4, timeout: 5, stream_timeout: 6, stream_idle_timeout: 9, cooldown_time: 7, drop_params: true", "", "openai own order=2 weight=3 parallel=4 timeout=5s/6s/9s rest=7s drop=true"},
+		"the router's":        {"model: openai/m", "router_settings: {timeout: 20}\nlitellm_settings: {drop_params: true}\n", fmt.Sprintf("openai own order=%d weight=1 parallel=0 timeout=20s/0s/0s rest=0s drop=true", lastOrder)},
+		"its own over that":   {"model: openai/m, drop_params: false, timeout: 3", "router_settings: {timeout: 20}\nlitellm_settings: {drop_params: true}\n", fmt.Sprintf("openai own order=%d weight=1 parallel=0 timeout=3s/0s/0s rest=0s drop=false", lastOrder)},
 		"OpenAI's own host":   {"model: openai/m, api_base: \"https://api.openai.com/v1/\"", "", defaults("openai", "https://api.openai.com/v1")},
 		"and port":            {"model: openai/m, api_base: \"https://API.openai.com:443/v1\"", "", defaults("openai", "https://API.openai.com:443/v1")},
 		"another's host":      {"model: openai/m, api_base: \"https://api.openai.com.evil.example/v1\"", "", defaults("openai_compatible", "https://api.openai.com.evil.example/v1")},
@@ -117,11 +117,12 @@ router_settings:
   allowed_fails: 6
   cooldown_time: 7
   stream_timeout: 8
+  stream_idle_timeout: 11
   model_group_alias: {alias: m, secret: {model: m, hidden: true}, lost: n}
 litellm_settings: {request_timeout: 90}
 `), "")
 	if opts.Strategy != router.LowestCost || opts.Retries != 4 || opts.MinRetryWait != 1500*time.Millisecond ||
-		opts.AllowedFails != 6 || opts.Cooldown != 7*time.Second || opts.StreamTimeout != 8*time.Second ||
+		opts.AllowedFails != 6 || opts.Cooldown != 7*time.Second || opts.StreamTimeout != 8*time.Second || opts.StreamIdleTimeout != 11*time.Second ||
 		opts.Timeout != 90*time.Second || !opts.Created.Equal(today) {
 		t.Errorf("got %+v", opts)
 	}

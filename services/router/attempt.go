@@ -31,6 +31,7 @@ var (
 	errCallTime     = errs.New(errs.ProviderTimeout, "the provider did not answer in the request's time")
 	errAttemptTime  = errs.New(errs.ProviderTimeout, "the provider did not answer in time")
 	errNoFirstEvent = errs.New(errs.ProviderTimeout, "the provider's stream did not begin in time")
+	errStalled      = errs.New(errs.ProviderTimeout, "the provider's stream stopped in its midst")
 )
 
 // attemptError is why an attempt failed.
@@ -85,6 +86,8 @@ func causeOf(ctx context.Context, err error) string {
 		return "timeout"
 	case errors.Is(cause, errNoFirstEvent):
 		return "stream_timeout"
+	case errors.Is(cause, errStalled):
+		return "stream_idle_timeout"
 	case errors.Is(cause, errCallTime):
 		return "request_timeout"
 	}

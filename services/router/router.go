@@ -49,9 +49,10 @@ type Deployment struct {
 	Timeout time.Duration
 	// Cooldown is how long the deployment rests after too many failures; 0 takes the router's.
 	Cooldown time.Duration
-	// StreamTimeout bounds the wait for a stream's first event; 0 takes the shorter one of
-	// the router's and Timeout. The rest of a stream has the whole call's time.
-	StreamTimeout time.Duration
+	// StreamTimeout bounds the wait for a stream's first event, StreamIdleTimeout that for
+	// each further one; 0 takes the shorter one of the router's and Timeout. All of a stream
+	// has the whole call's time.
+	StreamTimeout, StreamIdleTimeout time.Duration
 	// Headers are sent with every call.
 	Headers http.Header
 	// DropParams drops parameters that the provider cannot honour.
@@ -112,6 +113,9 @@ type Options struct {
 	Timeout time.Duration
 	// StreamTimeout bounds the wait for a stream's first event; 0 is Timeout.
 	StreamTimeout time.Duration
+	// StreamIdleTimeout bounds the wait for each further event of a stream; 0 is Timeout, or
+	// 5 minutes if that is less.
+	StreamIdleTimeout time.Duration
 	// MaxAnswerBytes bounds an answer, whole or streamed; 0 is 32 MiB.
 	MaxAnswerBytes int64
 	// Created is when the models were configured.
@@ -170,6 +174,9 @@ func New(opts Options, exchange Exchanger, credentials Credentials, clk clock.Cl
 	}
 	if opts.StreamTimeout <= 0 {
 		opts.StreamTimeout = opts.Timeout
+	}
+	if opts.StreamIdleTimeout <= 0 {
+		opts.StreamIdleTimeout = min(opts.Timeout, 5*time.Minute)
 	}
 	if opts.MaxAnswerBytes <= 0 {
 		opts.MaxAnswerBytes = 32 << 20
@@ -250,6 +257,9 @@ func (s *Service) newDeployment(spec Deployment) (*deployment, error) {
 	}
 	if spec.StreamTimeout <= 0 {
 		spec.StreamTimeout = min(s.opts.StreamTimeout, spec.Timeout)
+	}
+	if spec.StreamIdleTimeout <= 0 {
+		spec.StreamIdleTimeout = min(s.opts.StreamIdleTimeout, spec.Timeout)
 	}
 	plain := plainBase(base)
 	return &deployment{Deployment: spec, provider: provider, base: plain, baseText: plain.String()}, nil

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
-	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/sse"
 	"tollgate.dev/services/router/chat"
@@ -58,8 +58,8 @@ type stream struct {
 
 func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.Served) *attemptError {
 	s := st.p.s
-	ctx, first := s.within(ctx, d.StreamTimeout, errNoFirstEvent)
-	defer first.stop()
+	ctx, wait := s.waits(ctx, d)
+	defer wait.stop()
 	start := s.clock.Now()
 	resp, decoder, failure := s.send(ctx, d, &st.p.in, true, served)
 	if failure != nil {
@@ -68,7 +68,7 @@ func (st *stream) attempt(ctx context.Context, d *deployment, served *routerv1.S
 	st.served = served
 	st.began, st.size = false, 0
 	var sink chat.Sink
-	err := st.copy(ctx, resp.Body, decoder, &sink, first.timer, func() {
+	err := st.copy(ctx, resp.Body, decoder, &sink, wait, func() {
 		st.began = true
 		if now := s.clock.Now(); !st.p.in.elsewhere {
 			d.streamed.succeeded(now.Sub(start), now)
@@ -114,7 +114,7 @@ func (st *stream) unbegun(ctx context.Context, err error, sink *chat.Sink, start
 // copy passes the provider's stream on until its end, which it leaves in the sink: the
 // last chunks go out with the end, which saves a flush. Chunks that have arrived
 // together go out together, because each message costs the edge a flush.
-func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder, sink *chat.Sink, timer clock.Timer, began func()) error {
+func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder, sink *chat.Sink, wait *waiting, began func()) error {
 	readers := &st.p.s.readers
 	reader, _ := readers.Get().(*sse.Reader)
 	reader.Reset(body)
@@ -123,11 +123,14 @@ func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder
 		readers.Put(reader)
 	}()
 	for first := true; ; {
+		if !first && !reader.Buffered() {
+			wait.begin()
+		}
 		event, err := reader.Next()
 		switch {
 		case err == nil:
-			if first && !timer.Stop() {
-				return errNoFirstEvent
+			if late := wait.over(); late != nil {
+				return late
 			}
 			if err = decoder.Event(event, sink); err == nil && first {
 				began()
@@ -164,6 +167,49 @@ func (st *stream) copy(ctx context.Context, body io.Reader, decoder chat.Decoder
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// waiting bounds each wait for an event of a stream. What is done with an event, such as to
+// hand its chunks to a slow caller, is no time of the provider's.
+type waiting struct {
+	limit
+	idle time.Duration
+	// pending says that an event is awaited.
+	pending bool
+	// begun says that there was one. The timer's end asks for it.
+	begun atomic.Bool
+}
+
+// waits returns a context that ends when a wait for an event takes too long, and begins the
+// first wait.
+func (s *Service) waits(ctx context.Context, d *deployment) (context.Context, *waiting) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &waiting{idle: d.StreamIdleTimeout, pending: true}
+	w.limit = limit{s.clock.AfterFunc(d.StreamTimeout, func() { cancel(w.late()) }), cancel}
+	return ctx, w
+}
+
+// begin begins the wait for a further event.
+func (w *waiting) begin() {
+	w.pending = true
+	w.timer.Reset(w.idle)
+}
+
+// over ends the wait. It returns an error if that had taken too long.
+func (w *waiting) over() error {
+	if w.pending && !w.timer.Stop() {
+		return w.late()
+	}
+	w.pending = false
+	w.begun.Store(true)
+	return nil
+}
+
+func (w *waiting) late() error {
+	if w.begun.Load() {
+		return errStalled
+	}
+	return errNoFirstEvent
 }
 
 // flush passes on the chunks that are there.

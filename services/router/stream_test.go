@@ -152,6 +152,95 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 }
 
+// A stream that stops in its midst ends with an error, and what it cost until then.
+func TestStalledStream(t *testing.T) {
+	w, exchange := pipe(t)
+	r := newRig(t, Options{Timeout: time.Hour, Retries: 2, Deployments: []Deployment{
+		at("a", func(d *Deployment) { d.StreamTimeout, d.StreamIdleTimeout = second, 10*second }),
+		at("b", func(d *Deployment) { d.Order = 1 }),
+	}}, steps(exchange))
+	messages, done := r.open(t.Context())
+	r.clock.WaitForTimers(t, 2)
+	for range 3 { // each wait is one of its own, and longer than that for the first event
+		write(t, w, events(chunk("a"))+": still there\n\n")
+		next(t, messages)
+		r.clock.WaitForTimers(t, 2)
+		r.clock.Advance(10*second - 1)
+	}
+	write(t, w, ": a comment is no event\n\n")
+	select {
+	case m := <-messages:
+		t.Fatalf("ended early: %v", m)
+	default:
+	}
+	r.clock.Advance(1)
+	end := next(t, messages).GetEnd()
+	if end.GetError().GetReason() != string(errs.ProviderTimeout) || end.GetErrorMessage() != errStalled.Message {
+		t.Errorf("ends with %v", end)
+	}
+	if b := end.GetBilledAttempts(); len(b) != 1 || !b[0].GetIncomplete() {
+		t.Errorf("billed %v", b)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if !r.groups["m"].deployments[0].resting(r.clock.Now()) || !strings.Contains(r.logged.String(), "cause=stream_idle_timeout") {
+		t.Errorf("rests until %v; logged %s", r.groups["m"].deployments[0].restUntil.Load(), r.logged)
+	}
+	if r.clock.Timers() != 0 {
+		t.Errorf("%d timers are left", r.clock.Timers())
+	}
+}
+
+// A caller who reads slowly does not make the provider late.
+func TestSlowCallerIsNoStall(t *testing.T) {
+	w, exchange := pipe(t)
+	r := newRig(t, Options{Timeout: time.Hour, StreamIdleTimeout: second, Deployments: []Deployment{at("a")}}, steps(exchange))
+	sending, taken := make(chan *routerv1.StreamCompleteResponse), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- r.Stream(t.Context(), call(), func(m *routerv1.StreamCompleteResponse) error {
+			sending <- m
+			<-taken
+			return nil
+		})
+	}()
+	for range 3 {
+		write(t, w, events(chunk("a")))
+		next(t, sending)
+		r.clock.Advance(5 * second)
+		taken <- struct{}{}
+	}
+	write(t, w, events("[DONE]"))
+	if m := next(t, sending); m.GetEnd() == nil || m.GetEnd().GetError() != nil {
+		t.Errorf("ends with %v", m)
+	}
+	taken <- struct{}{}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIdleLimitOfADeployment(t *testing.T) {
+	for name, tc := range map[string]struct {
+		opts   Options
+		change func(*Deployment)
+		want   time.Duration
+	}{
+		"by default":       {Options{}, func(*Deployment) {}, 5 * time.Minute},
+		"the call's time":  {Options{Timeout: time.Minute}, func(*Deployment) {}, time.Minute},
+		"the router's":     {Options{StreamIdleTimeout: 20 * second}, func(*Deployment) {}, 20 * second},
+		"an attempt's":     {Options{StreamIdleTimeout: 20 * second}, func(d *Deployment) { d.Timeout = 10 * second }, 10 * second},
+		"the deployment's": {Options{StreamIdleTimeout: 20 * second}, func(d *Deployment) { d.StreamIdleTimeout = 30 * second }, 30 * second},
+	} {
+		tc.opts.Deployments = []Deployment{at("a", tc.change)}
+		r := newRig(t, tc.opts, steps(hang))
+		if got := r.groups["m"].deployments[0].StreamIdleTimeout; got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 func TestTimeAfterTheFirstEventIsTheCalls(t *testing.T) {
 	w, exchange := pipe(t)
 	r := newRig(t, Options{
