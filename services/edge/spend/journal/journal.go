@@ -39,7 +39,7 @@ type Options struct {
 	// MaxBytes bounds the log's size on the disk; default 128 MiB. Half of it may be living
 	// records. Records that replace others may pass it.
 	MaxBytes int64
-	// SegmentBytes is the size of one segment; default 2 MiB. No record is larger.
+	// SegmentBytes is the size of one segment; default 512 KiB. No record is larger.
 	SegmentBytes int
 	// SyncEvery is how long a record waits for the disk at most, as far as the disk keeps
 	// up; default 100 ms, negative: until the operating system writes it.
@@ -75,7 +75,7 @@ var (
 
 const (
 	defaultMax     = 128 << 20
-	defaultSegment = 2 << 20
+	defaultSegment = 512 << 10
 	defaultSync    = 100 * time.Millisecond
 	minSegment     = 4 << 10
 	maxName        = 64
