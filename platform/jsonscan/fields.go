@@ -29,8 +29,8 @@ type Fields struct {
 	more   []Member       // members from the 33rd on
 	index  map[string]int // when there are more: the position of each key's last member
 
-	// plain and unescaped are false as long as nothing is known.
-	plain, unescaped bool
+	// plain, unescaped and compact are false as long as nothing is known.
+	plain, unescaped, compact bool
 }
 
 // MaxWord is the length of the longest string that a [WordFunc] is called for, in bytes.
@@ -67,7 +67,7 @@ func (f *Fields) ScanWords(doc []byte, visit WordFunc) error {
 		f.Reset()
 		return err
 	}
-	f.doc, f.plain, f.unescaped = doc, !m.nonASCII && !m.unicode, !m.unicode
+	f.doc, f.plain, f.unescaped, f.compact = doc, !m.nonASCII && !m.unicode, !m.unicode, !m.spaced
 	start := spaceEnd(doc, 0)
 	end := len(doc)
 	for isSpace(doc[end-1]) {
@@ -90,7 +90,7 @@ func (f *Fields) Reset() {
 	f.more = f.more[:0]
 	clear(f.index)
 	f.doc, f.object, f.n = nil, Value{}, 0
-	f.plain, f.unescaped = false, false
+	f.plain, f.unescaped, f.compact = false, false, false
 }
 
 // Plain reports whether all text of the document is ASCII, without escapes of the form
@@ -100,6 +100,10 @@ func (f *Fields) Plain() bool { return f.plain }
 // UnicodeEscapes reports whether a string of the document has an escape of the form
 // \u0000. It is true after Restore, which does not look.
 func (f *Fields) UnicodeEscapes() bool { return !f.unescaped }
+
+// Compact reports whether the document has no white space outside strings, so that each
+// value is its own canonical form. It is false after Restore, which does not look.
+func (f *Fields) Compact() bool { return f.compact }
 
 // Len returns the number of members.
 func (f *Fields) Len() int { return f.n }

@@ -44,6 +44,8 @@ type machine struct {
 	// nonASCII and unicode say that a string so far had a byte above 127, or an escape
 	// of the form \u0000.
 	nonASCII, unicode bool
+	// spaced says that there was white space outside strings so far.
+	spaced bool
 	// word is called for short strings; member is the key that it is told.
 	word   WordFunc
 	member []byte
@@ -87,7 +89,9 @@ func (m *machine) space(i int) int {
 	if i < len(m.doc) && m.doc[i] > ' ' {
 		return i
 	}
-	return spaceEnd(m.doc, i)
+	end := spaceEnd(m.doc, i)
+	m.spaced = m.spaced || end > i
+	return end
 }
 
 func spaceEnd(doc []byte, i int) int {

@@ -46,6 +46,18 @@ func TestWhatTextHas(t *testing.T) {
 			t.Error("what is invalid has known text")
 		}
 	}
+	for doc, compact := range map[string]bool{
+		`{}`: true, `{"a b":[" c\n ",1,{"d":null}]}`: true, ` {"a":1}`: false, "{\"a\":1}\n": false, `{"a" :1}`: false,
+		`{"a": 1}`: false, `{"a":[1, 2]}`: false, `{"a":[ ]}`: false, `{"a":{"b":1	}}`: false, `{"a":1 ,"b":2}`: false,
+	} {
+		var f Fields
+		if err := f.Scan([]byte(doc)); err != nil || f.Compact() != compact {
+			t.Errorf("%s: compact %v, %v", doc, f.Compact(), err)
+		}
+		if err := f.Restore([]byte(doc), f.AppendIndex(nil)); err == nil && f.Compact() {
+			t.Errorf("%s: a restored index knows of white space", doc)
+		}
+	}
 	if _, ok := errors.AsType[*SyntaxError](new(Fields).ScanWords([]byte(`[]`), func(_, _ []byte) {})); !ok {
 		t.Error("an array is scanned")
 	}

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 	"strings"
@@ -92,6 +93,9 @@ var counted = []string{"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "gpt-4o", "gpt-4
 func expansion(body []byte) (grown int64) {
 	for len(body) > 0 {
 		plain := 0
+		for len(body)-plain >= 8 && !striking(binary.LittleEndian.Uint64(body[plain:])) {
+			plain += 8
+		}
 		for plain < len(body) && body[plain] < utf8.RuneSelf && body[plain] != '\\' {
 			plain++
 		}
@@ -113,6 +117,13 @@ func expansion(body []byte) (grown int64) {
 		body = body[size:]
 	}
 	return grown
+}
+
+// striking reports whether a word of eight bytes has a backslash, or one that is not ASCII.
+func striking(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	slashes := x ^ '\\'*ones // zero where there is a backslash
+	return (x|(slashes-ones)&^slashes)&highs != 0
 }
 
 // growth returns how much longer a character's compatibility decomposition is than the bytes

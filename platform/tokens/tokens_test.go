@@ -258,6 +258,23 @@ func TestBound(t *testing.T) {
 	}
 }
 
+// What grows is found wherever it stands.
+func TestBoundAnywhere(t *testing.T) {
+	const preamble = 256
+	for before := range 20 {
+		for after := range 20 {
+			plain := strings.Repeat("a", before) + "%s" + strings.Repeat("b", after)
+			for text, grown := range map[string]int64{"\ufdfa": 30, `\ufdfa`: 27, `\n`: 0, "\u2013": 0} {
+				body := fmt.Sprintf(plain, text)
+				want := int64(len(body)) + grown + preamble
+				if got := tokens.Bound(tokens.Request{Provider: "anthropic", Body: []byte(body)}); got != want {
+					t.Fatalf("%q: %d, want %d", body, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestBoundDoesNotAllocate(t *testing.T) {
 	body := bytes.Repeat([]byte(`plain \"text\" \u00e9é\ufdfa`), 100)
 	if n := testing.AllocsPerRun(100, func() { tokens.Bound(tokens.Request{Provider: "anthropic", Body: body}) }); n != 0 {

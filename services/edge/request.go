@@ -312,8 +312,12 @@ func (c *chatRequest) fingerprint(profile string) [sha256.Size]byte {
 		h.Write(m.Key)
 		value := m.Raw(c.body)
 		if m.Kind == jsonscan.KindArray || m.Kind == jsonscan.KindObject {
-			// A hash takes whatever it is given; WriteCanonical's error is the hash's.
-			_ = jsonscan.WriteCanonical(h, value)
+			if c.fields.Compact() {
+				h.Write(value)
+			} else {
+				// A hash takes whatever it is given; WriteCanonical's error is the hash's.
+				_ = jsonscan.WriteCanonical(h, value)
+			}
 			h.Write([]byte{0})
 			continue
 		}
