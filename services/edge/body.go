@@ -19,6 +19,23 @@ import (
 type bodies struct {
 	limit int64
 	held  atomic.Int64
+	// spare is memory of earlier bodies.
+	spare sync.Pool
+}
+
+// take returns memory for n bytes or more.
+func (b *bodies) take(n int64) []byte {
+	if p, ok := b.spare.Get().(*[]byte); ok && int64(cap(*p)) >= n {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, n)
+}
+
+// giveBack lets another request use the memory of a body that nobody looks at any more.
+func (b *bodies) giveBack(body []byte) {
+	if cap(body) <= firstPiece {
+		b.spare.Put(&body)
+	}
 }
 
 func (b *bodies) hold(n int64) bool {
@@ -85,11 +102,11 @@ func (x *exchange) receive(limit int64) ([]byte, error) {
 	var body []byte
 	for int64(len(body)) < length {
 		if len(body) == cap(body) {
-			grown := min(length, max(2*int64(cap(body)), firstPiece))
-			if !x.hold(grown - int64(cap(body))) {
+			grown := x.e.bodies.take(min(length, max(2*int64(cap(body)), firstPiece)))
+			if !x.hold(int64(cap(grown) - cap(body))) {
 				return nil, errs.New(errs.ServiceUnavailable, "the gateway holds too many requests").WithRetryAfter(bodyTaken)
 			}
-			body = append(make([]byte, 0, grown), body...)
+			body = append(grown, body...)
 		}
 		n, err := src.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

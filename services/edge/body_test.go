@@ -1,13 +1,18 @@
 package edge_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/errs"
 )
 
 // padded is a completion's body of so many bytes.
@@ -19,6 +24,57 @@ func padded(size int) string {
 // announce is the head of a completion's request.
 func announce(key string, length int) string {
 	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: tollgate\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", chatPath, key, length)
+}
+
+// TestBodiesShareNoMemory has calls at the same time, whole, streamed, failed and left, that
+// use the memory of bodies again: each must find its own prompt at the router, at the
+// beginning of the call and at its end.
+func TestBodiesShareNoMemory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(s *setup) { s.options.Cache = false })
+	seen := func(call *routerv1.Call) (string, error) {
+		before := string(call.GetBody())
+		for range 20 {
+			runtime.Gosched()
+		}
+		if after := string(call.GetBody()); after != before {
+			return "", fmt.Errorf("%q became %q", before, after)
+		}
+		_, prompt, _ := strings.Cut(before, "<")
+		prompt, _, _ = strings.Cut(prompt, ">")
+		return prompt, nil
+	}
+	r.router.whole = func(_ context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
+		prompt, err := seen(call)
+		if err == nil && strings.HasPrefix(prompt, "fail") {
+			err = errs.New(errs.ProviderError, "failed")
+		}
+		return &routerv1.CompleteResponse{Body: fmt.Appendf(nil, `{"choices":[{"message":{"content":%q}}]}`, prompt), Usage: answerUsage(), Served: servedByM()}, err
+	}
+	r.router.stream = func(_ context.Context, call *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+		prompt, err := seen(call)
+		if err != nil {
+			return err
+		}
+		return sendAll(send, prompt, "end")
+	}
+	var wg sync.WaitGroup
+	for caller := range 8 {
+		wg.Go(func() {
+			for i := range 60 {
+				prompt := fmt.Sprintf("%s-%d-%d", []string{"whole", "stream", "fail"}[i%3], caller, i)
+				body := chat("<" + prompt + ">" + strings.Repeat("x", 37*i%2000))
+				if i%3 == 1 {
+					body = strings.TrimSuffix(body, "}") + "," + streamed + "}"
+				}
+				a := r.complete(body)
+				if ok := a.status == http.StatusOK; ok != (i%3 != 2) || ok && !strings.Contains(a.body, prompt) {
+					t.Errorf("%s: %d %s", prompt, a.status, a.body)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestBodiesArriveWhole sends bodies of lengths about where memory for them grows, with

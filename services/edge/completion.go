@@ -129,9 +129,15 @@ func (e *Edge) chatCompletions(x *exchange) error {
 		c.profile = ""
 	}
 	if keys := x.r.Header["Idempotency-Key"]; len(keys) > 0 {
-		return c.once(keys)
+		err = c.once(keys)
+	} else {
+		err = c.run()
 	}
-	return c.run()
+	if err == nil && c.outcome.failure == nil && !c.req.stream {
+		// The answer is whole: whoever read the request has come to its end.
+		e.bodies.giveBack(body)
+	}
+	return err
 }
 
 // run admits the call by its limits, and answers it from the cache, from an

@@ -88,7 +88,7 @@ func sendAll(send func(*routerv1.StreamCompleteResponse) error, texts ...string)
 func (f *routerFake) note(call *routerv1.Call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, call)
+	f.calls = append(f.calls, proto.CloneOf(call)) // its body's memory is another call's later
 }
 
 // called is how many calls there were.
