@@ -237,6 +237,55 @@ func TestBudgetCapsTheAnswer(t *testing.T) {
 	r.ledger(1)
 }
 
+// TestNobodysCallIsNoMatterOfTheBudget has calls that the budget cannot pay: one that no
+// provider can honour is told so, as it would be with a full budget. A call that the budget
+// can pay is not asked about.
+func TestNobodysCallIsNoMatterOfTheBudget(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		budget int64
+		fault  error
+		reason string
+		checks int
+	}{
+		"nobody has the parameter": {100, errs.New(errs.UnsupportedParameter, "no").WithParam("seed"), "unsupported_parameter", 1},
+		"nobody can read it":       {100, errs.New(errs.InvalidRequest, "no"), "invalid_request", 1},
+		"it is the budget alone":   {100, nil, "budget_exceeded", 1},
+		"the router is away":       {100, errs.New(errs.ServiceUnavailable, "away"), "budget_exceeded", 1},
+		"the budget can pay":       {1e9, errs.New(errs.UnsupportedParameter, "no"), "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, more []string) {
+				t.Helper()
+				r := newRig(t)
+				r.budget.limit("acme", tc.budget)
+				r.router.check = tc.fault
+				a := r.complete(chat("Hi", append(more, `"max_tokens":100`)...))
+				if a.reason() != tc.reason || tc.reason == "unsupported_parameter" && !strings.Contains(a.body, `"param":"seed"`) {
+					t.Errorf("%d %s, want %q", a.status, a.body, tc.reason)
+				}
+				if got := a.header.Get("Retry-After") != ""; got != (tc.reason == "budget_exceeded") {
+					t.Errorf("Retry-After: %q", a.header.Get("Retry-After"))
+				}
+				denied := 0
+				if tc.reason == "budget_exceeded" {
+					denied = 1
+				}
+				counted := fmt.Sprintf("tollgate_budget_reservations_total{outcome=\"denied\"} %d\n", denied)
+				if m := r.do(http.MethodGet, "/metrics", call{}); !strings.Contains(m.body, counted) {
+					t.Errorf("the metrics lack %s", counted)
+				}
+				r.router.mu.Lock()
+				defer r.router.mu.Unlock()
+				if r.router.checks != tc.checks {
+					t.Errorf("the router was asked %d times, want %d", r.router.checks, tc.checks)
+				}
+			})
+		})
+	}
+}
+
 // TestCallersShareABudget has callers who limit no answer at the same time, on a budget
 // that would pay for one longest answer: each gets a part of it.
 func TestCallersShareABudget(t *testing.T) {

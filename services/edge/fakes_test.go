@@ -48,6 +48,9 @@ type routerFake struct {
 	// whole and stream answer calls; tests replace them.
 	whole  func(ctx context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error)
 	stream func(ctx context.Context, call *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error
+	// check is what is said of calls that are asked about, checks how many those were.
+	check  error
+	checks int
 	models []*routerv1.Model
 	lists  atomic.Int64
 }
@@ -112,6 +115,13 @@ func (f *routerFake) Complete(ctx context.Context, req *routerv1.CompleteRequest
 func (f *routerFake) StreamComplete(ctx context.Context, req *routerv1.StreamCompleteRequest, stream routerv1connect.RouterServiceStreamCompleteServerStream) error {
 	f.note(req.GetCall())
 	return f.stream(ctx, req.GetCall(), stream.Send)
+}
+
+func (f *routerFake) Check(context.Context, *routerv1.CheckRequest) (*routerv1.CheckResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.checks++
+	return &routerv1.CheckResponse{}, f.check
 }
 
 func (f *routerFake) ListModels(context.Context, *routerv1.ListModelsRequest) (*routerv1.ListModelsResponse, error) {

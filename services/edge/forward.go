@@ -37,13 +37,11 @@ func (c *completion) attempt(ctx context.Context, resumption *routerv1.Resumptio
 	}
 	reservation, err := c.reserve(ctx, call)
 	if err != nil {
-		if errs.Is(err, errs.BudgetExceeded) {
-			c.e.Metrics.Reservation(obs.ReservationDenied)
-		}
 		if resumption != nil {
+			c.denied(err)
 			return c.outcome.failure
 		}
-		return err
+		return c.refusal(ctx, call, err)
 	}
 	if err := c.boundless(); err != nil {
 		c.e.Meter.Release(reservation)
@@ -64,6 +62,31 @@ func (c *completion) attempt(ctx context.Context, resumption *routerv1.Resumptio
 		return c.forwardStream(ctx, call)
 	}
 	return c.forwardWhole(ctx, call)
+}
+
+// refusal is what a call is told that could not be reserved for. One that nobody could have
+// answered is told that, whatever its budgets have left. To ask the router takes a hop,
+// which only calls take that have lost already; any other call is told by its attempt.
+func (c *completion) refusal(ctx context.Context, call *routerv1.Call, err error) error {
+	if !errs.Is(err, errs.BudgetExceeded) {
+		return err
+	}
+	if err := c.boundless(); err != nil {
+		return err
+	}
+	_, fault := c.e.Services.Router.Check(ctx, &routerv1.CheckRequest{Call: call, Stream: c.req.stream})
+	if errs.Is(fault, errs.InvalidRequest) || errs.Is(fault, errs.UnsupportedParameter) {
+		return fault
+	}
+	c.denied(err)
+	return err
+}
+
+// denied counts a refusal by a budget.
+func (c *completion) denied(err error) {
+	if errs.Is(err, errs.BudgetExceeded) {
+		c.e.Metrics.Reservation(obs.ReservationDenied)
+	}
 }
 
 // cost is what the call cost, with all its attempts.

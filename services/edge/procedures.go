@@ -33,6 +33,7 @@ const (
 var procedures = map[string]audience{
 	routerv1connect.RouterServiceCompleteProcedure:       admins,
 	routerv1connect.RouterServiceStreamCompleteProcedure: admins,
+	routerv1connect.RouterServiceCheckProcedure:          admins,
 	routerv1connect.RouterServiceListModelsProcedure:     admins,
 
 	cachev1connect.CacheServiceLookupProcedure:     admins,

@@ -21,7 +21,7 @@ import (
 var (
 	// whatReads is for administrators, read-only ones as well.
 	whatReads = []string{
-		"router/ListModels", "keystore/GetKey", "keystore/ListKeys", "keystore/GetTenant", "keystore/ListTenants",
+		"router/Check", "router/ListModels", "keystore/GetKey", "keystore/ListKeys", "keystore/GetTenant", "keystore/ListTenants",
 		"budget/ListBudgets", "budget/ListUsage", "budget/WatchUsage", "budget/AuditLedger", "budget/GetSpend",
 	}
 	// whatWrites is for administrators that may write, or read others' prompts.

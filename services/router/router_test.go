@@ -378,6 +378,57 @@ func TestListModels(t *testing.T) {
 	}
 }
 
+// A call that no deployment can honour is refused without being sent; whether they rest,
+// and what a budget can pay, makes no difference.
+func TestCheck(t *testing.T) {
+	const seed = `,"seed":7}`
+	of := func(provider string) Deployment { return at(provider, func(d *Deployment) { d.Provider = provider }) }
+	for name, tc := range map[string]struct {
+		deployments []Deployment
+		more        string
+		change      func(*routerv1.Call)
+		reason      errs.Reason
+		param       string
+	}{
+		"a plain call":         {[]Deployment{of("anthropic")}, "}", nil, "", ""},
+		"nobody has it":        {[]Deployment{of("anthropic"), of("groq")}, `,"seed":7,"top_k":3,"logprobs":true}`, nil, errs.UnsupportedParameter, "logprobs"},
+		"one has it":           {[]Deployment{of("anthropic"), of("openai")}, seed, nil, "", ""},
+		"it may be dropped":    {[]Deployment{of("anthropic")}, seed, func(c *routerv1.Call) { c.DropParams = true }, "", ""},
+		"a wrong type":         {[]Deployment{of("anthropic")}, `,"temperature":"hot"}`, nil, errs.InvalidRequest, "temperature"},
+		"no model":             {[]Deployment{of("anthropic")}, "}", func(c *routerv1.Call) { c.Model = "none" }, errs.ModelNotFound, "model"},
+		"no JSON":              {[]Deployment{of("anthropic")}, "", nil, errs.InvalidRequest, ""},
+		"a budget's short cap": {[]Deployment{of("anthropic")}, `,"reasoning_effort":"high"}`, func(c *routerv1.Call) { c.MaxOutputTokens = 16 }, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range tc.deployments {
+				tc.deployments[i].UpstreamModel = "claude-sonnet-4-5"
+			}
+			script := steps(reply(200, answer))
+			r := newRig(t, Options{Deployments: tc.deployments}, script)
+			server := rpc.NewServer()
+			Register(server, r.Service)
+			client := routerv1connect.NewRouterServiceClient(rpc.InProcess(server))
+			for _, d := range r.groups["m"].deployments {
+				d.rest(r.clock.Now().Add(time.Hour))
+			}
+			for _, stream := range []bool{false, true} {
+				_, err := client.Check(t.Context(), &routerv1.CheckRequest{Stream: stream, Call: call(func(c *routerv1.Call) {
+					c.Input = &routerv1.Call_Body{Body: []byte(body[:len(body)-1] + tc.more)}
+					if tc.change != nil {
+						tc.change(c)
+					}
+				})})
+				if (err == nil) != (tc.reason == "") || err != nil && (!errs.Is(err, tc.reason) || errs.Of(err).Param != tc.param) {
+					t.Errorf("stream %v: got %v, want %q for %q", stream, err, tc.reason, tc.param)
+				}
+			}
+			if n := len(script.calls()); n != 0 {
+				t.Errorf("%d requests went out", n)
+			}
+		})
+	}
+}
+
 func TestStreamOverRPC(t *testing.T) {
 	r := newRig(t, Options{Deployments: []Deployment{at("a")}}, steps(reply(200, events(chunk("a"), chunk("b"), "[DONE]"))))
 	server := rpc.NewServer()

@@ -24,6 +24,13 @@ func (h handler) StreamComplete(ctx context.Context, req *routerv1.StreamComplet
 	return h.service.Stream(ctx, req.GetCall(), stream.Send)
 }
 
+func (h handler) Check(_ context.Context, req *routerv1.CheckRequest) (*routerv1.CheckResponse, error) {
+	if err := h.service.Check(req.GetCall(), req.GetStream()); err != nil {
+		return nil, err
+	}
+	return &routerv1.CheckResponse{}, nil
+}
+
 func (h handler) ListModels(context.Context, *routerv1.ListModelsRequest) (*routerv1.ListModelsResponse, error) {
 	return &routerv1.ListModelsResponse{Models: h.service.Models()}, nil
 }

@@ -26,19 +26,8 @@ var (
 // send encodes a call for a deployment and sends it. The response has a 2xx status;
 // any other has become the error.
 func (s *Service) send(ctx context.Context, d *deployment, in *input, stream bool, served *routerv1.Served) (*upstream.Response, chat.Decoder, *attemptError) {
-	buffer, _ := s.bodies.Get().(*[]byte)
-	call := &chat.Call{
-		Body: in.body, Fields: &in.fields, Model: d.UpstreamModel, Stream: stream,
-		MaxOutput: in.call.GetMaxOutputTokens(), ModelMaxOutput: d.MaxOutput,
-		DropParams: d.DropParams || in.call.GetDropParams(), Headers: d.Headers,
-		Buffer: *buffer,
-	}
-	defer func() {
-		if cap(call.Buffer) <= maxKeptBuffer {
-			*buffer = call.Buffer
-			s.bodies.Put(buffer)
-		}
-	}()
+	call, buffer := s.callOf(d, in, stream)
+	defer s.encoded(call, buffer)
 	out, decoder, err := d.provider.Encode(call)
 	if err != nil {
 		failure := unsent(ctx, err)
@@ -94,6 +83,56 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 		private: in.own && resp.Status < http.StatusInternalServerError,
 		cause:   "status " + strconv.Itoa(resp.Status),
 	}
+}
+
+// callOf is a call as a deployment's codec takes it, in memory that [Service.encoded] takes
+// back.
+func (s *Service) callOf(d *deployment, in *input, stream bool) (*chat.Call, *[]byte) {
+	buffer, _ := s.bodies.Get().(*[]byte)
+	return &chat.Call{
+		Body: in.body, Fields: &in.fields, Model: d.UpstreamModel, Stream: stream,
+		MaxOutput: in.call.GetMaxOutputTokens(), ModelMaxOutput: d.MaxOutput,
+		DropParams: d.DropParams || in.call.GetDropParams(), Headers: d.Headers,
+		Buffer: *buffer,
+	}, buffer
+}
+
+// encoded takes a call's memory back, once the request that it became is not needed any more.
+func (s *Service) encoded(call *chat.Call, buffer *[]byte) {
+	if cap(call.Buffer) <= maxKeptBuffer {
+		*buffer = call.Buffer
+		s.bodies.Put(buffer)
+	}
+}
+
+// Check refuses a call that no deployment of its model can honour, as far as their codecs
+// tell: nothing is sent. Of several refusals it returns the first.
+func (s *Service) Check(call *routerv1.Call, stream bool) error {
+	g, err := s.group(call.GetModel())
+	if err != nil {
+		return err
+	}
+	var in input
+	if err := in.read(call); err != nil {
+		return err
+	}
+	var first error
+	for _, d := range g.deployments {
+		if err := s.check(d, &in, stream); err == nil {
+			return nil
+		} else if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (s *Service) check(d *deployment, in *input, stream bool) error {
+	call, buffer := s.callOf(d, in, stream)
+	defer s.encoded(call, buffer)
+	call.MaxOutput = 0 // what a budget can pay says nothing of the call
+	_, _, err := d.provider.Encode(call)
+	return err
 }
 
 // organization names an account of OpenAI's, and is of no use with another account's key.

@@ -87,6 +87,7 @@ const (
 
 // readsOnly are the procedures that change nothing and reveal no answer and no secret.
 var readsOnly = map[string]bool{
+	routerv1connect.RouterServiceCheckProcedure:           true,
 	routerv1connect.RouterServiceListModelsProcedure:      true,
 	keystorev1connect.KeystoreServiceGetKeyProcedure:      true,
 	keystorev1connect.KeystoreServiceListKeysProcedure:    true,

@@ -1226,6 +1226,98 @@ func (x *StreamEnd) GetResumption() *Resumption {
 	return nil
 }
 
+// CheckRequest asks whether a call can be honoured.
+type CheckRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The call. Its limits of time and of tokens make no difference.
+	Call *Call `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	// The answer is wanted in chunks.
+	Stream        bool `protobuf:"varint,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetStream() bool {
+	if x != nil {
+		return x.Stream
+	}
+	return false
+}
+
+// CheckResponse says that a deployment can honour the call.
+type CheckResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckResponse) Reset() {
+	*x = CheckResponse{}
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckResponse) ProtoMessage() {}
+
+func (x *CheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
+func (*CheckResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{15}
+}
+
 // ListModelsRequest asks for the models.
 type ListModelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1235,7 +1327,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1339,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[14]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1352,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{14}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{16}
 }
 
 // ListModelsResponse lists the models.
@@ -1274,7 +1366,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1378,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[15]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1391,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{15}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListModelsResponse) GetModels() []*Model {
@@ -1324,7 +1416,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1428,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[16]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1441,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{16}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Model) GetName() string {
@@ -1394,7 +1486,7 @@ type Deployment struct {
 
 func (x *Deployment) Reset() {
 	*x = Deployment{}
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[17]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1406,7 +1498,7 @@ func (x *Deployment) String() string {
 func (*Deployment) ProtoMessage() {}
 
 func (x *Deployment) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_router_v1_router_proto_msgTypes[17]
+	mi := &file_tollgate_router_v1_router_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1419,7 +1511,7 @@ func (x *Deployment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deployment.ProtoReflect.Descriptor instead.
 func (*Deployment) Descriptor() ([]byte, []int) {
-	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{17}
+	return file_tollgate_router_v1_router_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Deployment) GetId() string {
@@ -1577,7 +1669,11 @@ const file_tollgate_router_v1_router_proto_rawDesc = "" +
 	"\x0fbilled_attempts\x18\x03 \x03(\v2!.tollgate.router.v1.BilledAttemptR\x0ebilledAttempts\x12>\n" +
 	"\n" +
 	"resumption\x18\x04 \x01(\v2\x1e.tollgate.router.v1.ResumptionR\n" +
-	"resumption\"\x13\n" +
+	"resumption\"T\n" +
+	"\fCheckRequest\x12,\n" +
+	"\x04call\x18\x01 \x01(\v2\x18.tollgate.router.v1.CallR\x04call\x12\x16\n" +
+	"\x06stream\x18\x02 \x01(\bR\x06stream\"\x0f\n" +
+	"\rCheckResponse\"\x13\n" +
 	"\x11ListModelsRequest\"G\n" +
 	"\x12ListModelsResponse\x121\n" +
 	"\x06models\x18\x01 \x03(\v2\x19.tollgate.router.v1.ModelR\x06models\"w\n" +
@@ -1592,10 +1688,11 @@ const file_tollgate_router_v1_router_proto_rawDesc = "" +
 	"\x0eupstream_model\x18\x03 \x01(\tR\rupstreamModel\x12\x19\n" +
 	"\bapi_base\x18\x04 \x01(\tR\aapiBase\x122\n" +
 	"\x15cooldown_until_millis\x18\x05 \x01(\x03R\x13cooldownUntilMillis\x12\x1c\n" +
-	"\tsimulated\x18\x06 \x01(\bR\tsimulated2\xb3\x02\n" +
+	"\tsimulated\x18\x06 \x01(\bR\tsimulated2\x81\x03\n" +
 	"\rRouterService\x12U\n" +
 	"\bComplete\x12#.tollgate.router.v1.CompleteRequest\x1a$.tollgate.router.v1.CompleteResponse\x12i\n" +
-	"\x0eStreamComplete\x12).tollgate.router.v1.StreamCompleteRequest\x1a*.tollgate.router.v1.StreamCompleteResponse0\x01\x12`\n" +
+	"\x0eStreamComplete\x12).tollgate.router.v1.StreamCompleteRequest\x1a*.tollgate.router.v1.StreamCompleteResponse0\x01\x12L\n" +
+	"\x05Check\x12 .tollgate.router.v1.CheckRequest\x1a!.tollgate.router.v1.CheckResponse\x12`\n" +
 	"\n" +
 	"ListModels\x12%.tollgate.router.v1.ListModelsRequest\x1a&.tollgate.router.v1.ListModelsResponse\"\x03\x90\x02\x01B\xbd\x01\n" +
 	"\x16com.tollgate.router.v1B\vRouterProtoP\x01Z,tollgate.dev/gen/tollgate/router/v1;routerv1\xa2\x02\x03TRX\xaa\x02\x12Tollgate.Router.V1\xca\x02\x12Tollgate\\Router\\V1\xe2\x02\x1eTollgate\\Router\\V1\\GPBMetadata\xea\x02\x14Tollgate::Router::V1b\x06proto3"
@@ -1612,7 +1709,7 @@ func file_tollgate_router_v1_router_proto_rawDescGZIP() []byte {
 	return file_tollgate_router_v1_router_proto_rawDescData
 }
 
-var file_tollgate_router_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_tollgate_router_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_tollgate_router_v1_router_proto_goTypes = []any{
 	(*Call)(nil),                   // 0: tollgate.router.v1.Call
 	(*ChatInput)(nil),              // 1: tollgate.router.v1.ChatInput
@@ -1628,13 +1725,15 @@ var file_tollgate_router_v1_router_proto_goTypes = []any{
 	(*StreamCompleteRequest)(nil),  // 11: tollgate.router.v1.StreamCompleteRequest
 	(*StreamCompleteResponse)(nil), // 12: tollgate.router.v1.StreamCompleteResponse
 	(*StreamEnd)(nil),              // 13: tollgate.router.v1.StreamEnd
-	(*ListModelsRequest)(nil),      // 14: tollgate.router.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),     // 15: tollgate.router.v1.ListModelsResponse
-	(*Model)(nil),                  // 16: tollgate.router.v1.Model
-	(*Deployment)(nil),             // 17: tollgate.router.v1.Deployment
-	nil,                            // 18: tollgate.router.v1.Served.ProviderHeadersEntry
-	(*v1.Usage)(nil),               // 19: tollgate.usage.v1.Usage
-	(*v11.ErrorInfo)(nil),          // 20: tollgate.error.v1.ErrorInfo
+	(*CheckRequest)(nil),           // 14: tollgate.router.v1.CheckRequest
+	(*CheckResponse)(nil),          // 15: tollgate.router.v1.CheckResponse
+	(*ListModelsRequest)(nil),      // 16: tollgate.router.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),     // 17: tollgate.router.v1.ListModelsResponse
+	(*Model)(nil),                  // 18: tollgate.router.v1.Model
+	(*Deployment)(nil),             // 19: tollgate.router.v1.Deployment
+	nil,                            // 20: tollgate.router.v1.Served.ProviderHeadersEntry
+	(*v1.Usage)(nil),               // 21: tollgate.usage.v1.Usage
+	(*v11.ErrorInfo)(nil),          // 22: tollgate.error.v1.ErrorInfo
 }
 var file_tollgate_router_v1_router_proto_depIdxs = []int32{
 	1,  // 0: tollgate.router.v1.Call.chat:type_name -> tollgate.router.v1.ChatInput
@@ -1643,36 +1742,39 @@ var file_tollgate_router_v1_router_proto_depIdxs = []int32{
 	4,  // 3: tollgate.router.v1.ChatInput.tools:type_name -> tollgate.router.v1.ChatTool
 	3,  // 4: tollgate.router.v1.ChatMessage.parts:type_name -> tollgate.router.v1.ChatPart
 	5,  // 5: tollgate.router.v1.ChatMessage.tool_calls:type_name -> tollgate.router.v1.ChatToolCall
-	18, // 6: tollgate.router.v1.Served.provider_headers:type_name -> tollgate.router.v1.Served.ProviderHeadersEntry
+	20, // 6: tollgate.router.v1.Served.provider_headers:type_name -> tollgate.router.v1.Served.ProviderHeadersEntry
 	6,  // 7: tollgate.router.v1.BilledAttempt.served:type_name -> tollgate.router.v1.Served
-	19, // 8: tollgate.router.v1.BilledAttempt.usage:type_name -> tollgate.usage.v1.Usage
-	20, // 9: tollgate.router.v1.Resumption.error:type_name -> tollgate.error.v1.ErrorInfo
+	21, // 8: tollgate.router.v1.BilledAttempt.usage:type_name -> tollgate.usage.v1.Usage
+	22, // 9: tollgate.router.v1.Resumption.error:type_name -> tollgate.error.v1.ErrorInfo
 	0,  // 10: tollgate.router.v1.CompleteRequest.call:type_name -> tollgate.router.v1.Call
-	19, // 11: tollgate.router.v1.CompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
+	21, // 11: tollgate.router.v1.CompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
 	6,  // 12: tollgate.router.v1.CompleteResponse.served:type_name -> tollgate.router.v1.Served
 	7,  // 13: tollgate.router.v1.CompleteResponse.billed_attempts:type_name -> tollgate.router.v1.BilledAttempt
-	20, // 14: tollgate.router.v1.CompleteResponse.error:type_name -> tollgate.error.v1.ErrorInfo
+	22, // 14: tollgate.router.v1.CompleteResponse.error:type_name -> tollgate.error.v1.ErrorInfo
 	8,  // 15: tollgate.router.v1.CompleteResponse.resumption:type_name -> tollgate.router.v1.Resumption
 	0,  // 16: tollgate.router.v1.StreamCompleteRequest.call:type_name -> tollgate.router.v1.Call
 	6,  // 17: tollgate.router.v1.StreamCompleteResponse.served:type_name -> tollgate.router.v1.Served
-	19, // 18: tollgate.router.v1.StreamCompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
+	21, // 18: tollgate.router.v1.StreamCompleteResponse.usage:type_name -> tollgate.usage.v1.Usage
 	13, // 19: tollgate.router.v1.StreamCompleteResponse.end:type_name -> tollgate.router.v1.StreamEnd
-	20, // 20: tollgate.router.v1.StreamEnd.error:type_name -> tollgate.error.v1.ErrorInfo
+	22, // 20: tollgate.router.v1.StreamEnd.error:type_name -> tollgate.error.v1.ErrorInfo
 	7,  // 21: tollgate.router.v1.StreamEnd.billed_attempts:type_name -> tollgate.router.v1.BilledAttempt
 	8,  // 22: tollgate.router.v1.StreamEnd.resumption:type_name -> tollgate.router.v1.Resumption
-	16, // 23: tollgate.router.v1.ListModelsResponse.models:type_name -> tollgate.router.v1.Model
-	17, // 24: tollgate.router.v1.Model.deployments:type_name -> tollgate.router.v1.Deployment
-	9,  // 25: tollgate.router.v1.RouterService.Complete:input_type -> tollgate.router.v1.CompleteRequest
-	11, // 26: tollgate.router.v1.RouterService.StreamComplete:input_type -> tollgate.router.v1.StreamCompleteRequest
-	14, // 27: tollgate.router.v1.RouterService.ListModels:input_type -> tollgate.router.v1.ListModelsRequest
-	10, // 28: tollgate.router.v1.RouterService.Complete:output_type -> tollgate.router.v1.CompleteResponse
-	12, // 29: tollgate.router.v1.RouterService.StreamComplete:output_type -> tollgate.router.v1.StreamCompleteResponse
-	15, // 30: tollgate.router.v1.RouterService.ListModels:output_type -> tollgate.router.v1.ListModelsResponse
-	28, // [28:31] is the sub-list for method output_type
-	25, // [25:28] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	0,  // 23: tollgate.router.v1.CheckRequest.call:type_name -> tollgate.router.v1.Call
+	18, // 24: tollgate.router.v1.ListModelsResponse.models:type_name -> tollgate.router.v1.Model
+	19, // 25: tollgate.router.v1.Model.deployments:type_name -> tollgate.router.v1.Deployment
+	9,  // 26: tollgate.router.v1.RouterService.Complete:input_type -> tollgate.router.v1.CompleteRequest
+	11, // 27: tollgate.router.v1.RouterService.StreamComplete:input_type -> tollgate.router.v1.StreamCompleteRequest
+	14, // 28: tollgate.router.v1.RouterService.Check:input_type -> tollgate.router.v1.CheckRequest
+	16, // 29: tollgate.router.v1.RouterService.ListModels:input_type -> tollgate.router.v1.ListModelsRequest
+	10, // 30: tollgate.router.v1.RouterService.Complete:output_type -> tollgate.router.v1.CompleteResponse
+	12, // 31: tollgate.router.v1.RouterService.StreamComplete:output_type -> tollgate.router.v1.StreamCompleteResponse
+	15, // 32: tollgate.router.v1.RouterService.Check:output_type -> tollgate.router.v1.CheckResponse
+	17, // 33: tollgate.router.v1.RouterService.ListModels:output_type -> tollgate.router.v1.ListModelsResponse
+	30, // [30:34] is the sub-list for method output_type
+	26, // [26:30] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_router_v1_router_proto_init() }
@@ -1695,7 +1797,7 @@ func file_tollgate_router_v1_router_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_router_v1_router_proto_rawDesc), len(file_tollgate_router_v1_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,8 @@ const (
 	// RouterServiceStreamCompleteProcedure is the procedure name of the RouterService's StreamComplete
 	// RPC.
 	RouterServiceStreamCompleteProcedure = "/tollgate.router.v1.RouterService/StreamComplete"
+	// RouterServiceCheckProcedure is the procedure name of the RouterService's Check RPC.
+	RouterServiceCheckProcedure = "/tollgate.router.v1.RouterService/Check"
 	// RouterServiceListModelsProcedure is the procedure name of the RouterService's ListModels RPC.
 	RouterServiceListModelsProcedure = "/tollgate.router.v1.RouterService/ListModels"
 )
@@ -49,6 +51,13 @@ var (
 			Procedure:  RouterServiceStreamCompleteProcedure,
 		}
 	})
+	routerServiceCheckSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_tollgate_router_v1_router_proto.Services().ByName("RouterService").Methods().ByName("Check"),
+			Procedure:  RouterServiceCheckProcedure,
+		}
+	})
 	routerServiceListModelsSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
 			StreamType:       connect.StreamTypeUnary,
@@ -66,6 +75,9 @@ type RouterServiceClient interface {
 	// StreamComplete answers a chat completion as a stream of chunks. The last
 	// message always is `end`, also when the provider's stream broke.
 	StreamComplete(context.Context, *v1.StreamCompleteRequest) (RouterServiceStreamCompleteClientStream, error)
+	// Check refuses a chat completion that no deployment of its model can honour, as Complete
+	// would. It sends nothing: what a provider alone can judge, it does not tell.
+	Check(context.Context, *v1.CheckRequest) (*v1.CheckResponse, error)
 	// ListModels lists the model names that callers can use and what serves them.
 	ListModels(context.Context, *v1.ListModelsRequest) (*v1.ListModelsResponse, error)
 }
@@ -104,6 +116,9 @@ type RouterServiceHandler interface {
 	// StreamComplete answers a chat completion as a stream of chunks. The last
 	// message always is `end`, also when the provider's stream broke.
 	StreamComplete(context.Context, *v1.StreamCompleteRequest, RouterServiceStreamCompleteServerStream) error
+	// Check refuses a chat completion that no deployment of its model can honour, as Complete
+	// would. It sends nothing: what a provider alone can judge, it does not tell.
+	Check(context.Context, *v1.CheckRequest) (*v1.CheckResponse, error)
 	// ListModels lists the model names that callers can use and what serves them.
 	ListModels(context.Context, *v1.ListModelsRequest) (*v1.ListModelsResponse, error)
 }
@@ -115,6 +130,7 @@ func RegisterRouterServiceHandler(server *connect.Server, svc RouterServiceHandl
 	server.Register(
 		connect.Method{Spec: routerServiceCompleteSpec(), Handler: adapter.complete},
 		connect.Method{Spec: routerServiceStreamCompleteSpec(), Handler: adapter.streamComplete},
+		connect.Method{Spec: routerServiceCheckSpec(), Handler: adapter.check},
 		connect.Method{Spec: routerServiceListModelsSpec(), Handler: adapter.listModels},
 	)
 }
@@ -146,6 +162,10 @@ func (UnimplementedRouterServiceHandler) StreamComplete(context.Context, *v1.Str
 	return connect.NewError(connect.CodeUnimplemented, "tollgate.router.v1.RouterService.StreamComplete is not implemented")
 }
 
+func (UnimplementedRouterServiceHandler) Check(context.Context, *v1.CheckRequest) (*v1.CheckResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.router.v1.RouterService.Check is not implemented")
+}
+
 func (UnimplementedRouterServiceHandler) ListModels(context.Context, *v1.ListModelsRequest) (*v1.ListModelsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.router.v1.RouterService.ListModels is not implemented")
 }
@@ -168,6 +188,14 @@ func (c *routerServiceClient) StreamComplete(ctx context.Context, req *v1.Stream
 		return RouterServiceStreamCompleteClientStream{}, err
 	}
 	return RouterServiceStreamCompleteClientStream{stream: stream}, nil
+}
+
+func (c *routerServiceClient) Check(ctx context.Context, req *v1.CheckRequest) (*v1.CheckResponse, error) {
+	var res v1.CheckResponse
+	if err := c.client.CallUnary(ctx, routerServiceCheckSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
 }
 
 func (c *routerServiceClient) ListModels(ctx context.Context, req *v1.ListModelsRequest) (*v1.ListModelsResponse, error) {
@@ -198,6 +226,18 @@ func (h routerServiceHandler) streamComplete(ctx context.Context, _ connect.Spec
 		return err
 	}
 	return h.svc.StreamComplete(ctx, &req, RouterServiceStreamCompleteServerStream{stream: stream})
+}
+
+func (h routerServiceHandler) check(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.CheckRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Check(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
 }
 
 func (h routerServiceHandler) listModels(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
