@@ -42,6 +42,8 @@ type MeterStats struct {
 	LogBytes   int64
 	// Unlogged calls were settled while the log had no room.
 	Unlogged int64
+	// Dropped records of answers that cost nothing never came to the ledger.
+	Dropped int64
 }
 
 func (g *meterGauges) read(of func(MeterStats) int) func() float64 {
@@ -76,6 +78,8 @@ func newBudgetMetrics(f *factory) (b budgetMetrics) {
 		b.meter.read(func(s MeterStats) int { return s.Queued }))
 	f.counted("budget_overdrawn_calls_total", "Settled calls of this edge that cost more than was set aside for them.",
 		b.meter.read(func(s MeterStats) int { return int(s.Overdrawn) }))
+	f.counted("budget_dropped_records_total", "Records of answers that cost nothing, dropped because too many records waited for the ledger.",
+		b.meter.read(func(s MeterStats) int { return int(s.Dropped) }))
 	f.function("budget_held_leases", "Slices of budgets that this edge holds.", b.meter.read(func(s MeterStats) int { return s.Leases }))
 	f.function("spend_log_records", "Calls in the local log: in flight, or settled and not yet in the ledger.",
 		b.meter.read(func(s MeterStats) int { return s.LogRecords }))

@@ -65,7 +65,7 @@ func everything(m *obs.Metrics) {
 	m.LeaseLost(money.Dollar / 4)
 	m.LeaseLost(money.Dollar / 2)
 	m.Meter(func() obs.MeterStats {
-		return obs.MeterStats{Queued: 7, Leases: 2, Overdrawn: 4, LogRecords: 7, LogBytes: 4096, Unlogged: 1}
+		return obs.MeterStats{Queued: 7, Leases: 2, Overdrawn: 4, LogRecords: 7, LogBytes: 4096, Unlogged: 1, Dropped: 9}
 	})
 	m.Outbox(3, 2*time.Second)
 	m.RateLimitsShared(false)

@@ -178,6 +178,7 @@ func newMeter(
 		return obs.MeterStats{
 			Queued: stats.Queued, Leases: stats.Leases, Overdrawn: stats.Overdrawn,
 			LogRecords: stats.Log.Records, LogBytes: stats.Log.DiskBytes, Unlogged: stats.Unlogged,
+			Dropped: stats.Dropped,
 		}
 	})
 	return meter, nil

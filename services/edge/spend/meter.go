@@ -14,7 +14,10 @@
 //
 // When the budget service is away, calls go on until their slices are used up or their term
 // is over, and those of scopes without budgets go on until the queue of records is full; then
-// Reserve fails with service_unavailable. A record is never dropped.
+// Reserve fails with service_unavailable. A record of a call that was reserved, or that cost
+// something, is never dropped. Those of answers that cost nothing (from the cache, or from an
+// identical call) take no reservation, so that nothing would stop them: they may take half of
+// the queue and of the log, and are dropped and counted beyond.
 package spend
 
 import (
@@ -51,7 +54,8 @@ type Options struct {
 	// FlushEvery is how long a record waits for others; default 5 ms.
 	FlushEvery time.Duration
 	// QueueLimit is how many records may wait before Reserve refuses calls; default 65,536.
-	// Calls that hold a reservation by then still settle.
+	// Calls that hold a reservation by then still settle. Records that cost nothing and were
+	// not reserved are dropped when half of that many wait.
 	QueueLimit int
 	// Patience is how long a reservation waits for money that other calls of this replica
 	// hold but have not spent; default 100 ms, negative: not at all.
@@ -136,7 +140,7 @@ type Meter struct {
 	leasing leasing
 	queue   queue
 
-	overdrawn, rejected, unlogged atomic.Int64
+	overdrawn, rejected, unlogged, dropped atomic.Int64
 
 	// encoders are buffers for the log's records.
 	encoders sync.Pool
@@ -327,6 +331,8 @@ type Stats struct {
 	Overdrawn int64
 	// Rejected records were refused by the budget service as invalid.
 	Rejected int64
+	// Dropped records cost nothing, and came when half of the queue or of the log was taken.
+	Dropped int64
 	// Unlogged calls were settled and the log had no room for it: should the process die
 	// before they are delivered, they are charged at their reservation.
 	Unlogged int64
@@ -339,6 +345,7 @@ func (m *Meter) Stats() Stats {
 	st := Stats{
 		Queued: int(m.queue.length.Load()), Leases: int(m.pools.Load()),
 		Overdrawn: m.overdrawn.Load(), Rejected: m.rejected.Load(), Unlogged: m.unlogged.Load(),
+		Dropped: m.dropped.Load(),
 	}
 	if m.opts.Journal != nil {
 		st.Log = m.opts.Journal.Stats()

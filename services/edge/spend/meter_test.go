@@ -14,6 +14,7 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/budget"
 	"tollgate.dev/services/edge/spend"
+	"tollgate.dev/services/edge/spend/journal"
 )
 
 func TestReserveSettleReleaseReturn(t *testing.T) {
@@ -441,5 +442,51 @@ func TestNoSecretInRefusal(t *testing.T) {
 	e := exceeded(t, err)
 	if !strings.HasPrefix(e.Message, "Budget has been exceeded! User=u1 ") || e.RetryAfter != time.Hour {
 		t.Errorf("refused with %+v", e)
+	}
+}
+
+// Answers from the cache settle without a reservation, so nothing holds them back. While the
+// ledger is away they take no room that calls need, and everything that cost something arrives.
+func TestFreeRecordsLeaveRoom(t *testing.T) {
+	for name, opts := range map[string]func(*testing.T) spend.Options{
+		"the queue's half": func(*testing.T) spend.Options { return spend.Options{QueueLimit: 100, BatchSize: 10} },
+		"the log's half": func(t *testing.T) spend.Options {
+			log, err := journal.Open(journal.Options{Dir: t.TempDir(), Name: "a", SegmentBytes: 8 << 10, MaxBytes: 256 << 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return spend.Options{Journal: log, BatchSize: 10}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, budget.Options{})
+			w.put(t, budget.Budget{Scope: key, Limit: 1_000_000})
+			m := w.start(t, opts(t))
+			m.Release(reserve(t, m, 10_000)) // the slice is for some such calls
+			w.client.fail(down, nil)
+			const free, paid = 5000, 20
+			for range free {
+				m.Settle(spend.Reservation{}, call(0))
+			}
+			kept := m.Stats().Queued
+			if dropped := m.Stats().Dropped; kept < 10 || kept > free/2 || int(dropped) != free-kept {
+				t.Fatalf("%d records are kept and %d dropped", kept, dropped)
+			}
+			for range paid {
+				m.Settle(reserve(t, m, 10), call(10))
+			}
+			m.Settle(spend.Reservation{}, call(7)) // of an unknown kind, but it costs
+			m.Settle(reserve(t, m, 10), call(0))   // a call that was reserved, and cost nothing
+			if st := m.Stats(); st.Queued != kept+paid+2 || st.Unlogged != 0 {
+				t.Errorf("with %d free records kept: %+v", kept, st)
+			}
+			w.client.fail(nil, nil)
+			eventually(t, "delivery", func() bool { return m.Stats().Queued == 0 })
+			if cost, n := w.ledger(t, "acme"); n != kept+paid+2 || cost != 10*paid+7 {
+				t.Errorf("the ledger has %d in %d entries, with %d free ones kept", cost, n, kept)
+			}
+			m.Settle(spend.Reservation{}, call(0))
+			eventually(t, "a free record's delivery", func() bool { _, n := w.ledger(t, "acme"); return n == kept+paid+3 })
+		})
 	}
 }

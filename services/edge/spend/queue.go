@@ -81,6 +81,17 @@ func (q *queue) add(r *eventv1.UsageRecord, logged journal.Handle, size int) {
 	}
 }
 
+// crowded says that the rest of the queue and of the log is for calls that cost something.
+func (m *Meter) crowded() bool {
+	switch n := m.queue.length.Load(); {
+	case n >= int64(m.opts.QueueLimit+1)/2:
+		return true
+	case m.opts.Journal == nil || n < int64(m.opts.BatchSize):
+		return false // what is in the log is in flight
+	}
+	return m.opts.Journal.Crowded()
+}
+
 // take removes up to limit records, each tenant's oldest first. They count as queued until
 // they are delivered.
 func (q *queue) take(limit int) (out batch) {
@@ -211,7 +222,8 @@ func (m *Meter) send(ctx context.Context, replica string, records []*eventv1.Usa
 			size = len(records)
 			continue
 		}
-		m.opts.Logger.WarnContext(ctx, "spend: recording failed, trying again", "error", err, "queued", m.queue.length.Load())
+		m.opts.Logger.WarnContext(ctx, "spend: recording failed, trying again", "error", err,
+			"queued", m.queue.length.Load(), "dropped", m.dropped.Load())
 		jittered := pause/2 + rand.N(pause/2+1) //nolint:gosec // spreads load, keeps no secret
 		if clock.Sleep(ctx, m.opts.Clock, jittered) != nil {
 			return len(records), ctx.Err()

@@ -423,7 +423,9 @@ type settled struct {
 // Settle ends a reservation: rec.CostNanos is spent, the rest returns to the slices. It
 // fills rec's event id, its time and tenant when they are empty, its draws, and its window as
 // far as it is known here (the budget service writes the exact one), writes it to the log and
-// queues it for delivery. rec is the Meter's from then on. Settle never waits for I/O.
+// queues it for delivery. rec is the Meter's from then on. The zero Reservation is that of a
+// call that needed none: its record is dropped and counted when it cost nothing and half of
+// the queue or of the log is taken. Settle never waits for I/O.
 func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
 	if rec.EventId = res.event; rec.EventId == "" {
 		rec.EventId = m.ids.NewString()
@@ -437,6 +439,10 @@ func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
 	rec.CostNanos = max(0, rec.GetCostNanos())
 	rec.Draws, rec.Window = nil, nil
 	cost := money.Nano(rec.GetCostNanos())
+	if cost == 0 && res.event == "" && m.crowded() {
+		m.dropped.Add(1)
+		return
+	}
 	if cost > res.Amount && res.n > 0 {
 		m.overdrawn.Add(1)
 	}

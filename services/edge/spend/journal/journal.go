@@ -248,6 +248,13 @@ func (l *Log) Stats() Stats {
 	}
 }
 
+// Crowded says that half of the room for living records is taken.
+func (l *Log) Crowded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.living+l.promised >= l.opts.MaxBytes/4
+}
+
 func validName(name string) bool {
 	if name == "" || len(name) > maxName {
 		return false
