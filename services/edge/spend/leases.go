@@ -29,8 +29,27 @@ type leasing struct {
 	ended   error // why nothing is sent any more
 	asks    []*account
 	returns []*pool
-	// doubtful accounts had an ask whose answer was lost: they may hold more than is known.
-	doubtful []*account
+	// doubtful accounts had an ask whose answer was lost: they may hold more than is known
+	// until a later one is answered.
+	doubtful map[*account]struct{}
+}
+
+// doubt notes that the answers to asks were lost.
+func (l *leasing) doubt(sent []sentAsk) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range sent {
+		l.doubtful[s.account] = struct{}{}
+	}
+}
+
+// trust notes that asks were answered.
+func (l *leasing) trust(sent []sentAsk) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range sent {
+		delete(l.doubtful, s.account)
+	}
 }
 
 // ask queues an ask, or joins the one that waits; signal has it sent, with all others that
@@ -82,10 +101,12 @@ func (l *leasing) take() (asks []*account, returns []*pool, more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	asks, l.asks = cut(l.asks, maxAsks)
-	if room := maxAsks - len(asks); room > 0 {
-		var doubtful []*account
-		doubtful, l.doubtful = cut(l.doubtful, room)
-		asks = append(asks, doubtful...)
+	for a := range l.doubtful {
+		if len(asks) == maxAsks {
+			break
+		}
+		asks = append(asks, a)
+		delete(l.doubtful, a) // until this ask is lost as well
 	}
 	returns, l.returns = cut(l.returns, maxReturns)
 	return asks, returns, len(l.asks)+len(l.doubtful)+len(l.returns) > 0
@@ -219,6 +240,7 @@ func (m *Meter) lease(ctx context.Context, asks []*account, returns []*pool) err
 			}
 		}
 	}
+	m.leasing.trust(sent)
 	term := (res.GetTermMillis() - res.GetNowMillis()) * int64(time.Millisecond)
 	m.term.Store(term)
 	m.until.Store(at + term)
@@ -235,11 +257,7 @@ func (m *Meter) lease(ctx context.Context, asks []*account, returns []*pool) err
 
 // leaseFailed fails what waited, and keeps what must be told or asked again.
 func (m *Meter) leaseFailed(sent []sentAsk, returns []*pool, err error) {
-	m.leasing.mu.Lock()
-	for _, s := range sent {
-		m.leasing.doubtful = append(m.leasing.doubtful, s.account)
-	}
-	m.leasing.mu.Unlock()
+	m.leasing.doubt(sent)
 	for _, p := range returns {
 		p.account.mu.Lock()
 		if p.returned > p.acked && !p.listed {

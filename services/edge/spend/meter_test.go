@@ -448,20 +448,21 @@ func TestNoSecretInRefusal(t *testing.T) {
 // Answers from the cache settle without a reservation, so nothing holds them back. While the
 // ledger is away they take no room that calls need, and everything that cost something arrives.
 func TestFreeRecordsLeaveRoom(t *testing.T) {
-	for name, opts := range map[string]func(*testing.T) spend.Options{
-		"the queue's half": func(*testing.T) spend.Options { return spend.Options{QueueLimit: 100, BatchSize: 10} },
-		"the log's half": func(t *testing.T) spend.Options {
-			log, err := journal.Open(journal.Options{Dir: t.TempDir(), Name: "a", SegmentBytes: 8 << 10, MaxBytes: 256 << 10})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return spend.Options{Journal: log, BatchSize: 10}
-		},
+	for name, opts := range map[string]spend.Options{
+		"the queue's half": {QueueLimit: 100, BatchSize: 10},
+		"the log's half":   {BatchSize: 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, budget.Options{})
 			w.put(t, budget.Budget{Scope: key, Limit: 1_000_000})
-			m := w.start(t, opts(t))
+			if opts.QueueLimit == 0 {
+				log, err := journal.Open(journal.Options{Dir: t.TempDir(), Name: "a", SegmentBytes: 8 << 10, MaxBytes: 256 << 10})
+				if err != nil {
+					t.Fatal(err)
+				}
+				opts.Journal = log
+			}
+			m := w.start(t, opts)
 			m.Release(reserve(t, m, 10_000)) // the slice is for some such calls
 			w.client.fail(down, nil)
 			const free, paid = 5000, 20
