@@ -26,7 +26,8 @@ type Store interface {
 	Usage(ctx context.Context, query UsageQuery) ([]*eventv1.UsageRecord, error)
 	// Heads reads the last sequence of some tenants; of all when none is named.
 	Heads(ctx context.Context, tenants []string) (map[string]int64, error)
-	// Spend adds up the ledger's usage entries, highest sum first.
+	// Spend adds up the ledger's usage entries, highest sum first. What running totals answer
+	// (see SpendQuery.Totals) reads no entries.
 	Spend(ctx context.Context, query SpendQuery) ([]Spend, error)
 }
 

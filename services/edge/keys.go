@@ -305,11 +305,7 @@ func (e *Edge) listKeys(x *exchange) error {
 	}
 	keys := make([]any, 0, len(resp.GetKeys()))
 	if full {
-		scopes := make([]*budgetv1.Scope, 0, len(resp.GetKeys()))
-		for _, key := range resp.GetKeys() {
-			scopes = append(scopes, keyScope(key.GetId()))
-		}
-		views, err := e.keyViews(ctx, resp.GetKeys(), scopes...)
+		views, err := e.keyViews(ctx, resp.GetKeys())
 		if err != nil {
 			return err
 		}

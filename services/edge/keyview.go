@@ -63,16 +63,15 @@ type budgetView struct {
 }
 
 func (e *Edge) keyView(ctx context.Context, key *keystorev1.Key) (*keyView, error) {
-	views, err := e.keyViews(ctx, []*keystorev1.Key{key}, keyScope(key.GetId()))
+	views, err := e.keyViews(ctx, []*keystorev1.Key{key})
 	if err != nil {
 		return nil, err
 	}
 	return views[0], nil
 }
 
-// keyViews shows keys, with two questions to the budget service however many they are. of
-// are the scopes that hold all that the keys spent.
-func (e *Edge) keyViews(ctx context.Context, keys []*keystorev1.Key, of ...*budgetv1.Scope) ([]*keyView, error) {
+// keyViews shows keys, with two questions to the budget service however many they are.
+func (e *Edge) keyViews(ctx context.Context, keys []*keystorev1.Key) ([]*keyView, error) {
 	if len(keys) == 0 {
 		return []*keyView{}, nil
 	}
@@ -80,28 +79,40 @@ func (e *Edge) keyViews(ctx context.Context, keys []*keystorev1.Key, of ...*budg
 	for i, key := range keys {
 		scopes[i] = keyScope(key.GetId())
 	}
-	budgets, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: scopes})
+	states, spend, err := e.accounts(ctx, scopes, budgetv1.SpendGroup_SPEND_GROUP_KEY)
 	if err != nil {
 		return nil, err
-	}
-	states := make(map[string][]*budgetv1.BudgetState, len(keys))
-	for _, s := range budgets.GetStates() {
-		id := s.GetBudget().GetScope().GetId()
-		states[id] = append(states[id], s)
-	}
-	sums, err := e.Services.Budget.GetSpend(ctx, &budgetv1.GetSpendRequest{Group: budgetv1.SpendGroup_SPEND_GROUP_KEY, Scopes: of})
-	if err != nil {
-		return nil, err
-	}
-	spend := make(map[string]money.Nano, len(keys))
-	for _, s := range sums.GetSpends() {
-		spend[s.GetGroup()] = money.Nano(s.GetCostNanos())
 	}
 	views := make([]*keyView, len(keys))
 	for i, key := range keys {
 		views[i] = viewOf(key, states[key.GetId()], spend[key.GetId()])
 	}
 	return views, nil
+}
+
+// accounts are the budgets of scopes of one kind, and all that each ever spent, by their ids.
+// The budget service has a running total of each, so that nothing is added up for it.
+func (e *Edge) accounts(ctx context.Context, scopes []*budgetv1.Scope, kind budgetv1.SpendGroup) (
+	budgets map[string][]*budgetv1.BudgetState, spend map[string]money.Nano, err error,
+) {
+	listed, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: scopes})
+	if err != nil {
+		return nil, nil, err
+	}
+	budgets = make(map[string][]*budgetv1.BudgetState, len(scopes))
+	for _, s := range listed.GetStates() {
+		id := s.GetBudget().GetScope().GetId()
+		budgets[id] = append(budgets[id], s)
+	}
+	sums, err := e.Services.Budget.GetSpend(ctx, &budgetv1.GetSpendRequest{Group: kind, Scopes: scopes})
+	if err != nil {
+		return nil, nil, err
+	}
+	spend = make(map[string]money.Nano, len(scopes))
+	for _, s := range sums.GetSpends() {
+		spend[s.GetGroup()] = money.Nano(s.GetCostNanos())
+	}
+	return budgets, spend, nil
 }
 
 // viewOf shows a key with its budgets and what it spent.
@@ -114,14 +125,6 @@ func viewOf(key *keystorev1.Key, budgets []*budgetv1.BudgetState, spend money.Na
 		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), limitsView: showLimits(budgets, key.GetLimits()),
 		CreatedAt: timeText(key.GetCreatedMillis()), CreatedBy: key.GetCreatedBy(), UpdatedAt: timeText(key.GetUpdatedMillis()),
 	}
-}
-
-func (e *Edge) limitsView(ctx context.Context, scope *budgetv1.Scope, l *keystorev1.Limits) (limitsView, error) {
-	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
-	if err != nil {
-		return limitsView{}, err
-	}
-	return showLimits(resp.GetStates(), l), nil
 }
 
 func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsView {
@@ -144,19 +147,6 @@ func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsVie
 		}
 	}
 	return v
-}
-
-// spendOf is all that a scope ever spent.
-func (e *Edge) spendOf(ctx context.Context, scope *budgetv1.Scope) (money.Nano, error) {
-	resp, err := e.Services.Budget.GetSpend(ctx, &budgetv1.GetSpendRequest{Scopes: []*budgetv1.Scope{scope}})
-	if err != nil {
-		return 0, err
-	}
-	total := money.Nano(0)
-	for _, s := range resp.GetSpends() {
-		total = money.AddSat(total, money.Nano(s.GetCostNanos()))
-	}
-	return total, nil
 }
 
 // putBudgets sets the budgets that a request names. max_budget or soft_budget means the

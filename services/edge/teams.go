@@ -134,26 +134,47 @@ type teamView struct {
 }
 
 func (e *Edge) teamView(ctx context.Context, t *keystorev1.Tenant) (*teamView, error) {
-	scope := tenantScope(t.GetId())
-	limits, err := e.limitsView(ctx, scope, t.GetLimits())
+	views, err := e.teamViews(ctx, []*keystorev1.Tenant{t})
 	if err != nil {
 		return nil, err
 	}
-	spend, err := e.spendOf(ctx, scope)
+	return views[0], nil
+}
+
+// teamViews shows teams, with two questions to the budget service however many they are.
+func (e *Edge) teamViews(ctx context.Context, teams []*keystorev1.Tenant) ([]*teamView, error) {
+	views := make([]*teamView, len(teams))
+	if len(teams) == 0 {
+		return views, nil
+	}
+	scopes := make([]*budgetv1.Scope, len(teams))
+	for i, t := range teams {
+		scopes[i] = tenantScope(t.GetId())
+	}
+	budgets, spend, err := e.accounts(ctx, scopes, budgetv1.SpendGroup_SPEND_GROUP_TENANT)
 	if err != nil {
 		return nil, err
 	}
+	for i, t := range teams {
+		views[i] = teamOf(t, budgets[t.GetId()], spend[t.GetId()])
+	}
+	return views, nil
+}
+
+// teamOf shows a team with its budgets and what it spent.
+func teamOf(t *keystorev1.Tenant, budgets []*budgetv1.BudgetState, spend money.Nano) *teamView {
 	v := &teamView{
 		TeamID: t.GetId(), TeamAlias: optional(t.GetAlias()), PlatformID: optional(t.GetPlatformId()), Spend: spend,
 		Models: list(t.GetLimits().GetModels()), ModelAliases: mapping(t.GetAliases()),
 		AllowedRoutes: list(t.GetLimits().GetRoutes()), Metadata: object(t.GetMetadata()), Tags: list(t.GetTags()),
-		Blocked: t.GetBlocked(), Members: []member{}, Providers: list(t.GetCredentialProviders()), limitsView: limits,
-		CreatedAt: timeText(t.GetCreatedMillis()), UpdatedAt: timeText(t.GetUpdatedMillis()),
+		Blocked: t.GetBlocked(), Members: []member{}, Providers: list(t.GetCredentialProviders()),
+		limitsView: showLimits(budgets, t.GetLimits()),
+		CreatedAt:  timeText(t.GetCreatedMillis()), UpdatedAt: timeText(t.GetUpdatedMillis()),
 	}
 	for _, m := range t.GetMembers() {
 		v.Members = append(v.Members, member{Role: m.GetRole(), UserID: m.GetUserId()})
 	}
-	return v, nil
+	return v
 }
 
 // newTeam answers `POST /team/new`.
@@ -298,7 +319,7 @@ func (e *Edge) teamInfo(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	shown, err := e.keyViews(ctx, keys.GetKeys(), tenantScope(id))
+	shown, err := e.keyViews(ctx, keys.GetKeys())
 	if err != nil {
 		return err
 	}
@@ -326,13 +347,9 @@ func (e *Edge) listTeams(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	views := make([]*teamView, 0, len(resp.GetTenants()))
-	for _, t := range resp.GetTenants() {
-		view, err := e.teamView(ctx, t)
-		if err != nil {
-			return err
-		}
-		views = append(views, view)
+	views, err := e.teamViews(ctx, resp.GetTenants())
+	if err != nil {
+		return err
 	}
 	if next := resp.GetNextCursor(); next != "" {
 		x.w.Header().Set("X-Next-Cursor", next)

@@ -148,6 +148,7 @@ func queueEntries(b *pgx.Batch, m *budget.Mutation) error {
 	if n == 0 {
 		return nil
 	}
+	queueTotals(b, budget.Totals(m.Entries))
 	var text [7][]string
 	var numbers [4][]int64
 	for i := range text {
@@ -184,6 +185,21 @@ func queueEntries(b *pgx.Batch, m *budget.Mutation) error {
 		FROM unnest($1::text[], $2::bigint[], $3::text[]) WITH ORDINALITY AS o (tenant_id, sequence, event_id, n) ORDER BY n`,
 		text[1], numbers[0], text[0])
 	return nil
+}
+
+func queueTotals(b *pgx.Batch, totals []budget.Total) {
+	n := len(totals)
+	kinds, ids := make([]int16, n), make([]string, n)
+	costs, records, tokens := make([]int64, n), make([]int64, n), make([]int64, n)
+	for i, t := range totals {
+		kinds[i], ids[i], costs[i], records[i], tokens[i] = int16(t.Scope.Kind), t.Scope.ID, int64(t.Cost), t.Records, t.Tokens
+	}
+	// Rows are locked in the order in which they come.
+	b.Queue(`INSERT INTO spend_totals (scope_kind, scope_id, cost_nanos, records, tokens)
+		SELECT * FROM unnest($1::smallint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+		ON CONFLICT (scope_kind, scope_id) DO UPDATE SET cost_nanos = spend_totals.cost_nanos + excluded.cost_nanos,
+			records = spend_totals.records + excluded.records, tokens = spend_totals.tokens + excluded.tokens`,
+		kinds, ids, costs, records, tokens)
 }
 
 func queueRejected(b *pgx.Batch, rejected []budget.Rejection) {

@@ -239,56 +239,6 @@ func (s *Store) Heads(ctx context.Context, tenants []string) (map[string]int64, 
 	return heads, wrap("heads", err)
 }
 
-// Spend is budget.Store's.
-func (s *Store) Spend(ctx context.Context, q budget.SpendQuery) ([]budget.Spend, error) {
-	group := "''"
-	switch q.Group {
-	case budget.ByKey:
-		group = "key_id"
-	case budget.ByTenant:
-		group = "tenant_id"
-	case budget.ByModel:
-		group = "model"
-	case budget.ByUser:
-		group = "user_id"
-	case budget.ByDay:
-		group = "to_char(to_timestamp(occurred_millis / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
-	case budget.ByNothing:
-	}
-	var w where
-	w.add("kind = 0")
-	w.equal("tenant_id", q.TenantID)
-	w.equal("key_id", q.KeyID)
-	w.equal("user_id", q.UserID)
-	w.during(q.From, q.To)
-	var scopes []string
-	for _, scope := range q.Scopes {
-		switch scope.Kind {
-		case budget.Platform:
-			scopes = append(scopes, w.term("platform_id = ?", scope.ID))
-		case budget.Tenant:
-			scopes = append(scopes, w.term("tenant_id = ?", scope.ID))
-		case budget.Key:
-			scopes = append(scopes, w.term("key_id = ?", scope.ID))
-		case budget.User:
-			tenant, user, _ := strings.Cut(scope.ID, "/")
-			scopes = append(scopes, w.term("(tenant_id = ? AND user_id = ?)", tenant, user))
-		}
-	}
-	if len(scopes) > 0 {
-		w.terms = append(w.terms, "("+strings.Join(scopes, " OR ")+")")
-	}
-	var out []budget.Spend
-	err := s.each(ctx, func(r pgx.Rows) error {
-		var sum budget.Spend
-		err := r.Scan(&sum.Group, &sum.Cost, &sum.Records, &sum.Tokens)
-		out = append(out, sum)
-		return err
-	}, "SELECT "+group+" AS g, sum(cost_nanos)::bigint AS cost, count(*), sum(tokens)::bigint FROM ledger WHERE "+w.String()+
-		" GROUP BY g ORDER BY cost DESC, g", w.args...)
-	return out, wrap("spend", err)
-}
-
 // load locks and reads what the footprint names.
 func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot, error) {
 	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}, Rejected: map[string]bool{}}

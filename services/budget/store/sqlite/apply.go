@@ -142,6 +142,14 @@ func placeholders(columns, rows int) string {
 }
 
 func (a *applier) entries(entries []budget.Entry) {
+	totals := budget.Totals(entries)
+	a.rows("INSERT INTO spend_totals (scope_kind, scope_id, cost_nanos, records, tokens)",
+		` ON CONFLICT (scope_kind, scope_id) DO UPDATE SET cost_nanos = cost_nanos + excluded.cost_nanos,
+			records = records + excluded.records, tokens = tokens + excluded.tokens`,
+		5, len(totals), func(to []any, i int) []any {
+			t := totals[i]
+			return append(to, t.Scope.Kind, t.Scope.ID, int64(t.Cost), t.Records, t.Tokens)
+		})
 	raw := make([][]byte, len(entries))
 	for i, e := range entries {
 		b, err := proto.Marshal(e.Record)

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
-	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/budget"
 )
@@ -364,56 +363,4 @@ func (s *Store) Heads(ctx context.Context, tenants []string) (map[string]int64, 
 		return err
 	}, "SELECT tenant_id, last FROM tenant_sequences WHERE last > 0 AND (?1 OR tenant_id IN (SELECT value FROM json_each(?2)))", tenants == nil, list(tenants))
 	return heads, wrap("heads", err)
-}
-
-// Spend is budget.Store's.
-func (s *Store) Spend(ctx context.Context, q budget.SpendQuery) ([]budget.Spend, error) {
-	group := "''"
-	switch q.Group {
-	case budget.ByKey:
-		group = "key_id"
-	case budget.ByTenant:
-		group = "tenant_id"
-	case budget.ByModel:
-		group = "model"
-	case budget.ByUser:
-		group = "user_id"
-	case budget.ByDay:
-		group = "strftime('%Y-%m-%d', occurred_millis / 1000, 'unixepoch')"
-	case budget.ByNothing:
-	}
-	var w where
-	w.add("kind = 0")
-	w.equal("tenant_id", q.TenantID)
-	w.equal("key_id", q.KeyID)
-	w.equal("user_id", q.UserID)
-	w.during(q.From, q.To)
-	var anyOf where
-	for _, scope := range q.Scopes {
-		switch scope.Kind {
-		case budget.Platform:
-			anyOf.add("platform_id = ?", scope.ID)
-		case budget.Tenant:
-			anyOf.add("tenant_id = ?", scope.ID)
-		case budget.Key:
-			anyOf.add("key_id = ?", scope.ID)
-		case budget.User:
-			tenant, user, _ := strings.Cut(scope.ID, "/")
-			anyOf.add("(tenant_id = ? AND user_id = ?)", tenant, user)
-		}
-	}
-	if len(anyOf.terms) > 0 {
-		w.add("("+strings.Join(anyOf.terms, " OR ")+")", anyOf.args...)
-	}
-	var out []budget.Spend
-	err := each(ctx, s.db.Read, func(r *sql.Rows) error {
-		var sum budget.Spend
-		var cost int64
-		err := r.Scan(&sum.Group, &cost, &sum.Records, &sum.Tokens)
-		sum.Cost = money.Nano(cost)
-		out = append(out, sum)
-		return err
-	}, "SELECT "+group+" AS g, sum(cost_nanos) AS cost, count(*), sum(tokens) FROM ledger WHERE "+w.String()+
-		" GROUP BY g ORDER BY cost DESC, g", w.args...)
-	return out, wrap("spend", err)
 }

@@ -1,0 +1,7 @@
+package postgres
+
+// For this package's tests.
+var (
+	SpendQuery = spendQuery
+	Migrations = migrations
+)

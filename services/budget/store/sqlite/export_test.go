@@ -1,0 +1,7 @@
+package sqlite
+
+// For this package's tests.
+var (
+	SpendQuery = spendQuery
+	Migrations = migrations
+)
