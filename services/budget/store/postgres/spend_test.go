@@ -38,7 +38,7 @@ func before(t *testing.T) fstest.MapFS {
 const manyCalls = `INSERT INTO ledger (event_id, tenant_id, sequence, platform_id, key_id, user_id, request_id, model, kind,
 		occurred_millis, cost_nanos, tokens, record)
 	SELECT 'e' || i, 't' || i % 4, i, '', 'k' || i % 100, CASE i % 5 WHEN 0 THEN '' ELSE 'u' END,
-		'', 'm', CASE i % 10 WHEN 9 THEN 1 ELSE 0 END, i, i, 15, '' FROM generate_series(1, 50000) i`
+		'', 'm', CASE i % 10 WHEN 9 THEN 1 ELSE 0 END, i, i, 15, '' FROM generate_series(1, 20000) i`
 
 // TestTotalsOfALedger upgrades a database with a long ledger: totals are its sums, and reading
 // one afterwards reads no entry.

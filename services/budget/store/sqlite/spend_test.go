@@ -32,7 +32,7 @@ func before(t *testing.T) fstest.MapFS {
 }
 
 // manyCalls fills a ledger with calls of 100 keys in 4 tenants, and entries that are no calls.
-const manyCalls = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+const manyCalls = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
 	INSERT INTO ledger SELECT printf('e%d', i), printf('t%d', i % 4), i, '', printf('k%d', i % 100), CASE i % 5 WHEN 0 THEN '' ELSE 'u' END,
 		'', 'm', CASE i % 10 WHEN 9 THEN 1 ELSE 0 END, i, i, 15, x'' FROM n`
 
