@@ -47,6 +47,10 @@ func TestBadInput(t *testing.T) {
 			call:   harness.Call{Body: ""},
 			status: 400, code: "invalid_request", says: "no JSON object",
 		},
+		"headers that are too long": {
+			call:   harness.Call{Body: harness.Chat("gpt-4o", "x"), Header: http.Header{"X-Big": {strings.Repeat("a", 80_000)}}},
+			status: 413, code: "request_too_large", says: "headers are longer",
+		},
 		"a member twice": {
 			call:   harness.Call{Body: `{"model":"gpt-4o","model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]}`},
 			status: 400, code: "invalid_request", says: "ambiguous",

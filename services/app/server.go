@@ -13,6 +13,7 @@ import (
 
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/edge"
 )
 
 // server is the listener that everything is served on.
@@ -42,7 +43,8 @@ func newServer(cfg config.Server, handler http.Handler, log *slog.Logger) *serve
 			Handler: handler, Protocols: protocols,
 			// ReadTimeout would end long answers as well: the edge bounds bodies itself.
 			ReadHeaderTimeout: cfg.ReadHeaderTimeout, IdleTimeout: cfg.IdleTimeout,
-			MaxHeaderBytes: 64 << 10,
+			// Up to that the edge refuses headers itself, in its own words.
+			MaxHeaderBytes: 4 * edge.MaxHeaderBytes,
 			BaseContext:    func(net.Listener) context.Context { return base },
 			ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},

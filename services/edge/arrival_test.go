@@ -16,6 +16,7 @@ import (
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/rpc"
+	"tollgate.dev/services/edge"
 )
 
 // dial opens a connection to the rig and sends text on it.
@@ -28,6 +29,34 @@ func (r *rig) dial(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 	_, err = io.WriteString(conn, text)
 	must(t, err)
 	return conn, bufio.NewReader(conn)
+}
+
+// TestLongHeaders has headers that are too long, on routes of every kind: the refusal is the
+// envelope, with the request's id, and comes before the key is looked at.
+func TestLongHeaders(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	long := strings.Repeat("x", edge.MaxHeaderBytes)
+	for name, c := range map[string]struct {
+		path   string
+		header map[string]string
+		status int
+	}{
+		"a route":                      {"/v1/models", map[string]string{"X-Long": long, "X-Request-Id": "req-long"}, 413},
+		"no route":                     {"/v1/nothing", map[string]string{"X-Long": long, "X-Request-Id": "req-long"}, 413},
+		"a path":                       {"/v1/models/" + long, map[string]string{"X-Request-Id": "req-long"}, 413},
+		"long, and not too long":       {"/v1/models", map[string]string{"X-Long": long[:len(long)-1000], "X-Request-Id": "req-long"}, 200},
+		"many, together":               {"/v1/models", map[string]string{"X-A": long[:40_000], "X-B": long[:40_000], "X-Request-Id": "req-long"}, 413},
+		"the name of no known request": {"/v1/models", map[string]string{"X-Long": long}, 413},
+	} {
+		a := r.do(http.MethodGet, c.path, call{key: acmeKey, header: c.header})
+		if a.status != c.status || c.status == 413 && a.reason() != "request_too_large" {
+			t.Errorf("%s: %d %.200s", name, a.status, a.body)
+		}
+		if got := a.header.Get("X-Request-Id"); got == "" || c.header["X-Request-Id"] != "" && got != "req-long" {
+			t.Errorf("%s: the answer's request is %q", name, got)
+		}
+	}
 }
 
 // TestUnsentBodiesHoldNothing announces bodies that never come, on routes of every kind:

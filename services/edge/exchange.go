@@ -44,12 +44,38 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header()["X-Request-Id"] = r.Header["X-Request-Id"]
 	e.arriving(w, r)
+	if headerBytes(r) > MaxHeaderBytes {
+		bounded{e, longHeader{}}.ServeHTTP(w, r)
+		return
+	}
 	if !tidy(r.URL.EscapedPath()) {
 		// The mux would redirect, and few clients repeat a POST elsewhere.
 		bounded{e, notFound{}}.ServeHTTP(w, r)
 		return
 	}
 	e.mux.ServeHTTP(w, r)
+}
+
+// MaxHeaderBytes bounds a request's line and headers. A server in front must let more than
+// that through: what it refuses itself is no envelope, and has no request id.
+const MaxHeaderBytes = 64 << 10
+
+// headerBytes is about how long a request's line and headers were.
+func headerBytes(r *http.Request) int {
+	const separators = len(": \r\n")
+	n := len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			n += len(name) + len(value) + separators
+		}
+	}
+	return n
+}
+
+type longHeader struct{}
+
+func (longHeader) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, errs.Newf(errs.RequestTooLarge, "the request's headers are longer than %d bytes", MaxHeaderBytes))
 }
 
 // tidy reports whether a path begins with a slash and has no empty segment, `.` or `..`
