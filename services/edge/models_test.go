@@ -1,10 +1,12 @@
 package edge
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 )
 
@@ -27,6 +29,25 @@ func modelOf(t *testing.T, provider, upstream string) *model {
 	}
 	e := &Edge{Parts: Parts{Prices: shipped{table}}}
 	return e.newModel(&routerv1.Model{Name: "m", Deployments: []*routerv1.Deployment{{Id: "d", Provider: provider, UpstreamModel: upstream}}})
+}
+
+// TestTheExampleOfTheDocuments holds docs/06 to what calls set aside.
+func TestTheExampleOfTheDocuments(t *testing.T) {
+	claude := modelOf(t, "anthropic", "claude-sonnet-4-5")
+	const head, tail = `{"model":"claude-sonnet-4-5","messages":[{"role":"user","content":"`, `"}]}`
+	req := parsed(t, head+strings.Repeat("a", 700-len(head)-len(tail))+tail)
+	prompt := claude.promptBound(req)
+	if prompt != 956 {
+		t.Errorf("a body of 700 bytes is bound by %d tokens", prompt)
+	}
+	for output, want := range map[int64]money.Nano{0: 3_154_800, 1: 3_171_300, minimumOutput: 3_418_800, 200: 6_454_800, 500: 11_404_800} {
+		if got := claude.costBound(req, prompt, output); got != want {
+			t.Errorf("with %d tokens of answer it sets %d aside, want %d", output, got, want)
+		}
+	}
+	if got := claude.affordable(req, prompt, 10_000_000); got != 414 {
+		t.Errorf("$0.01 pays for %d tokens of answer", got)
+	}
 }
 
 // Whatever a caller writes into a request, what it may cost is bounded by the dearest that it
