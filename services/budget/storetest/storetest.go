@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"slices shrink to the need near the limit", slicesShrink},
 		{"soft budgets only report", softBudgets},
 		{"a window rolls over", windowRollsOver},
+		{"windows roll over by the calendar", calendarWindows},
 		{"a lower limit stops spending", lowerLimit},
 		{"repeats change nothing", repeatsChangeNothing},
 		{"a cost above its lease is spent in full", overdraw},

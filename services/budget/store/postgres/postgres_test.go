@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -110,3 +111,12 @@ func TestBooks(t *testing.T) {
 }
 
 func BenchmarkRecord(b *testing.B) { storetest.BenchmarkRecord(b, open(b)) }
+
+func TestModel(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			store := open(t)
+			storetest.Model(t, store, store, seed)
+		})
+	}
+}
