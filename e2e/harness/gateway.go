@@ -367,10 +367,16 @@ func (g *Gateway) assertNoLeak(metrics string) {
 	}
 }
 
-// Eventually waits until f returns nil.
+// Eventually waits until f returns nil, for as long as Patience.
 func Eventually(tb testing.TB, what string, f func() error) {
 	tb.Helper()
-	deadline := time.NewTimer(Patience)
+	Within(tb, Patience, what, f)
+}
+
+// Within waits until f returns nil. It is for what takes long on a busy machine.
+func Within(tb testing.TB, patience time.Duration, what string, f func() error) {
+	tb.Helper()
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -382,7 +388,7 @@ func Eventually(tb testing.TB, what string, f func() error) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			tb.Fatalf("%s: not within %s: %v", what, Patience, err)
+			tb.Fatalf("%s: not within %s: %v", what, patience, err)
 		}
 	}
 }
