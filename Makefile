@@ -6,7 +6,7 @@ SHELL       := bash
 
 PACKAGES := ./gen/... ./platform/... ./services/... ./e2e/...
 # Packages whose tests need a running PostgreSQL, Redis or Kafka.
-SERVED   := /(postgres|redis|redisx|kafkax|relay|quota|quotacmd)$$|/e2e(/|$$)
+SERVED   := /(postgres(test)?|redisx?(test)?|kafkax|relay|quota|quotacmd|services/(app|cache)|edge/(ratelimit|spend))$$|/e2e(/|$$)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 FUZZTIME ?= 10s
 
