@@ -24,6 +24,9 @@ type budgetMetrics struct {
 	logRecovered [2]prometheus.Counter // settled, charged
 }
 
+// publications are the results of publishing events.
+var publications = [...]string{"ok", "error"}
+
 // meterGauges are what an edge's meter says of itself when the page is read.
 type meterGauges struct {
 	stats atomic.Pointer[func() MeterStats]
@@ -68,6 +71,9 @@ func newBudgetMetrics(f *factory) (b budgetMetrics) {
 	b.outboxLag = f.gauge("outbox_lag_seconds", "Age of the oldest event that is not published.")
 	b.outboxLength = f.gauge("outbox_pending_events", "Events that are not published.")
 	b.published = f.counter("outbox_published_total", "Attempts to publish events by result.", "result")
+	for _, result := range publications {
+		b.published.WithLabelValues(result)
+	}
 	b.recorded = f.plain("budget_records_total", "Settled calls that were written into the ledger.")
 	b.overdrawn = f.plain("budget_overdrawn_leases_total", "Settled calls that cost more than their lease held.")
 	b.rejected = f.plain("budget_rejected_records_total", "Records that cannot be settled and were set aside.")
@@ -157,9 +163,9 @@ func (m *Metrics) Outbox(pending int, oldest time.Duration) {
 
 // Published counts n events that were published, or that failed to be.
 func (m *Metrics) Published(n int, ok bool) {
-	result := "ok"
+	result := publications[0]
 	if !ok {
-		result = "error"
+		result = publications[1]
 	}
 	add(m.budget.published.WithLabelValues(result), float64(n))
 }

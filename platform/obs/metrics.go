@@ -27,7 +27,14 @@ type MetricsOptions struct {
 	// Models, Providers, Routes and Codes are the configured model names, the providers,
 	// the HTTP routes, and the codes of errors.
 	Models, Providers, Routes, Codes []string
+	// Served are the models as they are configured, and ProviderCodes the codes of failures at
+	// providers: their series are there from the start, with 0.
+	Served        []Served
+	ProviderCodes []string
 }
+
+// Served is a model with a provider that serves it.
+type Served struct{ Model, Provider string }
 
 // Metrics are the process's metrics. No label names a tenant, key or user: who spent
 // what is in the events, and a series per tenant has no bound. Methods are safe for
@@ -115,6 +122,7 @@ func NewMetrics(reg *prometheus.Registry, o MetricsOptions) (*Metrics, error) {
 		limits:        newLimitMetrics(f),
 	}
 	m.end = m.inFlight.Dec
+	m.begin(o)
 	f.reg = reg // these have names of their own
 	f.register(collectors.NewGoCollector())
 	f.register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -122,6 +130,23 @@ func NewMetrics(reg *prometheus.Registry, o MetricsOptions) (*Metrics, error) {
 		return nil, fmt.Errorf("obs: registering metrics: %w", f.err)
 	}
 	return m, nil
+}
+
+// begin makes the series whose labels are known before anything happens: a dashboard shows 0
+// instead of no data, and the first event is an increase.
+func (m *Metrics) begin(o MetricsOptions) {
+	for _, s := range o.Served {
+		m.callChildren.get(callLabels{m.models.Label(s.Model), m.providers.Label(s.Provider)}, m.callChild)
+	}
+	for _, provider := range o.Providers {
+		m.retries.WithLabelValues(provider)
+		for _, code := range o.ProviderCodes {
+			m.errorChildren.get(errorLabels{provider, m.codes.Label(code)}, m.errorChild)
+		}
+	}
+	for _, result := range keyResults {
+		m.keyChecks.WithLabelValues(result)
+	}
 }
 
 // Handler serves a registry's metrics to Prometheus.

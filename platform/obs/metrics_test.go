@@ -101,6 +101,35 @@ func TestExposition(t *testing.T) {
 	}
 }
 
+// What is known before anything happens is 0 from the start: a dashboard shows it, and the
+// first event is an increase.
+func TestKnownSeriesBeginWithZero(t *testing.T) {
+	o := options(obs.NamespaceLiteLLM)
+	o.Served = []obs.Served{{Model: "gpt-4o", Provider: "openai"}}
+	o.ProviderCodes = []string{"provider_timeout"}
+	_, reg := metrics(t, o)
+	rec := httptest.NewRecorder()
+	obs.Handler(reg).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	lines := strings.Split(rec.Body.String(), "\n")
+	for _, want := range []string{
+		`litellm_compression_requests_total{profile="default",result="compressed"} 0`,
+		`litellm_compression_requests_total{profile="rag",result="failed"} 0`,
+		`litellm_provider_retries_total{provider="openai"} 0`,
+		`litellm_provider_errors_total{code="provider_timeout",provider="openai"} 0`,
+		`litellm_key_checks_total{result="expired"} 0`,
+		`litellm_outbox_published_total{result="error"} 0`,
+		`litellm_cost_dollars_total{model="gpt-4o",provider="openai"} 0`,
+		`litellm_tokens_total{model="gpt-4o",provider="openai",type="completion"} 0`,
+		`litellm_request_duration_seconds_count{model="gpt-4o",provider="openai"} 0`,
+		`litellm_cache_hit_total{kind="exact"} 0`,
+		`litellm_budget_reservations_total{outcome="denied"} 0`,
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line is %s", want)
+		}
+	}
+}
+
 func ours(t *testing.T, reg *prometheus.Registry, prefix string) (names []string) {
 	t.Helper()
 	families, err := reg.Gather()

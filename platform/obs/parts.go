@@ -94,7 +94,7 @@ type compressionMetrics struct {
 }
 
 func newCompressionMetrics(f *factory) compressionMetrics {
-	return compressionMetrics{
+	c := compressionMetrics{
 		requests:   f.counter("compression_requests_total", "Attempts to compress by profile and result.", "profile", "result"),
 		savings:    f.single("compression_savings_percent", "Percentage of tokens that a compression saved.", percentBuckets),
 		latency:    f.single("compression_latency_seconds", "Time of a compression.", innerBuckets),
@@ -102,6 +102,12 @@ func newCompressionMetrics(f *factory) compressionMetrics {
 		compressed: f.single("compression_compressed_tokens", "Tokens after a compression.", tokenBuckets),
 		profiles:   NewBounded(profiles[:]...),
 	}
+	for _, profile := range profiles {
+		for _, result := range compressionResults {
+			c.requests.WithLabelValues(profile, result)
+		}
+	}
+	return c
 }
 
 // Compression counts an attempt to compress a prompt of original tokens to fewer.

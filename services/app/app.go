@@ -151,8 +151,10 @@ func (p *Process) Stop(ctx context.Context) error {
 // newMetrics makes the process's metrics. Only configured names become labels.
 func newMetrics(reg *prometheus.Registry, cfg *config.Config) (*obs.Metrics, error) {
 	var models []string
+	var served []obs.Served
 	for _, d := range cfg.Deployments {
 		models = append(models, d.ModelName)
+		served = append(served, obs.Served{Model: d.ModelName, Provider: string(d.Provider)})
 	}
 	for name := range cfg.Router.Aliases {
 		models = append(models, name)
@@ -166,7 +168,10 @@ func newMetrics(reg *prometheus.Registry, cfg *config.Config) (*obs.Metrics, err
 	}
 	return obs.NewMetrics(reg, obs.MetricsOptions{
 		Namespace: cfg.Metrics.Namespace, Models: models, Providers: providers, Codes: codes,
-		Routes: edge.Routes(),
+		Routes: edge.Routes(), Served: served,
+		ProviderCodes: []string{
+			string(errs.ProviderError), string(errs.ProviderTimeout), string(errs.ProviderUnavailable), string(errs.ProviderRateLimited),
+		},
 	})
 }
 

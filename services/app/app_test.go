@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -199,6 +200,22 @@ func TestCacheThatIsAskedFor(t *testing.T) {
 	}
 }
 
+// What dashboards of LiteLLM look at is there before the first call.
+func TestMetricsOfAFreshProcess(t *testing.T) {
+	p, _ := start(t, simulatedModel+"metrics: {namespace: litellm}\n")
+	_, metrics := ask(t, p, http.MethodGet, "/metrics", "")
+	for _, want := range []string{
+		`litellm_compression_requests_total{profile="default",result="compressed"} 0`,
+		`litellm_provider_retries_total{provider="anthropic"} 0`,
+		`litellm_provider_errors_total{code="provider_rate_limited",provider="gemini"} 0`,
+		`litellm_tokens_total{model="m",provider="openai",type="prompt"} 0`,
+	} {
+		if !strings.Contains(metrics, "\n"+want+"\n") {
+			t.Errorf("no line is %s", want)
+		}
+	}
+}
+
 func TestCompressionIsOffAltogether(t *testing.T) {
 	for settings, want := range map[string]bool{"": true, "compression: {enabled: false}\n": false} {
 		p, _ := start(t, simulatedModel+settings)
@@ -207,7 +224,8 @@ func TestCompressionIsOffAltogether(t *testing.T) {
 			t.Fatalf("%d %s", resp.StatusCode, body)
 		}
 		_, metrics := ask(t, p, http.MethodGet, "/metrics", "")
-		if got := strings.Contains(metrics, `tollgate_compression_requests_total{profile="rag"`); got != want {
+		tried := regexp.MustCompile(`tollgate_compression_requests_total\{profile="rag",result="\w+"\} [1-9]`)
+		if got := tried.MatchString(metrics); got != want {
 			t.Errorf("%q: compression was tried %t, want %t\n%s", settings, got, want, metrics)
 		}
 	}
