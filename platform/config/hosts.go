@@ -113,7 +113,7 @@ func (l *loader) allowedHosts(general *section) HostList {
 	var hosts HostList
 	parse := func(v value, text string) {
 		if r, err := ParseHost(text); err != nil {
-			l.errorf(v.line, v.path, "%s: %v", v.quote(text), err)
+			l.errorf(v.line, v.path, "%s%v", v.lead(text), err)
 		} else if !slices.Contains(hosts, r) {
 			hosts = append(hosts, r)
 		}

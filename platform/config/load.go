@@ -53,11 +53,11 @@ func Open(path string, env LookupEnv) (Source, error) {
 	}
 	f, err := os.Open(path) // #nosec G304 -- the operator names the file
 	if err != nil {
-		return Source{}, fmt.Errorf("open configuration: %w", err)
+		return Source{}, fmt.Errorf("configuration: %w", err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 	if err = errors.Join(err, f.Close()); err != nil {
-		return Source{}, fmt.Errorf("read configuration: %w", err)
+		return Source{}, fmt.Errorf("configuration: %w", err)
 	}
 	return Source{Name: path, Data: data, LookupEnv: env}, nil
 }

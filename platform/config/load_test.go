@@ -294,11 +294,11 @@ func TestBadVariables(t *testing.T) {
 	_, _, err := load(t, oneModel, "TOLLGATE_ADDR=env-secret", "DATABASE_URL=env-secret", "REDIS_URL=http://env-secret",
 		"KAFKA_BROKERS=env-secret", "TOLLGATE_ALLOWED_PROVIDER_HOSTS=https://env-secret")
 	want := `test.yaml: 5 problems
-  TOLLGATE_ALLOWED_PROVIDER_HOSTS: (a value from the environment): write a host or host:port, without scheme or path
+  TOLLGATE_ALLOWED_PROVIDER_HOSTS: write a host or host:port, without scheme or path
   TOLLGATE_ADDR: must be host:port or :port
   DATABASE_URL: must be a postgres:// or postgresql:// URL
   REDIS_URL: must be a redis:// or rediss:// URL
-  KAFKA_BROKERS: must be host:port: (a value from the environment)`
+  KAFKA_BROKERS: must be host:port`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

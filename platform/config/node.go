@@ -45,6 +45,14 @@ func (v value) quote(text string) string {
 	return strconv.Quote(text)
 }
 
+// lead puts text before what is wrong with it, where text may be shown.
+func (v value) lead(text string) string {
+	if v.env {
+		return "" // the path is the variable's name, and says which
+	}
+	return v.quote(text) + ": "
+}
+
 // looksSecret knows the shapes of provider and gateway keys, which land in the wrong place easily.
 func looksSecret(s string) bool {
 	return keyShape.MatchString(s) || strings.Contains(s, "@") && strings.Contains(s, "://")

@@ -180,7 +180,7 @@ func (l *loader) guardrails(root *section, g *Guardrails) {
 	s := l.mapping(v)
 	g.Enabled = s.bool("enabled", g.Enabled)
 	if mode, at := s.text("mode"); mode == "block" {
-		l.errorf(at.line, at.path, "mode block comes with a later release; this one only detects: use detect")
+		l.errorf(at.line, at.path, "mode block comes with a later release; this one detects nothing, and blocks nothing")
 	} else if mode != "" {
 		g.Mode = s.oneOf("mode", g.Mode, "detect")
 	}

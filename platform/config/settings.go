@@ -304,7 +304,7 @@ func (l *loader) address(v value, text string) string {
 func (l *loader) broker(v value, text string) string {
 	r, err := ParseHost(text)
 	if err != nil || r.Port == "" {
-		l.errorf(v.line, v.path, "must be host:port: %s", v.quote(text))
+		l.errorf(v.line, v.path, "%smust be host:port", v.lead(text))
 		return ""
 	}
 	return r.String()

@@ -5,7 +5,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -182,5 +181,5 @@ func rootCause(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("tollgate: %w", unwrapDig(err))
+	return unwrapDig(err)
 }

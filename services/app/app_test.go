@@ -130,26 +130,26 @@ func TestStartFails(t *testing.T) {
 	}{
 		"port in use": {
 			func(o *Options) { o.Config.Server.Addr = taken.Addr().String() },
-			"tollgate: the address " + taken.Addr().String() + " is in use: stop what listens there, or set TOLLGATE_ADDR",
+			"the address " + taken.Addr().String() + " is in use: stop what listens there, or set TOLLGATE_ADDR",
 		},
 		"unwritable data folder": {
 			func(o *Options) { o.Config.General.DataDir = filepath.Join(file, "data") },
-			"tollgate: data folder (set TOLLGATE_DATA_DIR for another): mkdir " + file + ": not a directory",
+			"data folder (set TOLLGATE_DATA_DIR for another): mkdir " + file + ": not a directory",
 		},
 		// The last constructor fails, with the database open and the simulator listening;
 		// TestMain checks that neither is left behind.
 		"a platform budget that is no amount": {
 			func(o *Options) { o.Config.Budgets.Platform = &config.Budget{Limit: "much", Window: "1d"} },
-			`tollgate: budgets.platform: money: not a decimal number: "much"`,
+			`budgets.platform: money: not a decimal number: "much"`,
 		},
 		"a log that cannot be kept": {
 			func(o *Options) { o.Config.WAL.Dir = filepath.Join(file, "wal") },
-			"tollgate: the log of calls cannot be kept (wal.dir in the configuration sets its folder): journal: " +
+			"the log of calls cannot be kept (wal.dir in the configuration sets its folder): journal: " +
 				filepath.Join(file, "wal") + ": mkdir " + file + ": not a directory",
 		},
 		"a price map that is not there": {
 			func(o *Options) { o.Config.Pricing.File = file + ".none" },
-			"tollgate: pricing.file: open " + file + ".none: no such file or directory",
+			"pricing.file: open " + file + ".none: no such file or directory",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

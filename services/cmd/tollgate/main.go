@@ -48,7 +48,7 @@ func main() {
 			os.Exit(exit.code)
 		}
 		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, err)
+			fmt.Fprintln(os.Stderr, "tollgate:", err)
 			os.Exit(1)
 		}
 		os.Exit(2)
@@ -84,17 +84,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		_, err := fmt.Fprintln(stdout, version)
 		return err
 	}
-	_, _ = io.WriteString(stderr, usage) // nobody to tell
-	return fmt.Errorf("unknown command %q", command)
+	return fmt.Errorf("unknown command %q; tollgate --help lists them", command)
 }
 
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { _, _ = io.WriteString(stderr, usage) }
+	flags.SetOutput(io.Discard) // an error is said once, by main
 	file := flags.String("config", "", "configuration `FILE`, in LiteLLM's layout")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		_, _ = io.WriteString(stderr, usage) // nobody to tell
 		return err
+	} else if err != nil {
+		return fmt.Errorf("%w; tollgate --help lists what there is", err)
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
