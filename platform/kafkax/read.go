@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -76,7 +78,10 @@ type GroupOptions struct {
 // Group is a member of a consumer group. Its methods are safe for concurrent use. Close
 // it when done: until then, or until its session of 6 s is over, nobody else gets its
 // partitions.
-type Group struct{ reader *kafka.Reader }
+type Group struct {
+	reader *kafka.Reader
+	closed atomic.Bool
+}
 
 // A member is missed after session, and looked for every heartbeat. The driver's own 30 s
 // let a group stand still for that long after a broker died.
@@ -124,10 +129,16 @@ func (c *Client) NewGroup(ctx context.Context, o GroupOptions) (*Group, error) {
 }
 
 // Fetch returns the next message. It is given again, to this member or another, until it
-// or a later one of its partition is committed. Errors: those of ctx; io.EOF after Close, once
-// what was read ahead is given.
+// or a later one of its partition is committed. Errors: those of ctx; io.EOF after Close, and
+// only then, once what was read ahead is given; what kept it from the group, which it goes on
+// to join.
 func (g *Group) Fetch(ctx context.Context) (Message, error) {
 	m, err := g.reader.FetchMessage(ctx)
+	if errors.Is(err, io.EOF) && !g.closed.Load() {
+		// A broker that dies while the group is joined ends its connection, and the driver
+		// passes that on as it is. Who takes it for the end never reads again.
+		err = fmt.Errorf("kafka: joining the group: %w", io.ErrUnexpectedEOF)
+	}
 	if err != nil {
 		return Message{}, err
 	}
@@ -149,6 +160,7 @@ func (g *Group) Commit(ctx context.Context, messages ...Message) error {
 
 // Close leaves the group.
 func (g *Group) Close() error {
+	g.closed.Store(true)
 	if err := g.reader.Close(); err != nil {
 		return fmt.Errorf("kafka: leaving the group: %w", err)
 	}
