@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/platform/money"
 )
 
@@ -138,8 +139,12 @@ func (a *account) held(now int64) money.Nano {
 	return held
 }
 
-// newPool makes a pool of a lease. The account's lock is held.
-func (a *account) newPool(lease, budget string) *pool {
+// newPool makes a pool of a lease that the account does not hold. What was ever drawn of
+// it and given back, also by an account that was forgotten since, is gone: all of that is
+// known to the budget service by then, because no account is forgotten before. The account's
+// lock is held.
+func (a *account) newPool(slice *budgetv1.Slice) *pool {
+	lease, budget := slice.GetLeaseId(), slice.GetBudget().GetId()
 	p := &a.own
 	if a.ownTaken {
 		p = &pool{}
@@ -148,6 +153,9 @@ func (a *account) newPool(lease, budget string) *pool {
 	// Both ids in one piece of memory, and free of the message that they came in.
 	ids := lease + budget
 	p.account, p.lease, p.budget = a, ids[:len(lease)], ids[len(lease):]
+	p.drawn, p.returned = money.Nano(slice.GetDrawnNanos()), money.Nano(slice.GetReturnedNanos())
+	p.acked, p.swept = p.returned, p.drawn
+	p.granted = min(p.drawn+p.returned, money.Nano(slice.GetGrantedNanos()))
 	return p
 }
 
@@ -170,6 +178,12 @@ func (p *pool) giveBack(keep money.Nano) bool {
 		p.returned += spare
 	}
 	return p.returned > p.acked
+}
+
+// told reports whether the budget service knows all that was drawn and given back, and
+// nothing is left.
+func (p *pool) told() bool {
+	return p.reserved == 0 && p.returned == p.acked && p.drawn == p.serverDrawn && p.free() <= 0
 }
 
 // touch notes the scope's use.

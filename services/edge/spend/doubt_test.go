@@ -6,7 +6,7 @@ import "testing"
 // at all when a later ask of its own was answered.
 func TestLostAsksAreAskedOnce(t *testing.T) {
 	t.Parallel()
-	l := leasing{doubtful: make(map[*account]struct{})}
+	l := leasing{doubtful: make(map[*account]bool)}
 	const scopes, answered = 3 * maxAsks, 10
 	sent := make([]sentAsk, scopes)
 	for i := range sent {

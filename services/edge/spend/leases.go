@@ -30,8 +30,8 @@ type leasing struct {
 	asks    []*account
 	returns []*pool
 	// doubtful accounts had an ask whose answer was lost: they may hold more than is known
-	// until a later one is answered.
-	doubtful map[*account]struct{}
+	// until a later one is answered. The value tells whether that is under way.
+	doubtful map[*account]bool
 }
 
 // doubt notes that the answers to asks were lost.
@@ -39,7 +39,7 @@ func (l *leasing) doubt(sent []sentAsk) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range sent {
-		l.doubtful[s.account] = struct{}{}
+		l.doubtful[s.account] = false
 	}
 }
 
@@ -50,6 +50,14 @@ func (l *leasing) trust(sent []sentAsk) {
 	for _, s := range sent {
 		delete(l.doubtful, s.account)
 	}
+}
+
+// doubts tells whether the account may hold more than is known.
+func (l *leasing) doubts(a *account) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, doubtful := l.doubtful[a]
+	return doubtful
 }
 
 // ask queues an ask, or joins the one that waits; signal has it sent, with all others that
@@ -101,15 +109,18 @@ func (l *leasing) take() (asks []*account, returns []*pool, more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	asks, l.asks = cut(l.asks, maxAsks)
-	for a := range l.doubtful {
+	for a, asked := range l.doubtful {
 		if len(asks) == maxAsks {
+			more = true
 			break
 		}
-		asks = append(asks, a)
-		delete(l.doubtful, a) // until this ask is lost as well
+		if !asked {
+			asks = append(asks, a)
+			l.doubtful[a] = true
+		}
 	}
 	returns, l.returns = cut(l.returns, maxReturns)
-	return asks, returns, len(l.asks)+len(l.doubtful)+len(l.returns) > 0
+	return asks, returns, more || len(l.asks)+len(l.returns) > 0
 }
 
 func cut[T any](list []T, n int) (head, tail []T) {
@@ -296,7 +307,7 @@ func (m *Meter) apply(s sentAsk, slices []*budgetv1.Slice, at, serverNow int64) 
 			}
 		}
 		if p == nil {
-			p = a.newPool(slice.GetLeaseId(), slice.GetBudget().GetId())
+			p = a.newPool(slice)
 			m.pools.Add(1)
 		}
 		m.update(p, slice, s.need, at, serverNow)

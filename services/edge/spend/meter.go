@@ -227,7 +227,7 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 		recovered: make(chan struct{}),
 	}
 	m.epoch.Store(1)
-	m.leasing.wake, m.leasing.doubtful = make(chan struct{}, 1), make(map[*account]struct{})
+	m.leasing.wake, m.leasing.doubtful = make(chan struct{}, 1), make(map[*account]bool)
 	m.queue.wake = make(chan struct{}, 1)
 	for i := range m.shards {
 		m.shards[i].accounts = make(map[uint64]*account)

@@ -405,13 +405,76 @@ func TestIdleScopesAreForgotten(t *testing.T) {
 	if w.state(t, key).Leased == 0 {
 		t.Fatal("nothing is leased")
 	}
-	eventually(t, "the return", func() bool { return w.state(t, key).Leased == 0 })
-	if m.Stats().Leases != 0 {
-		t.Errorf("%d leases are held", m.Stats().Leases)
-	}
+	eventually(t, "the return", func() bool { return w.state(t, key).Leased == 0 && m.Stats().Leases == 0 })
 	m.Settle(reserve(t, m, 10), call(10))
 	m.close(t)
 	if st := w.state(t, key); st.Spent != 10 || st.Leased != 0 {
+		t.Errorf("spent %d, leased %d", st.Spent, st.Leased)
+	}
+}
+
+// A scope that was forgotten and is used again has what is left of its budget and no more,
+// however often that happens, and gives all of that back again.
+func TestForgottenScopesSpendNothingTwice(t *testing.T) {
+	w := newWorld(t, budget.Options{})
+	w.put(t, budget.Budget{Scope: key, Limit: 1000})
+	w.put(t, budget.Budget{Scope: acme, Limit: 5000})
+	m := w.start(t, spend.Options{IdleAfter: 20 * time.Millisecond, Patience: -1})
+	settled := money.Nano(0)
+	for round := 1; round <= 4; round++ {
+		for range 30 { // 300 of the key's 1000
+			res, err := m.Reserve(t.Context(), caller, 10)
+			if errs.Is(err, errs.BudgetExceeded) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Settle(res, call(10))
+			settled += 10
+		}
+		eventually(t, "oblivion", func() bool { return m.Stats().Leases == 0 })
+		for _, scope := range []budget.Scope{key, acme} {
+			if st := w.state(t, scope); st.Spent != settled || st.Leased != 0 {
+				t.Fatalf("round %d: %v has spent %d and leased %d, settled %d", round, scope, st.Spent, st.Leased, settled)
+			}
+		}
+	}
+	if settled != 1000 {
+		t.Errorf("settled %d of 1000", settled)
+	}
+	m.close(t)
+	if cost, _ := w.ledger(t, "acme"); cost != settled {
+		t.Errorf("the ledger has %d", cost)
+	}
+}
+
+// What a scope drew is not forgotten before the budget service knows of it.
+func TestNothingIsForgottenUntold(t *testing.T) {
+	w := newWorld(t, budget.Options{})
+	w.put(t, budget.Budget{Scope: key, Limit: 1000})
+	m := w.start(t, spend.Options{IdleAfter: 20 * time.Millisecond, Patience: -1})
+	w.client.fail(func(call string) error {
+		if call == "record" {
+			return errDown
+		}
+		return nil
+	}, nil)
+	m.Settle(reserve(t, m, 600), call(600))
+	eventually(t, "the return", func() bool { return w.state(t, key).Leased == 600 })
+	for range 3 {
+		if _, err := m.Reserve(t.Context(), caller, 401); !errs.Is(err, errs.BudgetExceeded) {
+			t.Fatalf("401 of 400: %v", err)
+		}
+		was := w.client.count("lease")
+		eventually(t, "a few looks at the idle scope", func() bool { return w.client.count("lease") > was+3 })
+		if m.Stats().Leases != 1 {
+			t.Fatal("the scope is forgotten with its records")
+		}
+	}
+	w.client.fail(nil, nil)
+	eventually(t, "oblivion", func() bool { return m.Stats().Leases == 0 })
+	if st := w.state(t, key); st.Spent != 600 || st.Leased != 0 {
 		t.Errorf("spent %d, leased %d", st.Spent, st.Leased)
 	}
 }

@@ -110,7 +110,7 @@ func strict(t *testing.T, w *world, atWork int) {
 	}
 }
 
-// Random replicas that come and crash, calls that cost less than they reserved, answers that
+// Random replicas that come and crash, scopes that rest and are forgotten, calls that cost less than they reserved, answers that
 // are lost, limits that rise: at no moment do spend and leases pass a limit, and in the end
 // each balance is the sum of its ledger entries.
 func TestModel(t *testing.T) { model(t, newWorld(t, modelOptions())) }
@@ -197,12 +197,20 @@ func model(t *testing.T, w *world) {
 func replicaLife(ctx context.Context, t *testing.T, w *world, settled *atomic.Int64) {
 	t.Helper()
 	for ctx.Err() == nil {
-		m := w.process(t, spend.Options{Patience: 10 * time.Millisecond, RecallPatience: 20 * time.Millisecond}) //nolint:contextcheck // ends by crash or close
+		opts := spend.Options{Patience: 10 * time.Millisecond, RecallPatience: 20 * time.Millisecond}
+		atWork := 10
+		if dice(2) == 0 { // one that forgets its scopes whenever its callers rest
+			opts.IdleAfter, atWork = 20*time.Millisecond, 2
+		}
+		m := w.process(t, opts) //nolint:contextcheck // ends by crash or close
 		life, end := context.WithTimeout(ctx, time.Duration(500+dice(1000))*time.Millisecond)
 		var callers sync.WaitGroup
-		for range 10 {
+		for range atWork {
 			callers.Go(func() {
 				for life.Err() == nil {
+					if atWork < 10 && dice(50) == 0 {
+						pause(life, 60*time.Millisecond)
+					}
 					upper := money.Nano(1 + dice(400))
 					res, err := m.ReserveUpTo(life, caller, upper, upper+money.Nano(dice(100)))
 					if err != nil {

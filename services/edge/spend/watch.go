@@ -100,16 +100,36 @@ func (m *Meter) sweep(s *shard, before int64) {
 			m.shrink(a)
 			return false
 		}
-		busy := a.waiting != nil || a.sent != nil
-		for _, p := range a.pools {
-			busy = busy || p.reserved > 0
-		}
-		if !busy {
-			a.forgotten.Store(true)
-			m.abandon(a)
-		}
-		return !busy
+		return m.dismiss(a)
 	})
+}
+
+// dismiss gives back what an idle scope holds, and forgets the scope once the budget service
+// has answered: a lease that it is given again must count from what the service knows. The
+// account's lock is held.
+func (m *Meter) dismiss(a *account) (forgotten bool) {
+	if a.waiting != nil || a.sent != nil || m.leasing.doubts(a) {
+		return false
+	}
+	busy, told := false, true
+	for _, p := range a.pools {
+		busy = busy || p.reserved > 0
+		if p.giveBack(0) {
+			m.leasing.giveBack(p)
+		}
+		told = told && p.told()
+	}
+	switch {
+	case busy:
+		return false
+	case !told:
+		m.leasing.ask(a, 0, 0) // the answer tells what was drawn
+		m.leasing.signal()
+		return false
+	}
+	a.forgotten.Store(true)
+	m.abandon(a)
+	return true
 }
 
 // shrink gives back what a scope holds that is used less than it was. The account's lock

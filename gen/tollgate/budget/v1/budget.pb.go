@@ -1083,8 +1083,10 @@ type Slice struct {
 	// What is neither spent nor leased after the grant, in nano-dollars; below 0 when the
 	// limit was lowered.
 	RemainingNanos int64 `protobuf:"varint,8,opt,name=remaining_nanos,json=remainingNanos,proto3" json:"remaining_nanos,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Nano-dollars given back of it so far.
+	ReturnedNanos int64 `protobuf:"varint,9,opt,name=returned_nanos,json=returnedNanos,proto3" json:"returned_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Slice) Reset() {
@@ -1169,6 +1171,13 @@ func (x *Slice) GetSpentNanos() int64 {
 func (x *Slice) GetRemainingNanos() int64 {
 	if x != nil {
 		return x.RemainingNanos
+	}
+	return 0
+}
+
+func (x *Slice) GetReturnedNanos() int64 {
+	if x != nil {
+		return x.ReturnedNanos
 	}
 	return 0
 }
@@ -2472,7 +2481,7 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\n" +
 	"LeaseGrant\x12/\n" +
 	"\x05scope\x18\x01 \x01(\v2\x19.tollgate.budget.v1.ScopeR\x05scope\x121\n" +
-	"\x06slices\x18\x02 \x03(\v2\x19.tollgate.budget.v1.SliceR\x06slices\"\xa8\x02\n" +
+	"\x06slices\x18\x02 \x03(\v2\x19.tollgate.budget.v1.SliceR\x06slices\"\xcf\x02\n" +
 	"\x05Slice\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\tR\aleaseId\x12#\n" +
 	"\rgranted_nanos\x18\x02 \x01(\x03R\fgrantedNanos\x12\x1f\n" +
@@ -2484,7 +2493,8 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"end_millis\x18\x06 \x01(\x03R\tendMillis\x12\x1f\n" +
 	"\vspent_nanos\x18\a \x01(\x03R\n" +
 	"spentNanos\x12'\n" +
-	"\x0fremaining_nanos\x18\b \x01(\x03R\x0eremainingNanos\"2\n" +
+	"\x0fremaining_nanos\x18\b \x01(\x03R\x0eremainingNanos\x12%\n" +
+	"\x0ereturned_nanos\x18\t \x01(\x03R\rreturnedNanos\"2\n" +
 	"\x11EndReplicaRequest\x12\x1d\n" +
 	"\n" +
 	"replica_id\x18\x01 \x01(\tR\treplicaId\";\n" +
