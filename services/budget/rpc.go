@@ -76,7 +76,7 @@ func (h handler) Lease(ctx context.Context, req *budgetv1.LeaseRequest) (*budget
 			grant.Slices = append(grant.Slices, &budgetv1.Slice{
 				LeaseId: s.Lease.ID, GrantedNanos: int64(s.Lease.Granted), DrawnNanos: int64(s.Lease.Drawn),
 				ReturnedNanos: int64(s.Lease.Returned),
-				Budget: budgetMessage(s.Budget), StartMillis: s.Window.Start, EndMillis: s.Window.End,
+				Budget:        budgetMessage(s.Budget), StartMillis: s.Window.Start, EndMillis: s.Window.End,
 				SpentNanos: int64(s.Window.Spent), RemainingNanos: int64(s.Remaining()),
 			})
 		}
