@@ -242,15 +242,16 @@ func (p Permit) Done(actualTokens int64) {
 		return
 	}
 	now := g.limiter.now()
-	delta := max(actualTokens, 0) - g.tokens
+	difference := max(actualTokens, 0) - g.tokens
 	for i, a := range g.accounts {
 		if a == nil {
 			continue
 		}
 		a.mu.Lock()
 		a.inFlight--
-		if !g.counted[i] {
-			delta = 0
+		delta := int64(0)
+		if g.counted[i] {
+			delta = difference
 		}
 		switch {
 		case delta > 0:

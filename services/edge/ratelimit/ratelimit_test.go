@@ -278,6 +278,57 @@ func testDoneCorrectsTheEstimate(t *testing.T, open opener) {
 	}
 }
 
+// What a call really used counts for each limit on tokens, whichever other limits there are.
+func TestEveryLimitOnTokensIsCorrected(t *testing.T) { eachWay(t, testEveryLimitOnTokensIsCorrected) }
+
+func testEveryLimitOnTokensIsCorrected(t *testing.T, open opener) {
+	t.Helper()
+	l := open(t, clocktest.New())
+	const requests, tokens, slots, kinds = 1, 2, 3, 4 // 0 is none
+	limits := func(of, ofModel int) *keystorev1.Limits {
+		out := &keystorev1.Limits{}
+		switch of {
+		case requests:
+			out.RequestsPerMinute = proto.Int64(100)
+		case tokens:
+			out.TokensPerMinute = proto.Int64(1000)
+		case slots:
+			out.ParallelRequests = proto.Int64(100)
+		}
+		switch ofModel {
+		case requests:
+			out.ModelRequestsPerMinute = map[string]int64{"m": 100}
+		case tokens:
+			out.ModelTokensPerMinute = map[string]int64{"m": 1000}
+		}
+		return out
+	}
+	for i := range kinds * slots * kinds * slots { // a model has no limit on parallel requests
+		key, keyModel, team, teamModel := i%kinds, i/kinds%slots, i/kinds/slots%kinds, i/kinds/slots/kinds
+		name := fmt.Sprint(i)
+		for _, tc := range []struct{ estimate, used, fit int64 }{{10, 500, 2}, {500, 10, 51}} {
+			s := ratelimit.NewSubject("k"+name, limits(key, keyModel), "t"+name, limits(team, teamModel))
+			want := tc.fit
+			if key != tokens && keyModel != tokens && team != tokens && teamModel != tokens {
+				want = 60
+			}
+			passed := int64(0)
+			for ; passed < 60; passed++ {
+				p, err := l.Acquire(t.Context(), s, "m", tc.estimate)
+				if err != nil {
+					break
+				}
+				p.Done(tc.used)
+			}
+			if passed != want {
+				t.Errorf("key %d, its model %d, team %d, its model %d: %d calls of %d tokens passed, want %d",
+					key, keyModel, team, teamModel, passed, tc.used, want)
+			}
+			name += "b"
+		}
+	}
+}
+
 func TestACallThatNeverFits(t *testing.T) { eachWay(t, testACallThatNeverFits) }
 
 func testACallThatNeverFits(t *testing.T, open opener) {
