@@ -23,11 +23,36 @@ var (
 	userAgent   = []string{"tollgate"}
 )
 
+// maxDropped is how many members a call drops, one after another, because its provider
+// refuses them.
+const maxDropped = 4
+
 // send encodes a call for a deployment and sends it. The response has a 2xx status;
-// any other has become the error.
+// any other has become the error. A member that the provider refuses is dropped where the
+// call drops such members, and the rest is sent again: nothing has been answered by then.
 func (s *Service) send(ctx context.Context, d *deployment, in *input, stream bool, served *routerv1.Served) (*upstream.Response, chat.Decoder, *attemptError) {
 	call, buffer := s.callOf(d, in, stream)
 	defer s.encoded(call, buffer)
+	for dropped := 0; ; dropped++ {
+		req, decoder, failure := s.request(ctx, d, in, call, served)
+		if failure != nil {
+			return nil, nil, failure
+		}
+		if served.GetRetries() > 0 && dropped == 0 {
+			s.metrics.ProviderRetry(d.Provider)
+		}
+		resp, failure := s.ask(ctx, d, in, req, served)
+		if failure == nil {
+			return resp, decoder, nil
+		}
+		if dropped == maxDropped || ctx.Err() != nil || !call.Without(failure.Refused) {
+			return nil, nil, failure
+		}
+	}
+}
+
+// request is a call as its deployment's provider takes it, with a credential.
+func (s *Service) request(ctx context.Context, d *deployment, in *input, call *chat.Call, served *routerv1.Served) (*upstream.Request, chat.Decoder, *attemptError) {
 	out, decoder, err := d.provider.Encode(call)
 	if err != nil {
 		failure := unsent(ctx, err)
@@ -55,29 +80,31 @@ func (s *Service) send(ctx context.Context, d *deployment, in *input, stream boo
 	}
 	header := d.header(out.Header, in)
 	d.provider.Authorize(header, key.Reveal())
-	if served.GetRetries() > 0 {
-		s.metrics.ProviderRetry(d.Provider)
-	}
+	return &upstream.Request{URL: u, Header: header, Body: out.Body}, decoder, nil
+}
+
+// ask sends a request. The response has a 2xx status; any other has become the error.
+func (s *Service) ask(ctx context.Context, d *deployment, in *input, req *upstream.Request, served *routerv1.Served) (*upstream.Response, *attemptError) {
 	begun := s.clock.Now()
-	resp, err := s.exchange.Do(ctx, &upstream.Request{URL: u, Header: header, Body: out.Body})
+	resp, err := s.exchange.Do(ctx, req)
 	if err != nil {
 		failure := failed(ctx, err)
 		if !upstream.Unsent(err) {
 			failure = s.owes(ctx, failure, tollUnknown, begun)
 		}
-		return nil, nil, failure
+		return nil, failure
 	}
 	served.ProviderHeaders = visible(resp.Header)
 	if resp.Status/100 == 2 {
-		return resp, decoder, nil
+		return resp, nil
 	}
 	// The status says enough if the body does not come.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = resp.Body.Close()
 	if err != nil && ctx.Err() != nil {
-		return nil, nil, failed(ctx, err)
+		return nil, failed(ctx, err)
 	}
-	return nil, nil, &attemptError{
+	return nil, &attemptError{
 		Failure: d.provider.Classify(resp.Status, resp.Header, body),
 		// A key that was refused, a limit that was reached: all but the provider's own faults.
 		private: in.own && resp.Status < http.StatusInternalServerError,

@@ -178,6 +178,9 @@ type Failure struct {
 	// Elsewhere says that of those only one at another deployment may: here the operator has
 	// to mend something first, such as a credential that the provider refuses.
 	Elsewhere bool
+	// Refused is the member of the request that the provider cannot honour, where its error
+	// says so beyond doubt: without it the call may be answered.
+	Refused Refused
 	// Cooldown says that the deployment itself is at fault and may need a rest.
 	Cooldown bool
 	// RetryAfter is how long the provider asks to be left alone; 0 is unknown.

@@ -90,12 +90,16 @@ func judge(status int, p problem) chat.Failure {
 		return limited(status == http.StatusTooManyRequests)
 	case "unsupported_parameter", "unsupported_value", "unknown_parameter":
 		if status == http.StatusBadRequest {
-			return callers(errs.UnsupportedParameter, p)
+			return unsupported(p)
 		}
 	case "tool_use_failed", "json_validate_failed", "output_parse_failed":
 		// Groq: what the model generated was not what was asked for. It is in
 		// `failed_generation`, and stays there. The next try is another throw of the dice.
 		return failure(errs.ProviderError, "the model's answer did not have the form that was asked for", false)
+	}
+	if name := namedInWords(status, p.message); name != "" {
+		p.param = name
+		return unsupported(p)
 	}
 	return byStatus(status, p)
 }
@@ -166,6 +170,38 @@ func callers(reason errs.Reason, p problem) chat.Failure {
 		err = err.WithParam(p.param)
 	}
 	return chat.Failure{Err: err}
+}
+
+// unsupported is a failure for a parameter that the model does not have.
+func unsupported(p problem) chat.Failure {
+	f := callers(errs.UnsupportedParameter, p)
+	f.Refused.Member = p.param
+	if p.param == memberMaxTokens && strings.Contains(p.message, "'"+memberMaxCompletion+"'") {
+		// OpenAI's reasoning models: "Use 'max_completion_tokens' instead."
+		f.Refused.Instead = memberMaxCompletion
+	}
+	return f
+}
+
+// namedInWords is the parameter that an error without a code says the model does not have;
+// empty where it says nothing of the kind. Of Groq are "property 'x' is unsupported", of a
+// member of the request itself, and "`x` is not supported with this model"; OpenAI refuses
+// logprobs with 403 (public reports, read 2026-11-28).
+func namedInWords(status int, message string) string {
+	if message == "You are not allowed to request logprobs from this model" && (status == http.StatusBadRequest || status == http.StatusForbidden) {
+		return "logprobs"
+	}
+	if status != http.StatusBadRequest {
+		return ""
+	}
+	for _, words := range [...][2]string{{"property '", "' is unsupported"}, {"`", "` is not supported with this model"}} {
+		if rest, ok := strings.CutPrefix(message, words[0]); ok {
+			if name, _, ok := strings.Cut(rest, words[1]); ok {
+				return identifier(name)
+			}
+		}
+	}
+	return ""
 }
 
 // tooLong tells the context error of compatible servers that have no code for it, as

@@ -228,6 +228,9 @@ type fault struct {
 	Cooldown   bool              `json:"cooldown"`
 	RetryAfter string            `json:"retry_after"`
 	Details    map[string]string `json:"details"`
+	// Refused and Instead are the member that may be dropped, and what it may be named instead.
+	Refused string `json:"refused"`
+	Instead string `json:"instead"`
 }
 
 func failures(t *testing.T, codec Codec, dir string) {
@@ -264,6 +267,9 @@ func failures(t *testing.T, codec Codec, dir string) {
 		}
 		if f.Retry != want.Retry || f.Elsewhere != want.Elsewhere || f.Cooldown != want.Cooldown || f.RetryAfter != after || f.Err.RetryAfter != after {
 			t.Errorf("got %+v after %v, want %+v", f, f.RetryAfter, want)
+		}
+		if refused := (chat.Refused{Member: want.Refused, Instead: want.Instead}); f.Refused != refused {
+			t.Errorf("refused is %+v, want %+v", f.Refused, refused)
 		}
 		if !maps.Equal(f.Err.Details, want.Details) {
 			t.Errorf("details are %v, want %v", f.Err.Details, want.Details)
