@@ -58,6 +58,9 @@ type Process struct {
 // startTimeout bounds the start: databases are migrated in it, once they are there.
 const startTimeout = 60 * time.Second
 
+// stopTime bounds what a stop does beyond the grace period.
+const stopTime = 60 * time.Second
+
 // New puts a process together and opens what it needs: its database, which it waits for
 // until ctx ends or the configured time is over, and the simulator's listener. When it
 // fails, nothing stays open. Nothing serves callers before Start.
@@ -95,7 +98,7 @@ func graph(ctx context.Context, opts Options, open *opened) fx.Option {
 			return quiet
 		}),
 		fx.StartTimeout(startTimeout),
-		fx.StopTimeout(opts.Config.Server.GracePeriod+startTimeout),
+		fx.StopTimeout(opts.Config.Server.GracePeriod+stopTime),
 		fx.Provide(
 			clock.Real,
 			prometheus.NewRegistry,
@@ -141,8 +144,11 @@ func (p *Process) Start(ctx context.Context) error {
 func (p *Process) Addr() string { return p.server.bound }
 
 // Stop takes no new calls, lets open ones finish within the grace period, and closes
-// everything.
+// everything. It ends a minute after that period at the latest, also when a database is
+// away.
 func (p *Process) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.fx.StopTimeout())
+	defer cancel()
 	err := rootCause(p.fx.Stop(ctx))
 	return errors.Join(err, p.opened.close(ctx))
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"io"
 	"net"
 	"net/http"
@@ -228,6 +229,58 @@ func TestCompressionIsOffAltogether(t *testing.T) {
 		if got := tried.MatchString(metrics); got != want {
 			t.Errorf("%q: compression was tried %t, want %t\n%s", settings, got, want, metrics)
 		}
+	}
+}
+
+// A process ends although its database does not answer. What it has settled and could not
+// deliver is in its log, and the next process delivers it.
+func TestStopWithTheDatabaseAway(t *testing.T) {
+	o := options(t, "", &journal{})
+	run := func() *Process {
+		t.Helper()
+		p, err := New(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := run()
+	call := func(id string) {
+		t.Helper()
+		resp, body := ask(t, p, http.MethodPost, chatPath, `{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "`+id+`"}]}`, "X-Request-Id", id)
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", resp.StatusCode, body)
+		}
+	}
+	call("at-the-start") // asks what budgets there are
+	db, err := sql.Open("sqlite", filepath.Join(o.Config.General.DataDir, "tollgate.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 20000; BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	call("before-the-stop")
+	if err := p.Stop(context.WithoutCancel(t.Context())); err == nil || !strings.Contains(err.Error(), "not delivered") {
+		t.Errorf("the stop says %v", err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	p = run()
+	if _, body := ask(t, p, http.MethodGet, "/spend/logs?request_id=before-the-stop", ""); strings.Count(body, `"request_id":"before-the-stop"`) != 1 {
+		t.Errorf("the ledger has %s", body)
+	}
+	if err := p.Stop(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -289,14 +289,16 @@ func (m *Meter) Close(ctx context.Context) error {
 		<-stopped
 	}
 	m.leasing.end(unavailable(errors.New("spend: closed")))
-	err := m.drain(ctx)
 	if m.opts.Journal == nil {
-		if err != nil {
+		if err := m.drain(ctx); err != nil {
 			return err
 		}
 		return m.returnAll(ctx)
 	}
-	return m.closeLogged(ctx, err)
+	// What cannot be delivered in the time of one call is safe in the log.
+	drain, cancel := context.WithTimeout(ctx, m.opts.CallTimeout)
+	defer cancel()
+	return m.closeLogged(ctx, m.drain(drain))
 }
 
 // closeLogged gives the slices back and removes the log if nothing is left in it, and else
