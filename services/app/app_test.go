@@ -110,6 +110,18 @@ func TestProcessWithSomeKeys(t *testing.T) {
 	}
 }
 
+// The services know each other: the budget service asks the keystore whom a budget limits.
+func TestBudgetOfNobody(t *testing.T) {
+	p, _ := start(t, "")
+	for id, want := range map[string]string{"TENANT\",\"id\":\"nosuch": "there is no such tenant", "KEY\",\"id\":\"nosuch": "there is no such key"} {
+		resp, body := ask(t, p, http.MethodPost, "/tollgate.budget.v1.BudgetService/PutBudget",
+			`{"budget":{"scope":{"kind":"SCOPE_KIND_`+id+`"},"limitNanos":"1"}}`, "Content-Type", "application/json")
+		if resp.StatusCode != http.StatusNotFound || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", id, resp.StatusCode, body)
+		}
+	}
+}
+
 func TestStartFails(t *testing.T) {
 	var listen net.ListenConfig
 	taken, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")

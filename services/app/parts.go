@@ -96,8 +96,8 @@ func newEnvelope(s secrets) (*secret.Envelope, error) {
 	return secret.NewEnvelope(secret.KEK{ID: uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3]), Key: kek})
 }
 
-func budgetOptions(clk clock.Clock, metrics *obs.Metrics, books budget.Books) budget.Options {
-	return budget.Options{Clock: clk, Observer: metrics, Books: books}
+func budgetOptions(clk clock.Clock, metrics *obs.Metrics, books budget.Books, keys keystorev1connect.KeystoreServiceClient) budget.Options {
+	return budget.Options{Clock: clk, Observer: metrics, Books: books, Keystore: keys}
 }
 
 func newKeys(s secrets, client keystorev1connect.KeystoreServiceClient, clk clock.Clock, log *slog.Logger) *admission.Keys {

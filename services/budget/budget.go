@@ -23,7 +23,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +58,8 @@ type Options struct {
 	Observer Observer
 	// Books is what AuditLedger reads; without it there are no audits.
 	Books Books
+	// Keystore is asked whom a new budget would limit; without it every scope is taken.
+	Keystore Keystore
 	// Appended is called after each transaction that added entries to the ledger and the
 	// outbox. It returns at once and is safe for concurrent use; default: nobody is told.
 	Appended func()
@@ -178,10 +179,13 @@ func (s *Service) Run(ctx context.Context) error {
 // under that id; without one, the scope's budget for the window is. A new limit counts
 // for the current window at once, also when less than what is spent. Another window or
 // time zone begins anew with nothing spent. A budget counts the calls that began after
-// it was made. Errors: invalid_request; conflict when the scope has another budget for
-// that window.
+// it was made. Errors: invalid_request; not_found for a tenant or a key that does not
+// exist; conflict when the scope has another budget for that window.
 func (s *Service) PutBudget(ctx context.Context, b Budget) (State, error) {
 	if err := b.check(); err != nil {
+		return State{}, err
+	}
+	if err := s.checkHolder(ctx, b.Scope); err != nil {
 		return State{}, err
 	}
 	var state State
@@ -324,14 +328,9 @@ func currentWindow(b Budget, newest *WindowState, now time.Time) WindowState {
 		return *newest
 	}
 	w := WindowState{BudgetID: b.ID, Start: start.UnixMilli(), End: endMillis(end), CountedFrom: now.UnixMilli()}
-	switch b.Scope.Kind {
-	case Tenant:
-		w.TenantID = b.Scope.ID
-	case User:
-		w.TenantID, _, _ = strings.Cut(b.Scope.ID, "/")
-	case Platform:
+	w.TenantID = b.Scope.tenant()
+	if b.Scope.Kind == Platform {
 		w.PlatformID = b.Scope.ID
-	case Key:
 	}
 	return w
 }

@@ -39,8 +39,22 @@ func (k ScopeKind) String() string {
 type Scope struct {
 	// Kind is one of the constants above.
 	Kind ScopeKind
-	// ID is the platform's, tenant's or key's id; `{tenant}/{user}` for a user.
+	// ID is the platform's, tenant's or key's id; `{tenant}/{user}` for a user, where the
+	// tenant is empty for keys that have none.
 	ID string
+}
+
+// tenant is whose the scope is: empty for a platform, a key and a user without a tenant.
+func (s Scope) tenant() string {
+	switch s.Kind {
+	case Tenant:
+		return s.ID
+	case User:
+		tenant, _, _ := strings.Cut(s.ID, "/") // no tenant's id has a slash
+		return tenant
+	case Platform, Key:
+	}
+	return ""
 }
 
 // maxIDLen bounds every id, in bytes.
@@ -82,7 +96,10 @@ func (b *Budget) check() error {
 	invalid := func(param, message string) error {
 		return errs.New(errs.InvalidRequest, message).WithParam("budget." + param)
 	}
+	_, user, parted := strings.Cut(b.Scope.ID, "/")
 	switch {
+	case b.Scope.Kind == User && (!parted || user == ""):
+		return invalid("scope.id", "a user's scope is {tenant}/{user}; /{user} for keys without a tenant")
 	case !validText(b.ID):
 		return invalid("id", "the budget's id is too long or no text")
 	case b.Limit < 0:

@@ -208,7 +208,8 @@ type Scope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind.
 	Kind ScopeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=tollgate.budget.v1.ScopeKind" json:"kind,omitempty"`
-	// The platform's, tenant's, user's or key's id. A user's id is `{tenant}/{user}`.
+	// The platform's, tenant's, user's or key's id. A user's id is `{tenant}/{user}`, and
+	// `/{user}` for keys without a tenant.
 	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -140,7 +140,8 @@ var (
 
 // BudgetServiceClient is a client for the tollgate.budget.v1.BudgetService service.
 type BudgetServiceClient interface {
-	// PutBudget creates a budget or changes one.
+	// PutBudget creates a budget or changes one. A tenant or key that does not exist is
+	// not_found, and a user's scope without a slash invalid_request.
 	PutBudget(context.Context, *v1.PutBudgetRequest) (*v1.PutBudgetResponse, error)
 	// DeleteBudgets removes budgets; what was spent stays in the ledger.
 	DeleteBudgets(context.Context, *v1.DeleteBudgetsRequest) (*v1.DeleteBudgetsResponse, error)
@@ -223,7 +224,8 @@ func (s BudgetServiceWatchBudgetsClientStream) Close() error {
 
 // BudgetServiceHandler is an implementation of the tollgate.budget.v1.BudgetService service.
 type BudgetServiceHandler interface {
-	// PutBudget creates a budget or changes one.
+	// PutBudget creates a budget or changes one. A tenant or key that does not exist is
+	// not_found, and a user's scope without a slash invalid_request.
 	PutBudget(context.Context, *v1.PutBudgetRequest) (*v1.PutBudgetResponse, error)
 	// DeleteBudgets removes budgets; what was spent stays in the ledger.
 	DeleteBudgets(context.Context, *v1.DeleteBudgetsRequest) (*v1.DeleteBudgetsResponse, error)
