@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/kafkax"
 	"tollgate.dev/platform/quota"
@@ -46,8 +47,8 @@ func TestReconcileAgrees(t *testing.T) {
 	wants(t, out.String(), "ledger: 100 records of 4 tenants; 10 events wait", "topic: 90 events of 3 tenants, 0 came more than once", "all agrees")
 
 	// What a relay sends twice is no difference.
-	if _, err := g.db.Write.ExecContext(t.Context(), `INSERT INTO outbox (tenant_id, sequence, event_id, envelope)
-		SELECT tenant_id, sequence, event_id, envelope FROM outbox WHERE tenant_id = 'acme'`); err != nil {
+	if _, err := g.db.Write.ExecContext(t.Context(), `INSERT INTO outbox (tenant_id, sequence, event_id)
+		SELECT tenant_id, sequence, event_id FROM outbox WHERE tenant_id = 'acme'`); err != nil {
 		t.Fatal(err)
 	}
 	g.publish(t)
@@ -83,8 +84,11 @@ func TestReconcileDiffers(t *testing.T) {
 			want:   []string{"tenant acme: event 7 (", "is not in the topic", "tenant acme: event 30 ("},
 		},
 		"another amount": {
-			before: "UPDATE outbox SET envelope = replace(envelope, '\"cost\":0.000001', '\"cost\":0.000002') WHERE tenant_id = 'zeta' AND sequence = 3",
-			want:   []string{"tenant zeta: event 3 (", "costs $0.000002 in the topic and $0.000001 in the ledger"},
+			after: func(t *testing.T, g *gateway) {
+				t.Helper()
+				g.change(t, "zeta", 3, func(r *eventv1.UsageRecord) { r.CostNanos = 2000 })
+			},
+			want: []string{"tenant zeta: event 3 (", "costs $0.000001 in the topic and $0.000002 in the ledger"},
 		},
 		"another event": {
 			after: func(t *testing.T, g *gateway) {
@@ -245,6 +249,10 @@ func TestMistakesAreExplained(t *testing.T) {
 		"flag of the other":    {[]string{"reconcile", "--json"}, nil, "flag provided but not defined: -json", 2},
 		"no value":             {[]string{"reconcile", "--timeout", "soon"}, nil, `invalid value "soon"`, 2},
 		"no time":              {[]string{"reconcile", "--timeout", "0s"}, nil, "--timeout must be above 0", 2},
+		"a negative time":      {[]string{"reconcile", "--timeout", "-1s"}, nil, "--timeout must be above 0", 2},
+		"a time beyond all":    {[]string{"reconcile", "--timeout", "9999999999h"}, nil, `invalid value "9999999999h"`, 2},
+		"a tenant too long":    {[]string{"reconcile", "--url", g.url, "--tenant", strings.Repeat("x", 600)}, key, "too long", 2},
+		"a tenant of no text":  {[]string{"tail", "--url", g.url, "--tenant", "a\x00b"}, key, "no text", 2},
 		"an argument":          {[]string{"tail", "acme"}, nil, `unexpected argument "acme"`, 2},
 		"both":                 {[]string{"tail", "--no-kafka", "--brokers", "k:1"}, nil, "exclude each other", 2},
 		"a bad URL":            {[]string{"reconcile", "--url", "localhost:4000"}, nil, "--url must be an http or https URL", 2},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
@@ -152,6 +153,32 @@ func (g *gateway) exec(t *testing.T, statement string) {
 	t.Helper()
 	err := g.db.Update(t.Context(), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(t.Context(), statement)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// change changes an entry of the ledger behind the service's back.
+func (g *gateway) change(t *testing.T, tenant string, sequence int64, to func(*eventv1.UsageRecord)) {
+	t.Helper()
+	err := g.db.Update(t.Context(), func(tx *sql.Tx) error {
+		var raw []byte
+		row := tx.QueryRowContext(t.Context(), "SELECT record FROM ledger WHERE tenant_id = ? AND sequence = ?", tenant, sequence)
+		if err := row.Scan(&raw); err != nil {
+			return err
+		}
+		record := &eventv1.UsageRecord{}
+		if err := proto.Unmarshal(raw, record); err != nil {
+			return err
+		}
+		to(record)
+		raw, err := proto.Marshal(record)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(t.Context(), "UPDATE ledger SET record = ? WHERE tenant_id = ? AND sequence = ?", raw, tenant, sequence)
 		return err
 	})
 	if err != nil {
