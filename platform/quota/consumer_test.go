@@ -130,12 +130,48 @@ func TestMalformedMessages(t *testing.T) {
 	b.audit(t, 2, "a")
 	for name, text := range map[string]string{
 		"no JSON": "x", "no id": `{"tenantId":"t","payload":{"tenantId":"t","sequence":1}}`,
-		"no sequence": `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t"}}`,
-		"two tenants": `{"eventId":"e","tenantId":"t","payload":{"tenantId":"u","sequence":1}}`,
+		"no sequence":         `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t"}}`,
+		"two tenants":         `{"eventId":"e","tenantId":"t","payload":{"tenantId":"u","sequence":1}}`,
+		"another currency":    `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t","sequence":1,"cost":1,"currency":"EUR"}}`,
+		"an amount as text":   `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t","sequence":1,"cost":"1 USD"}}`,
+		"an amount too fine":  `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t","sequence":1,"cost":0.0000000001}}`,
+		"an amount too high":  `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t","sequence":1,"cost":1e30}}`,
+		"a negative sequence": `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t","sequence":-1}}`,
+		"half a sequence":     `{"eventId":"e","tenantId":"t","payload":{"tenantId":"t","sequence":1.5}}`,
 	} {
 		if _, err := quota.Decode([]byte(text)); err == nil {
 			t.Errorf("%s is decoded", name)
 		}
+	}
+}
+
+// Events of a newer release have members and types that this one does not know, and budgets
+// without end where it has an end. What it knows of them counts as ever.
+func TestEventsOfANewerRelease(t *testing.T) {
+	var log []*quota.Event
+	for i, text := range []string{
+		`{"schemaVersion":7,"eventId":"e%d","occurredAt":"2026-11-28T12:00:00.000Z","tenantId":"t","region":{"id":"eu"},
+			"payload":{"tenantId":"t","sequence":%d,"cost":0.5,"currency":"USD","exchange":{"currency":"EUR","rate":1.1},"tokens":{"prompt":3,"imagined":9}}}`,
+		`{"type":"budget.foretold","eventId":"e%d","occurredAt":"2026-11-28T12:00:01.000Z","tenantId":"t",
+			"payload":{"tenantId":"t","sequence":%d,"cost":0,"budget":{"budgetId":"b","omen":[1,2]}}}`,
+		`{"eventId":"e%d","occurredAt":"2026-11-28T12:00:02.123456Z","tenantId":"t","payload":{"tenantId":"t","sequence":%d,"cost":0.25,"window":null}}`,
+	} {
+		e, err := quota.Decode(fmt.Appendf(nil, text, i+1, i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if usage := i != 1; e.IsUsage() != usage {
+			t.Errorf("event %d is usage: %t", i+1, e.IsUsage())
+		}
+		log = append(log, e)
+	}
+	b := newBook()
+	if err := run(t, &source{log: slices.Concat(log, log)}, b, quota.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	b.audit(t, 3, "t")
+	if b.costs != 750_000_000 {
+		t.Errorf("the events cost %d", b.costs)
 	}
 }
 

@@ -174,7 +174,8 @@ func (e *Event) IsUsage() bool {
 }
 
 // Decode reads an event's JSON. Members that it does not know are ignored: events may
-// gain some.
+// gain some. Amounts of another currency than Currency are refused: whoever adds them up
+// would take them at par.
 func Decode(data []byte) (*Event, error) {
 	e := &Event{}
 	if err := json.Unmarshal(data, e); err != nil {
@@ -187,6 +188,8 @@ func Decode(data []byte) (*Event, error) {
 		return nil, fmt.Errorf("quota: event %s has no sequence", e.EventID)
 	case e.TenantID != e.Payload.TenantID:
 		return nil, fmt.Errorf("quota: event %s names two tenants", e.EventID)
+	case e.Payload.Currency != "" && e.Payload.Currency != Currency:
+		return nil, fmt.Errorf("quota: event %s has amounts in another currency than %s", e.EventID, Currency)
 	}
 	return e, nil
 }
