@@ -41,6 +41,9 @@ func (s *Service) WatchUsage(ctx context.Context, q UsageWatch, send func([]*eve
 	if len(q.Positions) > maxPositions {
 		return errs.Newf(errs.InvalidRequest, "more than %d positions", maxPositions).WithParam("positions")
 	}
+	if !validText(q.TenantID) {
+		return errs.New(errs.InvalidRequest, "the tenant's id is too long or no text").WithParam("tenant_id")
+	}
 	w := &usageWatcher{tenant: q.TenantID, wake: make(chan struct{}, 1), behind: map[string]int64{}}
 	s.usage.add(w) // before the first look, so that nothing falls between
 	defer s.usage.remove(w)
