@@ -40,7 +40,7 @@ type bank struct {
 	mu     sync.Mutex
 	claims map[string]claim // by request id
 
-	stop    context.CancelFunc
+	closing atomic.Bool
 	callers sync.WaitGroup
 }
 
@@ -149,16 +149,14 @@ func (b *bank) customers() {
 // open lets callers in, until closed.
 func (b *bank) open(callers int) {
 	b.t.Helper()
-	ctx, cancel := context.WithCancel(b.t.Context())
-	b.stop = cancel
 	b.t.Cleanup(b.close)
 	for range callers {
 		b.callers.Go(func() {
-			for ctx.Err() == nil {
+			for !b.closing.Load() {
 				model := bankModels[randv2.IntN(len(bankModels))].Name                           //nolint:gosec // chance, no secrets
-				b.call(b.keys[randv2.IntN(len(b.keys))], randv2.IntN(len(b.gateways)), model, 0) //nolint:gosec,contextcheck // as above; a call that has begun outlives ctx
+				b.call(b.keys[randv2.IntN(len(b.keys))], randv2.IntN(len(b.gateways)), model, 0) //nolint:gosec // as above
 				// The machine has more to do than to call.
-				_ = clock.Sleep(ctx, clock.Real(), time.Duration(50+randv2.IntN(50))*time.Millisecond) //nolint:gosec // as above
+				_ = clock.Sleep(b.t.Context(), clock.Real(), time.Duration(50+randv2.IntN(50))*time.Millisecond) //nolint:gosec // as above
 			}
 		})
 	}
@@ -166,9 +164,7 @@ func (b *bank) open(callers int) {
 
 // close waits for the end of all calls.
 func (b *bank) close() {
-	if b.stop != nil {
-		b.stop()
-	}
+	b.closing.Store(true)
 	b.callers.Wait()
 }
 
@@ -188,7 +184,6 @@ func (b *bank) call(key harness.Key, gateway int, model string, maxTokens int) c
 		body["max_tokens"] = maxTokens
 	}
 	request := fmt.Sprintf("%s-%d", b.topic, n)
-	// Not the callers' own context: a call that has begun is waited for.
 	ctx, cancel := context.WithTimeout(b.t.Context(), 2*harness.Patience)
 	defer cancel()
 	answer, err := b.gateways[gateway].Load().Try(http.MethodPost, completions, harness.Call{

@@ -62,3 +62,32 @@ func TestPostgreSQLIsKilled(t *testing.T) {
 		t.Error("calls broke off")
 	}
 }
+
+// TestKafkaIsKilled kills the broker of two gateways. Calls do not notice; events wait, and
+// go out in order when it is back.
+func TestKafkaIsKilled(t *testing.T) {
+	t.Parallel()
+	broker := kafkaxtest.StartOwn(t)
+	b := openBank(t, 2, postgrestest.URL(t).Reveal(), broker.Brokers(), cached, bankModels...)
+	b.customers()
+	bills := b.bill()
+	b.open(8)
+	const kills = 2
+	for range kills {
+		b.await("answers before a kill", answersBetweenKills)
+		broker.Kill()
+		b.await("answers without the broker", answersBetweenKills)
+		broker.Start()
+	}
+	b.await("answers after the last kill", answersBetweenKills)
+	fates, _ := b.audit(bills)
+	t.Logf("%d kills: %d calls were answered, %d refused, %d broke off", kills, fates[paid], fates[refused], fates[lost])
+	if fates[lost] != 0 {
+		t.Error("calls broke off")
+	}
+	for request, c := range b.claims {
+		if c.fate == refused && c.why != "budget_exceeded" {
+			t.Errorf("%s was refused by %s", request, c.why)
+		}
+	}
+}
