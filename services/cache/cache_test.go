@@ -113,7 +113,7 @@ func TestAge(t *testing.T) {
 		"made now": start.UnixMilli(), "made before": start.Add(-time.Minute).UnixMilli(),
 		"made who knows when": 0, "made in the future": start.Add(time.Hour).UnixMilli(), "made long ago": -5,
 	} {
-		entry := &cachev1.Entry{Body: []byte("x"), Chunks: [][]byte{{1}}, CostNanos: 7, Provider: "p", UpstreamModel: "u", DeploymentId: "d", Simulated: true, CreatedMillis: made}
+		entry := &cachev1.Entry{Body: []byte("x"), Chunks: [][]byte{{1}}, CostNanos: 7, Provider: "p", UpstreamModel: "u", DeploymentId: "d", Simulated: true, CreatedMillis: made, DroppedParams: []string{"seed"}}
 		sent := proto.CloneOf(entry)
 		f.store(t, &cachev1.StoreRequest{Fingerprint: fingerprint(request), Entry: entry})
 		if !proto.Equal(entry, sent) {

@@ -73,6 +73,6 @@ func remade(entry *cachev1.Entry, now time.Time) *cachev1.Entry {
 	return &cachev1.Entry{
 		Body: entry.GetBody(), Chunks: entry.GetChunks(), Usage: entry.GetUsage(), CostNanos: entry.GetCostNanos(),
 		Provider: entry.GetProvider(), UpstreamModel: entry.GetUpstreamModel(), DeploymentId: entry.GetDeploymentId(),
-		Simulated: entry.GetSimulated(), CreatedMillis: now.UnixMilli(),
+		Simulated: entry.GetSimulated(), CreatedMillis: now.UnixMilli(), DroppedParams: entry.GetDroppedParams(),
 	}
 }

@@ -258,7 +258,7 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 	c.hit()
 	c.outcome.served = &routerv1.Served{
 		DeploymentId: entry.GetDeploymentId(), Provider: entry.GetProvider(),
-		UpstreamModel: entry.GetUpstreamModel(), Simulated: entry.GetSimulated(),
+		UpstreamModel: entry.GetUpstreamModel(), Simulated: entry.GetSimulated(), DroppedParams: entry.GetDroppedParams(),
 	}
 	c.outcome.usage, c.outcome.saved = entry.GetUsage(), money.Nano(entry.GetCostNanos())
 	c.outcome.body, c.outcome.chunks = entry.GetBody(), entry.GetChunks()
@@ -292,7 +292,7 @@ func (c *completion) remember() func(context.Context) {
 			Body: o.body, Chunks: compact(o.chunks), Usage: o.usage, CostNanos: int64(o.cost),
 			Provider: o.served.GetProvider(), UpstreamModel: o.served.GetUpstreamModel(),
 			DeploymentId: o.served.GetDeploymentId(), Simulated: o.served.GetSimulated(),
-			CreatedMillis: e.Clock.Now().UnixMilli(),
+			DroppedParams: o.served.GetDroppedParams(), CreatedMillis: e.Clock.Now().UnixMilli(),
 		}
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()

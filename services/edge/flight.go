@@ -24,14 +24,16 @@ type flights struct {
 	}
 }
 
-// flightKey is a namespace and a fingerprint in it.
+// flightKey is a namespace and a fingerprint in it, and how long the callers want to wait:
+// none is to hear that another one's time is over.
 type flightKey struct {
 	tenant, provider, model, partition string
 	fingerprint                        [sha256.Size]byte
+	timeoutMillis                      int64
 }
 
-func keyOf(ns *cachev1.Namespace, fingerprint [sha256.Size]byte) flightKey {
-	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), fingerprint}
+func keyOf(ns *cachev1.Namespace, fingerprint [sha256.Size]byte, timeoutMillis int64) flightKey {
+	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), fingerprint, timeoutMillis}
 }
 
 // flight is one call with everyone who waits for it.
@@ -173,7 +175,7 @@ func (f *flight) next(seen int) (chunks [][]byte, over bool, wait <-chan struct{
 
 // share leads the call, or follows an identical one that is under way.
 func (c *completion) share(ctx context.Context) error {
-	key := keyOf(c.namespace, c.fingerprint)
+	key := keyOf(c.namespace, c.fingerprint, c.req.timeoutMillis)
 	// The call goes on while anyone waits for it, also after its leader has left.
 	flown, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -34,6 +34,7 @@ func (c *completion) attempt(ctx context.Context, resumption *routerv1.Resumptio
 		BodyIndex: c.req.fields.AppendIndex(make([]uint32, 0, 3*c.req.fields.Len())),
 		TenantId:  c.principal.TenantID, TenantProviders: c.principal.CredentialProviders(),
 		DropParams: c.e.opts.DropParams || c.req.drop, RequestId: c.requestID, Resumption: resumption,
+		TimeoutMillis: c.req.timeoutMillis,
 	}
 	reservation, err := c.reserve(ctx, call)
 	if err != nil {

@@ -27,7 +27,7 @@ type contract struct {
 // contracted are bodies with such members.
 type contracted interface{ beyond() contract }
 
-// headerIgnored names the members of a management request that had no effect.
+// headerIgnored names the members of a request that had no effect.
 const headerIgnored = "X-Tollgate-Ignored-Params"
 
 // reading takes the members of a body to where they belong. Nothing is passed over in

@@ -168,6 +168,9 @@ func (c *completion) answerHeaders(h http.Header) {
 			}
 		}
 	}
+	if len(c.req.ignored) > 0 {
+		h[headerIgnored] = c.req.ignored
+	}
 	if c.capped > 0 {
 		set("X-Tollgate-Max-Tokens", itoa(c.capped))
 	}

@@ -45,6 +45,10 @@ type chatRequest struct {
 	region string
 	cache  cacheControl
 	drop   bool
+	// timeoutMillis is how long the caller wants to wait for a provider; 0 is not given.
+	timeoutMillis int64
+	// ignored are the members for the gateway that have no effect here.
+	ignored []string
 }
 
 // cacheControl is how a caller wants its answer cached.
@@ -127,6 +131,9 @@ func (c *chatRequest) parse(body []byte) error {
 	}
 	if m, ok := c.fields.Get("cached_content"); ok && m.Kind != jsonscan.KindNull {
 		c.unbounded = true // Gemini's own cache holds the beginning of the prompt
+	}
+	if err := c.parseGateway(); err != nil {
+		return err
 	}
 	return c.parseCache()
 }
@@ -286,10 +293,10 @@ var (
 // says the same as a header, a key or a tenant may.
 func notInFingerprint(name string) bool {
 	switch name {
-	case "cache", "compress", "user", "metadata", "tags", "safety_identifier", "prompt_cache_key", "store":
+	case "cache", "caching", "compress", "user", "metadata", "timeout", "safety_identifier", "prompt_cache_key", "store":
 		return true
 	}
-	return false
+	return ignoredMember(name)
 }
 
 // fingerprint is the SHA-256 over everything that changes the answer: the members in

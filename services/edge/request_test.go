@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,14 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		`{"model":"m","messages":[{}],"cache":{"ttl":-1}}`:        "cache.ttl",
 		`{"model":"m","messages":[{}],"cache":{"no-cache":"no"}}`: "cache.no-cache",
 		`{"model":"m","messages":[{}],"cache":{"use-cache":1}}`:   "cache.use-cache",
+		`{"model":"m","messages":[{}],"timeout":"5"}`:             "timeout",
+		`{"model":"m","messages":[{}],"timeout":0}`:               "timeout",
+		`{"model":"m","messages":[{}],"timeout":-0.5}`:            "timeout",
+		`{"model":"m","messages":[{}],"timeout":1e999}`:           "timeout",
+		`{"model":"m","messages":[{}],"timeout":1e-999}`:          "timeout",
+		`{"model":"m","messages":[{}],"timeout":{"read":5}}`:      "timeout",
+		`{"model":"m","messages":[{}],"caching":"no"}`:            "caching",
+		`{"model":"m","messages":[{}],"caching":0}`:               "caching",
 		`{"model":"m","model":"n","messages":[{}]}`:               "",
 		"{\"model\":\"m\",\"messages\":[{\"x\":\"\xff\"}]}":       "",
 	} {
@@ -59,6 +68,55 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		if got := errs.Of(err).Param; got != param {
 			t.Errorf("%s: blames %q, want %q", body, got, param)
 		}
+	}
+}
+
+// TestParseTakesWhatIsForTheGateway reads the members that LiteLLM's clients address to the
+// gateway. Those that say something and have no effect are noted.
+func TestParseTakesWhatIsForTheGateway(t *testing.T) {
+	for members, want := range map[string]struct {
+		millis  int64
+		noCache bool
+		ignored []string
+	}{
+		``:                                          {},
+		`,"timeout":null,"caching":null`:            {},
+		`,"timeout":30,"caching":true`:              {millis: 30_000},
+		`,"timeout":0.25,"caching":false`:           {millis: 250, noCache: true},
+		`,"timeout":1e-9`:                           {millis: 1},
+		`,"timeout":1e300`:                          {millis: maxTimeoutMillis},
+		`,"num_retries":7,"fallbacks":["n"]`:        {ignored: []string{"num_retries", "fallbacks"}},
+		`,"num_retries":0`:                          {ignored: []string{"num_retries"}},
+		`,"no-log":true,"tags":["a"]`:               {ignored: []string{"no-log", "tags"}},
+		`,"litellm_trace_id":"t","litellm_x":{}`:    {ignored: []string{"litellm_trace_id"}},
+		`,"num_retries":null,"fallbacks":[]`:        {},
+		`,"no-log":false,"tags":[],"metadata":{}`:   {},
+		`,"litellm_":1,"litellm":1,"user":"u"`:      {ignored: []string{"litellm_"}},
+		`,"cache":{"no-cache":true},"compress":"x"`: {noCache: true},
+	} {
+		var req chatRequest
+		if err := req.parse([]byte(`{"model":"m","messages":[{}]` + members + `}`)); err != nil {
+			t.Errorf("%s: %v", members, err)
+			continue
+		}
+		if req.timeoutMillis != want.millis || req.cache.noCache != want.noCache || !slices.Equal(req.ignored, want.ignored) {
+			t.Errorf("%s: %d ms, no-cache %v, ignored %q", members, req.timeoutMillis, req.cache.noCache, req.ignored)
+		}
+	}
+}
+
+// TestNothingToTellCostsNothing reads a request without any member for the gateway.
+func TestNothingToTellCostsNothing(t *testing.T) {
+	var req chatRequest
+	if err := req.parse([]byte(`{"model":"m","messages":[{}],"temperature":0,"user":"u","metadata":{"a":"b"},"stream":true}`)); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := req.parseGateway(); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
@@ -76,6 +134,7 @@ func TestFingerprint(t *testing.T) {
 		`{"temperature":0,"messages":[{"role":"user","content":"a b"}],"model":"m"}`,
 		"{ \"model\" : \"m\",\n\"messages\": [ {\"role\": \"user\", \"content\": \"a b\"} ], \"temperature\": 0 }",
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"user":"u","metadata":{"a":"b"},"cache":{"ttl":1}}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"timeout":5,"caching":false,"num_retries":2,"litellm_x":1}`,
 	} {
 		if of(same) != base {
 			t.Errorf("%s should be the same request", same)

@@ -65,14 +65,15 @@ func (s *Service) accept(ctx context.Context, call *routerv1.Call, stream bool) 
 
 // timeFor is how long a call may take, and whose limit that is.
 func (s *Service) timeFor(call *routerv1.Call) (time.Duration, error) {
-	most := s.opts.Timeout
+	most, whose := s.opts.Timeout, errCallTime
+	if ms := call.GetTimeoutMillis(); ms > 0 && ms < most.Milliseconds() {
+		most, whose = time.Duration(ms)*time.Millisecond, errCallersTime
+	}
+	// What is left of a call is left of whose limit it had.
 	if at := call.GetResumption(); at != nil && at.GetRemainingMillis() < most.Milliseconds() {
 		most = time.Duration(max(at.GetRemainingMillis(), 1)) * time.Millisecond
 	}
-	if ms := call.GetTimeoutMillis(); ms > 0 && ms < most.Milliseconds() {
-		return time.Duration(ms) * time.Millisecond, errCallersTime
-	}
-	return most, errCallTime
+	return most, whose
 }
 
 // release ends a call, and leaves its memory for the next one.

@@ -458,6 +458,31 @@ func TestStreamOverRPC(t *testing.T) {
 	}
 }
 
+// TestWhoseTimeItIs says how long a call may take, and whether its caller said so: only the
+// router's own limit tells something of a deployment.
+func TestWhoseTimeItIs(t *testing.T) {
+	r := newRig(t, Options{Timeout: time.Minute, Deployments: []Deployment{at("a")}}, nil)
+	for name, tc := range map[string]struct {
+		timeout, remaining int64
+		want               time.Duration
+		whose              error
+	}{
+		"the router's":               {0, 0, time.Minute, errCallTime},
+		"the caller's":               {5000, 0, 5 * time.Second, errCallersTime},
+		"what is left of the first":  {0, 7000, 7 * time.Second, errCallTime},
+		"what is left of the second": {5000, 1000, time.Second, errCallersTime},
+	} {
+		c := &routerv1.Call{TimeoutMillis: tc.timeout}
+		if tc.remaining > 0 {
+			c.Resumption = &routerv1.Resumption{RemainingMillis: tc.remaining}
+		}
+		//nolint:errorlint // it comes as itself
+		if got, whose := r.timeFor(c); got != tc.want || whose != tc.whose {
+			t.Errorf("%s: %v, %v", name, got, whose)
+		}
+	}
+}
+
 func TestCallersTimeIsBounded(t *testing.T) {
 	for millis, want := range map[int64]time.Duration{0: time.Minute, -5: time.Minute, 10: 10 * time.Millisecond, 1 << 62: time.Minute} {
 		r := newRig(t, Options{Timeout: time.Minute, Deployments: []Deployment{at("a")}}, nil)

@@ -56,7 +56,7 @@ func Entry(body string) *cachev1.Entry {
 		Body: []byte(body), Chunks: [][]byte{[]byte(`{"chunk":1}`), {}, []byte(`{"chunk":2}`)},
 		Usage:     &usagev1.Usage{Input: 12, CachedInput: 3, Output: 1 << 40, Estimated: true, ServiceTier: "flex"},
 		CostNanos: 1_250_000, Provider: "openai", UpstreamModel: "gpt-4o-2024-11-20",
-		CreatedMillis: clocktest.Start.UnixMilli(), DeploymentId: "d1", Simulated: true,
+		CreatedMillis: clocktest.Start.UnixMilli(), DeploymentId: "d1", Simulated: true, DroppedParams: []string{"seed", "logit_bias"},
 	}
 }
 

@@ -66,13 +66,28 @@ func (c *Call) Unsupported(param, why string) error {
 	if !c.DropParams {
 		return errs.Newf(errs.UnsupportedParameter, "%s: %s", param, why).WithParam(param)
 	}
-	if !slices.Contains(c.dropped, param) {
-		c.dropped = append(c.dropped, param)
-	}
+	c.drop(param)
 	return nil
 }
 
-// Dropped are the parameters that were dropped.
+// LeftOut is called for each member that is kept from the provider without being refused,
+// because it means nothing there. It notes the member at its place, unless the value says
+// nothing.
+func (c *Call) LeftOut(place string, name, value []byte) {
+	switch string(jsonscan.AppendCanonical(nil, value)) {
+	case "null", "false", `""`, "[]", "{}":
+	default:
+		c.drop(place + string(name))
+	}
+}
+
+func (c *Call) drop(param string) {
+	if !slices.Contains(c.dropped, param) {
+		c.dropped = append(c.dropped, param)
+	}
+}
+
+// Dropped are the parameters that were dropped or left out.
 func (c *Call) Dropped() []string { return c.dropped }
 
 // Outbound is a request to a provider, without its credentials.

@@ -5,11 +5,12 @@ import "strings"
 // GatewayField reports whether a member of the request is addressed to the gateway
 // and not to the model: the ones that LiteLLM's clients send along
 // (https://docs.litellm.ai/docs/proxy/user_keys, read 2026-11-23) and Tollgate's own
-// `compress`. A codec leaves such a member out, and leaving it out is no loss that the
-// caller has to be told of.
+// `compress`. A codec leaves such a member out; the gateway itself tells callers of those
+// that have no effect.
 //
 // `metadata` is among them, as LiteLLM has it. It is OpenAI's own parameter as well,
-// so a codec whose provider has it passes it on instead.
+// so a codec whose provider has it passes it on instead, and another's notes it as left
+// out.
 func GatewayField(name string) bool {
 	switch name {
 	case "cache", "caching", "compress", "drop_params", "fallbacks", "metadata",

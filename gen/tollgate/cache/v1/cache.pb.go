@@ -290,7 +290,9 @@ type Entry struct {
 	// The deployment that made it.
 	DeploymentId string `protobuf:"bytes,8,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
 	// A provider simulator made it.
-	Simulated     bool `protobuf:"varint,9,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	Simulated bool `protobuf:"varint,9,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	// Parameters that were dropped because the provider cannot honour them.
+	DroppedParams []string `protobuf:"bytes,10,rep,name=dropped_params,json=droppedParams,proto3" json:"dropped_params,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,6 +388,13 @@ func (x *Entry) GetSimulated() bool {
 		return x.Simulated
 	}
 	return false
+}
+
+func (x *Entry) GetDroppedParams() []string {
+	if x != nil {
+		return x.DroppedParams
+	}
+	return nil
 }
 
 // StoreRequest keeps an answer.
@@ -651,7 +660,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\amax_age\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"n\n" +
 	"\x0eLookupResponse\x12,\n" +
 	"\x03hit\x18\x01 \x01(\x0e2\x1a.tollgate.cache.v1.HitKindR\x03hit\x12.\n" +
-	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\"\xaf\x02\n" +
+	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\"\xd6\x02\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x16\n" +
 	"\x06chunks\x18\x02 \x03(\fR\x06chunks\x12.\n" +
@@ -662,7 +671,9 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\x0eupstream_model\x18\x06 \x01(\tR\rupstreamModel\x12%\n" +
 	"\x0ecreated_millis\x18\a \x01(\x03R\rcreatedMillis\x12#\n" +
 	"\rdeployment_id\x18\b \x01(\tR\fdeploymentId\x12\x1c\n" +
-	"\tsimulated\x18\t \x01(\bR\tsimulated\"\xc9\x01\n" +
+	"\tsimulated\x18\t \x01(\bR\tsimulated\x12%\n" +
+	"\x0edropped_params\x18\n" +
+	" \x03(\tR\rdroppedParams\"\xc9\x01\n" +
 	"\fStoreRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12.\n" +

@@ -82,6 +82,9 @@ func (e *encoder) extras() error {
 			e.native.safetyID = id
 			continue
 		}
+		if name == "metadata" {
+			e.call.LeftOut("", []byte(name), raw)
+		}
 		if chat.GatewayField(name) || harmless(name, raw) {
 			continue
 		}

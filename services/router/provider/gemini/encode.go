@@ -99,6 +99,9 @@ func (e *encoder) extras() error {
 			continue
 		}
 		if chat.GatewayField(name) && (name != "metadata" || raw[0] == '{') || harmless(name, raw) {
+			if name == "metadata" {
+				e.call.LeftOut("", []byte(name), raw)
+			}
 			continue
 		}
 		why := chat.RefusedField(name)

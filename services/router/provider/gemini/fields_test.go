@@ -17,7 +17,7 @@ func TestEveryFieldOfOpenAI(t *testing.T) {
 		"logprobs":                           providertest.Sent,
 		"max_completion_tokens":              providertest.Sent,
 		"max_tokens":                         providertest.Sent,
-		"metadata":                           providertest.Gateway,
+		"metadata":                           providertest.LeftOut,
 		"modalities":                         providertest.Refused,
 		"moderation":                         providertest.Refused,
 		"n":                                  providertest.Sent,

@@ -75,6 +75,7 @@ func (e *encoder) member(d *Dialect, call *chat.Call, m jsonscan.Member) error {
 	case "metadata":
 		if !d.Metadata {
 			e.patch.Delete("metadata")
+			call.LeftOut("", m.Key, m.Raw(call.Fields.Doc()))
 		}
 		return nil
 	}

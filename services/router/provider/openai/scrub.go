@@ -55,7 +55,8 @@ func endsWith(b []byte, s string) bool { return len(b) >= len(s) && string(b[len
 
 func startsWith(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
 
-// scrubber copies messages and tools without the members that only other providers know.
+// scrubber copies messages and tools without the members that only other providers know,
+// and has the call note what it takes out.
 type scrubber struct {
 	dialect *Dialect
 	call    *chat.Call
@@ -67,7 +68,7 @@ func (s *scrubber) messages(dst, raw []byte) []byte {
 		return appendObject(dst, message, func(dst, name, value []byte) ([]byte, bool) {
 			switch string(name) {
 			case "cache_control", "thinking_blocks", "reasoning_content", "provider_specific_fields":
-				return dst, false
+				return s.without(dst, inMessage, name, value)
 			case "content":
 				return s.content(dst, value), true
 			case "tool_calls":
@@ -80,7 +81,23 @@ func (s *scrubber) messages(dst, raw []byte) []byte {
 
 // keepTurn asks the dialect about a member of a message.
 func (s *scrubber) keepTurn(name, value []byte) bool {
-	return s.keep(s.dialect.Turn, "messages[].", name, value)
+	return s.keep(s.dialect.Turn, inMessage, name, value)
+}
+
+// Where members stand that are taken out.
+const (
+	inMessage      = "messages[]."
+	inPart         = "messages[].content[]."
+	inCall         = "messages[].tool_calls[]."
+	inCallFunction = "messages[].tool_calls[].function."
+	inTool         = "tools[]."
+	inToolFunction = "tools[].function."
+)
+
+// without leaves a member out.
+func (s *scrubber) without(dst []byte, at string, name, value []byte) (out []byte, keep bool) {
+	s.call.LeftOut(at, name, value)
+	return dst, false
 }
 
 // keep asks the dialect about a member that stands at a place.
@@ -89,7 +106,10 @@ func (s *scrubber) keep(ask func(name, value []byte) (Action, string), at string
 		return true
 	}
 	action, why := ask(name, value)
-	if action == Refuse && s.err == nil {
+	switch {
+	case action == LeaveOut:
+		s.call.LeftOut(at, name, value)
+	case action == Refuse && s.err == nil:
 		s.err = s.call.Unsupported(at+string(name), why)
 	}
 	return action == Keep
@@ -101,8 +121,10 @@ func (s *scrubber) content(dst, raw []byte) []byte {
 	}
 	return appendArray(dst, raw, func(dst, part []byte) []byte {
 		return appendObject(dst, part, func(dst, name, value []byte) ([]byte, bool) {
-			keep := string(name) != "cache_control" && s.keep(s.dialect.Part, "messages[].content[].", name, value)
-			return append(dst, value...), keep
+			if string(name) == "cache_control" {
+				return s.without(dst, inPart, name, value)
+			}
+			return append(dst, value...), s.keep(s.dialect.Part, inPart, name, value)
 		})
 	})
 }
@@ -112,9 +134,9 @@ func (s *scrubber) toolCalls(dst, raw []byte) []byte {
 		return appendObject(dst, call, func(dst, name, value []byte) ([]byte, bool) {
 			switch string(name) {
 			case "cache_control", "provider_specific_fields", "extra_content", "index":
-				return dst, false
+				return s.without(dst, inCall, name, value)
 			case "function":
-				return appendObject(dst, value, without("provider_specific_fields")), true
+				return appendObject(dst, value, s.but("provider_specific_fields", inCallFunction)), true
 			}
 			return append(dst, value...), true
 		})
@@ -129,9 +151,9 @@ func (s *scrubber) tools(dst, raw []byte) []byte {
 		return appendObject(dst, tool, func(dst, name, value []byte) ([]byte, bool) {
 			switch string(name) {
 			case "cache_control":
-				return dst, false
+				return s.without(dst, inTool, name, value)
 			case "function":
-				return appendObject(dst, value, without("cache_control")), true
+				return appendObject(dst, value, s.but("cache_control", inToolFunction)), true
 			}
 			return append(dst, value...), true
 		})
@@ -154,9 +176,13 @@ func (s *scrubber) keepTool(tool []byte) bool {
 // copyMember appends a member's value, unless the member is to be left out.
 type copyMember func(dst, name, value []byte) (out []byte, keep bool)
 
-func without(unwanted string) copyMember {
+// but copies all members but one.
+func (s *scrubber) but(unwanted, at string) copyMember {
 	return func(dst, name, value []byte) ([]byte, bool) {
-		return append(dst, value...), string(name) != unwanted
+		if string(name) == unwanted {
+			return s.without(dst, at, name, value)
+		}
+		return append(dst, value...), true
 	}
 }
 

@@ -26,6 +26,8 @@ const (
 	Answered Fate = "answered"
 	// Gateway is addressed to the gateway, which accounts by it.
 	Gateway Fate = "the gateway's"
+	// LeftOut means nothing to the provider: it is left out, and named.
+	LeftOut Fate = "left out"
 	// Refused is refused with unsupported_parameter that names it, or dropped and named.
 	Refused Fate = "refused"
 )
@@ -136,9 +138,13 @@ func (f *field) check(t *testing.T, codec Codec, model string, fate Fate) {
 		}
 		return
 	}
+	var named []string
+	if fate == LeftOut {
+		named = []string{f.name}
+	}
 	call := f.call(t, model, join(f.needs, f.json))
 	out, _, err := codec.Encode(call)
-	if err != nil || len(call.Dropped()) > 0 {
+	if err != nil || !slices.Equal(call.Dropped(), named) {
 		t.Fatalf("dropped %q, %v", call.Dropped(), err)
 	}
 	without := f.without(t, codec, model, f.needs)
