@@ -122,6 +122,20 @@ func TestBudgetOfNobody(t *testing.T) {
 	}
 }
 
+// The keystore is told which secret is the master key.
+func TestMasterKeyIsNoVirtualKey(t *testing.T) {
+	p, _ := start(t, "")
+	_, made := ask(t, p, http.MethodPost, "/key/generate", `{"key":"sk-a-virtual-key-0123"}`)
+	for path, body := range map[string]string{
+		"/key/generate":   `{"key":"` + masterText + `"}`,
+		"/key/regenerate": `{"key":"sk-a-virtual-key-0123","new_key":"` + masterText + `"}`,
+	} {
+		if resp, text := ask(t, p, http.MethodPost, path, body); resp.StatusCode != http.StatusConflict {
+			t.Errorf("%s: %d %s, after %s", path, resp.StatusCode, text, made)
+		}
+	}
+}
+
 func TestStartFails(t *testing.T) {
 	var listen net.ListenConfig
 	taken, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -83,7 +83,7 @@ func keystoreOptions(s secrets, clk clock.Clock) (keystore.Options, error) {
 	if err != nil {
 		return keystore.Options{}, err
 	}
-	return keystore.Options{Hasher: secret.NewHasher(pepper), Envelope: envelope, Clock: clk}, nil
+	return keystore.Options{Hasher: secret.NewHasher(pepper), Envelope: envelope, Master: s.master, Clock: clk}, nil
 }
 
 func newEnvelope(s secrets) (*secret.Envelope, error) {

@@ -83,8 +83,10 @@ func options(tb testing.TB) keystore.Options {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return keystore.Options{Hasher: secret.NewHasher(pepper), Envelope: envelope}
+	return keystore.Options{Hasher: secret.NewHasher(pepper), Envelope: envelope, Master: secret.New(masterText)}
 }
+
+const masterText = "sk-master-of-the-tests-0000"
 
 // run follows changes until the test ends.
 func run(t *testing.T, s *keystore.Service) {

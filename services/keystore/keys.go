@@ -20,18 +20,16 @@ const MaxGrace = 90 * 24 * time.Hour
 // in no other place: it cannot be read again.
 //
 // Errors: invalid_request; not_found for a tenant that does not exist; conflict for an
-// alias that is in use within the tenant and for a secret that belongs to a key, or
-// was a key's first one.
+// alias that is in use within the tenant and for a secret that belongs to a key, was a
+// key's first one, or is the master key.
 func (s *Service) Issue(ctx context.Context, wanted *keystorev1.Key, chosen secret.String) (*keystorev1.Key, secret.String, error) {
 	if err := checkNewKey(wanted, s.now()); err != nil {
 		return nil, secret.String{}, err
 	}
-	value, err := newSecret(chosen)
+	value, hash, err := s.newSecret(chosen)
 	if err != nil {
 		return nil, secret.String{}, err
 	}
-	handle := Handle(value)
-	hash := s.hash(handle[:])
 	key := proto.CloneOf(wanted)
 	if key == nil {
 		key = new(keystorev1.Key)
@@ -49,12 +47,20 @@ func (s *Service) Issue(ctx context.Context, wanted *keystorev1.Key, chosen secr
 	return key, value, nil
 }
 
-// newSecret is the caller's secret when there is one, else a new one.
-func newSecret(chosen secret.String) (secret.String, error) {
+// newSecret is the caller's secret when there is one, else a new one, with its hash. The
+// master key is taken.
+func (s *Service) newSecret(chosen secret.String) (value secret.String, hash string, err error) {
+	value = chosen
 	if chosen.IsZero() {
-		return secret.GenerateKey(), nil
+		value = secret.GenerateKey()
+	} else if err := checkSecret(chosen); err != nil {
+		return secret.String{}, "", err
 	}
-	return chosen, checkSecret(chosen)
+	handle := Handle(value)
+	if hash = s.hash(handle[:]); hash == s.master {
+		return secret.String{}, "", secretTaken()
+	}
+	return value, hash, nil
 }
 
 // Key reads a key. A name that fits none is not_found.
@@ -141,17 +147,16 @@ func (r *KeyRecord) dropEndedGrace(now int64) {
 // at once, as does the secret before it when grace is 0. A zero chosen secret has one
 // made.
 //
-// Errors: invalid_request; not_found; conflict for a secret that is in use.
+// Errors: invalid_request; not_found; conflict for a secret that is in use, by a key or as
+// the master key.
 func (s *Service) Rotate(ctx context.Context, ref *keystorev1.KeyRef, grace time.Duration, chosen secret.String) (*keystorev1.Key, secret.String, error) {
 	if grace < 0 || grace > MaxGrace {
-		return nil, secret.String{}, invalid("grace_millis", "a grace period lasts from 0 to %d ms", MaxGrace.Milliseconds())
+		return nil, secret.String{}, invalid("grace_millis", "a grace period lasts from 0 to %d days", MaxGrace/(24*time.Hour))
 	}
-	value, err := newSecret(chosen)
+	value, hash, err := s.newSecret(chosen)
 	if err != nil {
 		return nil, secret.String{}, err
 	}
-	handle := Handle(value)
-	hash := s.hash(handle[:])
 	var rec KeyRecord
 	_, err = s.write(ctx, func(ctx context.Context) ([]Mutation, error) {
 		var err error

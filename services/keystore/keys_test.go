@@ -131,6 +131,20 @@ func TestRefs(t *testing.T) {
 	}
 }
 
+// A key with the master key's secret would be limited on paper, and free to do everything.
+func TestMasterKeyIsNoKeysSecret(t *testing.T) {
+	f := newFixture(t)
+	_, _, err := f.Issue(t.Context(), &keystorev1.Key{}, secret.New(masterText))
+	wantError(t, "issued", err, errs.Conflict, "secret")
+	key, before := f.issue(t, nil)
+	_, _, err = f.Rotate(t.Context(), byID(key.GetId()), 0, secret.New(masterText))
+	wantError(t, "rotated", err, errs.Conflict, "secret")
+	// The key's own secret stays in use.
+	if _, err := f.resolve(t, before); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConflictsAndMissingTenants(t *testing.T) {
 	f := newFixture(t)
 	f.tenant(t, "t1")

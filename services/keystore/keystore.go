@@ -32,6 +32,9 @@ type Options struct {
 	Hasher *secret.Hasher
 	// Envelope seals provider credentials. Required.
 	Envelope *secret.Envelope
+	// Master is the master key, which no key may have as its secret: such a key's limits
+	// would hold nobody. Zero is none.
+	Master secret.String
 	// Clock tells the time; nil is the real one.
 	Clock clock.Clock
 	// Logger takes what no caller hears of; nil discards it.
@@ -44,6 +47,8 @@ type Service struct {
 	store    Store
 	hasher   *secret.Hasher
 	envelope *secret.Envelope
+	// master is the hash of the master key; empty without one.
+	master   string
 	clock    clock.Clock
 	log      *slog.Logger
 	ids      *id.Generator
@@ -71,7 +76,7 @@ func New(store Store, opts Options) (*Service, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
+	s := &Service{
 		store:    store,
 		hasher:   opts.Hasher,
 		envelope: opts.Envelope,
@@ -79,7 +84,12 @@ func New(store Store, opts Options) (*Service, error) {
 		log:      opts.Logger,
 		ids:      id.NewGenerator(opts.Clock),
 		writing:  make(chan struct{}, 1),
-	}, nil
+	}
+	if !opts.Master.IsZero() {
+		handle := Handle(opts.Master)
+		s.master = s.hash(handle[:])
+	}
+	return s, nil
 }
 
 // Handle is what the edge sends in place of a secret: its SHA-256.
@@ -131,7 +141,7 @@ func refusal(ctx context.Context, err error) error {
 		case UniqueSecret, UniqueKeyID:
 			// A key's id is the hash of its first secret, so this secret was in use
 			// once, whether or not it still is.
-			return errs.New(errs.Conflict, "this secret belongs to a key already").WithParam("secret")
+			return secretTaken()
 		}
 	}
 	switch {
@@ -141,6 +151,10 @@ func refusal(ctx context.Context, err error) error {
 		return errs.New(errs.NotFound, "the tenant has no credential for this provider").WithParam("provider")
 	}
 	return fault(ctx, "writing", err)
+}
+
+func secretTaken() error {
+	return errs.New(errs.Conflict, "this secret belongs to a key already").WithParam("secret")
 }
 
 // fault is what the caller hears when the store fails: that the service is away, or,
