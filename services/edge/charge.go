@@ -7,7 +7,9 @@ import (
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/services/edge/spend"
 )
 
 // price works out what the answer cost.
@@ -36,12 +38,9 @@ func (c *completion) charge(a *routerv1.BilledAttempt) {
 		o.served = a.GetServed()
 	}
 	if o.served == nil {
-		// Nobody says which deployment was called. The model's first stands in for it.
-		if len(c.model.deployments) == 0 {
+		if o.served = c.standIn(); o.served == nil {
 			return
 		}
-		d := c.model.deployments[0]
-		o.served = &routerv1.Served{DeploymentId: d.GetId(), Provider: d.GetProvider(), UpstreamModel: d.GetUpstreamModel(), Simulated: d.GetSimulated()}
 	}
 	if a.GetUsage() != nil {
 		o.usage = a.GetUsage()
@@ -50,6 +49,27 @@ func (c *completion) charge(a *routerv1.BilledAttempt) {
 		o.usage = c.complete(o.usage, time.Duration(a.GetWorkedMillis())*time.Millisecond)
 	}
 	c.price()
+}
+
+// standIn is the model's first deployment, where nobody says which one was called; nil
+// without one.
+func (c *completion) standIn() *routerv1.Served {
+	if len(c.model.deployments) == 0 {
+		return nil
+	}
+	d := c.model.deployments[0]
+	return &routerv1.Served{DeploymentId: d.GetId(), Provider: d.GetProvider(), UpstreamModel: d.GetUpstreamModel(), Simulated: d.GetSimulated()}
+}
+
+// lost charges a call whose course a fault of this process has cut off, as the log of a
+// process that died does: with all that was reserved.
+func (c *completion) lost(r spend.Reservation) {
+	o := &c.outcome
+	if o.served == nil {
+		o.served = c.standIn()
+	}
+	o.usage, o.cost = &usagev1.Usage{Estimated: true}, r.Amount
+	o.failure = errs.New(errs.Internal, "an internal error occurred")
 }
 
 // complete puts estimates in the place of what a provider did not report of an attempt

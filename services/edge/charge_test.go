@@ -10,6 +10,7 @@ import (
 
 	errorv1 "tollgate.dev/gen/tollgate/error/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -53,6 +54,49 @@ func both(t *testing.T, f func(t *testing.T, more []string)) {
 			f(t, more)
 		})
 	}
+}
+
+// broken is a router whose every call ends in a panic, on this side of it.
+type broken struct {
+	routerv1connect.RouterServiceClient
+}
+
+func (broken) Complete(context.Context, *routerv1.CompleteRequest) (*routerv1.CompleteResponse, error) {
+	panic("after the provider's answer")
+}
+
+func (broken) StreamComplete(context.Context, *routerv1.StreamCompleteRequest) (routerv1connect.RouterServiceStreamCompleteClientStream, error) {
+	panic("after the provider's answer")
+}
+
+// A fault of the gateway's, in the router or in the edge, may come after the provider has
+// answered: the call is charged what was reserved.
+func TestFaultsAreNotFree(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, more []string) {
+		t.Helper()
+		for name, r := range map[string]*rig{
+			"of the router": newRig(t),
+			"of the edge": newRig(t, func(s *setup) {
+				s.through = func(c routerv1connect.RouterServiceClient) routerv1connect.RouterServiceClient { return broken{c} }
+			}),
+		} {
+			r.router.whole = func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+				panic("after the provider's answer")
+			}
+			r.router.stream = func(context.Context, *routerv1.Call, func(*routerv1.StreamCompleteResponse) error) error {
+				panic("after the provider's answer")
+			}
+			a := r.complete(chat("Hi", append(more, `"max_tokens":100`)...))
+			if a.status != http.StatusInternalServerError {
+				t.Errorf("a fault %s: %d %s", name, a.status, a.body)
+			}
+			rec := r.ledger(1)[0]
+			if rec.GetCostNanos() < 100*perOutput || rec.GetError() != string(errs.Internal) || !rec.GetUsage().GetEstimated() || rec.GetDeploymentId() != "m-1" {
+				t.Errorf("a fault %s: the ledger has %v", name, rec)
+			}
+		}
+	})
 }
 
 // An attempt that the provider may bill is charged: by what it reported, and where that is

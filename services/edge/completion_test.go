@@ -185,7 +185,7 @@ func TestFailures(t *testing.T) {
 		"a provider's fault":    {fails(errs.ProviderError), 502, "provider_error", 1, 0},
 		"a fault of our own": {func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
 			return nil, errors.New("prompt and key of somebody")
-		}, 500, "internal_error", 0, 0},
+		}, 500, "internal_error", 1, 7*1000 + mostOutput*perOutput}, // it may have come after the provider's answer
 		"a fault that was billed": {func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
 			return &routerv1.CompleteResponse{
 				Error: &errorv1.ErrorInfo{Reason: string(errs.ProviderError)}, ErrorMessage: "half an answer",

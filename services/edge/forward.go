@@ -55,14 +55,23 @@ func (c *completion) attempt(ctx context.Context, resumption *routerv1.Resumptio
 	}
 	c.e.Metrics.Reservation(obs.ReservationGranted)
 	// Whatever happens, a panic too, what was reserved is settled or given back.
-	defer func() { c.settle(reservation) }()
-	if ctx.Err() != nil {
-		return c.failed(ctx, ctx.Err()) // the router would not be asked, and could not say so
+	known := false
+	defer func() {
+		if !known {
+			c.lost(reservation)
+		}
+		c.settle(reservation)
+	}()
+	switch {
+	case ctx.Err() != nil:
+		err = c.failed(ctx, ctx.Err()) // the router would not be asked, and could not say so
+	case c.req.stream:
+		err = c.forwardStream(ctx, call)
+	default:
+		err = c.forwardWhole(ctx, call)
 	}
-	if c.req.stream {
-		return c.forwardStream(ctx, call)
-	}
-	return c.forwardWhole(ctx, call)
+	known = true
+	return err
 }
 
 // refusal is what a call is told that could not be reserved for. One that nobody could have
@@ -209,9 +218,11 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 }
 
 // unheard says that a call of the router ended without the router's word on what became of
-// it: its caller left, and an error that says so may be of either side.
+// it: its caller left, and an error that says so may be of either side; or the router met
+// what it did not expect, perhaps in an answer.
 func unheard(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errs.Of(err).Reason == errs.ClientClosed
+	reason := errs.Of(err).Reason
+	return ctx.Err() != nil || reason == errs.ClientClosed || reason == errs.Internal
 }
 
 // failed notes why a call has no answer, or no more of one.

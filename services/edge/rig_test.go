@@ -82,6 +82,8 @@ type setup struct {
 	checks     []obs.Check
 	// window is the member of the price list that tells the model's context window.
 	window string
+	// through is what the edge's calls of the router go through; nil is nothing.
+	through func(routerv1connect.RouterServiceClient) routerv1connect.RouterServiceClient
 	// real has the edge use the system's clock, for tests of connections' deadlines.
 	real bool
 }
@@ -129,6 +131,9 @@ func (r *rig) build(s *setup) {
 		Router: routerv1connect.NewRouterServiceClient(client), Cache: cachev1connect.NewCacheServiceClient(client),
 		Compressor: compressorv1connect.NewCompressorServiceClient(client),
 		Keystore:   keystorev1connect.NewKeystoreServiceClient(client), Budget: budgetv1connect.NewBudgetServiceClient(client),
+	}
+	if s.through != nil {
+		services.Router = s.through(services.Router)
 	}
 	log := slog.New(slog.NewJSONHandler(r.log, nil))
 	metrics, err := obs.NewMetrics(r.metrics, obs.MetricsOptions{Models: []string{"m"}, Providers: []string{"openai"}, Routes: edge.Routes()})

@@ -190,6 +190,8 @@ func (c *TenantCredentials) ask(name credentialName) (Credential, error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return Credential{}, errKeystoreTime
+	case errs.Is(err, errs.Internal): // an internal error of the router's own may be one of a call that was sent
+		return Credential{}, errs.New(errs.ServiceUnavailable, errKeystoreTime.Message).WithCause(err)
 	case err != nil:
 		return Credential{}, err
 	}
@@ -197,7 +199,7 @@ func (c *TenantCredentials) ask(name credentialName) (Credential, error) {
 	if text := resp.GetApiBase(); text != "" {
 		base, err := url.Parse(text)
 		if err != nil { // the keystore takes none that is no URL
-			return Credential{}, errs.New(errs.Internal, "a tenant's base URL cannot be read")
+			return Credential{}, errs.New(errs.ServiceUnavailable, "a tenant's base URL cannot be read")
 		}
 		plain := plainBase(base)
 		out.APIBase = &plain
