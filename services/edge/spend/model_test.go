@@ -2,11 +2,13 @@ package spend_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/postgres/postgrestest"
@@ -130,6 +132,8 @@ func modelOptions() budget.Options {
 
 func model(t *testing.T, w *world) {
 	t.Helper()
+	seed := rand.Uint64() //nolint:gosec // chance, no secrets
+	t.Logf("the seed is %d", seed)
 	all := []budget.Scope{r1, acme, user, key}
 	limits := map[budget.Scope]money.Nano{r1: 3_000_000, acme: 2_000_000, user: 2_500_000, key: 1_000_000}
 	for scope, limit := range limits {
@@ -146,8 +150,9 @@ func model(t *testing.T, w *world) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var actors sync.WaitGroup
-	for range 4 {
-		actors.Go(func() { replicaLife(ctx, t, w, &settled) })
+	for i := range uint64(4) {
+		random := rand.New(rand.NewPCG(seed, i)) //nolint:gosec // as above
+		actors.Go(func() { replicaLife(ctx, t, w, random, &settled) })
 	}
 	actors.Go(func() { // budgets change under load
 		for ctx.Err() == nil {
@@ -169,7 +174,14 @@ func model(t *testing.T, w *world) {
 	})
 	actors.Wait()
 	w.client.fail(nil, nil)
+	// Those that crashed were last heard of at the time of a clock that was ahead.
+	opts := w.opts
+	opts.Clock = wrongClock{Clock: clock.Real(), since: time.Now(), off: time.Hour, pace: 1}
+	late := budget.New(w.store, opts)
 	eventually(t, "the charge of what crashed replicas held", func() bool {
+		if _, err := late.Expire(context.Background()); err != nil {
+			t.Error(err)
+		}
 		for _, scope := range all {
 			if w.state(t, scope).Leased != 0 {
 				return false
@@ -193,50 +205,100 @@ func model(t *testing.T, w *world) {
 	t.Logf("settled %d of %d", settled.Load(), w.state(t, key).Limit)
 }
 
-// replicaLife runs replicas one after the other; some crash in the middle of their calls.
-func replicaLife(ctx context.Context, t *testing.T, w *world, settled *atomic.Int64) {
+// maxOff is how far off a clock is at most. Were it much more, the service with the fastest
+// clock would charge the leases of all others as soon as they have them.
+const maxOff = 600 * time.Millisecond
+
+// wrongClock is a clock that is off, and runs at another pace.
+type wrongClock struct {
+	clock.Clock
+	since time.Time
+	off   time.Duration
+	pace  float64
+}
+
+func newWrongClock(random *rand.Rand) wrongClock {
+	return wrongClock{
+		Clock: clock.Real(), since: time.Now(), off: time.Duration(random.Int64N(int64(2*maxOff))) - maxOff,
+		pace: 0.8 + 0.4*random.Float64(),
+	}
+}
+
+func (c wrongClock) Now() time.Time {
+	return c.since.Add(c.off + time.Duration(c.pace*float64(time.Since(c.since))))
+}
+
+// wrongProcess is a process whose clock is wrong, and whose network is cut while cut says so.
+func (w *world) wrongProcess(t testing.TB, random *rand.Rand, cut *atomic.Bool) *running {
+	t.Helper()
+	opts := w.opts
+	opts.Clock = newWrongClock(random)
+	network := &faults{}
+	reach := func(after bool) func(string) error {
+		return func(call string) error {
+			if cut.Load() {
+				return errDown
+			}
+			return w.client.hook(call, after)
+		}
+	}
+	network.fail(reach(false), reach(true))
+	_, client, end := serve(t, w.store, opts, network)
+	r := run(t, client, spend.Options{Clock: opts.Clock, Patience: 10 * time.Millisecond, RecallPatience: 20 * time.Millisecond})
+	r.end = end
+	return r
+}
+
+// replicaLife runs replicas one after the other; some crash in the middle of their calls, and
+// some are cut off for a while.
+func replicaLife(ctx context.Context, t *testing.T, w *world, random *rand.Rand, settled *atomic.Int64) {
 	t.Helper()
 	for ctx.Err() == nil {
-		opts := spend.Options{Patience: 10 * time.Millisecond, RecallPatience: 20 * time.Millisecond}
-		atWork := 10
-		if dice(2) == 0 { // one that forgets its scopes whenever its callers rest
-			opts.IdleAfter, atWork = 20*time.Millisecond, 2
+		var cut atomic.Bool
+		m := w.wrongProcess(t, random, &cut) //nolint:contextcheck // ends by crash or close
+		life, end := context.WithTimeout(ctx, time.Duration(500+random.Int64N(2500))*time.Millisecond)
+		crash, away := random.IntN(2) == 0, time.Duration(random.Int64N(int64(2*time.Second)))
+		var actors sync.WaitGroup
+		for range 10 {
+			actors.Go(func() { spendAtRandom(life, m, settled) })
 		}
-		m := w.process(t, opts) //nolint:contextcheck // ends by crash or close
-		life, end := context.WithTimeout(ctx, time.Duration(500+dice(1000))*time.Millisecond)
-		var callers sync.WaitGroup
-		for range atWork {
-			callers.Go(func() {
-				for life.Err() == nil {
-					if atWork < 10 && dice(50) == 0 {
-						pause(life, 60*time.Millisecond)
-					}
-					upper := money.Nano(1 + dice(400))
-					res, err := m.ReserveUpTo(life, caller, upper, upper+money.Nano(dice(100)))
-					if err != nil {
-						pause(life, time.Millisecond)
-						continue
-					}
-					if dice(10) == 0 {
-						m.Release(res)
-						continue
-					}
-					cost := money.Nano(dice(int64(res.Amount) + 1))
-					m.Settle(res, call(cost))
-					settled.Add(int64(cost))
-				}
+		if random.IntN(2) == 0 {
+			actors.Go(func() {
+				pause(life, 200*time.Millisecond)
+				cut.Store(true)
+				pause(life, away) // a lease lasts 1.1 s
+				cut.Store(false)
 			})
 		}
-		if dice(2) == 0 {
+		if crash {
 			pause(life, 500*time.Millisecond)
 			m.crash(t)
 			end()
-			callers.Wait()
+			actors.Wait()
 			continue
 		}
-		callers.Wait()
+		actors.Wait()
 		end()
 		m.close(t) //nolint:contextcheck // flushes after ctx's end
+	}
+}
+
+// spendAtRandom makes calls until ctx ends.
+func spendAtRandom(ctx context.Context, m *running, settled *atomic.Int64) {
+	for ctx.Err() == nil {
+		upper := money.Nano(1 + dice(400))
+		res, err := m.ReserveUpTo(ctx, caller, upper, upper+money.Nano(dice(100)))
+		if err != nil {
+			pause(ctx, time.Millisecond)
+			continue
+		}
+		if dice(10) == 0 {
+			m.Release(res)
+			continue
+		}
+		cost := money.Nano(dice(int64(res.Amount) + 1))
+		m.Settle(res, call(cost))
+		settled.Add(int64(cost))
 	}
 }
 
