@@ -28,7 +28,9 @@ func TestBudgetsChange(t *testing.T) {
 	}{
 		{"another limit", map[string]any{"max_budget": 7}, []limit{{"1d", "7", false}}},
 		{"another window", map[string]any{"max_budget": 7, "budget_duration": "30d"}, []limit{{"30d", "7", false}}},
+		{"the window alone", map[string]any{"budget_duration": "7d"}, []limit{{"7d", "7", false}}},
 		{"soft", map[string]any{"soft_budget": 8, "budget_duration": ""}, []limit{{"", "8", true}}},
+		{"a soft one's window alone", map[string]any{"budget_duration": "1mo"}, []limit{{"1mo", "8", true}}},
 		{"two", map[string]any{"budget_limits": limits(day, month)}, []limit{{"1d", "1", false}, {"1mo", "10", false}}},
 		{"one of two", map[string]any{"max_budget": 2, "budget_duration": "1d"}, []limit{{"1d", "2", false}, {"1mo", "10", false}}},
 		{"the other goes", map[string]any{"budget_limits": limits(month)}, []limit{{"1mo", "10", false}}},

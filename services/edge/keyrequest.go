@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -121,19 +122,49 @@ func (r *limitsRequest) check() error {
 	if err := r.checkWindows(); err != nil {
 		return err
 	}
-	const alone = "%s says nothing without a budget: give max_budget or soft_budget with it"
-	switch budget := r.MaxBudget != nil || r.SoftBudget != nil; {
+	switch {
 	case r.MaxBudget != nil && r.SoftBudget != nil:
 		return errs.New(errs.UnsupportedParameter, "max_budget and soft_budget cannot both be given: a budget is strict or soft").
 			WithParam("soft_budget")
-	case r.BudgetDuration != nil && *r.BudgetDuration != "" && !budget:
-		return errs.Newf(errs.InvalidRequest, alone, "budget_duration").WithParam("budget_duration")
-	case r.TimeZone != "" && !budget && len(r.BudgetLimits) == 0:
-		return errs.Newf(errs.InvalidRequest, alone, "time_zone").WithParam("time_zone")
 	case r.Compression != nil && *r.Compression != "" && *r.Compression != compressionOff && !compresses(*r.Compression):
 		return errs.New(errs.InvalidRequest, "compression must be off, default, rag or chat").WithParam("compression")
 	case r.Cache != nil && (r.Cache.TTL < 0 || r.Cache.TTL > maxTTLSeconds):
 		return errs.Newf(errs.InvalidRequest, "cache.ttl must be a number of seconds from 0 to %d", maxTTLSeconds).WithParam("cache.ttl")
+	}
+	return nil
+}
+
+// rewindow is what a request says of a budget's window without the budget: the name of the
+// first such member, or nothing.
+func (r *limitsRequest) rewindow() string {
+	switch budget := r.MaxBudget != nil || r.SoftBudget != nil; {
+	case r.BudgetDuration != nil && *r.BudgetDuration != "" && !budget:
+		return "budget_duration"
+	case r.TimeZone != "" && !budget && len(r.BudgetLimits) == 0:
+		return "time_zone"
+	}
+	return ""
+}
+
+// complete puts the amount of the only budget there is into a request that changes nothing
+// but its window. Where there is none, or several, or the request has a list of its own, the
+// window is no budget's.
+func (r *limitsRequest) complete(there []*budgetv1.BudgetState) error {
+	name := r.rewindow()
+	switch {
+	case name == "":
+		return nil
+	case r.BudgetLimits != nil || len(there) == 0:
+		return errs.Newf(errs.InvalidRequest, "%s says nothing without a budget: give max_budget or soft_budget with it", name).WithParam(name)
+	case len(there) > 1:
+		return errs.Newf(errs.InvalidRequest, "%s could be that of several budgets: give budget_limits, the whole list", name).WithParam(name)
+	}
+	budget := there[0].GetBudget()
+	limit := money.Nano(budget.GetLimitNanos())
+	if budget.GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT {
+		r.SoftBudget = &limit
+	} else {
+		r.MaxBudget = &limit
 	}
 	return nil
 }

@@ -37,6 +37,9 @@ func (e *Edge) generateKey(x *exchange) error {
 	if err := x.decodeLimits(&req, &req.limitsRequest); err != nil {
 		return err
 	}
+	if err := req.complete(nil); err != nil {
+		return err
+	}
 	key := &keystorev1.Key{CreatedBy: x.principal.KeyID}
 	if _, err := req.apply(key, e.Clock.Now()); err != nil {
 		return err
@@ -93,6 +96,13 @@ func (e *Edge) updateKey(x *exchange) error {
 func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRequest) (*keystorev1.Key, error) {
 	key := &keystorev1.Key{}
 	fields, err := req.apply(key, e.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	err = e.completeLimits(ctx, &req.limitsRequest, func() (*budgetv1.Scope, error) {
+		found, err := e.findKey(ctx, ref)
+		return keyScope(found.GetId()), err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -149,6 +149,42 @@ func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsVie
 	return v
 }
 
+// budgetsOf are the budgets of a scope.
+func (e *Edge) budgetsOf(ctx context.Context, scope *budgetv1.Scope) ([]*budgetv1.BudgetState, error) {
+	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
+	return resp.GetStates(), err
+}
+
+// zoneOf is the time zone of the budget that a change is for: the one with the id, or
+// without one that of the window.
+func zoneOf(there []*budgetv1.BudgetState, id, window string) string {
+	if window == "month" {
+		window = "1mo"
+	}
+	for _, s := range there {
+		if b := s.GetBudget(); b.GetId() == id || id == "" && b.GetWindow() == window {
+			return b.GetTimeZone()
+		}
+	}
+	return ""
+}
+
+// completeLimits finds the budget whose window alone a request changes; see complete.
+func (e *Edge) completeLimits(ctx context.Context, r *limitsRequest, scope func() (*budgetv1.Scope, error)) error {
+	if r.rewindow() == "" {
+		return nil
+	}
+	of, err := scope()
+	if err != nil {
+		return err
+	}
+	there, err := e.budgetsOf(ctx, of)
+	if err != nil {
+		return err
+	}
+	return r.complete(there)
+}
+
 // putBudgets sets the budgets that a request names. max_budget or soft_budget means the
 // scope's only budget, whose window it may change, or else the one of the same window.
 // budget_limits, where it is given, is the whole list: budgets of other windows go.
@@ -157,15 +193,18 @@ func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsR
 	if !one && r.BudgetLimits == nil {
 		return nil
 	}
-	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
+	there, err := e.budgetsOf(ctx, scope)
 	if err != nil {
 		return err
 	}
-	there := resp.GetStates()
 	kept := make(map[string]bool, len(there))
 	put := func(id string, limit money.Nano, window string, enforcement budgetv1.Enforcement, limitName, windowName string) error {
+		zone := r.TimeZone
+		if zone == "" {
+			zone = zoneOf(there, id, window) // another one would begin anew
+		}
 		put, err := e.Services.Budget.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
-			Id: id, Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: r.TimeZone, Enforcement: enforcement,
+			Id: id, Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: zone, Enforcement: enforcement,
 		}})
 		if err == nil {
 			kept[put.GetState().GetBudget().GetId()] = true

@@ -186,6 +186,9 @@ func (e *Edge) newTeam(x *exchange) error {
 	if err := x.decodeLimits(&req, &req.limitsRequest); err != nil {
 		return err
 	}
+	if err := req.complete(nil); err != nil {
+		return err
+	}
 	tenant := &keystorev1.Tenant{}
 	if req.TeamID != nil {
 		tenant.Id = *req.TeamID
@@ -221,6 +224,13 @@ func (e *Edge) updateTeam(x *exchange) error {
 	}
 	tenant := &keystorev1.Tenant{Id: *req.TeamID}
 	ctx := x.r.Context()
+	err := e.completeLimits(ctx, &req.limitsRequest, func() (*budgetv1.Scope, error) {
+		found, err := e.findTeam(ctx, *req.TeamID)
+		return tenantScope(found.GetId()), err
+	})
+	if err != nil {
+		return err
+	}
 	if fields := req.apply(tenant); len(fields) > 0 {
 		resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
 		if err != nil {
