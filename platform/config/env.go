@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"tollgate.dev/platform/secret"
 )
 
@@ -157,6 +159,7 @@ func (l *loader) environmentOverrides(cfg *Config) {
 	if v, ok := l.env.lookup("TOLLGATE_MASTER_KEY"); ok {
 		cfg.General.MasterKey = secret.New(v)
 	}
+	cfg.General.MasterKeyVariable = l.masterKeyVariable(cfg.General.MasterKey)
 	if v, ok := text("DATABASE_URL"); ok {
 		cfg.General.DatabaseURL = l.databaseURL(v, v.literal)
 	}
@@ -171,6 +174,27 @@ func (l *loader) environmentOverrides(cfg *Config) {
 			}
 		}
 	}
+}
+
+// masterKeyVariable finds the variable of the process that holds the master key, by whatever way it came from there.
+func (l *loader) masterKeyVariable(key secret.String) string {
+	if key.IsZero() {
+		return ""
+	}
+	names := []string{"TOLLGATE_MASTER_KEY", "LITELLM_MASTER_KEY"}
+	if v, given := l.given["general_settings.master_key"]; given {
+		if r, ok := l.follow(v); ok && r.node.Kind == yaml.ScalarNode {
+			for _, name := range l.env.expand(r.node.Value).names {
+				names = append(names, name, envAliases[name])
+			}
+		}
+	}
+	for _, name := range names {
+		if v, ok := l.env.process(name); ok && v == key.Reveal() {
+			return name
+		}
+	}
+	return ""
 }
 
 // masterSecrets checks what keys are derived from: the salt, or without one, and with a database that replicas share,

@@ -265,6 +265,8 @@ func (r Redis) Configured() bool { return r.Host != "" }
 type General struct {
 	// MasterKey is empty when none is configured.
 	MasterKey secret.String
+	// MasterKeyVariable is the variable of the process that holds it; empty when the file alone does, or nothing.
+	MasterKeyVariable string
 	// SaltKey is what stored hashes and credentials are bound to, from the environment; empty when it is not set.
 	SaltKey secret.String
 	// DatabaseURL is a postgres:// URL, or empty for the embedded store in DataDir.

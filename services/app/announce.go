@@ -17,16 +17,23 @@ func (p *Process) Announce(out io.Writer) error {
 		address = "127.0.0.1:" + port
 	}
 	address = strings.Replace(address, "0.0.0.0:", "127.0.0.1:", 1)
-	key := "$TOLLGATE_MASTER_KEY"
+	variable := p.cfg.General.MasterKeyVariable
+	key := "$" + variable
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTollgate listens on http://%s\n", address)
-	if path := p.secrets.masterPath; path != "" {
+	path := p.secrets.masterPath
+	switch {
+	case path != "":
 		key = "$(cat " + shellQuoted(path) + ")"
 		if p.secrets.fresh {
 			fmt.Fprintf(&b, "Master key: %s (shown this once, and kept in %s)\n", p.secrets.master.Reveal(), path)
 		} else {
 			fmt.Fprintf(&b, "Master key: kept in %s\n", path)
 		}
+	case variable == "":
+		// It is never printed, and no variable of a shell has it.
+		key = "$TOLLGATE_MASTER_KEY"
+		b.WriteString("Master key: the configuration file's. Give it to the shell before the command below: export TOLLGATE_MASTER_KEY='...'\n")
 	}
 	if p.simulator.addr != "" {
 		b.WriteString("No provider key is set: the built-in provider simulator answers. It says that it is simulated.\n")
