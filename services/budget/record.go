@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +28,7 @@ const (
 // were new. A record that cannot be settled is set aside with the reason, where an operator
 // finds it: it is counted, it moves no balance, and it holds up no other. Calls that come at
 // the same time are committed together. Errors: invalid_request for too many records, and
-// then nothing was written.
+// what ctx ended with while others were committed; then nothing was written.
 func (s *Service) Record(ctx context.Context, records []*eventv1.UsageRecord) (Recorded, error) {
 	if len(records) > maxRecords {
 		return Recorded{}, errs.Newf(errs.InvalidRequest, "more than %d records", maxRecords).WithParam("records")
@@ -40,12 +41,18 @@ func (s *Service) Record(ctx context.Context, records []*eventv1.UsageRecord) (R
 	if s.pending.add(c) {
 		s.commit(ctx)
 	}
+	gone := ctx.Done()
 	for {
 		select {
 		case <-c.done:
 			return c.result, c.err
 		case <-c.lead:
 			s.commit(ctx)
+		case <-gone:
+			if s.pending.remove(c) {
+				return Recorded{}, errs.Of(ctx.Err())
+			}
+			gone = nil // its transaction has begun, and says what came of it
 		}
 	}
 }
@@ -101,9 +108,32 @@ func (q *queue) take(limit int) []*recordCall {
 	return batch
 }
 
+// remove takes a call back that no batch has taken. Should it be the one to lead, the next
+// one does.
+func (q *queue) remove(c *recordCall) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, c)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Concat(q.waiting[:i], q.waiting[i+1:]) // a batch may be a part of the list
+	select {
+	case <-c.lead:
+		q.next()
+	default:
+	}
+	return true
+}
+
 func (q *queue) handOver() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.next()
+}
+
+// next has the first call lead. The lock is held.
+func (q *queue) next() {
 	if len(q.waiting) == 0 {
 		q.waiting, q.led = nil, false
 		return
@@ -127,10 +157,13 @@ func (s *Service) commit(ctx context.Context) {
 	err := s.settle(ctx, batch)
 	for _, c := range batch {
 		c.err = err
-		if err != nil && len(batch) > 1 {
-			// One call's records may be at fault; the others must not suffer for them.
+		// One call's records may be at fault; the others must not suffer for them. A database
+		// that does not answer in time is nobody's.
+		if err != nil && len(batch) > 1 && !errors.Is(err, context.DeadlineExceeded) {
 			c.err = errUnsettled
-			c.err = s.settle(ctx, []*recordCall{c})
+			if c.err = s.settle(ctx, []*recordCall{c}); errors.Is(c.err, context.DeadlineExceeded) {
+				err = c.err
+			}
 		}
 	}
 }
@@ -201,7 +234,8 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 		return m, nil
 	})
 	if err != nil {
-		return err
+		// What a store says of its own interruption need not name the cause.
+		return errors.Join(ctx.Err(), err)
 	}
 	s.opts.Observer.Recorded(recorded, overdrawn)
 	for _, r := range rejected {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/services/budget"
 )
@@ -84,6 +86,87 @@ func TestGroupCommit(t *testing.T) {
 	records, _, err := svc.ListUsage(t.Context(), budget.UsageQuery{TenantID: "t"}, "")
 	if err != nil || len(records) != 5 {
 		t.Errorf("%d entries, %v", len(records), err)
+	}
+}
+
+// hung is a store whose database does not answer: its transactions end with their time, or
+// when they are let go.
+type hung struct {
+	budget.Store
+	entered, proceed chan struct{}
+}
+
+func (h *hung) Update(ctx context.Context, f budget.Footprint, decide func(*budget.Snapshot) (*budget.Mutation, error)) error {
+	h.entered <- struct{}{}
+	select {
+	case <-h.proceed:
+		return h.Store.Update(ctx, f, decide)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Who leaves before the records are in a transaction leaves nothing behind, and what was
+// to be led by who left is led by another.
+func TestCallersThatLeave(t *testing.T) {
+	ids := id.NewGenerator(clock.Real())
+	store := &hung{newStore(t), make(chan struct{}, 100), make(chan struct{})}
+	svc := budget.New(store, budget.Options{CommitTimeout: time.Hour})
+	var calls sync.WaitGroup
+	send := func(ctx context.Context) <-chan error {
+		out := make(chan error, 1)
+		calls.Go(func() {
+			_, err := svc.Record(ctx, []*eventv1.UsageRecord{{EventId: ids.NewString(), TenantId: "t", CostNanos: 1}})
+			out <- err
+		})
+		return out
+	}
+	first := send(t.Context())
+	<-store.entered
+	impatient, leave := context.WithCancel(t.Context())
+	var left []<-chan error
+	for range 20 {
+		left = append(left, send(impatient))
+	}
+	patient := send(t.Context())
+	leave()
+	for _, out := range left {
+		if err := <-out; !errs.Is(err, errs.ClientClosed) {
+			t.Errorf("who left is told %v", err)
+		}
+	}
+	close(store.proceed)
+	if err := errors.Join(<-first, <-patient); err != nil {
+		t.Error(err)
+	}
+	calls.Wait()
+	records, _, err := svc.ListUsage(t.Context(), budget.UsageQuery{TenantID: "t"}, "")
+	if err != nil || len(records) != 2 {
+		t.Errorf("%d entries, %v", len(records), err)
+	}
+}
+
+// A database that does not answer is asked once for all calls that wait for it.
+func TestAHungDatabaseIsAskedOnce(t *testing.T) {
+	ids := id.NewGenerator(clock.Real())
+	store := &hung{newStore(t), make(chan struct{}, 100), make(chan struct{})}
+	svc := budget.New(store, budget.Options{CommitTimeout: 500 * time.Millisecond})
+	const calls = 20
+	results := make(chan error, calls)
+	for range calls {
+		go func() {
+			_, err := svc.Record(t.Context(), []*eventv1.UsageRecord{{EventId: ids.NewString(), TenantId: "t", CostNanos: 1}})
+			results <- err
+		}()
+	}
+	for range calls {
+		if err := <-results; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	}
+	// Those that came while the first was asked are asked for together.
+	if n := len(store.entered); n >= calls {
+		t.Errorf("%d transactions for %d calls", n, calls)
 	}
 }
 
