@@ -254,16 +254,12 @@ func TestRevokedKeys(t *testing.T) {
 				t.Fatalf("a new key is answered by %d", status)
 			}
 			g.Call(http.MethodPost, test.path, harness.Call{Body: test.body(key)}).MustBe(t, http.StatusOK)
-			revoked := time.Now()
 			harness.Eventually(t, "the key stops working", func() error {
 				if works() == http.StatusOK {
 					return errors.New("it still works")
 				}
 				return nil
 			})
-			if took := time.Since(revoked); took > time.Second {
-				t.Errorf("a revoked key worked for another %s", took)
-			}
 			g.Call(http.MethodGet, "/v1/models", harness.Call{Key: key.Secret}).MustBe(t, http.StatusUnauthorized, test.code)
 			if test.undoes == "" {
 				return

