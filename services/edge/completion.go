@@ -336,7 +336,7 @@ func (c *completion) once(keys []string) error {
 	if len(keys) > 1 {
 		return errs.New(errs.InvalidRequest, "Idempotency-Key is given more than once").WithParam("Idempotency-Key")
 	}
-	run, answer, err := c.e.Idempotency.Begin(c.r.Context(), c.idempotencyScope(), keys[0], c.route, sha256.Sum256(c.req.body))
+	run, answer, err := c.e.Idempotency.Begin(c.r.Context(), c.idempotencyScope(), keys[0], c.route, sha256.Sum256(c.req.body), c.repeat)
 	if err != nil {
 		return err
 	}
@@ -374,6 +374,16 @@ func (c *completion) once(keys []string) error {
 		run.Finish(ctx, recorder.Answer())
 	})
 	return nil
+}
+
+// repeat counts a repeat as a request: it uses no tokens, and an answer that is kept is
+// written at once.
+func (c *completion) repeat(ctx context.Context) (err error) {
+	c.permit, err = c.e.Limits.AcquireRequest(ctx, c.principal.Limits(), c.model.name)
+	if err != nil {
+		c.permit.Headers(c.w.Header())
+	}
+	return err
 }
 
 // finishTimeout bounds how long keeping an answer for its repeats may take.

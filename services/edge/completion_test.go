@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	errorv1 "tollgate.dev/gen/tollgate/error/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
@@ -310,6 +311,46 @@ func TestCallersShareABudget(t *testing.T) {
 	}
 	calls.Wait()
 	r.ledger(callers)
+}
+
+// TestRepeatsAreRequests repeats a request with an Idempotency-Key: each repeat is one of the
+// requests a minute, and needs neither tokens nor a parallel slot.
+func TestRepeatsAreRequests(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, more []string) {
+		t.Helper()
+		r := newRig(t, func(s *setup) { s.options.Cache = false })
+		three, hundred, one := int64(3), int64(100), int64(1)
+		const limited = "sk-limited-0123456789abcdef"
+		r.keystore.put(limited, &keystorev1.Grant{Key: &keystorev1.Key{Id: "limited", Limits: &keystorev1.Limits{
+			RequestsPerMinute: &three, TokensPerMinute: &hundred, ParallelRequests: &one,
+		}}})
+		once := func() answer {
+			return r.do(http.MethodPost, chatPath, call{limited, map[string]string{"Idempotency-Key": "a"}, chat("Hi", more...)})
+		}
+		used := &usagev1.Usage{Input: 150} // more than a minute has
+		r.router.whole = func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+			return &routerv1.CompleteResponse{Body: []byte(answerBody), Usage: used, Served: servedByM()}, nil
+		}
+		r.router.stream = func(_ context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+			return send(&routerv1.StreamCompleteResponse{Served: servedByM(), Chunks: [][]byte{delta("Hi")}, Usage: used, End: &routerv1.StreamEnd{}})
+		}
+		first := once()
+		for range 2 {
+			if a := once(); a.status != http.StatusOK || a.body != first.body || a.header.Get("Idempotent-Replayed") != "true" {
+				t.Errorf("a repeat: %d %s", a.status, a.body)
+			}
+		}
+		a := once()
+		if a.status != http.StatusTooManyRequests || a.reason() != "rate_limit_exceeded" || a.header.Get("Retry-After") == "" ||
+			a.header.Get("X-Ratelimit-Remaining-Requests") != "0" || !strings.Contains(a.body, `"limit":"requests_per_minute"`) {
+			t.Errorf("one too many: %d %s %v", a.status, a.body, a.header)
+		}
+		r.clock.Advance(time.Minute)
+		if a := once(); a.status != http.StatusOK || a.body != first.body || r.router.called() != 1 {
+			t.Errorf("a minute later: %d %s, of %d calls", a.status, a.body, r.router.called())
+		}
+	})
 }
 
 // TestIdempotency repeats requests with an Idempotency-Key.

@@ -73,8 +73,9 @@ const maxKey = 255
 // a request that shall go ahead; the answer of a finished one; or an error:
 // invalid_request for a key that is none, idempotency_mismatch for another body,
 // idempotency_in_progress, or service_unavailable when the store is away. A key
-// belongs to the scope and the route that it was used in.
-func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha256.Size]byte) (*Run, *Answer, error) {
+// belongs to the scope and the route that it was used in. Before an answer is opened,
+// repeat says whether the caller may have it; its error is returned as it is.
+func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha256.Size]byte, repeat func(context.Context) error) (*Run, *Answer, error) {
 	if err := checkKey(key); err != nil {
 		return nil, nil, err
 	}
@@ -95,6 +96,9 @@ func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha
 	if there.Answer == nil {
 		return nil, nil, errs.New(errs.IdempotencyInProgress, "the first request with this Idempotency-Key still runs").
 			WithRetryAfter(time.Second)
+	}
+	if err := repeat(ctx); err != nil {
+		return nil, nil, err
 	}
 	answer, err := g.open(there)
 	if err != nil {

@@ -74,9 +74,32 @@ func newWorld(t *testing.T, opts idempotency.Options) world {
 	return world{idempotency.New(watched, envelope, clk, slog.New(slog.DiscardHandler), opts), clk, watched}
 }
 
+// anyone may have a kept answer.
+func anyone(context.Context) error { return nil }
+
+// TestRepeatsMayBeRefused asks before a kept answer is given, and only then.
+func TestRepeatsMayBeRefused(t *testing.T) {
+	w := newWorld(t, idempotency.Options{})
+	refusal := errs.New(errs.RateLimitExceeded, "as the test wants it")
+	begin := func() (*idempotency.Run, *idempotency.Answer, error) {
+		return w.Begin(t.Context(), "s", "k", "/r", [32]byte{}, func(context.Context) error { return refusal })
+	}
+	run, _, err := begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := begin(); !errs.Is(err, errs.IdempotencyInProgress) {
+		t.Errorf("while it runs: %v", err)
+	}
+	run.Finish(t.Context(), idempotency.Answer{Status: http.StatusOK})
+	if _, answer, err := begin(); !errors.Is(err, refusal) || answer != nil {
+		t.Errorf("the repeat: %v", err)
+	}
+}
+
 func (w world) begin(t *testing.T, scope, key, body string) (*idempotency.Run, *idempotency.Answer, error) {
 	t.Helper()
-	return w.Begin(t.Context(), scope, key, "/v1/chat/completions", sha256.Sum256([]byte(body)))
+	return w.Begin(t.Context(), scope, key, "/v1/chat/completions", sha256.Sum256([]byte(body)), anyone)
 }
 
 func (w world) run(t *testing.T, scope, key, body string) *idempotency.Run {
@@ -163,7 +186,7 @@ func TestOfManyOneRuns(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			run, _, err := w.Begin(t.Context(), "s", "k", "/r", [32]byte{})
+			run, _, err := w.Begin(t.Context(), "s", "k", "/r", [32]byte{}, anyone)
 			switch {
 			case run != nil:
 				runs.Add(1)
@@ -234,7 +257,7 @@ func TestRepeatsWaitForAnAnswerThatIsOut(t *testing.T) {
 			}
 			gone, leave := context.WithCancel(t.Context())
 			leave()
-			if _, _, err := w.Begin(gone, "t", "a", "/v1/chat/completions", sha256.Sum256([]byte("body"))); !errors.Is(err, context.Canceled) {
+			if _, _, err := w.Begin(gone, "t", "a", "/v1/chat/completions", sha256.Sum256([]byte("body")), anyone); !errors.Is(err, context.Canceled) {
 				t.Errorf("who has left: %v", err)
 			}
 			var repeats sync.WaitGroup

@@ -101,10 +101,10 @@ func (l *lease) examine(rule *rule, a *account, now, tokens int64, r *refusal) (
 	if rule.requests != Unlimited {
 		short = r.pool(rule, &l.requests, limitRequests, now, 1, rule.requests)
 	}
-	if rule.tokens != Unlimited {
+	if rule.countsTokens() {
 		short = r.pool(rule, &l.tokens, limitTokens, now, max(tokens, 1), rule.tokens) || short
 	}
-	if rule.parallel != Unlimited && a.inFlight >= l.slots.held {
+	if rule.countsParallel() && a.inFlight >= l.slots.held {
 		if rule.parallel == 0 || now < l.slots.quiet && l.slots.free == 0 {
 			r.worse(refusal{rule.account, limitParallel, rule.parallel, parallelRetry, false})
 		} else {
@@ -151,10 +151,10 @@ func (l *lease) ask(rule *rule, a *account, tokens int64) {
 	if rule.requests != Unlimited {
 		l.requests.ask(1)
 	}
-	if rule.tokens != Unlimited {
+	if rule.countsTokens() {
 		l.tokens.ask(max(tokens, 1))
 	}
-	if rule.parallel != Unlimited && a.inFlight >= l.slots.held {
+	if rule.countsParallel() && a.inFlight >= l.slots.held {
 		l.slots.ask(1)
 	}
 }
@@ -175,7 +175,7 @@ func (l *lease) take(rule *rule, now, tokens int64) (low bool) {
 		low = l.requests.take(1)
 		l.dirty = true
 	}
-	if rule.tokens != Unlimited {
+	if rule.countsTokens() {
 		low = l.tokens.take(tokens) || low
 		l.dirty = true
 	}

@@ -63,6 +63,16 @@ func (l *Limiter) now() int64 { return int64(l.clock.Now().Sub(l.base)) }
 // Where limits are shared it may wait, within [Options.Wait]; longer, or beyond the end
 // of ctx, it doesn't, and goes by what this process has counted.
 func (l *Limiter) Acquire(ctx context.Context, s *Subject, model string, tokens int64) (Permit, error) {
+	return l.acquire(ctx, s, model, tokens, false)
+}
+
+// AcquireRequest is Acquire for a call that is one request and nothing else: it uses no
+// tokens, is not under way, and no limit on either holds it back. Its permit holds nothing.
+func (l *Limiter) AcquireRequest(ctx context.Context, s *Subject, model string) (Permit, error) {
+	return l.acquire(ctx, s, model, 0, true)
+}
+
+func (l *Limiter) acquire(ctx context.Context, s *Subject, model string, tokens int64, requestOnly bool) (Permit, error) {
 	if s == nil {
 		return Permit{}, nil
 	}
@@ -70,6 +80,9 @@ func (l *Limiter) Acquire(ctx context.Context, s *Subject, model string, tokens 
 	rules := s.rules(model, &buf)
 	if len(rules) == 0 {
 		return Permit{}, nil
+	}
+	for i := range rules {
+		rules[i].requestOnly = requestOnly
 	}
 	tokens = max(tokens, 0)
 	now := l.now()
@@ -93,14 +106,17 @@ func (l *Limiter) Acquire(ctx context.Context, s *Subject, model string, tokens 
 		return Permit{g}, r.err()
 	}
 	g := &grant{limiter: l, subject: s, tokens: tokens, accounts: accounts}
+	g.done.Store(requestOnly)
 	for i := range rules {
 		a := accounts[i]
-		a.inFlight++
+		if !requestOnly {
+			a.inFlight++
+		}
 		if rules[i].requests != Unlimited {
 			a.requests.expire(now)
 			a.requests.add(now, 1)
 		}
-		if rules[i].tokens != Unlimited {
+		if rules[i].countsTokens() {
 			g.counted[i] = true
 			a.tokens.expire(now)
 			g.slots[i] = a.tokens.add(now, tokens)
@@ -169,10 +185,10 @@ func check(rules []rule, accounts *[maxRules]*account, now, tokens int64) (r ref
 		if rule.requests != Unlimited {
 			r.window(rule, &a.requests, limitRequests, now, 1, rule.requests)
 		}
-		if rule.tokens != Unlimited {
+		if rule.countsTokens() {
 			r.window(rule, &a.tokens, limitTokens, now, tokens, rule.tokens)
 		}
-		if rule.parallel != Unlimited && a.inFlight >= rule.parallel {
+		if rule.countsParallel() && a.inFlight >= rule.parallel {
 			r.worse(refusal{rule.account, limitParallel, rule.parallel, parallelRetry, false})
 		}
 	}

@@ -232,6 +232,52 @@ func testParallel(t *testing.T, open opener) {
 	three.Done(0)
 }
 
+// TestARequestAlone has calls that are nothing but requests: they share the limits on requests
+// with all others, need neither tokens nor a slot, and leave both as they were.
+func TestARequestAlone(t *testing.T) { eachWay(t, testARequestAlone) }
+
+func testARequestAlone(t *testing.T, open opener) {
+	t.Helper()
+	clk := clocktest.New()
+	l := open(t, clk)
+	limits := func(rpm int64) *keystorev1.Limits {
+		return &keystorev1.Limits{
+			RequestsPerMinute: proto.Int64(rpm), TokensPerMinute: proto.Int64(10), ParallelRequests: proto.Int64(1),
+			ModelRequestsPerMinute: map[string]int64{"m": 9}, ModelTokensPerMinute: map[string]int64{"m": 10},
+		}
+	}
+	s := ratelimit.NewSubject("k", limits(4), "t", limits(8))
+	running, err := l.Acquire(t.Context(), s, "m", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		p, err := l.AcquireRequest(t.Context(), s, "m")
+		if err != nil {
+			t.Fatalf("request %d, with no token and no slot to have: %v", i, err)
+		}
+		p.Done(1000)
+	}
+	running.Done(9)
+	if p, err := l.Acquire(t.Context(), s, "m", 1); err != nil {
+		t.Errorf("the last request, of the last token: %v", err)
+	} else {
+		p.Done(1)
+	}
+	p, err := l.AcquireRequest(t.Context(), s, "m")
+	if e := refused(t, err); e.Details["limit"] != "requests_per_minute" || e.Details["scope"] != "key" || e.RetryAfter != time.Minute {
+		t.Errorf("%v after %v", e.Details, e.RetryAfter)
+	}
+	h := http.Header{}
+	if p.Headers(h); h.Get("X-Ratelimit-Remaining-Requests") != "0" {
+		t.Errorf("the headers are %v", h)
+	}
+	clk.Advance(time.Minute)
+	if _, err := l.AcquireRequest(t.Context(), s, "m"); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+}
+
 func TestDoneCorrectsTheEstimate(t *testing.T) { eachWay(t, testDoneCorrectsTheEstimate) }
 
 func testDoneCorrectsTheEstimate(t *testing.T, open opener) {

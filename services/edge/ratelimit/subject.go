@@ -99,7 +99,13 @@ const maxRules = 4
 type rule struct {
 	account AccountID
 	limits
+	// requestOnly says that the call counts as a request alone.
+	requestOnly bool
 }
+
+func (r *rule) countsTokens() bool { return r.tokens != Unlimited && !r.requestOnly }
+
+func (r *rule) countsParallel() bool { return r.parallel != Unlimited && !r.requestOnly }
 
 // rules lists what applies to a call of the model, in the order of locking.
 func (s *Subject) rules(model string, into *[maxRules]rule) []rule {
@@ -107,10 +113,10 @@ func (s *Subject) rules(model string, into *[maxRules]rule) []rule {
 	for i := range s.parties {
 		p := &s.parties[i]
 		if p.own.any() {
-			out = append(out, rule{AccountID{p.scope, p.id, ""}, p.own})
+			out = append(out, rule{account: AccountID{p.scope, p.id, ""}, limits: p.own})
 		}
 		if m, ok := p.models[model]; ok && model != "" {
-			out = append(out, rule{AccountID{p.scope, p.id, model}, m})
+			out = append(out, rule{account: AccountID{p.scope, p.id, model}, limits: m})
 		}
 	}
 	return out
