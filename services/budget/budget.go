@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"tollgate.dev/platform/clock"
-	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
 )
@@ -173,68 +172,6 @@ func (s *Service) Run(ctx context.Context) error {
 			s.opts.Logger.ErrorContext(ctx, "budget: background work failed", "work", what, "error", err)
 		}
 	}
-}
-
-// PutBudget creates a budget or changes one. A budget with an id is changed, or made
-// under that id; without one, the scope's budget for the window is. A new limit counts
-// for the current window at once, also when less than what is spent. Another window or
-// time zone begins anew with nothing spent. A budget counts the calls that began after
-// it was made. Errors: invalid_request; not_found for a tenant or a key that does not
-// exist; conflict when the scope has another budget for that window.
-func (s *Service) PutBudget(ctx context.Context, b Budget) (State, error) {
-	if err := b.check(); err != nil {
-		return State{}, err
-	}
-	if err := s.checkHolder(ctx, b.Scope); err != nil {
-		return State{}, err
-	}
-	var state State
-	err := s.update(ctx, Footprint{Scopes: []Scope{b.Scope}, BudgetIDs: nonEmpty(b.ID)}, func(snap *Snapshot) (*Mutation, error) {
-		m := &Mutation{}
-		var old *Budget
-		for i := range snap.Budgets {
-			have := &snap.Budgets[i]
-			switch {
-			case b.ID != "" && have.ID == b.ID:
-				old = have
-			case have.Scope == b.Scope && have.Window == b.Window:
-				if b.ID != "" {
-					return nil, errs.New(errs.Conflict, "the scope has another budget for this window").
-						WithParam("budget.window").WithDetail("budget", have.ID)
-				}
-				old = have
-			}
-		}
-		put := b
-		m.Changed = []Scope{b.Scope}
-		fresh := WindowState{}
-		if old == nil {
-			if put.ID == "" {
-				put.ID = s.ids.NewString()
-			}
-		} else {
-			put.ID = old.ID
-			if old.Scope != put.Scope || old.Window != put.Window || old.TimeZone != put.TimeZone {
-				// What was counted is no part of the new window: the budget begins anew.
-				m.DeleteBudgets = []string{old.ID}
-				if old.Scope != b.Scope {
-					m.Changed = append(m.Changed, old.Scope)
-				}
-			} else if latest := snap.Latest(old.ID); latest != nil {
-				fresh = *latest
-			}
-		}
-		current := currentWindow(put, &fresh, s.opts.Clock.Now())
-		m.PutBudgets = []Budget{put}
-		m.Windows = []WindowState{current}
-		state = State{Budget: put, WindowState: current}
-		return m, nil
-	})
-	if err != nil {
-		return State{}, err
-	}
-	s.passOn(ctx)
-	return state, nil
 }
 
 // update is the store's, and tells of new entries.

@@ -47,7 +47,11 @@ func TestBudgetHoldsSomebody(t *testing.T) {
 		"a user without a tenant's slash":   {budget.Scope{Kind: budget.User, ID: "carol"}, errs.InvalidRequest},
 		"a tenant in place of a user":       {budget.Scope{Kind: budget.User, ID: "acme/"}, errs.InvalidRequest},
 	} {
-		_, err := svc.PutBudget(t.Context(), budget.Budget{Scope: tc.scope, Limit: 1})
+		_, err := svc.SetBudgets(t.Context(), tc.scope, []budget.Budget{{Limit: 1}}, true, true)
+		if e := errs.Of(err); tc.reason == "" && err != nil || tc.reason != "" && (e == nil || e.Reason != tc.reason) {
+			t.Errorf("%s, set with others: %v, want %s", name, err, tc.reason)
+		}
+		_, err = svc.PutBudget(t.Context(), budget.Budget{Scope: tc.scope, Limit: 1})
 		if tc.reason == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

@@ -16,15 +16,34 @@ func Handler(s *Service) budgetv1connect.BudgetServiceHandler { return handler{s
 type handler struct{ s *Service }
 
 func (h handler) PutBudget(ctx context.Context, req *budgetv1.PutBudgetRequest) (*budgetv1.PutBudgetResponse, error) {
-	b := req.GetBudget()
-	state, err := h.s.PutBudget(ctx, Budget{
-		ID: b.GetId(), Scope: scopeOf(b.GetScope()), Limit: money.Nano(b.GetLimitNanos()),
-		Window: b.GetWindow(), TimeZone: b.GetTimeZone(), Soft: b.GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT,
-	})
+	state, err := h.s.PutBudget(ctx, budgetOf(req.GetBudget()))
 	if err != nil {
 		return nil, err
 	}
 	return &budgetv1.PutBudgetResponse{State: stateMessage(state)}, nil
+}
+
+func (h handler) SetBudgets(ctx context.Context, req *budgetv1.SetBudgetsRequest) (*budgetv1.SetBudgetsResponse, error) {
+	budgets := make([]Budget, 0, len(req.GetBudgets()))
+	for _, b := range req.GetBudgets() {
+		budgets = append(budgets, budgetOf(b))
+	}
+	states, err := h.s.SetBudgets(ctx, scopeOf(req.GetScope()), budgets, req.GetKeepOthers(), req.GetValidateOnly())
+	if err != nil {
+		return nil, err
+	}
+	res := &budgetv1.SetBudgetsResponse{}
+	for _, state := range states {
+		res.States = append(res.States, stateMessage(state))
+	}
+	return res, nil
+}
+
+func budgetOf(b *budgetv1.Budget) Budget {
+	return Budget{
+		ID: b.GetId(), Scope: scopeOf(b.GetScope()), Limit: money.Nano(b.GetLimitNanos()),
+		Window: b.GetWindow(), TimeZone: b.GetTimeZone(), Soft: b.GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT,
+	}
 }
 
 func (h handler) DeleteBudgets(ctx context.Context, req *budgetv1.DeleteBudgetsRequest) (*budgetv1.DeleteBudgetsResponse, error) {

@@ -70,13 +70,15 @@ func renamed(err error, names map[string]string) error {
 	if !ok {
 		return err
 	}
-	name, index, indexed := strings.Cut(e.Param, "[")
-	to, ok := names[name]
+	to, ok := names[e.Param]
 	if !ok {
-		return err
-	}
-	if indexed {
-		to += "[" + index
+		name, index, indexed := strings.Cut(e.Param, "[")
+		if to, ok = names[name]; !ok {
+			return err
+		}
+		if indexed {
+			to += "[" + index
+		}
 	}
 	out := e.WithParam(to).WithCause(err) // the log has the whole chain
 	if rest, ok := strings.CutPrefix(e.Message, "it "); ok {

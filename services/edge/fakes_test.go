@@ -226,6 +226,7 @@ type keystoreFake struct {
 	mu       sync.Mutex
 	grants   map[string]*keystorev1.Grant // by secret's hash
 	tenants  map[string]*keystorev1.Tenant
+	keys     map[string]*keystorev1.Key // by id
 	resolves int
 }
 
@@ -284,6 +285,11 @@ type budgetFake struct {
 	mu      sync.Mutex
 	limits  map[string]int64 // by scope
 	records []*eventv1.UsageRecord
+	// sets are the budgets that were set, listed how often others asked what there is, and
+	// setting an error of that.
+	sets    []*budgetv1.SetBudgetsRequest
+	asked   int
+	setting func(*budgetv1.SetBudgetsRequest) error
 }
 
 func newBudget() *budgetFake { return &budgetFake{limits: map[string]int64{}} }

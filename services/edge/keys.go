@@ -59,7 +59,7 @@ func (e *Edge) generateKey(x *exchange) error {
 	}
 	if err != nil {
 		// A key without its budgets must not stay, nor may one that nobody is told of.
-		undo, cancel := undoing(ctx)
+		undo, cancel := unbroken(ctx)
 		defer cancel()
 		return errors.Join(err, e.removeKeys(undo, []*keystorev1.KeyRef{idRef(issued.GetKey().GetId())}))
 	}
@@ -80,7 +80,7 @@ func (e *Edge) updateKey(x *exchange) error {
 		return errs.New(errs.InvalidRequest, "key is needed").WithParam("key")
 	}
 	ctx := x.r.Context()
-	updated, err := e.changeKey(ctx, keyRef(*req.Key), &req)
+	updated, err := e.changeKey(ctx, keyRef(*req.Key), &req, x.principal.KeyID)
 	if err != nil {
 		return err
 	}
@@ -92,30 +92,40 @@ func (e *Edge) updateKey(x *exchange) error {
 	return x.json(http.StatusOK, view)
 }
 
-// changeKey changes what the request names of a key.
-func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRequest) (*keystorev1.Key, error) {
-	key := &keystorev1.Key{}
+// changeKey changes what the request names of a key, and of its budgets: both or neither. Its
+// time of change moves with either.
+func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRequest, by string) (*keystorev1.Key, error) {
+	key := &keystorev1.Key{UpdatedBy: by}
 	fields, err := req.apply(key, e.Clock.Now())
 	if err != nil {
 		return nil, err
 	}
-	err = e.completeLimits(ctx, &req.limitsRequest, func() (*budgetv1.Scope, error) {
-		found, err := e.findKey(ctx, ref)
-		return keyScope(found.GetId()), err
-	})
+	before, err := e.findKey(ctx, ref)
+	if err != nil || len(fields) == 0 && !req.setsBudgets() {
+		return before, err
+	}
+	budgets, err := e.budgets(ctx, keyScope(before.GetId()), &req.limitsRequest)
+	if err == nil {
+		err = e.checkBudgets(ctx, budgets)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(fields) > 0 {
-		resp, err := e.Services.Keystore.UpdateKey(ctx, &keystorev1.UpdateKeyRequest{Ref: ref, Key: key, Fields: fields})
-		if err != nil {
-			return nil, err
-		}
-		key = resp.GetKey()
-	} else if key, err = e.findKey(ctx, ref); err != nil {
+	ctx, cancel := unbroken(ctx)
+	defer cancel()
+	fields = append(fields, "updated_by")
+	ref = idRef(before.GetId())
+	resp, err := e.Services.Keystore.UpdateKey(ctx, &keystorev1.UpdateKeyRequest{Ref: ref, Key: key, Fields: fields})
+	if err != nil {
 		return nil, err
 	}
-	return key, e.putBudgets(ctx, keyScope(key.GetId()), &req.limitsRequest)
+	if err := e.setBudgets(ctx, budgets, false); err != nil {
+		undo, cancel := unbroken(ctx)
+		defer cancel()
+		_, uerr := e.Services.Keystore.UpdateKey(undo, &keystorev1.UpdateKeyRequest{Ref: ref, Key: before, Fields: fields})
+		return nil, errors.Join(err, uerr)
+	}
+	return resp.GetKey(), nil
 }
 
 // deleteKeys answers `POST /key/delete`.
@@ -182,7 +192,7 @@ func (e *Edge) regenerateKey(x *exchange) error {
 	}
 	ctx := x.r.Context()
 	// All else comes first: a secret that nobody is told would lock the key's users out.
-	key, err := e.changeKey(ctx, keyRef(named), &req.keyRequest)
+	key, err := e.changeKey(ctx, keyRef(named), &req.keyRequest, x.principal.KeyID)
 	if err != nil {
 		return err
 	}
@@ -191,13 +201,13 @@ func (e *Edge) regenerateKey(x *exchange) error {
 		return err
 	}
 	resp, err := e.Services.Keystore.RotateKey(ctx, &keystorev1.RotateKeyRequest{
-		Ref: idRef(key.GetId()), GraceMillis: grace.Milliseconds(), Secret: req.NewKey,
+		Ref: idRef(key.GetId()), GraceMillis: grace.Milliseconds(), Secret: req.NewKey, UpdatedBy: x.principal.KeyID,
 	})
 	if err != nil {
 		return renamed(err, newKeyNames)
 	}
 	view.Key, view.KeyName = resp.GetSecret(), resp.GetKey().GetDisplay()
-	view.UpdatedAt = timeText(resp.GetKey().GetUpdatedMillis())
+	view.UpdatedAt, view.UpdatedBy = timeText(resp.GetKey().GetUpdatedMillis()), resp.GetKey().GetUpdatedBy()
 	return x.json(http.StatusOK, view)
 }
 
@@ -230,7 +240,9 @@ func (e *Edge) blockKey(x *exchange, blocked bool) error {
 		return errs.New(errs.InvalidRequest, "key is needed").WithParam("key")
 	}
 	ctx := x.r.Context()
-	resp, err := e.Services.Keystore.SetKeyBlocked(ctx, &keystorev1.SetKeyBlockedRequest{Ref: keyRef(req.Key), Blocked: blocked})
+	resp, err := e.Services.Keystore.SetKeyBlocked(ctx, &keystorev1.SetKeyBlockedRequest{
+		Ref: keyRef(req.Key), Blocked: blocked, UpdatedBy: x.principal.KeyID,
+	})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -36,6 +35,7 @@ type keyView struct {
 	CreatedAt string `json:"created_at"`
 	CreatedBy string `json:"created_by"`
 	UpdatedAt string `json:"updated_at"`
+	UpdatedBy string `json:"updated_by"`
 }
 
 // limitsView are the limits and budgets that keys and teams share.
@@ -124,10 +124,14 @@ func viewOf(key *keystorev1.Key, budgets []*budgetv1.BudgetState, spend money.Na
 		Scopes: list(key.GetScopes()), AllowedRoutes: list(key.GetLimits().GetRoutes()), Metadata: object(key.GetMetadata()),
 		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), limitsView: showLimits(budgets, key.GetLimits()),
 		CreatedAt: timeText(key.GetCreatedMillis()), CreatedBy: key.GetCreatedBy(), UpdatedAt: timeText(key.GetUpdatedMillis()),
+		UpdatedBy: key.GetUpdatedBy(),
 	}
 }
 
 func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsView {
+	if l == nil { // one that was made over RPC may have none
+		l = &keystorev1.Limits{}
+	}
 	v := limitsView{
 		MaxParallel: l.ParallelRequests, TPM: l.TokensPerMinute, RPM: l.RequestsPerMinute,
 		ModelRPM: l.GetModelRequestsPerMinute(), ModelTPM: l.GetModelTokensPerMinute(),
@@ -148,114 +152,6 @@ func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsVie
 	}
 	return v
 }
-
-// budgetsOf are the budgets of a scope.
-func (e *Edge) budgetsOf(ctx context.Context, scope *budgetv1.Scope) ([]*budgetv1.BudgetState, error) {
-	resp, err := e.Services.Budget.ListBudgets(ctx, &budgetv1.ListBudgetsRequest{Scopes: []*budgetv1.Scope{scope}})
-	return resp.GetStates(), err
-}
-
-// zoneOf is the time zone of the budget that a change is for: the one with the id, or
-// without one that of the window.
-func zoneOf(there []*budgetv1.BudgetState, id, window string) string {
-	if window == "month" {
-		window = "1mo"
-	}
-	for _, s := range there {
-		if b := s.GetBudget(); b.GetId() == id || id == "" && b.GetWindow() == window {
-			return b.GetTimeZone()
-		}
-	}
-	return ""
-}
-
-// completeLimits finds the budget whose window alone a request changes; see complete.
-func (e *Edge) completeLimits(ctx context.Context, r *limitsRequest, scope func() (*budgetv1.Scope, error)) error {
-	if r.rewindow() == "" {
-		return nil
-	}
-	of, err := scope()
-	if err != nil {
-		return err
-	}
-	there, err := e.budgetsOf(ctx, of)
-	if err != nil {
-		return err
-	}
-	return r.complete(there)
-}
-
-// putBudgets sets the budgets that a request names. max_budget or soft_budget means the
-// scope's only budget, whose window it may change, or else the one of the same window.
-// budget_limits, where it is given, is the whole list: budgets of other windows go.
-func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsRequest) error {
-	one := r.MaxBudget != nil || r.SoftBudget != nil
-	if !one && r.BudgetLimits == nil {
-		return nil
-	}
-	there, err := e.budgetsOf(ctx, scope)
-	if err != nil {
-		return err
-	}
-	kept := make(map[string]bool, len(there))
-	put := func(id string, limit money.Nano, window string, enforcement budgetv1.Enforcement, limitName, windowName string) error {
-		zone := r.TimeZone
-		if zone == "" {
-			zone = zoneOf(there, id, window) // another one would begin anew
-		}
-		put, err := e.Services.Budget.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
-			Id: id, Scope: scope, LimitNanos: int64(limit), Window: window, TimeZone: zone, Enforcement: enforcement,
-		}})
-		if err == nil {
-			kept[put.GetState().GetBudget().GetId()] = true
-		}
-		return renamed(err, map[string]string{"budget.limit_nanos": limitName, "budget.window": windowName, "budget.time_zone": "time_zone"})
-	}
-	var only *budgetv1.Budget
-	if len(there) == 1 && r.BudgetLimits == nil {
-		only = there[0].GetBudget()
-	}
-	window := only.GetWindow()
-	if r.BudgetDuration != nil {
-		window = *r.BudgetDuration
-	}
-	switch {
-	case r.MaxBudget != nil:
-		err = put(only.GetId(), *r.MaxBudget, window, budgetv1.Enforcement_ENFORCEMENT_STRICT, "max_budget", "budget_duration")
-	case r.SoftBudget != nil:
-		err = put(only.GetId(), *r.SoftBudget, window, budgetv1.Enforcement_ENFORCEMENT_SOFT, "soft_budget", "budget_duration")
-	}
-	for i, l := range r.BudgetLimits {
-		if err != nil {
-			return err
-		}
-		at := fmt.Sprintf("budget_limits[%d].", i)
-		err = put("", *l.MaxBudget, l.Duration, budgetv1.Enforcement_ENFORCEMENT_STRICT, at+"max_budget", at+"budget_duration")
-	}
-	if err != nil || r.BudgetLimits == nil {
-		return err
-	}
-	var gone []string
-	for _, s := range there {
-		if id := s.GetBudget().GetId(); !kept[id] {
-			gone = append(gone, id)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	_, err = e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Ids: gone})
-	return err
-}
-
-// undoing is a context for taking back what a request that failed has left: it must not
-// end with a caller that hangs up.
-func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-}
-
-// undoTime bounds how long that may take.
-const undoTime = 5 * time.Second
 
 func keyScope(id string) *budgetv1.Scope {
 	return &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_KEY, Id: id}

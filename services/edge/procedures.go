@@ -60,6 +60,7 @@ var procedures = map[string]audience{
 	keystorev1connect.KeystoreServiceOpenCredentialProcedure:   services,
 
 	budgetv1connect.BudgetServicePutBudgetProcedure:     admins,
+	budgetv1connect.BudgetServiceSetBudgetsProcedure:    admins,
 	budgetv1connect.BudgetServiceDeleteBudgetsProcedure: admins,
 	budgetv1connect.BudgetServiceListBudgetsProcedure:   admins,
 	budgetv1connect.BudgetServiceListUsageProcedure:     admins,

@@ -29,7 +29,7 @@ var (
 		"router/Complete", "router/StreamComplete", "cache/Lookup", "cache/Store", "cache/Invalidate", "compressor/Compress",
 		"keystore/IssueKey", "keystore/UpdateKey", "keystore/RotateKey", "keystore/SetKeyBlocked", "keystore/DeleteKeys",
 		"keystore/PutTenant", "keystore/DeleteTenants", "keystore/PutCredential", "keystore/DeleteCredential",
-		"budget/PutBudget", "budget/DeleteBudgets",
+		"budget/PutBudget", "budget/SetBudgets", "budget/DeleteBudgets",
 	}
 	// whatServicesSay is for the services among themselves, and on no public port.
 	whatServicesSay = []string{

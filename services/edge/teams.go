@@ -47,7 +47,7 @@ func (teamRequest) beyond() contract {
 			"prompts", "object_permission", "allowed_passthrough_routes", "secret_manager_settings", "rpm_limit_type",
 			"tpm_limit_type", "team_member_key_duration", "team_member_budget_duration", "allowed_vector_store_indexes",
 			"enforced_batch_output_expires_after", "enforced_file_expires_after", "default_team_member_models",
-			"spend", "budget_reset_at", "created_at", "updated_at", "model_id", "litellm_model_table", "object_permission_id",
+			"spend", "budget_reset_at", "created_at", "updated_at", "updated_by", "model_id", "litellm_model_table", "object_permission_id",
 			"credential_providers", "keys", "team_memberships",
 		},
 		refused: []string{
@@ -131,6 +131,7 @@ type teamView struct {
 	limitsView
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
+	UpdatedBy string `json:"updated_by"`
 }
 
 func (e *Edge) teamView(ctx context.Context, t *keystorev1.Tenant) (*teamView, error) {
@@ -170,6 +171,7 @@ func teamOf(t *keystorev1.Tenant, budgets []*budgetv1.BudgetState, spend money.N
 		Blocked: t.GetBlocked(), Members: []member{}, Providers: list(t.GetCredentialProviders()),
 		limitsView: showLimits(budgets, t.GetLimits()),
 		CreatedAt:  timeText(t.GetCreatedMillis()), UpdatedAt: timeText(t.GetUpdatedMillis()),
+		UpdatedBy: t.GetUpdatedBy(),
 	}
 	for _, m := range t.GetMembers() {
 		v.Members = append(v.Members, member{Role: m.GetRole(), UserID: m.GetUserId()})
@@ -189,7 +191,7 @@ func (e *Edge) newTeam(x *exchange) error {
 	if err := req.complete(nil); err != nil {
 		return err
 	}
-	tenant := &keystorev1.Tenant{}
+	tenant := &keystorev1.Tenant{UpdatedBy: x.principal.KeyID}
 	if req.TeamID != nil {
 		tenant.Id = *req.TeamID
 	}
@@ -202,7 +204,7 @@ func (e *Edge) newTeam(x *exchange) error {
 	made := resp.GetTenant()
 	if err := e.putBudgets(ctx, tenantScope(made.GetId()), &req.limitsRequest); err != nil {
 		// A team without its budgets must not stay, nor may one that has a part of them.
-		undo, cancel := undoing(ctx)
+		undo, cancel := unbroken(ctx)
 		defer cancel()
 		_, _, derr := e.removeTeams(undo, []string{made.GetId()})
 		return errors.Join(err, derr)
@@ -222,32 +224,42 @@ func (e *Edge) updateTeam(x *exchange) error {
 	if req.TeamID == nil || *req.TeamID == "" {
 		return errs.New(errs.InvalidRequest, "team_id is needed").WithParam("team_id")
 	}
-	tenant := &keystorev1.Tenant{Id: *req.TeamID}
-	ctx := x.r.Context()
-	err := e.completeLimits(ctx, &req.limitsRequest, func() (*budgetv1.Scope, error) {
-		found, err := e.findTeam(ctx, *req.TeamID)
-		return tenantScope(found.GetId()), err
-	})
+	tenant, err := e.changeTeam(x.r.Context(), *req.TeamID, &req, x.principal.KeyID)
 	if err != nil {
 		return err
 	}
-	if fields := req.apply(tenant); len(fields) > 0 {
-		resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
-		if err != nil {
-			return err
-		}
-		tenant = resp.GetTenant()
-	} else {
-		found, err := e.findTeam(ctx, *req.TeamID)
-		if err != nil {
-			return err
-		}
-		tenant = found
-	}
-	if err := e.putBudgets(ctx, tenantScope(tenant.GetId()), &req.limitsRequest); err != nil {
-		return err
-	}
 	return x.showTeam(tenant)
+}
+
+// changeTeam is changeKey for teams.
+func (e *Edge) changeTeam(ctx context.Context, id string, req *teamRequest, by string) (*keystorev1.Tenant, error) {
+	tenant := &keystorev1.Tenant{Id: id, UpdatedBy: by}
+	fields := req.apply(tenant)
+	before, err := e.findTeam(ctx, id)
+	if err != nil || len(fields) == 0 && !req.setsBudgets() {
+		return before, err
+	}
+	budgets, err := e.budgets(ctx, tenantScope(id), &req.limitsRequest)
+	if err == nil {
+		err = e.checkBudgets(ctx, budgets)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := unbroken(ctx)
+	defer cancel()
+	fields = append(fields, "updated_by")
+	resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.setBudgets(ctx, budgets, false); err != nil {
+		undo, cancel := unbroken(ctx)
+		defer cancel()
+		_, uerr := e.Services.Keystore.PutTenant(undo, &keystorev1.PutTenantRequest{Tenant: before, Fields: fields})
+		return nil, errors.Join(err, uerr)
+	}
+	return resp.GetTenant(), nil
 }
 
 func (x *exchange) showTeam(tenant *keystorev1.Tenant) error {

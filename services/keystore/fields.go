@@ -31,6 +31,7 @@ func keyFields() map[string]keyField {
 		"aliases":             func(to, from *keystorev1.Key) { to.Aliases = from.GetAliases() },
 		"cache":               func(to, from *keystorev1.Key) { to.Cache = from.GetCache() },
 		"compression_profile": func(to, from *keystorev1.Key) { to.CompressionProfile = from.GetCompressionProfile() },
+		"updated_by":          func(to, from *keystorev1.Key) { to.UpdatedBy = from.GetUpdatedBy() },
 	}
 }
 
@@ -47,7 +48,8 @@ func tenantFields() map[string]tenantField {
 		"compression_profile": func(to, from *keystorev1.Tenant) {
 			to.CompressionProfile = from.GetCompressionProfile()
 		},
-		"members": func(to, from *keystorev1.Tenant) { to.Members = from.GetMembers() },
+		"members":    func(to, from *keystorev1.Tenant) { to.Members = from.GetMembers() },
+		"updated_by": func(to, from *keystorev1.Tenant) { to.UpdatedBy = from.GetUpdatedBy() },
 	}
 }
 

@@ -38,6 +38,9 @@ func (s *Service) Issue(ctx context.Context, wanted *keystorev1.Key, chosen secr
 	key.Display = secret.DisplayName(value)
 	key.CreatedMillis = s.now()
 	key.UpdatedMillis = key.CreatedMillis
+	if key.GetUpdatedBy() == "" {
+		key.UpdatedBy = key.GetCreatedBy()
+	}
 	_, err = s.write(ctx, func(context.Context) ([]Mutation, error) {
 		return []Mutation{PutKey{KeyRecord{Key: key, Secret: hash}}}, nil
 	})
@@ -84,8 +87,9 @@ func (s *Service) view(rec KeyRecord) *keystorev1.Key {
 }
 
 // Update changes the named fields of a key to their values in values, which are zero
-// for what a nil or shorter message leaves out; other fields stay. No fields and no
-// values change nothing.
+// for what a nil or shorter message leaves out; other fields stay, but for updated_by, which
+// is always the values'. No fields and no values change nothing; updated_by alone says that
+// the key was changed elsewhere.
 //
 // Errors: invalid_request, for a field that is unknown or not for callers to set, too;
 // not_found for the key or its new tenant; conflict for an alias that is in use.
@@ -97,16 +101,17 @@ func (s *Service) Update(ctx context.Context, ref *keystorev1.KeyRef, values *ke
 		if err := setKeyFields(key, values, fields); err != nil {
 			return false, err
 		}
+		key.UpdatedBy = values.GetUpdatedBy()
 		return len(fields) > 0, checkKeyChange(key, fields, s.now())
 	})
 }
 
-// SetBlocked blocks a key or lets it go; to do so twice changes nothing.
-func (s *Service) SetBlocked(ctx context.Context, ref *keystorev1.KeyRef, blocked bool) (*keystorev1.Key, error) {
+// SetBlocked blocks a key or lets it go, and notes by whom; to do so twice changes nothing.
+func (s *Service) SetBlocked(ctx context.Context, ref *keystorev1.KeyRef, blocked bool, by string) (*keystorev1.Key, error) {
 	return s.change(ctx, ref, func(key *keystorev1.Key) (bool, error) {
 		differs := key.GetBlocked() != blocked
-		key.Blocked = blocked
-		return differs, nil
+		key.Blocked, key.UpdatedBy = blocked, by
+		return differs, checkKey(key)
 	})
 }
 
@@ -145,11 +150,11 @@ func (r *KeyRecord) dropEndedGrace(now int64) {
 // Rotate gives a key a new secret. Its id stays. The secret before it works until
 // grace is over, and no longer than the key; one that was in its grace already stops
 // at once, as does the secret before it when grace is 0. A zero chosen secret has one
-// made.
+// made. by is who rotates it.
 //
 // Errors: invalid_request; not_found; conflict for a secret that is in use, by a key or as
 // the master key.
-func (s *Service) Rotate(ctx context.Context, ref *keystorev1.KeyRef, grace time.Duration, chosen secret.String) (*keystorev1.Key, secret.String, error) {
+func (s *Service) Rotate(ctx context.Context, ref *keystorev1.KeyRef, grace time.Duration, chosen secret.String, by string) (*keystorev1.Key, secret.String, error) {
 	if grace < 0 || grace > MaxGrace {
 		return nil, secret.String{}, invalid("grace_millis", "a grace period lasts from 0 to %d days", MaxGrace/(24*time.Hour))
 	}
@@ -178,8 +183,8 @@ func (s *Service) Rotate(ctx context.Context, ref *keystorev1.KeyRef, grace time
 		rec.Secret = hash
 		rec.Key = proto.CloneOf(rec.Key)
 		rec.Key.Display = secret.DisplayName(value)
-		rec.Key.UpdatedMillis = now
-		return []Mutation{PutKey{rec}}, nil
+		rec.Key.UpdatedMillis, rec.Key.UpdatedBy = now, by
+		return []Mutation{PutKey{rec}}, checkKey(rec.Key)
 	})
 	if err != nil {
 		return nil, secret.String{}, err

@@ -51,7 +51,7 @@ func TestIssue(t *testing.T) {
 		t.Errorf("id is %s, want %s", key.GetId(), want)
 	}
 	wanted.Id, wanted.Display = key.GetId(), key.GetDisplay()
-	wanted.CreatedMillis, wanted.UpdatedMillis = f.in(0), f.in(0)
+	wanted.CreatedMillis, wanted.UpdatedMillis, wanted.UpdatedBy = f.in(0), f.in(0), wanted.GetCreatedBy()
 	if !proto.Equal(key, wanted) {
 		t.Errorf("got %v, want %v", key, wanted)
 	}
@@ -78,7 +78,7 @@ func TestIssueWithAChosenSecret(t *testing.T) {
 	_, _, err = f.Issue(t.Context(), nil, chosen)
 	wantError(t, "again", err, errs.Conflict, "secret")
 
-	_, next, err := f.Rotate(t.Context(), byID(key.GetId()), 0, secret.String{})
+	_, next, err := f.Rotate(t.Context(), byID(key.GetId()), 0, secret.String{}, "root")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +86,9 @@ func TestIssueWithAChosenSecret(t *testing.T) {
 	wantError(t, "the first secret of a key that lives", err, errs.Conflict, "secret")
 	other, _ := f.issue(t, nil)
 	for name, s := range map[string]secret.String{"current": next, "first": chosen} {
-		_, _, err = f.Rotate(t.Context(), byID(other.GetId()), 0, s)
+		_, _, err = f.Rotate(t.Context(), byID(other.GetId()), 0, s, "root")
 		wantError(t, "another key's "+name+" secret", err, errs.Conflict, "secret")
-		_, _, err = f.Rotate(t.Context(), byID(key.GetId()), 0, s)
+		_, _, err = f.Rotate(t.Context(), byID(key.GetId()), 0, s, "root")
 		wantError(t, "its own "+name+" secret", err, errs.Conflict, "secret")
 	}
 	for _, bad := range []string{"sk-", "sk-tooshort1234567"[:18], "pk-chosen_by-the-caller", "sk-chosen by the caller", "sk-chosen_by-the-caller\n", "sk-ключключключключ"} {
@@ -137,7 +137,7 @@ func TestMasterKeyIsNoKeysSecret(t *testing.T) {
 	_, _, err := f.Issue(t.Context(), &keystorev1.Key{}, secret.New(masterText))
 	wantError(t, "issued", err, errs.Conflict, "secret")
 	key, before := f.issue(t, nil)
-	_, _, err = f.Rotate(t.Context(), byID(key.GetId()), 0, secret.New(masterText))
+	_, _, err = f.Rotate(t.Context(), byID(key.GetId()), 0, secret.New(masterText), "root")
 	wantError(t, "rotated", err, errs.Conflict, "secret")
 	// The key's own secret stays in use.
 	if _, err := f.resolve(t, before); err != nil {
@@ -179,6 +179,14 @@ func TestUpdate(t *testing.T) {
 			[]string{"user_id"}, &keystorev1.Key{UserId: "v", Alias: "b", Blocked: false},
 			func(k *keystorev1.Key) { k.UserId = "v" },
 		},
+		"by somebody": {
+			[]string{"user_id"}, &keystorev1.Key{UserId: "v", UpdatedBy: "ops"},
+			func(k *keystorev1.Key) { k.UserId, k.UpdatedBy = "v", "ops" },
+		},
+		"changed elsewhere": {
+			[]string{"updated_by"}, &keystorev1.Key{UpdatedBy: "ops", Alias: "b"},
+			func(k *keystorev1.Key) { k.UpdatedBy = "ops" },
+		},
 		"to zero": {
 			[]string{"alias", "blocked", "expires_millis", "scopes", "metadata", "tags", "aliases", "compression_profile", "tenant_id", "user_id"}, nil,
 			func(k *keystorev1.Key) {
@@ -214,6 +222,9 @@ func TestUpdate(t *testing.T) {
 				}
 			}()
 			want := proto.CloneOf(made)
+			if len(tc.fields) > 0 {
+				want.UpdatedBy = "" // unless this change says
+			}
 			tc.edit(want)
 			f.clock.Advance(time.Second)
 			want.UpdatedMillis = made.GetUpdatedMillis()
@@ -282,12 +293,12 @@ func TestRotate(t *testing.T) {
 	end := made.GetExpiresMillis()
 	rotate := func(ref *keystorev1.KeyRef, grace time.Duration) (*keystorev1.Key, secret.String) {
 		t.Helper()
-		key, value, err := f.Rotate(t.Context(), ref, grace, secret.String{})
+		key, value, err := f.Rotate(t.Context(), ref, grace, secret.String{}, "root")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if key.GetId() != made.GetId() {
-			t.Fatal("the id changed")
+		if key.GetId() != made.GetId() || key.GetUpdatedBy() != "root" {
+			t.Fatalf("got %v", key)
 		}
 		return key, value
 	}
@@ -330,10 +341,10 @@ func TestRotate(t *testing.T) {
 	}
 
 	for _, grace := range []time.Duration{-1, keystore.MaxGrace + 1} {
-		_, _, err := f.Rotate(t.Context(), byID(made.GetId()), grace, secret.String{})
+		_, _, err := f.Rotate(t.Context(), byID(made.GetId()), grace, secret.String{}, "root")
 		wantError(t, grace.String(), err, errs.InvalidRequest, "grace_millis")
 	}
-	_, _, err = f.Rotate(t.Context(), byID("x"), 0, secret.String{})
+	_, _, err = f.Rotate(t.Context(), byID("x"), 0, secret.String{}, "root")
 	wantError(t, "unknown", err, errs.NotFound, "ref")
 }
 
@@ -343,8 +354,8 @@ func TestBlockAndDelete(t *testing.T) {
 	b, secretB := f.issue(t, &keystorev1.Key{Alias: "b"})
 	f.clock.Advance(time.Second)
 	for _, blocked := range []bool{true, true, false} {
-		key, err := f.SetBlocked(t.Context(), byID(a.GetId()), blocked)
-		if err != nil || key.GetBlocked() != blocked {
+		key, err := f.SetBlocked(t.Context(), byID(a.GetId()), blocked, "root")
+		if err != nil || key.GetBlocked() != blocked || key.GetUpdatedBy() != "root" {
 			t.Fatalf("got %v, %v", key, err)
 		}
 		// The grant comes back all the same: the edge judges it.

@@ -66,7 +66,7 @@ func (h *Handler) RotateKey(ctx context.Context, req *keystorev1.RotateKeyReques
 	if grace < 0 || grace > MaxGrace.Milliseconds() {
 		grace = -1 // a number that a Duration can't hold is out of bounds as well
 	}
-	key, value, err := h.service.Rotate(ctx, req.GetRef(), time.Duration(grace)*time.Millisecond, secret.New(req.GetSecret()))
+	key, value, err := h.service.Rotate(ctx, req.GetRef(), time.Duration(grace)*time.Millisecond, secret.New(req.GetSecret()), req.GetUpdatedBy())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (h *Handler) RotateKey(ctx context.Context, req *keystorev1.RotateKeyReques
 
 // SetKeyBlocked is [Service.SetBlocked].
 func (h *Handler) SetKeyBlocked(ctx context.Context, req *keystorev1.SetKeyBlockedRequest) (*keystorev1.SetKeyBlockedResponse, error) {
-	key, err := h.service.SetBlocked(ctx, req.GetRef(), req.GetBlocked())
+	key, err := h.service.SetBlocked(ctx, req.GetRef(), req.GetBlocked(), req.GetUpdatedBy())
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ func (s *Service) updateTenant(ctx context.Context, values *keystorev1.Tenant, f
 		if err := setTenantFields(tenant, values, fields); err != nil {
 			return nil, err
 		}
+		tenant.UpdatedBy = values.GetUpdatedBy()
 		if err := checkTenant(tenant); err != nil {
 			return nil, err
 		}
@@ -180,6 +181,7 @@ func (s *Service) PutCredential(ctx context.Context, tenantID, provider string, 
 			return nil, err
 		}
 		tenant := proto.CloneOf(rec.Tenant)
+		tenant.UpdatedBy = "" // nobody says who
 		if at, known := slices.BinarySearch(tenant.GetCredentialProviders(), provider); !known {
 			tenant.CredentialProviders = slices.Insert(tenant.CredentialProviders, at, provider)
 		}
@@ -205,6 +207,7 @@ func (s *Service) DeleteCredential(ctx context.Context, tenantID, provider strin
 			return nil, err
 		}
 		tenant := proto.CloneOf(rec.Tenant)
+		tenant.UpdatedBy = "" // nobody says who
 		if at, known := slices.BinarySearch(tenant.GetCredentialProviders(), provider); known {
 			tenant.CredentialProviders = slices.Delete(tenant.CredentialProviders, at, at+1)
 		}

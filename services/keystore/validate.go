@@ -161,6 +161,7 @@ func checkKey(key *keystorev1.Key) error {
 	c.cache(key.GetCache())
 	c.profile(key.GetCompressionProfile())
 	c.text("created_by", key.GetCreatedBy())
+	c.text("updated_by", key.GetUpdatedBy())
 	if c.err == nil && proto.Size(key) > maxRecord {
 		return invalid("key", "a key has at most %d bytes in all", maxRecord)
 	}
@@ -216,6 +217,7 @@ func checkTenant(tenant *keystorev1.Tenant) error {
 	c.modelAliases(tenant.GetAliases())
 	c.cache(tenant.GetCache())
 	c.profile(tenant.GetCompressionProfile())
+	c.text("updated_by", tenant.GetUpdatedBy())
 	c.size("members", len(tenant.GetMembers()))
 	if c.err != nil {
 		return c.err

@@ -54,8 +54,8 @@ func TestWatchTellsEveryChange(t *testing.T) {
 	changes := map[string]func() error{
 		"issue":  func() error { _, _, err := f.Issue(t.Context(), nil, secret.String{}); return err },
 		"update": func() error { _, err := f.Update(t.Context(), ref, nil, []string{"tags"}); return err },
-		"rotate": func() error { _, _, err := f.Rotate(t.Context(), ref, 0, secret.String{}); return err },
-		"block":  func() error { _, err := f.SetBlocked(t.Context(), ref, true); return err },
+		"rotate": func() error { _, _, err := f.Rotate(t.Context(), ref, 0, secret.String{}, "root"); return err },
+		"block":  func() error { _, err := f.SetBlocked(t.Context(), ref, true, "root"); return err },
 		"delete": func() error { _, err := f.Delete(t.Context(), []*keystorev1.KeyRef{ref}); return err },
 		"tenant": func() error {
 			_, err := f.PutTenant(t.Context(), &keystorev1.Tenant{Id: "t1"}, []string{"tags"})

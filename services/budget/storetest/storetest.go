@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 	}{
 		{"budgets are made, changed, listed and removed", budgetLife},
 		{"bad budgets are refused", badBudgets},
+		{"budgets are set together or not at all", setBudgets},
 		{"a lease is granted, drawn and returned", leaseLife},
 		{"slices shrink to the need near the limit", slicesShrink},
 		{"soft budgets only report", softBudgets},

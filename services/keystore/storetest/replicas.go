@@ -89,7 +89,7 @@ func testRevocation(begin begin) {
 			t.Fatalf("got %v, %v", grant, err)
 		}
 		began := clock.Real().Now()
-		if _, err := here.SetBlocked(ctx, byID(key.GetId()), true); err != nil {
+		if _, err := here.SetBlocked(ctx, byID(key.GetId()), true, "root"); err != nil {
 			t.Fatal(err)
 		}
 		hear(isKey)
@@ -129,7 +129,7 @@ func testReplicasWriteAtOnce(begin begin) {
 			return err
 		},
 		func(s *keystore.Service, _ string) error {
-			_, value, err := s.Rotate(t.Context(), byID(key.GetId()), 0, secret.String{})
+			_, value, err := s.Rotate(t.Context(), byID(key.GetId()), 0, secret.String{}, "root")
 			mu.Lock()
 			defer mu.Unlock()
 			secrets = append(secrets, value)

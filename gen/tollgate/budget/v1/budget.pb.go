@@ -525,6 +525,126 @@ func (x *PutBudgetResponse) GetState() *BudgetState {
 	return nil
 }
 
+// SetBudgetsRequest names the scope and its budgets.
+type SetBudgetsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom they limit.
+	Scope *Scope `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	// The budgets, as PutBudget takes them, each over another window. Their scopes may be left
+	// out.
+	Budgets []*Budget `protobuf:"bytes,2,rep,name=budgets,proto3" json:"budgets,omitempty"`
+	// Whether budgets of the scope that are not named stay.
+	KeepOthers bool `protobuf:"varint,3,opt,name=keep_others,json=keepOthers,proto3" json:"keep_others,omitempty"`
+	// Only says whether that could be done, and what would stand then.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetBudgetsRequest) Reset() {
+	*x = SetBudgetsRequest{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetBudgetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetBudgetsRequest) ProtoMessage() {}
+
+func (x *SetBudgetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetBudgetsRequest.ProtoReflect.Descriptor instead.
+func (*SetBudgetsRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SetBudgetsRequest) GetScope() *Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+func (x *SetBudgetsRequest) GetBudgets() []*Budget {
+	if x != nil {
+		return x.Budgets
+	}
+	return nil
+}
+
+func (x *SetBudgetsRequest) GetKeepOthers() bool {
+	if x != nil {
+		return x.KeepOthers
+	}
+	return false
+}
+
+func (x *SetBudgetsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// SetBudgetsResponse is the budgets as they stand.
+type SetBudgetsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their states, in the order of the request.
+	States        []*BudgetState `protobuf:"bytes,1,rep,name=states,proto3" json:"states,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetBudgetsResponse) Reset() {
+	*x = SetBudgetsResponse{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetBudgetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetBudgetsResponse) ProtoMessage() {}
+
+func (x *SetBudgetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetBudgetsResponse.ProtoReflect.Descriptor instead.
+func (*SetBudgetsResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SetBudgetsResponse) GetStates() []*BudgetState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
 // DeleteBudgetsRequest names budgets.
 type DeleteBudgetsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -538,7 +658,7 @@ type DeleteBudgetsRequest struct {
 
 func (x *DeleteBudgetsRequest) Reset() {
 	*x = DeleteBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[5]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +670,7 @@ func (x *DeleteBudgetsRequest) String() string {
 func (*DeleteBudgetsRequest) ProtoMessage() {}
 
 func (x *DeleteBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[5]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +683,7 @@ func (x *DeleteBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{5}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteBudgetsRequest) GetIds() []string {
@@ -591,7 +711,7 @@ type DeleteBudgetsResponse struct {
 
 func (x *DeleteBudgetsResponse) Reset() {
 	*x = DeleteBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[6]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +723,7 @@ func (x *DeleteBudgetsResponse) String() string {
 func (*DeleteBudgetsResponse) ProtoMessage() {}
 
 func (x *DeleteBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[6]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +736,7 @@ func (x *DeleteBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{6}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteBudgetsResponse) GetIds() []string {
@@ -637,7 +757,7 @@ type ListBudgetsRequest struct {
 
 func (x *ListBudgetsRequest) Reset() {
 	*x = ListBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[7]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +769,7 @@ func (x *ListBudgetsRequest) String() string {
 func (*ListBudgetsRequest) ProtoMessage() {}
 
 func (x *ListBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[7]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +782,7 @@ func (x *ListBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*ListBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{7}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListBudgetsRequest) GetScopes() []*Scope {
@@ -683,7 +803,7 @@ type ListBudgetsResponse struct {
 
 func (x *ListBudgetsResponse) Reset() {
 	*x = ListBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[8]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +815,7 @@ func (x *ListBudgetsResponse) String() string {
 func (*ListBudgetsResponse) ProtoMessage() {}
 
 func (x *ListBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[8]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +828,7 @@ func (x *ListBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*ListBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{8}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListBudgetsResponse) GetStates() []*BudgetState {
@@ -734,7 +854,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[9]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +866,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[9]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +879,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{9}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LeaseRequest) GetReplicaId() string {
@@ -806,7 +926,7 @@ type LeaseAsk struct {
 
 func (x *LeaseAsk) Reset() {
 	*x = LeaseAsk{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[10]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +938,7 @@ func (x *LeaseAsk) String() string {
 func (*LeaseAsk) ProtoMessage() {}
 
 func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[10]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +951,7 @@ func (x *LeaseAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAsk.ProtoReflect.Descriptor instead.
 func (*LeaseAsk) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{10}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LeaseAsk) GetScope() *Scope {
@@ -891,7 +1011,7 @@ type LeaseReturn struct {
 
 func (x *LeaseReturn) Reset() {
 	*x = LeaseReturn{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[11]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1023,7 @@ func (x *LeaseReturn) String() string {
 func (*LeaseReturn) ProtoMessage() {}
 
 func (x *LeaseReturn) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[11]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1036,7 @@ func (x *LeaseReturn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseReturn.ProtoReflect.Descriptor instead.
 func (*LeaseReturn) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{11}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LeaseReturn) GetLeaseId() string {
@@ -951,7 +1071,7 @@ type LeaseResponse struct {
 
 func (x *LeaseResponse) Reset() {
 	*x = LeaseResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[12]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1083,7 @@ func (x *LeaseResponse) String() string {
 func (*LeaseResponse) ProtoMessage() {}
 
 func (x *LeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[12]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1096,7 @@ func (x *LeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseResponse.ProtoReflect.Descriptor instead.
 func (*LeaseResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{12}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LeaseResponse) GetGrants() []*LeaseGrant {
@@ -1020,7 +1140,7 @@ type LeaseGrant struct {
 
 func (x *LeaseGrant) Reset() {
 	*x = LeaseGrant{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[13]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1152,7 @@ func (x *LeaseGrant) String() string {
 func (*LeaseGrant) ProtoMessage() {}
 
 func (x *LeaseGrant) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[13]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1165,7 @@ func (x *LeaseGrant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseGrant.ProtoReflect.Descriptor instead.
 func (*LeaseGrant) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{13}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LeaseGrant) GetScope() *Scope {
@@ -1092,7 +1212,7 @@ type Slice struct {
 
 func (x *Slice) Reset() {
 	*x = Slice{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[14]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1224,7 @@ func (x *Slice) String() string {
 func (*Slice) ProtoMessage() {}
 
 func (x *Slice) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[14]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1237,7 @@ func (x *Slice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slice.ProtoReflect.Descriptor instead.
 func (*Slice) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{14}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Slice) GetLeaseId() string {
@@ -1194,7 +1314,7 @@ type EndReplicaRequest struct {
 
 func (x *EndReplicaRequest) Reset() {
 	*x = EndReplicaRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1326,7 @@ func (x *EndReplicaRequest) String() string {
 func (*EndReplicaRequest) ProtoMessage() {}
 
 func (x *EndReplicaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[15]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1339,7 @@ func (x *EndReplicaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndReplicaRequest.ProtoReflect.Descriptor instead.
 func (*EndReplicaRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{15}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EndReplicaRequest) GetReplicaId() string {
@@ -1241,7 +1361,7 @@ type EndReplicaResponse struct {
 
 func (x *EndReplicaResponse) Reset() {
 	*x = EndReplicaResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1373,7 @@ func (x *EndReplicaResponse) String() string {
 func (*EndReplicaResponse) ProtoMessage() {}
 
 func (x *EndReplicaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[16]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1386,7 @@ func (x *EndReplicaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndReplicaResponse.ProtoReflect.Descriptor instead.
 func (*EndReplicaResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{16}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EndReplicaResponse) GetReturnedNanos() int64 {
@@ -1289,7 +1409,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1421,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[17]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1434,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{17}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RecordRequest) GetReplicaId() string {
@@ -1344,7 +1464,7 @@ type RecordResponse struct {
 
 func (x *RecordResponse) Reset() {
 	*x = RecordResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1476,7 @@ func (x *RecordResponse) String() string {
 func (*RecordResponse) ProtoMessage() {}
 
 func (x *RecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[18]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1489,7 @@ func (x *RecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
 func (*RecordResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{18}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RecordResponse) GetRecorded() int32 {
@@ -1415,7 +1535,7 @@ type ListUsageRequest struct {
 
 func (x *ListUsageRequest) Reset() {
 	*x = ListUsageRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1547,7 @@ func (x *ListUsageRequest) String() string {
 func (*ListUsageRequest) ProtoMessage() {}
 
 func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[19]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1560,7 @@ func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageRequest.ProtoReflect.Descriptor instead.
 func (*ListUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{19}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListUsageRequest) GetTenantId() string {
@@ -1526,7 +1646,7 @@ type ListUsageResponse struct {
 
 func (x *ListUsageResponse) Reset() {
 	*x = ListUsageResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1658,7 @@ func (x *ListUsageResponse) String() string {
 func (*ListUsageResponse) ProtoMessage() {}
 
 func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[20]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1671,7 @@ func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageResponse.ProtoReflect.Descriptor instead.
 func (*ListUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{20}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListUsageResponse) GetRecords() []*v1.UsageRecord {
@@ -1585,7 +1705,7 @@ type WatchUsageRequest struct {
 
 func (x *WatchUsageRequest) Reset() {
 	*x = WatchUsageRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1717,7 @@ func (x *WatchUsageRequest) String() string {
 func (*WatchUsageRequest) ProtoMessage() {}
 
 func (x *WatchUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[21]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1730,7 @@ func (x *WatchUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchUsageRequest.ProtoReflect.Descriptor instead.
 func (*WatchUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{21}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchUsageRequest) GetTenantId() string {
@@ -1647,7 +1767,7 @@ type UsagePosition struct {
 
 func (x *UsagePosition) Reset() {
 	*x = UsagePosition{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1779,7 @@ func (x *UsagePosition) String() string {
 func (*UsagePosition) ProtoMessage() {}
 
 func (x *UsagePosition) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[22]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1792,7 @@ func (x *UsagePosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsagePosition.ProtoReflect.Descriptor instead.
 func (*UsagePosition) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{22}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UsagePosition) GetTenantId() string {
@@ -1704,7 +1824,7 @@ type WatchUsageResponse struct {
 
 func (x *WatchUsageResponse) Reset() {
 	*x = WatchUsageResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1836,7 @@ func (x *WatchUsageResponse) String() string {
 func (*WatchUsageResponse) ProtoMessage() {}
 
 func (x *WatchUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[23]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1849,7 @@ func (x *WatchUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchUsageResponse.ProtoReflect.Descriptor instead.
 func (*WatchUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{23}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchUsageResponse) GetRecords() []*v1.UsageRecord {
@@ -1758,7 +1878,7 @@ type AuditLedgerRequest struct {
 
 func (x *AuditLedgerRequest) Reset() {
 	*x = AuditLedgerRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1770,7 +1890,7 @@ func (x *AuditLedgerRequest) String() string {
 func (*AuditLedgerRequest) ProtoMessage() {}
 
 func (x *AuditLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[24]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1783,7 +1903,7 @@ func (x *AuditLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditLedgerRequest.ProtoReflect.Descriptor instead.
 func (*AuditLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{24}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AuditLedgerRequest) GetTenantId() string {
@@ -1807,7 +1927,7 @@ type AuditLedgerResponse struct {
 
 func (x *AuditLedgerResponse) Reset() {
 	*x = AuditLedgerResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1819,7 +1939,7 @@ func (x *AuditLedgerResponse) String() string {
 func (*AuditLedgerResponse) ProtoMessage() {}
 
 func (x *AuditLedgerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[25]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,7 +1952,7 @@ func (x *AuditLedgerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditLedgerResponse.ProtoReflect.Descriptor instead.
 func (*AuditLedgerResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{25}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuditLedgerResponse) GetTenants() []*TenantAudit {
@@ -1870,7 +1990,7 @@ type TenantAudit struct {
 
 func (x *TenantAudit) Reset() {
 	*x = TenantAudit{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2002,7 @@ func (x *TenantAudit) String() string {
 func (*TenantAudit) ProtoMessage() {}
 
 func (x *TenantAudit) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[26]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2015,7 @@ func (x *TenantAudit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantAudit.ProtoReflect.Descriptor instead.
 func (*TenantAudit) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{26}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TenantAudit) GetTenantId() string {
@@ -1953,7 +2073,7 @@ type SequenceGap struct {
 
 func (x *SequenceGap) Reset() {
 	*x = SequenceGap{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2085,7 @@ func (x *SequenceGap) String() string {
 func (*SequenceGap) ProtoMessage() {}
 
 func (x *SequenceGap) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[27]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2098,7 @@ func (x *SequenceGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SequenceGap.ProtoReflect.Descriptor instead.
 func (*SequenceGap) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{27}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SequenceGap) GetAfter() int64 {
@@ -2018,7 +2138,7 @@ type WindowAudit struct {
 
 func (x *WindowAudit) Reset() {
 	*x = WindowAudit{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2150,7 @@ func (x *WindowAudit) String() string {
 func (*WindowAudit) ProtoMessage() {}
 
 func (x *WindowAudit) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[28]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2163,7 @@ func (x *WindowAudit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowAudit.ProtoReflect.Descriptor instead.
 func (*WindowAudit) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{28}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WindowAudit) GetBudgetId() string {
@@ -2118,7 +2238,7 @@ type GetSpendRequest struct {
 
 func (x *GetSpendRequest) Reset() {
 	*x = GetSpendRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2250,7 @@ func (x *GetSpendRequest) String() string {
 func (*GetSpendRequest) ProtoMessage() {}
 
 func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2263,7 @@ func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendRequest.ProtoReflect.Descriptor instead.
 func (*GetSpendRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetSpendRequest) GetGroup() SpendGroup {
@@ -2206,7 +2326,7 @@ type GetSpendResponse struct {
 
 func (x *GetSpendResponse) Reset() {
 	*x = GetSpendResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2338,7 @@ func (x *GetSpendResponse) String() string {
 func (*GetSpendResponse) ProtoMessage() {}
 
 func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2351,7 @@ func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendResponse.ProtoReflect.Descriptor instead.
 func (*GetSpendResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetSpendResponse) GetSpends() []*Spend {
@@ -2258,7 +2378,7 @@ type Spend struct {
 
 func (x *Spend) Reset() {
 	*x = Spend{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2390,7 @@ func (x *Spend) String() string {
 func (*Spend) ProtoMessage() {}
 
 func (x *Spend) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2403,7 @@ func (x *Spend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spend.ProtoReflect.Descriptor instead.
 func (*Spend) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Spend) GetGroup() string {
@@ -2325,7 +2445,7 @@ type WatchBudgetsRequest struct {
 
 func (x *WatchBudgetsRequest) Reset() {
 	*x = WatchBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2457,7 @@ func (x *WatchBudgetsRequest) String() string {
 func (*WatchBudgetsRequest) ProtoMessage() {}
 
 func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2470,7 @@ func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{32}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchBudgetsRequest) GetReplicaId() string {
@@ -2374,7 +2494,7 @@ type WatchBudgetsResponse struct {
 
 func (x *WatchBudgetsResponse) Reset() {
 	*x = WatchBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2506,7 @@ func (x *WatchBudgetsResponse) String() string {
 func (*WatchBudgetsResponse) ProtoMessage() {}
 
 func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2519,7 @@ func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{33}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchBudgetsResponse) GetChanged() []*Scope {
@@ -2443,7 +2563,15 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x10PutBudgetRequest\x122\n" +
 	"\x06budget\x18\x01 \x01(\v2\x1a.tollgate.budget.v1.BudgetR\x06budget\"J\n" +
 	"\x11PutBudgetResponse\x125\n" +
-	"\x05state\x18\x01 \x01(\v2\x1f.tollgate.budget.v1.BudgetStateR\x05state\"[\n" +
+	"\x05state\x18\x01 \x01(\v2\x1f.tollgate.budget.v1.BudgetStateR\x05state\"\xc0\x01\n" +
+	"\x11SetBudgetsRequest\x12/\n" +
+	"\x05scope\x18\x01 \x01(\v2\x19.tollgate.budget.v1.ScopeR\x05scope\x124\n" +
+	"\abudgets\x18\x02 \x03(\v2\x1a.tollgate.budget.v1.BudgetR\abudgets\x12\x1f\n" +
+	"\vkeep_others\x18\x03 \x01(\bR\n" +
+	"keepOthers\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"M\n" +
+	"\x12SetBudgetsResponse\x127\n" +
+	"\x06states\x18\x01 \x03(\v2\x1f.tollgate.budget.v1.BudgetStateR\x06states\"[\n" +
 	"\x14DeleteBudgetsRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x121\n" +
 	"\x06scopes\x18\x02 \x03(\v2\x19.tollgate.budget.v1.ScopeR\x06scopes\")\n" +
@@ -2602,9 +2730,11 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x12SPEND_GROUP_TENANT\x10\x02\x12\x15\n" +
 	"\x11SPEND_GROUP_MODEL\x10\x03\x12\x14\n" +
 	"\x10SPEND_GROUP_USER\x10\x04\x12\x13\n" +
-	"\x0fSPEND_GROUP_DAY\x10\x052\xa8\b\n" +
+	"\x0fSPEND_GROUP_DAY\x10\x052\x8a\t\n" +
 	"\rBudgetService\x12]\n" +
-	"\tPutBudget\x12$.tollgate.budget.v1.PutBudgetRequest\x1a%.tollgate.budget.v1.PutBudgetResponse\"\x03\x90\x02\x02\x12i\n" +
+	"\tPutBudget\x12$.tollgate.budget.v1.PutBudgetRequest\x1a%.tollgate.budget.v1.PutBudgetResponse\"\x03\x90\x02\x02\x12`\n" +
+	"\n" +
+	"SetBudgets\x12%.tollgate.budget.v1.SetBudgetsRequest\x1a&.tollgate.budget.v1.SetBudgetsResponse\"\x03\x90\x02\x02\x12i\n" +
 	"\rDeleteBudgets\x12(.tollgate.budget.v1.DeleteBudgetsRequest\x1a).tollgate.budget.v1.DeleteBudgetsResponse\"\x03\x90\x02\x02\x12c\n" +
 	"\vListBudgets\x12&.tollgate.budget.v1.ListBudgetsRequest\x1a'.tollgate.budget.v1.ListBudgetsResponse\"\x03\x90\x02\x01\x12L\n" +
 	"\x05Lease\x12 .tollgate.budget.v1.LeaseRequest\x1a!.tollgate.budget.v1.LeaseResponse\x12`\n" +
@@ -2632,7 +2762,7 @@ func file_tollgate_budget_v1_budget_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_budget_v1_budget_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(ScopeKind)(0),                // 0: tollgate.budget.v1.ScopeKind
 	(Enforcement)(0),              // 1: tollgate.budget.v1.Enforcement
@@ -2642,36 +2772,38 @@ var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(*BudgetState)(nil),           // 5: tollgate.budget.v1.BudgetState
 	(*PutBudgetRequest)(nil),      // 6: tollgate.budget.v1.PutBudgetRequest
 	(*PutBudgetResponse)(nil),     // 7: tollgate.budget.v1.PutBudgetResponse
-	(*DeleteBudgetsRequest)(nil),  // 8: tollgate.budget.v1.DeleteBudgetsRequest
-	(*DeleteBudgetsResponse)(nil), // 9: tollgate.budget.v1.DeleteBudgetsResponse
-	(*ListBudgetsRequest)(nil),    // 10: tollgate.budget.v1.ListBudgetsRequest
-	(*ListBudgetsResponse)(nil),   // 11: tollgate.budget.v1.ListBudgetsResponse
-	(*LeaseRequest)(nil),          // 12: tollgate.budget.v1.LeaseRequest
-	(*LeaseAsk)(nil),              // 13: tollgate.budget.v1.LeaseAsk
-	(*LeaseReturn)(nil),           // 14: tollgate.budget.v1.LeaseReturn
-	(*LeaseResponse)(nil),         // 15: tollgate.budget.v1.LeaseResponse
-	(*LeaseGrant)(nil),            // 16: tollgate.budget.v1.LeaseGrant
-	(*Slice)(nil),                 // 17: tollgate.budget.v1.Slice
-	(*EndReplicaRequest)(nil),     // 18: tollgate.budget.v1.EndReplicaRequest
-	(*EndReplicaResponse)(nil),    // 19: tollgate.budget.v1.EndReplicaResponse
-	(*RecordRequest)(nil),         // 20: tollgate.budget.v1.RecordRequest
-	(*RecordResponse)(nil),        // 21: tollgate.budget.v1.RecordResponse
-	(*ListUsageRequest)(nil),      // 22: tollgate.budget.v1.ListUsageRequest
-	(*ListUsageResponse)(nil),     // 23: tollgate.budget.v1.ListUsageResponse
-	(*WatchUsageRequest)(nil),     // 24: tollgate.budget.v1.WatchUsageRequest
-	(*UsagePosition)(nil),         // 25: tollgate.budget.v1.UsagePosition
-	(*WatchUsageResponse)(nil),    // 26: tollgate.budget.v1.WatchUsageResponse
-	(*AuditLedgerRequest)(nil),    // 27: tollgate.budget.v1.AuditLedgerRequest
-	(*AuditLedgerResponse)(nil),   // 28: tollgate.budget.v1.AuditLedgerResponse
-	(*TenantAudit)(nil),           // 29: tollgate.budget.v1.TenantAudit
-	(*SequenceGap)(nil),           // 30: tollgate.budget.v1.SequenceGap
-	(*WindowAudit)(nil),           // 31: tollgate.budget.v1.WindowAudit
-	(*GetSpendRequest)(nil),       // 32: tollgate.budget.v1.GetSpendRequest
-	(*GetSpendResponse)(nil),      // 33: tollgate.budget.v1.GetSpendResponse
-	(*Spend)(nil),                 // 34: tollgate.budget.v1.Spend
-	(*WatchBudgetsRequest)(nil),   // 35: tollgate.budget.v1.WatchBudgetsRequest
-	(*WatchBudgetsResponse)(nil),  // 36: tollgate.budget.v1.WatchBudgetsResponse
-	(*v1.UsageRecord)(nil),        // 37: tollgate.event.v1.UsageRecord
+	(*SetBudgetsRequest)(nil),     // 8: tollgate.budget.v1.SetBudgetsRequest
+	(*SetBudgetsResponse)(nil),    // 9: tollgate.budget.v1.SetBudgetsResponse
+	(*DeleteBudgetsRequest)(nil),  // 10: tollgate.budget.v1.DeleteBudgetsRequest
+	(*DeleteBudgetsResponse)(nil), // 11: tollgate.budget.v1.DeleteBudgetsResponse
+	(*ListBudgetsRequest)(nil),    // 12: tollgate.budget.v1.ListBudgetsRequest
+	(*ListBudgetsResponse)(nil),   // 13: tollgate.budget.v1.ListBudgetsResponse
+	(*LeaseRequest)(nil),          // 14: tollgate.budget.v1.LeaseRequest
+	(*LeaseAsk)(nil),              // 15: tollgate.budget.v1.LeaseAsk
+	(*LeaseReturn)(nil),           // 16: tollgate.budget.v1.LeaseReturn
+	(*LeaseResponse)(nil),         // 17: tollgate.budget.v1.LeaseResponse
+	(*LeaseGrant)(nil),            // 18: tollgate.budget.v1.LeaseGrant
+	(*Slice)(nil),                 // 19: tollgate.budget.v1.Slice
+	(*EndReplicaRequest)(nil),     // 20: tollgate.budget.v1.EndReplicaRequest
+	(*EndReplicaResponse)(nil),    // 21: tollgate.budget.v1.EndReplicaResponse
+	(*RecordRequest)(nil),         // 22: tollgate.budget.v1.RecordRequest
+	(*RecordResponse)(nil),        // 23: tollgate.budget.v1.RecordResponse
+	(*ListUsageRequest)(nil),      // 24: tollgate.budget.v1.ListUsageRequest
+	(*ListUsageResponse)(nil),     // 25: tollgate.budget.v1.ListUsageResponse
+	(*WatchUsageRequest)(nil),     // 26: tollgate.budget.v1.WatchUsageRequest
+	(*UsagePosition)(nil),         // 27: tollgate.budget.v1.UsagePosition
+	(*WatchUsageResponse)(nil),    // 28: tollgate.budget.v1.WatchUsageResponse
+	(*AuditLedgerRequest)(nil),    // 29: tollgate.budget.v1.AuditLedgerRequest
+	(*AuditLedgerResponse)(nil),   // 30: tollgate.budget.v1.AuditLedgerResponse
+	(*TenantAudit)(nil),           // 31: tollgate.budget.v1.TenantAudit
+	(*SequenceGap)(nil),           // 32: tollgate.budget.v1.SequenceGap
+	(*WindowAudit)(nil),           // 33: tollgate.budget.v1.WindowAudit
+	(*GetSpendRequest)(nil),       // 34: tollgate.budget.v1.GetSpendRequest
+	(*GetSpendResponse)(nil),      // 35: tollgate.budget.v1.GetSpendResponse
+	(*Spend)(nil),                 // 36: tollgate.budget.v1.Spend
+	(*WatchBudgetsRequest)(nil),   // 37: tollgate.budget.v1.WatchBudgetsRequest
+	(*WatchBudgetsResponse)(nil),  // 38: tollgate.budget.v1.WatchBudgetsResponse
+	(*v1.UsageRecord)(nil),        // 39: tollgate.event.v1.UsageRecord
 }
 var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	0,  // 0: tollgate.budget.v1.Scope.kind:type_name -> tollgate.budget.v1.ScopeKind
@@ -2680,55 +2812,60 @@ var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	4,  // 3: tollgate.budget.v1.BudgetState.budget:type_name -> tollgate.budget.v1.Budget
 	4,  // 4: tollgate.budget.v1.PutBudgetRequest.budget:type_name -> tollgate.budget.v1.Budget
 	5,  // 5: tollgate.budget.v1.PutBudgetResponse.state:type_name -> tollgate.budget.v1.BudgetState
-	3,  // 6: tollgate.budget.v1.DeleteBudgetsRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	3,  // 7: tollgate.budget.v1.ListBudgetsRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	5,  // 8: tollgate.budget.v1.ListBudgetsResponse.states:type_name -> tollgate.budget.v1.BudgetState
-	13, // 9: tollgate.budget.v1.LeaseRequest.asks:type_name -> tollgate.budget.v1.LeaseAsk
-	14, // 10: tollgate.budget.v1.LeaseRequest.returns:type_name -> tollgate.budget.v1.LeaseReturn
-	3,  // 11: tollgate.budget.v1.LeaseAsk.scope:type_name -> tollgate.budget.v1.Scope
-	16, // 12: tollgate.budget.v1.LeaseResponse.grants:type_name -> tollgate.budget.v1.LeaseGrant
-	3,  // 13: tollgate.budget.v1.LeaseGrant.scope:type_name -> tollgate.budget.v1.Scope
-	17, // 14: tollgate.budget.v1.LeaseGrant.slices:type_name -> tollgate.budget.v1.Slice
-	4,  // 15: tollgate.budget.v1.Slice.budget:type_name -> tollgate.budget.v1.Budget
-	37, // 16: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
-	37, // 17: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
-	25, // 18: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
-	37, // 19: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
-	29, // 20: tollgate.budget.v1.AuditLedgerResponse.tenants:type_name -> tollgate.budget.v1.TenantAudit
-	31, // 21: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
-	30, // 22: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
-	3,  // 23: tollgate.budget.v1.WindowAudit.scope:type_name -> tollgate.budget.v1.Scope
-	2,  // 24: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
-	3,  // 25: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	34, // 26: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
-	3,  // 27: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
-	6,  // 28: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
-	8,  // 29: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
-	10, // 30: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
-	12, // 31: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
-	18, // 32: tollgate.budget.v1.BudgetService.EndReplica:input_type -> tollgate.budget.v1.EndReplicaRequest
-	20, // 33: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
-	22, // 34: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
-	24, // 35: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
-	27, // 36: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
-	32, // 37: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
-	35, // 38: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
-	7,  // 39: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
-	9,  // 40: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
-	11, // 41: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
-	15, // 42: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
-	19, // 43: tollgate.budget.v1.BudgetService.EndReplica:output_type -> tollgate.budget.v1.EndReplicaResponse
-	21, // 44: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
-	23, // 45: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
-	26, // 46: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
-	28, // 47: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
-	33, // 48: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
-	36, // 49: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
-	39, // [39:50] is the sub-list for method output_type
-	28, // [28:39] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	3,  // 6: tollgate.budget.v1.SetBudgetsRequest.scope:type_name -> tollgate.budget.v1.Scope
+	4,  // 7: tollgate.budget.v1.SetBudgetsRequest.budgets:type_name -> tollgate.budget.v1.Budget
+	5,  // 8: tollgate.budget.v1.SetBudgetsResponse.states:type_name -> tollgate.budget.v1.BudgetState
+	3,  // 9: tollgate.budget.v1.DeleteBudgetsRequest.scopes:type_name -> tollgate.budget.v1.Scope
+	3,  // 10: tollgate.budget.v1.ListBudgetsRequest.scopes:type_name -> tollgate.budget.v1.Scope
+	5,  // 11: tollgate.budget.v1.ListBudgetsResponse.states:type_name -> tollgate.budget.v1.BudgetState
+	15, // 12: tollgate.budget.v1.LeaseRequest.asks:type_name -> tollgate.budget.v1.LeaseAsk
+	16, // 13: tollgate.budget.v1.LeaseRequest.returns:type_name -> tollgate.budget.v1.LeaseReturn
+	3,  // 14: tollgate.budget.v1.LeaseAsk.scope:type_name -> tollgate.budget.v1.Scope
+	18, // 15: tollgate.budget.v1.LeaseResponse.grants:type_name -> tollgate.budget.v1.LeaseGrant
+	3,  // 16: tollgate.budget.v1.LeaseGrant.scope:type_name -> tollgate.budget.v1.Scope
+	19, // 17: tollgate.budget.v1.LeaseGrant.slices:type_name -> tollgate.budget.v1.Slice
+	4,  // 18: tollgate.budget.v1.Slice.budget:type_name -> tollgate.budget.v1.Budget
+	39, // 19: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
+	39, // 20: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	27, // 21: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
+	39, // 22: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	31, // 23: tollgate.budget.v1.AuditLedgerResponse.tenants:type_name -> tollgate.budget.v1.TenantAudit
+	33, // 24: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
+	32, // 25: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
+	3,  // 26: tollgate.budget.v1.WindowAudit.scope:type_name -> tollgate.budget.v1.Scope
+	2,  // 27: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
+	3,  // 28: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
+	36, // 29: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
+	3,  // 30: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
+	6,  // 31: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
+	8,  // 32: tollgate.budget.v1.BudgetService.SetBudgets:input_type -> tollgate.budget.v1.SetBudgetsRequest
+	10, // 33: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
+	12, // 34: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
+	14, // 35: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
+	20, // 36: tollgate.budget.v1.BudgetService.EndReplica:input_type -> tollgate.budget.v1.EndReplicaRequest
+	22, // 37: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
+	24, // 38: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
+	26, // 39: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
+	29, // 40: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
+	34, // 41: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
+	37, // 42: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
+	7,  // 43: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
+	9,  // 44: tollgate.budget.v1.BudgetService.SetBudgets:output_type -> tollgate.budget.v1.SetBudgetsResponse
+	11, // 45: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
+	13, // 46: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
+	17, // 47: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
+	21, // 48: tollgate.budget.v1.BudgetService.EndReplica:output_type -> tollgate.budget.v1.EndReplicaResponse
+	23, // 49: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
+	25, // 50: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
+	28, // 51: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
+	30, // 52: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
+	35, // 53: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
+	38, // 54: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
+	43, // [43:55] is the sub-list for method output_type
+	31, // [31:43] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_budget_v1_budget_proto_init() }
@@ -2742,7 +2879,7 @@ func file_tollgate_budget_v1_budget_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_budget_v1_budget_proto_rawDesc), len(file_tollgate_budget_v1_budget_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -217,8 +217,10 @@ type Key struct {
 	UpdatedMillis int64 `protobuf:"varint,17,opt,name=updated_millis,json=updatedMillis,proto3" json:"updated_millis,omitempty"`
 	// Until when its previous secret still works, in Unix milliseconds; 0 is not at all.
 	GraceUntilMillis int64 `protobuf:"varint,18,opt,name=grace_until_millis,json=graceUntilMillis,proto3" json:"grace_until_millis,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Who changed it last, as that call said; empty when it did not say.
+	UpdatedBy     string `protobuf:"bytes,19,opt,name=updated_by,json=updatedBy,proto3" json:"updated_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
@@ -377,6 +379,13 @@ func (x *Key) GetGraceUntilMillis() int64 {
 	return 0
 }
 
+func (x *Key) GetUpdatedBy() string {
+	if x != nil {
+		return x.UpdatedBy
+	}
+	return ""
+}
+
 // Tenant owns keys and pays for them. LiteLLM calls it a team.
 type Tenant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -408,8 +417,10 @@ type Tenant struct {
 	Members []*Member `protobuf:"bytes,13,rep,name=members,proto3" json:"members,omitempty"`
 	// Providers whose credentials it brings; set by the service.
 	CredentialProviders []string `protobuf:"bytes,14,rep,name=credential_providers,json=credentialProviders,proto3" json:"credential_providers,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Who changed it last, as that call said; empty when it did not say.
+	UpdatedBy     string `protobuf:"bytes,15,opt,name=updated_by,json=updatedBy,proto3" json:"updated_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tenant) Reset() {
@@ -538,6 +549,13 @@ func (x *Tenant) GetCredentialProviders() []string {
 		return x.CredentialProviders
 	}
 	return nil
+}
+
+func (x *Tenant) GetUpdatedBy() string {
+	if x != nil {
+		return x.UpdatedBy
+	}
+	return ""
 }
 
 // Member is a person of a tenant.
@@ -1250,7 +1268,9 @@ type RotateKeyRequest struct {
 	// How long the old secret goes on working, in milliseconds; 0 stops it at once.
 	GraceMillis int64 `protobuf:"varint,2,opt,name=grace_millis,json=graceMillis,proto3" json:"grace_millis,omitempty"`
 	// The new secret, when the caller brings one.
-	Secret        string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	Secret string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	// Who rotates it.
+	UpdatedBy     string `protobuf:"bytes,4,opt,name=updated_by,json=updatedBy,proto3" json:"updated_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1302,6 +1322,13 @@ func (x *RotateKeyRequest) GetGraceMillis() int64 {
 func (x *RotateKeyRequest) GetSecret() string {
 	if x != nil {
 		return x.Secret
+	}
+	return ""
+}
+
+func (x *RotateKeyRequest) GetUpdatedBy() string {
+	if x != nil {
+		return x.UpdatedBy
 	}
 	return ""
 }
@@ -1367,7 +1394,9 @@ type SetKeyBlockedRequest struct {
 	// The key.
 	Ref *KeyRef `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
 	// What it shall be.
-	Blocked       bool `protobuf:"varint,2,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	Blocked bool `protobuf:"varint,2,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	// Who says so.
+	UpdatedBy     string `protobuf:"bytes,3,opt,name=updated_by,json=updatedBy,proto3" json:"updated_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1414,6 +1443,13 @@ func (x *SetKeyBlockedRequest) GetBlocked() bool {
 		return x.Blocked
 	}
 	return false
+}
+
+func (x *SetKeyBlockedRequest) GetUpdatedBy() string {
+	if x != nil {
+		return x.UpdatedBy
+	}
+	return ""
 }
 
 // SetKeyBlockedResponse is the key as it stands.
@@ -2492,7 +2528,7 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\vCachePolicy\x12\x1a\n" +
 	"\bdisabled\x18\x01 \x01(\bR\bdisabled\x12\x1d\n" +
 	"\n" +
-	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\"\xbd\x05\n" +
+	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\"\xdc\x05\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05alias\x18\x02 \x01(\tR\x05alias\x12\x18\n" +
@@ -2513,10 +2549,12 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\n" +
 	"created_by\x18\x10 \x01(\tR\tcreatedBy\x12%\n" +
 	"\x0eupdated_millis\x18\x11 \x01(\x03R\rupdatedMillis\x12,\n" +
-	"\x12grace_until_millis\x18\x12 \x01(\x03R\x10graceUntilMillis\x1a:\n" +
+	"\x12grace_until_millis\x18\x12 \x01(\x03R\x10graceUntilMillis\x12\x1d\n" +
+	"\n" +
+	"updated_by\x18\x13 \x01(\tR\tupdatedBy\x1a:\n" +
 	"\fAliasesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf3\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x92\x05\n" +
 	"\x06Tenant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05alias\x18\x02 \x01(\tR\x05alias\x12\x1f\n" +
@@ -2533,7 +2571,9 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\x0ecreated_millis\x18\v \x01(\x03R\rcreatedMillis\x12%\n" +
 	"\x0eupdated_millis\x18\f \x01(\x03R\rupdatedMillis\x126\n" +
 	"\amembers\x18\r \x03(\v2\x1c.tollgate.keystore.v1.MemberR\amembers\x121\n" +
-	"\x14credential_providers\x18\x0e \x03(\tR\x13credentialProviders\x1a:\n" +
+	"\x14credential_providers\x18\x0e \x03(\tR\x13credentialProviders\x12\x1d\n" +
+	"\n" +
+	"updated_by\x18\x0f \x01(\tR\tupdatedBy\x1a:\n" +
 	"\fAliasesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"5\n" +
@@ -2577,17 +2617,21 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\v2\x19.tollgate.keystore.v1.KeyR\x03key\x12\x16\n" +
 	"\x06fields\x18\x03 \x03(\tR\x06fields\"@\n" +
 	"\x11UpdateKeyResponse\x12+\n" +
-	"\x03key\x18\x01 \x01(\v2\x19.tollgate.keystore.v1.KeyR\x03key\"}\n" +
+	"\x03key\x18\x01 \x01(\v2\x19.tollgate.keystore.v1.KeyR\x03key\"\x9c\x01\n" +
 	"\x10RotateKeyRequest\x12.\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1c.tollgate.keystore.v1.KeyRefR\x03ref\x12!\n" +
 	"\fgrace_millis\x18\x02 \x01(\x03R\vgraceMillis\x12\x16\n" +
-	"\x06secret\x18\x03 \x01(\tR\x06secret\"X\n" +
+	"\x06secret\x18\x03 \x01(\tR\x06secret\x12\x1d\n" +
+	"\n" +
+	"updated_by\x18\x04 \x01(\tR\tupdatedBy\"X\n" +
 	"\x11RotateKeyResponse\x12+\n" +
 	"\x03key\x18\x01 \x01(\v2\x19.tollgate.keystore.v1.KeyR\x03key\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\tR\x06secret\"`\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\"\x7f\n" +
 	"\x14SetKeyBlockedRequest\x12.\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1c.tollgate.keystore.v1.KeyRefR\x03ref\x12\x18\n" +
-	"\ablocked\x18\x02 \x01(\bR\ablocked\"D\n" +
+	"\ablocked\x18\x02 \x01(\bR\ablocked\x12\x1d\n" +
+	"\n" +
+	"updated_by\x18\x03 \x01(\tR\tupdatedBy\"D\n" +
 	"\x15SetKeyBlockedResponse\x12+\n" +
 	"\x03key\x18\x01 \x01(\v2\x19.tollgate.keystore.v1.KeyR\x03key\"E\n" +
 	"\x11DeleteKeysRequest\x120\n" +

@@ -27,6 +27,8 @@ const (
 const (
 	// BudgetServicePutBudgetProcedure is the procedure name of the BudgetService's PutBudget RPC.
 	BudgetServicePutBudgetProcedure = "/tollgate.budget.v1.BudgetService/PutBudget"
+	// BudgetServiceSetBudgetsProcedure is the procedure name of the BudgetService's SetBudgets RPC.
+	BudgetServiceSetBudgetsProcedure = "/tollgate.budget.v1.BudgetService/SetBudgets"
 	// BudgetServiceDeleteBudgetsProcedure is the procedure name of the BudgetService's DeleteBudgets
 	// RPC.
 	BudgetServiceDeleteBudgetsProcedure = "/tollgate.budget.v1.BudgetService/DeleteBudgets"
@@ -56,6 +58,14 @@ var (
 			StreamType:       connect.StreamTypeUnary,
 			Schema:           v1.File_tollgate_budget_v1_budget_proto.Services().ByName("BudgetService").Methods().ByName("PutBudget"),
 			Procedure:        BudgetServicePutBudgetProcedure,
+			IdempotencyLevel: connect.IdempotencyIdempotent,
+		}
+	})
+	budgetServiceSetBudgetsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_tollgate_budget_v1_budget_proto.Services().ByName("BudgetService").Methods().ByName("SetBudgets"),
+			Procedure:        BudgetServiceSetBudgetsProcedure,
 			IdempotencyLevel: connect.IdempotencyIdempotent,
 		}
 	})
@@ -143,6 +153,9 @@ type BudgetServiceClient interface {
 	// PutBudget creates a budget or changes one. A tenant or key that does not exist is
 	// not_found, and a user's scope without a slash invalid_request.
 	PutBudget(context.Context, *v1.PutBudgetRequest) (*v1.PutBudgetResponse, error)
+	// SetBudgets makes several budgets of one scope, and may remove its others: all at once or
+	// nothing.
+	SetBudgets(context.Context, *v1.SetBudgetsRequest) (*v1.SetBudgetsResponse, error)
 	// DeleteBudgets removes budgets; what was spent stays in the ledger.
 	DeleteBudgets(context.Context, *v1.DeleteBudgetsRequest) (*v1.DeleteBudgetsResponse, error)
 	// ListBudgets lists the budgets of some scopes with their state.
@@ -227,6 +240,9 @@ type BudgetServiceHandler interface {
 	// PutBudget creates a budget or changes one. A tenant or key that does not exist is
 	// not_found, and a user's scope without a slash invalid_request.
 	PutBudget(context.Context, *v1.PutBudgetRequest) (*v1.PutBudgetResponse, error)
+	// SetBudgets makes several budgets of one scope, and may remove its others: all at once or
+	// nothing.
+	SetBudgets(context.Context, *v1.SetBudgetsRequest) (*v1.SetBudgetsResponse, error)
 	// DeleteBudgets removes budgets; what was spent stays in the ledger.
 	DeleteBudgets(context.Context, *v1.DeleteBudgetsRequest) (*v1.DeleteBudgetsResponse, error)
 	// ListBudgets lists the budgets of some scopes with their state.
@@ -265,6 +281,7 @@ func RegisterBudgetServiceHandler(server *connect.Server, svc BudgetServiceHandl
 	adapter := budgetServiceHandler{svc: svc}
 	server.Register(
 		connect.Method{Spec: budgetServicePutBudgetSpec(), Handler: adapter.putBudget},
+		connect.Method{Spec: budgetServiceSetBudgetsSpec(), Handler: adapter.setBudgets},
 		connect.Method{Spec: budgetServiceDeleteBudgetsSpec(), Handler: adapter.deleteBudgets},
 		connect.Method{Spec: budgetServiceListBudgetsSpec(), Handler: adapter.listBudgets},
 		connect.Method{Spec: budgetServiceLeaseSpec(), Handler: adapter.lease},
@@ -316,6 +333,10 @@ func (UnimplementedBudgetServiceHandler) PutBudget(context.Context, *v1.PutBudge
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.PutBudget is not implemented")
 }
 
+func (UnimplementedBudgetServiceHandler) SetBudgets(context.Context, *v1.SetBudgetsRequest) (*v1.SetBudgetsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.SetBudgets is not implemented")
+}
+
 func (UnimplementedBudgetServiceHandler) DeleteBudgets(context.Context, *v1.DeleteBudgetsRequest) (*v1.DeleteBudgetsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.budget.v1.BudgetService.DeleteBudgets is not implemented")
 }
@@ -363,6 +384,14 @@ type budgetServiceClient struct {
 func (c *budgetServiceClient) PutBudget(ctx context.Context, req *v1.PutBudgetRequest) (*v1.PutBudgetResponse, error) {
 	var res v1.PutBudgetResponse
 	if err := c.client.CallUnary(ctx, budgetServicePutBudgetSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *budgetServiceClient) SetBudgets(ctx context.Context, req *v1.SetBudgetsRequest) (*v1.SetBudgetsResponse, error) {
+	var res v1.SetBudgetsResponse
+	if err := c.client.CallUnary(ctx, budgetServiceSetBudgetsSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -456,6 +485,18 @@ func (h budgetServiceHandler) putBudget(ctx context.Context, _ connect.Spec, str
 		return err
 	}
 	res, err := h.svc.PutBudget(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h budgetServiceHandler) setBudgets(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.SetBudgetsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.SetBudgets(ctx, &req)
 	if err != nil {
 		return err
 	}
