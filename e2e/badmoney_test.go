@@ -42,7 +42,7 @@ func badMoney(t *testing.T, g *harness.Gateway) {
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	client := g.Budget()
-	tenant := &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_TENANT, Id: "acme"}
+	tenant := &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_TENANT, Id: g.NewTeam(nil)}
 	put := func(b *budgetv1.Budget) error {
 		_, err := client.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: b})
 		return err
