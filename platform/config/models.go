@@ -234,7 +234,7 @@ func (l *loader) params(p *section, d *Deployment, cfg *Config, st *modelState) 
 	}
 	d.Prices = map[string]Decimal{}
 	for _, f := range priceFields {
-		if v := p.decimal(f); v != "" {
+		if v := p.price(f); v != "" {
 			d.Prices[f] = v
 		}
 	}
@@ -355,7 +355,7 @@ func (l *loader) info(s *section, d *Deployment) value {
 		}
 	}
 	for _, f := range priceFields {
-		v := s.decimal(f)
+		v := s.price(f)
 		if _, own := d.Prices[f]; v != "" && !own {
 			d.Prices[f] = v // litellm_params wins, as in LiteLLM
 		}

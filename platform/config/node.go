@@ -444,6 +444,18 @@ func (s *section) decimal(key string) Decimal {
 	return Decimal(text)
 }
 
+// price reads a price in dollars a unit. More than package pricing takes is a mistake of units.
+func (s *section) price(key string) Decimal {
+	const most = 1000
+	v := s.decimal(key)
+	if amount, err := strconv.ParseFloat(string(v), 64); v != "" && (err != nil || amount > most) {
+		at := s.take(key)
+		s.l.errorf(at.line, at.path, "must be %d dollars a unit at most", most)
+		return ""
+	}
+	return v
+}
+
 // isDecimal accepts digits, one point and an exponent of at most two digits.
 func isDecimal(s string) bool {
 	mantissa, exponent, hasExp := strings.Cut(strings.ToLower(s), "e")

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"connectrpc.com/connect/v2/connectproto"
@@ -97,7 +99,10 @@ func misfitOf(raw []byte, field protoreflect.FieldDescriptor, message protorefle
 			values[fmt.Sprintf("[%d]", i)] = value
 		}
 	}
-	if inner.Message() == nil || inner.Message().ParentFile().Package() == "google.protobuf" {
+	if inner.Message() == nil {
+		return misfitScalar(values, inner, path)
+	}
+	if inner.Message().ParentFile().Package() == "google.protobuf" {
 		return wrong(path) // what these are in JSON is their own
 	}
 	of := message.New().NewField(field)
@@ -120,6 +125,47 @@ func misfitOf(raw []byte, field protoreflect.FieldDescriptor, message protorefle
 		}
 	}
 	return wrong(path)
+}
+
+// misfitScalar says what is wrong with a value, or with one of a list or a map, that is no
+// message: an enum's name that there is not, or a number that is too large.
+func misfitScalar(values map[string]json.RawMessage, field protoreflect.FieldDescriptor, path string) *errs.Error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		text := strings.Trim(string(values[name]), `"`)
+		switch field.Kind() {
+		case protoreflect.EnumKind:
+			if found := unknownName(text, field.Enum().Values(), path); found != nil {
+				return found
+			}
+		case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+			bits := 64
+			if field.Kind() == protoreflect.Int32Kind || field.Kind() == protoreflect.Uint32Kind {
+				bits = 32
+			}
+			if _, err := strconv.ParseInt(text, 10, bits); errors.Is(err, strconv.ErrRange) {
+				return errs.Newf(errs.InvalidRequest, "the value of %q is out of range", path).WithParam(path)
+			}
+		default:
+		}
+	}
+	return wrong(path)
+}
+
+// unknownName refuses what is none of an enum's names; nil for what may be one. It does not
+// repeat it.
+func unknownName(text string, known protoreflect.EnumValueDescriptors, path string) *errs.Error {
+	if known.ByName(protoreflect.Name(text)) != nil {
+		return nil
+	}
+	names := make([]string, 0, known.Len())
+	for i := range known.Len() {
+		names = append(names, string(known.Get(i).Name()))
+	}
+	message := fmt.Sprintf("the value of %q is none of its names", path)
+	if near := spelling.Nearest(text, names); near != "" {
+		message += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return errs.New(errs.InvalidRequest, message).WithParam(path)
 }
 
 func unknown(path, name string, fields protoreflect.FieldDescriptors) *errs.Error {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/platform/rpc"
@@ -29,13 +30,19 @@ func (issuer) IssueKey(_ context.Context, req *keystorev1.IssueKeyRequest) (*key
 // issue posts a body to IssueKey, as curl does.
 func issue(t *testing.T, kind string, body []byte) (status int, answer []byte) {
 	t.Helper()
+	return post(t, keystorev1connect.KeystoreServiceIssueKeyProcedure, kind, body)
+}
+
+func post(t *testing.T, procedure, kind string, body []byte) (status int, answer []byte) {
+	t.Helper()
 	server := rpc.NewServer()
 	keystorev1connect.RegisterKeystoreServiceHandler(server, issuer{})
+	budgetv1connect.RegisterBudgetServiceHandler(server, budgetv1connect.UnimplementedBudgetServiceHandler{})
 	mux := http.NewServeMux()
 	rpc.Mount(mux, server)
 	web := httptest.NewServer(mux)
 	defer web.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+keystorev1connect.KeystoreServiceIssueKeyProcedure, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+procedure, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +100,35 @@ func TestJSONIsReadStrictly(t *testing.T) {
 				t.Errorf("the details are %+v", said.Details)
 			}
 		})
+	}
+}
+
+// TestJSONValuesOfAKind says which name of an enum was meant, and that a number is too large.
+func TestJSONValuesOfAKind(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ procedure, body, says string }{
+		"an enum's slip": {
+			budgetv1connect.BudgetServiceGetSpendProcedure, `{"group":"SPEND_GROUP_MODLE"}`,
+			`the value of \"group\" is none of its names; did you mean \"SPEND_GROUP_MODEL\"?`,
+		},
+		"deeper": {
+			budgetv1connect.BudgetServicePutBudgetProcedure, `{"budget":{"scope":{"kind":"SCOPE_KIND_TENAN"}}}`,
+			`the value of \"budget.scope.kind\" is none of its names; did you mean \"SCOPE_KIND_TENANT\"?`,
+		},
+		"in a list": {
+			budgetv1connect.BudgetServiceListBudgetsProcedure, `{"scopes":[{"kind":"SCOPE_KIND_USR"}]}`,
+			`the value of \"scopes[0].kind\" is none of its names; did you mean \"SCOPE_KIND_USER\"?`,
+		},
+		"nobody's":  {budgetv1connect.BudgetServiceGetSpendProcedure, `{"group":"private"}`, `the value of \"group\" is none of its names"`},
+		"too large": {budgetv1connect.BudgetServicePutBudgetProcedure, `{"budget":{"limitNanos":"99999999999999999999"}}`, `the value of \"budget.limitNanos\" is out of range`},
+		"too large, as a number": {
+			budgetv1connect.BudgetServiceListUsageProcedure, `{"limit":9999999999}`, `the value of \"limit\" is out of range`,
+		},
+	} {
+		status, answer := post(t, test.procedure, "application/json", []byte(test.body))
+		if status != http.StatusBadRequest || !strings.Contains(string(answer), test.says) || strings.Contains(string(answer), "private") {
+			t.Errorf("%s: %d %s", name, status, answer)
+		}
 	}
 }
 

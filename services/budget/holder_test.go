@@ -6,6 +6,7 @@ import (
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
 	"tollgate.dev/services/budget"
 )
 
@@ -24,6 +25,19 @@ func (holders) GetKey(_ context.Context, req *keystorev1.GetKeyRequest) (*keysto
 		return nil, errs.New(errs.NotFound, "there is no such key").WithParam("ref")
 	}
 	return &keystorev1.GetKeyResponse{}, nil
+}
+
+// The largest limit is what the edge says it is.
+func TestLargestLimit(t *testing.T) {
+	svc := budget.New(newStore(t), budget.Options{})
+	b := budget.Budget{Scope: budget.Scope{Kind: budget.Tenant, ID: "acme"}, Limit: 2_000_000_000 * money.Dollar}
+	if _, err := svc.PutBudget(t.Context(), b); err != nil {
+		t.Error(err)
+	}
+	b.Limit++
+	if _, err := svc.PutBudget(t.Context(), b); !errs.Is(err, errs.InvalidRequest) || errs.Of(err).Message != "a budget's limit is at most 2 billion dollars" {
+		t.Errorf("more: %v", err)
+	}
 }
 
 // A budget that no call can count against is refused: whoever set it would rely on it.

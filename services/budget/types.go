@@ -105,7 +105,7 @@ func (b *Budget) check() error {
 	case b.Limit < 0:
 		return invalid("limit_nanos", "a budget's limit is 0 or more")
 	case b.Limit > maxLimit:
-		return invalid("limit_nanos", "a budget's limit is "+maxLimit.String()+" at most")
+		return invalid("limit_nanos", "a budget's limit is at most 2 billion dollars")
 	}
 	if b.Window == "month" {
 		b.Window = "1mo" // one spelling, so that a scope has one budget for a window
@@ -127,7 +127,7 @@ func validText(s string) bool {
 }
 
 // maxLimit leaves room above every limit, so that spent plus leases cannot overflow.
-const maxLimit = money.Max / 4
+const maxLimit = 2_000_000_000 * money.Dollar
 
 // maxCost bounds one record's cost, for the same reason.
 const maxCost = 1_000_000 * money.Dollar

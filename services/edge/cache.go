@@ -55,7 +55,7 @@ func (e *Edge) invalidateCache(x *exchange) error {
 	}
 	if req.TTLOverride != nil {
 		if *req.TTLOverride < 0 || *req.TTLOverride > maxTTLSeconds {
-			return errs.New(errs.InvalidRequest, "ttlOverride must be a number of seconds, 0 or more").WithParam("ttlOverride")
+			return badSeconds("ttlOverride")
 		}
 		in.TtlOverride = durationpb.New(time.Duration(*req.TTLOverride) * time.Second)
 	}

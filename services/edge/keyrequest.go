@@ -129,7 +129,7 @@ func (r *limitsRequest) check() error {
 	case r.Compression != nil && *r.Compression != "" && *r.Compression != compressionOff && !compresses(*r.Compression):
 		return errs.New(errs.InvalidRequest, "compression must be off, default, rag or chat").WithParam("compression")
 	case r.Cache != nil && (r.Cache.TTL < 0 || r.Cache.TTL > maxTTLSeconds):
-		return errs.Newf(errs.InvalidRequest, "cache.ttl must be a number of seconds from 0 to %d", maxTTLSeconds).WithParam("cache.ttl")
+		return badSeconds("cache.ttl")
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (r *reading) into(raw []byte, v reflect.Value, path string) error {
 func wanted(v reflect.Value) string {
 	switch v.Interface().(type) {
 	case money.Nano:
-		return "an amount of dollars with at most nine decimals, up to 9.2 billion"
+		return "an amount of dollars with at most nine decimals, up to 2 billion"
 	case bool:
 		return "true or false"
 	case string:

@@ -43,6 +43,7 @@ func TestReadingFaults(t *testing.T) {
 		"a null in a list of objects": {`{"budget_limits": [null]}`, "budget_limits[0]", "an object"},
 		"a number for a condition":    {`{"blocked": 1}`, "blocked", "true or false"},
 		"an amount that is none":      {`{"max_budget": "much"}`, "max_budget", "an amount of dollars"},
+		"an amount beyond a budget's": {`{"max_budget": 9300000000}`, "max_budget", "up to 2 billion"},
 		"an amount beyond all":        {`{"max_budget": 1e30}`, "max_budget", "an amount of dollars"},
 		"ten decimals":                {`{"soft_budget": 0.0000000001}`, "soft_budget", "an amount of dollars"},
 		"a limit that is not kept":    {`{"model_max_budget": {"gpt-4o": 5}}`, "model_max_budget", "not supported"},

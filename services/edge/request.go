@@ -68,7 +68,8 @@ func (c *chatRequest) parse(body []byte) error {
 	c.body = body
 	if err := c.fields.ScanWords(body, c.word); err != nil {
 		if errors.Is(err, jsonscan.ErrDuplicateKey) {
-			return errs.Newf(errs.InvalidRequest, "the request is ambiguous: %v", err)
+			name := shown(c.repeated())
+			return errs.Newf(errs.InvalidRequest, "%s is given twice", name).WithParam(name)
 		}
 		return errs.Newf(errs.InvalidRequest, "the request body is no JSON object: %v", err)
 	}
@@ -138,6 +139,18 @@ func (c *chatRequest) parse(body []byte) error {
 	return c.parseCache()
 }
 
+// repeated is the first member that is given twice.
+func (c *chatRequest) repeated() string {
+	seen := make(map[string]bool, c.fields.Len())
+	for m := range c.fields.All() {
+		if seen[string(m.Key)] {
+			return string(m.Key)
+		}
+		seen[string(m.Key)] = true
+	}
+	return ""
+}
+
 func (c *chatRequest) boolean(name string) (bool, error) {
 	m, ok := c.fields.Get(name)
 	if !ok {
@@ -193,7 +206,7 @@ func (c *chatRequest) parseCache() error {
 		case "ttl", "s-maxage":
 			seconds, ok := jsonscan.Int64(value)
 			if !ok || seconds < 0 || seconds > maxTTLSeconds {
-				return bad(name)
+				return badSeconds("cache." + name)
 			}
 			switch {
 			case name == "s-maxage" && seconds == 0:
@@ -221,6 +234,11 @@ func (c *chatRequest) parseCache() error {
 // maxTTLSeconds bounds a caller's own time to live: a year.
 const maxTTLSeconds = 366 * 24 * 3600
 
+// badSeconds refuses a time that is none, or too long.
+func badSeconds(name string) error {
+	return errs.Newf(errs.InvalidRequest, "%s must be a whole number of seconds from 0 to %d", name, maxTTLSeconds).WithParam(name)
+}
+
 // headers reads `Cache-Control` and `X-Cache-Ttl`.
 func (c *cacheControl) headers(h http.Header) error {
 	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
@@ -237,7 +255,7 @@ func (c *cacheControl) headers(h http.Header) error {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seconds < 0 || seconds > maxTTLSeconds {
-		return errs.New(errs.InvalidRequest, "X-Cache-Ttl must be a number of seconds").WithParam("X-Cache-Ttl")
+		return badSeconds("X-Cache-Ttl")
 	}
 	c.ttl = time.Duration(seconds) * time.Second
 	return nil

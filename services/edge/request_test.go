@@ -56,7 +56,8 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		`{"model":"m","messages":[{}],"timeout":{"read":5}}`:      "timeout",
 		`{"model":"m","messages":[{}],"caching":"no"}`:            "caching",
 		`{"model":"m","messages":[{}],"caching":0}`:               "caching",
-		`{"model":"m","model":"n","messages":[{}]}`:               "",
+		`{"model":"m","model":"n","messages":[{}]}`:               "model",
+		`{"model":"m","messages":[{}],"user":"a","user":"b"}`:     "user",
 		"{\"model\":\"m\",\"messages\":[{\"x\":\"\xff\"}]}":       "",
 	} {
 		var req chatRequest
@@ -181,6 +182,23 @@ func TestCacheHeaders(t *testing.T) {
 		err := got.headers(http.Header{tc.header: {tc.value}})
 		if tc.bad != errs.Is(err, errs.InvalidRequest) || got != tc.want {
 			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A number that is too large is told so, with the bounds, and not that it is no number.
+func TestTimesToLiveHaveBounds(t *testing.T) {
+	const bounds = " must be a whole number of seconds from 0 to 31622400"
+	var control cacheControl
+	err := control.headers(http.Header{"X-Cache-Ttl": {"31622401"}})
+	if e := errs.Of(err); e == nil || e.Message != "X-Cache-Ttl"+bounds {
+		t.Errorf("the header: %v", err)
+	}
+	for member, value := range map[string]string{"ttl": "-5", "s-maxage": "1e9"} {
+		var req chatRequest
+		err := req.parse([]byte(`{"model":"m","messages":[{}],"cache":{"` + member + `":` + value + `}}`))
+		if e := errs.Of(err); e == nil || e.Message != "cache."+member+bounds {
+			t.Errorf("%s: %v", member, err)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func thresholdsOnce(t *testing.T, f *fixture) {
 
 	// A lower limit is told of by the next call.
 	other := budget.Scope{Kind: budget.Tenant, ID: "zeta"}
-	f.put(t, budget.Budget{Scope: other, Limit: money.Max / 4})
+	f.put(t, budget.Budget{Scope: other, Limit: 2_000_000_000 * money.Dollar})
 	s = f.lease(t, "b", other, 0)
 	f.record(t, f.usage("zeta", 85, draw(s.Lease.ID, 85)))
 	f.wantNotices(t, "zeta")
