@@ -305,6 +305,7 @@ func (e *Edge) modelInfo(x *exchange) error {
 		InputCostPerToken           rawJSON `json:"input_cost_per_token"`
 		CacheReadInputTokenCost     rawJSON `json:"cache_read_input_token_cost"`
 		CacheCreationInputTokenCost rawJSON `json:"cache_creation_input_token_cost"`
+		CacheCreation1hCost         rawJSON `json:"cache_creation_input_token_cost_above_1hr"`
 		OutputCostPerToken          rawJSON `json:"output_cost_per_token"`
 		OutputCostPerReasoningToken rawJSON `json:"output_cost_per_reasoning_token"`
 		Simulated                   bool    `json:"simulated,omitempty"`
@@ -338,7 +339,7 @@ func (e *Edge) modelInfo(x *exchange) error {
 				it.Info.MaxInputTokens, it.Info.MaxOutputTokens = p.ContextWindow, p.MaxOutputTokens
 				it.Info.InputCostPerToken, it.Info.OutputCostPerToken = rate(pricing.Input), rate(pricing.Output)
 				it.Info.CacheReadInputTokenCost, it.Info.CacheCreationInputTokenCost = rate(pricing.CachedInput), rate(pricing.CacheWrite)
-				it.Info.OutputCostPerReasoningToken = rate(pricing.Reasoning)
+				it.Info.CacheCreation1hCost, it.Info.OutputCostPerReasoningToken = rate(pricing.CacheWrite1h), rate(pricing.Reasoning)
 			}
 			data = append(data, it)
 		}

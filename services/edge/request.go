@@ -319,8 +319,8 @@ func notInFingerprint(name string) bool {
 
 // fingerprint is the SHA-256 over everything that changes the answer: the members in
 // the order of their names, each without meaningless white space, and the profile that
-// the prompt is compressed by, whoever chose it. The order of members, and white space, do
-// not count.
+// the prompt is compressed by, whoever chose it. White space and the order of those members do
+// not count; the order of members within their values does.
 func (c *chatRequest) fingerprint(profile string) [sha256.Size]byte {
 	members := make([]jsonscan.Member, 0, 32)
 	for m := range c.fields.All() {

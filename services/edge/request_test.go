@@ -150,6 +150,9 @@ func TestFingerprint(t *testing.T) {
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"seed":1}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"stream":true}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"tools":[]}`,
+		`{"model":"m","messages":[{"content":"a b","role":"user"}],"temperature":0}`,
+		`{"model":"m","messages":[{"role":"user","content":"a\u0020b"}],"temperature":0}`,
+		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0.0}`,
 	} {
 		if of(other) == base {
 			t.Errorf("%s should be another request", other)
