@@ -420,3 +420,95 @@ func TestFollowersAreToldWhatServesThem(t *testing.T) {
 	}
 	r.ledger(2)
 }
+
+// What a provider refuses is an entry that costs nothing, whatever the reason, and says who
+// refused it; what this gateway refuses is none.
+func TestWhatAProviderRefusesIsInTheLedger(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []errs.Reason{errs.InvalidRequest, errs.ContextLengthExceeded, errs.UnsupportedParameter, errs.ProviderRateLimited} {
+		t.Run(string(reason), func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, more []string) {
+				t.Helper()
+				r := newRig(t)
+				r.budget.limit("acme", 1e9)
+				r.router.without(reason, nil)
+				whole, stream := r.router.whole, r.router.stream
+				r.router.whole = func(ctx context.Context, c *routerv1.Call) (*routerv1.CompleteResponse, error) {
+					resp, err := whole(ctx, c)
+					resp.Served = servedByM()
+					return resp, err
+				}
+				r.router.stream = func(ctx context.Context, c *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+					return stream(ctx, c, func(m *routerv1.StreamCompleteResponse) error {
+						m.Served = servedByM()
+						return send(m)
+					})
+				}
+				a := r.complete(chat("Hi", more...))
+				if a.reason() != string(reason) {
+					t.Fatalf("%d %s", a.status, a.body)
+				}
+				rec := r.ledger(1)[0]
+				if rec.GetError() != string(reason) || rec.GetCostNanos() != 0 || rec.GetProvider() != "openai" || rec.GetUpstreamModel() != "m-1" {
+					t.Errorf("the ledger has %v", rec)
+				}
+				if state := r.meter.State(scopesOfAcme); len(state) != 1 || state[0].Spent != 0 {
+					t.Errorf("of the budget is spent %+v", state)
+				}
+				for name, want := range map[string]string{
+					"X-Tollgate-Cost": "0", "X-Tollgate-Provider": "openai", "X-Tollgate-Upstream-Model": "m-1", "X-Tollgate-Model": "m", "X-Cache": "miss",
+				} {
+					if got := a.header.Values(name); len(got) != 1 || got[0] != want {
+						t.Errorf("%s is %q, want %q", name, got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A call that failed says what its attempts cost, all together, and who they were made at.
+func TestFailuresSayWhatTheyCost(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, more []string) {
+		t.Helper()
+		r := newRig(t)
+		r.router.without(errs.ProviderTimeout, &routerv1.Resumption{Attempts: 1}, lost())
+		whole, stream := r.router.whole, r.router.stream
+		r.router.without(errs.ProviderTimeout, nil, lost())
+		last, lastStream := r.router.whole, r.router.stream
+		r.router.whole = func(ctx context.Context, c *routerv1.Call) (*routerv1.CompleteResponse, error) {
+			if c.GetResumption() != nil {
+				return last(ctx, c)
+			}
+			return whole(ctx, c)
+		}
+		r.router.stream = func(ctx context.Context, c *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+			if c.GetResumption() != nil {
+				return lastStream(ctx, c, send)
+			}
+			return stream(ctx, c, send)
+		}
+		a := r.complete(chat("Hi", more...))
+		if a.status != http.StatusGatewayTimeout {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		var sum int64
+		for _, rec := range r.ledger(2) {
+			sum += rec.GetCostNanos()
+		}
+		want := money.Nano(sum).Dollars()
+		for name, want := range map[string]string{
+			"X-Tollgate-Cost": want, "X-Litellm-Response-Cost": want, "X-Cache": "miss",
+			"X-Tollgate-Model": "m", "X-Tollgate-Provider": "openai",
+		} {
+			if got := a.header.Values(name); len(got) != 1 || got[0] != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		if sum == 0 || a.header.Get("Trailer") != "" || len(a.trailer) > 0 {
+			t.Errorf("%s, with the trailer %v", want, a.trailer)
+		}
+	})
+}

@@ -151,8 +151,7 @@ func (c *completion) run() (err error) {
 	defer func() {
 		if err != nil && !c.wrote {
 			// Whoever is refused wants to know how the limits stand more than others.
-			c.permit.Headers(c.w.Header())
-			c.budgetHeaders(c.w.Header())
+			c.failureHeaders(c.w.Header())
 		}
 	}()
 	if err != nil {

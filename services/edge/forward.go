@@ -207,6 +207,7 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 		}
 		return c.failed(ctx, err)
 	case resp.GetError() != nil:
+		c.outcome.served = resp.GetServed()
 		c.bill(resp.GetBilledAttempts())
 		c.outcome.resumption = resp.GetResumption()
 		return c.failed(ctx, errs.FromInfo(resp.GetError(), resp.GetErrorMessage()))

@@ -41,7 +41,7 @@ func (c *completion) told() spend.Call {
 }
 
 // settle gives back what was reserved beyond the cost, and hands the call to the
-// ledger. A call that never reached a provider leaves no entry.
+// ledger. A call for which no provider was asked leaves no entry.
 func (c *completion) settle(r spend.Reservation) {
 	o := &c.outcome
 	if o.served == nil {
@@ -186,6 +186,14 @@ func (c *completion) answerHeaders(h http.Header) {
 	}
 	c.permit.Headers(h)
 	c.budgetHeaders(h)
+}
+
+// failureHeaders says of a call without an answer what it was sent to, and what its attempts
+// cost all the same. Also a stream that has not begun says it here: it has no trailer.
+func (c *completion) failureHeaders(h http.Header) {
+	c.answerHeaders(h)
+	h["X-Tollgate-Cost"] = costHeader(c.cost())
+	h["X-Litellm-Response-Cost"] = costHeader(c.cost())
 }
 
 // providerPrefix is LiteLLM's, for headers that are a provider's own.

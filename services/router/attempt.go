@@ -94,6 +94,12 @@ func causeOf(ctx context.Context, err error) string {
 	return upstream.Cause(err)
 }
 
+// asked says that a provider was asked, or that it was tried to reach it. A caller who left
+// is in the bill, if that may have cost anything.
+func (e *attemptError) asked() bool {
+	return !e.unsent && e.Err.Reason != errs.ProviderHostNotAllowed && e.Err.Reason != errs.ClientClosed
+}
+
 // orLeft is what the caller is told: the failure, unless the caller has left.
 func (e *attemptError) orLeft(ctx context.Context) error {
 	if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
@@ -144,13 +150,14 @@ type passage struct {
 // follows: one reservation pays for one, and whoever made it is asked to pay again.
 func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, error) {
 	try, last := p.resume(p.in.call.GetResumption())
+	var free bill
 	for {
 		if ctx.Err() != nil {
-			return bill{}, errs.Of(context.Cause(ctx))
+			return free, errs.Of(context.Cause(ctx))
 		}
 		d, err := p.next(ctx, last)
 		if err != nil {
-			return bill{}, err
+			return free, err
 		}
 		served := &routerv1.Served{
 			DeploymentId: d.ID, Provider: d.Provider, UpstreamModel: d.UpstreamModel,
@@ -168,6 +175,9 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, er
 			continue
 		}
 		last = failure
+		if last.asked() {
+			free.served = served
+		}
 		p.s.note(ctx, p, d, last, try)
 		if last.Elsewhere {
 			p.unable = append(p.unable, d)
@@ -176,11 +186,11 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, er
 		}
 		try++
 		if owed := billOf(served, last); len(owed.attempts) > 0 {
-			owed.resumption = p.resumption(ctx, last, try)
+			owed.resumption, owed.served = p.resumption(ctx, last, try), served
 			return owed, last.orLeft(ctx)
 		}
 		if !last.Retry || try > p.s.opts.Retries || ctx.Err() != nil {
-			return bill{}, last.orLeft(ctx)
+			return free, last.orLeft(ctx)
 		}
 	}
 }

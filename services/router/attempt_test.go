@@ -275,7 +275,7 @@ func TestCooldown(t *testing.T) {
 	ask := func(want string) {
 		t.Helper()
 		before := len(script.calls())
-		_, err := r.Complete(t.Context(), call())
+		_, err := r.complete(t, call())
 		if err == nil {
 			t.Fatal("no error")
 		}
@@ -383,7 +383,7 @@ func TestLoneDeploymentIsSpared(t *testing.T) {
 	script := steps(reply(500, ""), reply(500, ""), reply(500, ""), reply(429, "", "Retry-After", "40"), reply(200, answer))
 	r := newRig(t, Options{Deployments: []Deployment{at("a")}, AllowedFails: 0}, script)
 	for range 4 {
-		if _, err := r.Complete(t.Context(), call()); err == nil {
+		if _, err := r.complete(t, call()); err == nil {
 			t.Fatal("no error")
 		}
 	}
@@ -391,12 +391,12 @@ func TestLoneDeploymentIsSpared(t *testing.T) {
 		t.Fatalf("%d calls went out, want all", n)
 	}
 	// The provider asked for a pause, and gets it.
-	_, err := r.Complete(t.Context(), call())
+	_, err := r.complete(t, call())
 	if !errs.Is(err, errs.ProviderRateLimited) || errs.Of(err).RetryAfter != 40*second || len(script.calls()) != 4 {
 		t.Errorf("got %v after %d calls", err, len(script.calls()))
 	}
 	r.clock.Advance(40 * second)
-	if _, err := r.Complete(t.Context(), call()); err != nil {
+	if _, err := r.complete(t, call()); err != nil {
 		t.Errorf("does not recover: %v", err)
 	}
 }
@@ -423,7 +423,7 @@ func TestMaxParallel(t *testing.T) {
 	for len(script.calls()) < 3 { // each goroutine has a timer, and is about to call
 		runtime.Gosched()
 	}
-	_, err := r.Complete(t.Context(), call())
+	_, err := r.complete(t, call())
 	if !errs.Is(err, errs.ProviderUnavailable) || errs.Of(err).RetryAfter <= 0 {
 		t.Errorf("a fourth call: %v", err)
 	}
@@ -436,7 +436,7 @@ func TestMaxParallel(t *testing.T) {
 	if !slices.Equal(hosts, []string{"a", "a", "b"}) {
 		t.Errorf("went to %v", hosts)
 	}
-	if _, err := r.Complete(t.Context(), call()); err != nil {
+	if _, err := r.complete(t, call()); err != nil {
 		t.Errorf("the places are not free again: %v", err)
 	}
 }
@@ -589,7 +589,7 @@ func TestCooldownOfADeployment(t *testing.T) {
 		},
 		Cooldown: second, Retries: 1,
 	}, steps(reply(500, "")))
-	if _, err := r.Complete(t.Context(), call()); err == nil {
+	if _, err := r.complete(t, call()); err == nil {
 		t.Fatal("no error")
 	}
 	for i, want := range []time.Duration{90 * second, second} {
@@ -622,7 +622,7 @@ func TestAPanicLeavesTheDeployment(t *testing.T) {
 		}()
 	}
 	d.provider = sound
-	if _, err := r.Complete(t.Context(), call()); err != nil {
+	if _, err := r.complete(t, call()); err != nil {
 		t.Errorf("the deployment's only place is not free again: %v", err)
 	}
 	if n := d.whole.inFlight.Load() + d.streamed.inFlight.Load(); n != 0 {

@@ -89,9 +89,9 @@ func (p *passage) release() {
 }
 
 // Complete answers a call at once. An answer with an error set is a call that failed, with
-// what it may have cost all the same. A call that cost nothing may fail with an error
-// instead, unless its caller left: such an error would tell nothing of the cost, because
-// over a network it is not the router's.
+// what was asked for it and what it may have cost all the same. A call for which no provider
+// was asked fails with an error instead, unless its caller left: such an error would tell
+// nothing of the cost, because over a network it is not the router's.
 func (s *Service) Complete(caller context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
 	ctx, p, err := s.accept(caller, call, false)
 	if err != nil {
@@ -113,8 +113,9 @@ func (s *Service) Complete(caller context.Context, call *routerv1.Call) (*router
 	})
 	switch {
 	case err == nil:
-	case len(owed.attempts) > 0 || caller.Err() != nil:
+	case owed.served != nil || caller.Err() != nil:
 		e := errs.Of(err)
+		out.Served = owed.served
 		out.BilledAttempts, out.Resumption = owed.attempts, owed.resumption
 		out.Error, out.ErrorMessage = e.Info(), e.Message
 	default:

@@ -79,7 +79,7 @@ func TestRefusedMembersAreDropped(t *testing.T) {
 		},
 		"four at most": {
 			more: `"stop":"a","temperature":1,"top_p":1,"seed":1,"user":"u"`, refused: []string{"stop", "temperature", "top_p", "seed", "user"},
-			calls: 5, reason: errs.UnsupportedParameter,
+			calls: 5, dropped: []string{"stop", "temperature", "top_p", "seed"}, reason: errs.UnsupportedParameter,
 		},
 		"by words alone, with what depends on it": {
 			more: `"logprobs":true,"top_logprobs":2`, refused: []string{"logprobs"},

@@ -248,6 +248,16 @@ func (r *rig) run(ctx context.Context, stream bool, c *routerv1.Call) result {
 	return out
 }
 
+// complete makes a call. Its error is the call's, wherever it stands.
+func (r *rig) complete(t *testing.T, c *routerv1.Call) (*routerv1.CompleteResponse, error) {
+	t.Helper()
+	got := r.run(t.Context(), false, c)
+	if e := got.failure(t); e != nil {
+		return got.resp, e
+	}
+	return got.resp, nil
+}
+
 // failure is the error that a call ended with, wherever it stands; nil without one.
 func (r result) failure(t *testing.T) *errs.Error {
 	t.Helper()

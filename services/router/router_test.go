@@ -79,7 +79,7 @@ func TestExchangedHeaders(t *testing.T) {
 		return reply(200, answer, "X-Request-Id", "req", "X-Ratelimit-Remaining-Tokens", "7",
 			"Anthropic-Ratelimit-X", "8", "Set-Cookie", "session", "Server", "s")(ctx, req)
 	}))
-	resp, err := r.Complete(t.Context(), call())
+	resp, err := r.complete(t, call())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestDroppedParams(t *testing.T) {
 		r := newRig(t, Options{Deployments: []Deployment{at("a", func(d *Deployment) {
 			d.Provider, d.DropParams = "groq", by == "deployment"
 		})}}, steps(reply(200, answer)))
-		resp, err := r.Complete(t.Context(), call(func(c *routerv1.Call) { c.Input, c.DropParams = input, by == "call" }))
+		resp, err := r.complete(t, call(func(c *routerv1.Call) { c.Input, c.DropParams = input, by == "call" }))
 		if err != nil || !slices.Equal(resp.GetServed().GetDroppedParams(), []string{"logprobs"}) {
 			t.Errorf("%s: dropped %v, %v", by, resp.GetServed().GetDroppedParams(), err)
 		}
@@ -224,26 +224,26 @@ func TestTenantCredential(t *testing.T) {
 		{tenant("t"), tenantID},
 		{func(c *routerv1.Call) { c.TenantId, c.TenantProviders = "t", []string{"groq"} }, gatewayID},
 	} {
-		if _, err := r.Complete(t.Context(), call(tc.call)); err != nil || key != "Bearer "+tc.want {
+		if _, err := r.complete(t, call(tc.call)); err != nil || key != "Bearer "+tc.want {
 			t.Errorf("sent another credential, or %v", err)
 		}
 	}
 	key = ""
-	_, err := r.Complete(t.Context(), call(tenant("none")))
+	_, err := r.complete(t, call(tenant("none")))
 	if !errs.Is(err, errs.ServiceUnavailable) || key != "" || len(r.metrics.errors) != 0 {
 		t.Errorf("without its credential a call went out, or %v; %v", err, r.metrics.errors)
 	}
 	// What a tenant's own account is at fault for does not concern the others.
 	for _, status = range []int{401, 403, 429} {
 		header = []string{"Retry-After", "9"}
-		_, err := r.Complete(t.Context(), call(tenant("t")))
+		_, err := r.complete(t, call(tenant("t")))
 		if err == nil || r.groups["m"].deployments[0].resting(r.clock.Now()) {
 			t.Errorf("status %d of a tenant's account: %v, and the deployment rests", status, err)
 		}
 		secrettest.AssertNoLeak(t, err.Error()+r.logged.String(), tenantID, gatewayID)
 	}
 	status, header = 500, nil
-	if _, err := r.Complete(t.Context(), call(tenant("t"))); err == nil || !r.groups["m"].deployments[0].resting(r.clock.Now()) {
+	if _, err := r.complete(t, call(tenant("t"))); err == nil || !r.groups["m"].deployments[0].resting(r.clock.Now()) {
 		t.Error("the provider's own fault counts, whose call it may be")
 	}
 }
@@ -265,16 +265,16 @@ func TestTenantBase(t *testing.T) {
 	for _, tc := range []struct{ tenant, base, key string }{
 		{"elsewhere", "https://tenant.example/own", tenantID}, {"t", "https://a/v1", tenantID}, {"elsewhere", "https://tenant.example/own", tenantID},
 	} {
-		resp, err := r.Complete(t.Context(), call(tenant(tc.tenant)))
+		resp, err := r.complete(t, call(tenant(tc.tenant)))
 		if err != nil || went != tc.base+"/chat/completions" || key != "Bearer "+tc.key || resp.GetServed().GetApiBase() != tc.base {
 			t.Errorf("%s: went to %s, served at %s, %v", tc.tenant, went, resp.GetServed().GetApiBase(), err)
 		}
 	}
 	status = 500
-	if _, err := r.Complete(t.Context(), call(tenant("elsewhere"))); err == nil || first.resting(r.clock.Now()) {
+	if _, err := r.complete(t, call(tenant("elsewhere"))); err == nil || first.resting(r.clock.Now()) {
 		t.Errorf("a fault at the tenant's own base: %v, and the deployment rests", err)
 	}
-	if _, err := r.Complete(t.Context(), call()); err == nil || !first.resting(r.clock.Now()) {
+	if _, err := r.complete(t, call()); err == nil || !first.resting(r.clock.Now()) {
 		t.Errorf("a fault at the deployment's own: %v, and it does not rest", err)
 	}
 }
@@ -303,7 +303,7 @@ func TestTenantCredentialsStayWithTheirHosts(t *testing.T) {
 				sent = req
 				return reply(200, answer)(ctx, req)
 			}))
-			if _, err := r.Complete(t.Context(), call(func(c *routerv1.Call) {
+			if _, err := r.complete(t, call(func(c *routerv1.Call) {
 				if tc.tenant != "" {
 					c.TenantId, c.TenantProviders = tc.tenant, []string{"openai"}
 				}
@@ -330,7 +330,7 @@ func TestSimulatorGetsNoTenantCredential(t *testing.T) {
 			key = req.Header.Get("Authorization")
 			return reply(200, answer)(ctx, req)
 		}))
-	resp, err := r.Complete(t.Context(), call(func(c *routerv1.Call) { c.TenantId, c.TenantProviders = "t", []string{"openai"} }))
+	resp, err := r.complete(t, call(func(c *routerv1.Call) { c.TenantId, c.TenantProviders = "t", []string{"openai"} }))
 	if err != nil || key != "Bearer "+gatewayID || !resp.GetServed().GetSimulated() {
 		t.Errorf("%v, served %v", err, resp.GetServed())
 	}

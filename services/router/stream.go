@@ -31,7 +31,7 @@ func (s *Service) Stream(ctx context.Context, call *routerv1.Call, send func(*ro
 	if st.sendErr != nil || err == nil {
 		return st.sendErr
 	}
-	return send(&routerv1.StreamCompleteResponse{End: endOf(err, owed)})
+	return send(&routerv1.StreamCompleteResponse{Served: owed.served, End: endOf(err, owed)})
 }
 
 // endOf is the end of a stream without a proper one.

@@ -37,6 +37,8 @@ func (s *Service) owes(ctx context.Context, f *attemptError, t toll, begun time.
 type bill struct {
 	attempts   []*routerv1.BilledAttempt
 	resumption *routerv1.Resumption
+	// served is the last attempt that a provider was asked for; nil when none was.
+	served *routerv1.Served
 }
 
 // billOf is the bill for an attempt; it is empty for one that cost nothing.

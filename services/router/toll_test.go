@@ -227,3 +227,40 @@ func TestALeftCallThatNeverWentOut(t *testing.T) {
 		wantReason(t, got.failure(t), errs.ClientClosed)
 	}
 }
+
+// A call that failed tells what was asked for it last; one for which no provider was asked
+// tells of none.
+func TestFailuresTellWhatWasAsked(t *testing.T) {
+	dead := func(context.Context, *upstream.Request) (*upstream.Response, error) {
+		return nil, upstream.MarkUnsent(errs.New(errs.ProviderHostNotAllowed, "not on the allowlist"))
+	}
+	for name, tc := range map[string]struct {
+		steps  []exchangeFake
+		change func(*routerv1.Call)
+		want   string
+	}{
+		"it refused the request":               {steps: []exchangeFake{reply(400, `{"error":{"message":"no","code":"context_length_exceeded"}}`)}, want: "a"},
+		"it failed, and so did the next":       {steps: []exchangeFake{reply(500, ""), reply(429, "")}, want: "b"},
+		"it failed, and the next is not to be": {steps: []exchangeFake{reply(500, ""), dead}, want: "a"},
+		"nobody was to be":                     {steps: []exchangeFake{dead}},
+		"the call cannot be honoured":          {steps: []exchangeFake{reply(200, answer)}, change: func(c *routerv1.Call) { c.Input = &routerv1.Call_Body{Body: []byte(`{"messages":[],"top_k":1}`)} }},
+		"a tenant's credential is not there":   {steps: []exchangeFake{reply(200, answer)}, change: func(c *routerv1.Call) { c.TenantId, c.TenantProviders = "none", []string{"openai"} }},
+	} {
+		for _, stream := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: ", streamed"}[stream], func(t *testing.T) {
+				r := newRig(t, Options{Retries: 1, Deployments: []Deployment{at("a"), at("b", func(d *Deployment) { d.Order = 1 })}}, steps(tc.steps...))
+				got := r.run(t.Context(), stream, call(func(c *routerv1.Call) {
+					if tc.change != nil {
+						tc.change(c)
+					}
+				}))
+				if got.failure(t) == nil {
+					t.Fatal("it did not fail")
+				}
+				if id := got.served().GetDeploymentId(); id != tc.want {
+					t.Errorf("asked was %q, want %q", id, tc.want)
+				}
+			})
+		}
+	}
+}

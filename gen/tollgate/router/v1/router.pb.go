@@ -939,12 +939,13 @@ type CompleteResponse struct {
 	Body []byte `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
 	// What it consumed; absent when the provider did not say.
 	Usage *v1.Usage `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
-	// What served it.
+	// What served it. Of a call that failed, what was asked for it last; absent where no provider
+	// was asked.
 	Served *Served `protobuf:"bytes,3,opt,name=served,proto3" json:"served,omitempty"`
 	// Attempts that cost money, or may have, and brought no answer.
 	BilledAttempts []*BilledAttempt `protobuf:"bytes,4,rep,name=billed_attempts,json=billedAttempts,proto3" json:"billed_attempts,omitempty"`
-	// Why there is no answer. A call that failed without cost may be an RPC error instead; one
-	// whose caller left never is.
+	// Why there is no answer. A call for which no provider was asked may be an RPC error instead;
+	// one whose caller left never is.
 	Error *v11.ErrorInfo `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	// The error in words, for the caller.
 	ErrorMessage string `protobuf:"bytes,6,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
@@ -1082,7 +1083,8 @@ func (x *StreamCompleteRequest) GetCall() *Call {
 // StreamCompleteResponse is the next part of a streamed answer.
 type StreamCompleteResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What served the call; in the first message alone.
+	// What served the call; in the first message alone. Of a call that failed before anything
+	// came, what was asked for it last; absent where no provider was asked.
 	Served *Served `protobuf:"bytes,1,opt,name=served,proto3" json:"served,omitempty"`
 	// Chunks that arrived together, each a chat.completion.chunk object in the
 	// OpenAI dialect.
