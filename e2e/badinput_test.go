@@ -53,7 +53,7 @@ func TestBadInput(t *testing.T) {
 		},
 		"a member twice": {
 			call:   harness.Call{Body: `{"model":"gpt-4o","model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]}`},
-			status: 400, code: "invalid_request", says: "ambiguous",
+			status: 400, code: "invalid_request", says: "model is given twice", param: "model",
 		},
 		"no model": {
 			call:   harness.Call{Body: `{"messages":[{"role":"user","content":"x"}]}`},

@@ -10,11 +10,12 @@ import (
 )
 
 // managed are management routes. What the services blame by the names of their own
-// contracts is blamed by the caller's.
+// contracts is blamed by the caller's, and a request with an Idempotency-Key that changes
+// something happens once.
 func managed(routes ...route) []route {
 	for i, rt := range routes {
 		routes[i].handler = func(x *exchange) error {
-			err := rt.handler(x)
+			err := x.repeatable(rt)
 			if _, ok := errors.AsType[misread](err); ok {
 				return err
 			}

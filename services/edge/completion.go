@@ -332,10 +332,7 @@ func (c *completion) ttl() time.Duration {
 // once answers a call with an Idempotency-Key: the first time by running it, then
 // with what was answered.
 func (c *completion) once(keys []string) error {
-	if len(keys) > 1 {
-		return errs.New(errs.InvalidRequest, "Idempotency-Key is given more than once").WithParam("Idempotency-Key")
-	}
-	run, answer, err := c.e.Idempotency.Begin(c.r.Context(), c.idempotencyScope(), keys[0], c.route, sha256.Sum256(c.req.body), c.repeat)
+	run, answer, err := c.begin(keys, c.route, c.req.body, c.repeat)
 	if err != nil {
 		return err
 	}
@@ -387,7 +384,3 @@ func (c *completion) repeat(ctx context.Context) (err error) {
 
 // finishTimeout bounds how long keeping an answer for its repeats may take.
 const finishTimeout = 5 * time.Second
-
-func (c *completion) idempotencyScope() string {
-	return c.principal.TenantID + "/" + c.principal.KeyID
-}

@@ -30,9 +30,17 @@ func (x *exchange) json(status int, value any) error {
 	return nil
 }
 
+// managementBody reads the body, once.
+func (x *exchange) managementBody() (body []byte, err error) {
+	if x.read == nil {
+		x.read, err = x.body(maxManagementBody)
+	}
+	return x.read, err
+}
+
 // decode reads a management request's body. An empty one leaves the value as it is.
 func (x *exchange) decode(value any) error {
-	body, err := x.body(maxManagementBody)
+	body, err := x.managementBody()
 	if err != nil || len(body) == 0 {
 		return err
 	}
