@@ -33,12 +33,18 @@ func (r *rig) hold() *held {
 		case err := <-h.step:
 			return err
 		case <-ctx.Done():
-			h.ended <- struct{}{}
 			return ctx.Err()
+		}
+	}
+	// A stream may hear of its end when it sends, as well as when it waits.
+	ends := func(ctx context.Context) {
+		if ctx.Err() != nil {
+			h.ended <- struct{}{}
 		}
 	}
 	r.router.whole = func(ctx context.Context, _ *routerv1.Call) (*routerv1.CompleteResponse, error) {
 		h.began <- struct{}{}
+		defer ends(ctx)
 		if err := next(ctx); err != nil {
 			return nil, err
 		}
@@ -46,6 +52,7 @@ func (r *rig) hold() *held {
 	}
 	r.router.stream = func(ctx context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
 		h.began <- struct{}{}
+		defer ends(ctx)
 		if err := next(ctx); err != nil {
 			return err
 		}
