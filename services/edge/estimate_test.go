@@ -165,7 +165,7 @@ func TestLongFlights(t *testing.T) {
 	chunk := make([]byte, 1000)
 	fly := func(f *flight, size int) {
 		for n := 0; n < size; n += len(chunk) {
-			f.publish(nil, [][]byte{chunk})
+			f.publish(nil, [][]byte{chunk}, false)
 		}
 	}
 	f := &flight{cancel: func() {}, waiting: 1}
@@ -184,5 +184,52 @@ func TestLongFlights(t *testing.T) {
 	fly(f, 1000)
 	if len(f.chunks) != 0 {
 		t.Errorf("%d chunks are kept for nobody", len(f.chunks))
+	}
+}
+
+// Whoever follows a stream has a pump receive it, as soon as its leader does not: between two
+// messages, and never after the last.
+func TestWhoReceives(t *testing.T) {
+	const receives, writes, follows, ends = "the leader receives", "the leader writes", "one follows", "the last message"
+	for name, tc := range map[string]struct {
+		steps []string
+		pumps bool
+	}{
+		"alone":                        {[]string{receives, writes, receives, writes}, false},
+		"one follows while it waits":   {[]string{receives, follows}, false},
+		"and then there is a message":  {[]string{receives, follows, writes}, true},
+		"one follows while it writes":  {[]string{receives, writes, follows}, true},
+		"two do":                       {[]string{receives, writes, follows, follows}, true},
+		"the message is the last":      {[]string{receives, follows, ends}, false},
+		"one follows in the last line": {[]string{receives, ends, follows}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pumps := 0
+			f := &flight{cancel: func() {}, waiting: 1}
+			f.lead(func() { pumps++ })
+			for _, step := range tc.steps {
+				switch step {
+				case receives:
+					if !f.receive() {
+						t.Fatal("the leader has lost its stream")
+					}
+				case writes:
+					f.publish(nil, nil, false)
+				case ends:
+					f.publish(nil, nil, true)
+				case follows:
+					if !f.board() {
+						t.Fatal("nobody may follow")
+					}
+				}
+			}
+			f.pumping.Wait()
+			if (pumps == 1) != tc.pumps || pumps > 1 {
+				t.Errorf("%d pumps run", pumps)
+			}
+			if tc.pumps && f.receive() {
+				t.Error("the leader receives beside the pump")
+			}
+		})
 	}
 }

@@ -54,6 +54,13 @@ type flight struct {
 	// over says that nothing follows; outcome is then final.
 	over    bool
 	outcome outcome
+	// pump receives the rest of a stream; nil before there is one. It runs from the first
+	// follower on, as soon as the leader is not receiving itself: nobody who follows waits
+	// for the leader's connection.
+	pump              func()
+	receiving, pumped bool
+	// pumping is what the leader waits for.
+	pumping sync.WaitGroup
 	// changed is closed, and replaced, whenever something above changes.
 	changed chan struct{}
 }
@@ -94,7 +101,37 @@ func (f *flight) board() bool {
 	}
 	f.waiting++
 	f.followers++
+	f.launch()
 	return true
+}
+
+// lead says that the leader receives a stream, and what would receive the rest of it.
+func (f *flight) lead(pump func()) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pump, f.receiving = pump, true
+}
+
+// receive says that the leader is to receive the next message itself.
+func (f *flight) receive() bool {
+	if f == nil {
+		return true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.receiving = !f.pumped
+	return f.receiving
+}
+
+// launch starts the pump if there are followers, and the leader is not receiving.
+func (f *flight) launch() {
+	if f.pump != nil && f.followers > 0 && !f.receiving && !f.pumped && !f.over {
+		f.pumped = true
+		f.pumping.Go(f.pump)
+	}
 }
 
 // alight takes a follower away.
@@ -116,17 +153,29 @@ func (f *flight) leave() {
 	}
 }
 
-// publish hands chunks to the followers. A stream that is longer than what the cache takes
-// is kept for those that follow it by then, and no longer than they do.
-func (f *flight) publish(served *routerv1.Served, chunks [][]byte) {
+// publish hands a message's chunks to the followers. Unless the message is the last one, the
+// leader is about to write to its caller, and others may receive. A stream that is longer
+// than what the cache takes is kept for those that follow it by then, and no longer than
+// they do.
+func (f *flight) publish(served *routerv1.Served, chunks [][]byte, last bool) {
+	if f == nil {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.served = served
+	if !last {
+		f.receiving = false
+		f.launch()
+	}
+	if len(chunks) == 0 {
+		return
+	}
 	for _, chunk := range chunks {
 		f.size += int64(len(chunk))
 	}
 	f.full = f.full || f.size > maxCached
-	if f.full && f.followers == 0 {
+	if f.full && f.followers == 0 && !f.pumped {
 		f.chunks = nil // nobody is to read them any more
 		return
 	}

@@ -100,6 +100,11 @@ func (s *streamWriter) flush() {
 	}
 }
 
+// routerStream is an answer's messages, as they come.
+type routerStream interface {
+	Receive() (*routerv1.StreamCompleteResponse, error)
+}
+
 // forwardStream passes a stream on as it comes. An error that is returned has not
 // been written; one in mid-stream has been.
 func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) error {
@@ -111,42 +116,29 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 	// Closing ends the router's work; what it would still say is of no use.
 	defer func() { _ = stream.Close() }()
 	var out *streamWriter
-	for {
+	var panicked any
+	c.flight.lead(func() { panicked = c.pump(ctx, stream) })
+	seen := 0
+	for c.flight.receive() {
 		msg, err := stream.Receive()
-		if err != nil {
-			return c.streamBroke(ctx, out, err)
-		}
-		if served := msg.GetServed(); served != nil {
-			c.outcome.served = served
-		}
-		if usage := msg.GetUsage(); usage != nil {
-			c.outcome.usage = usage
-		}
 		end := msg.GetEnd()
-		if end != nil {
-			if end.GetError() != nil && out == nil && len(msg.GetChunks()) == 0 {
+		if out == nil {
+			c.hear(msg)
+			switch {
+			case err != nil:
+				return c.streamBroke(ctx, false, err)
+			case end.GetError() != nil && len(msg.GetChunks()) == 0:
 				c.bill(end.GetBilledAttempts())
 				c.outcome.resumption = end.GetResumption()
 				return c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
 			}
-		}
-		if out == nil {
 			c.outcome.firstByte = c.e.Clock.Now()
 			out = newStreamWriter(c)
 		}
-		chunks := msg.GetChunks()
-		c.outcome.add(chunks, c.keeps())
-		if c.flight != nil && len(chunks) > 0 {
-			c.flight.publish(c.outcome.served, chunks)
-		}
-		if end != nil {
-			if end.GetError() != nil {
-				// The text of the error is not returned: it goes out with the stream.
-				_ = c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
-				c.billPart(end.GetBilledAttempts())
-			} else {
-				c.price()
-			}
+		chunks, over := c.take(ctx, msg, err)
+		seen += len(chunks)
+		if over {
+			c.finish() // before this caller's connection has its time
 			out.end(c.outcome.failure, chunks...)
 			return nil
 		}
@@ -157,6 +149,80 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 			return nil
 		}
 	}
+	c.readOn(out, seen)
+	if panicked != nil {
+		panic(panicked) // for the handler to answer for
+	}
+	out.end(c.outcome.failure)
+	return nil
+}
+
+// pump receives what follows of a stream, in the leader's place. It returns what it
+// panicked with.
+func (c *completion) pump(ctx context.Context, stream routerStream) (panicked any) {
+	defer func() {
+		if panicked = recover(); panicked != nil {
+			c.flight.finish(outcome{failure: errs.New(errs.Internal, "an internal error occurred")})
+		}
+	}()
+	for over := false; !over; {
+		msg, err := stream.Receive()
+		_, over = c.take(ctx, msg, err)
+	}
+	c.finish()
+	return nil
+}
+
+// readOn has the leader read its own call as those who follow it do, from the chunks on that
+// it has written. It returns when the stream is over, and nothing works on it any more; also
+// for a caller that has left, because the call is in this handler's care.
+func (c *completion) readOn(out *streamWriter, seen int) {
+	for over := false; !over; {
+		var chunks [][]byte
+		var wait <-chan struct{}
+		if chunks, over, wait = c.flight.next(seen); wait != nil {
+			<-wait
+			continue
+		}
+		seen += len(chunks)
+		out.write(chunks)
+	}
+	c.flight.pumping.Wait()
+}
+
+// hear notes what a message says of the whole answer.
+func (c *completion) hear(msg *routerv1.StreamCompleteResponse) {
+	if served := msg.GetServed(); served != nil {
+		c.outcome.served = served
+	}
+	if usage := msg.GetUsage(); usage != nil {
+		c.outcome.usage = usage
+	}
+}
+
+// take notes a message of a stream that has begun, or its error, and hands its chunks to
+// those who follow. After the last message, it is known what the call cost.
+func (c *completion) take(ctx context.Context, msg *routerv1.StreamCompleteResponse, err error) (chunks [][]byte, over bool) {
+	if err != nil {
+		_ = c.streamBroke(ctx, true, err) // it goes out with the stream
+		return nil, true
+	}
+	c.hear(msg)
+	chunks = msg.GetChunks()
+	c.outcome.add(chunks, c.keeps())
+	end := msg.GetEnd()
+	c.flight.publish(c.outcome.served, chunks, end != nil)
+	switch {
+	case end == nil:
+		return chunks, false
+	case end.GetError() != nil:
+		// The text of the error is not returned: it goes out with the stream.
+		_ = c.failed(ctx, errs.FromInfo(end.GetError(), end.GetErrorMessage()))
+		c.billPart(end.GetBilledAttempts())
+	default:
+		c.price()
+	}
+	return chunks, true
 }
 
 // keeps is how much of a stream is kept, in bytes.
@@ -175,21 +241,16 @@ func (c *completion) billPart(attempts []*routerv1.BilledAttempt) {
 	c.bill(attempts)
 }
 
-// streamBroke ends a stream whose router, or whose caller, is gone.
-func (c *completion) streamBroke(ctx context.Context, out *streamWriter, err error) error {
+// streamBroke notes that a stream's router, or its caller, is gone.
+func (c *completion) streamBroke(ctx context.Context, begun bool, err error) error {
 	silent := errors.Is(err, io.EOF)
 	if silent {
 		err = errs.New(errs.ServiceUnavailable, "the router ended the stream without saying why")
 	}
-	if out != nil || silent || unheard(ctx, err) {
+	if begun || silent || unheard(ctx, err) {
 		c.billPart(nil)
 	}
-	err = c.failed(ctx, err)
-	if out == nil {
-		return err
-	}
-	out.end(c.outcome.failure)
-	return nil
+	return c.failed(ctx, err)
 }
 
 // costHeader is an amount as headers show it.
