@@ -287,6 +287,9 @@ func (c *Consumer) know(tenant string, sequence int64) {
 	c.last[tenant] = sequence
 }
 
+// ledgerTime bounds one question to the ledger.
+const ledgerTime = 30 * time.Second
+
 // fill applies what is missing, from the ledger, and returns the sequence that the next
 // event follows.
 func (c *Consumer) fill(ctx context.Context, gap Gap) (int64, error) {
@@ -308,9 +311,11 @@ func (c *Consumer) fill(ctx context.Context, gap Gap) (int64, error) {
 	}
 	c.opts.Log.InfoContext(ctx, "quota: filling a gap from the ledger", "tenant", gap.TenantID, "after", gap.After, "before", gap.Before)
 	for failures := 0; gap.After+1 < gap.Before; {
-		res, err := c.opts.Ledger.ListUsage(ctx, &budgetv1.ListUsageRequest{
+		call, cancel := context.WithTimeout(ctx, ledgerTime)
+		res, err := c.opts.Ledger.ListUsage(call, &budgetv1.ListUsageRequest{
 			TenantId: gap.TenantID, AfterSequence: gap.After, Limit: int32(min(500, gap.Before-gap.After-1)), //nolint:gosec // at most 500
 		})
+		cancel()
 		if err == nil {
 			gap.After, err = c.applyRecords(ctx, gap, res)
 		}

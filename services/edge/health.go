@@ -56,7 +56,7 @@ func (e *Edge) readiness(x *exchange) error {
 }
 
 // health answers `GET /health` as LiteLLM does, by deployment, and with the state of
-// each dependency. It calls no provider: a deployment is unhealthy while it rests
+// each dependency. Where things stand, and why they are away, only admins learn. It calls no provider: a deployment is unhealthy while it rests
 // after failures.
 func (e *Edge) health(x *exchange) error {
 	if err := x.admit(); err != nil {
@@ -89,8 +89,10 @@ func (e *Edge) health(x *exchange) error {
 		}
 		for _, d := range table.byName[name].deployments {
 			ep := endpoint{
-				Model: d.GetProvider() + "/" + d.GetUpstreamModel(), ModelID: d.GetId(), ModelName: name,
-				APIBase: d.GetApiBase(), Simulated: d.GetSimulated(),
+				Model: d.GetProvider() + "/" + d.GetUpstreamModel(), ModelID: d.GetId(), ModelName: name, Simulated: d.GetSimulated(),
+			}
+			if x.principal.Admin {
+				ep.APIBase = d.GetApiBase()
 			}
 			if until, ok := rests[d.GetId()]; ok {
 				ep.CooldownUntil = until
@@ -103,7 +105,11 @@ func (e *Edge) health(x *exchange) error {
 	answer.HealthyCount, answer.UnhealthyCount = len(answer.Healthy), len(answer.Unhealthy)
 	report := e.Health.Run(x.r.Context())
 	for _, r := range report.Results {
-		answer.Dependencies = append(answer.Dependencies, dependencyOf(r))
+		d := dependencyOf(r)
+		if !x.principal.Admin {
+			d.Error = ""
+		}
+		answer.Dependencies = append(answer.Dependencies, d)
 	}
 	if !report.Healthy {
 		answer.Status = "unhealthy"

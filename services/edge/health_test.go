@@ -13,7 +13,7 @@ import (
 )
 
 // TestReadinessNamesNoCause has dependencies that are away, for reasons that tell where
-// they are: whoever has no key learns that they are away.
+// they are: only admins learn more than that they are away.
 func TestReadinessNamesNoCause(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(s *setup) {
@@ -22,7 +22,11 @@ func TestReadinessNamesNoCause(t *testing.T) {
 			{Name: "redis", Run: func(context.Context) error { return nil }},
 		}
 	})
-	open, known := r.do(http.MethodGet, "/health/readiness", call{}), r.do(http.MethodGet, "/health", call{key: acmeKey})
+	open, known := r.do(http.MethodGet, "/health/readiness", call{}), r.do(http.MethodGet, "/health", call{key: masterKey})
+	tenant := r.do(http.MethodGet, "/health", call{key: acmeKey})
+	if strings.Contains(tenant.body, "db.internal") || strings.Contains(tenant.body, "api.openai.com") || !strings.Contains(tenant.body, `"name":"database","status":"down"`) {
+		t.Errorf("with a tenant's key: %s", tenant.body)
+	}
 	if open.status != http.StatusServiceUnavailable || strings.Contains(open.body, "db.internal") || strings.Contains(open.body, "error") {
 		t.Errorf("without a key: %d %s", open.status, open.body)
 	}
@@ -31,8 +35,8 @@ func TestReadinessNamesNoCause(t *testing.T) {
 			t.Errorf("%s is not in %s", want, open.body)
 		}
 	}
-	if !strings.Contains(known.body, "db.internal") {
-		t.Errorf("with a key: %s", known.body)
+	if !strings.Contains(known.body, "db.internal") || !strings.Contains(known.body, "api.openai.com") {
+		t.Errorf("with the master key: %s", known.body)
 	}
 }
 
