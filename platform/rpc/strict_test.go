@@ -108,7 +108,7 @@ func TestJSONValuesOfAKind(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ procedure, body, says string }{
 		"an enum's slip": {
-			budgetv1connect.BudgetServiceGetSpendProcedure, `{"group":"SPEND_GROUP_MODLE"}`,
+			budgetv1connect.BudgetServiceGetSpendProcedure, `{"group":"SPEND_GROUP_MODELL"}`,
 			`the value of \"group\" is none of its names; did you mean \"SPEND_GROUP_MODEL\"?`,
 		},
 		"deeper": {
