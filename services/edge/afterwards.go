@@ -8,26 +8,32 @@ import (
 	"sync"
 )
 
-// maxAfterwards bounds what runs after answers at one time, and so the answers that it
-// keeps in memory. Beyond it, callers wait for their own.
-const maxAfterwards = 256
+// Bounds of what runs after answers at one time: how many pieces, and how many bytes of
+// answers they keep in memory. Beyond them, callers wait for their own.
+const (
+	maxAfterwards = 256
+	maxAfterBytes = 64 << 20
+)
 
 // afterwards is the work that follows an answer and that its caller does not wait for:
 // keeping the answer for others. Each piece bounds its own time.
 type afterwards struct {
 	mu sync.Mutex
-	// running has a channel for each piece, which is closed at its end.
-	running map[chan struct{}]struct{}
+	// running has a channel for each piece, which is closed at its end, and the bytes that
+	// the piece keeps; bytes is their sum.
+	running map[chan struct{}]int64
+	bytes   int64
 }
 
-// afterwards does work on the side. It is a handler's last step: where too much is being
-// done already, it does the work itself, with the answer flushed.
-func (c *completion) afterwards(ctx context.Context, work func(ctx context.Context)) {
+// afterwards does work on the side that keeps so many bytes of answers. It is a handler's
+// last step: where too much is being done already, it does the work itself, with the answer
+// flushed.
+func (c *completion) afterwards(ctx context.Context, bytes int64, work func(ctx context.Context)) {
 	// The caller has its answer; what follows must not end with the caller's connection.
 	ctx = context.WithoutCancel(ctx)
 	e, route := c.e, c.route
 	done := make(chan struct{})
-	if !e.after.begin(done) {
+	if !e.after.begin(done, bytes) {
 		_ = c.control.Flush() // a caller that is gone cannot be told
 		work(ctx)
 		return
@@ -43,22 +49,25 @@ func (c *completion) afterwards(ctx context.Context, work func(ctx context.Conte
 	}()
 }
 
-func (a *afterwards) begin(done chan struct{}) bool {
+// begin takes a piece in. One that is too large by itself runs when nothing else does.
+func (a *afterwards) begin(done chan struct{}, bytes int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.running) >= maxAfterwards {
+	if len(a.running) >= maxAfterwards || a.bytes > 0 && a.bytes+bytes > maxAfterBytes {
 		return false
 	}
 	if a.running == nil {
-		a.running = make(map[chan struct{}]struct{})
+		a.running = make(map[chan struct{}]int64)
 	}
-	a.running[done] = struct{}{}
+	a.running[done] = bytes
+	a.bytes += bytes
 	return true
 }
 
 func (a *afterwards) end(done chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.bytes -= a.running[done]
 	delete(a.running, done)
 	close(done)
 }

@@ -86,6 +86,9 @@ type outcome struct {
 	resumption *routerv1.Resumption
 }
 
+// inMemory is how many bytes of the answer are in memory.
+func (o *outcome) inMemory() int64 { return int64(len(o.body)) + o.kept }
+
 // completions are reused: each has room for the members of its request's body.
 var completions = sync.Pool{New: func() any { return &completion{} }}
 
@@ -225,7 +228,7 @@ func (c *completion) alone(ctx context.Context) error {
 		c.answerWhole()
 	}
 	if keep := c.remember(); keep != nil {
-		c.afterwards(ctx, keep)
+		c.afterwards(ctx, c.outcome.inMemory(), keep)
 	}
 	return nil
 }
@@ -363,11 +366,13 @@ func (c *completion) once(keys []string) error {
 		return err
 	}
 	kept = true
-	c.afterwards(c.r.Context(), func(ctx context.Context) {
+	written := recorder.Answer()
+	// It is rendered and sealed: three copies, by and by.
+	c.afterwards(c.r.Context(), 3*int64(len(written.Body)), func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 		defer cancel()
 		defer run.Abandon(ctx) // after Finish this does nothing
-		run.Finish(ctx, recorder.Answer())
+		run.Finish(ctx, written)
 	})
 	return nil
 }

@@ -19,7 +19,7 @@ func (e *Edge) Waiting() int {
 // FillAfterwards takes all room for what follows answers, until free is called.
 func (e *Edge) FillAfterwards() (free func()) {
 	var all []chan struct{}
-	for done := make(chan struct{}); e.after.begin(done); done = make(chan struct{}) {
+	for done := make(chan struct{}); e.after.begin(done, 0); done = make(chan struct{}) {
 		all = append(all, done)
 	}
 	return func() {

@@ -249,7 +249,7 @@ func (c *completion) share(ctx context.Context) error {
 		// Whoever asks in the meantime boards the flight that is over, and whoever asks from its
 		// landing on finds the answer in the cache.
 		c.flight = nil
-		c.afterwards(ctx, func(ctx context.Context) {
+		c.afterwards(ctx, c.outcome.inMemory(), func(ctx context.Context) {
 			defer e.flights.land(key, fl)
 			keep(ctx)
 		})
