@@ -106,14 +106,27 @@ func (b *books) draw(l *Lease, w *WindowState, amount, cost money.Nano) (overdra
 // reached moves on to the next threshold that a window's spend has reached and that was not
 // told of, in percent of the limit.
 func (b *books) reached(budget *Budget, w *WindowState) (threshold uint8, ok bool) {
-	for _, t := range [...]uint8{80, 90, 100} {
-		if t > w.Told && w.Spent > 0 && w.Spent >= share100(budget.Limit, money.Nano(t)) {
+	for _, t := range thresholds {
+		if t > w.Told && t <= reached(w.Spent, budget.Limit) {
 			w.Told = t
 			b.touched[w] = true
 			return t, true
 		}
 	}
 	return 0, false
+}
+
+// thresholds are what is told of, in percent of a limit.
+var thresholds = [...]uint8{80, 90, 100}
+
+// reached is the highest threshold that an amount has reached; 0 is none.
+func reached(spent, limit money.Nano) (threshold uint8) {
+	for _, t := range thresholds {
+		if spent > 0 && spent >= share100(limit, money.Nano(t)) {
+			threshold = t
+		}
+	}
+	return threshold
 }
 
 // share100 is percent of an amount, rounded up, without passing the range on the way.

@@ -147,6 +147,7 @@ func (s *Service) place(m *Mutation, snap *Snapshot, b Budget, gone map[string]b
 			}
 		} else if latest := snap.Latest(old.ID); latest != nil {
 			fresh = *latest
+			fresh.Told = min(fresh.Told, reached(fresh.Spent, b.Limit)) // a raised limit is told of anew
 		}
 	}
 	current := currentWindow(b, &fresh, s.opts.Clock.Now())

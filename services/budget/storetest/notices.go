@@ -104,6 +104,13 @@ func thresholdsOnce(t *testing.T, f *fixture) {
 	f.put(t, budget.Budget{Scope: other, Limit: 0})
 	f.record(t, f.usage("zeta", 1, draw(s.Lease.ID, 1)))
 	f.wantNotices(t, "zeta", "tenant 80", "tenant 90", "tenant 100")
+
+	// Of a raised limit it is told anew, as far as it was not reached before.
+	f.put(t, budget.Budget{Scope: other, Limit: 104})
+	f.record(t, f.usage("zeta", 4, draw(s.Lease.ID, 4)))
+	f.wantNotices(t, "zeta", "tenant 80", "tenant 90", "tenant 100")
+	f.record(t, f.usage("zeta", 4, draw(s.Lease.ID, 4)))
+	f.wantNotices(t, "zeta", "tenant 80", "tenant 90", "tenant 100", "tenant 90")
 	f.explain(t)
 }
 
