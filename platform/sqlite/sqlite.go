@@ -100,7 +100,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if db.Read, err = pool(dsn(path, o, true), o.Readers); err != nil {
 		return nil, errors.Join(err, db.Write.Close())
 	}
-	if err := db.check(ctx); err != nil {
+	if err := db.connect(ctx, o.BusyTimeout); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: %s: %w", path, explain(err)), db.Read.Close(), db.Write.Close())
 	}
 	return db, nil
@@ -140,6 +140,30 @@ func (db *DB) Close() error {
 	}
 	return nil
 }
+
+// connect makes the first connections. SQLite does not wait for the lock that the change to a
+// write-ahead log takes, nor for another process that removes its own at its end: so they are
+// tried again for as long as any other lock is waited for.
+func (db *DB) connect(ctx context.Context, patience time.Duration) error {
+	patient := time.NewTimer(patience)
+	defer patient.Stop()
+	for {
+		err := db.check(ctx)
+		if !errors.Is(explain(err), ErrLocked) {
+			return err
+		}
+		select {
+		case <-patient.C:
+			return err
+		case <-time.After(retryEvery):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// retryEvery is how often a connection is tried that another process is in the way of.
+const retryEvery = 20 * time.Millisecond
 
 // check makes a first connection, which runs the pragmas, and proves that the file can
 // be read and written.
