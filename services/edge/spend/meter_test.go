@@ -375,6 +375,28 @@ func TestRetryAfterOfANearlySpentBudget(t *testing.T) {
 	}
 }
 
+// Callers that do not wait when they are told to, and come again at once, find what came back
+// to the budget in the meantime.
+func TestImpatientCallersFindWhatComesBack(t *testing.T) {
+	w := newWorld(t, budget.Options{})
+	w.put(t, budget.Budget{Scope: key, Limit: 100})
+	m, other := w.start(t, spend.Options{Patience: -1}), w.start(t, spend.Options{})
+	m.Settle(reserve(t, m, 35), call(35))
+	held := reserve(t, other, 60)
+	for range 300 {
+		if _, err := m.Reserve(t.Context(), caller, 50); !errs.Is(err, errs.BudgetExceeded) {
+			t.Fatalf("50 of 5: %v", err)
+		}
+		pause(t.Context(), time.Millisecond)
+	}
+	other.Release(held)
+	other.close(t) // gives everything back, and nobody is told
+	eventually(t, "the rest is paid", func() bool {
+		_, err := m.Reserve(t.Context(), caller, 50)
+		return err == nil
+	})
+}
+
 // One record that the service refuses does not hold up the others.
 func TestInvalidRecordIsSetApart(t *testing.T) {
 	w := newWorld(t, budget.Options{})

@@ -383,11 +383,13 @@ func (m *Meter) refusedNow(short shortage, need money.Nano) *refusal {
 	}
 }
 
-// shut makes the budget refuse the amount at once for a while.
+// shut makes the budget refuse the amount at once for a while. One that is shut already is
+// not shut for longer, or callers that come again and again would keep it from ever being
+// asked for.
 func (m *Meter) shut(r *refusal, now int64) {
 	p := r.pool
 	p.account.mu.Lock()
-	if p.refused > 0 && r.need >= p.refused {
+	if p.refused > 0 && r.need >= p.refused && now >= p.shut {
 		p.shut, p.refusedUntil = now+int64(shutFor), max(p.refusedUntil, now+int64(shutFor))
 	}
 	p.account.mu.Unlock()
