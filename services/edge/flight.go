@@ -134,6 +134,22 @@ func (f *flight) launch() {
 	}
 }
 
+// stopPump ends a pump that still runs, and lets none begin: it works on the leader's call,
+// whose memory serves another one when the leader's handler has ended.
+func (f *flight) stopPump() {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	f.pump = nil
+	pumped := f.pumped
+	f.mu.Unlock()
+	if pumped {
+		f.cancel()
+		f.pumping.Wait()
+	}
+}
+
 // alight takes a follower away.
 func (f *flight) alight() {
 	f.mu.Lock()

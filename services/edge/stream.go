@@ -118,6 +118,7 @@ func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) err
 	var out *streamWriter
 	var panicked any
 	c.flight.lead(func() { panicked = c.pump(ctx, stream) })
+	defer c.flight.stopPump() // also after a panic
 	seen := 0
 	for c.flight.receive() {
 		msg, err := stream.Receive()

@@ -41,9 +41,6 @@ func BenchmarkReserveSettle(b *testing.B) {
 		{"a million keys", 1_000_000, 10_000, everyKind, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			if c.keys > 1 && testing.Short() {
-				c.keys, c.tenants = 10_000, 100
-			}
 			reserveSettle(b, c.keys, c.tenants, c.budgets, c.logged)
 		})
 	}
