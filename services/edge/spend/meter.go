@@ -302,10 +302,11 @@ func (m *Meter) Close(ctx context.Context) error {
 }
 
 // closeLogged gives the slices back and removes the log if nothing is left in it, and else
-// leaves both to the next process.
+// leaves both to the next process. The log is sealed first: a reservation that began before
+// Close is in it by then, and holds on to the slices, or is refused.
 func (m *Meter) closeLogged(ctx context.Context, err error) error {
 	log := m.opts.Journal
-	if err == nil && log.Stats().Records == 0 {
+	if living := log.Seal(); err == nil && living == 0 {
 		call, cancel := context.WithTimeout(ctx, m.opts.CallTimeout)
 		defer cancel()
 		if _, err = m.client.EndReplica(call, &budgetv1.EndReplicaRequest{ReplicaId: m.opts.ReplicaID}); err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -177,6 +178,39 @@ func logFolders(t *testing.T, dir string) (folders []string) {
 		}
 	}
 	return folders
+}
+
+// A call may pass the check for the end just before it, and come to the log after all else:
+// then it is refused. What has cost something is kept for the next process.
+func TestWhatComesWhileTheLeasesAreReturned(t *testing.T) {
+	w := newWorld(t, budget.Options{})
+	dir := t.TempDir()
+	opts := logged(t, dir)
+	m := w.start(t, opts)
+	var late error
+	w.client.fail(func(call string) error {
+		if call == "end" {
+			_, late = opts.Journal.Append(1, []byte("as a reservation does"), 0)
+		}
+		return nil
+	}, func(what string) error {
+		if what == "end" {
+			m.Settle(spend.Reservation{}, call(5))
+		}
+		return nil
+	})
+	m.close(t)
+	w.client.fail(nil, nil)
+	if !errors.Is(late, journal.ErrClosed) {
+		t.Errorf("a reservation after the look into the log came to %v", late)
+	}
+	if folders := logFolders(t, dir); len(folders) != 1 {
+		t.Fatalf("the logs are %q", folders)
+	}
+	w.recovered(t, logged(t, dir))
+	if cost, n := w.ledger(t, "acme"); cost != 5 || n != 1 {
+		t.Errorf("the ledger has %d in %d entries", cost, n)
+	}
 }
 
 // While the budget service is away, the log waits for it; calls are served meanwhile.

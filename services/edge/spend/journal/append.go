@@ -21,6 +21,9 @@ func (l *Log) Append(kind Kind, body []byte, promise int) (Handle, error) {
 	if err := l.usable(size); err != nil {
 		return 0, err
 	}
+	if l.sealed {
+		return 0, ErrClosed
+	}
 	aside := int64(sizeOf(promise))
 	if l.living+l.promised+int64(size)+aside > l.opts.MaxBytes/2 {
 		return 0, ErrFull

@@ -96,6 +96,7 @@ type Log struct {
 
 	mu       sync.Mutex
 	closed   bool
+	sealed   bool // nothing new is appended
 	broken   error
 	noRoom   bool       // making a segment failed; the keeper tries again
 	segments []*segment // by their index; nil where one was removed
@@ -189,7 +190,16 @@ func (l *Log) Close() error {
 	return l.end(false)
 }
 
-// Remove ends the log and deletes it.
+// Seal refuses what is appended from then on, with ErrClosed, and returns how many records
+// live. What [Log.Replace] writes is taken still: it was begun before.
+func (l *Log) Seal() (living int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealed = true
+	return l.records()
+}
+
+// Remove ends the log and deletes it. One in which records live is left as by Close.
 func (l *Log) Remove() error {
 	return l.end(true)
 }
@@ -203,6 +213,7 @@ func (l *Log) end(remove bool) error {
 		return nil
 	}
 	l.closed = true
+	remove = remove && l.records() == 0
 	segments := l.segments
 	l.segments, l.active, l.spare, l.count = nil, nil, nil, 0
 	l.mu.Unlock()
@@ -242,11 +253,14 @@ func (l *Log) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return Stats{
-		Records: len(l.slots) - len(l.free), Bytes: l.living,
+		Records: l.records(), Bytes: l.living,
 		DiskBytes: int64(l.count) * int64(l.opts.SegmentBytes),
 		Full:      l.noRoom || l.broken != nil || l.living+l.promised >= l.opts.MaxBytes/2,
 	}
 }
+
+// records is how many live. The lock is held.
+func (l *Log) records() int { return len(l.slots) - len(l.free) }
 
 // Crowded says that half of the room for living records is taken.
 func (l *Log) Crowded() bool {

@@ -126,6 +126,33 @@ func TestWhatLivesIsFound(t *testing.T) {
 	}
 }
 
+// A sealed log takes the end of what was begun, and nothing new; it is not removed from under
+// what lives.
+func TestSealed(t *testing.T) {
+	dir := t.TempDir()
+	l, next := open(t, dir, "a"), open(t, dir, "b")
+	begun := add(t, l, "begun")
+	if living := l.Seal(); living != 1 {
+		t.Errorf("%d records live", living)
+	}
+	if _, err := l.Append(1, []byte("late"), 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("a sealed log says %v", err)
+	}
+	if _, err := l.Replace(begun, 2, []byte("over")); err != nil {
+		t.Error(err)
+	}
+	if err := l.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	d := dead(t, next)
+	if bodies, found := living(t, d); !slices.Equal(bodies, []string{"2 over"}) || !found.Whole() {
+		t.Errorf("found %q, %+v", bodies, found)
+	}
+	if err := d.Remove(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Random records come, are replaced and end while segments fill, are emptied and used
 // again. At each moment a copy of the files, which is what a killed process leaves, holds
 // exactly what lives.
