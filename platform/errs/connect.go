@@ -37,8 +37,8 @@ func ToConnect(err error) error {
 }
 
 // FromConnect turns the error of a client call back into the domain error that the
-// handler returned. Faults of the transport become [ServiceUnavailable], those of
-// the caller's context what [Of] makes of them.
+// handler returned, or that the transport on this side has in its cause. Other faults of the
+// transport become [ServiceUnavailable], those of the caller's context what [Of] makes of them.
 func FromConnect(err error) error {
 	if err == nil {
 		return nil
@@ -47,13 +47,12 @@ func FromConnect(err error) error {
 	if !ok {
 		return Of(err)
 	}
-	for _, d := range ce.Details() {
-		msg, uerr := connectproto.UnmarshalErrorDetail(d)
-		if uerr != nil {
-			continue
-		}
-		if info, ok := msg.(*errorv1.ErrorInfo); ok {
-			return FromInfo(info, ce.Message()).WithCause(err)
+	if info := infoOf(ce); info != nil {
+		return FromInfo(info, ce.Message()).WithCause(err)
+	}
+	if !ce.IsRemote() {
+		if e, ok := errors.AsType[*Error](ce.Unwrap()); ok {
+			return e
 		}
 	}
 	switch ce.Code() {
@@ -66,6 +65,40 @@ func FromConnect(err error) error {
 	default:
 		return New(Internal, "an internal error occurred").WithCause(err)
 	}
+}
+
+// infoOf is what a handler said of its error; nil when it was none of Tollgate's.
+func infoOf(ce *connect.Error) *errorv1.ErrorInfo {
+	for _, d := range ce.Details() {
+		msg, err := connectproto.UnmarshalErrorDetail(d)
+		if err != nil {
+			continue
+		}
+		if info, ok := msg.(*errorv1.ErrorInfo); ok {
+			return info
+		}
+	}
+	return nil
+}
+
+// ErrNotSent is in the causes of a call's error where it is certain that nothing of the call
+// reached the service. Ask [NotSent]: a service's own error may have it from another call.
+var ErrNotSent = errors.New("nothing was sent")
+
+// NotSent reports whether it is certain that the call that ended with err never reached the
+// service that it was for.
+func NotSent(err error) bool {
+	if ce, ok := errors.AsType[*connect.Error](err); ok && ce.IsRemote() {
+		return false
+	}
+	return errors.Is(err, ErrNotSent)
+}
+
+// Answered reports whether err is the word of the service that was called, in process or over a
+// network. Any other error leaves open what became of the call, unless it is [NotSent].
+func Answered(err error) bool {
+	ce, ok := errors.AsType[*connect.Error](err)
+	return ok && ce.IsRemote() && infoOf(ce) != nil
 }
 
 // Info is the error as a message, for answers that carry an error among other things.

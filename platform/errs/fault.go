@@ -6,9 +6,6 @@ import (
 	"strings"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectproto"
-
-	errorv1 "tollgate.dev/gen/tollgate/error/v1"
 )
 
 // FaultOf returns the reason of a fault that is this process's own and that nobody has
@@ -42,17 +39,8 @@ func told(err error) bool {
 	if !ok || !ce.IsRemote() {
 		return false
 	}
-	for _, d := range ce.Details() {
-		msg, err := connectproto.UnmarshalErrorDetail(d)
-		if err != nil {
-			continue
-		}
-		if info, ok := msg.(*errorv1.ErrorInfo); ok {
-			r := Reason(info.GetReason())
-			return r == Internal || r == ServiceUnavailable || r == ProviderTimeout
-		}
-	}
-	return false
+	r := Reason(infoOf(ce).GetReason()) // none, where there is no info
+	return r == Internal || r == ServiceUnavailable || r == ProviderTimeout
 }
 
 // maxChain bounds a chain's length in bytes: an error may quote what it likes.

@@ -47,9 +47,11 @@ func InProcess(server *connect.Server, sharers ...Sharer) *connect.Client {
 type Sharer func(dst, src any) bool
 
 // Remote returns a client of the services at baseURL.
-func Remote(client connecthttp.HTTPClient, baseURL string) *connect.Client {
-	return connect.NewClient(connecthttp.NewTransport(client, baseURL,
-		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes)), clientErrors)
+func Remote(client connecthttp.HTTPClient, baseURL string, options ...connecthttp.Option) *connect.Client {
+	options = append([]connecthttp.Option{
+		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes),
+	}, options...)
+	return connect.NewClient(connecthttp.NewTransport(client, baseURL, options...), clientErrors)
 }
 
 // Mount serves server's handlers on mux, for the Connect, gRPC and gRPC-Web protocols. JSON

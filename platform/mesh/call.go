@@ -1,0 +1,247 @@
+package mesh
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+
+	"connectrpc.com/connect/v2"
+)
+
+const (
+	// repeats bounds how often an idempotent call is sent again.
+	repeats = 2
+	// inOneWrite is up to which size a message goes out in one write with its headers, in bytes.
+	inOneWrite = 16 << 10
+)
+
+// doer sends the requests of this process's own calls, whose headers it may write to.
+type doer struct{ p *Peer }
+
+// Do is connecthttp.HTTPClient's.
+func (d doer) Do(req *http.Request) (*http.Response, error) {
+	info, _ := connect.CallInfoForClientContext(req.Context())
+	idempotent := info != nil && info.Spec.IdempotencyLevel != connect.IdempotencyUnknown
+	return d.p.send(req, req.Header, idempotent)
+}
+
+// roundTripper sends the requests of others.
+type roundTripper struct{ p *Peer }
+
+// RoundTrip is http.RoundTripper's.
+func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	header := maps.Clone(req.Header)
+	if header == nil {
+		header = make(http.Header, 4)
+	}
+	delete(header, "Authorization") // it is for this process, not for the service
+	return t.p.send(req, header, false)
+}
+
+// send tries a request at one endpoint after the other until one answers, or until a repetition
+// could do twice what is to be done once.
+func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*http.Response, error) {
+	ctx := req.Context()
+	if p.authorization != nil {
+		header["Authorization"] = p.authorization
+	}
+	inject(ctx, header)
+	body, err := newOutgoing(req)
+	if err != nil {
+		return nil, err
+	}
+	defer body.over()
+	var (
+		dead []*endpoint // nothing can be sent to them
+		last *endpoint
+		sent int
+	)
+	for {
+		e := p.pick(dead, last)
+		if e == nil {
+			break
+		}
+		if last != nil && p.opts.Observer != nil {
+			p.opts.Observer.Retried(p.opts.Service)
+		}
+		var resp *http.Response
+		if resp, err = p.attempt(e, req, header, body); err == nil {
+			return resp, nil
+		}
+		if ended := ctx.Err(); ended != nil {
+			return nil, ctxError(ended, err)
+		}
+		last = e
+		_, undialled := errors.AsType[*dialError](err)
+		refused := errors.Is(err, errRefused)
+		if undialled || refused {
+			dead = append(dead, e)
+		} else if sent++; !idempotent || sent > repeats {
+			break
+		}
+		if !undialled && !body.rewind() {
+			break
+		}
+	}
+	return nil, p.away(err, sent > 0)
+}
+
+var errRefused = errors.New("it refuses this process's credentials")
+
+// attempt sends a request to one endpoint.
+func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body *outgoing) (*http.Response, error) {
+	// One piece of memory for all that an attempt needs.
+	a := &struct {
+		req    http.Request
+		url    url.URL
+		small  bytes.Reader
+		answer incoming
+	}{req: *req, url: *req.URL}
+	a.url.Scheme, a.url.Host = e.target.scheme, e.target.authority
+	a.req.URL, a.req.Host, a.req.Header = &a.url, e.target.authority, header
+	switch {
+	case body.small != nil:
+		// net/http sends headers first, and apart, unless it knows the reader. It asks for the
+		// request's GetBody where a connection turns out to be closed.
+		a.small.Reset(body.small)
+		a.req.Body = io.NopCloser(&a.small)
+	case body.ReadCloser != nil:
+		a.req.Body = body
+	}
+	e.calls.Add(1)
+	resp, err := e.transport.RoundTrip(&a.req)
+	if err != nil {
+		e.calls.Add(-1)
+		if _, ok := errors.AsType[*dialError](err); ok && req.Context().Err() == nil {
+			p.becomes(req.Context(), e, unreachable, err)
+		}
+		return nil, err
+	}
+	if len(resp.Header[challenge]) > 0 {
+		e.calls.Add(-1)
+		_ = resp.Body.Close() // what it says is known
+		return nil, errRefused
+	}
+	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx = resp.Body, p, e, req.Context()
+	resp.Body = &a.answer
+	return resp, nil
+}
+
+// ctxError is the error of a call whose caller does not wait any longer.
+func ctxError(ended, cause error) error {
+	code := connect.CodeCanceled
+	if errors.Is(ended, context.DeadlineExceeded) {
+		code = connect.CodeDeadlineExceeded
+	}
+	return connect.NewError(code, ended.Error()).WithCause(errors.Join(ended, cause))
+}
+
+// outgoing is a request's body over all of its attempts. A transport closes what it could not
+// send, and the next attempt may need it: only over closes it for good.
+type outgoing struct {
+	// small is the whole body, where that is no more than inOneWrite.
+	small         []byte
+	io.ReadCloser // nil for none, and beside small
+	get           func() (io.ReadCloser, error)
+
+	mu            sync.Mutex
+	closed, ended bool
+}
+
+func newOutgoing(req *http.Request) (*outgoing, error) {
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		return &outgoing{}, nil
+	case req.GetBody == nil || req.ContentLength <= 0 || req.ContentLength > inOneWrite:
+		return &outgoing{ReadCloser: req.Body, get: req.GetBody}, nil
+	}
+	small := make([]byte, req.ContentLength)
+	_, err := io.ReadFull(req.Body, small)
+	if err = errors.Join(err, req.Body.Close()); err != nil {
+		return nil, fmt.Errorf("read the request's body: %w", err)
+	}
+	return &outgoing{small: small}, nil
+}
+
+// Close is the transport's.
+func (o *outgoing) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed = true; o.ended {
+		return o.ReadCloser.Close()
+	}
+	return nil
+}
+
+// rewind prepares a body that was read for another attempt, if there can be one.
+func (o *outgoing) rewind() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ReadCloser == nil {
+		return true
+	}
+	if o.get == nil {
+		return false
+	}
+	body, err := o.get()
+	if err != nil {
+		return false
+	}
+	_ = o.ReadCloser.Close() // it is read
+	o.ReadCloser, o.closed = body, false
+	return true
+}
+
+// over ends the attempts.
+func (o *outgoing) over() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended = true; o.closed && o.ReadCloser != nil {
+		_ = o.ReadCloser.Close() // it is read, or nobody could
+	}
+}
+
+// incoming is an answer's body. Its end is the call's.
+type incoming struct {
+	io.ReadCloser
+	p    *Peer
+	e    *endpoint
+	ctx  context.Context //nolint:containedctx // the body is read within the request's
+	done atomic.Bool
+}
+
+// Read says what broke off in the words of the mesh: Connect would take some of a network's
+// faults for a caller who went away.
+func (b *incoming) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	b.end()
+	if errors.Is(err, io.EOF) {
+		return n, err //nolint:wrapcheck // readers compare it
+	}
+	if ended := b.ctx.Err(); ended != nil {
+		return n, ctxError(ended, err)
+	}
+	return n, b.p.away(err, true)
+}
+
+// Close ends the call.
+func (b *incoming) Close() error {
+	b.end()
+	return b.ReadCloser.Close()
+}
+
+func (b *incoming) end() {
+	if b.done.CompareAndSwap(false, true) {
+		b.e.calls.Add(-1)
+	}
+}

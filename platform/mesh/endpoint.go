@@ -1,0 +1,140 @@
+package mesh
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// dialTimeout bounds the making of a connection, with TLS.
+	dialTimeout = time.Second
+	// probeTimeout bounds a question for an endpoint's readiness.
+	probeTimeout = 2 * time.Second
+	// idlePeer is how long a connection stays open without a call. [NewServer] keeps it for
+	// longer, so that it is the client that closes: a server that does may do so in the moment in
+	// which a call is written.
+	idlePeer = time.Minute
+	// idleConnections bounds the open connections of one endpoint that have no call.
+	idleConnections = 512
+	// Most messages fit into one write and one read.
+	writeBuffer, readBuffer = 32 << 10, 16 << 10
+)
+
+// readiness is what is known of an endpoint. Calls prefer the lower number.
+type readiness int32
+
+const (
+	ready       readiness = iota
+	unknown               // nobody has asked yet
+	unready               // it says so: it starts, drains, or lacks what it needs
+	unreachable           // it cannot be connected to, or does not answer
+)
+
+// endpoint is one address of a service.
+type endpoint struct {
+	target *target
+	// address is what is dialled: an IP address, or the name as long as it is not resolved.
+	address   string
+	transport *http.Transport
+	state     atomic.Int32
+	calls     atomic.Int64 // that are under way
+	probing   atomic.Bool
+}
+
+// newEndpoint returns an endpoint of which nothing is known.
+func newEndpoint(t *target, address string, certificates *Certificates) *endpoint {
+	e := &endpoint{target: t, address: address}
+	e.state.Store(int32(unknown))
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // it costs less than HTTP/2, and no procedure needs more
+	e.transport = &http.Transport{
+		Protocols: protocols, DisableCompression: true,
+		MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: idlePeer,
+		WriteBufferSize: writeBuffer, ReadBufferSize: readBuffer,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return e.dial(ctx) },
+	}
+	if certificates != nil {
+		e.transport.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return e.dialTLS(ctx, certificates.Client())
+		}
+	}
+	return e
+}
+
+// dialError is of a connection that was not made: nothing was sent.
+type dialError struct{ cause error }
+
+func (e *dialError) Error() string { return e.cause.Error() }
+
+func (e *dialError) Unwrap() error { return e.cause }
+
+// dial connects. Go sets TCP_NODELAY by itself.
+func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", e.address)
+	if err != nil {
+		return nil, &dialError{err}
+	}
+	return conn, nil
+}
+
+func (e *endpoint) dialTLS(ctx context.Context, config *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	plain, err := e.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config.ServerName = e.target.host
+	conn := tls.Client(plain, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = plain.Close() // the handshake's error says more
+		return nil, &dialError{fmt.Errorf("TLS with %s: %w", e.address, err)}
+	}
+	return conn, nil
+}
+
+func (e *endpoint) readiness() readiness { return readiness(e.state.Load()) }
+
+// becomes notes what an endpoint is, and reports whether that is new. Connections to one that
+// is about to end are let go before it closes them.
+func (e *endpoint) becomes(s readiness) bool {
+	if readiness(e.state.Swap(int32(s))) == s {
+		return false
+	}
+	if s != ready {
+		e.transport.CloseIdleConnections()
+	}
+	return true
+}
+
+// ask asks an endpoint for its readiness.
+func (e *endpoint) ask(ctx context.Context) (readiness, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	u := url.URL{Scheme: e.target.scheme, Host: e.target.authority, Path: readinessPath}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return unreachable, fmt.Errorf("probe: %w", err)
+	}
+	resp, err := e.transport.RoundTrip(req)
+	if err != nil {
+		return unreachable, fmt.Errorf("probe: %w", err)
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, readBuffer))
+	_ = resp.Body.Close() // it is read
+	switch {
+	case err != nil:
+		return unreachable, fmt.Errorf("probe: %w", err)
+	case resp.StatusCode != http.StatusOK:
+		return unready, nil
+	}
+	return ready, nil
+}

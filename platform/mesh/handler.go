@@ -1,0 +1,111 @@
+package mesh
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
+	"tollgate.dev/platform/rpc"
+)
+
+const (
+	livenessPath  = "/health/liveness"
+	readinessPath = "/health/readiness"
+
+	readHeaderTimeout = 5 * time.Second
+	// idleServer is longer than idlePeer: see there.
+	idleServer     = 5 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// HandlerOptions say what a process serves to the others of its deployment.
+type HandlerOptions struct {
+	// RPC has the services that run in this process.
+	RPC *connect.Server
+	// Services are their full names, for health and reflection.
+	Services []string
+	// Credentials are asked of every caller.
+	Credentials Credentials
+	// Ready is nil when the process can serve; without it, it always can.
+	Ready func(context.Context) error
+	// Draining reports whether the process is about to end. Calls are still served, but nobody
+	// should begin another; nil is never.
+	Draining func() bool
+}
+
+// NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, and
+// to everybody `/health/liveness` and `/health/readiness`: 200, or 503 while the process drains
+// or is not ready.
+func NewHandler(opts HandlerOptions) http.Handler {
+	if opts.Ready == nil {
+		opts.Ready = func(context.Context) error { return nil }
+	}
+	if opts.Draining == nil {
+		opts.Draining = func() bool { return false }
+	}
+	guarded := http.NewServeMux()
+	rpc.Mount(guarded, opts.RPC)
+	h := &handler{opts: opts, gatekeeper: newGatekeeper(opts.Credentials), guarded: guarded, errors: connecthttp.NewErrorWriter(), open: http.NewServeMux()}
+	h.open.HandleFunc("GET "+livenessPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	h.open.HandleFunc("GET "+readinessPath, func(w http.ResponseWriter, r *http.Request) {
+		if !h.ready(r.Context()) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	h.open.HandleFunc("/", h.guard)
+	return h
+}
+
+type handler struct {
+	opts          HandlerOptions
+	gatekeeper    gatekeeper
+	open, guarded *http.ServeMux
+	errors        *connecthttp.ErrorWriter
+}
+
+func (h *handler) ready(ctx context.Context) bool {
+	return !h.opts.Draining() && h.opts.Ready(ctx) == nil
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.opts.Draining() {
+		// No call may be written to a connection in the moment in which the process closes it.
+		w.Header()["Connection"] = []string{"close"}
+	}
+	h.open.ServeHTTP(w, r)
+}
+
+// guard serves callers that have proved themselves.
+func (h *handler) guard(w http.ResponseWriter, r *http.Request) {
+	if h.gatekeeper.admits(r) {
+		h.guarded.ServeHTTP(w, r.WithContext(extract(r.Context(), r.Header)))
+		return
+	}
+	w.Header()[challenge] = []string{`Bearer realm="tollgate"`}
+	if h.errors.Write(w, r, connect.NewError(connect.CodeUnauthenticated, "the caller has not proved that it belongs to this deployment")) != nil {
+		w.WriteHeader(http.StatusUnauthorized) // it is no RPC client
+	}
+}
+
+// NewServer returns a server for a handler of [NewHandler], with the bounds and protocols that a
+// [Peer] and gRPC clients count on: HTTP/1.1 and HTTP/2, over TLS where the credentials have
+// certificates. The caller gives it a listener.
+func NewServer(handler http.Handler, credentials Credentials, log *slog.Logger) *http.Server {
+	server := &http.Server{
+		Handler: handler, Protocols: new(http.Protocols),
+		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleServer, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	server.Protocols.SetHTTP1(true)
+	if credentials.Certificates == nil {
+		server.Protocols.SetUnencryptedHTTP2(true)
+		return server
+	}
+	server.Protocols.SetHTTP2(true)
+	server.TLSConfig = credentials.Certificates.Server()
+	return server
+}

@@ -1,0 +1,289 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/rpc"
+)
+
+const (
+	probeEvery   = 500 * time.Millisecond
+	resolveEvery = 5 * time.Second
+	// lookupTimeout bounds one look-up of a name.
+	lookupTimeout = 3 * time.Second
+)
+
+// Observer is told what a peer sees. Its methods return at once.
+type Observer interface {
+	// Retried counts an attempt of a call that follows another one.
+	Retried(service string)
+	// Endpoints is how many endpoints of a service are known, and how many of them are ready.
+	Endpoints(service string, ready, known int)
+}
+
+// PeerOptions say where a service is.
+type PeerOptions struct {
+	// Service is its name, for errors, logs and metrics: "router".
+	Service string
+	// URLs are where its replicas are, as http://host:port, or https:// with certificates. A name
+	// that has several addresses stands for as many replicas.
+	URLs []string
+	// Credentials prove this process to the service.
+	Credentials Credentials
+	// Clock says when to look at names and endpoints again.
+	Clock clock.Clock
+	// Log is told of endpoints that come and go.
+	Log *slog.Logger
+	// Observer is optional.
+	Observer Observer
+
+	lookup lookupFunc // in tests
+}
+
+// Peer is a service that runs in other processes. Each call goes to the endpoint, of those that
+// are ready, that has the fewest under way. It is safe for concurrent use. Run it, and close it
+// when done.
+type Peer struct {
+	opts          PeerOptions
+	authorization []string
+	client        *connect.Client
+	// targets are Run's alone.
+	targets   []*target
+	endpoints atomic.Pointer[[]*endpoint] // never empty
+	turn      atomic.Uint64
+}
+
+// NewPeer returns a peer that can be called at once; before Run, nothing is known of its
+// endpoints. Errors are of its URLs.
+func NewPeer(opts PeerOptions) (*Peer, error) {
+	if len(opts.URLs) == 0 {
+		return nil, fmt.Errorf("mesh: the %s service has no URL", opts.Service)
+	}
+	if opts.lookup == nil {
+		opts.lookup = lookup
+	}
+	p := &Peer{opts: opts, authorization: opts.Credentials.authorization()}
+	for _, raw := range opts.URLs {
+		t, err := newTarget(raw, opts.Credentials.Certificates)
+		if err != nil {
+			return nil, fmt.Errorf("mesh: the %s service: %w", opts.Service, err)
+		}
+		p.targets = append(p.targets, t)
+	}
+	p.publish()
+	// No compression: both ends are near each other, and their processors are what is scarce.
+	p.client = rpc.Remote(doer{p}, p.targets[0].scheme+"://"+p.targets[0].authority, connecthttp.WithCompressors())
+	return p, nil
+}
+
+// Client is what generated clients of the service are made of. Its errors are domain errors.
+// Where no endpoint can be reached they are service_unavailable, and [errs.NotSent] if it is
+// certain that none of them has heard of the call.
+func (p *Peer) Client() *connect.Client { return p.client }
+
+// Transport sends any request for the service's port to one of its endpoints, whatever the
+// request's URL says of the host. The credentials of this process replace the request's.
+// Its errors are as Client's, wrapped in [connect.Error].
+func (p *Peer) Transport() http.RoundTripper { return roundTripper{p} }
+
+// Run asks every endpoint every 500 ms whether it is ready, and looks names up every 5 s, until
+// ctx ends.
+func (p *Peer) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	probes, names := p.opts.Clock.NewTicker(probeEvery), p.opts.Clock.NewTicker(resolveEvery)
+	defer probes.Stop()
+	defer names.Stop()
+	answers := make(chan []answer, 1)
+	looking := false
+	look := func() {
+		if looking {
+			return
+		}
+		named := slices.DeleteFunc(slices.Clone(p.targets), func(t *target) bool { return !t.named() })
+		if looking = len(named) > 0; looking {
+			running.Go(func() { answers <- p.look(ctx, named) })
+		}
+	}
+	look()
+	p.probe(ctx, &running)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-names.C():
+			look()
+		case found := <-answers:
+			looking = false
+			if p.take(ctx, found) {
+				p.probe(ctx, &running)
+			}
+		case <-probes.C():
+			p.probe(ctx, &running)
+		}
+	}
+}
+
+// answer is which endpoints a target has.
+type answer struct {
+	target    *target
+	endpoints []*endpoint
+	err       error
+}
+
+func (p *Peer) look(ctx context.Context, targets []*target) []answer {
+	out := make([]answer, 0, len(targets))
+	for _, t := range targets {
+		within, cancel := context.WithTimeout(ctx, lookupTimeout)
+		found, err := t.resolve(within, p.opts.lookup, p.opts.Credentials.Certificates)
+		cancel()
+		out = append(out, answer{t, found, err})
+	}
+	return out
+}
+
+// take takes over what names stand for, and reports whether that is new. A name that cannot be
+// looked up stands for what it did.
+func (p *Peer) take(ctx context.Context, found []answer) (changed bool) {
+	var left []*endpoint
+	for _, a := range found {
+		if a.err != nil {
+			p.opts.Log.WarnContext(ctx, "a peer's name cannot be looked up", "service", p.opts.Service, "error", a.err)
+			continue
+		}
+		for _, e := range a.target.endpoints {
+			if !slices.Contains(a.endpoints, e) {
+				left = append(left, e)
+			}
+		}
+		changed = changed || !slices.Equal(a.target.endpoints, a.endpoints)
+		a.target.endpoints = a.endpoints
+	}
+	if changed {
+		p.publish()
+		p.count()
+	}
+	for _, e := range left {
+		// Those with a call are closed after it.
+		e.transport.CloseIdleConnections()
+	}
+	return changed
+}
+
+// publish has calls go to the endpoints of the targets.
+func (p *Peer) publish() {
+	var all []*endpoint
+	for _, t := range p.targets {
+		all = append(all, t.endpoints...)
+	}
+	p.endpoints.Store(&all)
+}
+
+// probe asks the endpoints that are not being asked.
+func (p *Peer) probe(ctx context.Context, running *sync.WaitGroup) {
+	for _, e := range *p.endpoints.Load() {
+		if !e.probing.CompareAndSwap(false, true) {
+			continue
+		}
+		running.Go(func() {
+			defer e.probing.Store(false)
+			s, err := e.ask(ctx)
+			if ctx.Err() == nil {
+				p.becomes(ctx, e, s, err)
+			}
+		})
+	}
+}
+
+func (p *Peer) becomes(ctx context.Context, e *endpoint, s readiness, err error) {
+	was := e.readiness()
+	if !e.becomes(s) {
+		return
+	}
+	p.count()
+	switch {
+	case s == ready:
+		p.opts.Log.InfoContext(ctx, "a peer is ready", "service", p.opts.Service, "address", e.address)
+	case err != nil:
+		p.opts.Log.WarnContext(ctx, "a peer is away", "service", p.opts.Service, "address", e.address, "error", err)
+	case was == ready:
+		p.opts.Log.InfoContext(ctx, "a peer takes no more calls", "service", p.opts.Service, "address", e.address)
+	}
+}
+
+// count tells the observer how many endpoints are ready.
+func (p *Peer) count() {
+	if p.opts.Observer == nil {
+		return
+	}
+	all, n := *p.endpoints.Load(), 0
+	for _, e := range all {
+		if e.readiness() == ready {
+			n++
+		}
+	}
+	p.opts.Observer.Endpoints(p.opts.Service, n, len(all))
+}
+
+// Check is nil when at least one endpoint is ready: a health check of the service.
+func (p *Peer) Check(context.Context) error {
+	if slices.ContainsFunc(*p.endpoints.Load(), func(e *endpoint) bool { return e.readiness() == ready }) {
+		return nil
+	}
+	return errs.Newf(errs.ServiceUnavailable, "no endpoint of the %s service is ready", p.opts.Service)
+}
+
+// Close closes the connections that have no call; the others close after theirs. Run has ended.
+func (p *Peer) Close() error {
+	for _, e := range *p.endpoints.Load() {
+		e.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// pick chooses an endpoint for a call's attempt: of the most ready ones that are not dead, the
+// one with the fewest calls under way, in turn where several have. It avoids last unless there
+// is no other. It returns nil when all are dead.
+func (p *Peer) pick(dead []*endpoint, last *endpoint) *endpoint {
+	all := *p.endpoints.Load()
+	first := p.turn.Add(1)
+	var best *endpoint
+	var state readiness
+	var calls int64
+	for i := range uint64(len(all)) {
+		e := all[(first+i)%uint64(len(all))]
+		if e == last || slices.Contains(dead, e) {
+			continue
+		}
+		s, c := e.readiness(), e.calls.Load()
+		if best == nil || s < state || s == state && c < calls {
+			best, state, calls = e, s, c
+		}
+	}
+	if best == nil && last != nil && !slices.Contains(dead, last) {
+		return last
+	}
+	return best
+}
+
+// away is the error of a call that nobody answered.
+func (p *Peer) away(cause error, sent bool) error {
+	if !sent {
+		cause = errors.Join(errs.ErrNotSent, cause)
+	}
+	e := errs.Newf(errs.ServiceUnavailable, "the %s service is away", p.opts.Service)
+	return connect.NewError(connect.CodeUnavailable, e.Message).WithCause(e.WithCause(cause))
+}
