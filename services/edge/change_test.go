@@ -26,7 +26,7 @@ func (f *keystoreFake) GetKey(_ context.Context, req *keystorev1.GetKeyRequest) 
 	return &keystorev1.GetKeyResponse{Key: proto.CloneOf(key)}, nil
 }
 
-// UpdateKey knows two fields.
+// UpdateKey knows three fields.
 func (f *keystoreFake) UpdateKey(_ context.Context, req *keystorev1.UpdateKeyRequest) (*keystorev1.UpdateKeyResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -37,15 +37,26 @@ func (f *keystoreFake) UpdateKey(_ context.Context, req *keystorev1.UpdateKeyReq
 	if slices.Contains(req.GetFields(), "updated_by") {
 		key.UpdatedBy = req.GetKey().GetUpdatedBy()
 	}
+	if slices.Contains(req.GetFields(), "blocked") {
+		key.Blocked = req.GetKey().GetBlocked()
+	}
 	key.UpdatedMillis++
 	return &keystorev1.UpdateKeyResponse{Key: proto.CloneOf(key)}, nil
 }
 
-// PutTenant is UpdateKey for tenants.
+// PutTenant is UpdateKey for tenants, and makes one.
 func (f *keystoreFake) PutTenant(_ context.Context, req *keystorev1.PutTenantRequest) (*keystorev1.PutTenantResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	tenant := f.tenants[req.GetTenant().GetId()]
+	if len(req.GetFields()) == 0 {
+		tenant = proto.CloneOf(req.GetTenant())
+		f.tenants[tenant.GetId()] = tenant
+	}
+	if slices.Contains(req.GetFields(), "blocked") {
+		tenant.Blocked = req.GetTenant().GetBlocked()
+		f.lettings++
+	}
 	if slices.Contains(req.GetFields(), "alias") {
 		tenant.Alias = req.GetTenant().GetAlias()
 	}

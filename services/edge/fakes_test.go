@@ -228,6 +228,10 @@ type keystoreFake struct {
 	tenants  map[string]*keystorev1.Tenant
 	keys     map[string]*keystorev1.Key // by id
 	resolves int
+	// lettings are how often a key or team was blocked or let go; deleting is an error of
+	// removing some.
+	lettings int
+	deleting error
 }
 
 func newKeystore() *keystoreFake {

@@ -49,13 +49,18 @@ func (e *Edge) generateKey(x *exchange) error {
 		in.Secret = *req.Key
 	}
 	ctx := x.r.Context()
+	held := holdBack(&req.limitsRequest, &key.Blocked)
 	issued, err := e.Services.Keystore.IssueKey(ctx, in)
 	if err != nil {
 		return err
 	}
 	var view *keyView
-	if err = e.putBudgets(ctx, keyScope(issued.GetKey().GetId()), &req.limitsRequest); err == nil {
-		view, err = e.keyView(ctx, issued.GetKey())
+	made := issued.GetKey()
+	if err = e.putBudgets(ctx, keyScope(made.GetId()), &req.limitsRequest); err == nil && held {
+		made, err = e.letGoKey(ctx, made.GetId(), x.principal.KeyID)
+	}
+	if err == nil {
+		view, err = e.keyView(ctx, made)
 	}
 	if err != nil {
 		// A key without its budgets must not stay, nor may one that nobody is told of.
@@ -115,6 +120,7 @@ func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRe
 	defer cancel()
 	fields = append(fields, "updated_by")
 	ref = idRef(before.GetId())
+	held := before.GetBlocked() && slices.Contains(fields, "blocked") && holdBack(&req.limitsRequest, &key.Blocked)
 	resp, err := e.Services.Keystore.UpdateKey(ctx, &keystorev1.UpdateKeyRequest{Ref: ref, Key: key, Fields: fields})
 	if err != nil {
 		return nil, err
@@ -124,6 +130,9 @@ func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRe
 		defer cancel()
 		_, uerr := e.Services.Keystore.UpdateKey(undo, &keystorev1.UpdateKeyRequest{Ref: ref, Key: before, Fields: fields})
 		return nil, errors.Join(err, uerr)
+	}
+	if held {
+		return e.letGoKey(ctx, before.GetId(), by)
 	}
 	return resp.GetKey(), nil
 }

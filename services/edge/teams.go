@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
@@ -196,17 +197,21 @@ func (e *Edge) newTeam(x *exchange) error {
 		tenant.Id = *req.TeamID
 	}
 	req.apply(tenant)
+	held := holdBack(&req.limitsRequest, &tenant.Blocked)
 	ctx := x.r.Context()
 	resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant})
 	if err != nil {
 		return err
 	}
-	made := resp.GetTenant()
-	if err := e.putBudgets(ctx, tenantScope(made.GetId()), &req.limitsRequest); err != nil {
+	id, made := resp.GetTenant().GetId(), resp.GetTenant()
+	if err = e.putBudgets(ctx, tenantScope(id), &req.limitsRequest); err == nil && held {
+		made, err = e.letGoTeam(ctx, id, x.principal.KeyID)
+	}
+	if err != nil {
 		// A team without its budgets must not stay, nor may one that has a part of them.
 		undo, cancel := unbroken(ctx)
 		defer cancel()
-		_, _, derr := e.removeTeams(undo, []string{made.GetId()})
+		_, _, derr := e.removeTeams(undo, []string{id})
 		return errors.Join(err, derr)
 	}
 	return x.showTeam(made)
@@ -249,6 +254,7 @@ func (e *Edge) changeTeam(ctx context.Context, id string, req *teamRequest, by s
 	ctx, cancel := unbroken(ctx)
 	defer cancel()
 	fields = append(fields, "updated_by")
+	held := before.GetBlocked() && slices.Contains(fields, "blocked") && holdBack(&req.limitsRequest, &tenant.Blocked)
 	resp, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: tenant, Fields: fields})
 	if err != nil {
 		return nil, err
@@ -258,6 +264,9 @@ func (e *Edge) changeTeam(ctx context.Context, id string, req *teamRequest, by s
 		defer cancel()
 		_, uerr := e.Services.Keystore.PutTenant(undo, &keystorev1.PutTenantRequest{Tenant: before, Fields: fields})
 		return nil, errors.Join(err, uerr)
+	}
+	if held {
+		return e.letGoTeam(ctx, id, by)
 	}
 	return resp.GetTenant(), nil
 }

@@ -62,6 +62,19 @@ func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
 	}
 }
 
+// Changed drops what is known of a key and of a tenant; an empty id is none. Who changes one
+// through this process finds it changed here at once, and not when the watch tells of it.
+func (k *Keys) Changed(keyID, tenantID string) {
+	changes := &keystorev1.WatchResponse{}
+	if keyID != "" {
+		changes.KeyIds = []string{keyID}
+	}
+	if tenantID != "" {
+		changes.TenantIds = []string{tenantID}
+	}
+	k.apply(changes, false)
+}
+
 // apply drops what has changed. Each change is logged before its entry is dropped:
 // see grants.put.
 func (k *Keys) apply(changes *keystorev1.WatchResponse, reset bool) {
