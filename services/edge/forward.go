@@ -219,11 +219,17 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 }
 
 // unheard says that a call of the router ended without the router's word on what became of
-// it: its caller left, and an error that says so may be of either side; or the router met
-// what it did not expect, perhaps in an answer.
+// it, although it may have begun: its caller left, and an error that says so may be of either
+// side; or the router is gone; or it met what it did not expect, perhaps in an answer.
 func unheard(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	if !errs.Answered(err) {
+		return !errs.NotSent(err)
+	}
 	reason := errs.Of(err).Reason
-	return ctx.Err() != nil || reason == errs.ClientClosed || reason == errs.Internal
+	return reason == errs.ClientClosed || reason == errs.Internal
 }
 
 // failed notes why a call has no answer, or no more of one.

@@ -110,8 +110,7 @@ type routerStream interface {
 func (c *completion) forwardStream(ctx context.Context, call *routerv1.Call) error {
 	stream, err := c.e.Services.Router.StreamComplete(ctx, &routerv1.StreamCompleteRequest{Call: call})
 	if err != nil {
-		c.outcome.failure = errs.Of(err)
-		return err
+		return c.streamBroke(ctx, false, err)
 	}
 	// Closing ends the router's work; what it would still say is of no use.
 	defer func() { _ = stream.Close() }()

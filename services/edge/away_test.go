@@ -1,0 +1,131 @@
+package edge_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/mesh"
+	"tollgate.dev/platform/rpc"
+	"tollgate.dev/platform/secret"
+)
+
+// far is a router whose completions take another way than its rig's, while that is on.
+type far struct {
+	routerv1connect.RouterServiceClient
+
+	away routerv1connect.RouterServiceClient
+	on   *atomic.Bool
+}
+
+func (f far) Complete(ctx context.Context, req *routerv1.CompleteRequest) (*routerv1.CompleteResponse, error) {
+	if f.on.Load() {
+		return f.away.Complete(ctx, req)
+	}
+	return f.RouterServiceClient.Complete(ctx, req)
+}
+
+func (f far) StreamComplete(ctx context.Context, req *routerv1.StreamCompleteRequest) (routerv1connect.RouterServiceStreamCompleteClientStream, error) {
+	if f.on.Load() {
+		return f.away.StreamComplete(ctx, req)
+	}
+	return f.RouterServiceClient.StreamComplete(ctx, req)
+}
+
+// served is a router that is served by f, over a network.
+func served(tb testing.TB, f http.HandlerFunc) routerv1connect.RouterServiceClient {
+	tb.Helper()
+	server := httptest.NewServer(f)
+	tb.Cleanup(server.Close)
+	return dialled(tb, server.URL)
+}
+
+func dialled(tb testing.TB, url string) routerv1connect.RouterServiceClient {
+	tb.Helper()
+	peer, err := mesh.NewPeer(mesh.PeerOptions{Service: "router", URLs: []string{url}, Clock: clock.Real(), Log: slog.New(slog.DiscardHandler)})
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, peer.Close()) })
+	return routerv1connect.NewRouterServiceClient(peer.Client())
+}
+
+// A call that the router certainly has not heard of, or that it says it could not serve, costs
+// nothing. Where it is lost on the way, nobody knows what the provider did: it is charged.
+func TestARouterThatIsAway(t *testing.T) {
+	t.Parallel()
+	// sorry is a router that cannot serve.
+	sorry := &routerFake{
+		whole: func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+			return nil, errs.New(errs.ServiceUnavailable, "no database")
+		},
+		stream: func(context.Context, *routerv1.Call, func(*routerv1.StreamCompleteResponse) error) error {
+			return errs.New(errs.ServiceUnavailable, "no database")
+		},
+	}
+	server := rpc.NewServer()
+	routerv1connect.RegisterRouterServiceHandler(server, sorry)
+
+	for name, tc := range map[string]struct {
+		router  func(testing.TB) routerv1connect.RouterServiceClient
+		charged bool
+	}{
+		"and says so, in process": {func(testing.TB) routerv1connect.RouterServiceClient {
+			return routerv1connect.NewRouterServiceClient(rpc.InProcess(server))
+		}, false},
+		"and says so, over a network": {func(tb testing.TB) routerv1connect.RouterServiceClient {
+			tb.Helper()
+			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: server}).ServeHTTP)
+		}, false},
+		"and nobody listens": {func(tb testing.TB) routerv1connect.RouterServiceClient {
+			tb.Helper()
+			gone := httptest.NewServer(http.NotFoundHandler())
+			gone.Close()
+			return dialled(tb, gone.URL)
+		}, false},
+		"because it refuses the edge": {func(tb testing.TB) routerv1connect.RouterServiceClient {
+			tb.Helper()
+			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: server, Credentials: mesh.Credentials{Token: secret.New("other")}}).ServeHTTP)
+		}, false},
+		"and takes the call with it": {func(tb testing.TB) routerv1connect.RouterServiceClient {
+			tb.Helper()
+			return served(tb, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		}, true},
+		"says one that stands between": {func(tb testing.TB) routerv1connect.RouterServiceClient {
+			tb.Helper()
+			return served(tb, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			both(t, func(t *testing.T, more []string) {
+				t.Helper()
+				on := &atomic.Bool{}
+				r := newRig(t, func(s *setup) {
+					s.through = func(c routerv1connect.RouterServiceClient) routerv1connect.RouterServiceClient {
+						return far{c, tc.router(t), on}
+					}
+				})
+				on.Store(true)
+				a := r.complete(chat("Hi", append(more, `"max_tokens":100`)...))
+				if a.status != http.StatusServiceUnavailable || a.reason() != string(errs.ServiceUnavailable) {
+					t.Errorf("it is told %d %s", a.status, a.body)
+				}
+				on.Store(false)
+				r.complete(chat("there", more...)) // stands in the ledger behind all before it
+				if !tc.charged {
+					r.ledger(1)
+					return
+				}
+				if rec := r.ledger(2)[0]; rec.GetError() != string(errs.ServiceUnavailable) || rec.GetUsage().GetOutput() != 100 {
+					t.Errorf("it is charged %v", rec)
+				}
+			})
+		})
+	}
+}
