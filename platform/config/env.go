@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -165,6 +166,14 @@ func (l *loader) environmentOverrides(cfg *Config) {
 	}
 	if v, ok := text("REDIS_URL"); ok {
 		cfg.Redis = l.redisURL(v, v.literal)
+	}
+	l.meshVariables(&cfg.Mesh, text)
+	if v, ok := text("TOLLGATE_DRAIN_DELAY"); ok {
+		d, err := time.ParseDuration(v.literal)
+		if err != nil || d < 0 {
+			l.errorf(0, v.path, "must be a time such as 3s")
+		}
+		cfg.Server.DrainDelay = max(0, d)
 	}
 	if v, ok := text("KAFKA_BROKERS"); ok {
 		cfg.Kafka.Brokers = nil

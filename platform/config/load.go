@@ -32,6 +32,9 @@ type Source struct {
 	Data []byte
 	// LookupEnv is the process environment; nil is an empty one.
 	LookupEnv LookupEnv
+	// Services are the services that this process runs, with commas between; empty leaves it to
+	// the environment and the file.
+	Services string
 	// OptionalKeys makes an api_key whose variable is not set a [CredentialMissing] instead of an error. The
 	// shipped configuration is loaded so, because it names models of every provider.
 	OptionalKeys bool
@@ -223,5 +226,6 @@ func (l *loader) file(root *section, cfg *Config) {
 	l.sharedLimits(cfg)
 	l.references(cfg)
 	l.masterSecrets(cfg)
+	l.meshWhole(cfg)
 	l.conditional(cfg)
 }

@@ -52,6 +52,7 @@ type Config struct {
 	WAL         WAL
 	Guardrails  Guardrails
 	Compression Compression
+	Mesh        Mesh
 	// DropParams drops a field the provider can't honour instead of refusing the call.
 	DropParams bool
 	// RequestTimeout bounds one request with all its attempts. Always positive.
@@ -288,8 +289,9 @@ type Server struct {
 	// MaxBodyBytes bounds one request's body, MaxBufferedBytes all that are held at one time.
 	MaxBodyBytes, MaxBufferedBytes              int64
 	ReadHeaderTimeout, ReadTimeout, IdleTimeout time.Duration
-	// GracePeriod is how long running requests may finish at shutdown.
-	GracePeriod time.Duration
+	// DrainDelay is how long calls are still taken at shutdown, for those who choose where to
+	// send theirs to learn of it. GracePeriod is how long running requests may finish then.
+	DrainDelay, GracePeriod time.Duration
 }
 
 // WAL holds the wal section: the edge's log of reservations and settlements on the local disk.

@@ -38,6 +38,12 @@ func (f *factory) gauge(name, help string) prometheus.Gauge {
 	return g
 }
 
+func (f *factory) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	f.register(v)
+	return v
+}
+
 func (f *factory) plain(name, help string) prometheus.Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	f.register(c)

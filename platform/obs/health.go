@@ -33,9 +33,11 @@ type Result struct {
 
 // Report is how all dependencies were.
 type Report struct {
-	// Healthy says that every dependency is well, Ready that every required one is.
-	Healthy bool `json:"healthy"`
-	Ready   bool `json:"ready"`
+	// Healthy says that every dependency is well, Ready that every required one is and that
+	// the process is not about to stop, Draining that it is.
+	Healthy  bool `json:"healthy"`
+	Ready    bool `json:"ready"`
+	Draining bool `json:"draining,omitempty"`
 	// Results stand in the order in which the checks were given.
 	Results []Result `json:"results"`
 }
@@ -52,6 +54,9 @@ type Checker struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	checks []*runner
+	// drain is closed when the process takes no new calls soon.
+	drain     chan struct{}
+	drainOnce sync.Once
 }
 
 type runner struct {
@@ -71,7 +76,7 @@ type attempt struct {
 // twice, are errors.
 func NewChecker(c clock.Clock, checks ...Check) (*Checker, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	out := &Checker{clock: c, ctx: ctx, cancel: cancel}
+	out := &Checker{clock: c, ctx: ctx, cancel: cancel, drain: make(chan struct{})}
 	seen := make(map[string]bool, len(checks))
 	for _, check := range checks {
 		if check.Name == "" || check.Run == nil || seen[check.Name] {
@@ -95,7 +100,8 @@ func (c *Checker) Run(ctx context.Context) Report {
 		attempts[i] = c.start(r) //nolint:contextcheck // a check is shared, so it outlives its first caller
 	}
 	began := c.clock.Now()
-	report := Report{Healthy: true, Ready: true, Results: make([]Result, len(c.checks))}
+	draining := c.Draining()
+	report := Report{Healthy: true, Ready: !draining, Draining: draining, Results: make([]Result, len(c.checks))}
 	for i, r := range c.checks {
 		res := c.await(ctx, r, attempts[i], began)
 		report.Results[i] = res
@@ -104,6 +110,23 @@ func (c *Checker) Run(ctx context.Context) Report {
 	}
 	return report
 }
+
+// Drain has every further report say that the process is not ready, because it is about to
+// stop.
+func (c *Checker) Drain() { c.drainOnce.Do(func() { close(c.drain) }) }
+
+// Draining reports whether Drain was called.
+func (c *Checker) Draining() bool {
+	select {
+	case <-c.drain:
+		return true
+	default:
+		return false
+	}
+}
+
+// Drained is closed by Drain.
+func (c *Checker) Drained() <-chan struct{} { return c.drain }
 
 // Close ends running checks and waits for them.
 func (c *Checker) Close() {

@@ -62,6 +62,7 @@ type Metrics struct {
 	budget          budgetMetrics
 	limits          limitMetrics
 	keyChecks       *prometheus.CounterVec
+	mesh            meshMetrics
 }
 
 // Buckets, in seconds. Calls last from a millisecond (a cache hit, the simulator) to
@@ -117,6 +118,7 @@ func NewMetrics(reg *prometheus.Registry, o MetricsOptions) (*Metrics, error) {
 		inFlight:      f.gauge("in_flight_requests", "Requests that are being answered."),
 		keyChecks:     f.counter("key_checks_total", "Checks of virtual keys by result.", "result"),
 		cache:         newCacheMetrics(f),
+		mesh:          newMeshMetrics(f),
 		compression:   newCompressionMetrics(f),
 		budget:        newBudgetMetrics(f),
 		limits:        newLimitMetrics(f),

@@ -13,6 +13,10 @@ import (
 // where it is kept.
 func (p *Process) Announce(out io.Writer) error {
 	address := p.Addr()
+	if address == "" {
+		_, err := fmt.Fprintf(out, "\nTollgate's %s: for other processes on %s\n\n", namesOf(p.cfg.Mesh.Services), p.MeshAddr())
+		return err
+	}
 	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
 		address = "127.0.0.1:" + port
 	}
@@ -21,12 +25,12 @@ func (p *Process) Announce(out io.Writer) error {
 	key := "$" + variable
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTollgate listens on http://%s\n", address)
-	path := p.secrets.masterPath
+	path := p.found.Secrets.masterPath
 	switch {
 	case path != "":
 		key = "$(cat " + shellQuoted(path) + ")"
-		if p.secrets.fresh {
-			fmt.Fprintf(&b, "Master key: %s (shown this once, and kept in %s)\n", p.secrets.master.Reveal(), path)
+		if p.found.Secrets.fresh {
+			fmt.Fprintf(&b, "Master key: %s (shown this once, and kept in %s)\n", p.found.Secrets.master.Reveal(), path)
 		} else {
 			fmt.Fprintf(&b, "Master key: kept in %s\n", path)
 		}
@@ -35,7 +39,7 @@ func (p *Process) Announce(out io.Writer) error {
 		key = "$TOLLGATE_MASTER_KEY"
 		b.WriteString("Master key: the configuration file's. Give it to the shell before the command below: export TOLLGATE_MASTER_KEY='...'\n")
 	}
-	if p.simulator.addr != "" {
+	if p.found.Simulator.addr != "" {
 		b.WriteString("No provider key is set: the built-in provider simulator answers. It says that it is simulated.\n")
 	}
 	model := firstModel(p.cfg)
@@ -52,6 +56,15 @@ and with "stream": true for a stream.
 `, address, key, model)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// namesOf lists services for a person.
+func namesOf(services []config.Service) string {
+	names := make([]string, len(services))
+	for i, s := range services {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
 }
 
 // firstModel is the model that the example calls.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -15,11 +14,6 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
-	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
-	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
-	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
-	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
-	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/errs"
@@ -29,6 +23,7 @@ import (
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/edge"
+	"tollgate.dev/services/edge/idempotency"
 	"tollgate.dev/services/keystore"
 	"tollgate.dev/services/router"
 )
@@ -45,14 +40,21 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Process is one running process: every service, on one listener.
+// Process is one running process: the services that its configuration names.
 type Process struct {
-	fx        *fx.App
-	opened    *opened
-	cfg       *config.Config
-	server    *server
-	secrets   secrets
-	simulator simulated
+	fx     *fx.App
+	opened *opened
+	cfg    *config.Config
+	found  found
+}
+
+// found is what a process tells of itself; what does not run in it is zero.
+type found struct {
+	fx.In
+
+	Serving   serving
+	Secrets   secrets   `optional:"true"`
+	Simulator simulated `optional:"true"`
 }
 
 // startTimeout bounds the start: databases are migrated in it, once they are there.
@@ -66,7 +68,7 @@ const stopTime = 60 * time.Second
 // fails, nothing stays open. Nothing serves callers before Start.
 func New(ctx context.Context, opts Options) (*Process, error) {
 	p := &Process{cfg: opts.Config, opened: &opened{}}
-	p.fx = fx.New(graph(ctx, opts, p.opened), fx.Populate(&p.server, &p.secrets, &p.simulator))
+	p.fx = fx.New(graph(ctx, opts, p.opened), fx.Invoke(func(f found) { p.found = f }))
 	if err := p.fx.Err(); err != nil {
 		return nil, p.abandon(ctx, rootCause(err))
 	}
@@ -83,9 +85,28 @@ func (p *Process) abandon(ctx context.Context, err error) error {
 	return errors.Join(err, p.opened.close(ctx))
 }
 
-// graph is the whole wiring of a process. Constructors that wait do so under ctx, and add
-// what they open to opened.
+// graph is the whole wiring of a process: what every process has, the clients of all
+// services, the services that run here, and the listeners. Constructors that wait do so
+// under ctx, and add what they open to opened.
 func graph(ctx context.Context, opts Options, open *opened) fx.Option {
+	mesh := &opts.Config.Mesh
+	parts := []fx.Option{process(ctx, opts, open), clients()}
+	for _, s := range hosted() {
+		if mesh.Runs(s.name) {
+			parts = append(parts, s.parts)
+		}
+	}
+	if mesh.Runs(config.ServiceKeystore) || mesh.Runs(config.ServiceBudget) || mesh.Runs(config.ServiceEdge) {
+		parts = append(parts, fx.Provide(openDatabase))
+	}
+	if mesh.Runs(config.ServiceKeystore) || mesh.Runs(config.ServiceEdge) {
+		parts = append(parts, fx.Provide(newSecrets))
+	}
+	return fx.Options(append(parts, listeners(mesh))...)
+}
+
+// process is what every process has, whatever runs in it.
+func process(ctx context.Context, opts Options, open *opened) fx.Option {
 	return fx.Options(
 		fx.Supply(opts, opts.Config, opts.Log, open),
 		fx.Provide(func() context.Context { return ctx }),
@@ -98,36 +119,50 @@ func graph(ctx context.Context, opts Options, open *opened) fx.Option {
 			return quiet
 		}),
 		fx.StartTimeout(startTimeout),
-		fx.StopTimeout(opts.Config.Server.GracePeriod+stopTime),
-		fx.Provide(
-			clock.Real,
-			prometheus.NewRegistry,
-			newMetrics,
-			obs.NewFaults,
-			func(m *obs.Metrics) router.Metrics { return m },
-			// The server is made empty, then the clients on it, then the services that use
-			// them, which register at last: so nothing waits for itself.
-			func(faults *obs.Faults) *connect.Server { return rpc.NewServer(rpc.ReportFaults(faults)) },
-			func(server *connect.Server) *connect.Client { return rpc.InProcess(server, router.Share, cache.Share) },
-			routerv1connect.NewRouterServiceClient,
-			cachev1connect.NewCacheServiceClient,
-			compressorv1connect.NewCompressorServiceClient,
-			keystorev1connect.NewKeystoreServiceClient,
-			budgetv1connect.NewBudgetServiceClient,
-		),
-		fx.Provide(newSecrets, newSimulator, newPrices, newRouting, newOutbound),
-		fx.Provide(openStores, newEvents, newHealth),
-		fx.Provide(keystoreOptions, budgetOptions, openCache, compressorOptions),
-		fx.Provide(newKeys, newLimiter, newMeter, newGuard, edgeOptions, edgeParts),
-		keystore.Module(), budget.Module(), cache.Module(), compressor.Module(), router.Module(), edge.Module(),
-		fx.Invoke(platformBudget, warnAtStart),
-		// Last to start and first to stop: it takes calls.
-		fx.Provide(func(cfg *config.Config, e *edge.Edge, log *slog.Logger) *server {
-			return newServer(cfg.Server, e.Handler(), log)
-		}),
-		fx.Invoke(func(s *server, b *budget.Service) { s.http.RegisterOnShutdown(b.EndUsageWatches) }),
-		fx.Invoke(func(lc fx.Lifecycle, s *server) { lc.Append(fx.Hook{OnStart: s.start, OnStop: s.stop}) }),
+		fx.StopTimeout(opts.Config.Server.DrainDelay+opts.Config.Server.GracePeriod+stopTime),
+		fx.Provide(clock.Real, prometheus.NewRegistry, newMetrics, obs.NewFaults, newHealth, newPrices),
+		// The server is made empty, then the clients on it, then the services that use
+		// them, which register at last: so nothing waits for itself.
+		fx.Provide(func(faults *obs.Faults) *connect.Server { return rpc.NewServer(rpc.ReportFaults(faults)) }),
 	)
+}
+
+// host is a service that can run in a process.
+type host struct {
+	name  config.Service
+	parts fx.Option
+}
+
+// hosted are the services in the order in which they start, each with what it needs beside
+// the clients of others.
+func hosted() []host {
+	return []host{
+		{config.ServiceKeystore, fx.Options(
+			fx.Provide(keystoreOptions, func(ctx context.Context, _ secrets, db *database) (keystore.Store, error) { return db.keystore(ctx) }),
+			keystore.Module(),
+		)},
+		{config.ServiceBudget, fx.Options(
+			fx.Provide(budgetOptions, newEvents, func(ctx context.Context, db *database) (ledger, error) { return db.ledger(ctx) }),
+			budget.Module(), fx.Invoke(platformBudget),
+		)},
+		{config.ServiceCache, fx.Options(fx.Provide(openCache), cache.Module())},
+		{config.ServiceCompressor, fx.Options(fx.Provide(compressorOptions), compressor.Module())},
+		{config.ServiceRouter, fx.Options(
+			fx.Provide(newSimulator, newRouting, newOutbound, func(m *obs.Metrics) router.Metrics { return m }),
+			router.Module(), fx.Invoke(warnAtStart),
+		)},
+		{config.ServiceEdge, fx.Options(
+			fx.Provide(
+				newKeys, newLimiter, newMeter, newGuard, edgeOptions, edgeParts,
+				func(ctx context.Context, _ secrets, db *database) (idempotency.Store, error) {
+					return db.idempotency(ctx)
+				},
+			),
+			// The edge serves what is registered by the time that it is made, and fx invokes
+			// modules in their order, before what is in none.
+			fx.Module("operators", fx.Invoke(forwardOperators)), edge.Module(),
+		)},
+	}
 }
 
 // Start runs everything and takes calls. When it fails, nothing runs and nothing is open.
@@ -140,8 +175,13 @@ func (p *Process) Start(ctx context.Context) error {
 	return nil
 }
 
-// Addr is the address that calls are taken on, once started.
-func (p *Process) Addr() string { return p.server.bound }
+// Addr is the address that calls of applications are taken on, once started; empty in a
+// process without the edge.
+func (p *Process) Addr() string { return p.found.Serving.Public.address() }
+
+// MeshAddr is the address that calls of other processes are taken on, once started; empty
+// where nothing is served to them.
+func (p *Process) MeshAddr() string { return p.found.Serving.Inner.address() }
 
 // Stop takes no new calls, lets open ones finish within the grace period, and closes
 // everything. It ends a minute after that period at the latest, also when a database is
@@ -179,8 +219,6 @@ func newMetrics(reg *prometheus.Registry, cfg *config.Config) (*obs.Metrics, err
 		},
 	})
 }
-
-func metricsHandler(reg *prometheus.Registry) http.Handler { return obs.Handler(reg) }
 
 // rootCause drops fx's account of who needed what: the operator wants the fault.
 func rootCause(err error) error {

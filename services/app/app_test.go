@@ -72,10 +72,29 @@ func ask(t *testing.T, p *Process, method, path, body string, header ...string) 
 
 const chatPath = "/v1/chat/completions"
 
+// Every service can run alone, beside any others, and all in one process.
 func TestTheGraphIsComplete(t *testing.T) {
-	if err := fx.ValidateApp(graph(t.Context(), options(t, "", &journal{}), &opened{})); err != nil {
-		t.Fatal(err)
+	targets := []string{"", "keystore,budget", "edge,cache,compressor", "router,cache", "keystore,budget,cache,compressor,router"}
+	for _, s := range config.Services() {
+		targets = append(targets, string(s))
 	}
+	for _, services := range targets {
+		t.Run(services, func(t *testing.T) {
+			opts := options(t, "", &journal{}, apart(services)...)
+			if err := fx.ValidateApp(graph(t.Context(), opts, &opened{})); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// apart is the environment of a process that runs some services, with the others anywhere.
+func apart(services string) []string {
+	env := []string{"TOLLGATE_SERVICES", services, "TOLLGATE_MESH_TOKEN", "mesh-token-0123456789"}
+	for _, s := range config.Services()[1:] {
+		env = append(env, "TOLLGATE_"+strings.ToUpper(string(s))+"_URL", "http://127.0.0.1:1")
+	}
+	return env
 }
 
 // Without a key the simulator answers, and says so; Stop leaves nothing behind, which
@@ -97,7 +116,7 @@ func TestProcessWithTheSimulator(t *testing.T) {
 
 func TestProcessWithSomeKeys(t *testing.T) {
 	p, log := start(t, "", "OPENAI_API_KEY", "k-0123456789")
-	if p.simulator.addr != "" {
+	if p.found.Simulator.addr != "" {
 		t.Error("the simulator runs beside a provider's key")
 	}
 	for _, want := range []string{"provider=anthropic", "GROQ_API_KEY", "gpt-4-turbo (2026-10-23)"} {

@@ -115,8 +115,8 @@ func edgeOptions(opts Options) edge.Options {
 	}
 }
 
-// clients are the services as the edge sees them.
-type clients struct {
+// called are the services as the edge sees them.
+type called struct {
 	fx.In
 
 	Router     routerv1connect.RouterServiceClient
@@ -126,13 +126,13 @@ type clients struct {
 	Budget     budgetv1connect.BudgetServiceClient
 }
 
-func edgeParts(c clients, keys *admission.Keys, limits *ratelimit.Limiter, meter *spend.Meter, guard *idempotency.Guard,
+func edgeParts(c called, keys *admission.Keys, limits *ratelimit.Limiter, meter *spend.Meter, guard *idempotency.Guard,
 	p *prices, metrics *obs.Metrics, health *obs.Checker, clk clock.Clock, log *slog.Logger, faults *obs.Faults, server *connect.Server, reg *prometheus.Registry,
 ) edge.Parts {
 	return edge.Parts{
 		Services: edge.Services{Router: c.Router, Cache: c.Cache, Compressor: c.Compressor, Keystore: c.Keystore, Budget: c.Budget},
 		Keys:     keys, Limits: limits, Meter: meter, Idempotency: guard, Prices: p, Metrics: metrics, Health: health,
-		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: metricsHandler(reg),
+		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: obs.Handler(reg),
 	}
 }
 

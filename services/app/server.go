@@ -11,16 +11,15 @@ import (
 	"syscall"
 	"time"
 
-	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/errs"
-	"tollgate.dev/services/edge"
 )
 
-// server is the listener that everything is served on.
+// server is one listener and what is served on it.
 type server struct {
 	http  *http.Server
 	addr  string
-	grace config.Server
+	means string // how an operator sets the address
+	grace time.Duration
 	log   *slog.Logger
 
 	// base is the context of every request; ending it ends the streams that outlive
@@ -31,24 +30,20 @@ type server struct {
 	bound  string
 }
 
-func newServer(cfg config.Server, handler http.Handler, log *slog.Logger) *server {
-	// HTTP/1.1 for applications; HTTP/2 without TLS for gRPC clients.
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
+// newServer serves what an http.Server has on an address. While draining says so, connections
+// are closed after their answer, so that those who call go elsewhere.
+func newServer(h *http.Server, addr, means string, grace time.Duration, draining func() bool, log *slog.Logger) *server {
 	base, cancel := context.WithCancelCause(context.Background())
-	return &server{
-		addr: cfg.Addr, grace: cfg, log: log, base: base, cancel: cancel,
-		http: &http.Server{
-			Handler: handler, Protocols: protocols,
-			// ReadTimeout would end long answers as well: the edge bounds bodies itself.
-			ReadHeaderTimeout: cfg.ReadHeaderTimeout, IdleTimeout: cfg.IdleTimeout,
-			// Up to that the edge refuses headers itself, in its own words.
-			MaxHeaderBytes: 4 * edge.MaxHeaderBytes,
-			BaseContext:    func(net.Listener) context.Context { return base },
-			ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		},
-	}
+	handler := h.Handler
+	h.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+	h.BaseContext = func(net.Listener) context.Context { return base }
+	h.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	return &server{http: h, addr: addr, means: means, grace: grace, log: log, base: base, cancel: cancel}
 }
 
 // start binds the address, so that a port in use is an error of the start, and serves.
@@ -56,22 +51,34 @@ func (s *server) start(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("the address %s is in use: stop what listens there, or set TOLLGATE_ADDR", s.addr)
+		return fmt.Errorf("the address %s is in use: stop what listens there, or set %s", s.addr, s.means)
 	case err != nil:
 		return fmt.Errorf("listen on %s: %w", s.addr, err)
 	}
 	s.bound = listener.Addr().String()
 	s.done.Go(func() {
-		if err := s.http.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		serve := s.http.Serve
+		if s.http.TLSConfig != nil {
+			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+		}
+		if err := serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.log.ErrorContext(s.base, "the listener failed", "error", err)
 		}
 	})
 	return nil
 }
 
+// address is where the listener is, once started; empty for none.
+func (s *server) address() string {
+	if s == nil {
+		return ""
+	}
+	return s.bound
+}
+
 // stop takes no new connections and lets open calls finish within the grace period.
 func (s *server) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.grace.GracePeriod)
+	ctx, cancel := context.WithTimeout(ctx, s.grace)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	s.cancel(errs.New(errs.ServiceUnavailable, "the gateway is stopping"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -32,52 +33,97 @@ import (
 	keystoresqlite "tollgate.dev/services/keystore/store/sqlite"
 )
 
-// stores are what is kept, all in one database: SQLite in the data folder, or
-// PostgreSQL when a database URL is set.
-type stores struct {
+// database is where keys, budgets and answers for repeats are kept: SQLite in the data
+// folder, or PostgreSQL when a database URL is set. Each function brings the tables of one
+// service up to date.
+type database struct {
+	ping        func(context.Context) error
+	keystore    func(context.Context) (keystore.Store, error)
+	ledger      func(context.Context) (ledger, error)
+	idempotency func(context.Context) (idempotency.Store, error)
+}
+
+// ledger is what the budget service keeps.
+type ledger struct {
 	fx.Out
 
-	Keystore    keystore.Store
-	Budget      budget.Store
-	Outbox      relay.Outbox
-	Books       budget.Books
-	Idempotency idempotency.Store
-	Check       obs.Check `group:"checks"`
+	Store  budget.Store
+	Outbox relay.Outbox
+	Books  budget.Books
 }
 
-// openStores opens the database and brings its tables up to date. Secrets and prices come
-// first: what is wrong with them shows before anything is open.
-func openStores(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger, _ secrets, _ *prices) (stores, error) {
+// opening is the database with its health check.
+type opening struct {
+	fx.Out
+
+	Database *database
+	Check    obs.Check `group:"checks"`
+}
+
+// openDatabase opens the database. Prices come first, and with those who need them secrets:
+// what is wrong with them shows before anything is open.
+func openDatabase(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger, _ *prices) (opening, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout+cfg.General.DatabaseTimeout)
 	defer cancel()
+	kind := openShared
 	if cfg.General.DatabaseURL.IsZero() {
-		return openEmbedded(ctx, open, cfg, log)
+		kind = openEmbedded
 	}
-	return openShared(ctx, open, cfg, log)
+	db, err := kind(ctx, open, cfg, log)
+	if err != nil {
+		return opening{}, err
+	}
+	return opening{Database: db, Check: obs.Check{
+		Name: "database", Run: db.ping,
+		// An edge by itself keeps there what repeats of a request are answered with: all other
+		// calls go on without.
+		Required: cfg.Mesh.Runs(config.ServiceKeystore) || cfg.Mesh.Runs(config.ServiceBudget),
+	}}, nil
 }
 
-func openEmbedded(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (out stores, err error) {
+func openEmbedded(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (*database, error) {
 	if err := lockFolder(ctx, open, cfg.General.DataDir, log); err != nil {
-		return out, err
+		return nil, err
 	}
 	db, err := sqlite.Open(ctx, filepath.Join(cfg.General.DataDir, "tollgate.db"), sqlite.Options{CacheKiB: 512, Readers: 2})
 	if err != nil {
-		return out, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	open.addFunc(db.Close)
-	if out.Keystore, err = keystoresqlite.New(ctx, db); err != nil {
-		return out, err
-	}
-	ledger, err := budgetsqlite.New(ctx, db)
+	return &database{
+		ping:     db.Read.PingContext,
+		keystore: func(ctx context.Context) (keystore.Store, error) { return keystoresqlite.New(ctx, db) },
+		ledger: func(ctx context.Context) (ledger, error) {
+			store, err := budgetsqlite.New(ctx, db)
+			if err != nil {
+				return ledger{}, err
+			}
+			return ledger{Store: store, Outbox: store.Outbox(), Books: store}, nil
+		},
+		idempotency: func(ctx context.Context) (idempotency.Store, error) { return idempotencysqlite.New(ctx, db) },
+	}, nil
+}
+
+func openShared(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (*database, error) {
+	pool, err := postgres.Open(ctx, cfg.General.DatabaseURL, postgres.Options{
+		MaxConns: cfg.General.DatabasePool, StartTimeout: cfg.General.DatabaseTimeout, Log: log,
+	})
 	if err != nil {
-		return out, err
+		return nil, fmt.Errorf("database: %w", err)
 	}
-	out.Budget, out.Outbox, out.Books = ledger, ledger.Outbox(), ledger
-	if out.Idempotency, err = idempotencysqlite.New(ctx, db); err != nil {
-		return out, err
-	}
-	out.Check = obs.Check{Name: "database", Required: true, Run: db.Read.PingContext}
-	return out, nil
+	open.addFunc(func() error { pool.Close(); return nil })
+	return &database{
+		ping:     pool.Ping,
+		keystore: func(ctx context.Context) (keystore.Store, error) { return keystorepostgres.New(ctx, pool) },
+		ledger: func(ctx context.Context) (ledger, error) {
+			store, err := budgetpostgres.New(ctx, pool)
+			if err != nil {
+				return ledger{}, err
+			}
+			return ledger{Store: store, Outbox: store.Outbox(), Books: store}, nil
+		},
+		idempotency: func(ctx context.Context) (idempotency.Store, error) { return idempotencypostgres.New(ctx, pool) },
+	}, nil
 }
 
 // lockFile is the file in the data folder whose lock the process holds that has the
@@ -87,6 +133,9 @@ const lockFile = "lock"
 // lockFolder takes the data folder for this process, until its end. Two processes in one
 // folder would each count rate limits and keep answers alone, and wait for each other's writes.
 func lockFolder(ctx context.Context, open *opened, dir string, log *slog.Logger) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data folder (set TOLLGATE_DATA_DIR for another): %w", err)
+	}
 	file, err := filelock.Take(filepath.Join(dir, lockFile), false)
 	switch {
 	case errors.Is(err, filelock.ErrHeld):
@@ -103,29 +152,6 @@ func lockFolder(ctx context.Context, open *opened, dir string, log *slog.Logger)
 	}
 	open.addFunc(file.Close)
 	return nil
-}
-
-func openShared(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (out stores, err error) {
-	pool, err := postgres.Open(ctx, cfg.General.DatabaseURL, postgres.Options{
-		MaxConns: cfg.General.DatabasePool, StartTimeout: cfg.General.DatabaseTimeout, Log: log,
-	})
-	if err != nil {
-		return out, fmt.Errorf("database: %w", err)
-	}
-	open.addFunc(func() error { pool.Close(); return nil })
-	if out.Keystore, err = keystorepostgres.New(ctx, pool); err != nil {
-		return out, err
-	}
-	ledger, err := budgetpostgres.New(ctx, pool)
-	if err != nil {
-		return out, err
-	}
-	out.Budget, out.Outbox, out.Books = ledger, ledger.Outbox(), ledger
-	if out.Idempotency, err = idempotencypostgres.New(ctx, pool); err != nil {
-		return out, err
-	}
-	out.Check = obs.Check{Name: "database", Required: true, Run: pool.Ping}
-	return out, nil
 }
 
 // checks are the health checks of whatever this process depends on.

@@ -146,21 +146,26 @@ func New(opts Options, parts Parts) *Edge {
 func (e *Edge) Handler() http.Handler { return http.HandlerFunc(e.serve) }
 
 // modelRefresh is how often the models are read again, for deployments that rest and
-// for a router elsewhere that was configured anew.
-const modelRefresh = 10 * time.Second
+// for a router elsewhere that was configured anew; modelRetry is when they could not be.
+const (
+	modelRefresh = 10 * time.Second
+	modelRetry   = 500 * time.Millisecond
+)
 
 // Run keeps the model table fresh until ctx ends.
 func (e *Edge) Run(ctx context.Context) error {
-	ticker := e.Clock.NewTicker(modelRefresh)
-	defer ticker.Stop()
+	away := false
 	for {
-		if err := e.RefreshModels(ctx); err != nil && ctx.Err() == nil {
+		next, err := modelRefresh, e.RefreshModels(ctx)
+		if err != nil {
+			next = modelRetry
+		}
+		if err != nil && !away && ctx.Err() == nil {
 			e.Log.WarnContext(ctx, "the models could not be read from the router", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C():
+		away = err != nil
+		if clock.Sleep(ctx, e.Clock, next) != nil {
+			return nil //nolint:nilerr // the end that the caller asked for
 		}
 	}
 }

@@ -47,8 +47,15 @@ func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, gua
 	lc.Append(fx.StopHook(meter.Close))
 	lc.Append(fx.StopHook(e.Close))
 	// The first request must find the models, the replicas that it shares limits with, and, if
-	// that is soon done, what a process that died here has left of the budgets.
-	lc.Append(fx.StartHook(e.RefreshModels))
+	// that is soon done, what a process that died here has left of the budgets. A router
+	// elsewhere may start later: the process is not ready before it has told its models.
+	lc.Append(fx.StartHook(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, recoveryWait)
+		defer cancel()
+		if err := e.RefreshModels(ctx); err != nil {
+			e.Log.WarnContext(ctx, "the router does not tell its models yet", "error", err)
+		}
+	}))
 	lc.Append(fx.StartHook(e.Limits.Join))
 	lc.Append(fx.StartHook(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, recoveryWait)
@@ -57,6 +64,6 @@ func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, gua
 	}))
 }
 
-// recoveryWait bounds how long the logs of dead processes hold up the start. They are
-// delivered in the background if it takes longer.
+// recoveryWait bounds how long the router, and then the logs of dead processes, hold up the
+// start. They are waited for in the background if it takes longer.
 const recoveryWait = 2 * time.Second

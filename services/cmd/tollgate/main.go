@@ -27,12 +27,13 @@ var version = "dev"
 const usage = `Tollgate is a multi-tenant LLM gateway.
 
 Usage:
-  tollgate [serve] [--config FILE]   serve until SIGTERM or SIGINT
+  tollgate [serve] [--config FILE] [--services LIST]   serve until SIGTERM or SIGINT
   tollgate quota tail [flags]        print events as they come
   tollgate quota reconcile [flags]   compare topic, ledger and balances
   tollgate version                   print the version
 
-tollgate quota --help tells more.
+tollgate quota --help tells more. Services are edge, router, cache, compressor, keystore and budget: all in
+one process, unless --services names those that this one runs.
 
 Environment: TOLLGATE_ADDR, TOLLGATE_CONFIG, TOLLGATE_DATA_DIR, TOLLGATE_MASTER_KEY, DATABASE_URL,
 REDIS_URL, KAFKA_BROKERS, OPENAI_API_KEY, ANTHROPIC_API_KEY, GOOGLE_API_KEY, GROQ_API_KEY; see docs/03-Configuration.md.
@@ -91,6 +92,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // an error is said once, by main
 	file := flags.String("config", "", "configuration `FILE`, in LiteLLM's layout")
+	services := flags.String("services", "", "run these `SERVICES` alone, with commas between")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		_, _ = io.WriteString(stderr, usage) // nobody to tell
 		return err
@@ -104,6 +106,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	source.Services = *services
 	cfg, warnings, err := config.Load(source)
 	if err != nil {
 		return err

@@ -14,32 +14,38 @@ import (
 // watchLoop listens for changes of budgets. After each interruption everything that is
 // known is asked for again when it is next used.
 func (m *Meter) watchLoop(ctx context.Context) {
+	away := false // what is away is told of once
 	for ctx.Err() == nil {
-		err := m.watch(ctx)
+		heard, err := m.watch(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		m.opts.Logger.WarnContext(ctx, "spend: watching budgets was interrupted", "error", err)
+		if heard || !away {
+			m.opts.Logger.WarnContext(ctx, "spend: watching budgets was interrupted", "error", err)
+		}
+		away = true
 		if clock.Sleep(ctx, m.opts.Clock, retryAfter) != nil {
 			return
 		}
 	}
 }
 
-func (m *Meter) watch(ctx context.Context) (err error) {
+// watch follows one stream to its end, and reports whether anything was heard.
+func (m *Meter) watch(ctx context.Context) (heard bool, err error) {
 	stream, err := m.client.WatchBudgets(ctx, &budgetv1.WatchBudgetsRequest{ReplicaId: m.opts.ReplicaID})
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
 	for {
 		res, err := stream.Receive()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return heard, nil
 		}
 		if err != nil {
-			return err
+			return heard, err
 		}
+		heard = true
 		if res.GetReset_() {
 			m.epoch.Add(1)
 		}

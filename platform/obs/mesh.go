@@ -1,0 +1,26 @@
+package obs
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// meshMetrics are of the services that run in other processes. Services are few, and named by
+// the program: no label is unbounded.
+type meshMetrics struct {
+	retries   *prometheus.CounterVec
+	endpoints *prometheus.GaugeVec
+}
+
+func newMeshMetrics(f *factory) meshMetrics {
+	return meshMetrics{
+		retries:   f.counter("mesh_retries_total", "Attempts of calls to a service in another process beyond the first.", "service"),
+		endpoints: f.gauges("mesh_endpoints", "Replicas of a service in other processes: those that are known, and of them the ready ones.", "service", "state"),
+	}
+}
+
+// Retried counts an attempt of a call to another process that follows another one.
+func (m *Metrics) Retried(service string) { m.mesh.retries.WithLabelValues(service).Inc() }
+
+// Endpoints is how many replicas of a service are known, and how many of them are ready.
+func (m *Metrics) Endpoints(service string, ready, known int) {
+	m.mesh.endpoints.WithLabelValues(service, "ready").Set(float64(ready))
+	m.mesh.endpoints.WithLabelValues(service, "known").Set(float64(known))
+}

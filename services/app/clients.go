@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+
+	"connectrpc.com/connect/v2"
+	"go.uber.org/fx"
+
+	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
+	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/mesh"
+	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/rpc"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/router"
+)
+
+// clients are the services as others see them: the generated clients, over a transport to
+// this process or to another.
+func clients() fx.Option {
+	return fx.Provide(
+		newCredentials, newTransports,
+		func(t transports) routerv1connect.RouterServiceClient {
+			return routerv1connect.NewRouterServiceClient(t.to(config.ServiceRouter))
+		},
+		func(t transports) cachev1connect.CacheServiceClient {
+			return cachev1connect.NewCacheServiceClient(t.to(config.ServiceCache))
+		},
+		func(t transports) compressorv1connect.CompressorServiceClient {
+			return compressorv1connect.NewCompressorServiceClient(t.to(config.ServiceCompressor))
+		},
+		func(t transports) keystorev1connect.KeystoreServiceClient {
+			return keystorev1connect.NewKeystoreServiceClient(t.to(config.ServiceKeystore))
+		},
+		func(t transports) budgetv1connect.BudgetServiceClient {
+			return budgetv1connect.NewBudgetServiceClient(t.to(config.ServiceBudget))
+		},
+	)
+}
+
+// transports are the ways to the services.
+type transports struct {
+	local *connect.Client
+	peers map[config.Service]*mesh.Peer
+}
+
+// to is the way to a service. Without a peer it runs here.
+func (t transports) to(s config.Service) *connect.Client {
+	if peer := t.peers[s]; peer != nil {
+		return peer.Client()
+	}
+	return t.local
+}
+
+// remote are the ways to services that run elsewhere, with their health checks.
+type remote struct {
+	fx.Out
+
+	Transports transports
+	Checks     []obs.Check `group:"checks,flatten"`
+}
+
+// newTransports makes a way to each service that is called here. The services at the other
+// ends may be away at the start, as at any time.
+func newTransports(lc fx.Lifecycle, server *connect.Server, cfg *config.Config, credentials mesh.Credentials, metrics *obs.Metrics, clk clock.Clock, log *slog.Logger) (remote, error) {
+	out := remote{Transports: transports{
+		local: rpc.InProcess(server, router.Share, cache.Share), peers: make(map[config.Service]*mesh.Peer),
+	}}
+	for _, s := range cfg.Mesh.Needs() {
+		peer, err := mesh.NewPeer(mesh.PeerOptions{
+			Service: string(s), URLs: cfg.Mesh.URLs[s], Credentials: credentials, Clock: clk, Log: log, Observer: metrics,
+		})
+		if err != nil {
+			return remote{}, err
+		}
+		out.Transports.peers[s] = peer
+		loop(lc, peer.Run)
+		lc.Append(fx.StopHook(peer.Close))
+		out.Checks = append(out.Checks, obs.Check{
+			Name: string(s), Run: peer.Check,
+			// Calls are answered without the others: from the cache's absence to keys that are known.
+			Required: s == config.ServiceRouter,
+		})
+	}
+	return out, nil
+}
+
+// loop runs something from the start to the stop of the process.
+func loop(lc fx.Lifecycle, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	lc.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go func() { done <- run(ctx) }()
+			return nil
+		},
+		OnStop: func(stop context.Context) error {
+			cancel()
+			select {
+			case err := <-done:
+				return err
+			case <-stop.Done():
+				return stop.Err()
+			}
+		},
+	})
+}
+
+// newCredentials are what this process proves itself to others by.
+func newCredentials(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, log *slog.Logger) (mesh.Credentials, error) {
+	m := &cfg.Mesh
+	out := mesh.Credentials{Token: m.Token, Previous: m.PreviousToken}
+	if m.CertFile == "" {
+		return out, nil
+	}
+	certificates, err := mesh.LoadCertificates(m.CertFile, m.KeyFile, m.CAFile, clk, log)
+	if err != nil {
+		return out, err
+	}
+	loop(lc, certificates.Run)
+	out.Certificates = certificates
+	return out, nil
+}
