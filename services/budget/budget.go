@@ -43,7 +43,8 @@ type Options struct {
 	// Grace is how long after the term a lost replica's leases are charged; default 30 s.
 	Grace time.Duration
 	// Retention is how long closed leases and ended windows are kept, so that late records
-	// still correct them; default 7 days.
+	// still correct them, and how long replicas that have ended are refused leases; default 7
+	// days.
 	Retention time.Duration
 	// MaxBatch is how many records are committed together at most; default 2000.
 	MaxBatch int

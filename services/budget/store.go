@@ -54,7 +54,8 @@ type Footprint struct {
 	// Digests asks which of them are those of records that were set aside.
 	Digests []string
 	// DeadBefore, when not 0, asks for replicas that were last heard of before, and for
-	// up to DeadLeases of their open leases with budgets and windows.
+	// up to DeadLeases of their open leases with budgets and windows. One that has ended is
+	// among them while it has open leases.
 	DeadBefore int64
 	// DeadLeases bounds the leases that DeadBefore loads.
 	DeadLeases int
@@ -88,7 +89,7 @@ type Snapshot struct {
 	Known map[string]bool
 	// Rejected holds those of Footprint.Digests that were set aside.
 	Rejected map[string]bool
-	// Dead are replicas last heard of before Footprint.DeadBefore.
+	// Dead are some of the replicas last heard of before Footprint.DeadBefore.
 	Dead []string
 }
 
@@ -110,7 +111,8 @@ type Mutation struct {
 	SeenReplica string
 	SeenAt      int64
 	Ended       bool
-	// ForgetReplicas are lost ones without open leases.
+	// ForgetReplicas are lost ones without open leases. Those among them that have ended are
+	// kept, until PruneBefore.
 	ForgetReplicas []string
 	// PutBudgets are made or replaced.
 	PutBudgets []Budget
@@ -130,7 +132,8 @@ type Mutation struct {
 	// Rejected are records that are set aside; one whose digest is there already stays.
 	Rejected []Rejection
 	// PruneBefore, when not 0, removes up to some thousand rows that are older, in Unix
-	// milliseconds: leases that hold nothing, ended windows without leases, changes.
+	// milliseconds: leases that hold nothing, ended windows without leases, changes, replicas
+	// that have ended and have no open leases.
 	PruneBefore int64
 }
 

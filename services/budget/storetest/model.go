@@ -11,6 +11,7 @@ import (
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/budget"
@@ -105,9 +106,8 @@ type modelReplica struct {
 	over   bool
 }
 
-// lateMessage is one that was delivered. Records may come again at any time; an ask, while its
-// replica is not over: the service forgets in the end that a replica has ended, and a lease
-// that nobody knows of would be charged.
+// lateMessage is one that was delivered and may come again at any time. An ask of a replica
+// that is over gets nothing by then.
 type lateMessage struct {
 	from    *modelReplica
 	records bool
@@ -202,10 +202,12 @@ func (m *model) step() {
 	case 11:
 		if len(m.late) > 0 {
 			again := m.late[m.random.IntN(len(m.late))]
+			err := again.deliver(m.services[m.random.IntN(modelServices)])
 			if !again.records && again.from.over {
+				wantReason(m.t, err, errs.Conflict, "replica_id")
 				return
 			}
-			m.must(again.deliver(m.services[m.random.IntN(modelServices)]))
+			m.must(err)
 		}
 	case 12:
 		m.audit()

@@ -173,12 +173,49 @@ func endedReplica(t *testing.T, f *fixture) {
 	_, err = f.svc.EndReplica(t.Context(), "")
 	wantReason(t, err, errs.InvalidRequest, "replica_id")
 
-	// The memory of it goes once no message can be that late.
-	f.clock.Advance(time.Hour)
+	// It is remembered as long as the ledger's leases are.
+	for range 6 {
+		f.clock.Advance(24 * time.Hour)
+		if _, err := f.svc.Expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.svc.Lease(t.Context(), "a", []budget.Ask{{Scope: acme, Need: 1}}, nil)
+		wantReason(t, err, errs.Conflict, "replica_id")
+	}
+	f.clock.Advance(2 * 24 * time.Hour)
 	if _, err := f.svc.Expire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.lease(t, "a", acme, 10)
+}
+
+// What is remembered of replicas that have ended hides no lost one, and no lease: whoever
+// ended a replica may have died before all its leases were taken back.
+func endedReplicasHideNothing(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 1000})
+	for i := range 40 {
+		if _, err := f.svc.EndReplica(t.Context(), fmt.Sprintf("ended%02d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	half, lost := f.lease(t, "half ended", acme, 100).Lease.Granted, f.lease(t, "lost", acme, 10).Lease.Granted
+	end := budget.Mutation{SeenReplica: "half ended", SeenAt: f.clock.Now().UnixMilli(), Ended: true}
+	if err := f.store.Update(t.Context(), budget.Footprint{}, func(*budget.Snapshot) (*budget.Mutation, error) { return &end, nil }); err != nil {
+		t.Fatal(err)
+	}
+	f.balance(t, acme, 0, half+lost)
+	f.clock.Advance(time.Hour)
+	if n, err := f.svc.Expire(t.Context()); err != nil || n != 2 {
+		t.Fatalf("charged %d, %v", n, err)
+	}
+	f.balance(t, acme, half+lost, 0)
+	_, err := f.svc.Lease(t.Context(), "half ended", nil, nil)
+	wantReason(t, err, errs.Conflict, "replica_id")
+	if got, err := f.svc.EndReplica(t.Context(), "half ended"); err != nil || got != half {
+		t.Fatalf("%d came back, %v", got, err)
+	}
+	f.balance(t, acme, lost, 0)
 }
 
 // More leases than one transaction takes back.

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"lost leases are charged and corrected", lostLease},
 		{"a returned replica begins anew", replicaReturns},
 		{"a replica that has ended holds nothing", endedReplica},
+		{"replicas that have ended hide no others", endedReplicasHideNothing},
 		{"a replica that has ended gives many leases back", endManyLeases},
 		{"slices follow what a replica expects to use", slicesFollowUse},
 		{"sequences have no gaps under concurrency", concurrentRecords},

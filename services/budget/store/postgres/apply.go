@@ -24,7 +24,11 @@ func apply(ctx context.Context, tx pgx.Tx, m *budget.Mutation) error {
 				ended = replicas.ended OR excluded.ended`, m.SeenReplica, m.SeenAt, m.Ended)
 	}
 	if len(m.ForgetReplicas) > 0 {
-		b.Queue("DELETE FROM replicas WHERE id = ANY ($1::text[])", m.ForgetReplicas)
+		b.Queue("DELETE FROM replicas WHERE NOT ended AND id = ANY ($1::text[])", m.ForgetReplicas)
+	}
+	if m.PruneBefore != 0 { // before all else, for the order of locks
+		b.Queue(`DELETE FROM replicas WHERE seen_millis < $1 AND id IN (SELECT id FROM replicas r WHERE ended AND seen_millis < $1
+			AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0) LIMIT $2)`, m.PruneBefore, pruneLimit)
 	}
 	queueBudgets(&b, m)
 	queueBalanceChanges(&b, m)

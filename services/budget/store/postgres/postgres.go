@@ -329,7 +329,8 @@ func loadDead(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budget.S
 		err := r.Scan(&id)
 		snap.Dead = append(snap.Dead, id)
 		return err
-	}, "SELECT id FROM replicas WHERE seen_millis < $1 ORDER BY id LIMIT 16 FOR UPDATE", f.DeadBefore)
+	}, `SELECT id FROM replicas r WHERE seen_millis < $1
+		AND (NOT ended OR EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0)) ORDER BY id LIMIT 16 FOR UPDATE`, f.DeadBefore)
 	if err := dead.run(ctx); err != nil || len(snap.Dead) == 0 {
 		return nil, err
 	}

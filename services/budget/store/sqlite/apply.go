@@ -24,7 +24,11 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 			m.SeenReplica, m.SeenAt, m.Ended)
 	}
 	if len(m.ForgetReplicas) > 0 {
-		a.exec("DELETE FROM replicas WHERE id IN (SELECT value FROM json_each(?))", list(m.ForgetReplicas))
+		a.exec("DELETE FROM replicas WHERE NOT ended AND id IN (SELECT value FROM json_each(?))", list(m.ForgetReplicas))
+	}
+	if m.PruneBefore != 0 {
+		a.exec(`DELETE FROM replicas WHERE id IN (SELECT id FROM replicas r WHERE ended AND seen_millis < ?
+			AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0) LIMIT ?)`, m.PruneBefore, pruneLimit)
 	}
 	if len(m.DeleteBudgets) > 0 {
 		ids := list(m.DeleteBudgets)

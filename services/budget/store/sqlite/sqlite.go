@@ -126,7 +126,8 @@ func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot
 			f.Replica, f.HeldLeases)
 	}
 	if f.DeadBefore != 0 {
-		l.strings(&snap.Dead, "SELECT id FROM replicas WHERE seen_millis < ? ORDER BY id LIMIT 16", f.DeadBefore)
+		l.strings(&snap.Dead, `SELECT id FROM replicas r WHERE seen_millis < ?
+			AND (NOT ended OR EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0)) ORDER BY id LIMIT 16`, f.DeadBefore)
 		l.strings(&leaseIDs, "SELECT id FROM leases WHERE status = 0 AND replica IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
 			list(snap.Dead), f.DeadLeases)
 	}
