@@ -177,6 +177,12 @@ func (c *completion) run() (err error) {
 		return c.alone(ctx)
 	}
 	c.cache = cacheMiss
+	if c.store {
+		// Who looks into the cache first would miss an answer that is kept in the meantime.
+		if fl := e.flights.find(keyOf(c.namespace, c.fingerprint, c.req.timeoutMillis)); fl != nil {
+			return c.follow(ctx, fl)
+		}
+	}
 	req := &cachev1.LookupRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:])}
 	if c.req.cache.maxAge > 0 {
 		req.MaxAge = durationpb.New(c.req.cache.maxAge)

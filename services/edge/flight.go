@@ -81,6 +81,18 @@ func (f *flights) join(key flightKey, start func() *flight) (fl *flight, leads b
 	return fl, true
 }
 
+// find boards the flight of a call that is under way, or over and not yet in the cache; nil
+// when there is none.
+func (f *flights) find(key flightKey) *flight {
+	shard := &f.shards[key.fingerprint[0]%flightShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if fl, ok := shard.flying[key]; ok && fl.board() {
+		return fl
+	}
+	return nil
+}
+
 // land takes a flight off the board.
 func (f *flights) land(key flightKey, fl *flight) {
 	shard := &f.shards[key.fingerprint[0]%flightShards]

@@ -16,12 +16,14 @@ import (
 // bench is one run: the processes, and what the rounds have measured.
 type bench struct {
 	options
-	rows                   []row
-	load                   *generator
-	process                *gateway
-	direct, proxy, gateway *target
-	values                 map[cell][]float64
-	log                    io.Writer
+	rows []row
+	load *generator
+	// whole is the gateway in one process, services the one that runs each service in its own.
+	whole, services *gateway
+	// apart is the target of services, nil when they are not measured.
+	direct, proxy, gateway, apart *target
+	values                        map[cell][]float64
+	log                           io.Writer
 }
 
 // cell is one number of one target in one row.
@@ -52,7 +54,7 @@ func run(ctx context.Context, o options, out, log io.Writer) (err error) {
 	if err := b.measure(ctx); err != nil {
 		return err
 	}
-	spend, err := b.process.charged(ctx)
+	spend, err := b.whole.charged(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,32 +112,53 @@ func (b *bench) start(ctx context.Context, dir string) error {
 	b.direct = &plain
 	through := plain
 	through.name = "proxy"
-	if through.proc, err = sub("proxy", "http://"+provider); err != nil {
-		return err
-	}
-	b.proxy, through.addr, through.counters = &through, through.proc.addr, proxyCounters(through.proc.addr)
-	b.process, err = startGateway(ctx, gatewayOptions{
-		binary: binary, dir: dir, simulator: provider, cacheBytes: b.cacheBytes, profiles: b.profiles != "",
-	})
+	proxy, err := sub("proxy", "http://"+provider)
 	if err != nil {
 		return err
 	}
-	b.gateway = &target{
-		name: "gateway", addr: b.process.proc.addr, path: "/v1" + chatPath, pacedPath: "/v1" + chatPath,
-		model: benchModel, pacedModel: benchPacedModel, key: b.process.key,
-		proc: b.process.proc, counters: b.process.counters, miss: "miss",
+	b.proxy, through.procs, through.addr, through.counters = &through, processes{proxy}, proxy.addr, proxyCounters(proxy.addr)
+	opts := gatewayOptions{
+		binary: binary, dir: filepath.Join(dir, "gateway"), simulator: provider, cacheBytes: b.cacheBytes, profiles: b.profiles != "",
 	}
+	if b.whole, err = startGateway(ctx, opts); err != nil {
+		return err
+	}
+	b.gateway = b.whole.target("gateway")
+	if b.oneProcess {
+		return nil
+	}
+	opts.dir, opts.apart, opts.profiles = filepath.Join(dir, "services"), true, false
+	if b.services, err = startGateway(ctx, opts); err != nil {
+		return err
+	}
+	b.apart = b.services.target("services")
 	return nil
+}
+
+// all are whom a round calls.
+func (b *bench) all() []*target {
+	return append([]*target{b.direct}, b.tested()...)
+}
+
+// tested are the targets that are measured, and not only called.
+func (b *bench) tested() []*target {
+	t := []*target{b.proxy, b.gateway}
+	if b.apart != nil {
+		t = append(t, b.apart)
+	}
+	return t
 }
 
 // stop ends what start has started, in the other order.
 func (b *bench) stop() error {
 	var errs []error
-	if b.process != nil {
-		errs = append(errs, b.process.stop())
+	for _, g := range []*gateway{b.services, b.whole} {
+		if g != nil {
+			errs = append(errs, g.stop())
+		}
 	}
 	if b.proxy != nil {
-		errs = append(errs, b.proxy.proc.stop())
+		errs = append(errs, b.proxy.procs.stop())
 	}
 	if b.load != nil && b.load.simulator != nil {
 		errs = append(errs, b.load.simulator.stop())

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,10 +23,13 @@ import (
 // gateway is the process under test with everything on: key check, limits and budgets
 // of the key and of its team, the durable ledger, the exact cache, metrics.
 type gateway struct {
-	proc   *child
-	client *http.Client
-	master string
-	key    string
+	procs processes
+	// addr takes the calls; metrics are where each process has its own.
+	addr    string
+	metrics []string
+	client  *http.Client
+	master  string
+	key     string
 	// pprof is where the gateway was asked to serve profiles, empty for nowhere.
 	pprof string
 }
@@ -80,41 +84,82 @@ type gatewayOptions struct {
 	simulator  string
 	cacheBytes int64
 	profiles   bool
+	// apart runs each service in a process of its own.
+	apart bool
 }
 
 // startGateway starts a gateway on an empty data folder, and makes the team and the key.
 func startGateway(ctx context.Context, o gatewayOptions) (g *gateway, err error) {
 	config := filepath.Join(o.dir, "config.yaml")
+	if err := os.MkdirAll(o.dir, 0o750); err != nil {
+		return nil, fmt.Errorf("gateway's folder: %w", err)
+	}
 	text := fmt.Sprintf(configuration, benchModel, benchPacedModel, o.simulator, openAIBase, pacedBase, o.cacheBytes)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("gateway's configuration: %w", err)
 	}
 	g = &gateway{client: &http.Client{Timeout: answerTimeout, Transport: &http.Transport{}}, master: "sk-" + rand.Text()}
-	env := []string{
-		"TOLLGATE_ADDR=127.0.0.1:0", "TOLLGATE_CONFIG=" + config, "TOLLGATE_DATA_DIR=" + filepath.Join(o.dir, "data"),
-		"TOLLGATE_MASTER_KEY=" + g.master,
-	}
+	env := []string{"TOLLGATE_CONFIG=" + config, "TOLLGATE_MASTER_KEY=" + g.master}
 	if o.profiles {
 		if g.pprof, err = freeAddress(ctx); err != nil {
 			return nil, err
 		}
 		env = append(env, "TOLLGATE_PPROF_ADDR="+g.pprof)
 	}
-	cmd := exec.Command(o.binary, "serve") //nolint:gosec,noctx // the binary is ours; stop ends it in order
-	cmd.Env = environment(env...)
-	g.proc, err = startChild(ctx, "gateway", "listens on http://", filepath.Join(o.dir, "gateway.log"), cmd)
-	if err != nil {
-		return nil, err
+	if o.apart {
+		env, err = g.startServices(ctx, o, env)
 	}
+	if err == nil {
+		err = g.start(ctx, o, "gateway", "listens on http://", append(env, "TOLLGATE_ADDR=127.0.0.1:0"))
+	}
+	if err != nil {
+		return nil, errors.Join(err, g.stop())
+	}
+	g.addr = g.procs[len(g.procs)-1].addr
 	if err := g.issue(ctx); err != nil {
 		return nil, errors.Join(err, g.stop())
 	}
 	return g, nil
 }
 
+// startServices starts every service but the edge, each after those that it calls, and returns
+// the environment of the edge.
+func (g *gateway) startServices(ctx context.Context, o gatewayOptions, env []string) ([]string, error) {
+	env = append(env, "TOLLGATE_MESH_TOKEN="+rand.Text(), "TOLLGATE_MESH_ADDR=127.0.0.1:0", "TOLLGATE_DRAIN_DELAY=0s")
+	for _, s := range []string{"keystore", "budget", "cache", "compressor", "router"} {
+		if err := g.start(ctx, o, s, "for other processes on ", append(env, "TOLLGATE_SERVICES="+s)); err != nil {
+			return nil, err
+		}
+		env = append(env, "TOLLGATE_"+strings.ToUpper(s)+"_URL=http://"+g.procs[len(g.procs)-1].addr)
+	}
+	return append(env, "TOLLGATE_SERVICES=edge"), nil
+}
+
+// start starts one process with a data folder of its own.
+func (g *gateway) start(ctx context.Context, o gatewayOptions, name, mark string, env []string) error {
+	cmd := exec.Command(o.binary, "serve") //nolint:gosec,noctx // the binary is ours; stop ends it in order
+	cmd.Env = environment(append(slices.Clone(env), "TOLLGATE_DATA_DIR="+filepath.Join(o.dir, name))...)
+	process, err := startChild(ctx, name, mark, filepath.Join(o.dir, name+".log"), cmd)
+	if err != nil {
+		return err
+	}
+	g.procs = append(g.procs, process)
+	g.metrics = append(g.metrics, process.addr)
+	return nil
+}
+
+// target is the way through the gateway.
+func (g *gateway) target(name string) *target {
+	return &target{
+		name: name, addr: g.addr, path: "/v1" + chatPath, pacedPath: "/v1" + chatPath,
+		model: benchModel, pacedModel: benchPacedModel, key: g.key,
+		procs: g.procs, counters: g.counters, miss: "miss",
+	}
+}
+
 func (g *gateway) stop() error {
 	g.client.CloseIdleConnections()
-	return g.proc.stop()
+	return g.procs.stop()
 }
 
 // freeAddress is a loopback address that nobody listened on a moment ago.
@@ -169,7 +214,11 @@ func (g *gateway) manage(ctx context.Context, path string, in, out any) error {
 }
 
 func (g *gateway) send(ctx context.Context, method, path, key string, body io.Reader, read func(io.Reader) error) error {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+g.proc.addr+path, body)
+	return g.sendTo(ctx, g.addr, method, path, key, body, read)
+}
+
+func (g *gateway) sendTo(ctx context.Context, addr, method, path, key string, body io.Reader, read func(io.Reader) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+path, body)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -195,13 +244,20 @@ func fetch(client *http.Client, req *http.Request, read func(io.Reader) error) (
 	return nil
 }
 
-// counters reads what the gateway has allocated from its own /metrics.
-func (g *gateway) counters(ctx context.Context) (c counters, err error) {
-	err = g.send(ctx, http.MethodGet, "/metrics", g.master, nil, func(r io.Reader) error {
-		c, err = parseCounters(r)
-		return err
-	})
-	return c, err
+// counters adds up what the gateway's processes have allocated, by their own /metrics.
+func (g *gateway) counters(ctx context.Context) (sum counters, err error) {
+	for _, addr := range g.metrics {
+		err := g.sendTo(ctx, addr, http.MethodGet, "/metrics", g.master, nil, func(r io.Reader) error {
+			c, err := parseCounters(r)
+			sum.Mallocs += c.Mallocs
+			sum.AllocBytes += c.AllocBytes
+			return err
+		})
+		if err != nil {
+			return counters{}, err
+		}
+	}
+	return sum, nil
 }
 
 // parseCounters reads the two counters of Prometheus's Go collector from its text format.

@@ -18,9 +18,9 @@ type target struct {
 	path, model           string
 	pacedPath, pacedModel string
 	key                   string
-	// proc is the process under test, nil for the direct call.
-	proc *child
-	// counters reads what the process has allocated since its start.
+	// procs are under test, none for the direct call.
+	procs processes
+	// counters reads what they have allocated since their start.
 	counters func(context.Context) (counters, error)
 	// miss is what X-Cache says of an answer that a provider gave.
 	miss string
@@ -46,7 +46,7 @@ type job struct {
 type sample struct {
 	calls int
 	wall  time.Duration
-	// cpu is that of the process under test, 0 for the direct call.
+	// cpu is that of the processes under test, 0 for the direct call.
 	cpu, simulatorCPU, generatorCPU time.Duration
 	first, whole                    []time.Duration
 	mallocs, allocBytes             float64
@@ -112,8 +112,8 @@ func (g *generator) run(ctx context.Context, t *target, j job) (s sample, err er
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", t.name, err)
-			if t.proc != nil {
-				err = fmt.Errorf("%w\n%s", err, tail(t.proc.log.Name()))
+			if len(t.procs) > 0 {
+				err = fmt.Errorf("%w\n%s", err, t.procs.tail())
 			}
 		}
 	}()
@@ -194,7 +194,7 @@ type meter struct {
 
 func (g *generator) begin(ctx context.Context, t *target) (*meter, error) {
 	m := &meter{g: g, t: t}
-	if t.proc != nil {
+	if len(t.procs) > 0 {
 		first, err := t.counters(ctx)
 		if err != nil {
 			return nil, err
@@ -203,7 +203,7 @@ func (g *generator) begin(ctx context.Context, t *target) (*meter, error) {
 			return nil, err
 		}
 		m.scrape = counters{m.before.Mallocs - first.Mallocs, m.before.AllocBytes - first.AllocBytes}
-		if m.cpu, err = cpuTime(t.proc.pid()); err != nil {
+		if m.cpu, err = t.procs.cpuTime(); err != nil {
 			return nil, err
 		}
 	}
@@ -225,10 +225,10 @@ func (m *meter) end(ctx context.Context, s *sample) error {
 		return err
 	}
 	s.simulatorCPU = now - m.simulator
-	if m.t.proc == nil {
+	if len(m.t.procs) == 0 {
 		return nil
 	}
-	if now, err = settled(ctx, m.t.proc.pid()); err != nil {
+	if now, err = m.t.procs.settled(ctx); err != nil {
 		return err
 	}
 	s.cpu = now - m.cpu

@@ -1,10 +1,9 @@
 // Command bench measures what the gateway adds to a call: it sends the same load to the
 // provider simulator directly, through a bare httputil.ReverseProxy, and through the
-// gateway with everything on, alternately in one run, and compares the CPU time, the
-// latency, the memory and the allocations.
+// gateway with everything on, in one process and in six, alternately in one run, and
+// compares the CPU time, the latency, the memory and the allocations.
 //
-// Each of the three is a process of its own, on loopback, and so is the simulator. They
-// share the machine with the load generator, so that a number by itself says little:
+// Each is on loopback in processes of its own, and so is the simulator. They share the machine with the load generator, so that a number by itself says little:
 // the ratios do. It needs Linux's /proc.
 package main
 
@@ -28,6 +27,8 @@ type options struct {
 	// binary is a gateway that is built already, empty to build one.
 	binary     string
 	cacheBytes int64
+	// oneProcess leaves out the services in processes of their own.
+	oneProcess bool
 }
 
 const (
@@ -75,6 +76,7 @@ func parseOptions(args []string, log io.Writer) (o options, err error) {
 	flags.StringVar(&o.binary, "gateway", "", "measure this `binary` instead of building the gateway")
 	flags.Int64Var(&o.cacheBytes, "cache-bytes", defaultCache, "`bytes` that the gateway's cache may hold")
 	quick := flags.Bool("quick", false, fmt.Sprintf("a short run: %d requests", quickRequests))
+	flags.BoolVar(&o.oneProcess, "one-process", false, "leave out the services in processes of their own")
 	only := flags.String("only", "", "comma-separated `rows` to run: "+strings.Join(rowNames, ", ")+" (default all)")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -95,28 +95,6 @@ func ownCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
-// settled waits until a process has been all but idle for a moment, so that what it does after
-// its answers (writing the ledger, collecting garbage) is counted to them, and returns
-// its CPU time.
-func settled(ctx context.Context, pid int) (time.Duration, error) {
-	const (
-		window = 100 * time.Millisecond
-		bound  = 1500 * time.Millisecond
-	)
-	last, err := cpuTime(pid)
-	for waited := time.Duration(0); err == nil && waited < bound; waited += window {
-		if err = pause(ctx, window); err != nil {
-			break
-		}
-		var now time.Duration
-		if now, err = cpuTime(pid); err != nil || now-last <= tick {
-			return now, err
-		}
-		last = now
-	}
-	return last, err
-}
-
 // pause waits, unless ctx ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

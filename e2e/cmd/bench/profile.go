@@ -59,11 +59,11 @@ func (b *bench) profileRow(ctx context.Context, dir string, r row) error {
 
 // save fetches a profile from the gateway's own listener for them into a file.
 func (b *bench) save(ctx context.Context, what, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.process.pprof+"/debug/pprof/"+what, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.whole.pprof+"/debug/pprof/"+what, nil)
 	if err != nil {
 		return err
 	}
-	return fetch(b.process.client, req, func(r io.Reader) (err error) {
+	return fetch(b.whole.client, req, func(r io.Reader) (err error) {
 		file, err := os.Create(path)
 		if err != nil {
 			return err

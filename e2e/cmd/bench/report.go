@@ -23,7 +23,9 @@ type report struct {
 	CacheBytes   int64   `json:"cache_bytes"`
 	SpentDollars float64 `json:"spent_dollars"`
 	Results      []line  `json:"results"`
-	Raw          []raw   `json:"raw"`
+	// Services compares the gateway in six processes, added up, with the one in one process.
+	Services []line `json:"services,omitempty"`
+	Raw      []raw  `json:"raw"`
 }
 
 // hardware is where a run took place, and how busy others kept it: the load average
@@ -143,14 +145,21 @@ func (b *bench) report() report {
 	out := report{Rounds: b.rounds, Requests: b.requests, CacheBytes: b.cacheBytes}
 	for _, r := range b.rows {
 		for _, n := range r.numbers() {
-			out.Results = append(out.Results, b.line(r, n))
+			out.Results = append(out.Results, b.line(r, n, b.gateway, b.proxy))
+			if b.apart != nil && n.key != "bytes" {
+				n.target, n.overDirect = 0, false
+				if n.kind == absolute {
+					n.kind = ratio
+				}
+				out.Services = append(out.Services, b.line(r, n, b.apart, b.gateway))
+			}
 		}
 		for _, name := range []string{
 			"cpu", "first p50", "first p99", "p50", "p99", "mallocs", "bytes", "rate", "simulator", "generator", "idle", "after load", "peak",
 		} {
-			for _, t := range []*target{b.gateway, b.proxy, b.direct} {
+			for _, t := range b.all() {
 				// The direct call has no process under test.
-				if v := b.values[cell{r.name, name, t.name}]; len(v) > 0 && (t.proc != nil || summarize(v).Max > 0) {
+				if v := b.values[cell{r.name, name, t.name}]; len(v) > 0 && (len(t.procs) > 0 || summarize(v).Max > 0) {
 					out.Raw = append(out.Raw, raw{r.name, name, t.name, summarize(v)})
 				}
 			}
@@ -159,11 +168,11 @@ func (b *bench) report() report {
 	return out
 }
 
-// line compares round by round, since a round's measurements are neighbours in time,
-// and takes the median of the comparisons.
-func (b *bench) line(r row, n number) line {
+// line compares one target with another round by round, since a round's measurements are
+// neighbours in time, and takes the median of the comparisons.
+func (b *bench) line(r row, n number, one, other *target) line {
 	of := func(t *target) []float64 { return b.values[cell{r.name, n.key, t.name}] }
-	mine, theirs := of(b.gateway), of(b.proxy)
+	mine, theirs := of(one), of(other)
 	if n.overDirect {
 		mine, theirs = pairs(mine, of(b.direct), minus), pairs(theirs, of(b.direct), minus)
 	}
@@ -231,6 +240,15 @@ func (r report) markdown(out io.Writer) error {
 			}
 		}
 		fmt.Fprintf(&b, "| %s%s | %s | %s | %s | %s | %s |\n", l.What, inUnit(l.Unit), digits(l.Gateway), proxy, l.compared(), goal, met)
+	}
+	if len(r.Services) > 0 {
+		b.WriteString("\nEach service in a process of its own (six, added up), beside one process:\n\n" +
+			"| row | six processes | one process | compared (min–max) |\n| --- | ---: | ---: | ---: |\n")
+		for _, l := range r.Services {
+			what, _, _ := strings.Cut(l.What, ", against the proxy")
+			what, _, _ = strings.Cut(what, " over the direct")
+			fmt.Fprintf(&b, "| %s%s | %s | %s | %s |\n", what, inUnit(l.Unit), digits(l.Gateway), digits(*l.Proxy), l.compared())
+		}
 	}
 	b.WriteString("\nRaw values: medians of the rounds, min–max.\n\n| row | number | target | median | min–max |\n| --- | --- | --- | ---: | ---: |\n")
 	for _, v := range r.Raw {

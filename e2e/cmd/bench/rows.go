@@ -67,7 +67,7 @@ func plan(n int, only []string) ([]row, error) {
 // targets are whom a round calls, in an order that changes with the round: whoever comes
 // second finds warmer caches and a hotter machine.
 func (b *bench) targets(round int) []*target {
-	t := []*target{b.direct, b.proxy, b.gateway}
+	t := b.all()
 	if round%2 == 1 {
 		slices.Reverse(t)
 	}
@@ -113,7 +113,7 @@ func measureLatency(ctx context.Context, b *bench, r row, round int) error {
 func measureHit(ctx context.Context, b *bench, r row, round int) error {
 	through := *r.load
 	through.same = false
-	jobs := map[*target]job{b.proxy: through, b.gateway: *r.load}
+	jobs := map[*target]job{b.proxy: through, b.gateway: *r.load, b.apart: *r.load}
 	for _, t := range b.targets(round) {
 		j, ok := jobs[t]
 		if !ok {
@@ -134,7 +134,7 @@ func measureHit(ctx context.Context, b *bench, r row, round int) error {
 // measureMemory looks at the processes right after a load.
 func measureMemory(ctx context.Context, b *bench, r row, round int) error {
 	for _, t := range b.targets(round) {
-		if t.proc == nil {
+		if len(t.procs) == 0 {
 			continue
 		}
 		for _, p := range []prompt{largePrompt, streamPrompt, smallPrompt} {
@@ -143,7 +143,7 @@ func measureMemory(ctx context.Context, b *bench, r row, round int) error {
 				return err
 			}
 		}
-		m, err := memoryOf(t.proc.pid())
+		m, err := t.procs.memory()
 		if err != nil {
 			return err
 		}
@@ -164,8 +164,8 @@ func (b *bench) idle(ctx context.Context) error {
 		if r.name != "memory" {
 			continue
 		}
-		for _, t := range []*target{b.proxy, b.gateway} {
-			m, err := memoryOf(t.proc.pid())
+		for _, t := range b.tested() {
+			m, err := t.procs.memory()
 			if err != nil {
 				return err
 			}
@@ -185,7 +185,7 @@ func (b *bench) warm(ctx context.Context) error {
 		j := *r.load
 		j.calls = min(max(j.calls/5, 2*connections), 1000)
 		for _, t := range b.targets(0) {
-			if j.same = r.load.same && t == b.gateway; r.load.same && t == b.direct {
+			if j.same = r.load.same && t.miss != ""; r.load.same && t == b.direct {
 				continue
 			}
 			if err := b.load.warm(ctx, t, j); err != nil {
@@ -193,8 +193,8 @@ func (b *bench) warm(ctx context.Context) error {
 			}
 		}
 	}
-	for _, t := range []*target{b.proxy, b.gateway} {
-		if _, err := settled(ctx, t.proc.pid()); err != nil {
+	for _, t := range b.tested() {
+		if _, err := t.procs.settled(ctx); err != nil {
 			return err
 		}
 	}

@@ -78,7 +78,7 @@ func TestLineComparesWithinTheRound(t *testing.T) {
 		"difference":               {"small", number{key: "cpu", kind: difference, target: 100}, 110, false},
 		"the gateway's own number": {"memory", number{key: "idle", kind: absolute, target: 40}, 41, false},
 	} {
-		l := b.line(row{name: c.row}, c.n)
+		l := b.line(row{name: c.row}, c.n, b.gateway, b.proxy)
 		if l.Compared.Median != c.want || l.Met == nil || *l.Met != c.met {
 			t.Errorf("%s: %v, met %v, want %v, met %v", name, l.Compared.Median, l.Met, c.want, c.met)
 		}
