@@ -8,6 +8,7 @@ import (
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/rpc"
 )
 
 // Handler returns the service as the handler of BudgetService.
@@ -155,7 +156,7 @@ func (h handler) GetSpend(ctx context.Context, req *budgetv1.GetSpendRequest) (*
 
 func (h handler) WatchBudgets(ctx context.Context, _ *budgetv1.WatchBudgetsRequest, stream budgetv1connect.BudgetServiceWatchBudgetsServerStream) error {
 	return h.s.Watch(ctx, func(changed []Scope, reset bool) error {
-		res := &budgetv1.WatchBudgetsResponse{Reset_: reset}
+		res := &budgetv1.WatchBudgetsResponse{Reset_: reset, HeartbeatMillis: rpc.HeartbeatMillis}
 		for _, scope := range changed {
 			res.Changed = append(res.Changed, scopeMessage(scope))
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/rpc"
 )
 
 // maxPendingScopes bounds what a slow watcher is told one by one; beyond it everything may
@@ -62,7 +63,7 @@ func (w *watcher) notify() {
 }
 
 // Watch calls send with a reset at once, then with the scopes whose budgets changed or are
-// called back, until ctx ends (it then returns nil), Run ends (service_unavailable: a
+// called back, and with none every [rpc.Heartbeat], until ctx ends (it then returns nil), Run ends (service_unavailable: a
 // watcher must not hold up a shutdown), or send fails (its error).
 func (s *Service) Watch(ctx context.Context, send func(changed []Scope, reset bool) error) error {
 	w := &watcher{wake: make(chan struct{}, 1), changed: map[Scope]struct{}{}, reset: true}
@@ -75,6 +76,8 @@ func (s *Service) Watch(ctx context.Context, send func(changed []Scope, reset bo
 		delete(s.watch.watchers, w)
 		s.watch.mu.Unlock()
 	}()
+	beat := s.opts.Clock.NewTicker(rpc.Heartbeat)
+	defer beat.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -82,6 +85,7 @@ func (s *Service) Watch(ctx context.Context, send func(changed []Scope, reset bo
 		case <-s.watch.ended:
 			return errs.New(errs.ServiceUnavailable, "the budget service stops")
 		case <-w.wake:
+		case <-beat.C():
 		}
 		s.watch.mu.Lock()
 		reset := w.reset

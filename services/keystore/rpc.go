@@ -6,6 +6,7 @@ import (
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/platform/rpc"
 	"tollgate.dev/platform/secret"
 )
 
@@ -100,17 +101,20 @@ func (h *Handler) ResolveKey(ctx context.Context, req *keystorev1.ResolveKeyRequ
 	return &keystorev1.ResolveKeyResponse{Grant: grant}, nil
 }
 
-// Watch streams [Service.Watch] until the caller or the service ends.
+// Watch streams [Service.Watch] until the caller or the service ends, with an empty message
+// every [rpc.Heartbeat] at least.
 func (h *Handler) Watch(ctx context.Context, _ *keystorev1.WatchRequest, stream keystorev1connect.KeystoreServiceWatchServerStream) error {
 	w := h.service.Watch()
 	defer w.Close()
+	beat := h.service.clock.NewTicker(rpc.Heartbeat)
+	defer beat.Stop()
 	for {
-		update, err := w.Next(ctx)
+		update, err := w.next(ctx, beat.C())
 		if err != nil {
 			return err
 		}
 		err = stream.Send(&keystorev1.WatchResponse{
-			KeyIds: update.KeyIDs, TenantIds: update.TenantIDs, Reset_: update.Reset,
+			KeyIds: update.KeyIDs, TenantIds: update.TenantIDs, Reset_: update.Reset, HeartbeatMillis: rpc.HeartbeatMillis,
 		})
 		if err != nil {
 			return err

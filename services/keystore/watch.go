@@ -50,10 +50,15 @@ func (s *Service) Watch() *Watcher {
 // Next waits for changes and returns them together, each once. It fails with ctx's
 // error, or with service_unavailable when the service has stopped, or when it can no
 // longer tell what changes: what the watcher's owner knows may be old from then on.
-func (w *Watcher) Next(ctx context.Context) (Update, error) {
+func (w *Watcher) Next(ctx context.Context) (Update, error) { return w.next(ctx, nil) }
+
+// next is Next, with an empty update where a beat comes before a change.
+func (w *Watcher) next(ctx context.Context, beat <-chan time.Time) (Update, error) {
 	for {
 		select {
 		case <-w.signal:
+		case <-beat:
+			return Update{}, nil
 		case <-ctx.Done():
 			return Update{}, ctx.Err()
 		}

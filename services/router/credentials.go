@@ -11,6 +11,7 @@ import (
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/rpc"
 	"tollgate.dev/platform/secret"
 )
 
@@ -227,19 +228,22 @@ func (c *TenantCredentials) follow() {
 	}
 }
 
-// watch follows one stream to its end. Before it began everything may have changed.
+// watch follows one stream to its end, or until it is silent for too long. Before it began everything may have changed.
 func (c *TenantCredentials) watch(ctx context.Context) error {
+	ctx, vigil := rpc.KeepVigil(ctx, c.clock)
+	defer vigil.End()
 	stream, err := c.keystore.Watch(ctx, &keystorev1.WatchRequest{})
 	if err != nil {
-		return err
+		return vigil.Why(err)
 	}
 	// It is over, or is being abandoned.
 	defer func() { _ = stream.Close() }()
 	for heard := false; ; heard = true {
 		changes, err := stream.Receive()
 		if err != nil {
-			return err
+			return vigil.Why(err)
 		}
+		vigil.Heard(changes.GetHeartbeatMillis())
 		c.apply(changes, !heard || changes.GetReset_())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
@@ -260,6 +261,37 @@ func TestWatchedCredentials(t *testing.T) {
 	c.mu.Unlock()
 	if watched {
 		t.Error("a watch that broke still vouches for what is held")
+	}
+}
+
+// A watch that promised heartbeats and is silent vouches for nothing, though its connection is
+// open.
+func TestASilentWatchOfCredentials(t *testing.T) {
+	c, store, clk := newCredentials(t)
+	c.Start()
+	watched := func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.watched
+	}
+	for range 4 {
+		for range 2 { // the second is taken when the first was heard
+			store.changes <- &keystorev1.WatchResponse{HeartbeatMillis: 300}
+		}
+		clk.Advance(900 * time.Millisecond)
+		if !watched() {
+			t.Fatal("it is not watched between heartbeats")
+		}
+	}
+	clk.Advance(time.Second)
+	for watched() {
+		runtime.Gosched()
+	}
+	clk.WaitForTimers(t, 1) // the pause before the next watch
+	clk.Advance(watchRetry)
+	store.changes <- &keystorev1.WatchResponse{Reset_: true}
+	for !watched() {
+		runtime.Gosched()
 	}
 }
 

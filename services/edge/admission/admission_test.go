@@ -3,6 +3,7 @@ package admission
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -331,6 +332,36 @@ func TestWithoutAWatchKeysAreCheckedEachSecond(t *testing.T) {
 	if n := s.resolves.Load(); n != 2 {
 		t.Errorf("the keystore was asked %d times", n)
 	}
+}
+
+// A watch that promised heartbeats and is silent is broken, though its connection is open: a
+// key that was revoked elsewhere stops within a second of that.
+func TestASilentWatchIsBroken(t *testing.T) {
+	s := newKeystore()
+	s.put(alice, &keystorev1.Grant{Key: keyOf(alice)})
+	k, clk := watched(t, s, Options{})
+	beats := func(n int64) {
+		t.Helper()
+		tell(t, s, k, &keystorev1.WatchResponse{HeartbeatMillis: 300, KeyIds: []string{fmt.Sprint(n)}})
+	}
+	for n := range int64(5) { // far longer than the silence that is allowed
+		beats(n)
+		clk.Advance(900 * time.Millisecond)
+	}
+	beats(5)
+	admit(t, k, alice)
+	s.remove(alice) // and nobody tells
+	clk.Advance(time.Second - 1)
+	admit(t, k, alice)
+	if n := s.watches.Load(); n != 1 || !k.current.Load().live() {
+		t.Fatalf("%d watches, live %v, before the silence was too long", n, k.current.Load().live())
+	}
+	clk.Advance(1)
+	eventually(t, "the end of the watch", func() bool { return !k.current.Load().live() })
+	refuse(t, k, alice, errs.InvalidAPIKey)
+	clk.WaitForTimers(t, 1) // the pause before the next watch
+	clk.Advance(minBackoff)
+	eventually(t, "another watch", func() bool { return s.watches.Load() == 2 && k.current.Load().live() })
 }
 
 func TestTheWatchComesBackWithGrowingPauses(t *testing.T) {

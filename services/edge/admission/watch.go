@@ -7,6 +7,7 @@ import (
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/rpc"
 )
 
 // How long Run waits before it watches again: first, and at most.
@@ -38,13 +39,14 @@ func (k *Keys) Run(ctx context.Context) error {
 	return nil
 }
 
-// watch follows one stream to its end, and reports whether anything was heard.
+// watch follows one stream to its end, or until it is silent for too long, and reports
+// whether anything was heard.
 func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, vigil := rpc.KeepVigil(ctx, k.clock)
+	defer vigil.End()
 	stream, err := k.client.Watch(ctx, &keystorev1.WatchRequest{})
 	if err != nil {
-		return false, err
+		return false, vigil.Why(err)
 	}
 	defer func() {
 		k.current.Load().ended.CompareAndSwap(0, k.now())
@@ -54,8 +56,9 @@ func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
 	for {
 		changes, err := stream.Receive()
 		if err != nil {
-			return heard, err
+			return heard, vigil.Why(err)
 		}
+		vigil.Heard(changes.GetHeartbeatMillis())
 		// Whoever is first heard again has missed what happened in between.
 		k.apply(changes, !heard)
 		heard = true

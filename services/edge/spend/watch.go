@@ -9,6 +9,7 @@ import (
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/rpc"
 )
 
 // watchLoop listens for changes of budgets. After each interruption everything that is
@@ -30,11 +31,14 @@ func (m *Meter) watchLoop(ctx context.Context) {
 	}
 }
 
-// watch follows one stream to its end, and reports whether anything was heard.
+// watch follows one stream to its end, or until it is silent for too long, and reports
+// whether anything was heard.
 func (m *Meter) watch(ctx context.Context) (heard bool, err error) {
+	ctx, vigil := rpc.KeepVigil(ctx, m.opts.Clock)
+	defer vigil.End()
 	stream, err := m.client.WatchBudgets(ctx, &budgetv1.WatchBudgetsRequest{ReplicaId: m.opts.ReplicaID})
 	if err != nil {
-		return false, err
+		return false, vigil.Why(err)
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
 	for {
@@ -43,8 +47,9 @@ func (m *Meter) watch(ctx context.Context) (heard bool, err error) {
 			return heard, nil
 		}
 		if err != nil {
-			return heard, err
+			return heard, vigil.Why(err)
 		}
+		vigil.Heard(res.GetHeartbeatMillis())
 		heard = true
 		if res.GetReset_() {
 			m.epoch.Add(1)

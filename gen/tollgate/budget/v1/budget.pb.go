@@ -2487,9 +2487,12 @@ type WatchBudgetsResponse struct {
 	// needs what this one does not use: unused slices are to be returned.
 	Changed []*Scope `protobuf:"bytes,1,rep,name=changed,proto3" json:"changed,omitempty"`
 	// Everything may have changed; in the first message.
-	Reset_        bool `protobuf:"varint,2,opt,name=reset,proto3" json:"reset,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reset_ bool `protobuf:"varint,2,opt,name=reset,proto3" json:"reset,omitempty"`
+	// How long the stream is silent at most, in milliseconds: when there is nothing to tell, a
+	// message without a change comes. 0 is a service that makes no such promise.
+	HeartbeatMillis int32 `protobuf:"varint,3,opt,name=heartbeat_millis,json=heartbeatMillis,proto3" json:"heartbeat_millis,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *WatchBudgetsResponse) Reset() {
@@ -2534,6 +2537,13 @@ func (x *WatchBudgetsResponse) GetReset_() bool {
 		return x.Reset_
 	}
 	return false
+}
+
+func (x *WatchBudgetsResponse) GetHeartbeatMillis() int32 {
+	if x != nil {
+		return x.HeartbeatMillis
+	}
+	return 0
 }
 
 var File_tollgate_budget_v1_budget_proto protoreflect.FileDescriptor
@@ -2709,10 +2719,11 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x06tokens\x18\x04 \x01(\x03R\x06tokens\"4\n" +
 	"\x13WatchBudgetsRequest\x12\x1d\n" +
 	"\n" +
-	"replica_id\x18\x01 \x01(\tR\treplicaId\"a\n" +
+	"replica_id\x18\x01 \x01(\tR\treplicaId\"\x8c\x01\n" +
 	"\x14WatchBudgetsResponse\x123\n" +
 	"\achanged\x18\x01 \x03(\v2\x19.tollgate.budget.v1.ScopeR\achanged\x12\x14\n" +
-	"\x05reset\x18\x02 \x01(\bR\x05reset*\x80\x01\n" +
+	"\x05reset\x18\x02 \x01(\bR\x05reset\x12)\n" +
+	"\x10heartbeat_millis\x18\x03 \x01(\x05R\x0fheartbeatMillis*\x80\x01\n" +
 	"\tScopeKind\x12\x1a\n" +
 	"\x16SCOPE_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13SCOPE_KIND_PLATFORM\x10\x01\x12\x15\n" +

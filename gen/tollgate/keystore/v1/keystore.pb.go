@@ -1728,9 +1728,12 @@ type WatchResponse struct {
 	// Tenants that changed or are gone, with all of their keys.
 	TenantIds []string `protobuf:"bytes,2,rep,name=tenant_ids,json=tenantIds,proto3" json:"tenant_ids,omitempty"`
 	// Everything may have changed; in the first message.
-	Reset_        bool `protobuf:"varint,3,opt,name=reset,proto3" json:"reset,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reset_ bool `protobuf:"varint,3,opt,name=reset,proto3" json:"reset,omitempty"`
+	// How long the stream is silent at most, in milliseconds: when there is nothing to tell, a
+	// message without a change comes. 0 is a keystore that makes no such promise.
+	HeartbeatMillis int32 `protobuf:"varint,4,opt,name=heartbeat_millis,json=heartbeatMillis,proto3" json:"heartbeat_millis,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *WatchResponse) Reset() {
@@ -1782,6 +1785,13 @@ func (x *WatchResponse) GetReset_() bool {
 		return x.Reset_
 	}
 	return false
+}
+
+func (x *WatchResponse) GetHeartbeatMillis() int32 {
+	if x != nil {
+		return x.HeartbeatMillis
+	}
+	return 0
 }
 
 // PutTenantRequest creates or changes a tenant.
@@ -2642,12 +2652,13 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\rsecret_sha256\x18\x01 \x01(\fR\fsecretSha256\"G\n" +
 	"\x12ResolveKeyResponse\x121\n" +
 	"\x05grant\x18\x01 \x01(\v2\x1b.tollgate.keystore.v1.GrantR\x05grant\"\x0e\n" +
-	"\fWatchRequest\"]\n" +
+	"\fWatchRequest\"\x88\x01\n" +
 	"\rWatchResponse\x12\x17\n" +
 	"\akey_ids\x18\x01 \x03(\tR\x06keyIds\x12\x1d\n" +
 	"\n" +
 	"tenant_ids\x18\x02 \x03(\tR\ttenantIds\x12\x14\n" +
-	"\x05reset\x18\x03 \x01(\bR\x05reset\"`\n" +
+	"\x05reset\x18\x03 \x01(\bR\x05reset\x12)\n" +
+	"\x10heartbeat_millis\x18\x04 \x01(\x05R\x0fheartbeatMillis\"`\n" +
 	"\x10PutTenantRequest\x124\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x1c.tollgate.keystore.v1.TenantR\x06tenant\x12\x16\n" +
 	"\x06fields\x18\x02 \x03(\tR\x06fields\"I\n" +
