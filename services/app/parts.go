@@ -12,7 +12,6 @@ import (
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
-	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
 	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
@@ -20,7 +19,6 @@ import (
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
-	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/secret"
 	"tollgate.dev/services/budget"
@@ -134,30 +132,6 @@ func edgeParts(c called, keys *admission.Keys, limits *ratelimit.Limiter, meter 
 		Keys:     keys, Limits: limits, Meter: meter, Idempotency: guard, Prices: p, Metrics: metrics, Health: health,
 		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: obs.Handler(reg),
 	}
-}
-
-// platformBudget sets the budget that the configuration gives to the whole platform.
-func platformBudget(lc fx.Lifecycle, cfg *config.Config, client budgetv1connect.BudgetServiceClient) error {
-	b := cfg.Budgets.Platform
-	if b == nil {
-		return nil
-	}
-	limit, err := money.ParseDollars(string(b.Limit))
-	if err != nil {
-		return fmt.Errorf("budgets.platform: %w", err)
-	}
-	enforcement := budgetv1.Enforcement_ENFORCEMENT_STRICT
-	if cfg.Budgets.Soft {
-		enforcement = budgetv1.Enforcement_ENFORCEMENT_SOFT
-	}
-	lc.Append(fx.StartHook(func(ctx context.Context) error {
-		_, err := client.PutBudget(ctx, &budgetv1.PutBudgetRequest{Budget: &budgetv1.Budget{
-			Scope:      &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_PLATFORM, Id: platformID},
-			LimitNanos: int64(limit), Window: b.Window, Enforcement: enforcement,
-		}})
-		return err
-	}))
-	return nil
 }
 
 // unwrapDig finds the fault in what dig says about it.

@@ -44,6 +44,7 @@ func budgetOf(b *budgetv1.Budget) Budget {
 	return Budget{
 		ID: b.GetId(), Scope: scopeOf(b.GetScope()), Limit: money.Nano(b.GetLimitNanos()),
 		Window: b.GetWindow(), TimeZone: b.GetTimeZone(), Soft: b.GetEnforcement() == budgetv1.Enforcement_ENFORCEMENT_SOFT,
+		ManagedBy: b.GetManagedBy(),
 	}
 }
 
@@ -225,7 +226,7 @@ func budgetMessage(b Budget) *budgetv1.Budget {
 	}
 	return &budgetv1.Budget{
 		Id: b.ID, Scope: scopeMessage(b.Scope), LimitNanos: int64(b.Limit),
-		Window: b.Window, TimeZone: b.TimeZone, Enforcement: enforcement,
+		Window: b.Window, TimeZone: b.TimeZone, Enforcement: enforcement, ManagedBy: b.ManagedBy,
 	}
 }
 

@@ -86,6 +86,8 @@ type Budget struct {
 	TimeZone string
 	// Soft budgets only report.
 	Soft bool
+	// ManagedBy is what keeps it as it is; empty for one that was set by hand.
+	ManagedBy string
 }
 
 // check validates b and brings it into the form that is kept.
@@ -102,6 +104,8 @@ func (b *Budget) check() error {
 		return invalid("scope.id", "a user's scope is {tenant}/{user}; /{user} for keys without a tenant")
 	case !validText(b.ID):
 		return invalid("id", "the budget's id is too long or no text")
+	case !validText(b.ManagedBy):
+		return invalid("managed_by", "what manages the budget is too long or no text")
 	case b.Limit < 0:
 		return invalid("limit_nanos", "a budget's limit is 0 or more")
 	case b.Limit > maxLimit:

@@ -32,6 +32,13 @@ func budgetLife(t *testing.T, f *fixture) {
 	if err != nil || len(states) != 3 || states[0].Scope != key || states[1].Scope != acme || states[0].End != 0 {
 		t.Fatalf("listed %+v, %v", states, err)
 	}
+	f.put(t, budget.Budget{Scope: key, Limit: 7, ManagedBy: "configuration"})
+	for _, manager := range []string{"configuration", ""} {
+		if states, err = f.svc.ListBudgets(t.Context(), []budget.Scope{key}); err != nil || len(states) != 1 || states[0].ManagedBy != manager {
+			t.Fatalf("listed %+v, %v; want the manager %q", states, err, manager)
+		}
+		f.put(t, budget.Budget{Scope: key, Limit: 8}) // takes it over
+	}
 	gone, err := f.svc.DeleteBudgets(t.Context(), []string{"mine", "no such"}, []budget.Scope{key})
 	if err != nil || len(gone) != 2 {
 		t.Fatalf("removed %v, %v", gone, err)
@@ -50,6 +57,7 @@ func badBudgets(t *testing.T, f *fixture) {
 	}{
 		{budget.Budget{Scope: acme, Limit: -1}, "budget.limit_nanos"},
 		{budget.Budget{Scope: acme, Limit: money.Max}, "budget.limit_nanos"},
+		{budget.Budget{Scope: acme, ManagedBy: "a\x00b"}, "budget.managed_by"},
 		{budget.Budget{Scope: acme, Window: "fortnight"}, "budget.window"},
 		{budget.Budget{Scope: acme, Window: "1d", TimeZone: "Mars/Base"}, "budget.time_zone"},
 		{budget.Budget{Limit: 1}, "budget.scope.kind"},

@@ -273,7 +273,11 @@ type Budget struct {
 	// The IANA time zone that days and months are counted in; empty is UTC.
 	TimeZone string `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// What happens at the limit.
-	Enforcement   Enforcement `protobuf:"varint,6,opt,name=enforcement,proto3,enum=tollgate.budget.v1.Enforcement" json:"enforcement,omitempty"`
+	Enforcement Enforcement `protobuf:"varint,6,opt,name=enforcement,proto3,enum=tollgate.budget.v1.Enforcement" json:"enforcement,omitempty"`
+	// What keeps the budget as it is, in at most 512 bytes: `configuration` for one that the
+	// start of a process sets, and removes when the configuration does not name it any more.
+	// Empty for one that was set by hand; who sets one without this takes it over.
+	ManagedBy     string `protobuf:"bytes,7,opt,name=managed_by,json=managedBy,proto3" json:"managed_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +352,13 @@ func (x *Budget) GetEnforcement() Enforcement {
 		return x.Enforcement
 	}
 	return Enforcement_ENFORCEMENT_UNSPECIFIED
+}
+
+func (x *Budget) GetManagedBy() string {
+	if x != nil {
+		return x.ManagedBy
+	}
+	return ""
 }
 
 // BudgetState is a budget in its current window.
@@ -2553,7 +2564,7 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\x1ftollgate/budget/v1/budget.proto\x12\x12tollgate.budget.v1\x1a\x1dtollgate/event/v1/event.proto\"J\n" +
 	"\x05Scope\x121\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1d.tollgate.budget.v1.ScopeKindR\x04kind\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\"\xe2\x01\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\x81\x02\n" +
 	"\x06Budget\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x05scope\x18\x02 \x01(\v2\x19.tollgate.budget.v1.ScopeR\x05scope\x12\x1f\n" +
@@ -2561,7 +2572,9 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"limitNanos\x12\x16\n" +
 	"\x06window\x18\x04 \x01(\tR\x06window\x12\x1b\n" +
 	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\x12A\n" +
-	"\venforcement\x18\x06 \x01(\x0e2\x1f.tollgate.budget.v1.EnforcementR\venforcement\"\xc7\x01\n" +
+	"\venforcement\x18\x06 \x01(\x0e2\x1f.tollgate.budget.v1.EnforcementR\venforcement\x12\x1d\n" +
+	"\n" +
+	"managed_by\x18\a \x01(\tR\tmanagedBy\"\xc7\x01\n" +
 	"\vBudgetState\x122\n" +
 	"\x06budget\x18\x01 \x01(\v2\x1a.tollgate.budget.v1.BudgetR\x06budget\x12!\n" +
 	"\fstart_millis\x18\x02 \x01(\x03R\vstartMillis\x12\x1d\n" +

@@ -77,10 +77,11 @@ func queueBudgets(b *pgx.Batch, m *budget.Mutation) {
 		b.Queue("DELETE FROM leases WHERE budget_id = ANY ($1::text[])", m.DeleteBudgets)
 	}
 	for _, x := range m.PutBudgets {
-		b.Queue(`INSERT INTO budgets (id, scope_kind, scope_id, limit_nanos, period, time_zone, soft) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		b.Queue(`INSERT INTO budgets (id, scope_kind, scope_id, limit_nanos, period, time_zone, soft, managed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (id) DO UPDATE SET scope_kind = excluded.scope_kind, scope_id = excluded.scope_id,
-				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft`,
-			x.ID, int16(x.Scope.Kind), x.Scope.ID, int64(x.Limit), x.Window, x.TimeZone, x.Soft)
+				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft,
+				managed_by = excluded.managed_by`,
+			x.ID, int16(x.Scope.Kind), x.Scope.ID, int64(x.Limit), x.Window, x.TimeZone, x.Soft, x.ManagedBy)
 	}
 }
 

@@ -88,12 +88,12 @@ func (s *Store) update(ctx context.Context, f budget.Footprint, decide func(*bud
 }
 
 const (
-	budgetColumns = "b.id, b.scope_kind, b.scope_id, b.limit_nanos, b.period, b.time_zone, b.soft"
+	budgetColumns = "b.id, b.scope_kind, b.scope_id, b.limit_nanos, b.period, b.time_zone, b.soft, b.managed_by"
 	leaseColumns  = "id, budget_id, start_millis, replica, tenant_id, platform_id, granted_nanos, returned_nanos, drawn_nanos, lost_nanos, status, updated_millis"
 )
 
 func scanBudget(b *budget.Budget) []any {
-	return []any{&b.ID, &b.Scope.Kind, &b.Scope.ID, &b.Limit, &b.Window, &b.TimeZone, &b.Soft}
+	return []any{&b.ID, &b.Scope.Kind, &b.Scope.ID, &b.Limit, &b.Window, &b.TimeZone, &b.Soft, &b.ManagedBy}
 }
 
 func scopeArrays(scopes []budget.Scope) (kinds []int16, ids []string) {

@@ -37,10 +37,11 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 		a.exec("DELETE FROM leases WHERE budget_id IN (SELECT value FROM json_each(?))", ids)
 	}
 	for _, b := range m.PutBudgets {
-		a.exec(`INSERT INTO budgets (id, scope_kind, scope_id, limit_nanos, period, time_zone, soft) VALUES (?, ?, ?, ?, ?, ?, ?)
+		a.exec(`INSERT INTO budgets (id, scope_kind, scope_id, limit_nanos, period, time_zone, soft, managed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET scope_kind = excluded.scope_kind, scope_id = excluded.scope_id,
-				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft`,
-			b.ID, b.Scope.Kind, b.Scope.ID, b.Limit, b.Window, b.TimeZone, b.Soft)
+				limit_nanos = excluded.limit_nanos, period = excluded.period, time_zone = excluded.time_zone, soft = excluded.soft,
+				managed_by = excluded.managed_by`,
+			b.ID, b.Scope.Kind, b.Scope.ID, b.Limit, b.Window, b.TimeZone, b.Soft, b.ManagedBy)
 	}
 	a.rows("INSERT INTO budget_windows ("+windowColumns+")",
 		` ON CONFLICT (budget_id, start_millis) DO UPDATE SET end_millis = excluded.end_millis,

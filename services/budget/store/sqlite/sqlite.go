@@ -79,7 +79,7 @@ func scopeList(scopes []budget.Scope) string {
 }
 
 const (
-	budgetColumns = "b.id, b.scope_kind, b.scope_id, b.limit_nanos, b.period, b.time_zone, b.soft"
+	budgetColumns = "b.id, b.scope_kind, b.scope_id, b.limit_nanos, b.period, b.time_zone, b.soft, b.managed_by"
 	leaseColumns  = "id, budget_id, start_millis, replica, tenant_id, platform_id, granted_nanos, returned_nanos, drawn_nanos, lost_nanos, status, updated_millis"
 	windowColumns = "budget_id, start_millis, end_millis, spent_nanos, leased_nanos, told, closed, counted_from_millis, tenant_id, platform_id"
 	inScopes      = "(b.scope_kind, b.scope_id) IN (SELECT value->>0, value->>1 FROM json_each(?))"
@@ -105,7 +105,7 @@ func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query stri
 }
 
 func scanBudget(b *budget.Budget) []any {
-	return []any{&b.ID, &b.Scope.Kind, &b.Scope.ID, &b.Limit, &b.Window, &b.TimeZone, &b.Soft}
+	return []any{&b.ID, &b.Scope.Kind, &b.Scope.ID, &b.Limit, &b.Window, &b.TimeZone, &b.Soft, &b.ManagedBy}
 }
 
 func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot, error) {
