@@ -24,24 +24,52 @@ type Generator struct {
 
 	mu   sync.Mutex
 	last uint64 // the ordered bits of the last id
+	// random is the system's randomness for the next ids, taken for several at a time: a
+	// call of the system costs as much as fifty ids. The last left bytes are yet to be used.
+	random [64 * randomSize]byte
+	left   int
 }
+
+// randomSize is how many bytes of an id are random, but for the two bits of the variant.
+const randomSize = 8
 
 // NewGenerator returns a generator that takes the time from c.
 func NewGenerator(c clock.Clock) *Generator { return &Generator{clock: c} }
 
 // New returns a UUID of version 7. Where the clock has not stepped on since the last
 // id, its ordered bits do by one.
-func (g *Generator) New() uuid.UUID {
-	bits := ordered(g.clock.Now())
+func (g *Generator) New() uuid.UUID { return g.newAt(g.clock.Now()) }
+
+func (g *Generator) newAt(at time.Time) (u uuid.UUID) {
+	bits := ordered(at)
 	g.mu.Lock()
 	bits = max(bits, g.last+1)
 	g.last = bits
+	if g.left == 0 {
+		// crypto/rand.Read never fails: it ends the process where the system has no
+		// randomness (Go 1.24 release notes).
+		_, _ = rand.Read(g.random[:])
+		g.left = len(g.random)
+	}
+	unused := g.random[len(g.random)-g.left:][:randomSize]
+	copy(u[8:], unused)
+	clear(unused) // whoever reads this memory later learns no id that is out
+	g.left -= randomSize
 	g.mu.Unlock()
-	return build(bits)
+	binary.BigEndian.PutUint64(u[:8], bits>>12<<16|0x7000|bits&0xfff)
+	u[8] = u[8]&0x3f | 0x80
+	return u
 }
 
 // NewString returns New in its canonical form: 36 characters.
-func (g *Generator) NewString() string { return g.New().String() }
+func (g *Generator) NewString() string { return g.NewStringAt(g.clock.Now()) }
+
+// NewStringAt is NewString for a caller who has just read the generator's clock.
+func (g *Generator) NewStringAt(at time.Time) string {
+	var b [36]byte
+	encode(&b, g.newAt(at))
+	return string(b[:])
+}
 
 // NewRequestID returns [RequestPrefix] and a UUID of version 7: 40 characters that are
 // safe in a header, a log line and a URL. Those of one generator rise strictly.
@@ -50,7 +78,7 @@ func (g *Generator) NewRequestID() string { return requestID(g.New()) }
 func requestID(u uuid.UUID) string {
 	var b [len(RequestPrefix) + 36]byte
 	copy(b[:], RequestPrefix)
-	encode(b[len(RequestPrefix):], u)
+	encode((*[36]byte)(b[len(RequestPrefix):]), u)
 	return string(b[:])
 }
 
@@ -59,17 +87,6 @@ func requestID(u uuid.UUID) string {
 func ordered(at time.Time) uint64 {
 	sub := at.Nanosecond() % 1_000_000 * 4096 / 1_000_000
 	return uint64(max(at.UnixMilli(), 0))<<12 | uint64(sub) //nolint:gosec // neither is negative
-}
-
-// build adds version, variant and 62 random bits.
-func build(bits uint64) uuid.UUID {
-	var u uuid.UUID
-	// crypto/rand.Read never fails: it ends the process where the system has no
-	// randomness (Go 1.24 release notes).
-	_, _ = rand.Read(u[8:])
-	binary.BigEndian.PutUint64(u[:8], bits>>12<<16|0x7000|bits&0xfff)
-	u[8] = u[8]&0x3f | 0x80
-	return u
 }
 
 // Parse reads the canonical form of a UUID of version 7, and no other.
@@ -124,15 +141,22 @@ func ValidRequestID(s string) bool {
 	return true
 }
 
-func encode(dst []byte, u uuid.UUID) {
+// encode writes the canonical form.
+func encode(dst *[36]byte, u uuid.UUID) {
+	hex(dst[0:8], u[0:4])
+	dst[8] = '-'
+	hex(dst[9:13], u[4:6])
+	dst[13] = '-'
+	hex(dst[14:18], u[6:8])
+	dst[18] = '-'
+	hex(dst[19:23], u[8:10])
+	dst[23] = '-'
+	hex(dst[24:36], u[10:16])
+}
+
+func hex(dst, src []byte) {
 	const digits = "0123456789abcdef"
-	i := 0
-	for n, v := range u {
-		if n == 4 || n == 6 || n == 8 || n == 10 {
-			dst[i] = '-'
-			i++
-		}
-		dst[i], dst[i+1] = digits[v>>4], digits[v&15]
-		i += 2
+	for i, v := range src {
+		dst[2*i], dst[2*i+1] = digits[v>>4], digits[v&15]
 	}
 }

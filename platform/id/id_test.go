@@ -77,6 +77,37 @@ func TestIdsAreUniqueAcrossGoroutines(t *testing.T) {
 	}
 }
 
+// Of ids that are made in one moment nothing but the random bits differs beside the order:
+// each has its own, of which every one is now 0 and now 1, across many refills.
+func TestEveryRandomBitIsRandom(t *testing.T) {
+	const n = 2000
+	g := id.NewGenerator(clocktest.New())
+	seen := make(map[uint64]bool, n)
+	var ones, zeros uint64
+	for range n {
+		u := g.New()
+		low := binary.BigEndian.Uint64(u[8:])
+		if seen[low] {
+			t.Fatalf("the random bits %x came twice", low)
+		}
+		seen[low] = true
+		ones, zeros = ones|low, zeros|^low
+	}
+	if ones != 0xbfff_ffff_ffff_ffff || zeros != 0x7fff_ffff_ffff_ffff {
+		t.Errorf("bits that were ever 1: %x, ever 0: %x", ones, zeros)
+	}
+}
+
+func TestStringIsCanonical(t *testing.T) {
+	g := id.NewGenerator(clock.Real())
+	for range 300 {
+		s := g.NewStringAt(time.Now())
+		if u, err := uuid.Parse(s); err != nil || u.String() != s {
+			t.Fatalf("%q is not canonical: %v", s, err)
+		}
+	}
+}
+
 func TestRequestID(t *testing.T) {
 	for _, s := range []string{id.NewGenerator(clock.Real()).NewRequestID()} {
 		if !id.ValidRequestID(s) || s[:4] != id.RequestPrefix {
