@@ -15,8 +15,8 @@ func (m *Meter) Available(ctx context.Context, scopes Scopes) (left money.Nano, 
 	if known {
 		return left, limited, nil
 	}
-	none, err := m.setAside(ctx, &scopes, 0, 0)
-	if err != nil {
+	none := Reservation{call: Call{Scopes: scopes}}
+	if err := m.setAside(ctx, &none, m.now(), 0, 0); err != nil {
 		return 0, false, err
 	}
 	m.undo(&none)

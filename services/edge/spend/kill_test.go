@@ -2,10 +2,12 @@ package spend_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,10 +163,14 @@ func calls(ctx context.Context, m *spend.Meter, request string) {
 	}
 	cost := dice(int64(res.Amount) + 1)
 	say("settling %s %d", request, cost)
-	m.Settle(res, &eventv1.UsageRecord{
+	rec := &eventv1.UsageRecord{
 		TenantId: scopes.Tenant, PlatformId: scopes.Platform, KeyId: scopes.Key, UserId: scopes.User, RequestId: request,
-		Model: "m", CostNanos: cost, Cache: "miss",
-	})
+		CorrelationId: request, Model: "m", CallType: "chat.completions", StartedMillis: 1, CostNanos: cost, Cache: "miss",
+	}
+	if dice(4) == 0 {
+		rec.CorrelationId = "" // the whole record takes the reservation's place
+	}
+	m.Settle(res, rec)
 	say("settled %s %d", request, cost)
 }
 
@@ -219,7 +225,11 @@ func killed(t *testing.T, where string, together, kills int) {
 		v.kill(t, 50)
 	}
 
-	m := w.recovered(t, logged(t, dir))
+	last := logged(t, dir)
+	last.CallTimeout = time.Minute
+	var said bytes.Buffer
+	last.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	m := w.recovered(t, last)
 	m.close(t)
 	entries := map[string][]*eventv1.UsageRecord{}
 	sums := map[budget.Scope]money.Nano{}
@@ -249,6 +259,9 @@ func killed(t *testing.T, where string, together, kills int) {
 		}
 	}
 	stages := fates.check(t, entries)
+	if t.Failed() {
+		t.Logf("the last process said: %s", said.String())
+	}
 	t.Logf("%d kills, calls by how far they came: %v; %d charged at their reservation", kills+together-1, stages, charged)
 	if stages["settled"] < 100 || stages["refused"] == 0 || charged == 0 {
 		t.Error("the test shows too little")

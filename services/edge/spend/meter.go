@@ -9,8 +9,8 @@
 // first call of a scope.
 //
 // With a log (package journal), what a Meter has promised and settled survives its process:
-// each reservation is written to it before Reserve returns, and each settlement takes its
-// reservation's place before Settle does. Whoever starts beside such a log delivers it.
+// each reservation is written to it before Reserve returns, and each settlement is added to
+// its reservation before Settle does. Whoever starts beside such a log delivers it.
 //
 // When the budget service is away, calls go on until their slices are used up or their term
 // is over, and those of scopes without budgets go on until the queue of records is full; then
@@ -357,7 +357,9 @@ func (m *Meter) Stats() Stats {
 }
 
 // now is the local time in nanoseconds after base: steps of the wall clock do not move it.
-func (m *Meter) now() int64 { return int64(m.opts.Clock.Now().Sub(m.base)) }
+func (m *Meter) now() int64 { return m.local(m.opts.Clock.Now()) }
+
+func (m *Meter) local(at time.Time) int64 { return int64(at.Sub(m.base)) }
 
 // scopeKey names a scope; tenant is empty but for users, whose ids are a tenant's own.
 type scopeKey struct {
@@ -393,7 +395,11 @@ func (s *Scopes) keys(to *[4]scopeKey) []scopeKey {
 }
 
 func (m *Meter) shard(key *scopeKey) (s *shard, hash uint64) {
-	hash = maphash.Comparable(m.seed, *key)
+	hash = maphash.String(m.seed, key.id)
+	if key.tenant != "" {
+		hash ^= maphash.String(m.seed, key.tenant) * 3
+	}
+	hash += uint64(key.kind) //nolint:gosec // a few kinds; a scope of the same name is another one
 	return &m.shards[hash%shardCount], hash
 }
 

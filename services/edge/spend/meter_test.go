@@ -26,11 +26,7 @@ func TestReserveSettleReleaseReturn(t *testing.T) {
 	released := reserve(t, m, 50)
 	m.Release(released)
 	res := reserve(t, m, 50)
-	rec := call(20)
-	m.Settle(res, rec)
-	if rec.GetEventId() == "" || rec.GetOccurredMillis() == 0 || len(rec.GetDraws()) != 4 || rec.GetWindow().GetSpentNanos() != 20 {
-		t.Fatalf("settled as %v", rec)
-	}
+	m.Settle(res, call(20))
 	state := m.State(scopes)
 	if len(state) != 4 || state[0].Spent != 20 || state[0].Remaining != 980 || state[0].Limit != 1000 {
 		t.Fatalf("state is %+v", state)
@@ -42,7 +38,16 @@ func TestReserveSettleReleaseReturn(t *testing.T) {
 		}
 	}
 	if cost, n := w.ledger(t, "acme"); cost != 20 || n != 1 {
-		t.Errorf("the ledger has %d in %d entries", cost, n)
+		t.Fatalf("the ledger has %d in %d entries", cost, n)
+	}
+	rec := w.entries(t, "acme")[0]
+	if rec.GetEventId() == "" || rec.GetOccurredMillis() == 0 || len(rec.GetDraws()) != 4 || rec.GetWindow().GetSpentNanos() != 20 {
+		t.Errorf("settled as %v", rec)
+	}
+	for _, d := range rec.GetDraws() {
+		if d.GetNanos() != 20 || d.GetLeaseId() == "" {
+			t.Errorf("a draw of %v", d)
+		}
 	}
 	if _, err := m.Reserve(t.Context(), caller, 1); !errs.Is(err, errs.ServiceUnavailable) {
 		t.Errorf("a closed meter says %v", err)
@@ -155,9 +160,8 @@ func TestWindowsRollOver(t *testing.T) {
 	w.put(t, budget.Budget{Scope: key, Limit: 100, Window: "1s"})
 	m := w.start(t, spend.Options{})
 	last := reserve(t, m, 10)
-	spent := map[int64]money.Nano{}
-	began := time.Now()
-	for len(spent) < 4 && time.Since(began) < 20*time.Second {
+	began, begun := time.Now(), map[int64]bool{}
+	for len(begun) < 4 && time.Since(began) < 20*time.Second {
 		res, err := m.Reserve(t.Context(), caller, 10)
 		if err != nil {
 			e := exceeded(t, err)
@@ -166,12 +170,19 @@ func TestWindowsRollOver(t *testing.T) {
 			}
 			continue
 		}
-		rec := call(10)
-		m.Settle(res, rec)
-		spent[rec.GetWindow().GetStartMillis()] += 10
+		for _, st := range m.State(scopes) {
+			begun[st.Start] = true
+		}
+		m.Settle(res, call(10))
 	}
 	m.Settle(last, call(10)) // a call that began in a window that is over is paid by that one
 	m.close(t)
+	spent := map[int64]money.Nano{}
+	for _, e := range w.entries(t, "acme") {
+		if e.GetNotice() == nil {
+			spent[e.GetWindow().GetStartMillis()] += money.Nano(e.GetCostNanos())
+		}
+	}
 	if len(spent) < 4 {
 		t.Fatalf("only %d windows in 20 s", len(spent))
 	}

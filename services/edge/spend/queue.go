@@ -31,16 +31,87 @@ type queue struct {
 	length atomic.Int64
 	shards [queueShards]struct {
 		mu sync.Mutex
-		batch
+		line
 		_ [8]byte // a cache line of its own
 	}
 	next int // the shard to begin with, so that none starves; the flusher's
 }
 
-// batch are records, each with its place in the log.
+// waiting is a record that waits, with its place in the log and the pools that pay for it.
+type waiting struct {
+	record *eventv1.UsageRecord
+	logged journal.Handle
+	from   pools
+}
+
+// line is a queue in memory that is used again when the line is empty.
+type line struct {
+	all  []waiting
+	head int // of those that are still there
+}
+
+// keptLine is how much memory an empty line keeps for its next use at most.
+const keptLine = 1024
+
+// put adds to the end. What was taken makes room before more memory does.
+func (l *line) put(w *waiting) {
+	if len(l.all) == cap(l.all) && l.head > len(l.all)/2 {
+		n := copy(l.all, l.all[l.head:])
+		clear(l.all[n:])
+		l.all, l.head = l.all[:n], 0
+	}
+	l.all = append(l.all, *w)
+}
+
+// take appends up to n of the first to out.
+func (l *line) take(out []waiting, n int) []waiting {
+	first := l.all[l.head:]
+	first = first[:min(n, len(first))]
+	out = append(out, first...)
+	clear(first)
+	if l.head += len(first); l.head == len(l.all) {
+		l.all, l.head = l.all[:0], 0
+		if cap(l.all) > keptLine {
+			l.all = nil
+		}
+	}
+	return out
+}
+
+// batch are records that are about to be delivered, each with its place in the log.
 type batch struct {
 	records []*eventv1.UsageRecord
 	logged  []journal.Handle
+}
+
+// newBatch gives records their draws: the cost of each comes from each lease that it was
+// reserved in. They wait without, which takes less memory.
+func newBatch(from []waiting) batch {
+	b := batch{make([]*eventv1.UsageRecord, len(from)), make([]journal.Handle, len(from))}
+	n := 0
+	for i := range from {
+		b.records[i], b.logged[i] = from[i].record, from[i].logged
+		n += from[i].from.n
+	}
+	draws, list := make([]eventv1.LeaseDraw, n), make([]*eventv1.LeaseDraw, n)
+	for i := range from {
+		n := from[i].from.n
+		draw(b.records[i], &from[i].from, draws[:n], list[:n:n])
+		draws, list = draws[n:], list[n:]
+	}
+	return b
+}
+
+// draw writes a record's draws into memory for as many.
+func draw(r *eventv1.UsageRecord, from *pools, draws []eventv1.LeaseDraw, list []*eventv1.LeaseDraw) {
+	if from.n == 0 {
+		return
+	}
+	for i := range from.n {
+		draws[i].LeaseId, draws[i].Nanos = from.pool(i).lease, r.CostNanos
+		list[i] = &draws[i]
+	}
+	r.Draws = list
 }
 
 // cut takes the first n records away.
@@ -49,11 +120,6 @@ func (b *batch) cut(n int) batch {
 	head.records, b.records = cut(b.records, n)
 	head.logged, b.logged = cut(b.logged, n)
 	return head
-}
-
-func (b *batch) append(c batch) {
-	b.records = append(b.records, c.records...)
-	b.logged = append(b.logged, c.logged...)
 }
 
 func (b *batch) len() int { return len(b.records) }
@@ -67,10 +133,10 @@ func shardOf(tenant string) uint32 {
 	return h % queueShards
 }
 
-func (q *queue) add(r *eventv1.UsageRecord, logged journal.Handle, size int) {
-	s := &q.shards[shardOf(r.GetTenantId())]
+func (q *queue) add(w *waiting, size int) {
+	s := &q.shards[shardOf(w.record.GetTenantId())]
 	s.mu.Lock()
-	s.records, s.logged = append(s.records, r), append(s.logged, logged)
+	s.put(w)
 	s.mu.Unlock()
 	// The flusher waits for the first record, then for time or for a whole batch.
 	if n := q.length.Add(1); n == 1 || n%int64(size) == 0 {
@@ -94,18 +160,19 @@ func (m *Meter) crowded() bool {
 
 // take removes up to limit records, each tenant's oldest first. They count as queued until
 // they are delivered.
-func (q *queue) take(limit int) (out batch) {
+func (q *queue) take(limit int) batch {
+	out := make([]waiting, 0, min(int64(limit), q.length.Load()))
 	for range queueShards {
 		s := &q.shards[q.next%queueShards]
 		q.next++
 		s.mu.Lock()
-		head := s.cut(limit - out.len())
+		out = s.line.take(out, limit-len(out))
 		s.mu.Unlock()
-		if out.append(head); out.len() == limit {
+		if len(out) == limit {
 			break
 		}
 	}
-	return out
+	return newBatch(out)
 }
 
 // flushLoop delivers records in batches.

@@ -113,11 +113,11 @@ func (r *recovery) deliver(ctx context.Context) (journal.Found, error) {
 	over := map[string]bool{} // calls that were settled
 	damaged := 0
 	found, err := r.dead.Read(func(rec journal.Record) error {
-		if rec.Kind != kindSettled {
+		if rec.Kind == kindReserved || rec.Kind == kindCall && len(rec.Amendment) == 0 {
 			return nil
 		}
 		// What cannot be read is counted below, where it is read for delivery.
-		if call, err := decodeRecord(rec.Body); err == nil {
+		if call, _, err := decodeLogged(rec); err == nil {
 			over[call.GetEventId()] = true
 		}
 		return nil
@@ -131,12 +131,12 @@ func (r *recovery) deliver(ctx context.Context) (journal.Found, error) {
 		if rec.Ended {
 			return nil
 		}
-		call, err := decodeRecord(rec.Body)
+		call, settled, err := decodeLogged(rec)
 		switch {
-		case err != nil || rec.Kind != kindReserved && rec.Kind != kindSettled:
+		case err != nil:
 			damaged++
 			return nil //nolint:nilerr // it is counted, and does not hold up the others
-		case rec.Kind == kindSettled:
+		case settled:
 			r.settled++
 		case over[call.GetEventId()]:
 			return nil // its end could not be marked any more

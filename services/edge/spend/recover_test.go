@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -190,7 +191,7 @@ func TestWhatComesWhileTheLeasesAreReturned(t *testing.T) {
 	var late error
 	w.client.fail(func(call string) error {
 		if call == "end" {
-			_, late = opts.Journal.Append(1, []byte("as a reservation does"), 0)
+			_, late = opts.Journal.Append(1, []byte("as a reservation does"), 0, 0)
 		}
 		return nil
 	}, func(what string) error {
@@ -300,14 +301,22 @@ func TestLogThatComesAfterTheCharge(t *testing.T) {
 // can say that it was not spent.
 func TestLogThatMayMissSomething(t *testing.T) {
 	for name, c := range map[string]struct {
-		boot   string
-		damage func(*testing.T, string)
-		kept   bool
+		boot    string
+		damage  func(*testing.T, string)
+		kept    bool
+		charged int // calls at their reservation, if not 1
 	}{
 		"the machine has died": {boot: "another boot", damage: func(*testing.T, string) {}},
 		"a damaged record": {boot: "this boot", kept: true, damage: func(t *testing.T, file string) {
 			t.Helper()
 			edit(t, file, func(b []byte) { b[80] ^= 1 })
+		}},
+		"a damaged amendment": {boot: "this boot", kept: true, charged: 2, damage: func(t *testing.T, file string) {
+			t.Helper()
+			edit(t, file, func(b []byte) {
+				n := int(binary.LittleEndian.Uint32(b[64:]))
+				b[64+(32+n+7)/8*8+8] ^= 1
+			})
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -341,7 +350,7 @@ func TestLogThatMayMissSomething(t *testing.T) {
 			if cost, _ := w.ledger(t, "acme"); cost != held {
 				t.Errorf("the ledger explains %d of %d", cost, held)
 			}
-			if told.charged != 1 || told.settled < 1 || (told.kept == 1) != c.kept {
+			if told.charged != max(1, c.charged) || told.settled < 1 || (told.kept == 1) != c.kept {
 				t.Errorf("told %+v", &told)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "damaged", opts.ReplicaID)); (err == nil) != c.kept {
@@ -440,20 +449,24 @@ func TestLogHoldsRecordsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, kinds := 64, []string{}
+	at, found := 64, []string{}
 	for {
-		n := int(binary.LittleEndian.Uint32(data[at:]))
+		n, room := int(binary.LittleEndian.Uint32(data[at:])), int(binary.LittleEndian.Uint32(data[at+20:]))
 		if n == 0 {
 			break
 		}
-		got := &eventv1.UsageRecord{}
-		if err := proto.Unmarshal(data[at+32:at+32+n], got); err != nil || len(got.ProtoReflect().GetUnknown()) > 0 {
-			t.Fatalf("a record of %v, %v", got, err)
+		end := at + (32+n+7)/8*8
+		amendment := data[end+8 : end+8+int(binary.LittleEndian.Uint32(data[end:]))]
+		for _, body := range [][]byte{data[at+32 : at+32+n], amendment} {
+			got := &eventv1.UsageRecord{}
+			if err := proto.Unmarshal(body, got); err != nil || len(got.ProtoReflect().GetUnknown()) > 0 {
+				t.Fatalf("a record of %v, %v", got, err)
+			}
+			found = append(found, fmt.Sprint(got.GetRequestId(), got.GetCostNanos()))
 		}
-		kinds = append(kinds, got.GetError())
-		at += (32 + n + 7) / 8 * 8
+		at = end + room
 	}
-	if strings.Join(kinds, ",") != spend.ReservationCharged+",,"+spend.ReservationCharged {
-		t.Errorf("the log holds %q", kinds)
+	if strings.Join(found, ",") != "req10,5,req10,0" {
+		t.Errorf("the log holds %q", found)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
-	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -20,17 +19,22 @@ type Reservation struct {
 	// Amount was set aside, in nano-dollars.
 	Amount money.Nano
 
-	tenant string
+	call Call
 	// event is the call's id, in the log and in the ledger: however often a call is told,
 	// it is one entry.
 	event  string
 	logged journal.Handle
-	n      int
-	first  [6]*pool
-	more   []*pool
+	pools
 }
 
-func (r *Reservation) add(p *pool) {
+// pools are those that a reservation was set aside in.
+type pools struct {
+	n     int
+	first [6]*pool
+	more  []*pool
+}
+
+func (r *pools) add(p *pool) {
 	if r.n < len(r.first) {
 		r.first[r.n] = p
 	} else {
@@ -39,7 +43,7 @@ func (r *Reservation) add(p *pool) {
 	r.n++
 }
 
-func (r *Reservation) pool(i int) *pool {
+func (r *pools) pool(i int) *pool {
 	if i < len(r.first) {
 		return r.first[i]
 	}
@@ -83,67 +87,35 @@ func (m *Meter) Reserve(ctx context.Context, call Call, upper money.Nano) (Reser
 // wanted. It is for calls whose largest cost is not given: the Amount tells how much
 // they may cost. Errors are those of Reserve, for the minimum.
 func (m *Meter) ReserveUpTo(ctx context.Context, call Call, minimum, wanted money.Nano) (Reservation, error) {
-	res, err := m.setAside(ctx, &call.Scopes, minimum, wanted)
-	if err != nil {
+	res := Reservation{call: call}
+	at := m.opts.Clock.Now()
+	if err := m.setAside(ctx, &res, m.local(at), minimum, wanted); err != nil {
 		return Reservation{}, err
 	}
-	res.event = m.ids.NewString()
-	if err := m.log(&call, &res); err != nil {
+	res.event = m.ids.NewStringAt(at)
+	if err := m.log(&res); err != nil {
 		m.undo(&res)
 		return Reservation{}, unavailable(err)
 	}
 	return res, nil
 }
 
-// setAside takes an amount from every budget that applies.
-func (m *Meter) setAside(ctx context.Context, scopes *Scopes, minimum, wanted money.Nano) (Reservation, error) {
+// setAside takes an amount from every budget that applies to the reservation's call.
+func (m *Meter) setAside(ctx context.Context, res *Reservation, now int64, minimum, wanted money.Nano) error {
 	if minimum < 0 || wanted < minimum {
-		return Reservation{}, errs.New(errs.InvalidRequest, "a reservation is from 0 up to what is wanted")
+		return errs.New(errs.InvalidRequest, "a reservation is from 0 up to what is wanted")
 	}
 	if m.closed.Load() {
-		return Reservation{}, unavailable(errors.New("spend: closed"))
+		return unavailable(errors.New("spend: closed"))
 	}
 	if m.queue.length.Load() >= int64(m.opts.QueueLimit) {
-		return Reservation{}, unavailable(errors.New("spend: the queue of records is full"))
+		return unavailable(errors.New("spend: the queue of records is full"))
 	}
-	res, short := m.try(scopes, wanted, wanted)
+	short := m.try(res, now, wanted, wanted)
 	if short.account == nil {
-		return res, nil
-	}
-	return m.reserveSlow(ctx, scopes, minimum, wanted, short)
-}
-
-// usualRecord is what most settled calls take in the log: room for one is set aside with
-// each reservation.
-const usualRecord = 1024
-
-// log writes a reservation to the log. When it returns, the call survives this process.
-func (m *Meter) log(call *Call, res *Reservation) (err error) {
-	if m.opts.Journal == nil {
 		return nil
 	}
-	buf, _ := m.encoders.Get().(*[]byte) // the pool holds nothing else
-	*buf = appendCharge((*buf)[:0], call, res)
-	res.logged, err = m.opts.Journal.Append(kindReserved, *buf, usualRecord)
-	m.encoders.Put(buf)
-	return err
-}
-
-// logSettled writes a settled call to the log, in place of its reservation. Where that
-// fails, the reservation stays: it stands for the call until the record is delivered.
-func (m *Meter) logSettled(old journal.Handle, rec *eventv1.UsageRecord) journal.Handle {
-	if m.opts.Journal == nil {
-		return 0
-	}
-	buf, _ := m.encoders.Get().(*[]byte) // the pool holds nothing else
-	*buf = appendRecord((*buf)[:0], rec)
-	settled, err := m.opts.Journal.Replace(old, kindSettled, *buf)
-	m.encoders.Put(buf)
-	if err != nil {
-		m.unlogged.Add(1)
-		return old
-	}
-	return settled
+	return m.reserveSlow(ctx, res, minimum, wanted, short)
 }
 
 // shortage is what a reservation failed at.
@@ -155,12 +127,12 @@ type shortage struct {
 }
 
 // try takes at least floor and up to wanted from every budget, or nothing.
-func (m *Meter) try(scopes *Scopes, floor, wanted money.Nano) (Reservation, shortage) {
-	now, epoch, until := m.now(), m.epoch.Load(), m.until.Load()
+func (m *Meter) try(res *Reservation, now int64, floor, wanted money.Nano) shortage {
+	epoch, until := m.epoch.Load(), m.until.Load()
 	var buf [4]*account
-	accounts := m.accounts(scopes, &buf)
+	accounts := m.accounts(&res.call.Scopes, &buf)
 	for {
-		res := Reservation{Amount: wanted, tenant: scopes.Tenant}
+		res.Amount, res.pools = wanted, pools{}
 		var short shortage
 		less := wanted
 		for _, a := range accounts {
@@ -172,7 +144,7 @@ func (m *Meter) try(scopes *Scopes, floor, wanted money.Nano) (Reservation, shor
 			if a.forgotten.Load() || a.epoch != epoch || now >= until {
 				short = shortage{account: a}
 			} else {
-				less, short = m.takeFrom(a, &res, floor, now)
+				less, short = m.takeFrom(a, res, floor, now)
 			}
 			a.mu.Unlock()
 			if short.account != nil || less < res.Amount {
@@ -180,11 +152,11 @@ func (m *Meter) try(scopes *Scopes, floor, wanted money.Nano) (Reservation, shor
 			}
 		}
 		if short.account == nil && less == res.Amount {
-			return res, shortage{}
+			return shortage{}
 		}
-		m.undo(&res)
+		m.undo(res)
 		if short.account != nil {
-			return Reservation{}, short
+			return short
 		}
 		wanted = less // begin again with what the poorest budget can pay
 	}
@@ -235,17 +207,17 @@ func (m *Meter) tidy(p *pool) {
 
 // reserveSlow asks the budget service for what is short until the reservation holds or is
 // refused.
-func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, minimum, wanted money.Nano, short shortage) (Reservation, error) {
+func (m *Meter) reserveSlow(ctx context.Context, res *Reservation, minimum, wanted money.Nano, short shortage) error {
+	scopes := &res.call.Scopes
 	var since int64 // when waiting for others began; 0: not yet
 	pause := firstPause
 	for {
 		refusal, wait := m.await(ctx, scopes, short, minimum, wanted)
 		if wait != nil {
-			return Reservation{}, wait
+			return wait
 		}
-		var res Reservation
-		if res, short = m.try(scopes, minimum, wanted); short.account == nil {
-			return res, nil
+		if short = m.try(res, m.now(), minimum, wanted); short.account == nil {
+			return nil
 		}
 		if refusal == nil {
 			continue
@@ -260,16 +232,16 @@ func (m *Meter) reserveSlow(ctx context.Context, scopes *Scopes, minimum, wanted
 		}
 		if refusal.final || now-since >= int64(patience) {
 			m.shut(refusal, now)
-			return Reservation{}, refusal.err
+			return refusal.err
 		}
 		// Others hold money that they may not need: it comes back with their
 		// settlements, or when the budget service calls it back.
 		if err := clock.Sleep(ctx, m.opts.Clock, pause); err != nil {
-			return Reservation{}, err
+			return err
 		}
 		pause = min(2*pause, maxPause)
-		if res, short = m.try(scopes, minimum, wanted); short.account == nil {
-			return res, nil
+		if short = m.try(res, m.now(), minimum, wanted); short.account == nil {
+			return nil
 		}
 	}
 }
@@ -405,75 +377,4 @@ func (m *Meter) exceeded(p *pool, retry time.Duration) error {
 	limit, spent := p.limit.Dollars(), p.spentNow().Dollars()
 	return errs.New(errs.BudgetExceeded, fmt.Sprintf("Budget has been exceeded! %s=%s Current cost: %s, Max budget: %s", kind, p.account.key.id, spent, limit)).
 		WithDetail("budget", p.budget).WithDetail("limit", limit).WithDetail("spent", spent).WithRetryAfter(retry)
-}
-
-// Release gives a reservation back whose call never went out.
-func (m *Meter) Release(res Reservation) {
-	m.undo(&res)
-	if res.logged != 0 {
-		m.opts.Journal.End(res.logged)
-	}
-}
-
-// settled is what Settle adds to a record, in one piece of memory.
-type settled struct {
-	draws  [4]eventv1.LeaseDraw
-	list   [4]*eventv1.LeaseDraw
-	window eventv1.BudgetWindow
-}
-
-// Settle ends a reservation: rec.CostNanos is spent, the rest returns to the slices. It
-// fills rec's event id, its time and tenant when they are empty, its draws, and its window as
-// far as it is known here (the budget service writes the exact one), writes it to the log and
-// queues it for delivery. rec is the Meter's from then on. The zero Reservation is that of a
-// call that needed none: its record is dropped and counted when it cost nothing and half of
-// the queue or of the log is taken. Settle never waits for I/O.
-func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
-	if rec.EventId = res.event; rec.EventId == "" {
-		rec.EventId = m.ids.NewString()
-	}
-	if rec.GetOccurredMillis() == 0 {
-		rec.OccurredMillis = m.opts.Clock.Now().UnixMilli()
-	}
-	if rec.GetTenantId() == "" {
-		rec.TenantId = res.tenant
-	}
-	rec.CostNanos = max(0, rec.GetCostNanos())
-	rec.Draws, rec.Window = nil, nil
-	cost := money.Nano(rec.GetCostNanos())
-	if cost == 0 && res.event == "" && m.crowded() {
-		m.dropped.Add(1)
-		return
-	}
-	if cost > res.Amount && res.n > 0 {
-		m.overdrawn.Add(1)
-	}
-	if res.n > 0 {
-		var draws []eventv1.LeaseDraw
-		if res.n <= len(settled{}.draws) {
-			own := &settled{}
-			draws, rec.Draws, rec.Window = own.draws[:res.n], own.list[:res.n:res.n], &own.window
-		} else {
-			draws, rec.Draws, rec.Window = make([]eventv1.LeaseDraw, res.n), make([]*eventv1.LeaseDraw, res.n), &eventv1.BudgetWindow{}
-		}
-		tightest := money.Max
-		for i := range res.n {
-			p := res.pool(i)
-			draws[i].LeaseId, draws[i].Nanos = p.lease, int64(cost)
-			rec.Draws[i] = &draws[i]
-			p.account.mu.Lock()
-			p.reserved -= res.Amount
-			p.drawn += cost
-			m.tidy(p)
-			limit, spent := p.limit, p.spentNow()
-			if left := limit - spent; left < tightest {
-				tightest = left
-				w := rec.Window
-				w.BudgetId, w.StartMillis, w.EndMillis = p.budget, p.start, p.end
-				w.LimitNanos, w.SpentNanos = int64(limit), int64(spent)
-			}
-			p.account.mu.Unlock()
-		}
-	}
-	m.queue.add(rec, m.logSettled(res.logged, rec), m.opts.BatchSize)
 }

@@ -283,7 +283,10 @@ var (
 )
 
 func call(cost money.Nano) *eventv1.UsageRecord {
-	return &eventv1.UsageRecord{TenantId: "acme", PlatformId: "r1", KeyId: "k1", UserId: "u1", Model: "m", CostNanos: int64(cost)}
+	return &eventv1.UsageRecord{
+		TenantId: "acme", PlatformId: "r1", KeyId: "k1", UserId: "u1", RequestId: "req", Model: "m", CallType: "chat.completions", StartedMillis: 1,
+		CostNanos: int64(cost),
+	}
 }
 
 func reserve(t testing.TB, m *running, upper money.Nano) spend.Reservation {

@@ -1,6 +1,8 @@
 package spend
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,11 +15,17 @@ import (
 	"tollgate.dev/services/edge/spend/journal"
 )
 
-// What the log's records are. Both are protobuf messages UsageRecord: a call that was
-// settled, and what a call is charged whose process died before it was.
+// What the log's records are. All are protobuf messages UsageRecord, or begin one.
 const (
+	// kindReserved is what a call is charged that was never settled, and kindSettled a
+	// call that was, whole. Releases before amendments wrote a call as one and then as the
+	// other; what does not fit an amendment is still written so.
 	kindReserved journal.Kind = 1
 	kindSettled  journal.Kind = 2
+	// kindCall is a call as it was reserved: who makes it, the leases, and the reservation
+	// as its cost. Its amendment is what the settlement adds or changes: one encoding after
+	// the other is that of both.
+	kindCall journal.Kind = 3
 )
 
 // ReservationCharged is the error of a ledger entry whose call was in flight when its
@@ -115,9 +123,9 @@ func end(b []byte, at int) []byte {
 	return b
 }
 
-// appendCharge encodes what a call is charged if it is never settled. Its time is that of
-// the charge, which is not yet known.
-func appendCharge(b []byte, c *Call, r *Reservation) []byte {
+// appendCall encodes a call as it was reserved.
+func appendCall(b []byte, r *Reservation) []byte {
+	c := &r.call
 	b = text(b, fieldEventID, r.event)
 	b = text(b, fieldTenant, c.Scopes.Tenant)
 	b = text(b, fieldPlatform, c.PlatformID)
@@ -126,19 +134,58 @@ func appendCharge(b []byte, c *Call, r *Reservation) []byte {
 	b = text(b, fieldRequest, c.RequestID)
 	b = text(b, fieldCorrelation, c.CorrelationID)
 	b = text(b, fieldModel, c.Model)
-	b, at := begin(b, fieldUsage)
-	b = end(flag(b, fieldUsageEstimated, true), at)
 	b = number(b, fieldCost, int64(r.Amount))
-	b = text(b, fieldCache, "miss")
-	b = text(b, fieldError, ReservationCharged)
 	b = text(b, fieldCallType, c.CallType)
 	b = number(b, fieldStarted, c.StartedMillis)
 	for i := range r.n {
+		var at int
 		b, at = begin(b, fieldDraws)
-		b = text(b, fieldDrawLease, r.pool(i).lease)
-		b = end(number(b, fieldDrawNanos, int64(r.Amount)), at)
+		b = end(text(b, fieldDrawLease, r.pool(i).lease), at)
 	}
 	return b
+}
+
+// amends tells that a settled call has all that its reservation has: an encoding cannot take
+// a field back.
+func amends(c *Call, r *eventv1.UsageRecord) bool {
+	kept := func(was, is string) bool { return was == "" || is != "" }
+	return kept(c.Scopes.Tenant, r.TenantId) && kept(c.PlatformID, r.PlatformId) && kept(c.Scopes.Key, r.KeyId) &&
+		kept(c.UserID, r.UserId) && kept(c.RequestID, r.RequestId) && kept(c.CorrelationID, r.CorrelationId) &&
+		kept(c.Model, r.Model) && kept(c.CallType, r.CallType) && (c.StartedMillis == 0 || r.StartedMillis != 0)
+}
+
+// appendSettlement encodes what a settled call, without its draws, has beyond its reservation,
+// and what it has otherwise. Its cost is there even when that is 0.
+func appendSettlement(b []byte, c *Call, r *eventv1.UsageRecord) []byte {
+	b = number(b, fieldOccurred, r.OccurredMillis)
+	b = changed(b, fieldTenant, c.Scopes.Tenant, r.TenantId)
+	b = changed(b, fieldPlatform, c.PlatformID, r.PlatformId)
+	b = changed(b, fieldKey, c.Scopes.Key, r.KeyId)
+	b = changed(b, fieldUser, c.UserID, r.UserId)
+	b = changed(b, fieldRequest, c.RequestID, r.RequestId)
+	b = changed(b, fieldCorrelation, c.CorrelationID, r.CorrelationId)
+	b = text(b, fieldProvider, r.Provider)
+	b = changed(b, fieldModel, c.Model, r.Model)
+	b = text(b, fieldUpstreamModel, r.UpstreamModel)
+	b = text(b, fieldDeployment, r.DeploymentId)
+	b = appendOutcome(b, r)
+	b = changed(b, fieldCallType, c.CallType, r.CallType)
+	if r.StartedMillis != c.StartedMillis {
+		b = number(b, fieldStarted, r.StartedMillis)
+	}
+	b = number(b, fieldFirstByte, r.FirstByteMillis)
+	b = appendMarks(b, r)
+	if r.CostNanos == 0 {
+		b = append(tagged(b, fieldCost, protowire.VarintType), 0)
+	}
+	return b
+}
+
+func changed(b []byte, field protowire.Number, was, is string) []byte {
+	if is == was {
+		return b
+	}
+	return text(b, field, is)
 }
 
 // appendRecord encodes a settled call, as proto.Marshal would. It has no notice: those are
@@ -156,18 +203,7 @@ func appendRecord(b []byte, r *eventv1.UsageRecord) []byte {
 	b = text(b, fieldModel, r.Model)
 	b = text(b, fieldUpstreamModel, r.UpstreamModel)
 	b = text(b, fieldDeployment, r.DeploymentId)
-	if r.Usage != nil {
-		var at int
-		b, at = begin(b, fieldUsage)
-		b = end(appendUsage(b, r.Usage), at)
-	}
-	b = number(b, fieldCost, r.CostNanos)
-	b = number(b, fieldSavedCache, r.SavedCacheNanos)
-	b = number(b, fieldSavedCompress, r.SavedCompressionNanos)
-	b = number(b, fieldLatency, r.LatencyMillis)
-	b = text(b, fieldCache, r.Cache)
-	b = text(b, fieldError, r.Error)
-	b = number(b, fieldSequence, r.Sequence)
+	b = appendOutcome(b, r)
 	b = text(b, fieldCallType, r.CallType)
 	b = number(b, fieldStarted, r.StartedMillis)
 	b = number(b, fieldFirstByte, r.FirstByteMillis)
@@ -180,11 +216,7 @@ func appendRecord(b []byte, r *eventv1.UsageRecord) []byte {
 		b = number(b, 4, d.StartMillis)
 		b = end(number(b, 5, d.CountedFromMillis), at)
 	}
-	b = flag(b, fieldUnpriced, r.Unpriced)
-	b = flag(b, fieldSimulated, r.Simulated)
-	for _, tag := range r.Tags {
-		b = bytesOf(tagged(b, fieldTags, protowire.BytesType), tag)
-	}
+	b = appendMarks(b, r)
 	if w := r.Window; w != nil {
 		var at int
 		b, at = begin(b, fieldWindow)
@@ -193,6 +225,31 @@ func appendRecord(b []byte, r *eventv1.UsageRecord) []byte {
 		b = number(b, 3, w.EndMillis)
 		b = number(b, 4, w.LimitNanos)
 		b = end(number(b, 5, w.SpentNanos), at)
+	}
+	return b
+}
+
+// appendOutcome and appendMarks encode what only a settlement knows.
+func appendOutcome(b []byte, r *eventv1.UsageRecord) []byte {
+	if r.Usage != nil {
+		var at int
+		b, at = begin(b, fieldUsage)
+		b = end(appendUsage(b, r.Usage), at)
+	}
+	b = number(b, fieldCost, r.CostNanos)
+	b = number(b, fieldSavedCache, r.SavedCacheNanos)
+	b = number(b, fieldSavedCompress, r.SavedCompressionNanos)
+	b = number(b, fieldLatency, r.LatencyMillis)
+	b = text(b, fieldCache, r.Cache)
+	b = text(b, fieldError, r.Error)
+	return number(b, fieldSequence, r.Sequence)
+}
+
+func appendMarks(b []byte, r *eventv1.UsageRecord) []byte {
+	b = flag(b, fieldUnpriced, r.Unpriced)
+	b = flag(b, fieldSimulated, r.Simulated)
+	for _, tag := range r.Tags {
+		b = bytesOf(tagged(b, fieldTags, protowire.BytesType), tag)
 	}
 	return b
 }
@@ -214,6 +271,30 @@ func appendUsage(b []byte, u *usagev1.Usage) []byte {
 	b = number(b, 14, u.ImageOutput)
 	b = number(b, 15, u.WebSearches)
 	return text(b, 16, u.Region)
+}
+
+// decodeLogged reads a call from the log: as it was settled, or else what it is charged. The
+// time of a charge is yet to be set.
+func decodeLogged(l journal.Record) (r *eventv1.UsageRecord, settled bool, err error) {
+	switch l.Kind {
+	case kindReserved, kindSettled:
+		r, err = decodeRecord(l.Body)
+		return r, l.Kind == kindSettled, err
+	case kindCall:
+	default:
+		return nil, false, fmt.Errorf("spend: a record of kind %d", l.Kind)
+	}
+	settled = len(l.Amendment) > 0
+	if r, err = decodeRecord(slices.Concat(l.Body, l.Amendment)); err != nil {
+		return nil, false, err
+	}
+	if !settled {
+		r.Error, r.Cache, r.Usage = ReservationCharged, "miss", &usagev1.Usage{Estimated: true}
+	}
+	for _, d := range r.Draws {
+		d.Nanos = r.CostNanos
+	}
+	return r, settled, nil
 }
 
 // decodeRecord reads what the functions above wrote. Text that is not UTF-8, which protobuf

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/services/edge/spend/journal"
 )
 
 // fill gives every field of a message a value of its own, two to a list.
@@ -71,6 +72,68 @@ func TestRecordsAreEncodedWhole(t *testing.T) {
 	}
 }
 
+// A reservation with its settlement's amendment is the settled call, whatever fields it has,
+// those too that are yet to be added; what would need a field taken back is no amendment.
+func TestAmendedCallsAreWhole(t *testing.T) {
+	full := &eventv1.UsageRecord{}
+	var n int64
+	fill(full.ProtoReflect(), &n)
+	full.Window = nil // the budget service's own
+	full.Draws = []*eventv1.LeaseDraw{{LeaseId: "one", Nanos: full.CostNanos}, {LeaseId: "two", Nanos: full.CostNanos}}
+	calls := map[string]Call{
+		"as it was settled": {
+			Scopes: Scopes{Tenant: full.TenantId, Key: full.KeyId}, PlatformID: full.PlatformId, UserID: full.UserId,
+			RequestID: full.RequestId, CorrelationID: full.CorrelationId, Model: full.Model, CallType: full.CallType, StartedMillis: full.StartedMillis,
+		},
+		"nothing known": {},
+		"all different": {
+			Scopes: Scopes{Tenant: "t", Key: "k"}, PlatformID: "p", UserID: "u",
+			RequestID: "r", CorrelationID: "c", Model: "m", CallType: "ct", StartedMillis: 5,
+		},
+	}
+	for name, c := range calls {
+		res := Reservation{Amount: 1 << 40, call: c, event: full.EventId}
+		res.add(&pool{lease: "one"})
+		res.add(&pool{lease: "two"})
+		base := appendCall(nil, &res)
+		charge, settled, err := decodeLogged(journal.Record{Kind: kindCall, Body: base})
+		if err != nil || settled || charge.GetCostNanos() != 1<<40 || charge.GetError() != ReservationCharged || !charge.GetUsage().GetEstimated() ||
+			charge.GetEventId() != full.EventId || charge.GetModel() != c.Model || charge.GetDraws()[1].GetNanos() != 1<<40 {
+			t.Errorf("%s: in flight it is %v, %v, %v", name, charge, settled, err)
+		}
+		check := func(r *eventv1.UsageRecord) bool {
+			t.Helper()
+			for _, d := range r.Draws {
+				d.Nanos = r.CostNanos
+			}
+			whole, encoded := proto.CloneOf(r), proto.CloneOf(r)
+			encoded.Draws = nil // Settle gets it so
+			got, settled, err := decodeLogged(journal.Record{Kind: kindCall, Body: base, Amendment: appendSettlement(nil, &c, encoded)})
+			same := err == nil && settled && proto.Equal(got, whole)
+			if same != amends(&c, r) {
+				t.Errorf("%s: %v came back as %v, %v, %v", name, whole, got, settled, err)
+			}
+			return same
+		}
+		check(full)
+		fields, taken := full.ProtoReflect().Descriptor().Fields(), 0
+		for i := range fields.Len() {
+			switch f := fields.Get(i); f.Number() {
+			case fieldEventID, fieldDraws: // the reservation's
+			default:
+				less := proto.CloneOf(full)
+				less.ProtoReflect().Clear(f)
+				if !check(less) {
+					taken++
+				}
+			}
+		}
+		if want := map[bool]int{true: 0, false: 9}[c.Model == ""]; taken != want {
+			t.Errorf("%s: %d fields cannot be taken back, want %d", name, taken, want)
+		}
+	}
+}
+
 func TestOddTextIsMadeUTF8(t *testing.T) {
 	r := &eventv1.UsageRecord{Model: "a\xffb", Tags: []string{"ok", "\xfe"}, CostNanos: 7, Draws: []*eventv1.LeaseDraw{{LeaseId: "\xfd", Nanos: 3}}}
 	got, err := decodeRecord(appendRecord(nil, r))
@@ -112,6 +175,28 @@ func withoutUnknown(r *eventv1.UsageRecord) *eventv1.UsageRecord {
 		d.ProtoReflect().SetUnknown(nil)
 	}
 	return r
+}
+
+// Whatever a log holds, reading a call from it ends, and what is read can be written.
+func FuzzDecodeLogged(f *testing.F) {
+	res := Reservation{Amount: 7, call: Call{Model: "m", Scopes: Scopes{Tenant: "t"}}, event: "e"}
+	res.add(&pool{lease: "l"})
+	rec := &eventv1.UsageRecord{TenantId: "t", Model: "n", Tags: []string{"\xff"}}
+	f.Add(uint8(kindCall), appendCall(nil, &res), appendSettlement(nil, &res.call, rec))
+	f.Add(uint8(kindCall), appendCall(nil, &res), []byte(nil))
+	f.Add(uint8(kindSettled), appendRecord(nil, rec), []byte("x"))
+	f.Fuzz(func(t *testing.T, kind uint8, body, amendment []byte) {
+		r, settled, err := decodeLogged(journal.Record{Kind: journal.Kind(kind), Body: body, Amendment: amendment})
+		if err != nil {
+			return
+		}
+		if settled != (journal.Kind(kind) == kindSettled || journal.Kind(kind) == kindCall && len(amendment) > 0) {
+			t.Fatalf("kind %d with %d bytes: settled is %v", kind, len(amendment), settled)
+		}
+		if _, err := proto.Marshal(r); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func BenchmarkAppendRecord(b *testing.B) {

@@ -121,6 +121,9 @@ type Record struct {
 	// Kind and Body are what was appended. Body is only to be used during the visit.
 	Kind Kind
 	Body []byte
+	// Amendment is what was added to the record, empty when nothing was. Like Body, it is
+	// only to be used during the visit.
+	Amendment []byte
 	// Ended records were over when their process ended.
 	Ended bool
 }

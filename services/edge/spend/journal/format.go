@@ -6,8 +6,7 @@ import (
 	"hash/crc32"
 )
 
-// The format of a segment: a header, then records, each padded to 8 bytes, then zeros.
-// Numbers are little-endian.
+// The format of a segment: a header, then records, then zeros. Numbers are little-endian.
 //
 //	header, 64 bytes           record, 32 bytes and the body
 //	 0  magic                   0  length of the body, 4 bytes, written last
@@ -15,26 +14,45 @@ import (
 //	12  CRC-32C of the rest     8  sequence number, 8 bytes
 //	16  the segment's number   16  kind, 1 byte
 //	24  its first sequence     17  zeros
-//	32  the machine's boot id  24  where the process keeps the record, 4 bytes
-//	48  its size, 4 bytes      28  1 when the record has ended
+//	32  the machine's boot id  20  room for an amendment, 4 bytes
+//	48  its size, 4 bytes      24  where the process keeps the record, 4 bytes
+//	                           28  1 when the record has ended
 //
-// The last two of a record change while it lives and are in no checksum. A header of zeros
-// is that of a segment that waits for its use.
+// The last two of a record change while it lives and are in no checksum. A body is padded to
+// 8 bytes. After it comes the room for an amendment, a multiple of 8 bytes:
+//
+//	0  length of the amendment, 4 bytes, written last; 0: there is none
+//	4  CRC-32C of the amendment and of bytes 4 to 24 of its record
+//	8  the amendment
+//
+// A header of zeros is that of a segment that waits for its use. Version 1 knew no
+// amendments: its records have zeros where the room is.
 const (
 	magic      = "TGJOURNL"
-	version    = 1
+	version    = 2
 	headerSize = 64
 	bootSize   = 16
 	recordSize = 32
-	align      = 8
+	// amendmentSize is what an amendment takes beside its bytes.
+	amendmentSize = 8
+	align         = 8
 
-	atLength, atSum, atSeq, atKind, atSlot, atEnded = 0, 4, 8, 16, 24, 28
+	atSum, atSeq, atKind, atRoom, atSlot, atEnded = 4, 8, 16, 20, 24, 28
+	atAmendmentSum                                = 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sizeOf is what a record takes of its segment.
+// sizeOf is what a record takes of its segment, without the room for an amendment.
 func sizeOf(body int) int { return (recordSize + body + align - 1) / align * align }
+
+// roomFor is what an amendment takes of its segment.
+func roomFor(amendment int) int {
+	if amendment <= 0 {
+		return 0
+	}
+	return (amendmentSize + amendment + align - 1) / align * align
+}
 
 // putHeader begins a segment.
 func putHeader(segment []byte, number, firstSeq uint64, boot [bootSize]byte) {
@@ -97,4 +115,10 @@ func bootID(text string) (id [bootSize]byte) {
 	binary.LittleEndian.PutUint64(id[:], uint64(crc32.ChecksumIEEE([]byte(text)))|1<<63)
 	binary.LittleEndian.PutUint64(id[8:], uint64(crc32.Checksum([]byte(text), castagnoli)))
 	return id
+}
+
+// amendmentSum is the checksum of an amendment, whose bytes' own is given: it belongs to this
+// record and to no other one that was in its place before.
+func amendmentSum(amendment uint32, record []byte) uint32 {
+	return crc32.Update(amendment, castagnoli, record[atSum:atSlot])
 }

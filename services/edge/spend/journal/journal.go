@@ -5,7 +5,8 @@
 // system's: they outlive the process, however it ends. They outlive the machine once they
 // are written to the disk, which a goroutine sees to every [Options.SyncEvery].
 //
-// A record lives until it is ended, or replaced by another one. A segment without living
+// A record lives until it is ended, or replaced by another one. What becomes known of it later
+// can be added to it in place ([Log.Amend]). A segment without living
 // records is used again. What lives in a segment that is mostly dead moves on, so that one
 // long-lived record does not hold on to a whole segment.
 //
@@ -69,6 +70,8 @@ var (
 	ErrTooLarge = errors.New("the record is larger than a segment")
 	// ErrBroken says that the disk failed under the log.
 	ErrBroken = errors.New("the log cannot be written")
+	// ErrNoRoom says that a record cannot be amended.
+	ErrNoRoom = errors.New("the record has no room for the amendment")
 
 	errEmpty = errors.New("a record has a body")
 )
@@ -119,9 +122,11 @@ type Log struct {
 
 // slot is where a living record is.
 type slot struct {
-	segment, offset uint32
-	generation      uint32
-	promise         uint32
+	segment, offset, size uint32
+	generation            uint32
+	promise               uint32
+	// room is what an amendment may take; 0 once there is one.
+	room uint32
 }
 
 // Open makes a log and locks it. Its errors name the folder.
@@ -191,7 +196,7 @@ func (l *Log) Close() error {
 }
 
 // Seal refuses what is appended from then on, with ErrClosed, and returns how many records
-// live. What [Log.Replace] writes is taken still: it was begun before.
+// live. What [Log.Amend] and [Log.Replace] write is taken still: it was begun before.
 func (l *Log) Seal() (living int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,6 +24,8 @@ type segment struct {
 	// off is where the next record goes, 0 while the segment waits for its use; what is
 	// before synced is on the disk.
 	off, synced int
+	// amended is where the first record lies that was amended since, 0 without one.
+	amended int
 	// records live, and take living bytes.
 	records, living int
 	// cleaning tells that the keeper is about to use it again.
@@ -75,7 +77,7 @@ func (l *Log) begin(s *segment) error {
 		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return l.broken
 	}
-	s.off, s.synced, s.cleaning = headerSize, 0, false
+	s.off, s.synced, s.amended, s.cleaning = headerSize, 0, 0, false
 	l.active = s
 	return nil
 }
@@ -149,9 +151,15 @@ func (l *Log) sync() error {
 	l.synced = l.files
 	l.unsynced = false
 	for _, s := range l.segments {
-		if s != nil && s.synced < s.off {
-			spans = append(spans, span{s, s.synced, s.off})
+		if s == nil || s.synced == s.off && s.amended == 0 {
+			continue
 		}
+		from := s.synced
+		if s.amended > 0 {
+			from = min(from, s.amended)
+		}
+		s.amended = 0
+		spans = append(spans, span{s, from, s.off})
 	}
 	l.mu.Unlock()
 	var failed []error
@@ -161,15 +169,17 @@ func (l *Log) sync() error {
 	}
 	page := os.Getpagesize()
 	for _, x := range spans {
-		if err := msync(x.s.data[x.from/page*page : x.to]); err != nil {
-			failed = append(failed, err)
-			continue
-		}
+		err := msync(x.s.data[x.from/page*page : x.to])
 		l.mu.Lock()
-		if x.s.off >= x.to { // it was not begun anew
+		switch {
+		case x.s.off < x.to: // it was begun anew
+		case err == nil:
 			x.s.synced = x.to
+		default:
+			x.s.synced = min(x.s.synced, x.from)
 		}
 		l.mu.Unlock()
+		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
 }
@@ -246,7 +256,7 @@ func (l *Log) clean(s *segment) error {
 		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return l.broken
 	}
-	s.off, s.synced, s.cleaning = 0, 0, false
+	s.off, s.synced, s.amended, s.cleaning = 0, 0, 0, false
 	l.spare = append(l.spare, s)
 	return nil
 }
@@ -339,34 +349,49 @@ func (l *Log) move(from *segment) bool {
 			l.mu.Unlock()
 			return false
 		}
-		for range moveStep {
-			if at >= from.off || from.records == 0 {
-				at = 0
-				break
+		moved := true
+		l.fail(guard(func() {
+			for range moveStep {
+				if at >= from.off || from.records == 0 {
+					at = 0
+					return
+				}
+				record := from.data[at:]
+				size := sizeOf(int(binary.LittleEndian.Uint32(record))) + int(binary.LittleEndian.Uint32(record[atRoom:]))
+				if record[atEnded] == 0 && l.moveRecord(from, at) != nil {
+					moved = false
+					return
+				}
+				at += size
 			}
-			size := sizeOf(int(binary.LittleEndian.Uint32(from.data[at:])))
-			if from.data[at+atEnded] == 0 && l.moveRecord(from, at) != nil {
-				l.mu.Unlock()
-				return false
-			}
-			at += size
-		}
+		}))
+		moved = moved && l.broken == nil
 		l.mu.Unlock()
+		if !moved {
+			return false
+		}
 	}
 	return true
 }
 
-// moveRecord copies a living record to the log's end. The lock is held.
+// moveRecord copies a living record with its amendment to the log's end. The lock is held,
+// faults are caught.
 func (l *Log) moveRecord(from *segment, at int) error {
-	record := from.data[at:]
-	length := int(binary.LittleEndian.Uint32(record))
-	body := record[recordSize : recordSize+length]
-	i := binary.LittleEndian.Uint32(record[atSlot:])
-	promise := l.slots[i].promise
-	if err := l.write(i, Kind(record[atKind]), body, crc32.Checksum(body, castagnoli), false); err != nil {
+	i := binary.LittleEndian.Uint32(from.data[at+atSlot:])
+	old := l.slots[i]
+	bytes := from.data[at : at+int(old.size)]
+	r := record{kind: Kind(bytes[atKind]), room: int(binary.LittleEndian.Uint32(bytes[atRoom:]))}
+	r.body = bytes[recordSize:][:binary.LittleEndian.Uint32(bytes)]
+	r.checksum = crc32.Checksum(r.body, castagnoli)
+	if r.room > 0 && old.room == 0 {
+		room := bytes[len(bytes)-r.room:]
+		r.amendment = room[amendmentSize:][:binary.LittleEndian.Uint32(room)]
+		r.room = roomFor(len(r.amendment)) // there is one amendment
+	}
+	if err := l.write(i, r, false); err != nil {
 		return err
 	}
-	l.slots[i].promise = promise
-	l.bury(from, at)
+	l.slots[i].promise = old.promise
+	l.bury(from, at, int(old.size))
 	return nil
 }

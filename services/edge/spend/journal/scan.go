@@ -36,23 +36,33 @@ func scan(data []byte, firstSeq uint64, visit func(Record) error) (s scanned, er
 			at = next
 			continue
 		}
-		if err := visit(r); err != nil {
+		if err := visit(r.Record); err != nil {
 			return s, err
 		}
 		s.records++
 		last = seq
+		if r.spoilt {
+			s.damaged = append(s.damaged, at)
+		}
 		at += size
 	}
 	return s, nil
 }
 
+// readable is a record as it was read.
+type readable struct {
+	Record
+	// spoilt tells that there are bytes which were an amendment.
+	spoilt bool
+}
+
 // recordAt reads the record that data begins with, if that is one with a sequence number
 // above last.
-func recordAt(data []byte, last uint64) (r Record, size int, seq uint64, ok bool) {
+func recordAt(data []byte, last uint64) (r readable, size int, seq uint64, ok bool) {
 	if len(data) < recordSize {
 		return r, 0, 0, false
 	}
-	length := int(binary.LittleEndian.Uint32(data))
+	length, room := int(binary.LittleEndian.Uint32(data)), int(binary.LittleEndian.Uint32(data[atRoom:]))
 	seq = binary.LittleEndian.Uint64(data[atSeq:])
 	// No segment holds that many records: a cheap look before the checksum.
 	if length == 0 || length > len(data)-recordSize || seq <= last || seq-last > uint64(len(data)) {
@@ -62,7 +72,31 @@ func recordAt(data []byte, last uint64) (r Record, size int, seq uint64, ok bool
 	if sum(crc32.Checksum(body, castagnoli), data) != binary.LittleEndian.Uint32(data[atSum:]) {
 		return r, 0, 0, false
 	}
-	return Record{Kind: Kind(data[atKind]), Body: body, Ended: data[atEnded] != 0}, sizeOf(length), seq, true
+	r.Record = Record{Kind: Kind(data[atKind]), Body: body, Ended: data[atEnded] != 0}
+	size = sizeOf(length)
+	if room > 0 {
+		r.Amendment, r.spoilt = amendmentIn(data[min(size, len(data)):], room, data)
+	}
+	return r, size + room, seq, true
+}
+
+// amendmentIn reads what is in a record's room.
+func amendmentIn(data []byte, room int, record []byte) (amendment []byte, spoilt bool) {
+	if room < amendmentSize || room > len(data) {
+		return nil, true // the file was cut
+	}
+	length := int(binary.LittleEndian.Uint32(data))
+	switch {
+	case length == 0:
+		return nil, false
+	case length > room-amendmentSize:
+		return nil, true
+	}
+	amendment = data[amendmentSize : amendmentSize+length]
+	if amendmentSum(crc32.Checksum(amendment, castagnoli), record) != binary.LittleEndian.Uint32(data[atAmendmentSum:]) {
+		return nil, true
+	}
+	return amendment, false
 }
 
 // nextRecord looks for a record from an offset on; below 0 there is none.
