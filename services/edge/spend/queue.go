@@ -34,7 +34,9 @@ type queue struct {
 		line
 		_ [8]byte // a cache line of its own
 	}
-	next int // the shard to begin with, so that none starves; the flusher's
+	// The flusher's: the shard to begin with, so that none starves, and memory.
+	next  int
+	taken []waiting
 }
 
 // waiting is a record that waits, with its place in the log and the pools that pay for it.
@@ -50,7 +52,7 @@ type line struct {
 	head int // of those that are still there
 }
 
-// keptLine is how much memory an empty line keeps for its next use at most.
+// keptLine is for how many records empty memory is kept for its next use.
 const keptLine = 1024
 
 // put adds to the end. What was taken makes room before more memory does.
@@ -161,7 +163,7 @@ func (m *Meter) crowded() bool {
 // take removes up to limit records, each tenant's oldest first. They count as queued until
 // they are delivered.
 func (q *queue) take(limit int) batch {
-	out := make([]waiting, 0, min(int64(limit), q.length.Load()))
+	out := q.taken[:0]
 	for range queueShards {
 		s := &q.shards[q.next%queueShards]
 		q.next++
@@ -172,7 +174,12 @@ func (q *queue) take(limit int) batch {
 			break
 		}
 	}
-	return newBatch(out)
+	b := newBatch(out)
+	clear(out)
+	if q.taken = out; cap(out) > keptLine {
+		q.taken = nil
+	}
+	return b
 }
 
 // flushLoop delivers records in batches.

@@ -57,7 +57,7 @@ const (
 	usualRecord = 1024
 	// usualAmendment is what most settlements add to their reservation: room for that
 	// comes with each.
-	usualAmendment = 232
+	usualAmendment = 184
 )
 
 // log writes a reservation to the log. When it returns, the call survives this process.

@@ -150,3 +150,23 @@ func TestDiskFailsUnderARecord(t *testing.T) {
 		})
 	}
 }
+
+// A process that ends while it begins a segment, or clears one, leaves no damage.
+func TestSegmentHalfBegun(t *testing.T) {
+	l := open(t, t.TempDir(), "a")
+	whole := bytes.Clone(l.active.data[:headerSize])
+	if h, err := readHeader(whole); err != nil || h.number != 1 {
+		t.Fatalf("the header is %+v, %v", h, err)
+	}
+	for n := range headerSize {
+		begun := make([]byte, headerSize)
+		copy(begun[len(magic):], whole[len(magic):max(n, len(magic))])
+		cleared := bytes.Clone(begun)
+		clear(cleared[:n])
+		for _, header := range [][]byte{begun, cleared} {
+			if h, err := readHeader(header); err != nil || h.number != 0 {
+				t.Fatalf("a header of %d bytes without magic: %+v, %v", n, h, err)
+			}
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 )
@@ -25,7 +24,8 @@ import (
 //	4  CRC-32C of the amendment and of bytes 4 to 24 of its record
 //	8  the amendment
 //
-// A header of zeros is that of a segment that waits for its use. Version 1 knew no
+// A segment without magic waits for its use: that is written last of its header, and cleared
+// first, so that a process that ends in between leaves no damage. Version 1 knew no
 // amendments: its records have zeros where the room is.
 const (
 	magic      = "TGJOURNL"
@@ -54,11 +54,10 @@ func roomFor(amendment int) int {
 	return (amendmentSize + amendment + align - 1) / align * align
 }
 
-// putHeader begins a segment.
+// putHeader writes a segment's header, but for the magic.
 func putHeader(segment []byte, number, firstSeq uint64, boot [bootSize]byte) {
 	to := segment[:headerSize]
 	clear(to)
-	copy(to, magic)
 	binary.LittleEndian.PutUint32(to[8:], version)
 	binary.LittleEndian.PutUint64(to[16:], number)
 	binary.LittleEndian.PutUint64(to[24:], firstSeq)
@@ -74,12 +73,21 @@ type header struct {
 	size             int
 }
 
+// putMagic begins a segment, or ends it, by one store.
+func putMagic(segment []byte, begun bool) {
+	var value uint64
+	if begun {
+		value = binary.LittleEndian.Uint64([]byte(magic))
+	}
+	binary.LittleEndian.PutUint64(segment, value)
+}
+
 // readHeader reads a segment's header. One that waits for its use has number 0.
 func readHeader(data []byte) (h header, err error) {
 	if len(data) < headerSize {
 		return h, errDamagedHeader
 	}
-	if bytes.Equal(data[:headerSize], make([]byte, headerSize)) {
+	if binary.LittleEndian.Uint64(data) == 0 {
 		return h, nil
 	}
 	if string(data[:len(magic)]) != magic {

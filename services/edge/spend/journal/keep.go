@@ -73,7 +73,11 @@ func (l *Log) next(bounded bool) error {
 func (l *Log) begin(s *segment) error {
 	l.number++
 	s.number = l.number
-	if err := guard(func() { putHeader(s.data, s.number, l.seq+1, l.boot) }); err != nil {
+	if err := guard(func() {
+		putHeader(s.data, s.number, l.seq+1, l.boot)
+		l.published.Store(l.seq) // the order of a record's bytes
+		putMagic(s.data, true)
+	}); err != nil {
 		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return l.broken
 	}
@@ -249,7 +253,11 @@ func (l *Log) clean(s *segment) error {
 	if closed {
 		return nil
 	}
-	err := guard(func() { clear(s.data[:s.off]) })
+	err := guard(func() {
+		putMagic(s.data, false)
+		l.published.Add(0) // the order, as for what is written
+		clear(s.data[:s.off])
+	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
