@@ -3,7 +3,10 @@ module tollgate.dev/platform
 go 1.26.0
 
 require (
+	connectrpc.com/connect v1.18.1
 	connectrpc.com/connect/v2 v2.0.2
+	connectrpc.com/grpchealth v1.5.0
+	connectrpc.com/grpcreflect v1.3.1
 	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/prometheus/client_golang v1.25.0

@@ -86,7 +86,8 @@ func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*ht
 		} else if sent++; !idempotent || sent > repeats {
 			break
 		}
-		if !undialled && !body.rewind() {
+		// A body may still be read whose call was answered early.
+		if refused && body.ReadCloser != nil || !undialled && !body.rewind() {
 			break
 		}
 	}

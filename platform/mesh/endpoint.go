@@ -104,15 +104,12 @@ func (e *endpoint) dialTLS(ctx context.Context, config *tls.Config) (net.Conn, e
 func (e *endpoint) readiness() readiness { return readiness(e.state.Load()) }
 
 // becomes notes what an endpoint is, and reports whether that is new. Connections to one that
-// is about to end are let go before it closes them.
+// may be about to end are let go, before it closes them, and because it waits for them.
 func (e *endpoint) becomes(s readiness) bool {
-	if readiness(e.state.Swap(int32(s))) == s {
-		return false
-	}
 	if s != ready {
 		e.transport.CloseIdleConnections()
 	}
-	return true
+	return readiness(e.state.Swap(int32(s))) != s
 }
 
 // ask asks an endpoint for its readiness.

@@ -37,9 +37,10 @@ type HandlerOptions struct {
 	Draining func() bool
 }
 
-// NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, and
-// to everybody `/health/liveness` and `/health/readiness`: 200, or 503 while the process drains
-// or is not ready.
+// NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, with
+// gRPC's reflection. To everybody it serves gRPC's health protocol and the routes
+// `/health/liveness` and `/health/readiness`: 200, or 503 while the process drains or is not
+// ready.
 func NewHandler(opts HandlerOptions) http.Handler {
 	if opts.Ready == nil {
 		opts.Ready = func(context.Context) error { return nil }
@@ -56,7 +57,9 @@ func NewHandler(opts HandlerOptions) http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	h.open.Handle(h.grpcHealth())
 	h.open.HandleFunc("/", h.guard)
+	h.reflection(guarded)
 	return h
 }
 

@@ -244,7 +244,7 @@ func (p *peer) await(tb testing.TB, n int) {
 }
 
 func (p *peer) complete(ctx context.Context, model string) error {
-	_, err := p.router.Complete(ctx, &routerv1.CompleteRequest{Call: &routerv1.Call{Model: model, Input: &routerv1.Call_Body{Body: []byte("{}")}}})
+	_, err := p.router.Complete(ctx, completeOf(model, "{}"))
 	return err
 }
 

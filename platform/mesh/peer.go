@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -281,6 +282,9 @@ func (p *Peer) pick(dead []*endpoint, last *endpoint) *endpoint {
 
 // away is the error of a call that nobody answered.
 func (p *Peer) away(cause error, sent bool) error {
+	if errors.Is(cause, io.EOF) {
+		cause = errors.New(cause.Error()) // Connect would put an error of its own in place of this one
+	}
 	if !sent {
 		cause = errors.Join(errs.ErrNotSent, cause)
 	}

@@ -1,0 +1,270 @@
+package mesh_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/mesh"
+	"tollgate.dev/platform/rpc"
+	"tollgate.dev/platform/secret"
+)
+
+// breaksOff is a replica that hangs up on its first n calls, after it has heard them.
+func breaksOff(tb testing.TB, n int64) *replica {
+	tb.Helper()
+	var left atomic.Int64
+	left.Store(n)
+	return newReplica(tb, func(r *replica) {
+		r.interceptors = append(r.interceptors, func(next connect.ServerFunc) connect.ServerFunc {
+			return func(ctx context.Context, spec connect.Spec, s connect.ServerStream) error {
+				if left.Add(-1) >= 0 {
+					r.calls.Add(1)
+					panic(http.ErrAbortHandler)
+				}
+				return next(ctx, spec, s)
+			}
+		})
+	})
+}
+
+// What has been sent is sent again only where that does no harm, and not for ever.
+func TestOnlyIdempotentCallsAreRepeated(t *testing.T) {
+	for name, size := range map[string]int{"small": 100, "large": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			r := breaksOff(t, 2)
+			p := running(t, mesh.PeerOptions{}, r)
+			body := strings.Repeat("f", size)
+			resp, err := p.cache.Lookup(t.Context(), &cachev1.LookupRequest{Fingerprint: []byte(body)})
+			if err != nil || string(resp.GetEntry().GetBody()) != body {
+				t.Errorf("a lookup that was lost twice: %d bytes, %v", len(resp.GetEntry().GetBody()), err)
+			}
+			if retried, _, _ := p.now(); retried != 2 || r.calls.Load() != 3 {
+				t.Errorf("it came %d times, repeated %d times", r.calls.Load(), retried)
+			}
+		})
+	}
+	t.Run("not for ever", func(t *testing.T) {
+		r := breaksOff(t, 100)
+		p := running(t, mesh.PeerOptions{}, r)
+		err := p.look(t.Context())
+		if !errs.Is(err, errs.ServiceUnavailable) || errs.NotSent(err) || errs.Answered(err) || r.calls.Load() != 3 {
+			t.Errorf("after %d calls: %v", r.calls.Load(), err)
+		}
+	})
+	t.Run("completions never", func(t *testing.T) {
+		r, other := breaksOff(t, 100), breaksOff(t, 100)
+		p := running(t, mesh.PeerOptions{}, r, other)
+		err := p.complete(t.Context(), "m")
+		if !errs.Is(err, errs.ServiceUnavailable) || errs.NotSent(err) || errs.Answered(err) || r.calls.Load()+other.calls.Load() != 1 {
+			t.Errorf("after %d calls: %v", r.calls.Load()+other.calls.Load(), err)
+		}
+		s, err := p.router.StreamComplete(t.Context(), streamOf("m"))
+		if err == nil {
+			_, err = s.Receive()
+			err = errors.Join(err, s.Close())
+		}
+		if !errs.Is(err, errs.ServiceUnavailable) || errs.NotSent(err) || errs.Answered(err) || r.calls.Load()+other.calls.Load() != 2 {
+			t.Errorf("a stream, after %d calls: %v", r.calls.Load()+other.calls.Load(), err)
+		}
+	})
+	t.Run("another endpoint is asked", func(t *testing.T) {
+		r, other := breaksOff(t, 100), newReplica(t)
+		p := running(t, mesh.PeerOptions{}, r, other)
+		for range 4 {
+			must(t, p.look(t.Context()))
+		}
+		if other.calls.Load() != 4 {
+			t.Errorf("%d of 4 came there", other.calls.Load())
+		}
+	})
+}
+
+// A stream that breaks off in the middle is no stream that ended, and no caller that left.
+func TestABrokenStreamSaysSo(t *testing.T) {
+	r := newReplica(t)
+	r.stream = func(_ context.Context, _ string, send func(string) error) error {
+		if err := send("a"); err != nil {
+			return err
+		}
+		panic(http.ErrAbortHandler)
+	}
+	p := running(t, mesh.PeerOptions{}, r)
+	err := openStream(t, p, "m").drain()
+	if !errs.Is(err, errs.ServiceUnavailable) || errs.NotSent(err) || errs.Answered(err) {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+// A replica that takes the call with it, in every way in which a connection can end.
+func TestConnectionsThatEnd(t *testing.T) {
+	for name, end := range map[string]func(*net.TCPConn){
+		"closed": func(c *net.TCPConn) { _ = c.Close() },
+		"reset": func(c *net.TCPConn) {
+			_ = c.SetLinger(0)
+			_ = c.Close()
+		},
+		"after half a header": func(c *net.TCPConn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Ty")
+			_ = c.Close()
+		},
+		"after half an answer": func(c *net.TCPConn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: 100\r\n\r\nhalf")
+			_ = c.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				end(conn.(*net.TCPConn))
+			}))
+			defer web.Close()
+			p := newPeer(t, mesh.PeerOptions{URLs: []string{web.URL}})
+			for kind, err := range map[string]error{"completion": p.complete(t.Context(), "m"), "lookup": p.look(t.Context())} {
+				if errs.Of(err).Message != "the router service is away" || errs.NotSent(err) || errs.Answered(err) {
+					t.Errorf("a %s: %v", kind, errs.Chain(err))
+				}
+			}
+		})
+	}
+}
+
+// A caller that leaves, or whose time is over, hears of that; its time is the handler's as well.
+func TestDeadlinesAndCallersThatLeave(t *testing.T) {
+	ended := make(chan error, 1)
+	r := newReplica(t)
+	entered := make(chan bool, 1)
+	r.complete = func(ctx context.Context, _ string) error {
+		_, limited := ctx.Deadline()
+		entered <- limited
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return ctx.Err()
+	}
+	p := running(t, mesh.PeerOptions{}, r)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	go func() {
+		if <-entered {
+			t.Error("a handler has a deadline that nobody set")
+		}
+		leave()
+	}()
+	if err := p.complete(ctx, "m"); !errs.Is(err, errs.ClientClosed) {
+		t.Errorf("a caller that left is told %v", err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("its handler ends with %v", err)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	seen := make(chan bool, 1)
+	r.complete = func(ctx context.Context, _ string) error {
+		_, limited := ctx.Deadline()
+		seen <- limited
+		return nil
+	}
+	must(t, p.complete(ctx, "m"))
+	if !<-seen {
+		t.Error("the handler does not know the caller's deadline")
+	}
+	over, done := context.WithTimeout(t.Context(), 1)
+	defer done()
+	if err := p.complete(over, "m"); !errs.Is(err, errs.ProviderTimeout) {
+		t.Errorf("a caller without time is told %v", err)
+	}
+}
+
+// The edge sends operators' calls on as they are, gRPC and compressed ones too.
+func TestForwardedCalls(t *testing.T) {
+	token := mesh.Credentials{Token: secret.New("of-the-mesh")}
+	a, b := newReplica(t, with(token)), newReplica(t, with(token))
+	for _, r := range []*replica{a, b} {
+		r.stream = func(_ context.Context, _ string, send func(string) error) error {
+			return errors.Join(send("a"), send("b"), errs.New(errs.BudgetExceeded, "spent"))
+		}
+	}
+	p := running(t, mesh.PeerOptions{Credentials: token}, a, b)
+	b.kill() // what is forwarded goes to the other one, although its body cannot be read twice
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	front := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "router"}) },
+		Transport: p.Transport(), FlushInterval: -1,
+	})
+	front.Config.Protocols = protocols
+	front.Start()
+	defer front.Close()
+	h2 := new(http.Protocols)
+	h2.SetUnencryptedHTTP2(true)
+	for name, tc := range map[string]struct {
+		protocols *http.Protocols
+		options   []connecthttp.Option
+	}{
+		"Connect":       {nil, nil},
+		"Connect, JSON": {nil, []connecthttp.Option{connecthttp.WithProtoJSON()}},
+		"Connect, gzip": {nil, []connecthttp.Option{connecthttp.WithSendGzip()}},
+		"gRPC":          {h2, []connecthttp.Option{connecthttp.WithGRPC()}},
+		"gRPC-Web":      {nil, []connecthttp.Option{connecthttp.WithGRPCWeb()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &http.Transport{Protocols: tc.protocols}
+			defer transport.CloseIdleConnections()
+			operator := routerv1connect.NewRouterServiceClient(rpc.Remote(&http.Client{Transport: as{transport, "an-operator's-key"}}, front.URL, tc.options...))
+			for range 4 {
+				resp, err := operator.Complete(t.Context(), completeOf("m", strings.Repeat("body", 1000)))
+				if err != nil || len(resp.GetBody()) != 4000 {
+					t.Errorf("%d bytes, %v", len(resp.GetBody()), err)
+				}
+				s, err := operator.StreamComplete(t.Context(), streamOf("m"))
+				must(t, err)
+				for range 2 {
+					_, err := s.Receive()
+					must(t, err)
+				}
+				if _, err := s.Receive(); !errs.Is(err, errs.BudgetExceeded) {
+					t.Errorf("a stream ends with %v", err)
+				}
+				must(t, s.Close())
+			}
+		})
+	}
+}
+
+// as adds a key to each request.
+type as struct {
+	http.RoundTripper
+	key string
+}
+
+func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+a.key)
+	return a.RoundTripper.RoundTrip(r)
+}
+
+// with has a replica ask for credentials.
+func with(c mesh.Credentials) func(*replica) {
+	return func(r *replica) { r.options.Credentials = c }
+}
