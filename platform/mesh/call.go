@@ -151,6 +151,8 @@ type outgoing struct {
 	small         []byte
 	io.ReadCloser // nil for none, and beside small
 	get           func() (io.ReadCloser, error)
+	// length is the body's; left is what of it has not been read. Negative is unknown.
+	length, left int64
 
 	mu            sync.Mutex
 	closed, ended bool
@@ -161,7 +163,11 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 	case req.Body == nil || req.Body == http.NoBody:
 		return &outgoing{}, nil
 	case req.GetBody == nil || req.ContentLength <= 0 || req.ContentLength > inOneWrite:
-		return &outgoing{ReadCloser: req.Body, get: req.GetBody}, nil
+		length := req.ContentLength
+		if length == 0 {
+			length = -1 // net/http's way to say that a body's is unknown
+		}
+		return &outgoing{ReadCloser: req.Body, get: req.GetBody, length: length, left: length}, nil
 	}
 	small := make([]byte, req.ContentLength)
 	_, err := io.ReadFull(req.Body, small)
@@ -169,6 +175,21 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 		return nil, fmt.Errorf("read the request's body: %w", err)
 	}
 	return &outgoing{small: small}, nil
+}
+
+// Read ends with the last byte. A transport looks whether there are more, while the answer may be
+// under way; but the body of a request that is forwarded may be closed once its answer begins, and
+// what the transport would then meet had it close the connection.
+func (o *outgoing) Read(p []byte) (int, error) {
+	if o.left < 0 {
+		return o.ReadCloser.Read(p)
+	}
+	if o.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := o.ReadCloser.Read(p[:min(int64(len(p)), o.left)])
+	o.left -= int64(n)
+	return n, err
 }
 
 // Close is the transport's.
@@ -196,7 +217,7 @@ func (o *outgoing) rewind() bool {
 		return false
 	}
 	_ = o.ReadCloser.Close() // it is read
-	o.ReadCloser, o.closed = body, false
+	o.ReadCloser, o.closed, o.left = body, false, o.length
 	return true
 }
 

@@ -71,11 +71,12 @@ func (a *authority) write(dir string) {
 	})
 	der, err := x509.MarshalECPrivateKey(key)
 	must(a.tb, err)
-	for name, content := range map[string][]byte{
-		"cert.pem": cert, "key.pem": pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), "ca.pem": a.pem,
-	} {
-		must(a.tb, os.WriteFile(filepath.Join(dir, name+".new"), content, 0o600))
-		must(a.tb, os.Rename(filepath.Join(dir, name+".new"), filepath.Join(dir, name)))
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{{"cert.pem", cert}, {"key.pem", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})}, {"ca.pem", a.pem}} {
+		must(a.tb, os.WriteFile(filepath.Join(dir, f.name+".new"), f.content, 0o600))
+		must(a.tb, os.Rename(filepath.Join(dir, f.name+".new"), filepath.Join(dir, f.name)))
 	}
 }
 
@@ -147,9 +148,6 @@ func TestCertificatesFollowTheirFiles(t *testing.T) {
 	serves := func() []byte {
 		config, err := c.Server().GetConfigForClient(nil)
 		must(t, err)
-		if !bytes.Equal(config.Certificates[0].Certificate[0], c.Client().Certificates[0].Certificate[0]) {
-			t.Error("client and server are different ones")
-		}
 		return config.Certificates[0].Leaf.RawIssuer
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -182,7 +180,7 @@ func TestCertificatesFollowTheirFiles(t *testing.T) {
 		clk.Advance(10 * time.Second)
 		return log.count("no such file") > 0
 	})
-	if string(serves()) != string(next.cert.RawSubject) {
+	if string(serves()) != string(next.cert.RawSubject) || string(c.Client().Certificates[0].Leaf.RawIssuer) != string(next.cert.RawSubject) {
 		t.Error("a missing file takes the certificate away")
 	}
 }

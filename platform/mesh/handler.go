@@ -18,8 +18,9 @@ const (
 
 	readHeaderTimeout = 5 * time.Second
 	// idleServer is longer than idlePeer: see there.
-	idleServer     = 5 * time.Minute
-	maxHeaderBytes = 64 << 10
+	idleServer = 5 * time.Minute
+	// maxHeaderBytes has room for what the edge lets through and for what a hop adds.
+	maxHeaderBytes = 128 << 10
 )
 
 // HandlerOptions say what a process serves to the others of its deployment.

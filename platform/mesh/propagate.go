@@ -11,10 +11,7 @@ import (
 	"tollgate.dev/platform/obs"
 )
 
-const (
-	requestIDHeader   = "X-Request-Id"
-	traceParentHeader = "Traceparent"
-)
+const requestIDHeader = "X-Request-Id"
 
 // inject writes which request and which trace a call belongs to.
 func inject(ctx context.Context, header http.Header) {
@@ -32,11 +29,9 @@ func extract(ctx context.Context, header http.Header) context.Context {
 	if requestID := header.Get(requestIDHeader); id.ValidRequestID(requestID) {
 		told.ID = requestID
 	}
-	if header.Get(traceParentHeader) != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
-		if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
-			told.TraceID = span.TraceID().String()
-		}
+	ctx = obs.WithTrace(ctx, header)
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		told.TraceID = span.TraceID().String()
 	}
 	if told == (obs.Request{}) {
 		return ctx

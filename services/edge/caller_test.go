@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	oteltrace "go.opentelemetry.io/otel/trace"
+
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
@@ -216,5 +218,27 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	wait(t, "the provider's end", ended)
 	if rec := r.ledger(1)[0]; rec.GetError() != string(errs.ClientClosed) || rec.GetCostNanos() == 0 {
 		t.Errorf("the ledger has %v", rec)
+	}
+}
+
+// What a call asks of services belongs to the caller's trace.
+func TestTheTraceIsCarriedOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	heard := make(chan oteltrace.SpanContext, 1)
+	whole := r.router.whole
+	r.router.whole = func(ctx context.Context, c *routerv1.Call) (*routerv1.CompleteResponse, error) {
+		heard <- oteltrace.SpanContextFromContext(ctx)
+		return whole(ctx, c)
+	}
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	for parent, want := range map[string]string{"00-" + trace + "-b7ad6b7169203331-01": trace, "00-x": ""} {
+		a := r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"Traceparent": parent}, chat("Hi", `"cache":{"no-cache":true}`)})
+		if a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if span := <-heard; span.HasTraceID() != (want != "") || want != "" && span.TraceID().String() != want {
+			t.Errorf("of %q the router heard %v", parent, span)
+		}
 	}
 }

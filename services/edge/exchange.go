@@ -95,7 +95,7 @@ type endpoint struct {
 
 func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	told := &obs.Request{ID: r.Header.Get("X-Request-Id"), Route: p.route.path}
-	ctx := obs.WithRequest(r.Context(), told)
+	ctx := obs.WithRequest(obs.WithTrace(r.Context(), r.Header), told)
 	x := &exchange{
 		e: p.e, w: w, r: r.WithContext(ctx), control: http.NewResponseController(w),
 		started: p.e.Clock.Now(), requestID: told.ID, route: p.route.path, told: told,
