@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
 	"tollgate.dev/services/app"
+	"tollgate.dev/services/cmd/tollgate/healthcmd"
 	"tollgate.dev/services/cmd/tollgate/quotacmd"
 )
 
@@ -30,6 +31,7 @@ Usage:
   tollgate [serve] [--config FILE] [--services LIST]   serve until SIGTERM or SIGINT
   tollgate quota tail [flags]        print events as they come
   tollgate quota reconcile [flags]   compare topic, ledger and balances
+  tollgate health                    ask a process on this machine whether it takes calls
   tollgate version                   print the version
 
 tollgate quota --help tells more. Services are edge, router, cache, compressor, keystore and budget: all in
@@ -81,6 +83,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return exitError{err, quotacmd.ExitCode(err)}
 		}
 		return nil
+	case "health":
+		return healthcmd.Run(ctx, healthcmd.Env{Lookup: os.LookupEnv, Stderr: stderr}, args)
 	case "version":
 		_, err := fmt.Fprintln(stdout, version)
 		return err
