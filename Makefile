@@ -23,7 +23,7 @@ run: ## start Tollgate with embedded stores and the provider simulator (ARGS="â€
 
 .PHONY: build
 build: ## build bin/tollgate
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tollgate ./services/cmd/tollgate
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tollgate ./services/cmd/tollgate
 
 # Never from the test cache: it does not know what changed in a database.
 .PHONY: test
@@ -63,6 +63,10 @@ buf-breaking: ## fail when the protos break the last release (BREAKING_AGAINST=r
 .PHONY: docs-check
 docs-check: ## run the documentation's commands, check its links
 	scripts/docs-check
+
+.PHONY: deploy-check
+deploy-check: ## check image, compose, chart, dashboards and alerts
+	scripts/deploy-check
 
 .PHONY: services
 services: ## start PostgreSQL, Redis and Kafka for tests; see scripts/services
