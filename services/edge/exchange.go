@@ -149,6 +149,14 @@ func (x *exchange) deadline() {
 	_ = x.control.SetWriteDeadline(x.e.Clock.Now().Add(x.e.opts.WriteTimeout))
 }
 
+// paused ends the time of a piece that is out. Only HTTP/2 looks at it while nothing is being
+// written: it would reset a stream whose model thinks for longer.
+func (x *exchange) paused() {
+	if x.r.ProtoMajor > 1 {
+		_ = x.control.SetWriteDeadline(time.Time{})
+	}
+}
+
 // admit finds out who calls and whether they may call this route, for the tenant
 // that they name.
 func (x *exchange) admit() error {

@@ -99,14 +99,16 @@ type gate struct {
 }
 
 func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body := &inbound{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	answer := g.e.pace(w)
+	defer answer.begin()
+	body := &inbound{ReadCloser: r.Body, control: answer.control}
 	if err := g.admit(r); err == nil {
 		// A copy, because net/http looks at its own request's body after the handler.
 		in := *r
 		in.Body = body
-		g.next.ServeHTTP(w, &in)
-	} else if g.errors.Write(w, r, errs.ToConnect(err)) != nil {
-		writeError(w, errs.Of(err)) // it is no RPC client
+		g.next.ServeHTTP(answer, &in)
+	} else if g.errors.Write(answer, r, errs.ToConnect(err)) != nil {
+		writeError(answer, errs.Of(err)) // it is no RPC client
 	}
 	if !body.ended {
 		g.e.unread(body.control, r)

@@ -98,6 +98,7 @@ func (s *streamWriter) flush() {
 	if err := s.c.control.Flush(); err != nil {
 		s.gone = true
 	}
+	s.c.paused()
 }
 
 // routerStream is an answer's messages, as they come.
