@@ -71,8 +71,12 @@ func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*ht
 		if last != nil && p.opts.Observer != nil {
 			p.opts.Observer.Retried(p.opts.Service)
 		}
+		attempted, patience := req, (*impatient)(nil)
+		if idempotent && sent == 0 && p.another(e) {
+			attempted, patience = p.impatience(req)
+		}
 		var resp *http.Response
-		if resp, err = p.attempt(e, req, header, body); err == nil {
+		if resp, err = p.attempt(e, attempted, header, body, patience); err == nil {
 			return resp, nil
 		}
 		if ended := ctx.Err(); ended != nil {
@@ -97,7 +101,7 @@ func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*ht
 var errRefused = errors.New("it refuses this process's credentials")
 
 // attempt sends a request to one endpoint.
-func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body *outgoing) (*http.Response, error) {
+func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body *outgoing, patience *impatient) (*http.Response, error) {
 	// One piece of memory for all that an attempt needs.
 	a := &struct {
 		req    http.Request
@@ -118,8 +122,14 @@ func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body 
 	}
 	e.calls.Add(1)
 	resp, err := e.transport.RoundTrip(&a.req)
+	if err == nil && !patience.heard() {
+		_ = resp.Body.Close() // it comes too late
+		err = context.DeadlineExceeded
+	}
 	if err != nil {
 		e.calls.Add(-1)
+		e.doubt(req.Context())
+		patience.end()
 		if _, ok := errors.AsType[*dialError](err); ok && req.Context().Err() == nil {
 			p.becomes(req.Context(), e, unreachable, err)
 		}
@@ -128,9 +138,10 @@ func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body 
 	if len(resp.Header[challenge]) > 0 {
 		e.calls.Add(-1)
 		_ = resp.Body.Close() // what it says is known
+		patience.end()
 		return nil, errRefused
 	}
-	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx = resp.Body, p, e, req.Context()
+	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx, a.answer.patience = resp.Body, p, e, req.Context(), patience
 	resp.Body = &a.answer
 	return resp, nil
 }
@@ -237,6 +248,8 @@ type incoming struct {
 	e    *endpoint
 	ctx  context.Context //nolint:containedctx // the body is read within the request's
 	done atomic.Bool
+	// patience is the attempt's; nil for most.
+	patience *impatient
 }
 
 // Read says what broke off in the words of the mesh: Connect would take some of a network's
@@ -246,11 +259,12 @@ func (b *incoming) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	b.end()
-	if errors.Is(err, io.EOF) {
+	ended := b.ctx.Err()
+	if b.end(); errors.Is(err, io.EOF) {
 		return n, err //nolint:wrapcheck // readers compare it
 	}
-	if ended := b.ctx.Err(); ended != nil {
+	if ended != nil {
+		b.e.doubt(b.ctx)
 		return n, ctxError(ended, err)
 	}
 	return n, b.p.away(err, true)
@@ -265,5 +279,6 @@ func (b *incoming) Close() error {
 func (b *incoming) end() {
 	if b.done.CompareAndSwap(false, true) {
 		b.e.calls.Add(-1)
+		b.patience.end()
 	}
 }

@@ -15,8 +15,9 @@ import (
 const (
 	// dialTimeout bounds the making of a connection, with TLS.
 	dialTimeout = time.Second
-	// probeTimeout bounds a question for an endpoint's readiness.
-	probeTimeout = 2 * time.Second
+	// probeTimeout bounds a question for an endpoint's readiness. Who is asked answers sooner,
+	// also when what it needs does not.
+	probeTimeout = time.Second
 	// idlePeer is how long a connection stays open without a call. [NewServer] keeps it for
 	// longer, so that it is the client that closes: a server that does may do so in the moment in
 	// which a call is written.
@@ -35,6 +36,7 @@ const (
 	unknown               // nobody has asked yet
 	unready               // it says so: it starts, drains, or lacks what it needs
 	unreachable           // it cannot be connected to, or does not answer
+	hanging               // it has not answered for long: it gets no call
 )
 
 // endpoint is one address of a service.
@@ -46,6 +48,11 @@ type endpoint struct {
 	state     atomic.Int32
 	calls     atomic.Int64 // that are under way
 	probing   atomic.Bool
+	// missed is how many probes in a row nobody answered; it is the probe's alone.
+	missed int
+	// doubted says that a call has waited in vain since the last answer to a probe.
+	doubted     atomic.Bool
+	connections connections
 }
 
 // newEndpoint returns an endpoint of which nothing is known.
@@ -82,7 +89,7 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return conn, nil
+	return e.connections.add(conn), nil
 }
 
 func (e *endpoint) dialTLS(ctx context.Context, config *tls.Config) (net.Conn, error) {

@@ -203,6 +203,7 @@ func (p *Peer) probe(ctx context.Context, running *sync.WaitGroup) {
 			defer e.probing.Store(false)
 			s, err := e.ask(ctx)
 			if ctx.Err() == nil {
+				s, err = e.judge(s, err)
 				p.becomes(ctx, e, s, err)
 			}
 		})
@@ -257,7 +258,7 @@ func (p *Peer) Close() error {
 
 // pick chooses an endpoint for a call's attempt: of the most ready ones that are not dead, the
 // one with the fewest calls under way, in turn where several have. It avoids last unless there
-// is no other. It returns nil when all are dead.
+// is no other. It returns nil when all are dead, or hang.
 func (p *Peer) pick(dead []*endpoint, last *endpoint) *endpoint {
 	all := *p.endpoints.Load()
 	first := p.turn.Add(1)
@@ -266,15 +267,15 @@ func (p *Peer) pick(dead []*endpoint, last *endpoint) *endpoint {
 	var calls int64
 	for i := range uint64(len(all)) {
 		e := all[(first+i)%uint64(len(all))]
-		if e == last || slices.Contains(dead, e) {
+		s, c := e.rank(), e.calls.Load()
+		if e == last || s == hanging || slices.Contains(dead, e) {
 			continue
 		}
-		s, c := e.readiness(), e.calls.Load()
 		if best == nil || s < state || s == state && c < calls {
 			best, state, calls = e, s, c
 		}
 	}
-	if best == nil && last != nil && !slices.Contains(dead, last) {
+	if best == nil && last != nil && last.rank() != hanging && !slices.Contains(dead, last) {
 		return last
 	}
 	return best

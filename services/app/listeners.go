@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -140,7 +141,9 @@ func ready(report obs.Report) error {
 // nowhere else and names hosts: this port is for operators.
 func state(health *obs.Checker) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		report := health.Run(r.Context())
+		ctx, cancel := context.WithTimeout(r.Context(), stateTimeout)
+		defer cancel()
+		report := health.Run(ctx)
 		w.Header().Set("Content-Type", "application/json")
 		if !report.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -148,6 +151,10 @@ func state(health *obs.Checker) http.Handler {
 		_ = json.NewEncoder(w).Encode(report) // whoever asked has left
 	})
 }
+
+// stateTimeout is after which time a dependency that does not answer is told to be away. Other
+// processes take one that does not tell within a second to hang.
+const stateTimeout = 700 * time.Millisecond
 
 // watches are the procedures whose streams have no end of their own.
 func watches(path string) bool {

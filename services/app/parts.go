@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,7 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/secret"
 	"tollgate.dev/services/budget"
+	"tollgate.dev/services/cache"
 	"tollgate.dev/services/edge"
 	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/idempotency"
@@ -104,14 +106,25 @@ func newKeys(s secrets, client keystorev1connect.KeystoreServiceClient, clk cloc
 
 func edgeOptions(opts Options) edge.Options {
 	cfg := opts.Config
-	return edge.Options{
+	out := edge.Options{
 		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, MaxBufferedBytes: cfg.Server.MaxBufferedBytes, Cache: cachesAnswers(cfg), CacheOptIn: cfg.Cache.OptIn,
 		Compression: cfg.Compression.Enabled, HiddenModels: hiddenModels(cfg),
 		BodyTimeout: cfg.Server.ReadTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
 		AllowedRoutes: cfg.General.AllowedRoutes, AdminOnlyRoutes: cfg.General.AdminOnlyRoutes,
 		AllowsBase: outbound(cfg, "").Allowlist.Check,
 	}
+	if !cfg.Mesh.Runs(config.ServiceCache) {
+		out.CacheTimeout = cache.DefaultTimeout + hopTimeout
+	}
+	if !cfg.Mesh.Runs(config.ServiceCompressor) {
+		out.CompressionTimeout = cfg.Compression.Timeout + hopTimeout
+	}
+	return out
 }
+
+// hopTimeout is how much longer a call waits for what it can do without when that runs in
+// another process, which may hang.
+const hopTimeout = 100 * time.Millisecond
 
 // called are the services as the edge sees them.
 type called struct {

@@ -188,7 +188,7 @@ func (c *completion) run() (err error) {
 		req.MaxAge = durationpb.New(c.req.cache.maxAge)
 	}
 	asked := e.Clock.Now()
-	found, err := e.Services.Cache.Lookup(ctx, req)
+	found, err := c.lookUp(ctx, req)
 	e.Metrics.CacheLookup(e.Clock.Now().Sub(asked))
 	if err == nil && found.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED {
 		return c.replay(found.GetEntry())
@@ -200,6 +200,21 @@ func (c *completion) run() (err error) {
 		return c.alone(ctx)
 	}
 	return c.share(ctx)
+}
+
+// lookUp asks the cache, which a call does not wait for beyond its time.
+func (c *completion) lookUp(ctx context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+	ctx, cancel := atMost(ctx, c.e.opts.CacheTimeout)
+	defer cancel()
+	return c.e.Services.Cache.Lookup(ctx, req)
+}
+
+// atMost bounds what a call waits for; 0 is no bound.
+func atMost(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // release gives back what the limits hold for the call.

@@ -57,7 +57,9 @@ func (c *completion) compress(ctx context.Context) {
 	if len(c.model.deployments) > 0 {
 		upstream = c.model.deployments[0].GetUpstreamModel()
 	}
-	resp, err := c.e.Services.Compressor.Compress(ctx, &compressorv1.CompressRequest{
+	bounded, cancel := atMost(ctx, c.e.opts.CompressionTimeout)
+	defer cancel()
+	resp, err := c.e.Services.Compressor.Compress(bounded, &compressorv1.CompressRequest{
 		Body: c.req.body, Profile: c.profile, Provider: c.model.provider, Model: upstream, TenantId: c.principal.TenantID,
 	})
 	result, took := obs.CompressionSkipped, c.e.Clock.Now().Sub(start)

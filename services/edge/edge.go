@@ -47,6 +47,11 @@ type Options struct {
 	// CacheOptIn caches the answers of those requests alone that ask for it with
 	// `"cache": {"use-cache": true}`.
 	CacheOptIn bool
+	// CacheTimeout bounds a look-up in the cache, which is a miss then; 0 is no bound, for one
+	// that runs in this process.
+	CacheTimeout time.Duration
+	// CompressionTimeout bounds a compression, as the edge waits for it; 0 is no bound.
+	CompressionTimeout time.Duration
 	// Compression says whether prompts are compressed where a key, tenant or request asks.
 	Compression bool
 	// HiddenModels are names that can be called and are not listed.

@@ -121,6 +121,8 @@ func (e *Edge) health(x *exchange) error {
 // again in Unix milliseconds. The model table stays as it is: whoever asks for the health
 // changes nothing.
 func (e *Edge) resting(ctx context.Context) (map[string]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	defer cancel()
 	resp, err := e.Services.Router.ListModels(ctx, &routerv1.ListModelsRequest{})
 	if err != nil {
 		return nil, err

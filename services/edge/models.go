@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
@@ -48,8 +49,13 @@ const (
 	unknownMaxOutput = 128_000
 )
 
+// modelTimeout bounds how long the router may take to tell its models.
+const modelTimeout = 2 * time.Second
+
 // RefreshModels reads the models from the router.
 func (e *Edge) RefreshModels(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	defer cancel()
 	resp, err := e.Services.Router.ListModels(ctx, &routerv1.ListModelsRequest{})
 	if err != nil {
 		return err

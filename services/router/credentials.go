@@ -183,7 +183,10 @@ func (c *TenantCredentials) open(name credentialName, h *heldCredential) {
 
 // ask opens a credential at the keystore, within its time.
 func (c *TenantCredentials) ask(name credentialName) (Credential, error) {
-	ctx, cancel := context.WithCancelCause(c.life)
+	// The deadline is for the transport, which asks another replica in time.
+	life, over := context.WithTimeout(c.life, credentialWait)
+	defer over()
+	ctx, cancel := context.WithCancelCause(life)
 	defer cancel(nil)
 	timer := c.clock.AfterFunc(credentialWait, func() { cancel(errKeystoreTime) })
 	defer timer.Stop()

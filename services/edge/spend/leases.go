@@ -2,12 +2,14 @@ package spend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 )
 
@@ -231,10 +233,8 @@ func (m *Meter) lease(ctx context.Context, asks []*account, returns []*pool) err
 		p.account.mu.Unlock()
 		req.Returns = append(req.Returns, &budgetv1.LeaseReturn{LeaseId: p.lease, ReturnedNanos: int64(totals[i])})
 	}
-	call, cancel := context.WithTimeout(ctx, m.opts.CallTimeout)
-	defer cancel()
 	at := m.now() // before sending: the term is counted from a moment that the service did not see yet
-	res, err := m.client.Lease(call, req)
+	res, err := m.askLease(ctx, req)
 	if err == nil && len(res.GetGrants()) != len(sent) {
 		err = fmt.Errorf("spend: %d answers to %d asks", len(res.GetGrants()), len(sent))
 	}
@@ -264,6 +264,21 @@ func (m *Meter) lease(ctx context.Context, asks []*account, returns []*pool) err
 		m.apply(s, res.GetGrants()[i].GetSlices(), at, res.GetNowMillis())
 	}
 	return nil
+}
+
+// askLease makes a Lease call, and once more where the first one is not answered, or not in a
+// part of its time: a replica of the service that dies or hangs must not cost the calls that wait. An
+// answer that was lost is made good by the next one.
+func (m *Meter) askLease(ctx context.Context, req *budgetv1.LeaseRequest) (*budgetv1.LeaseResponse, error) {
+	first, cancel := context.WithTimeout(ctx, m.opts.CallTimeout/4)
+	res, err := m.client.Lease(first, req)
+	late := errors.Is(first.Err(), context.DeadlineExceeded)
+	if cancel(); err == nil || ctx.Err() != nil || !late && errs.Answered(err) {
+		return res, err
+	}
+	second, cancel := context.WithTimeout(ctx, m.opts.CallTimeout-m.opts.CallTimeout/4)
+	defer cancel()
+	return m.client.Lease(second, req)
 }
 
 // leaseFailed fails what waited, and keeps what must be told or asked again.

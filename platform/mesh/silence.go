@@ -1,0 +1,141 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A process that hangs, or that a network has cut off, still has open connections: nothing
+// that waits for it would ever end. So whoever leaves as many probes in a row unanswered is
+// taken to hang: calls to it are broken off, and none is sent to it until it answers.
+const hangsAfter = 3
+
+// errHangs is why the calls to an endpoint are broken off.
+var errHangs = errors.New("it does not answer, and its calls were broken off")
+
+// judge takes a probe's result for what it says beside the ones before it.
+func (e *endpoint) judge(s readiness, err error) (readiness, error) {
+	if err == nil || !unanswered(err) {
+		e.missed = 0
+		if err == nil {
+			e.doubted.Store(false)
+		}
+		return s, err
+	}
+	if e.missed++; e.missed < hangsAfter {
+		return s, err
+	}
+	e.connections.hangUp()
+	return hanging, errors.Join(errHangs, err)
+}
+
+// unanswered says that a probe failed for its time, and not because somebody refused it.
+func unanswered(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// doubt notes that a call to an endpoint ended for its time. Until the endpoint has answered a
+// probe, others are preferred.
+func (e *endpoint) doubt(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		e.doubted.Store(true)
+	}
+}
+
+// rank is what pick goes by.
+func (e *endpoint) rank() readiness {
+	if e.doubted.Load() {
+		return max(e.readiness(), unreachable)
+	}
+	return e.readiness()
+}
+
+// another reports whether there is an endpoint beside e that a call may go to as well.
+func (p *Peer) another(e *endpoint) bool {
+	for _, other := range *p.endpoints.Load() {
+		if other != e && other.rank() == ready {
+			return true
+		}
+	}
+	return false
+}
+
+// impatient is a call that gives an endpoint half of its time, because it may ask another one.
+type impatient struct {
+	timer  *time.Timer
+	cancel context.CancelFunc
+}
+
+// impatience bounds a request to half of the time that it has. It returns nil for one that has
+// no deadline.
+func (p *Peer) impatience(req *http.Request) (*http.Request, *impatient) {
+	deadline, ok := req.Context().Deadline()
+	if !ok {
+		return req, nil
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	half := deadline.Sub(p.opts.Clock.Now()) / 2
+	i := &impatient{cancel: func() { cancel(nil) }}
+	i.timer = time.AfterFunc(half, func() { cancel(context.DeadlineExceeded) })
+	return req.WithContext(ctx), i
+}
+
+// heard says that the answer has begun: it may take the rest of the time. It reports whether
+// that was in time.
+func (i *impatient) heard() bool { return i == nil || i.timer.Stop() }
+
+// end is called when the answer, or the attempt, is over.
+func (i *impatient) end() {
+	if i != nil {
+		i.timer.Stop()
+		i.cancel()
+	}
+}
+
+// connections are an endpoint's open ones.
+type connections struct {
+	mu   sync.Mutex
+	open map[*connection]struct{}
+}
+
+// connection is one of them, until it is closed.
+type connection struct {
+	net.Conn
+	of *connections
+}
+
+// add has a connection closed by hangUp.
+func (c *connections) add(conn net.Conn) net.Conn {
+	out := &connection{Conn: conn, of: c}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = make(map[*connection]struct{})
+	}
+	c.open[out] = struct{}{}
+	return out
+}
+
+// Close is net.Conn's.
+func (c *connection) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// hangUp closes all connections, and so ends what waits for an answer.
+func (c *connections) hangUp() {
+	c.mu.Lock()
+	open := c.open
+	c.open = nil
+	c.mu.Unlock()
+	for conn := range open {
+		_ = conn.Conn.Close() // whoever uses it hears of it
+	}
+}
