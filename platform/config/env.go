@@ -168,12 +168,19 @@ func (l *loader) environmentOverrides(cfg *Config) {
 		cfg.Redis = l.redisURL(v, v.literal)
 	}
 	l.meshVariables(&cfg.Mesh, text)
-	if v, ok := text("TOLLGATE_DRAIN_DELAY"); ok {
-		d, err := time.ParseDuration(v.literal)
-		if err != nil || d < 0 {
-			l.errorf(0, v.path, "must be a time such as 3s")
+	for name, to := range map[string]*time.Duration{
+		"TOLLGATE_DRAIN_DELAY": &cfg.Server.DrainDelay, "TOLLGATE_GRACE_PERIOD": &cfg.Server.GracePeriod,
+	} {
+		v, ok := text(name)
+		if !ok {
+			continue
 		}
-		cfg.Server.DrainDelay = max(0, d)
+		d, err := time.ParseDuration(v.literal)
+		if err != nil || d < 0 || d > maxDuration {
+			l.errorf(0, v.path, "must be a time such as 3s, of 30 days at most")
+			continue
+		}
+		*to = d
 	}
 	if v, ok := text("KAFKA_BROKERS"); ok {
 		cfg.Kafka.Brokers = nil

@@ -48,13 +48,13 @@ general_settings: {master_key: sk-master-0123456789}
 // The command line's word goes over the environment's, and that over the file's.
 func TestWhoSaysWhatRuns(t *testing.T) {
 	file := oneModel + "mesh: {services: [compressor]}\n"
-	env := []string{meshToken, "TOLLGATE_SERVICES=cache", "TOLLGATE_DRAIN_DELAY=250ms"}
+	env := []string{meshToken, "TOLLGATE_SERVICES=cache", "TOLLGATE_DRAIN_DELAY=250ms", "TOLLGATE_GRACE_PERIOD=2s"}
 	cfg := mustLoad(t, file, env...)
 	if got := cfg.Mesh.Services; !reflect.DeepEqual(got, []config.Service{config.ServiceCache}) {
 		t.Errorf("by the environment %v", got)
 	}
-	if cfg.Mesh.Addr != "127.0.0.1:4001" || cfg.Server.DrainDelay != 250*time.Millisecond {
-		t.Errorf("address %s, delay %s", cfg.Mesh.Addr, cfg.Server.DrainDelay)
+	if cfg.Mesh.Addr != "127.0.0.1:4001" || cfg.Server.DrainDelay != 250*time.Millisecond || cfg.Server.GracePeriod != 2*time.Second {
+		t.Errorf("address %s, delay %s, grace period %s", cfg.Mesh.Addr, cfg.Server.DrainDelay, cfg.Server.GracePeriod)
 	}
 	cfg, _, err := config.Load(config.Source{Name: "test.yaml", Data: []byte(file), Services: "router, compressor", LookupEnv: func(name string) (string, bool) {
 		for _, v := range append(env, "TOLLGATE_KEYSTORE_URL=http://keystore:4001") {

@@ -31,6 +31,8 @@ func (m *Meter) watchLoop(ctx context.Context) {
 	}
 }
 
+var errWatchOver = errors.New("the budget service ended the watch")
+
 // watch follows one stream to its end, or until it is silent for too long, and reports
 // whether anything was heard.
 func (m *Meter) watch(ctx context.Context) (heard bool, err error) {
@@ -44,7 +46,7 @@ func (m *Meter) watch(ctx context.Context) (heard bool, err error) {
 	for {
 		res, err := stream.Receive()
 		if errors.Is(err, io.EOF) {
-			return heard, nil
+			return heard, errWatchOver
 		}
 		if err != nil {
 			return heard, vigil.Why(err)

@@ -33,6 +33,8 @@
   value: /var/lib/tollgate
 - name: TOLLGATE_DRAIN_DELAY
   value: "{{ $root.Values.shutdown.drainSeconds }}s"
+- name: TOLLGATE_GRACE_PERIOD
+  value: "{{ $root.Values.shutdown.graceSeconds }}s"
 - name: TOLLGATE_ALLOWED_PROVIDER_HOSTS
   value: {{ join "," $root.Values.providers.allowedHosts | quote }}
 - name: GOMEMLIMIT
