@@ -89,6 +89,7 @@ func (l *loader) conditional(cfg *Config) {
 	}{
 		{"litellm_settings.cache_params", !cfg.Cache.Enabled, "litellm_settings.cache is not true"},
 		{"litellm_settings.cache_params.namespace", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
+		{"litellm_settings.cache_params.socket_timeout", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
 		{"general_settings.database_connection_pool_limit", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"general_settings.database_connection_timeout", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},

@@ -104,7 +104,7 @@ var knownCacheParams = words(`
 	qdrant_quantization_config qdrant_semantic_cache_embedding_model qdrant_semantic_cache_vector_size
 	redis_flush_size redis_semantic_cache_index_name redis_startup_nodes s3_api_version s3_aws_access_key_id
 	s3_aws_secret_access_key s3_aws_session_token s3_bucket_name s3_config s3_endpoint_url s3_path s3_region_name s3_use_ssl
-	s3_verify sentinel_nodes sentinel_password service_name socket_timeout ssl_ca_certs ssl_cert_reqs ssl_certfile ssl_check_hostname
+	s3_verify sentinel_nodes sentinel_password service_name ssl_ca_certs ssl_cert_reqs ssl_certfile ssl_check_hostname
 	ssl_keyfile default_in_memory_ttl default_in_redis_ttl startup_nodes valkey_semantic_cache_embedding_model`)
 
 var knownGeneralSettings = words(`

@@ -18,7 +18,7 @@ func defaults(source string) *Config {
 			Timeout: 10 * time.Minute, StreamTimeout: 10 * time.Minute, StreamIdleTimeout: 5 * time.Minute, MaxFallbacks: 5,
 		},
 		Cache: Cache{
-			Store: CacheMemory, TTL: time.Hour, MaxBytes: 8 << 20, SimilarityThreshold: 0.85,
+			Store: CacheMemory, TTL: time.Hour, Timeout: 50 * time.Millisecond, MaxBytes: 8 << 20, SimilarityThreshold: 0.85,
 			SupportedCallTypes: []string{ChatCompletion},
 		},
 		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: 30 * time.Second},

@@ -236,6 +236,8 @@ type Cache struct {
 	// Namespace prefixes every key; empty is none.
 	Namespace string
 	TTL       time.Duration
+	// Timeout is how long a call waits for Redis; then nothing is found, or kept. Always positive.
+	Timeout time.Duration
 	// MaxBytes bounds the in-process store, 8 MiB when not given: what a small process can spare.
 	MaxBytes int64
 	// OptIn means that only requests that ask are cached (LiteLLM's mode: default_off).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -33,6 +34,9 @@ func cachesAnswers(cfg *config.Config) bool {
 	return cfg.Cache.Enabled && slices.Contains(cfg.Cache.SupportedCallTypes, config.ChatCompletion)
 }
 
+// redisTimeout bounds one exchange with Redis, where its calls have more time.
+const redisTimeout = 500 * time.Millisecond
+
 // openCache makes the store of answers: in this process, or in Redis. Redis may be
 // away at the start, as at any time.
 func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, error) {
@@ -42,9 +46,12 @@ func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, erro
 		out.Store = memory.New(memory.Options{MaxBytes: cfg.Cache.MaxBytes, Clock: clk})
 		return out, nil
 	}
+	out.Options.Timeout = cfg.Cache.Timeout
 	client, err := redisx.Open(redisx.Options{
 		Host: cfg.Redis.Host, Port: cfg.Redis.Port, Username: cfg.Redis.Username,
 		Password: cfg.Redis.Password, DB: cfg.Redis.DB, TLS: cfg.Redis.TLS,
+		// Invalidations may take longer than look-ups.
+		Timeout: max(redisTimeout, cfg.Cache.Timeout),
 	})
 	if err != nil {
 		return out, fmt.Errorf("redis: %w", err)
