@@ -88,7 +88,7 @@ func newPublic(cfg *config.Config, e *edge.Edge, health *obs.Checker, log *slog.
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return public{newServer(&http.Server{
-		Handler: e.Handler(), Protocols: protocols,
+		Handler: handOver(health, e.Handler()), Protocols: protocols,
 		// ReadTimeout would end long answers as well: the edge bounds bodies itself.
 		ReadHeaderTimeout: cfg.Server.ReadHeaderTimeout, IdleTimeout: cfg.Server.IdleTimeout,
 		// Up to that the edge refuses headers itself, in its own words.

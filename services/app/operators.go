@@ -16,6 +16,7 @@ import (
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/errs"
 )
 
 // forwardOperators has the calls of operators that come to this process answered by the
@@ -50,7 +51,7 @@ func (f routerForward) StreamComplete(ctx context.Context, req *routerv1.StreamC
 	if err != nil {
 		return err
 	}
-	return forwardStream(from, to.Send)
+	return forwardStream(ctx, from, to.Send)
 }
 
 type keystoreForward struct {
@@ -63,7 +64,7 @@ func (f keystoreForward) Watch(ctx context.Context, req *keystorev1.WatchRequest
 	if err != nil {
 		return err
 	}
-	return forwardStream(from, to.Send)
+	return forwardStream(ctx, from, to.Send)
 }
 
 type budgetForward struct {
@@ -76,7 +77,7 @@ func (f budgetForward) WatchBudgets(ctx context.Context, req *budgetv1.WatchBudg
 	if err != nil {
 		return err
 	}
-	return forwardStream(from, to.Send)
+	return forwardStream(ctx, from, to.Send)
 }
 
 // WatchUsage implements [budgetv1connect.BudgetServiceHandler].
@@ -85,11 +86,11 @@ func (f budgetForward) WatchUsage(ctx context.Context, req *budgetv1.WatchUsageR
 	if err != nil {
 		return err
 	}
-	return forwardStream(from, to.Send)
+	return forwardStream(ctx, from, to.Send)
 }
 
 // forwardStream hands on what a stream brings until it ends.
-func forwardStream[M any](from interface {
+func forwardStream[M any](ctx context.Context, from interface {
 	Receive() (M, error)
 	Close() error
 }, send func(M) error,
@@ -101,6 +102,10 @@ func forwardStream[M any](from interface {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
+			// The end of this process is no fault of the other one.
+			if own, ok := errors.AsType[*errs.Error](context.Cause(ctx)); ok {
+				return own
+			}
 			return err
 		}
 		if err := send(message); err != nil {

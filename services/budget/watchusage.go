@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -73,7 +74,7 @@ func (s *Service) WatchUsage(ctx context.Context, q UsageWatch, send func([]*eve
 	for err == nil {
 		select {
 		case <-ctx.Done():
-			return nil
+			return cutShort(ctx)
 		case <-s.usage.ended:
 			return errs.New(errs.ServiceUnavailable, "the budget service stops")
 		case <-beat.C():
@@ -83,9 +84,17 @@ func (s *Service) WatchUsage(ctx context.Context, q UsageWatch, send func([]*eve
 		}
 	}
 	if ctx.Err() != nil {
-		return nil
+		return cutShort(ctx)
 	}
 	return err
+}
+
+// cutShort is why a watch ends before its watcher wants it to: nil, unless the process says so.
+func cutShort(ctx context.Context) error {
+	if e, ok := errors.AsType[*errs.Error](context.Cause(ctx)); ok {
+		return e
+	}
+	return nil
 }
 
 // follower gives a watcher its records.
