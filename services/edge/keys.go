@@ -125,6 +125,7 @@ func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRe
 	if err != nil {
 		return nil, err
 	}
+	defer e.Keys.Changed(before.GetId(), "")
 	if err := e.setBudgets(ctx, budgets, false); err != nil {
 		undo, cancel := unbroken(ctx)
 		defer cancel()
@@ -173,6 +174,7 @@ func (e *Edge) removeKeys(ctx context.Context, refs []*keystorev1.KeyRef) error 
 	}
 	scopes := make([]*budgetv1.Scope, 0, len(resp.GetIds()))
 	for _, id := range resp.GetIds() {
+		e.Keys.Changed(id, "")
 		scopes = append(scopes, keyScope(id))
 	}
 	_, err = e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes})
@@ -215,6 +217,7 @@ func (e *Edge) regenerateKey(x *exchange) error {
 	if err != nil {
 		return renamed(err, newKeyNames)
 	}
+	e.Keys.Changed(key.GetId(), "")
 	view.Key, view.KeyName = resp.GetSecret(), resp.GetKey().GetDisplay()
 	view.UpdatedAt, view.UpdatedBy = timeText(resp.GetKey().GetUpdatedMillis()), resp.GetKey().GetUpdatedBy()
 	return x.json(http.StatusOK, view)
@@ -255,6 +258,7 @@ func (e *Edge) blockKey(x *exchange, blocked bool) error {
 	if err != nil {
 		return err
 	}
+	e.Keys.Changed(resp.GetKey().GetId(), "")
 	view, err := e.keyView(ctx, resp.GetKey())
 	if err != nil {
 		return err

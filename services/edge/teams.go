@@ -259,6 +259,7 @@ func (e *Edge) changeTeam(ctx context.Context, id string, req *teamRequest, by s
 	if err != nil {
 		return nil, err
 	}
+	defer e.Keys.Changed("", id)
 	if err := e.setBudgets(ctx, budgets, false); err != nil {
 		undo, cancel := unbroken(ctx)
 		defer cancel()
@@ -309,6 +310,7 @@ func (e *Edge) removeTeams(ctx context.Context, ids []string) (teams, keys []str
 	}
 	var scopes []*budgetv1.Scope
 	for _, id := range resp.GetIds() {
+		e.Keys.Changed("", id)
 		scopes = append(scopes, tenantScope(id))
 	}
 	for _, id := range resp.GetKeyIds() {
@@ -427,6 +429,7 @@ func (e *Edge) putCredential(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	e.Keys.Changed("", req.TeamID)
 	return x.json(http.StatusOK, struct {
 		credentialName
 
@@ -469,6 +472,7 @@ func (e *Edge) deleteCredential(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	e.Keys.Changed("", req.TeamID)
 	return x.json(http.StatusOK, req)
 }
 
