@@ -17,9 +17,10 @@ import (
 	"tollgate.dev/platform/obs"
 )
 
-// MaxMessageBytes bounds one message, in and out. It leaves room for the largest
-// request body that the edge takes and for what surrounds it.
-const MaxMessageBytes = 32 << 20
+// MaxMessageBytes bounds one message, in and out. It leaves room for the largest answer that
+// a provider may give, 32 MiB, which grows when it is written in another format, and for what
+// is said about it.
+const MaxMessageBytes = 64 << 20
 
 // NewServer returns an empty server whose handlers' errors keep their reasons.
 func NewServer(interceptors ...connect.ServerInterceptor) *connect.Server {
