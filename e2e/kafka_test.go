@@ -19,27 +19,6 @@ func kafkaConfig(topic string) string {
 	return harness.SimulatedConfig("kafka: {topic: "+topic+", partitions: 2}\n", harness.Model{Name: "m", Upstream: "openai/gpt-4o-mini"})
 }
 
-// dependencies are the states of what a gateway depends on, by its /health.
-func dependencies(t *testing.T, g *harness.Gateway) map[string]string {
-	t.Helper()
-	var health struct {
-		Dependencies []struct {
-			Name     string `json:"name"`
-			Status   string `json:"status"`
-			Required bool   `json:"required"`
-		} `json:"dependencies"`
-	}
-	g.Call(http.MethodGet, "/health", harness.Call{}).MustBe(t, http.StatusOK).JSON(t, &health)
-	out := map[string]string{}
-	for _, d := range health.Dependencies {
-		out[d.Name] = d.Status
-		if d.Name == "kafka" && d.Required {
-			t.Error("Kafka is no requirement")
-		}
-	}
-	return out
-}
-
 var errFound = errors.New("found")
 
 // TestEventsReachKafka follows a call into the topic: its event has the ledger's id, key
@@ -51,8 +30,8 @@ func TestEventsReachKafka(t *testing.T) {
 	g := harness.Start(t, harness.Options{
 		Config: kafkaConfig(topic), Env: []string{"KAFKA_BROKERS=" + strings.Join(kafkaxtest.Brokers(t), ",")},
 	})
-	if state := dependencies(t, g)["kafka"]; state != "up" {
-		t.Errorf("/health says that kafka is %q", state)
+	if !g.Dependencies(t)["kafka"] {
+		t.Error("/health says that kafka is down")
 	}
 	key := g.NewTenantKey(nil)
 	answer := g.Complete(key.Secret, harness.Chat("m", g.Prompt(t))).MustBe(t, http.StatusOK)
@@ -89,7 +68,7 @@ func TestEventsReachKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(t, "the outbox is empty, and says so", func() error {
-		page := string(g.Call(http.MethodGet, "/metrics", harness.Call{}).Body)
+		page := g.Metrics(t, "budget")
 		for _, want := range []string{"\ntollgate_outbox_pending_events 0\n", `tollgate_outbox_published_total{result="ok"} 1`} {
 			if !strings.Contains(page, want) {
 				return fmt.Errorf("/metrics has no %q", want)
@@ -108,11 +87,11 @@ func TestGatewayWithoutItsKafka(t *testing.T) {
 	answer := g.Complete(key.Secret, harness.Chat("m", g.Prompt(t))).MustBe(t, http.StatusOK)
 	g.Usage(t, answer.Header.Get("X-Request-Id"))
 	g.Call(http.MethodGet, "/health/readiness", harness.Call{}).MustBe(t, http.StatusOK)
-	if state := dependencies(t, g)["kafka"]; state != "down" {
-		t.Errorf("/health says that kafka is %q", state)
+	if up, known := g.Dependencies(t)["kafka"]; up || !known {
+		t.Errorf("/health knows of kafka: %t, says that it is up: %t", known, up)
 	}
 	harness.Eventually(t, "the backlog shows", func() error {
-		if page := string(g.Call(http.MethodGet, "/metrics", harness.Call{}).Body); !strings.Contains(page, "\ntollgate_outbox_pending_events 1\n") {
+		if page := g.Metrics(t, "budget"); !strings.Contains(page, "\ntollgate_outbox_pending_events 1\n") {
 			return errors.New("no event waits")
 		}
 		return nil

@@ -93,7 +93,7 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*harness.Gateway){
 		"SIGTERM": (*harness.Gateway).Stop,
-		"crash":   func(g *harness.Gateway) { g.Process().Kill() },
+		"crash":   (*harness.Gateway).Kill,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

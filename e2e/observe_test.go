@@ -117,7 +117,7 @@ func TestLedgerSequence(t *testing.T) {
 		}
 	}
 	harness.Eventually(t, "the metrics count the entries", func() error {
-		page := string(g.Call(http.MethodGet, "/metrics", harness.Call{}).Body)
+		page := g.Metrics(t, "budget") + g.Metrics(t, "edge")
 		for _, want := range []string{"\ntollgate_budget_records_total 5\n", "\ntollgate_budget_queued_records 0\n", "\ntollgate_budget_overdrawn_calls_total 0\n"} {
 			if !strings.Contains(page, want) {
 				return fmt.Errorf("%q is not on the page", want)

@@ -25,11 +25,7 @@ func replicas(t *testing.T, n int, models ...harness.Model) []*harness.Gateway {
 	// The wait is long: what is decided here must not depend on how busy the machine is.
 	sections := "rate_limits: {wait: 20s, namespace: e2e-" + strings.ToLower(rand.Text()) + "}\n"
 	env := []string{"DATABASE_URL=" + postgrestest.URL(t).Reveal(), "REDIS_URL=" + os.Getenv(redisxtest.Variable)}
-	gateways := make([]*harness.Gateway, n)
-	for i := range gateways {
-		gateways[i] = harness.Start(t, harness.Options{Config: harness.SimulatedConfig(sections, models...), Env: env})
-	}
-	return gateways
+	return harness.Replicas(t, n, harness.Options{Config: harness.SimulatedConfig(sections, models...), Env: env})
 }
 
 // TestRequestLimitHoldsOverReplicas calls two gateways at once with one key until both
@@ -39,8 +35,8 @@ func TestRequestLimitHoldsOverReplicas(t *testing.T) {
 	const limit = 40
 	gateways := replicas(t, 2, harness.Model{Name: "m", Upstream: "openai/gpt-4o-mini"})
 	for i, g := range gateways {
-		if state := dependencies(t, g)["rate_limits"]; state != "up" {
-			t.Errorf("gateway %d says that rate_limits is %q", i, state)
+		if !g.Dependencies(t)["rate_limits"] {
+			t.Errorf("gateway %d says that rate_limits is down", i)
 		}
 	}
 	key := gateways[0].NewTenantKey(map[string]any{"rpm_limit": limit})
@@ -83,7 +79,7 @@ func TestRequestLimitHoldsOverReplicas(t *testing.T) {
 		t.Errorf("%d and %d calls came through, want %d", a, b, limit)
 	}
 	// What one gateway has counted outlives it.
-	gateways[0].Stop()
+	gateways[0].Leave()
 	gateways[1].Complete(key.Secret, harness.Chat("m", prompt)).MustBe(t, http.StatusTooManyRequests, "rate_limit_exceeded")
 }
 

@@ -7,6 +7,7 @@ package harness
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,9 +17,15 @@ import (
 	"testing"
 )
 
-// Main is the body of TestMain: it runs the tests and removes what was built for
+// Main is the body of TestMain: it runs the tests of the chosen shape, all but those of one
+// whole process where services run apart (names, with reasons), and removes what was built for
 // them. It returns the exit code.
-func Main(m *testing.M) int {
+func Main(m *testing.M, wholeOnly map[string]string) int {
+	flag.Parse()
+	if err := chooseTests(wholeOnly); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
 	code := m.Run()
 	if built.dir != "" {
 		if err := os.RemoveAll(built.dir); err != nil {

@@ -1,22 +1,20 @@
 package harness
 
 import (
-	"bytes"
-	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"tollgate.dev/platform/secret"
 	"tollgate.dev/platform/secret/secrettest"
 )
 
@@ -40,19 +38,31 @@ type Options struct {
 	// Config is the text of a configuration file; empty is the shipped one.
 	Config string
 	// DataDir is the data folder; empty is a new one. Give that of a gateway that was
-	// stopped to start it again.
+	// stopped to start it again, with its database.
 	DataDir string
 	// Env are further variables, each NAME=value. They win.
 	Env []string
-	// MakeMasterKey leaves the master key to the gateway.
+	// MakeMasterKey leaves the master key to the gateway, which must be whole.
 	MakeMasterKey bool
+	// Edges is how many edges there are where services run apart; 2 when 0.
+	Edges int
 }
 
-// Gateway is a running gateway.
+// given is what the options set a variable to; empty for nothing.
+func (o Options) given(variable string) string {
+	for _, v := range slices.Backward(o.Env) {
+		if value, ok := strings.CutPrefix(v, variable+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Gateway is a running gateway, as those see it who call one of its edges.
 type Gateway struct {
 	// URL is its address, such as http://127.0.0.1:4000.
 	URL string
-	// DataDir is where it keeps everything.
+	// DataDir is where it keeps everything, or where its edges keep their logs of calls.
 	DataDir string
 	// Master is its master key.
 	Master string
@@ -60,18 +70,40 @@ type Gateway struct {
 	tb      testing.TB
 	client  *http.Client
 	process *Process
-	// sharesDatabase says that its database is not in the data folder.
-	sharesDatabase bool
-	state          *state
+	state   *state
 }
 
 // state is what all views of a gateway share.
 type state struct {
 	stopped sync.Once
+	// members are its processes, the edges first. Start alone writes them.
+	members []*member
+	// database is where its database is; zero for one in the data folder.
+	database secret.String
 
 	mu         sync.Mutex
 	secrets    []string
 	terminated bool
+}
+
+// member is one process of a gateway.
+type member struct {
+	// services are those that it runs; empty is all.
+	services string
+	process  *Process
+	// url is where it tells how it is.
+	url string
+	// left says that the test has ended it.
+	left atomic.Bool
+}
+
+func (m *member) edge() bool { return m.services == "" || m.services == "edge" }
+
+func (m *member) String() string {
+	if m.services == "" {
+		return "gateway"
+	}
+	return m.services
 }
 
 // For is the gateway for a subtest, which then fails by itself.
@@ -81,101 +113,6 @@ func (g *Gateway) For(tb testing.TB) *Gateway {
 	view.tb = tb
 	return &view
 }
-
-// Process is a child process of a test, with what it writes.
-type Process struct {
-	Stdout, Stderr Output
-
-	cmd    *exec.Cmd
-	done   chan struct{} // closed once the process has ended
-	killed atomic.Bool
-}
-
-// Output is what a process wrote so far. It is safe for concurrent use.
-type Output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{}
-}
-
-// Write takes a piece of output.
-func (o *Output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.changed != nil {
-		close(o.changed)
-		o.changed = nil
-	}
-	return o.text.Write(p)
-}
-
-// String is everything so far.
-func (o *Output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// next returns what there is, and a channel that is closed when there is more.
-func (o *Output) next() (string, <-chan struct{}) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.changed == nil {
-		o.changed = make(chan struct{})
-	}
-	return o.text.String(), o.changed
-}
-
-// Spawn starts the gateway's binary with arguments and nothing but these variables
-// in its environment, beside PATH and HOME. The process is killed at the end of the
-// test, if it still runs.
-func Spawn(tb testing.TB, env []string, args ...string) *Process {
-	tb.Helper()
-	p := &Process{cmd: exec.Command(Binary(tb), args...), done: make(chan struct{})} //nolint:gosec,noctx // the test's own; ended below
-	p.cmd.Dir = tb.TempDir()
-	// What the machine has in its environment, provider keys say, must not change a test.
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + tb.TempDir()}, env...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.Stdout, &p.Stderr
-	if err := p.cmd.Start(); err != nil {
-		tb.Fatalf("start the gateway: %v", err)
-	}
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait() // ExitCode says how it ended
-	}()
-	tb.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // no error matters: it has ended, or does now
-		<-p.done
-	})
-	return p
-}
-
-// Done is closed once the process has ended.
-func (p *Process) Done() <-chan struct{} { return p.done }
-
-// Terminate sends SIGTERM.
-func (p *Process) Terminate() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-
-// Kill ends the process at once, as a crash does.
-func (p *Process) Kill() {
-	p.killed.Store(true)
-	_ = p.cmd.Process.Kill() // it may have ended by itself
-	<-p.done
-}
-
-// Wait waits for the process's end and returns its exit code.
-func (p *Process) Wait(tb testing.TB, patience time.Duration) int {
-	tb.Helper()
-	select {
-	case <-p.done:
-		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
-		tb.Fatalf("the process did not end within %s; it wrote:\n%s%s", patience, p.Stdout.String(), p.Stderr.String())
-		return -1
-	}
-}
-
-var listening = regexp.MustCompile(`(?m)^Tollgate listens on (http://\S+)$`)
 
 // Start starts a gateway and waits until it is ready. The end of the test stops it.
 func Start(tb testing.TB, opts Options) *Gateway {
@@ -187,21 +124,16 @@ func Start(tb testing.TB, opts Options) *Gateway {
 	if g.DataDir == "" {
 		g.DataDir = tb.TempDir()
 	}
-	env := []string{"TOLLGATE_ADDR=127.0.0.1:0", "TOLLGATE_DATA_DIR=" + g.DataDir}
-	if opts.MakeMasterKey {
-		g.Master = ""
+	if Apart() {
+		g.startApart(opts)
 	} else {
-		env = append(env, "TOLLGATE_MASTER_KEY="+MasterKey)
+		g.startWhole(opts)
 	}
-	g.sharesDatabase = slices.ContainsFunc(opts.Env, func(v string) bool { return strings.HasPrefix(v, "DATABASE_URL=") })
-	args := []string{"serve"}
-	if opts.Config != "" {
-		args = append(args, "--config", WriteFile(tb, "config.yaml", opts.Config))
+	tb.Cleanup(func() { g.Stop() }) // before what the start needs goes
+	g.process, g.URL = g.state.members[0].process, g.state.members[0].url
+	for _, edge := range g.Edges() {
+		edge.awaitReady()
 	}
-	g.process = Spawn(tb, append(env, opts.Env...), args...)
-	tb.Cleanup(func() { g.Stop() })
-	g.awaitAnnouncement()
-	g.awaitReady()
 	g.Secret(ProviderKey)
 	// Every answer of the simulator begins with it.
 	g.Secret("This is a simulated answer")
@@ -209,6 +141,52 @@ func Start(tb testing.TB, opts Options) *Gateway {
 		g.Secret(g.Master)
 	}
 	return g
+}
+
+// Replicas starts as many gateways that share a database, which the options name: processes
+// where each is whole, else edges. All have one configuration.
+func Replicas(tb testing.TB, n int, opts Options) []*Gateway {
+	tb.Helper()
+	if Apart() {
+		opts.Edges = n
+		return Start(tb, opts).Edges()
+	}
+	gateways := make([]*Gateway, n)
+	for i := range gateways {
+		gateways[i] = Start(tb, opts)
+	}
+	return gateways
+}
+
+// Edges are the gateway as the callers of each of its edges see it.
+func (g *Gateway) Edges() []*Gateway {
+	var views []*Gateway
+	for _, m := range g.state.members {
+		if m.edge() {
+			view := *g
+			view.process, view.URL = m.process, m.url
+			views = append(views, &view)
+		}
+	}
+	return views
+}
+
+func (g *Gateway) startWhole(opts Options) {
+	g.tb.Helper()
+	env := []string{"TOLLGATE_ADDR=127.0.0.1:0", "TOLLGATE_DATA_DIR=" + g.DataDir}
+	if opts.MakeMasterKey {
+		g.Master = ""
+	} else {
+		env = append(env, "TOLLGATE_MASTER_KEY="+MasterKey)
+	}
+	g.state.database = secret.New(opts.given("DATABASE_URL"))
+	args := []string{"serve"}
+	if opts.Config != "" {
+		args = append(args, "--config", WriteFile(g.tb, "config.yaml", opts.Config))
+	}
+	m := &member{process: Spawn(g.tb, append(env, opts.Env...), args...)}
+	g.state.members = []*member{m}
+	m.awaitAnnouncement(g.tb)
 }
 
 // WriteFile writes a file in a new folder and returns its path.
@@ -221,32 +199,57 @@ func WriteFile(tb testing.TB, name, text string) string {
 	return path
 }
 
-func (g *Gateway) awaitAnnouncement() {
-	g.tb.Helper()
+var (
+	listening = regexp.MustCompile(`(?m)^Tollgate listens on (http://\S+)$`)
+	serving   = regexp.MustCompile(`(?m)^Tollgate's [a-z, ]+: for other processes on (\S+)$`)
+)
+
+// awaitAnnouncement waits until the process says where it is.
+func (m *member) awaitAnnouncement(tb testing.TB) {
+	tb.Helper()
 	deadline := time.After(startTimeout)
 	for {
-		text, more := g.process.Stdout.next()
+		text, more := m.process.Stdout.next()
 		// The announcement is complete with its last line.
-		if m := listening.FindStringSubmatch(text); m != nil && strings.Contains(text, "for a stream.") {
-			g.URL = m[1]
+		if found := listening.FindStringSubmatch(text); found != nil && strings.Contains(text, "for a stream.") {
+			m.url = found[1]
+			return
+		}
+		if found := serving.FindStringSubmatch(text); found != nil {
+			m.url = "http://" + found[1]
 			return
 		}
 		select {
 		case <-more:
-		case <-g.process.done:
-			g.tb.Fatalf("the gateway ended at its start, with exit code %d:\n%s", g.process.cmd.ProcessState.ExitCode(), g.process.Stderr.String())
+		case <-m.process.done:
+			tb.Fatalf("the %s ended at its start, with exit code %d:\n%s", m, m.process.cmd.ProcessState.ExitCode(), m.process.Stderr.String())
 		case <-deadline:
-			g.tb.Fatalf("the gateway did not start within %s:\n%s", startTimeout, g.process.Stderr.String())
+			tb.Fatalf("the %s did not start within %s:\n%s", m, startTimeout, m.process.Stderr.String())
 		}
 	}
 }
 
+// awaitReady waits until calls are taken, and each other process of the gateway is known to
+// take them.
 func (g *Gateway) awaitReady() {
 	g.tb.Helper()
-	Eventually(g.tb, "the gateway is ready", func() error {
+	var peers []string
+	for _, m := range g.state.members {
+		if !m.edge() {
+			peers = append(peers, m.services)
+		}
+	}
+	Within(g.tb, startTimeout, "the gateway is ready", func() error {
 		answer := g.Call(http.MethodGet, "/health/readiness", Call{Key: NoKey})
 		if answer.Status != http.StatusOK {
 			return fmt.Errorf("/health/readiness answers %d: %s", answer.Status, answer.Body)
+		}
+		var health struct{ Dependencies []dependency }
+		answer.JSON(g.tb, &health)
+		for _, d := range health.Dependencies {
+			if d.Status != "up" && slices.Contains(peers, d.Name) {
+				return fmt.Errorf("the %s is %s", d.Name, d.Status)
+			}
 		}
 		return nil
 	})
@@ -257,11 +260,18 @@ func (g *Gateway) Output() (stdout, stderr string) {
 	return g.process.Stdout.String(), g.process.Stderr.String()
 }
 
-// Process is the running process.
+// Process is the running process, or the edge's.
 func (g *Gateway) Process() *Process { return g.process }
 
-// Terminate sends SIGTERM and returns; Stop then waits for the end. A second SIGTERM
-// would end the process at once, and is never sent.
+// Kill ends all of the gateway at once, as a machine's loss does.
+func (g *Gateway) Kill() {
+	for _, m := range g.state.members {
+		m.process.Kill()
+	}
+}
+
+// Terminate sends SIGTERM to those who take applications' calls and returns; Stop then waits
+// for the end. A second SIGTERM would end a process at once, and is never sent.
 func (g *Gateway) Terminate() {
 	g.tb.Helper()
 	g.state.mu.Lock()
@@ -270,8 +280,35 @@ func (g *Gateway) Terminate() {
 		return
 	}
 	g.state.terminated = true
-	if err := g.process.Terminate(); err != nil {
-		g.tb.Errorf("SIGTERM: %v", err)
+	for _, m := range g.state.members {
+		if m.edge() && !m.process.Ended() {
+			m.terminate(g.tb)
+		}
+	}
+}
+
+func (m *member) terminate(tb testing.TB) {
+	tb.Helper()
+	if err := m.process.Terminate(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		tb.Errorf("SIGTERM to the %s: %v", m, err)
+	}
+}
+
+// Leave ends this edge alone, by SIGTERM, or the whole gateway, and waits for the end.
+func (g *Gateway) Leave() {
+	g.tb.Helper()
+	if !Apart() {
+		g.Stop()
+		return
+	}
+	for _, m := range g.state.members {
+		if m.process == g.process {
+			m.left.Store(true)
+			m.terminate(g.tb)
+		}
+	}
+	if code := g.process.Wait(g.tb, stopTimeout); code != 0 {
+		g.tb.Errorf("the edge exits with %d:\n%s", code, g.process.Stderr.String())
 	}
 }
 
@@ -282,68 +319,56 @@ func (g *Gateway) Secret(texts ...string) {
 	g.state.secrets = append(g.state.secrets, texts...)
 }
 
-// Stop ends the gateway by SIGTERM, if it still runs, and checks that it exits with
-// 0 and that nothing leaked.
+// Stop ends the gateway by SIGTERM, if it still runs, the edges first, as an operator does
+// who loses no call. It checks that each process exits with 0 and that nothing leaked.
 func (g *Gateway) Stop() {
 	g.tb.Helper()
 	g.state.stopped.Do(func() {
 		g.tb.Helper()
 		defer g.client.CloseIdleConnections()
-		if g.process.killed.Load() {
-			g.assertNoLeak("")
-			return
-		}
 		g.state.mu.Lock()
 		ending := g.state.terminated
 		g.state.mu.Unlock()
-		select {
-		case <-g.process.done:
-			if !ending {
-				g.tb.Errorf("the gateway ended by itself:\n%s", g.process.Stderr.String())
+		pages := make(map[*member]string)
+		for _, m := range g.state.members {
+			if m.process.Ended() && !m.process.killed.Load() && !m.left.Load() && !(ending && m.edge()) {
+				g.tb.Errorf("the %s ended by itself:\n%s", m, m.process.Stderr.String())
 			}
-		default:
+			pages[m] = g.page(m, "/metrics")
 		}
-		metrics := ""
-		if !ending && g.URL != "" {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			metrics = g.metrics(ctx)
-			cancel()
+		g.Terminate()
+		g.awaitEnd((*member).edge)
+		inner := func(m *member) bool { return !m.edge() }
+		for _, m := range g.state.members {
+			if inner(m) && !m.process.Ended() {
+				m.terminate(g.tb)
+			}
 		}
-		select {
-		case <-g.process.done:
-		default:
-			g.Terminate()
-		}
-		if code := g.process.Wait(g.tb, stopTimeout); code != 0 {
-			g.tb.Errorf("the gateway exits with %d:\n%s", code, g.process.Stderr.String())
-		}
-		g.assertNoLeak(metrics)
+		g.awaitEnd(inner)
+		g.assertNoLeak(pages)
 		if g.tb.Failed() {
-			g.tb.Logf("the gateway's log:\n%s", g.process.Stderr.String())
+			for _, m := range g.state.members {
+				g.tb.Logf("the %s's log:\n%s", m, m.process.Stderr.String())
+			}
 		}
 	})
 }
 
-// metrics is "" when the gateway takes no calls any more.
-func (g *Gateway) metrics(ctx context.Context) string {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.URL+"/metrics", http.NoBody)
-	if err != nil {
-		g.tb.Errorf("metrics: %v", err)
-		return ""
+// awaitEnd waits for some members' ends, and holds them to exit with 0.
+func (g *Gateway) awaitEnd(which func(*member) bool) {
+	g.tb.Helper()
+	for _, m := range g.state.members {
+		if !which(m) || m.process.killed.Load() {
+			continue
+		}
+		if code := m.process.Wait(g.tb, stopTimeout); code != 0 {
+			g.tb.Errorf("the %s exits with %d:\n%s", m, code, m.process.Stderr.String())
+		}
 	}
-	resp, err := g.client.Do(req)
-	if err != nil {
-		return ""
-	}
-	body, err := readAll(resp)
-	if err != nil {
-		g.tb.Errorf("metrics: %v", err)
-	}
-	return string(body)
 }
 
 // assertNoLeak looks for the secrets wherever they would lie for others to read.
-func (g *Gateway) assertNoLeak(metrics string) {
+func (g *Gateway) assertNoLeak(pages map[*member]string) {
 	g.tb.Helper()
 	g.state.mu.Lock()
 	secrets := append([]string(nil), g.state.secrets...)
@@ -351,10 +376,16 @@ func (g *Gateway) assertNoLeak(metrics string) {
 	if len(secrets) == 0 {
 		return // it never started
 	}
-	secrettest.AssertNoLeak(g.tb, g.process.Stderr.String(), secrets...)
-	secrettest.AssertNoLeak(g.tb, metrics, secrets...)
+	for _, m := range g.state.members {
+		secrettest.AssertNoLeak(g.tb, m.process.Stderr.String(), secrets...)
+		secrettest.AssertNoLeak(g.tb, pages[m], secrets...)
+	}
+	if Apart() {
+		g.assertNoLeakInDatabase(secrets)
+		return
+	}
 	files, err := filepath.Glob(filepath.Join(g.DataDir, "*.db*"))
-	if err != nil || len(files) == 0 && !g.sharesDatabase {
+	if err != nil || len(files) == 0 && g.state.database.IsZero() {
 		g.tb.Errorf("the data folder holds no database: %v", err)
 	}
 	for _, file := range files {
