@@ -101,18 +101,16 @@ func openBank(t *testing.T, gateways int, database string, brokers []string, mor
 			"DATABASE_URL=" + database, "REDIS_URL=" + os.Getenv(redisxtest.Variable), "KAFKA_BROKERS=" + strings.Join(brokers, ","),
 		},
 	}
-	for i := range b.gateways {
-		b.start(i)
+	for i, g := range harness.Replicas(t, gateways, b.options) {
+		b.gateways[i].Store(g)
 	}
 	return b
 }
 
-// start starts a gateway, also one that was killed.
-func (b *bank) start(i int) *harness.Gateway {
+// start starts a gateway that was killed.
+func (b *bank) start(i int) {
 	b.t.Helper()
-	g := harness.Start(b.t, b.options)
-	b.gateways[i].Store(g)
-	return g
+	b.gateways[i].Store(harness.Start(b.t, b.options))
 }
 
 // customers makes keys of two teams, with budgets of every scope. Two keys are soon spent.

@@ -80,6 +80,19 @@ func (v *victim) again() harness.Answer {
 	})
 }
 
+// limited makes a key of the victim's for one call a minute, and returns what calls by it.
+func (v *victim) limited() func(status int) {
+	v.t.Helper()
+	key := v.g.NewKey(map[string]any{"team_id": v.team, "user_id": sharedUser, "rpm_limit": 1})
+	return func(status int) {
+		v.t.Helper()
+		answer := v.g.Complete(key.Secret, harness.Chat("m", v.g.Prompt(v.t))).MustBe(v.t, status)
+		if status == http.StatusOK {
+			v.g.Usage(v.t, answer.Header.Get("X-Request-Id"))
+		}
+	}
+}
+
 // state is all that is kept of the victim, as an admin sees it.
 func (v *victim) state() string {
 	v.t.Helper()
@@ -119,6 +132,11 @@ func TestTenantsAreApart(t *testing.T) {
 			"models": []string{"m"}, "user_id": sharedUser, "key_type": "read_only",
 		}),
 	}
+	// One limit of the victim's is used up before, one is not.
+	full := v.limited()
+	full(http.StatusOK)
+	full(http.StatusTooManyRequests)
+	free := v.limited()
 	before, callsBefore := v.state(), own.Totals().Calls
 	for name, attacker := range attackers {
 		a := attack{t: t, g: g, v: v, who: name, key: attacker, calls: name != onlyLooks}
@@ -136,6 +154,8 @@ func TestTenantsAreApart(t *testing.T) {
 		t.Errorf("the victim was\n%s\nand is\n%s", before, after)
 	}
 	// What is the victim's is still there.
+	free(http.StatusOK)
+	free(http.StatusTooManyRequests)
 	if hit := g.Complete(v.key.Secret, harness.Chat("m", v.prompt)).MustBe(t, http.StatusOK).Header.Get("X-Cache"); hit != "hit" {
 		t.Errorf("the victim's cached answer is a %s", hit)
 	}

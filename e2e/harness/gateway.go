@@ -119,7 +119,8 @@ func Start(tb testing.TB, opts Options) *Gateway {
 	tb.Helper()
 	g := &Gateway{
 		DataDir: opts.DataDir, Master: MasterKey, tb: tb,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, state: &state{},
+		// A connection that the gateway closes, after 120 s, could be one that a call has just taken.
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}}, state: &state{},
 	}
 	if g.DataDir == "" {
 		g.DataDir = tb.TempDir()
