@@ -168,7 +168,7 @@ func TestDefaultConfiguration(t *testing.T) {
 	if !cfg.Cache.Enabled || cfg.Cache.Store != config.CacheMemory || cfg.Router.Failover.Enabled || cfg.Guardrails.Mode != "detect" {
 		t.Errorf("cache %+v, failover %+v, guardrails %+v", cfg.Cache, cfg.Router.Failover, cfg.Guardrails)
 	}
-	if cfg.Server.MaxBodyBytes != 10<<20 || cfg.Server.MaxBufferedBytes != 256<<20 || cfg.Server.Addr != "127.0.0.1:4000" {
+	if cfg.Server.MaxBodyBytes != 10<<20 || cfg.Server.MaxBufferedBytes != 256<<20 || cfg.Server.MaxBufferedAnswerBytes != 256<<20 || cfg.Server.Addr != "127.0.0.1:4000" {
 		t.Errorf("server %+v", cfg.Server)
 	}
 	for _, host := range []string{"api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.groq.com"} {

@@ -23,7 +23,7 @@ func defaults(source string) *Config {
 		},
 		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: 30 * time.Second},
 		Server: Server{
-			Addr: "127.0.0.1:4000", MaxBodyBytes: 10 << 20, MaxBufferedBytes: 256 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+			Addr: "127.0.0.1:4000", MaxBodyBytes: 10 << 20, MaxBufferedBytes: 256 << 20, MaxBufferedAnswerBytes: 256 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 			IdleTimeout: 2 * time.Minute, DrainDelay: notGiven, GracePeriod: 30 * time.Second,
 		},
 		WAL:        WAL{Enabled: true, MaxBytes: 128 << 20, SyncEvery: 100 * time.Millisecond},
@@ -98,12 +98,16 @@ func (l *loader) kafka(s *section, k *Kafka) {
 	s.done(nil)
 }
 
+// maxAnswer is the longest answer of a provider, in bytes.
+const maxAnswer = 32 << 20
+
 func (l *loader) server(s *section, srv *Server) {
 	if text, at := s.text("addr"); text != "" {
 		srv.Addr = l.address(at, text)
 	}
 	srv.MaxBodyBytes = s.int("max_body_bytes", 1<<10, 1<<30, srv.MaxBodyBytes)
 	srv.MaxBufferedBytes = s.int("max_buffered_bytes", srv.MaxBodyBytes, 1<<40, max(srv.MaxBufferedBytes, srv.MaxBodyBytes))
+	srv.MaxBufferedAnswerBytes = s.int("max_buffered_answer_bytes", maxAnswer, 1<<40, srv.MaxBufferedAnswerBytes)
 	srv.ReadHeaderTimeout = l.positive(s, "read_header_timeout", srv.ReadHeaderTimeout)
 	srv.ReadTimeout = l.positive(s, "read_timeout", srv.ReadTimeout)
 	srv.IdleTimeout = l.positive(s, "idle_timeout", srv.IdleTimeout)

@@ -289,8 +289,9 @@ type General struct {
 type Server struct {
 	Addr string
 	// MaxBodyBytes bounds one request's body, MaxBufferedBytes all that are held at one time.
-	MaxBodyBytes, MaxBufferedBytes              int64
-	ReadHeaderTimeout, ReadTimeout, IdleTimeout time.Duration
+	// MaxBufferedAnswerBytes bounds the memory of all answers.
+	MaxBodyBytes, MaxBufferedBytes, MaxBufferedAnswerBytes int64
+	ReadHeaderTimeout, ReadTimeout, IdleTimeout            time.Duration
 	// DrainDelay is how long calls are still taken at shutdown, for those who choose where to
 	// send theirs to learn of it. GracePeriod is how long running requests may finish then.
 	DrainDelay, GracePeriod time.Duration

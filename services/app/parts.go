@@ -20,6 +20,7 @@ import (
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/secret"
 	"tollgate.dev/services/budget"
@@ -68,8 +69,15 @@ func newSimulator(open *opened, cfg *config.Config, log *slog.Logger) (simulated
 	return simulated{addr}, nil
 }
 
-func newRouting(cfg *config.Config, p *prices, sim simulated, clk clock.Clock) (router.Options, error) {
-	return routing(cfg, p, sim.addr, clk)
+func newRouting(cfg *config.Config, p *prices, sim simulated, clk clock.Clock, answers *memory.Bound) (router.Options, error) {
+	opts, err := routing(cfg, p, sim.addr, clk)
+	opts.Answers = answers
+	return opts, err
+}
+
+// newAnswers bounds the memory of answers for all services of a process.
+func newAnswers(cfg *config.Config) *memory.Bound {
+	return memory.NewBound(cfg.Server.MaxBufferedAnswerBytes)
 }
 
 func newOutbound(cfg *config.Config, sim simulated) upstream.Options { return outbound(cfg, sim.addr) }
@@ -139,11 +147,12 @@ type called struct {
 
 func edgeParts(c called, keys *admission.Keys, limits *ratelimit.Limiter, meter *spend.Meter, guard *idempotency.Guard,
 	p *prices, metrics *obs.Metrics, health *obs.Checker, clk clock.Clock, log *slog.Logger, faults *obs.Faults, server *connect.Server, reg *prometheus.Registry,
+	answers *memory.Bound,
 ) edge.Parts {
 	return edge.Parts{
 		Services: edge.Services{Router: c.Router, Cache: c.Cache, Compressor: c.Compressor, Keystore: c.Keystore, Budget: c.Budget},
 		Keys:     keys, Limits: limits, Meter: meter, Idempotency: guard, Prices: p, Metrics: metrics, Health: health,
-		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: obs.Handler(reg),
+		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: obs.Handler(reg), Answers: answers,
 	}
 }
 

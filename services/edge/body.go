@@ -6,19 +6,19 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/ratelimit"
 )
 
 // bodies bounds the memory that request bodies take in this process, all together.
 type bodies struct {
-	limit int64
-	held  atomic.Int64
+	*memory.Bound
+
 	// spare is memory of earlier bodies.
 	spare sync.Pool
 }
@@ -36,14 +36,6 @@ func (b *bodies) giveBack(body []byte) {
 	if cap(body) <= firstPiece {
 		b.spare.Put(&body)
 	}
-}
-
-func (b *bodies) hold(n int64) bool {
-	if b.held.Add(n) <= b.limit {
-		return true
-	}
-	b.held.Add(-n)
-	return false
 }
 
 // bodyTaken is how long a caller is told to wait for room, or for its own other requests.
@@ -125,7 +117,7 @@ func (x *exchange) receive(limit int64) ([]byte, error) {
 
 // hold takes memory for the exchange's body.
 func (x *exchange) hold(n int64) bool {
-	if !x.e.bodies.hold(n) {
+	if !x.e.bodies.Hold(n) {
 		return false
 	}
 	x.held += n

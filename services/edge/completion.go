@@ -380,7 +380,12 @@ func (c *completion) once(keys []string) error {
 		run.Abandon(ctx)
 	}()
 	c.running = run
-	recorder := c.e.Idempotency.Record(c.w)
+	recorder := c.e.Idempotency.Record(c.w, c.e.Answers)
+	defer func() {
+		if !kept {
+			recorder.Release()
+		}
+	}()
 	c.w, c.control = recorder, http.NewResponseController(recorder)
 	err = c.run()
 	if err != nil || c.outcome.failure != nil {
@@ -393,6 +398,7 @@ func (c *completion) once(keys []string) error {
 		ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 		defer cancel()
 		defer run.Abandon(ctx) // after Finish this does nothing
+		defer recorder.Release()
 		run.Finish(ctx, written)
 	})
 	return nil

@@ -21,6 +21,7 @@ import (
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/id"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/platform/tokens"
@@ -105,6 +106,9 @@ type Parts struct {
 	// RPC are the handlers of services that run in this process, served to typed
 	// clients; nil serves none.
 	RPC *connect.Server
+	// Answers bounds the memory of all answers that are whole in it, or kept for others,
+	// together; nil bounds nothing.
+	Answers *memory.Bound
 	// MetricsHandler serves `/metrics`.
 	MetricsHandler http.Handler
 }
@@ -141,7 +145,7 @@ func New(opts Options, parts Parts) *Edge {
 		opts.WriteTimeout = 30 * time.Second
 	}
 	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock), counting: newCounting()}
-	e.bodies.limit = opts.MaxBufferedBytes
+	e.bodies.Bound = memory.NewBound(opts.MaxBufferedBytes)
 	e.models.Store(&modelTable{})
 	e.routes()
 	return e

@@ -33,6 +33,8 @@ type exchange struct {
 	read []byte
 	// held is the memory that the body takes.
 	held int64
+	// holds is the memory that an answer takes which is this exchange's alone.
+	holds int64
 	// arrived says that the whole body is here, wrote that the answer has begun.
 	arrived, wrote bool
 }
@@ -109,7 +111,8 @@ func (p endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // over is the exchange's end, after its answer.
 func (x *exchange) over(r *http.Request) {
-	x.e.bodies.held.Add(-x.held)
+	x.e.bodies.Release(x.held)
+	x.e.Answers.Release(x.holds)
 	if !x.arrived {
 		x.e.unread(x.control, r)
 	}

@@ -30,4 +30,4 @@ func (e *Edge) FillAfterwards() (free func()) {
 }
 
 // HeldBytes is how much memory request bodies take.
-func (e *Edge) HeldBytes() int64 { return e.bodies.held.Load() }
+func (e *Edge) HeldBytes() int64 { return e.bodies.Held() }

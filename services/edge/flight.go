@@ -8,6 +8,7 @@ import (
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/services/edge/spend"
 )
@@ -49,6 +50,12 @@ type flight struct {
 	chunks [][]byte
 	size   int64
 	full   bool
+	// bytes is what is kept of the answer, and memory what bounds that: it is counted while
+	// the leader, who is in landed no more, or a follower reads it.
+	memory  *memory.Bound
+	bytes   int64
+	counted bool
+	landed  bool
 	// served is what serves a stream, from its first chunks on.
 	served *routerv1.Served
 	// over says that nothing follows; outcome is then final.
@@ -113,6 +120,7 @@ func (f *flight) board() bool {
 	}
 	f.waiting++
 	f.followers++
+	f.recount()
 	f.launch()
 	return true
 }
@@ -166,6 +174,7 @@ func (f *flight) stopPump() {
 func (f *flight) alight() {
 	f.mu.Lock()
 	f.followers--
+	f.unread()
 	f.mu.Unlock()
 	f.leave()
 }
@@ -184,10 +193,11 @@ func (f *flight) leave() {
 // publish hands a message's chunks to the followers. Unless the message is the last one, the
 // leader is about to write to its caller, and others may receive. A stream that is longer
 // than what the cache takes is kept for those that follow it by then, and no longer than
-// they do.
-func (f *flight) publish(served *routerv1.Served, chunks [][]byte, last bool) {
+// they do. It reports whether there was memory for those who follow; without any, nothing is
+// kept where there is none. The last message is taken in any case.
+func (f *flight) publish(served *routerv1.Served, chunks [][]byte, last bool) bool {
 	if f == nil {
-		return
+		return true
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,18 +207,31 @@ func (f *flight) publish(served *routerv1.Served, chunks [][]byte, last bool) {
 		f.launch()
 	}
 	if len(chunks) == 0 {
-		return
+		return true
 	}
+	n := int64(0)
 	for _, chunk := range chunks {
-		f.size += int64(len(chunk))
+		n += int64(len(chunk))
 	}
+	f.size += n
 	f.full = f.full || f.size > maxCached
-	if f.full && f.followers == 0 && !f.pumped {
-		f.chunks = nil // nobody is to read them any more
-		return
+	alone := f.followers == 0 && !f.pumped
+	if f.full && alone {
+		f.drop() // nobody is to read them any more
+		return true
+	}
+	if last {
+		f.add(n)
+	} else if !f.hold(n) {
+		f.full = f.full || alone
+		if alone {
+			f.drop()
+		}
+		return alone
 	}
 	f.chunks = append(f.chunks, chunks...)
 	f.wake()
+	return true
 }
 
 // finish hands the outcome to the followers. Only the first one counts.
@@ -256,13 +279,14 @@ func (c *completion) share(ctx context.Context) error {
 	// The call goes on while anyone waits for it, also after its leader has left.
 	flown, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	fl, leads := c.e.flights.join(key, func() *flight { return &flight{cancel: cancel, waiting: 1} })
+	fl, leads := c.e.flights.join(key, func() *flight { return &flight{cancel: cancel, waiting: 1, memory: c.e.Answers} })
 	if !leads {
 		return c.follow(ctx, fl)
 	}
 	stop := context.AfterFunc(ctx, fl.leave)
 	defer stop()
 	c.flight, c.flightKey = fl, key
+	defer fl.disembark()
 	defer c.land() // also after a panic
 	c.e.Metrics.CacheMiss(obs.CacheExact)
 	e, err := c.e, c.forward(flown)

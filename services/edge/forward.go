@@ -199,6 +199,9 @@ const minimumOutput = 16
 
 // forwardWhole gets a whole answer. An error that is returned has not been written.
 func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) error {
+	if c.e.Answers.Full() {
+		return c.failed(ctx, noRoom())
+	}
 	resp, err := c.e.Services.Router.Complete(ctx, &routerv1.CompleteRequest{Call: call})
 	switch {
 	case err != nil:
@@ -214,6 +217,7 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 	}
 	c.outcome.firstByte = c.e.Clock.Now()
 	c.outcome.served, c.outcome.usage, c.outcome.body = resp.GetServed(), resp.GetUsage(), resp.GetBody()
+	c.holdBody()
 	c.price()
 	return nil
 }

@@ -67,7 +67,7 @@ func (x *exchange) repeatable(rt route) error {
 func (x *exchange) withhold(rt route) (idempotency.Answer, error) {
 	w := x.w
 	defer func() { x.w = w }() // also after a panic
-	recorder := x.e.Idempotency.Record(withheld{w.Header()})
+	recorder := x.e.Idempotency.Record(withheld{w.Header()}, nil)
 	x.w = recorder
 	err := rt.handler(x)
 	return recorder.Answer(), err

@@ -26,6 +26,7 @@ import (
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/platform/rpc"
@@ -86,6 +87,8 @@ type setup struct {
 	through func(routerv1connect.RouterServiceClient) routerv1connect.RouterServiceClient
 	// real has the edge use the system's clock, for tests of connections' deadlines.
 	real bool
+	// answers bounds the memory of answers; nil bounds nothing.
+	answers *memory.Bound
 }
 
 func newRig(tb testing.TB, change ...func(*setup)) *rig {
@@ -163,7 +166,7 @@ func (r *rig) build(s *setup) {
 		Services: services, Keys: keys, Limits: ratelimit.New(r.clock), Meter: r.meter,
 		Idempotency: idempotency.New(r.answers, envelope, r.clock, log, idempotency.Options{}),
 		Prices:      prices(tb, s.window, s.maxOutput), Metrics: metrics, Health: health, Clock: clk, Log: log, Faults: obs.NewFaults(log, r.clock),
-		RPC:            s.procedures,
+		RPC: s.procedures, Answers: s.answers,
 		MetricsHandler: obs.Handler(r.metrics),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -210,9 +210,15 @@ func (c *completion) take(ctx context.Context, msg *routerv1.StreamCompleteRespo
 	}
 	c.hear(msg)
 	chunks = msg.GetChunks()
-	c.outcome.add(chunks, c.keeps())
+	before := c.outcome.kept
+	if c.outcome.add(chunks, c.keeps()); c.flight == nil {
+		c.holdMore(c.outcome.kept - before)
+	}
 	end := msg.GetEnd()
-	c.flight.publish(c.outcome.served, chunks, end != nil)
+	if !c.flight.publish(c.outcome.served, chunks, end != nil) {
+		_ = c.streamBroke(ctx, true, noRoom()) // what came of it is charged
+		return nil, true
+	}
 	switch {
 	case end == nil:
 		return chunks, false
@@ -226,9 +232,10 @@ func (c *completion) take(ctx context.Context, msg *routerv1.StreamCompleteRespo
 	return chunks, true
 }
 
-// keeps is how much of a stream is kept, in bytes.
+// keeps is how much of a stream is kept, in bytes: no more than its beginning where there is
+// no memory.
 func (c *completion) keeps() int64 {
-	if c.store && c.namespace != nil {
+	if c.store && c.namespace != nil && !c.e.Answers.Full() {
 		return maxCached
 	}
 	return maxSampled

@@ -9,6 +9,7 @@ import (
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/services/router/chat"
 )
 
@@ -93,6 +94,9 @@ func (p *passage) release() {
 // was asked fails with an error instead, unless its caller left: such an error would tell
 // nothing of the cost, because over a network it is not the router's.
 func (s *Service) Complete(caller context.Context, call *routerv1.Call) (*routerv1.CompleteResponse, error) {
+	if s.opts.Answers.Full() {
+		return nil, errNoRoom
+	}
 	ctx, p, err := s.accept(caller, call, false)
 	if err != nil {
 		return nil, err
@@ -135,7 +139,8 @@ func (s *Service) completeOnce(ctx context.Context, d *deployment, in *input, se
 	if failure != nil {
 		return chat.Answer{}, failure
 	}
-	body, err := s.readAll(resp.Body, resp.Length)
+	body, held, err := s.readAll(resp.Body, resp.Length)
+	defer s.opts.Answers.Release(held)
 	_ = resp.Body.Close() // nothing is left to read
 	if err != nil {
 		return chat.Answer{}, s.owes(ctx, failed(ctx, err), tollOwed, begun)
@@ -158,16 +163,23 @@ var errTooLarge = errs.New(errs.ProviderError, "the provider's answer is too lar
 // maxKeptBuffer is the largest buffer that is kept for the next answer, in bytes.
 const maxKeptBuffer = 1 << 20
 
-// readAll reads a body of known or unknown length, up to the bound.
-func (s *Service) readAll(r io.Reader, length int64) ([]byte, error) {
+// errNoRoom is an answer for which there is no memory.
+var errNoRoom = errs.New(errs.ServiceUnavailable, "the gateway holds too many answers").WithRetryAfter(time.Second)
+
+// readAll reads a body of known or unknown length, up to the bound, and holds memory for it,
+// also where it fails.
+func (s *Service) readAll(r io.Reader, length int64) (body []byte, held int64, err error) {
 	most := s.opts.MaxAnswerBytes
 	if length > most {
-		return nil, errTooLarge
+		return nil, 0, errTooLarge
 	}
 	if length >= 0 {
-		body := make([]byte, length)
-		_, err := io.ReadFull(r, body)
-		return body, err
+		if !s.opts.Answers.Hold(length) {
+			return nil, 0, errNoRoom
+		}
+		body = make([]byte, length)
+		_, err = io.ReadFull(r, body)
+		return body, length, err
 	}
 	buffer, _ := s.buffers.Get().(*bytes.Buffer)
 	defer func() {
@@ -176,11 +188,28 @@ func (s *Service) readAll(r io.Reader, length int64) ([]byte, error) {
 			s.buffers.Put(buffer)
 		}
 	}()
-	if _, err := buffer.ReadFrom(io.LimitReader(r, most+1)); err != nil {
-		return nil, err
+	in := holding{Reader: io.LimitReader(r, most+1), memory: s.opts.Answers}
+	if _, err := buffer.ReadFrom(&in); err != nil {
+		return nil, in.held, err
 	}
 	if int64(buffer.Len()) > most {
-		return nil, errTooLarge
+		return nil, in.held, errTooLarge
 	}
-	return bytes.Clone(buffer.Bytes()), nil
+	return bytes.Clone(buffer.Bytes()), in.held, nil
+}
+
+// holding holds memory for what is read.
+type holding struct {
+	io.Reader
+	memory *memory.Bound
+	held   int64
+}
+
+func (h *holding) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if !h.memory.Hold(int64(n)) {
+		return 0, errNoRoom
+	}
+	h.held += int64(n)
+	return n, err
 }

@@ -19,6 +19,7 @@ import (
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/memory"
 	"tollgate.dev/platform/secret"
 	"tollgate.dev/platform/sse"
 	"tollgate.dev/services/router/upstream"
@@ -118,6 +119,9 @@ type Options struct {
 	StreamIdleTimeout time.Duration
 	// MaxAnswerBytes bounds an answer, whole or streamed; 0 is 32 MiB.
 	MaxAnswerBytes int64
+	// Answers bounds the memory of all answers that are read whole, together; nil bounds
+	// nothing. What the caller of Complete has got is the caller's to count.
+	Answers *memory.Bound
 	// Created is when the models were configured.
 	Created time.Time
 }

@@ -118,7 +118,7 @@ func TestARepeatGetsTheFirstAnswer(t *testing.T) {
 	if _, _, err := w.begin(t, "tenant/key", "k1", "body"); !errs.Is(err, errs.IdempotencyInProgress) {
 		t.Errorf("a repeat while the first runs: %v", err)
 	}
-	recorder := w.Record(httptest.NewRecorder())
+	recorder := w.Record(httptest.NewRecorder(), nil)
 	recorder.Header().Set("X-Cache", "miss")
 	recorder.Header().Set("X-Request-Id", "first")
 	recorder.WriteHeader(http.StatusOK)
@@ -157,7 +157,7 @@ func TestAFailedRequestFreesItsKey(t *testing.T) {
 	w := newWorld(t, idempotency.Options{MaxAnswerBytes: 4})
 	w.run(t, "s", "k", "b").Abandon(t.Context())
 	run := w.run(t, "s", "k", "b")
-	recorder := w.Record(httptest.NewRecorder())
+	recorder := w.Record(httptest.NewRecorder(), nil)
 	if _, err := recorder.Write([]byte("too large")); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestKeys(t *testing.T) {
 func TestExpiredRecordsArePurged(t *testing.T) {
 	w := newWorld(t, idempotency.Options{PurgeEvery: time.Minute})
 	run := w.run(t, "s", "k", "b")
-	recorder := w.Record(httptest.NewRecorder())
+	recorder := w.Record(httptest.NewRecorder(), nil)
 	recorder.WriteHeader(http.StatusOK)
 	run.Finish(t.Context(), recorder.Answer())
 	done := make(chan error, 1)

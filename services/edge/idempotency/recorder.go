@@ -3,6 +3,8 @@ package idempotency
 import (
 	"net/http"
 	"strings"
+
+	"tollgate.dev/platform/memory"
 )
 
 // Answer is a recorded HTTP answer.
@@ -35,11 +37,27 @@ type Recorder struct {
 
 	limit  int
 	answer Answer
+	memory *memory.Bound
+	over   bool
 }
 
-// Record returns a recorder of what is written to w.
-func (g *Guard) Record(w http.ResponseWriter) *Recorder {
-	return &Recorder{ResponseWriter: w, limit: g.opts.MaxAnswerBytes}
+// Record returns a recorder of what is written to w, in memory that bound gives; a nil bound
+// gives all. An answer for which there is none is not kept. Release ends the record.
+func (g *Guard) Record(w http.ResponseWriter, bound *memory.Bound) *Recorder {
+	return &Recorder{ResponseWriter: w, limit: g.opts.MaxAnswerBytes, memory: bound}
+}
+
+// Release gives the record's memory back. What is written from then on is passed on alone.
+func (r *Recorder) Release() {
+	if !r.over {
+		r.over = true
+		r.forget()
+	}
+}
+
+func (r *Recorder) forget() {
+	r.memory.Release(int64(len(r.answer.Body)))
+	r.answer.Body = nil
 }
 
 // Unwrap is for http.ResponseController.
@@ -65,9 +83,12 @@ func (r *Recorder) Write(p []byte) (int, error) {
 	if r.answer.Status == 0 {
 		r.WriteHeader(http.StatusOK)
 	}
-	if len(r.answer.Body)+len(p) > r.limit {
+	switch {
+	case r.over || r.answer.truncated:
+	case len(r.answer.Body)+len(p) > r.limit || !r.memory.Hold(int64(len(p))):
 		r.answer.truncated = true
-	} else {
+		r.forget()
+	default:
 		r.answer.Body = append(r.answer.Body, p...)
 	}
 	return r.ResponseWriter.Write(p)
