@@ -1,0 +1,161 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"tollgate.dev/e2e/harness"
+	"tollgate.dev/platform/postgres/postgrestest"
+)
+
+// within is a context for calls that must not hang. Its end is far beyond what any of them may
+// take, also on a busy machine.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longPatience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestServicesOfAFleetAreAway stops all processes of a service, by SIGSTOP, after which their
+// connections stay open and nobody answers, and by SIGKILL. What can do without goes on, what
+// cannot is refused, the edge's health says which it is, and all is as before once they are back.
+func TestServicesOfAFleetAreAway(t *testing.T) {
+	f := harness.StartFleet(t, fleetOptions(t, postgrestest.URL(t).Reveal(), ""))
+	edge := f.Edge(0)
+	key := edge.NewTenantKey(map[string]any{"max_budget": ample})
+	ask := func(secret string, header http.Header) (harness.Answer, error) {
+		return edge.Try(http.MethodPost, completions, harness.Call{
+			Key: secret, Body: harness.Chat("short", edge.Prompt(t)), Header: header, Context: within(t),
+		})
+	}
+	answers := func(status int, code string) func() error {
+		return func() error {
+			answer, err := ask(key.Secret, http.Header{"X-Compress": {"default"}})
+			switch {
+			case err != nil:
+				return err
+			case code != "" && answer.Status == status && answer.Error(t).Code != code:
+				return fmt.Errorf("the code is %q", answer.Error(t).Code)
+			}
+			return answer.Is(status)
+		}
+	}
+	goesOn := func(t *testing.T) {
+		t.Helper()
+		for range 20 {
+			if err := answers(http.StatusOK, "")(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		service  string
+		required bool
+		check    func(*testing.T)
+	}{
+		{"cache", false, goesOn},
+		{"compressor", false, goesOn},
+		{"keystore", false, func(t *testing.T) {
+			t.Helper()
+			goesOn(t)
+			answer, err := ask("sk-nobody-knows-this-key-0123456789", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.MustBe(t, http.StatusServiceUnavailable, "service_unavailable")
+		}},
+		{"budget", false, goesOn},
+		{"router", true, func(t *testing.T) {
+			t.Helper()
+			harness.Eventually(t, "calls are refused", answers(http.StatusServiceUnavailable, "service_unavailable"))
+		}},
+	} {
+		for how, end := range map[string]struct{ stop, back func(*harness.Node) }{
+			"they hang":       {(*harness.Node).Pause, (*harness.Node).Resume},
+			"they are killed": {(*harness.Node).Kill, (*harness.Node).Start},
+		} {
+			t.Run(test.service+", "+how, func(t *testing.T) {
+				goesOn(t)
+				for _, n := range f.Of(test.service) {
+					end.stop(n)
+				}
+				test.check(t)
+				harness.Eventually(t, "the health says so", func() error { return saysAway(t, f, test.service, test.required) })
+				test.check(t)
+				for _, n := range f.Of(test.service) {
+					end.back(n)
+				}
+				for _, n := range f.Nodes {
+					n.AwaitReady()
+				}
+				harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f, "", false) })
+				goesOn(t)
+			})
+		}
+	}
+}
+
+var errHealth = errors.New("the health says otherwise")
+
+// saysAway holds both edges' health to name one service as away, or none.
+func saysAway(t *testing.T, f *harness.Fleet, service string, required bool) error {
+	t.Helper()
+	for i, n := range f.Of("edge") {
+		for name, state := range dependencies(t, f.Edge(i)) {
+			if (state == "up") == (name == service) {
+				return fmt.Errorf("%w: %s is %q", errHealth, name, state)
+			}
+		}
+		want := http.StatusOK
+		if required {
+			want = http.StatusServiceUnavailable
+		}
+		if got := n.Readiness(); got != want {
+			return fmt.Errorf("%w: readiness is %d", errHealth, got)
+		}
+	}
+	return nil
+}
+
+// TestARevokedKeyStopsBesideAHangingKeystore blocks keys through one of two keystores while the
+// other one hangs, with the watches of both edges open perhaps. The keys stop at both edges.
+func TestARevokedKeyStopsBesideAHangingKeystore(t *testing.T) {
+	f := harness.StartFleet(t, fleetOptions(t, postgrestest.URL(t).Reveal(), ""))
+	var keys []harness.Key
+	for range f.Of("keystore") {
+		keys = append(keys, f.Edge(0).NewTenantKey(nil))
+	}
+	ask := func(i int, key harness.Key) (harness.Answer, error) {
+		g := f.Edge(i)
+		return g.Try(http.MethodPost, completions, harness.Call{Key: key.Secret, Body: harness.Chat("short", g.Prompt(t)), Context: within(t)})
+	}
+	for k, keystore := range f.Of("keystore") {
+		for i := range f.Of("edge") {
+			answer, err := ask(i, keys[k])
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.MustBe(t, http.StatusOK)
+		}
+		keystore.Pause()
+		f.Edge(1).Call(http.MethodPost, "/key/block", harness.Call{Body: map[string]any{"key": keys[k].ID}, Context: within(t)}).MustBe(t, http.StatusOK)
+		blocked := time.Now()
+		for i := range f.Of("edge") {
+			harness.Eventually(t, "the key stops", func() error {
+				answer, err := ask(i, keys[k])
+				if err != nil {
+					return err
+				}
+				return answer.Is(http.StatusUnauthorized)
+			})
+			t.Logf("edge %d refuses the key %s after it was blocked", i, time.Since(blocked).Round(10*time.Millisecond))
+		}
+		keystore.Resume()
+		harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f, "", false) })
+	}
+}

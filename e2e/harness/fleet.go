@@ -1,0 +1,235 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// FleetOptions say how a fleet is started.
+type FleetOptions struct {
+	// Config is the text of a configuration file.
+	Config string
+	// Env are variables, each NAME=value: DATABASE_URL, and what else all processes need.
+	Env []string
+	// Replicas is how many there are of each service; default 2.
+	Replicas int
+}
+
+// Fleet is a deployment of every service in processes of its own, several of each, at
+// addresses that stay the same when a process is started again.
+type Fleet struct {
+	tb     testing.TB
+	opts   FleetOptions
+	config string
+	env    []string
+	client *http.Client
+	// Nodes are the processes, in the order in which they start.
+	Nodes []*Node
+}
+
+// Node is one process of a fleet, over all of its lives.
+type Node struct {
+	// Service is what runs in it.
+	Service string
+	// URL is where it is.
+	URL string
+
+	fleet   *Fleet
+	data    string
+	process *Process
+}
+
+// fleetServices are in the order in which they are started, and restarted.
+var fleetServices = []string{"keystore", "budget", "cache", "compressor", "router", "edge"}
+
+// StartFleet starts a fleet and waits until all of it is ready. The end of the test kills what
+// still runs.
+func StartFleet(tb testing.TB, opts FleetOptions) *Fleet {
+	tb.Helper()
+	if opts.Replicas == 0 {
+		opts.Replicas = 2
+	}
+	f := &Fleet{tb: tb, opts: opts, config: WriteFile(tb, "fleet.yaml", opts.Config), client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	f.env = append([]string{"TOLLGATE_MASTER_KEY=" + MasterKey, "TOLLGATE_MESH_TOKEN=e2e-fleet-token-0123456789abcdef0123456789"}, opts.Env...)
+	for _, service := range fleetServices {
+		var urls []string
+		for range opts.Replicas {
+			n := &Node{Service: service, URL: "http://" + freeAddress(tb), fleet: f, data: tb.TempDir()}
+			f.Nodes, urls = append(f.Nodes, n), append(urls, n.URL)
+		}
+		if service != "edge" {
+			f.env = append(f.env, "TOLLGATE_"+strings.ToUpper(service)+"_URL="+strings.Join(urls, ","))
+		}
+	}
+	// The first process of a service with a database migrates it, and the others wait for it.
+	for _, n := range f.Nodes {
+		n.Start()
+	}
+	for _, n := range f.Nodes {
+		n.AwaitReady()
+	}
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			for _, n := range f.Nodes {
+				tb.Logf("the log of %s at %s:\n%s", n.Service, n.URL, n.process.Stderr.String())
+			}
+		}
+	})
+	return f
+}
+
+// freeAddress is an address that nobody listens on. It lies below the ports that the system
+// gives to connections, so that it is still free when a process is started again.
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)) //nolint:gosec // chance, no secret
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+		if err == nil {
+			_ = listener.Close() // nobody has connected
+			return address
+		}
+	}
+	tb.Fatal("there is no free port")
+	return ""
+}
+
+// Of are the processes of a service.
+func (f *Fleet) Of(service string) []*Node {
+	var out []*Node
+	for _, n := range f.Nodes {
+		if n.Service == service {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// URLs are where the processes of a service are.
+func (f *Fleet) URLs(service string) []string {
+	var out []string
+	for _, n := range f.Of(service) {
+		out = append(out, n.URL)
+	}
+	return out
+}
+
+// Edge is an edge of the fleet as a gateway that can be called; the fleet has its process.
+func (f *Fleet) Edge(i int) *Gateway {
+	g := &Gateway{URL: f.Of("edge")[i].URL, Master: MasterKey, tb: f.tb, client: f.client, state: &state{}}
+	return g
+}
+
+// Stop ends all processes by SIGTERM, those first that need the others, and holds them to exit
+// with 0.
+func (f *Fleet) Stop() {
+	f.tb.Helper()
+	for _, service := range slices.Backward(fleetServices) {
+		var ends sync.WaitGroup
+		for _, n := range f.Of(service) {
+			n.Resume()
+			n.terminate()
+			ends.Go(func() { <-n.process.Done() })
+		}
+		ends.Wait()
+		for _, n := range f.Of(service) {
+			n.exited()
+		}
+	}
+}
+
+// Start starts the process, also one that has ended.
+func (n *Node) Start() {
+	n.fleet.tb.Helper()
+	_, address, _ := strings.Cut(n.URL, "//")
+	env := append(slices.Clone(n.fleet.env), "TOLLGATE_SERVICES="+n.Service, "TOLLGATE_DATA_DIR="+n.data)
+	if n.Service == "edge" {
+		env = append(env, "TOLLGATE_ADDR="+address)
+	} else {
+		env = append(env, "TOLLGATE_MESH_ADDR="+address)
+	}
+	n.process = Spawn(n.fleet.tb, env, "serve", "--config", n.fleet.config)
+}
+
+// AwaitReady waits until the process says that it is ready.
+func (n *Node) AwaitReady() {
+	n.fleet.tb.Helper()
+	Within(n.fleet.tb, startTimeout, n.Service+" is ready", func() error {
+		select {
+		case <-n.process.Done():
+			n.fleet.tb.Fatalf("%s ended at its start:\n%s", n.Service, n.process.Stderr.String())
+		default:
+		}
+		if status := n.Readiness(); status != http.StatusOK {
+			return fmt.Errorf("/health/readiness answers %d", status)
+		}
+		return nil
+	})
+}
+
+// Readiness is what /health/readiness answers; 0 for nothing within 2 s.
+func (n *Node) Readiness() int {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL+"/health/readiness", http.NoBody)
+	if err != nil {
+		return 0
+	}
+	resp, err := n.fleet.client.Do(req)
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close() // its status is all that counts
+	return resp.StatusCode
+}
+
+// Restart ends the process by SIGTERM, starts it again and waits until it is ready.
+func (n *Node) Restart() {
+	n.fleet.tb.Helper()
+	n.terminate()
+	n.exited()
+	n.Start()
+	n.AwaitReady()
+}
+
+func (n *Node) terminate() {
+	if err := n.process.Terminate(); err != nil {
+		n.fleet.tb.Errorf("SIGTERM to %s: %v", n.Service, err)
+	}
+}
+
+func (n *Node) exited() {
+	n.fleet.tb.Helper()
+	if code := n.process.Wait(n.fleet.tb, 2*stopTimeout); code != 0 {
+		n.fleet.tb.Errorf("%s exits with %d:\n%s", n.Service, code, n.process.Stderr.String())
+	}
+}
+
+// Kill ends the process as a crash does.
+func (n *Node) Kill() { n.process.Kill() }
+
+// Pause stops the process where it is: its connections stay open, and nothing is answered.
+func (n *Node) Pause() { n.signal(syscall.SIGSTOP) }
+
+// Resume has a paused process go on.
+func (n *Node) Resume() { n.signal(syscall.SIGCONT) }
+
+func (n *Node) signal(s syscall.Signal) {
+	n.fleet.tb.Helper()
+	if err := n.process.cmd.Process.Signal(s); err != nil && !errors.Is(err, syscall.ESRCH) {
+		n.fleet.tb.Errorf("signal %v to %s: %v", s, n.Service, err)
+	}
+}
+
+// Log is what the process's present life has written.
+func (n *Node) Log() string { return n.process.Stderr.String() }
