@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
@@ -128,4 +129,25 @@ func TestARouterThatIsAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a call can do without holds it up for its time at most, also when it hangs. Without such
+// a bound this test would not end.
+func TestWhatHangsHoldsUpNoCall(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, more []string) {
+		t.Helper()
+		r := newRig(t, func(s *setup) {
+			s.options.CacheTimeout, s.options.CompressionTimeout = 20*time.Millisecond, 20*time.Millisecond
+		})
+		r.cache.hangs.Store(true)
+		r.compressor.hangs.Store(true)
+		a := r.complete(chat("Hi", append(more, `"compress":"default"`)...))
+		if a.status != http.StatusOK || a.header.Get("X-Cache") != "miss" || a.header.Get("X-Tollgate-Compression") != "" {
+			t.Errorf("it is told %d %v %s", a.status, a.header, a.body)
+		}
+		if r.compressor.calls.Load() != 1 {
+			t.Error("nobody was to compress")
+		}
+	})
 }

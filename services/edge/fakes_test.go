@@ -143,6 +143,8 @@ type cacheFake struct {
 	// away fails every call; storing is called before an answer is kept.
 	away    error
 	storing func()
+	// hangs has a look-up wait until its caller does not.
+	hangs atomic.Bool
 }
 
 func newCache() *cacheFake { return &cacheFake{entries: map[string]*cachev1.Entry{}} }
@@ -151,7 +153,11 @@ func cacheKey(ns *cachev1.Namespace, fingerprint []byte) string {
 	return strings.Join([]string{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), string(fingerprint)}, "\n")
 }
 
-func (f *cacheFake) Lookup(_ context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+func (f *cacheFake) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+	if f.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lookups++
@@ -208,10 +214,15 @@ func (f *cacheFake) kept() int {
 type compressorFake struct {
 	calls atomic.Int64
 	fails error
+	hangs atomic.Bool // until its caller does not wait any longer
 }
 
-func (f *compressorFake) Compress(_ context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
+func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
 	f.calls.Add(1)
+	if f.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if f.fails != nil {
 		return nil, f.fails
 	}
