@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -14,9 +15,11 @@ import (
 	"tollgate.dev/platform/redisx/redisxtest"
 )
 
-// fleetModels are one that answers soon, and one whose streams take a second and a half.
+// fleetModels are one that answers soon, one whose streams take a second and a half, and one
+// whose streams take twenty.
 var fleetModels = []harness.Model{
 	{Name: "short", Upstream: "openai/gpt-4o-mini;tokens=10;delay=10ms"},
+	{Name: "slow", Upstream: "openai/gpt-4o-mini;tokens=40;chunks=20;chunk-delay=1s"},
 	{Name: "paced", Upstream: "openai/gpt-4o-mini;tokens=30;first-byte=50ms;chunks=15;chunk-delay=100ms"},
 }
 
@@ -49,6 +52,7 @@ func awaitCalls(t *testing.T, l *load.Load, calls int) {
 // TestRollingRestart restarts every process of a deployment in turn, under load. No call fails
 // and no stream breaks.
 func TestRollingRestart(t *testing.T) {
+	t.Parallel()
 	f := harness.StartFleet(t, fleetOptions(t, postgrestest.URL(t).Reveal(), ""))
 	key := f.Edge(0).NewTenantKey(map[string]any{"max_budget": ample})
 	l := load.Start(t.Context(), load.Options{
@@ -58,12 +62,42 @@ func TestRollingRestart(t *testing.T) {
 	awaitCalls(t, l, 20)
 	for _, n := range f.Nodes {
 		n.Restart()
-		awaitCalls(t, l, 10)
+		awaitCalls(t, l, 5)
 	}
 	report := l.Stop()
 	t.Logf("%d restarts:\n%s", len(f.Nodes), report)
 	if report.Failed() > 0 {
 		t.Error("a restart costs calls")
+	}
+	f.Stop()
+}
+
+// TestAThousandStreams has as many callers follow a stream at the same time, through one process
+// of each service. All streams end whole.
+func TestAThousandStreams(t *testing.T) {
+	const streams = 1000
+	opts := fleetOptions(t, postgrestest.URL(t).Reveal(), "")
+	opts.Replicas = 1
+	f := harness.StartFleet(t, opts)
+	edge := f.Edge(0)
+	l := load.Start(t.Context(), load.Options{
+		Edges: f.URLs("edge"), Key: edge.NewTenantKey(map[string]any{"max_budget": ample}).Secret,
+		Model: "slow", Callers: streams, Streams: 1, Calls: streams, Timeout: longPatience,
+	})
+	harness.Within(t, longPatience, "all are under way", func() error {
+		page := string(edge.Call(http.MethodGet, "/metrics", harness.Call{}).Body)
+		if !strings.Contains(page, fmt.Sprintf("\ntollgate_in_flight_requests %d\n", streams)) {
+			return errNotYet
+		}
+		return nil
+	})
+	report := l.Wait()
+	t.Logf("%d streams at the same time:\n%s", streams, report)
+	for _, n := range f.Nodes {
+		t.Logf("%s held %d MiB at most", n.Service, n.PeakMemory()>>20)
+	}
+	if report.Streams != streams || report.Failed() > 0 {
+		t.Error("not all streams came to their end")
 	}
 	f.Stop()
 }

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"tollgate.dev/e2e/harness"
 	"tollgate.dev/platform/postgres/postgrestest"
+	"tollgate.dev/platform/redisx/redisxtest"
+	"tollgate.dev/platform/servicetest"
 )
 
 // within is a context for calls that must not hang. Its end is far beyond what any of them may
@@ -24,7 +27,8 @@ func within(t *testing.T) context.Context {
 // TestServicesOfAFleetAreAway stops all processes of a service, by SIGSTOP, after which their
 // connections stay open and nobody answers, and by SIGKILL. What can do without goes on, what
 // cannot is refused, the edge's health says which it is, and all is as before once they are back.
-func TestServicesOfAFleetAreAway(t *testing.T) {
+func TestServicesOfAFleetAreAway(t *testing.T) { //nolint:tparallel // its subtests stop one deployment in turn
+	t.Parallel()
 	f := harness.StartFleet(t, fleetOptions(t, postgrestest.URL(t).Reveal(), ""))
 	edge := f.Edge(0)
 	key := edge.NewTenantKey(map[string]any{"max_budget": ample})
@@ -54,13 +58,12 @@ func TestServicesOfAFleetAreAway(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		service  string
-		required bool
-		check    func(*testing.T)
+		service string
+		check   func(*testing.T)
 	}{
-		{"cache", false, goesOn},
-		{"compressor", false, goesOn},
-		{"keystore", false, func(t *testing.T) {
+		{"cache", goesOn},
+		{"compressor", goesOn},
+		{"keystore", func(t *testing.T) {
 			t.Helper()
 			goesOn(t)
 			answer, err := ask("sk-nobody-knows-this-key-0123456789", nil)
@@ -69,8 +72,8 @@ func TestServicesOfAFleetAreAway(t *testing.T) {
 			}
 			answer.MustBe(t, http.StatusServiceUnavailable, "service_unavailable")
 		}},
-		{"budget", false, goesOn},
-		{"router", true, func(t *testing.T) {
+		{"budget", goesOn},
+		{"router", func(t *testing.T) {
 			t.Helper()
 			harness.Eventually(t, "calls are refused", answers(http.StatusServiceUnavailable, "service_unavailable"))
 		}},
@@ -85,7 +88,7 @@ func TestServicesOfAFleetAreAway(t *testing.T) {
 					end.stop(n)
 				}
 				test.check(t)
-				harness.Eventually(t, "the health says so", func() error { return saysAway(t, f, test.service, test.required) })
+				harness.Eventually(t, "the health says so", func() error { return saysAway(t, f, test.service) })
 				test.check(t)
 				for _, n := range f.Of(test.service) {
 					end.back(n)
@@ -93,26 +96,28 @@ func TestServicesOfAFleetAreAway(t *testing.T) {
 				for _, n := range f.Nodes {
 					n.AwaitReady()
 				}
-				harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f, "", false) })
+				harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f) })
 				goesOn(t)
 			})
 		}
 	}
+	t.Run("one of two keystores hangs, and a key is revoked", func(t *testing.T) { revoke(t, f) })
 }
 
 var errHealth = errors.New("the health says otherwise")
 
-// saysAway holds both edges' health to name one service as away, or none.
-func saysAway(t *testing.T, f *harness.Fleet, service string, required bool) error {
+// saysAway holds both edges' health to name these as away, and nothing else. They are ready
+// unless one of those is the router.
+func saysAway(t *testing.T, f *harness.Fleet, away ...string) error {
 	t.Helper()
 	for i, n := range f.Of("edge") {
 		for name, state := range dependencies(t, f.Edge(i)) {
-			if (state == "up") == (name == service) {
+			if (state == "up") == slices.Contains(away, name) {
 				return fmt.Errorf("%w: %s is %q", errHealth, name, state)
 			}
 		}
 		want := http.StatusOK
-		if required {
+		if slices.Contains(away, "router") {
 			want = http.StatusServiceUnavailable
 		}
 		if got := n.Readiness(); got != want {
@@ -122,10 +127,10 @@ func saysAway(t *testing.T, f *harness.Fleet, service string, required bool) err
 	return nil
 }
 
-// TestARevokedKeyStopsBesideAHangingKeystore blocks keys through one of two keystores while the
-// other one hangs, with the watches of both edges open perhaps. The keys stop at both edges.
-func TestARevokedKeyStopsBesideAHangingKeystore(t *testing.T) {
-	f := harness.StartFleet(t, fleetOptions(t, postgrestest.URL(t).Reveal(), ""))
+// revoke blocks keys through one of two keystores while the other one hangs, with the watches of
+// both edges open perhaps. The keys stop at both edges.
+func revoke(t *testing.T, f *harness.Fleet) {
+	t.Helper()
 	var keys []harness.Key
 	for range f.Of("keystore") {
 		keys = append(keys, f.Edge(0).NewTenantKey(nil))
@@ -156,6 +161,73 @@ func TestARevokedKeyStopsBesideAHangingKeystore(t *testing.T) {
 			t.Logf("edge %d refuses the key %s after it was blocked", i, time.Since(blocked).Round(10*time.Millisecond))
 		}
 		keystore.Resume()
-		harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f, "", false) })
+		harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f) })
 	}
+}
+
+// TestDatabaseOfAFleetIsAway kills the PostgreSQL and the Redis of a deployment. What is known
+// and leased goes on, until its term; then, and for whoever needs the database at once, there is
+// 503. All is as before once they are back.
+func TestDatabaseOfAFleetIsAway(t *testing.T) {
+	t.Parallel()
+	database, redis := postgrestest.StartOwn(t), servicetest.Start(t, "redis", redisxtest.Variable)
+	opts := fleetOptions(t, database.URL().Reveal(), "")
+	opts.Env = append(opts.Env, "REDIS_URL="+redis.Address()) // the last one holds
+	f := harness.StartFleet(t, opts)
+	edge := f.Edge(0)
+	key := edge.NewTenantKey(map[string]any{"max_budget": ample, "rpm_limit": 1_000_000})
+	ask := func(secret string, header http.Header, status int, code ...string) error {
+		answer, err := edge.Try(http.MethodPost, completions, harness.Call{
+			Key: secret, Body: harness.Chat("short", edge.Prompt(t)), Header: header, Context: within(t),
+		})
+		if err != nil {
+			return err
+		}
+		if err := answer.Is(status); err == nil && len(code) > 0 && answer.Error(t).Code != code[0] {
+			t.Errorf("the code is %q", answer.Error(t).Code)
+		} else if err != nil {
+			return err
+		}
+		return nil
+	}
+	goesOn := func() {
+		t.Helper()
+		for range 20 {
+			if err := ask(key.Secret, nil, http.StatusOK); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wellAgain := func() {
+		t.Helper()
+		harness.Within(t, longPatience, "the health says that all is well", func() error { return saysAway(t, f) })
+		harness.Within(t, longPatience, "calls are answered", func() error { return ask(key.Secret, nil, http.StatusOK) })
+		goesOn()
+	}
+	goesOn()
+
+	redis.Kill()
+	goesOn()
+	harness.Eventually(t, "the health says so", func() error { return saysAway(t, f, "rate_limits") })
+	goesOn()
+	redis.Start()
+	wellAgain()
+
+	database.Kill()
+	goesOn()
+	for name, err := range map[string]error{
+		"an unknown key":     ask("sk-nobody-knows-this-key-0123456789", nil, http.StatusServiceUnavailable, "service_unavailable"),
+		"an Idempotency-Key": ask(key.Secret, http.Header{"Idempotency-Key": {"once"}}, http.StatusServiceUnavailable, "service_unavailable"),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	harness.Eventually(t, "the health says so", func() error { return saysAway(t, f, "database", "keystore", "budget") })
+	goesOn()
+	harness.Within(t, 2*longPatience, "the leases' term is over", func() error {
+		return ask(key.Secret, nil, http.StatusServiceUnavailable, "service_unavailable")
+	})
+	database.Start()
+	wellAgain()
 }

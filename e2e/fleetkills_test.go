@@ -32,6 +32,7 @@ func (c *told) hear(call load.Call) {
 // That costs the calls in a router or an edge, and no call elsewhere; and then all books agree
 // with what the callers were told.
 func TestFleetIsKilled(t *testing.T) {
+	t.Parallel()
 	brokers := kafkaxtest.Brokers(t)
 	b := &bank{t: t, brokers: brokers, kafka: kafkaxtest.Open(t, brokers...), topic: kafkaxtest.Name()}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -233,3 +234,17 @@ func (n *Node) signal(s syscall.Signal) {
 
 // Log is what the process's present life has written.
 func (n *Node) Log() string { return n.process.Stderr.String() }
+
+// PeakMemory is the most that the process has held, as Linux tells; 0 where nobody does.
+func (n *Node) PeakMemory() (bytes int64) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.process.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kib := int64(0)
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0
+	}
+	return kib << 10
+}

@@ -30,6 +30,8 @@ type Options struct {
 	Callers int
 	// Streams is the share of streams among the calls, from 0 to 1.
 	Streams float64
+	// Calls is how many are made in all; 0 is no bound.
+	Calls int64
 	// Pause is between a caller's calls.
 	Pause time.Duration
 	// Timeout bounds one call; default 1 minute.
@@ -115,6 +117,11 @@ func Start(ctx context.Context, opts Options) *Load {
 // Stop waits for the calls that are under way, and reports on all.
 func (l *Load) Stop() Report {
 	close(l.stop)
+	return l.Wait()
+}
+
+// Wait waits until all of Options.Calls are made, and reports on them. It takes the place of Stop.
+func (l *Load) Wait() Report {
 	l.callers.Wait()
 	l.cancel()
 	l.polls.Wait()
@@ -184,7 +191,11 @@ func (l *Load) caller(ctx context.Context) {
 			return
 		default:
 		}
-		c := l.call(ctx)
+		n := l.serial.Add(1)
+		if l.opts.Calls > 0 && n > l.opts.Calls {
+			return
+		}
+		c := l.call(ctx, n)
 		if ctx.Err() != nil {
 			return
 		}
@@ -201,8 +212,7 @@ func (l *Load) caller(ctx context.Context) {
 }
 
 // call makes one call. No two ask the same, so that each needs a provider.
-func (l *Load) call(ctx context.Context) Call {
-	n := l.serial.Add(1)
+func (l *Load) call(ctx context.Context, n int64) Call {
 	c := Call{RequestID: fmt.Sprintf("%s-%d", l.run, n), Streamed: rand.Float64() < l.opts.Streams} //nolint:gosec // chance, no secret
 	model := l.opts.Model
 	if c.Streamed {

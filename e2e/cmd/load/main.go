@@ -26,6 +26,7 @@ func main() {
 	streamed := flag.String("stream-model", "", "the model of streams; default: the same")
 	callers := flag.Int("callers", 8, "how many call at the same time")
 	streams := flag.Float64("streams", 0.5, "the share of streams")
+	calls := flag.Int64("calls", 0, "how many calls in all; 0 is as many as there is time for")
 	pause := flag.Duration("pause", 50*time.Millisecond, "the pause between a caller's calls")
 	length := flag.Duration("for", time.Minute, "how long")
 	flag.Parse()
@@ -37,19 +38,24 @@ func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	l := load.Start(context.Background(), load.Options{
 		Edges: strings.Split(*edges, ","), Key: key, Model: *model, StreamModel: *streamed,
-		Callers: *callers, Streams: *streams, Pause: *pause,
+		Callers: *callers, Streams: *streams, Pause: *pause, Calls: *calls,
 		Heard: func(c load.Call) {
 			if c.Fault != "" {
 				fmt.Fprintf(os.Stderr, "%s %s: %s\n", time.Now().Format(time.TimeOnly), c.RequestID, c.Fault)
 			}
 		},
 	})
-	select {
-	case <-ctx.Done():
-	case <-time.After(*length):
+	var report load.Report
+	if *calls > 0 {
+		report = l.Wait()
+	} else {
+		select {
+		case <-ctx.Done():
+		case <-time.After(*length):
+		}
+		report = l.Stop()
 	}
 	cancel()
-	report := l.Stop()
 	fmt.Print(report)
 	if report.Failed() > 0 {
 		os.Exit(1)
