@@ -111,9 +111,13 @@ var errHealth = errors.New("the health says otherwise")
 func saysAway(t *testing.T, f *harness.Fleet, away ...string) error {
 	t.Helper()
 	for i, n := range f.Of("edge") {
-		for name, state := range dependencies(t, f.Edge(i)) {
-			if (state == "up") == slices.Contains(away, name) {
-				return fmt.Errorf("%w: %s is %q", errHealth, name, state)
+		var health struct {
+			Dependencies []struct{ Name, Status string }
+		}
+		f.Edge(i).Call(http.MethodGet, "/health", harness.Call{Context: within(t)}).MustBe(t, http.StatusOK).JSON(t, &health)
+		for _, d := range health.Dependencies {
+			if (d.Status == "up") == slices.Contains(away, d.Name) {
+				return fmt.Errorf("%w: %s is %q", errHealth, d.Name, d.Status)
 			}
 		}
 		want := http.StatusOK

@@ -23,6 +23,11 @@ var wholeOnly = map[string]string{
 	"TestGatewaysAreKilled":          "whole gateways that are killed",
 	"TestPostgreSQLIsKilled":         "whole gateways without their database",
 	"TestKafkaIsKilled":              "whole gateways without their brokers",
+	"TestRollingRestart":             "a fleet, which is apart in either shape",
+	"TestAThousandStreams":           "a fleet",
+	"TestFleetIsKilled":              "a fleet",
+	"TestServicesOfAFleetAreAway":    "a fleet",
+	"TestDatabaseOfAFleetIsAway":     "a fleet",
 }
 
 // TestWholeOnlyIsTrue holds the list to name tests that there are, each with a reason.

@@ -24,7 +24,6 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/secret"
 	"tollgate.dev/services/budget"
-	"tollgate.dev/services/cache"
 	"tollgate.dev/services/edge"
 	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/idempotency"
@@ -122,7 +121,7 @@ func edgeOptions(opts Options) edge.Options {
 		AllowsBase: outbound(cfg, "").Allowlist.Check,
 	}
 	if !cfg.Mesh.Runs(config.ServiceCache) {
-		out.CacheTimeout = cache.DefaultTimeout + hopTimeout
+		out.CacheTimeout = cfg.Cache.Timeout + hopTimeout
 	}
 	if !cfg.Mesh.Runs(config.ServiceCompressor) {
 		out.CompressionTimeout = cfg.Compression.Timeout + hopTimeout
