@@ -32,6 +32,8 @@ type ground struct {
 	Database, Namespace string
 }
 
+var gatewayTurns = newTurns(maxGateways)
+
 // groundFile is where the ground is kept.
 const groundFile = "ground.json"
 
@@ -69,6 +71,7 @@ func (g *Gateway) startApart(opts Options) {
 	if opts.MakeMasterKey {
 		g.tb.Fatal("processes of one gateway cannot make a master key each: the test is about a whole one")
 	}
+	gatewayTurns.take(g.tb)
 	if opts.Edges == 0 {
 		opts.Edges = 2
 	}
