@@ -127,8 +127,7 @@ func (f *Fleet) URLs(service string) []string {
 
 // Edge is an edge of the fleet as a gateway that can be called; the fleet has its process.
 func (f *Fleet) Edge(i int) *Gateway {
-	g := &Gateway{URL: f.Of("edge")[i].URL, Master: MasterKey, tb: f.tb, client: f.client, state: &state{}}
-	return g
+	return &Gateway{URL: f.Of("edge")[i].URL, Master: MasterKey, tb: f.tb, client: f.client, state: &state{}}
 }
 
 // Stop ends all processes by SIGTERM, those first that need the others, and holds them to exit
@@ -231,9 +230,6 @@ func (n *Node) signal(s syscall.Signal) {
 		n.fleet.tb.Errorf("signal %v to %s: %v", s, n.Service, err)
 	}
 }
-
-// Log is what the process's present life has written.
-func (n *Node) Log() string { return n.process.Stderr.String() }
 
 // PeakMemory is the most that the process has held, as Linux tells; 0 where nobody does.
 func (n *Node) PeakMemory() (bytes int64) {
