@@ -10,7 +10,9 @@
 //
 // With a log (package journal), what a Meter has promised and settled survives its process:
 // each reservation is written to it before Reserve returns, and each settlement is added to
-// its reservation before Settle does. Whoever starts beside such a log delivers it.
+// its reservation before Settle does. Whoever starts beside such a log delivers it. Money is
+// set aside before the log says so, and free again only after it does: what a log charges at
+// any moment is no more than what its Meter holds.
 //
 // When the budget service is away, calls go on until their slices are used up or their term
 // is over, and those of scopes without budgets go on until the queue of records is full; then
@@ -139,6 +141,7 @@ type Meter struct {
 
 	leasing leasing
 	queue   queue
+	holds   holds
 
 	overdrawn, rejected, unlogged, dropped atomic.Int64
 
@@ -337,7 +340,8 @@ type Stats struct {
 	// Dropped records cost nothing, and came when half of the queue or of the log was taken.
 	Dropped int64
 	// Unlogged calls were settled and the log had no room for it: should the process die
-	// before they are delivered, they are charged at their reservation.
+	// before they are delivered, they are charged at their reservation, which stays set aside
+	// until then.
 	Unlogged int64
 	// Log is the log's own.
 	Log journal.Stats

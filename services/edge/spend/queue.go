@@ -253,9 +253,7 @@ func (m *Meter) keep(b batch) {
 func (m *Meter) deliver(ctx context.Context, b batch) (rest batch, err error) {
 	left, err := m.send(ctx, m.opts.ReplicaID, b.records, func(done int) {
 		m.queue.length.Add(-int64(done))
-		if delivered := b.cut(done); m.opts.Journal != nil {
-			m.opts.Journal.End(delivered.logged...)
-		}
+		m.delivered(b.cut(done).logged)
 	})
 	if err != nil {
 		return b, fmt.Errorf("spend: %d records are not delivered: %w", left, err)

@@ -1,6 +1,8 @@
 package spend
 
 import (
+	"sync"
+
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/edge/spend/journal"
@@ -8,10 +10,13 @@ import (
 
 // Release gives a reservation back whose call never went out.
 func (m *Meter) Release(res Reservation) {
-	m.undo(&res)
-	if res.logged != 0 {
-		m.opts.Journal.End(res.logged)
+	// The log first: were the money free while the reservation still stands there, another call
+	// could reserve it, and both would be charged if the process died. For the same reason it
+	// stays set aside for good where the disk fails under the log.
+	if res.logged != 0 && !m.opts.Journal.End(res.logged) {
+		return
 	}
+	m.undo(&res)
 }
 
 // Settle ends a reservation: rec.CostNanos is spent, the rest returns to the slices. It
@@ -40,15 +45,71 @@ func (m *Meter) Settle(res Reservation, rec *eventv1.UsageRecord) {
 	if cost > res.Amount && res.n > 0 {
 		m.overdrawn.Add(1)
 	}
+	// The log first, and then the money, as in Release.
+	rest := money.Nano(0) // that stays set aside
+	logged, whole := m.logSettled(&res, rec)
+	if !whole && cost < res.Amount {
+		rest = res.Amount - cost
+		m.holds.add(logged, hold{res.pools, rest})
+	}
 	for i := range res.n {
 		p := res.pool(i)
 		p.account.mu.Lock()
-		p.reserved -= res.Amount
+		p.reserved -= res.Amount - rest
 		p.drawn += cost
 		m.tidy(p)
 		p.account.mu.Unlock()
 	}
-	m.queue.add(&waiting{rec, m.logSettled(&res, rec), res.pools}, m.opts.BatchSize)
+	m.queue.add(&waiting{rec, logged, res.pools}, m.opts.BatchSize)
+}
+
+// hold is what a settled call did not cost of its reservation, and still keeps.
+type hold struct {
+	from   pools
+	amount money.Nano
+}
+
+// holds are those of calls whose settlement the log did not take: it charges them at their
+// reservation until the budget service has their record, and nobody else may spend that.
+type holds struct {
+	mu sync.Mutex
+	of map[journal.Handle]hold
+}
+
+func (h *holds) add(of journal.Handle, what hold) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.of == nil {
+		h.of = make(map[journal.Handle]hold)
+	}
+	h.of[of] = what
+}
+
+// take removes the holds of calls that were delivered.
+func (h *holds) take(delivered []journal.Handle) (taken []hold) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.of) == 0 { // as a rule
+		return nil
+	}
+	for _, handle := range delivered {
+		if what, ok := h.of[handle]; ok {
+			taken = append(taken, what)
+			delete(h.of, handle)
+		}
+	}
+	return taken
+}
+
+// delivered ends calls in the log that the budget service has, and then frees what they held.
+func (m *Meter) delivered(logged []journal.Handle) {
+	if m.opts.Journal == nil {
+		return
+	}
+	m.opts.Journal.End(logged...)
+	for _, h := range m.holds.take(logged) {
+		m.undo(&Reservation{Amount: h.amount, pools: h.from})
+	}
 }
 
 const (
@@ -73,18 +134,18 @@ func (m *Meter) log(res *Reservation) (err error) {
 }
 
 // logSettled writes a settled call to the log: what its settlement adds to its reservation,
-// or all of it in its reservation's place where that does not do. Where that fails, the
-// reservation stays: it stands for the call until the record is delivered.
-func (m *Meter) logSettled(res *Reservation, rec *eventv1.UsageRecord) journal.Handle {
+// or all of it in its reservation's place where that does not do. Where that fails, whole is
+// false and the reservation stays: it stands for the call until the record is delivered.
+func (m *Meter) logSettled(res *Reservation, rec *eventv1.UsageRecord) (h journal.Handle, whole bool) {
 	if m.opts.Journal == nil {
-		return 0
+		return 0, true
 	}
 	buf, _ := m.encoders.Get().(*[]byte) // the pool holds nothing else
 	defer m.encoders.Put(buf)
 	if res.logged != 0 && amends(&res.call, rec) {
 		*buf = appendSettlement((*buf)[:0], &res.call, rec)
 		if m.opts.Journal.Amend(res.logged, *buf) == nil {
-			return res.logged
+			return res.logged, true
 		}
 	}
 	draw(rec, &res.pools, make([]eventv1.LeaseDraw, res.n), make([]*eventv1.LeaseDraw, res.n))
@@ -92,7 +153,7 @@ func (m *Meter) logSettled(res *Reservation, rec *eventv1.UsageRecord) journal.H
 	settled, err := m.opts.Journal.Replace(res.logged, kindSettled, *buf)
 	if err != nil {
 		m.unlogged.Add(1)
-		return res.logged
+		return res.logged, false
 	}
-	return settled
+	return settled, true
 }

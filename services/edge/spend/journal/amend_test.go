@@ -132,8 +132,13 @@ func TestLogOfVersion1(t *testing.T) {
 func TestDiskFailsUnderARecord(t *testing.T) {
 	for name, touch := range map[string]func(*Log, Handle) error{
 		"amended": func(l *Log, h Handle) error { return l.Amend(h, []byte("x")) },
-		"ended":   func(l *Log, h Handle) error { l.End(h, h); return l.broken },
-		"moved":   func(l *Log, _ Handle) error { l.move(l.active); return l.broken },
+		"ended": func(l *Log, h Handle) error {
+			if l.End(h, h) {
+				return errors.New("the record is said to be over")
+			}
+			return l.broken
+		},
+		"moved": func(l *Log, _ Handle) error { l.move(l.active); return l.broken },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, t.TempDir(), "a")

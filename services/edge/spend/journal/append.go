@@ -100,17 +100,21 @@ func (l *Log) Replace(old Handle, kind Kind, body []byte) (Handle, error) {
 }
 
 // End ends records, a few under one lock, so that calls get in between. Handles of records
-// that have ended already change nothing.
-func (l *Log) End(handles ...Handle) {
+// that have ended already change nothing. It reports whether the log says so: one that is
+// closed or broken may still hold them as living.
+func (l *Log) End(handles ...Handle) (ended bool) {
+	ended = true
 	for len(handles) > 0 {
 		n := min(len(handles), endStep)
 		l.mu.Lock()
 		if !l.closed {
 			l.endAll(handles[:n]...)
 		}
+		ended = ended && !l.closed && l.broken == nil
 		l.mu.Unlock()
 		handles = handles[n:]
 	}
+	return ended
 }
 
 func (l *Log) usable(body, size int) error {

@@ -103,7 +103,9 @@ func TestWhatLivesIsFound(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l.End(replaced) // too late
+	if l.End(replaced) {
+		t.Error("a closed log says that a record is over")
+	}
 	if _, err := l.Append(1, []byte("x"), 0, 0); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed log says %v", err)
 	}
