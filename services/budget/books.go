@@ -28,9 +28,9 @@ type windowKey struct {
 	start    int64
 }
 
-func openBooks(snap *Snapshot, now time.Time) *books {
+func openBooks(snap *Snapshot) *books {
 	b := &books{
-		now:     now.UnixMilli(),
+		now:     snap.Now,
 		budgets: make(map[string]*Budget, len(snap.Budgets)), byScope: make(map[Scope][]*Budget),
 		windows: make(map[windowKey]*WindowState, len(snap.Windows)), latest: make(map[string]*WindowState),
 		leases:  make(map[string]*Lease, len(snap.Leases)),
@@ -55,9 +55,9 @@ func openBooks(snap *Snapshot, now time.Time) *books {
 }
 
 // window is the current window of a budget; a new one begins with nothing spent.
-func (b *books) window(budget *Budget, now time.Time) *WindowState {
+func (b *books) window(budget *Budget) *WindowState {
 	newest := b.latest[budget.ID]
-	w := currentWindow(*budget, newest, now)
+	w := currentWindow(*budget, newest, time.UnixMilli(b.now))
 	if newest != nil && newest.Start == w.Start {
 		return newest
 	}
@@ -93,6 +93,7 @@ func (b *books) draw(l *Lease, w *WindowState, amount, cost money.Nano) (overdra
 		overdrawn = cost > l.Lost
 		l.Lost -= covered
 		w.Spent += cost - covered
+		b.untell(w)
 		b.corrected[l] += covered
 	} else {
 		overdrawn = cost > before
@@ -114,6 +115,12 @@ func (b *books) reached(budget *Budget, w *WindowState) (threshold uint8, ok boo
 		}
 	}
 	return 0, false
+}
+
+// untell forgets thresholds that a correction has put out of reach: they were told of for
+// money that was not spent, and are told of again when it is.
+func (b *books) untell(w *WindowState) {
+	w.Told = min(w.Told, reached(w.Spent, b.budgets[w.BudgetID].Limit))
 }
 
 // thresholds are what is told of, in percent of a limit.
@@ -139,6 +146,7 @@ func (b *books) giveBack(l *Lease, w *WindowState, total money.Nano) {
 		if amount = min(amount, l.Lost); amount > 0 {
 			l.Lost -= amount
 			w.Spent -= amount
+			b.untell(w)
 			b.corrected[l] += amount
 		}
 	} else if amount = min(amount, l.Outstanding()); amount > 0 {

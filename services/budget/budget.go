@@ -40,7 +40,8 @@ type Options struct {
 	// Term is how long a replica may spend from its leases after it was last heard of;
 	// default 60 s.
 	Term time.Duration
-	// Grace is how long after the term a lost replica's leases are charged; default 30 s.
+	// Grace is how long after the term a lost replica's leases are charged; default 30 s. A
+	// service that could not be reached for half of it counts silence anew.
 	Grace time.Duration
 	// Retention is how long closed leases and ended windows are kept, so that late records
 	// still correct them, and how long replicas that have ended are refused leases; default 7
@@ -105,8 +106,10 @@ type Service struct {
 
 	audit sync.Mutex // held by the one audit that runs
 
-	pruned time.Time // when old rows were last removed; used by one Expire at a time
-	expire sync.Mutex
+	expire sync.Mutex // held by the one Expire that runs; what follows is its own, in Unix milliseconds
+	pruned int64      // when old rows were last removed
+	// heardAt is when replicas could last be heard of, heardFrom since when without a gap.
+	heardFrom, heardAt int64
 }
 
 // New returns a service over a store.
@@ -178,6 +181,7 @@ func (s *Service) Run(ctx context.Context) error {
 // update is the store's, and tells of new entries.
 func (s *Service) update(ctx context.Context, f Footprint, decide func(*Snapshot) (*Mutation, error)) error {
 	var done *Mutation // of the last attempt
+	f.Now = s.opts.Clock.Now().UnixMilli()
 	err := s.store.Update(ctx, f, func(snap *Snapshot) (*Mutation, error) {
 		m, err := decide(snap)
 		done = m

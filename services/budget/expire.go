@@ -30,14 +30,20 @@ const pruneEvery = time.Minute
 // returns how many amounts it charged. A lease that held nothing is closed in silence. A
 // record that comes later, from the replica's log, or a return takes its part of the charge
 // back, so that in the end only what is really unknown stays charged.
+//
+// Silence counts only while it could have been broken: Expire charges nothing before it was
+// called without a gap for the term and the grace, and each time could write.
 func (s *Service) Expire(ctx context.Context) (charged int, err error) {
 	s.expire.Lock()
 	defer s.expire.Unlock()
-	now := s.opts.Clock.Now()
-	for {
+	now, hearing, err := s.hear(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for hearing {
 		more := false
 		var amounts []money.Nano
-		footprint := Footprint{DeadBefore: now.Add(-s.opts.Term - s.opts.Grace).UnixMilli(), DeadLeases: expireBatch}
+		footprint := Footprint{SilentFor: s.opts.Term + s.opts.Grace, DeadLeases: expireBatch}
 		err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
 			amounts, more = nil, len(snap.Leases) >= expireBatch
 			m := &Mutation{}
@@ -47,7 +53,7 @@ func (s *Service) Expire(ctx context.Context) (charged int, err error) {
 			if !more {
 				m.ForgetReplicas = snap.Dead
 			}
-			b := openBooks(snap, now)
+			b := openBooks(snap)
 			for i := range snap.Leases {
 				l := &snap.Leases[i]
 				w := b.windows[windowKey{l.BudgetID, l.Start}]
@@ -74,13 +80,32 @@ func (s *Service) Expire(ctx context.Context) (charged int, err error) {
 	if charged > 0 {
 		s.opts.Logger.WarnContext(ctx, "budget: leases of lost replicas were charged", "leases", charged)
 	}
-	if now.Sub(s.pruned) < pruneEvery {
+	if now-s.pruned < pruneEvery.Milliseconds() {
 		return charged, nil
 	}
 	s.pruned = now
 	return charged, s.update(ctx, Footprint{}, func(*Snapshot) (*Mutation, error) {
-		return &Mutation{PruneBefore: now.Add(-s.opts.Retention).UnixMilli()}, nil
+		return &Mutation{PruneBefore: now - s.opts.Retention.Milliseconds()}, nil
 	})
+}
+
+// hear notes that replicas can be heard of, and tells whether that was so for as long as a
+// replica may be silent. Otherwise all of them would be lost after each time that the service
+// or its database was away, hung, or took no writes.
+func (s *Service) hear(ctx context.Context) (now int64, hearing bool, err error) {
+	err = s.update(ctx, Footprint{}, func(snap *Snapshot) (*Mutation, error) {
+		now = snap.Now
+		return &Mutation{HeardAt: now}, nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	gap := max(s.opts.Grace/2, 3*s.opts.ExpireEvery).Milliseconds()
+	if quiet := now - s.heardAt; quiet < 0 || quiet > gap {
+		s.heardFrom = now
+	}
+	s.heardAt = now
+	return now, now-s.heardFrom >= (s.opts.Term + s.opts.Grace).Milliseconds(), nil
 }
 
 // addCorrections writes what was taken back from lost leases into the ledger.

@@ -57,7 +57,7 @@ func (s Slice) Remaining() money.Nano { return s.Budget.Limit - s.Window.Spent -
 type Leases struct {
 	// Grants has the slices of each ask's scope, in the order of the asks.
 	Grants [][]Slice
-	// Now is the service's clock, Term until when the replica may spend from any of its leases.
+	// Now is the books' time, Term until when the replica may spend from any of its leases.
 	Now, Term time.Time
 	// Reset tells that the replica was not known: what it held was charged, if anything.
 	Reset bool
@@ -72,9 +72,9 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 	if err := checkLease(replica, asks, returns); err != nil {
 		return Leases{}, err
 	}
+	var out Leases
 	now := s.opts.Clock.Now()
-	out := Leases{Now: now, Term: now.Add(s.opts.Term)}
-	footprint := Footprint{Replica: replica, ActiveSince: now.Add(-s.opts.Term).UnixMilli()}
+	footprint := Footprint{Replica: replica, ActiveWithin: s.opts.Term}
 	for _, ask := range asks {
 		footprint.Scopes = append(footprint.Scopes, ask.Scope)
 	}
@@ -87,8 +87,10 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 			return nil, errs.New(errs.Conflict, "the replica has ended").WithParam("replica_id")
 		}
 		recalled = map[string]Scope{}
-		m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli()}
-		b := openBooks(snap, now)
+		out.Now = time.UnixMilli(snap.Now)
+		out.Term = out.Now.Add(s.opts.Term)
+		m := &Mutation{SeenReplica: replica, SeenAt: snap.Now}
+		b := openBooks(snap)
 		for _, r := range returns {
 			// Whoever recovers a lost replica's log may return its leases too.
 			if l := b.leases[r.LeaseID]; l != nil {
@@ -104,7 +106,7 @@ func (s *Service) Lease(ctx context.Context, replica string, asks []Ask, returns
 		out.Grants = make([][]Slice, len(asks))
 		for i, ask := range asks {
 			for _, budget := range b.byScope[ask.Scope] {
-				w := b.window(budget, now)
+				w := b.window(budget)
 				key := windowKey{budget.ID, w.Start}
 				l := own[key]
 				if l == nil {
@@ -170,15 +172,14 @@ func (s *Service) EndReplica(ctx context.Context, replica string) (returned mone
 	if err := checkReplica(replica); err != nil {
 		return 0, err
 	}
-	now := s.opts.Clock.Now()
 	for more := true; more; {
 		var freed money.Nano
 		err := s.update(ctx, Footprint{Replica: replica, HeldLeases: endBatch}, func(snap *Snapshot) (*Mutation, error) {
 			freed, more = 0, len(snap.Leases) >= endBatch
 			// From the first transaction on no message of the replica's, however late,
 			// gets a lease.
-			m := &Mutation{SeenReplica: replica, SeenAt: now.UnixMilli(), Ended: true}
-			b := openBooks(snap, now)
+			m := &Mutation{SeenReplica: replica, SeenAt: snap.Now, Ended: true}
+			b := openBooks(snap)
 			for i := range snap.Leases {
 				l := &snap.Leases[i]
 				before := l.Returned

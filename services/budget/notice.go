@@ -17,18 +17,17 @@ const closeBatch = 200
 // opens the budget's next one. It returns how many it told of. A window in which nothing
 // was spent ends in silence: nothing changes with it.
 func (s *Service) CloseWindows(ctx context.Context) (told int, err error) {
-	now := s.opts.Clock.Now()
 	for more := true; more; {
 		var n int
-		footprint := Footprint{EndedBefore: now.UnixMilli(), EndedWindows: closeBatch}
+		footprint := Footprint{EndedWindows: closeBatch}
 		err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
 			n = 0
 			ended := 0
 			m := &Mutation{}
-			b := openBooks(snap, now)
+			b := openBooks(snap)
 			for i := range snap.Windows {
 				w := &snap.Windows[i]
-				if w.Closed || w.End == 0 || w.End > now.UnixMilli() {
+				if w.Closed || w.End == 0 || w.End > snap.Now {
 					continue
 				}
 				ended++
@@ -37,7 +36,7 @@ func (s *Service) CloseWindows(ctx context.Context) (told int, err error) {
 				if w.Spent != 0 {
 					n++
 					budget := b.budgets[w.BudgetID]
-					s.addReset(m, b, snap.Sequences, budget, w, b.window(budget, now))
+					s.addReset(m, b, snap.Sequences, budget, w, b.window(budget))
 				}
 			}
 			if more = ended >= closeBatch; ended == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tollgate.dev/platform/errs"
 )
@@ -150,7 +151,7 @@ func (s *Service) place(m *Mutation, snap *Snapshot, b Budget, gone map[string]b
 			fresh.Told = min(fresh.Told, reached(fresh.Spent, b.Limit)) // a raised limit is told of anew
 		}
 	}
-	current := currentWindow(b, &fresh, s.opts.Clock.Now())
+	current := currentWindow(b, &fresh, time.UnixMilli(snap.Now))
 	m.PutBudgets = append(m.PutBudgets, b)
 	m.Windows = append(m.Windows, current)
 	return State{Budget: b, WindowState: current}, nil

@@ -200,7 +200,7 @@ func (s *Service) settle(ctx context.Context, calls []*recordCall) error {
 	err := s.update(ctx, footprint, func(snap *Snapshot) (*Mutation, error) {
 		recorded, overdrawn, rejected = 0, 0, nil
 		m := &Mutation{Sequences: map[string]int64{}}
-		b := openBooks(snap, s.opts.Clock.Now())
+		b := openBooks(snap)
 		for _, c := range calls {
 			c.result = Recorded{Rejected: len(c.rejected)}
 			for _, r := range c.rejected {

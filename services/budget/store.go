@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"time"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/money"
@@ -35,11 +36,13 @@ type Store interface {
 // transactions cannot wait for each other: replicas, budgets by id, tenants by id, the
 // revision.
 type Footprint struct {
+	// Now is the caller's time in Unix milliseconds, for a store that has no better one.
+	Now int64
 	// Replica is the replica that asks: its row and its open leases of the budgets loaded.
 	Replica string
-	// ActiveSince asks for the number of other replicas heard of since, in Unix
-	// milliseconds; 0 does not ask.
-	ActiveSince int64
+	// ActiveWithin asks for the number of other replicas heard of so long ago at most; 0
+	// does not ask.
+	ActiveWithin time.Duration
 	// Scopes asks for all their budgets.
 	Scopes []Scope
 	// BudgetIDs asks for budgets by id.
@@ -47,22 +50,20 @@ type Footprint struct {
 	// LeaseIDs asks for leases, and their budgets and windows.
 	LeaseIDs []string
 	// Tenants asks for sequence counters. Those of lost leases among LeaseIDs, of the
-	// leases that DeadBefore loads, and of the windows that EndedBefore does, come as well.
+	// leases that SilentFor loads, and of the windows that EndedWindows does, come as well.
 	Tenants []string
 	// EventIDs asks which of them the ledger holds.
 	EventIDs []string
 	// Digests asks which of them are those of records that were set aside.
 	Digests []string
-	// DeadBefore, when not 0, asks for replicas that were last heard of before, and for
+	// SilentFor, when not 0, asks for replicas that were not heard of for longer, and for
 	// up to DeadLeases of their open leases with budgets and windows. One that has ended is
 	// among them while it has open leases.
-	DeadBefore int64
-	// DeadLeases bounds the leases that DeadBefore loads.
+	SilentFor time.Duration
+	// DeadLeases bounds the leases that SilentFor loads.
 	DeadLeases int
-	// EndedBefore, when not 0, asks for up to EndedWindows windows that are not closed and
-	// ended at that moment or before, with their budgets and the sequences of their tenants.
-	EndedBefore int64
-	// EndedWindows bounds the windows that EndedBefore loads.
+	// EndedWindows, when not 0, asks for up to that many windows that are not closed and have
+	// ended, with their budgets and the sequences of their tenants.
 	EndedWindows int
 	// HeldLeases, when not 0, asks for up to that many of the replica's leases that hold
 	// something, open or lost, with budgets and windows.
@@ -71,11 +72,14 @@ type Footprint struct {
 
 // Snapshot is what a footprint named, as it stands under the transaction's locks.
 type Snapshot struct {
+	// Now is the time in Unix milliseconds: the database's where several processes share it,
+	// so that no clock of theirs matters, else the footprint's.
+	Now int64
 	// ReplicaKnown tells whether the footprint's replica was there, ReplicaEnded whether
 	// it has ended.
 	ReplicaKnown, ReplicaEnded bool
-	// Others is the number of other replicas heard of since Footprint.ActiveSince that
-	// have not ended.
+	// Others is the number of other replicas heard of within Footprint.ActiveWithin
+	// that have not ended.
 	Others int
 	// Budgets are those loaded, in the order of their ids.
 	Budgets []Budget
@@ -89,7 +93,7 @@ type Snapshot struct {
 	Known map[string]bool
 	// Rejected holds those of Footprint.Digests that were set aside.
 	Rejected map[string]bool
-	// Dead are some of the replicas last heard of before Footprint.DeadBefore.
+	// Dead are some of the replicas that were silent for Footprint.SilentFor.
 	Dead []string
 }
 
@@ -111,6 +115,9 @@ type Mutation struct {
 	SeenReplica string
 	SeenAt      int64
 	Ended       bool
+	// HeardAt, when not 0, notes that replicas could be heard of, in Unix milliseconds: what
+	// counts is that it can be written.
+	HeardAt int64
 	// ForgetReplicas are lost ones without open leases. Those among them that have ended are
 	// kept, until PruneBefore.
 	ForgetReplicas []string

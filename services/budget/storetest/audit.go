@@ -74,10 +74,7 @@ func auditAgrees(t *testing.T, f *fixture) {
 	f.put(t, budget.Budget{Scope: platform, Limit: 1000})
 	a, p := f.lease(t, "a", acme, 60), f.lease(t, "a", platform, 100)
 	f.record(t, f.usage("acme", 30, draw(a.Lease.ID, 30), draw(p.Lease.ID, 30)), f.usage("zeta", 7, draw(p.Lease.ID, 7)))
-	f.clock.Advance(2 * time.Minute)
-	if _, err := f.svc.Expire(t.Context()); err != nil { // loses both leases
-		t.Fatal(err)
-	}
+	f.hear(t, 2*time.Minute) // loses both leases
 	f.record(t, f.usage("acme", 5, draw(a.Lease.ID, 5), draw(p.Lease.ID, 5)), f.usage("", 1))
 	f.clock.Advance(time.Hour)
 	if _, err := f.svc.CloseWindows(t.Context()); err != nil {

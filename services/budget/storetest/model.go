@@ -190,9 +190,8 @@ func (m *model) step() {
 		m.recover()
 	case 9:
 		svc := m.services[m.random.IntN(modelServices)]
-		_, err := svc.Expire(m.t.Context())
-		m.must(err)
-		_, err = svc.CloseWindows(m.t.Context())
+		m.hear(svc, 1+m.random.IntN(20))
+		_, err := svc.CloseWindows(m.t.Context())
 		m.must(err)
 	case 10:
 		b := &m.budgets[m.random.IntN(len(m.budgets))]
@@ -214,6 +213,16 @@ func (m *model) step() {
 	default:
 		m.now = m.now.Add(time.Duration(m.random.Int64N(int64(5 * time.Second))))
 		m.call(r)
+	}
+}
+
+// hear has a service look for lost replicas again and again. For as long it hears of none.
+func (m *model) hear(svc *budget.Service, times int) {
+	m.t.Helper()
+	for range times {
+		_, err := svc.Expire(m.t.Context())
+		m.must(err)
+		m.now = m.now.Add(5 * time.Second)
 	}
 }
 
@@ -423,8 +432,7 @@ func (m *model) end() {
 		m.recover()
 	}
 	m.now = m.now.Add(maxSkew + time.Hour)
-	_, err := m.auditor.Expire(m.t.Context())
-	m.must(err)
+	m.hear(m.auditor, 20)
 	for _, w := range m.audit().Windows {
 		spent := m.spent[modelWindow{w.BudgetID, w.Start}]
 		if w.Leased != 0 || w.Spent < spent || m.keepLogs && w.Spent != spent {

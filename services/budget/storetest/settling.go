@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -60,12 +62,14 @@ func lostLease(t *testing.T, f *fixture) {
 	s := f.lease(t, "a", acme, 60)
 	f.lease(t, "b", acme, 10)
 	f.record(t, f.usage("acme", 20, draw(s.Lease.ID, 20)))
-	f.clock.Advance(time.Minute)
-	f.lease(t, "b", acme, 0) // renews
-	if n, err := f.svc.Expire(t.Context()); err != nil || n != 0 {
-		t.Fatalf("charged %d within the grace, %v", n, err)
+	if n := f.hear(t, time.Minute); n != 0 {
+		t.Fatalf("charged %d within the term", n)
 	}
-	f.clock.Advance(31 * time.Second)
+	f.lease(t, "b", acme, 0) // renews
+	if n := f.hear(t, 30*time.Second); n != 0 {
+		t.Fatalf("charged %d within the grace", n)
+	}
+	f.clock.Advance(time.Millisecond)
 	for _, want := range []int{1, 0} {
 		if n, err := f.svc.Expire(t.Context()); err != nil || n != want {
 			t.Fatalf("charged %d, %v; want %d", n, err, want)
@@ -105,6 +109,63 @@ func lostLease(t *testing.T, f *fixture) {
 	f.explain(t)
 }
 
+// The service, or its database, was away for long, or could not write: its replicas, which all
+// live, have the term and the grace to be heard of before any is lost. Those that are not are
+// lost then.
+func outage(t *testing.T, f *fixture) {
+	t.Helper()
+	f.put(t, budget.Budget{Scope: acme, Limit: 1000})
+	alive, lost := f.lease(t, "alive", acme, 500).Lease.Granted, f.lease(t, "lost", acme, 100).Lease.Granted
+	charged := func(svc *budget.Service, want int) {
+		t.Helper()
+		if n, err := svc.Expire(t.Context()); err != nil || n != want {
+			t.Fatalf("charged %d, %v; want %d", n, err, want)
+		}
+	}
+	f.hear(t, 30*time.Second)
+	f.clock.Advance(time.Hour) // it hangs
+	charged(f.svc, 0)
+	f.clock.Advance(time.Hour) // and its process is another one's after that
+	f.svc = budget.New(f.store, budget.Options{Clock: f.clock})
+	charged(f.svc, 0)
+	if n := f.hear(t, time.Minute); n != 0 {
+		t.Fatalf("charged %d a minute after the outage", n)
+	}
+	// What could not be written could not be heard either.
+	away := budget.New(readOnly{f.store}, budget.Options{Clock: f.clock})
+	for range 40 {
+		f.clock.Advance(5 * time.Second)
+		if n, err := away.Expire(t.Context()); err == nil || n != 0 {
+			t.Fatalf("charged %d, %v", n, err)
+		}
+	}
+	charged(f.svc, 0)
+	if n := f.hear(t, 85*time.Second); n != 0 {
+		t.Fatalf("charged %d before replicas were heard for the term and the grace", n)
+	}
+	if got, err := f.svc.Lease(t.Context(), "alive", nil, nil); err != nil || got.Reset {
+		t.Fatalf("the replica that lives was lost: %+v, %v", got, err)
+	}
+	f.balance(t, acme, 0, alive+lost)
+	if n := f.hear(t, 5*time.Second); n != 1 {
+		t.Fatalf("charged %d, want the one that is lost", n)
+	}
+	f.balance(t, acme, lost, alive)
+}
+
+// readOnly is a store that can be read and not written to.
+type readOnly struct{ budget.Store }
+
+func (r readOnly) Update(ctx context.Context, f budget.Footprint, decide func(*budget.Snapshot) (*budget.Mutation, error)) error {
+	return r.Store.Update(ctx, f, func(snap *budget.Snapshot) (*budget.Mutation, error) {
+		m, err := decide(snap)
+		if err == nil && m != nil {
+			err = errors.New("the disk is full") //nolint:err113 // a fault of this test's
+		}
+		return m, err
+	})
+}
+
 func replicaReturns(t *testing.T, f *fixture) {
 	t.Helper()
 	f.put(t, budget.Budget{Scope: acme, Limit: 100})
@@ -116,10 +177,7 @@ func replicaReturns(t *testing.T, f *fixture) {
 	if err != nil || again.Reset {
 		t.Fatalf("got %+v, %v", again, err)
 	}
-	f.clock.Advance(10 * time.Minute)
-	if _, err := f.svc.Expire(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	f.hear(t, 10*time.Minute)
 	back, err := f.svc.Lease(t.Context(), "a", []budget.Ask{{Scope: acme, Need: 30}}, nil)
 	if err != nil || !back.Reset || back.Grants[0][0].Lease.ID == first.Grants[0][0].Lease.ID {
 		t.Fatalf("got %+v, %v", back, err)
@@ -154,9 +212,8 @@ func endedReplica(t *testing.T, f *fixture) {
 	wantReason(t, err, errs.Conflict, "replica_id")
 
 	// What a lost replica was charged comes back, but for what it recorded.
-	f.clock.Advance(time.Hour)
-	if n, err := f.svc.Expire(t.Context()); err != nil || n != 1 {
-		t.Fatalf("charged %d, %v", n, err)
+	if n := f.hear(t, 2*time.Minute); n != 1 {
+		t.Fatalf("charged %d", n)
 	}
 	f.balance(t, acme, 35+other.Lease.Granted, 0)
 	f.record(t, f.usage("acme", 60, draw(other.Lease.ID, 60)))
@@ -205,9 +262,8 @@ func endedReplicasHideNothing(t *testing.T, f *fixture) {
 		t.Fatal(err)
 	}
 	f.balance(t, acme, 0, half+lost)
-	f.clock.Advance(time.Hour)
-	if n, err := f.svc.Expire(t.Context()); err != nil || n != 2 {
-		t.Fatalf("charged %d, %v", n, err)
+	if n := f.hear(t, 2*time.Minute); n != 2 {
+		t.Fatalf("charged %d", n)
 	}
 	f.balance(t, acme, half+lost, 0)
 	_, err := f.svc.Lease(t.Context(), "half ended", nil, nil)

@@ -5,6 +5,7 @@ package storetest
 import (
 	"sync"
 	"testing"
+	"time"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
@@ -34,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"repeats change nothing", repeatsChangeNothing},
 		{"a cost above its lease is spent in full", overdraw},
 		{"lost leases are charged and corrected", lostLease},
+		{"an outage of the service loses no replica", outage},
 		{"a returned replica begins anew", replicaReturns},
 		{"a replica that has ended holds nothing", endedReplica},
 		{"replicas that have ended hide no others", endedReplicasHideNothing},
@@ -53,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"hostile text is kept", hostileText},
 		{"thresholds are told of", thresholds},
 		{"thresholds are told of once", thresholdsOnce},
+		{"thresholds that a lost lease reached are told of again", thresholdsOfLost},
 		{"ends of windows are told of", windowResets},
 		{"heads of sequences", heads},
 		{"the ledger is watched", usageWatches},
@@ -102,6 +105,23 @@ func newFixture(t *testing.T, store budget.Store) *fixture {
 	f.svc = budget.New(store, budget.Options{Clock: f.clock, Observer: &f.seen})
 	f.ids = id.NewGenerator(f.clock)
 	return f
+}
+
+// hear lets time pass in which the service could hear of replicas, and returns how many amounts
+// it charged.
+func (f *fixture) hear(t *testing.T, d time.Duration) (charged int) {
+	t.Helper()
+	for {
+		n, err := f.svc.Expire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if charged += n; d <= 0 {
+			return charged
+		}
+		f.clock.Advance(min(d, 5*time.Second))
+		d -= 5 * time.Second
+	}
 }
 
 var acme = budget.Scope{Kind: budget.Tenant, ID: "acme"}

@@ -48,9 +48,8 @@ func runningTotals(t *testing.T, f *fixture) {
 	}
 	wg.Wait()
 	// A lost lease is charged to its budget, and is nobody's usage.
-	f.clock.Advance(2 * time.Minute)
-	if n, err := f.svc.Expire(t.Context()); err != nil || n != 1 {
-		t.Fatalf("%d leases are lost, %v", n, err)
+	if n := f.hear(t, 2*time.Minute); n != 1 {
+		t.Fatalf("%d leases are lost", n)
 	}
 	f.balance(t, acme, slice.Lease.Granted, 0)
 

@@ -23,6 +23,9 @@ func apply(ctx context.Context, tx pgx.Tx, m *budget.Mutation) error {
 			ON CONFLICT (id) DO UPDATE SET seen_millis = greatest(replicas.seen_millis, excluded.seen_millis),
 				ended = replicas.ended OR excluded.ended`, m.SeenReplica, m.SeenAt, m.Ended)
 	}
+	if m.HeardAt != 0 {
+		b.Queue("UPDATE budget_heard SET heard_millis = $1", m.HeardAt)
+	}
 	if len(m.ForgetReplicas) > 0 {
 		b.Queue("DELETE FROM replicas WHERE NOT ended AND id = ANY ($1::text[])", m.ForgetReplicas)
 	}

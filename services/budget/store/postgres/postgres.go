@@ -4,6 +4,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -34,7 +35,11 @@ const (
 )
 
 // Store is a budget.Store over a database with this package's schema.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool *pgxpool.Pool
+	// callersTime takes the footprints' time for the database's, in tests.
+	callersTime bool
+}
 
 var _ budget.Store = (*Store)(nil)
 
@@ -72,10 +77,15 @@ func (s *Store) Update(ctx context.Context, f budget.Footprint, decide func(*bud
 
 func (s *Store) update(ctx context.Context, f budget.Footprint, decide func(*budget.Snapshot) (*budget.Mutation, error)) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		now := f.Now
+		if !s.callersTime {
+			f.Now = 0
+		}
 		snap, err := load(ctx, tx, f)
 		if err != nil {
 			return fmt.Errorf("budget store: load: %w", err)
 		}
+		snap.Now = cmp.Or(snap.Now, now) // of records without a draw nothing depends on it
 		m, err := decide(snap)
 		if err != nil || m == nil {
 			return err
@@ -239,11 +249,14 @@ func (s *Store) Heads(ctx context.Context, tenants []string) (map[string]int64, 
 	return heads, wrap("heads", err)
 }
 
+// sqlNow is the time: the first parameter, or the database's where that is 0.
+const sqlNow = "coalesce(nullif($1::bigint, 0), " + dbMillis + ")"
+
 // load locks and reads what the footprint names.
 func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot, error) {
 	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}, Rejected: map[string]bool{}}
 	leaseIDs := f.LeaseIDs
-	if f.DeadBefore != 0 {
+	if f.SilentFor != 0 {
 		var err error
 		if leaseIDs, err = loadDead(ctx, tx, f, snap); err != nil {
 			return nil, err
@@ -256,7 +269,7 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 		}
 	}
 	ended := windowKeys{budgets: []string{}, starts: []int64{}}
-	if f.EndedBefore != 0 {
+	if f.EndedWindows != 0 {
 		var err error
 		if ended, err = loadEnded(ctx, tx, f); err != nil {
 			return nil, err
@@ -267,9 +280,10 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 	if f.Replica != "" {
 		first.queue(func(r pgx.Rows) error { snap.ReplicaKnown = true; return r.Scan(&snap.ReplicaEnded) },
 			"SELECT ended FROM replicas WHERE id = $1 FOR UPDATE", f.Replica)
-		if f.ActiveSince != 0 {
+		if f.ActiveWithin != 0 {
 			first.queue(func(r pgx.Rows) error { return r.Scan(&snap.Others) },
-				"SELECT count(*) FROM replicas WHERE seen_millis >= $1 AND id <> $2 AND NOT ended", f.ActiveSince, f.Replica)
+				"SELECT count(*) FROM replicas WHERE seen_millis >= "+sqlNow+" - $3 AND id <> $2 AND NOT ended",
+				f.Now, f.Replica, f.ActiveWithin.Milliseconds())
 		}
 	}
 	var ids []string
@@ -287,6 +301,9 @@ func load(ctx context.Context, tx pgx.Tx, f budget.Footprint) (*budget.Snapshot,
 			UNION SELECT budget_id FROM leases WHERE id = ANY ($4::text[])
 			UNION SELECT unnest($5::text[])) ORDER BY b.id FOR UPDATE`,
 			f.BudgetIDs, kinds, scopes, leaseIDs, ended.budgets)
+	}
+	if len(first.scans) > 0 || len(f.Tenants) == 0 {
+		first.queue(func(r pgx.Rows) error { return r.Scan(&snap.Now) }, "SELECT "+sqlNow, f.Now)
 	}
 	if err := first.run(ctx); err != nil {
 		return nil, err
@@ -329,8 +346,8 @@ func loadDead(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budget.S
 		err := r.Scan(&id)
 		snap.Dead = append(snap.Dead, id)
 		return err
-	}, `SELECT id FROM replicas r WHERE seen_millis < $1
-		AND (NOT ended OR EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0)) ORDER BY id LIMIT 16 FOR UPDATE`, f.DeadBefore)
+	}, `SELECT id FROM replicas r WHERE seen_millis < `+sqlNow+` - $2
+		AND (NOT ended OR EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0)) ORDER BY id LIMIT 16 FOR UPDATE`, f.Now, f.SilentFor.Milliseconds())
 	if err := dead.run(ctx); err != nil || len(snap.Dead) == 0 {
 		return nil, err
 	}
@@ -360,7 +377,7 @@ func loadEnded(ctx context.Context, tx pgx.Tx, f budget.Footprint) (keys windowK
 		keys.budgets, keys.starts = append(keys.budgets, id), append(keys.starts, start)
 		return err
 	}, `SELECT budget_id, start_millis FROM budget_windows
-		WHERE NOT closed AND end_millis <> 0 AND end_millis <= $1 ORDER BY end_millis LIMIT $2`, f.EndedBefore, f.EndedWindows)
+		WHERE NOT closed AND end_millis <> 0 AND end_millis <= `+sqlNow+` ORDER BY end_millis LIMIT $2`, f.Now, f.EndedWindows)
 	return keys, q.run(ctx)
 }
 
@@ -394,11 +411,11 @@ func queueBalances(q *reader, snap *budget.Snapshot, replica string, budgetIDs, 
 func loadTenants(ctx context.Context, tx pgx.Tx, f budget.Footprint, snap *budget.Snapshot) error {
 	tenants := f.Tenants
 	for _, lease := range snap.Leases {
-		if f.DeadBefore != 0 || lease.Status == budget.LeaseLost {
+		if f.SilentFor != 0 || lease.Status == budget.LeaseLost {
 			tenants = append(tenants[:len(tenants):len(tenants)], lease.TenantID)
 		}
 	}
-	if f.EndedBefore != 0 {
+	if f.EndedWindows != 0 {
 		for _, w := range snap.Windows {
 			tenants = append(tenants[:len(tenants):len(tenants)], w.TenantID)
 		}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/postgres/postgrestest"
 	"tollgate.dev/services/budget"
 	"tollgate.dev/services/budget/relay"
@@ -24,6 +25,7 @@ func open(t testing.TB) *postgres.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	store.TakeCallersTime()
 	return store
 }
 
@@ -40,6 +42,71 @@ func TestOutbox(t *testing.T) {
 		store := open(t)
 		return store, store.Outbox()
 	})
+}
+
+// Several budget services share the database, and its clock: one whose own is off loses no
+// replica, gives none a longer term, and begins no window.
+func TestSkewDoesNothing(t *testing.T) {
+	store, err := postgres.New(t.Context(), postgrestest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := func(off time.Duration) *budget.Service {
+		return budget.New(store, budget.Options{
+			Clock: clocktest.NewAt(time.Now().Add(off)), Term: 40 * time.Second, Grace: 20 * time.Second,
+		})
+	}
+	right, ahead, behind := service(0), service(24*time.Hour), service(-24*time.Hour)
+	scope := budget.Scope{Kind: budget.Tenant, ID: "acme"}
+	made, err := ahead.PutBudget(t.Context(), budget.Budget{Scope: scope, Limit: 100, Window: "1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, svc := range []*budget.Service{right, ahead, behind} {
+		before := time.Now()
+		got, err := svc.Lease(t.Context(), "a", []budget.Ask{{Scope: scope, Need: 10}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off := got.Now.Sub(before).Abs(); off > time.Hour || got.Term.Sub(got.Now) != 40*time.Second {
+			t.Errorf("the time is %v, the term %v; it is %v", got.Now, got.Term, before)
+		}
+		if start := got.Grants[0][0].Window.Start; start-made.Start > time.Hour.Milliseconds() || made.Start > time.Now().UnixMilli() {
+			t.Errorf("the window begins at %v, the first at %v", time.UnixMilli(start), time.UnixMilli(made.Start))
+		}
+		for range 3 {
+			if n, err := svc.Expire(t.Context()); err != nil || n != 0 {
+				t.Errorf("charged %d, %v", n, err)
+			}
+			if n, err := svc.CloseWindows(t.Context()); err != nil || n != 0 {
+				t.Errorf("%d windows ended, %v", n, err)
+			}
+		}
+	}
+}
+
+// By the database's clock a replica is lost as by any other.
+func TestLostByTheDatabasesTime(t *testing.T) {
+	store, err := postgres.New(t.Context(), postgrestest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := budget.New(store, budget.Options{ // its own clock stands still
+		Clock: clocktest.New(), Term: 100 * time.Millisecond, Grace: 100 * time.Millisecond, ExpireEvery: 10 * time.Second,
+	})
+	scope := budget.Scope{Kind: budget.Tenant, ID: "acme"}
+	if _, err := svc.PutBudget(t.Context(), budget.Budget{Scope: scope, Limit: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := svc.Lease(t.Context(), "a", []budget.Ask{{Scope: scope, Need: 10}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for charged := 0; charged == 0; {
+		if charged, err = svc.Expire(t.Context()); err != nil || time.Now().After(deadline) {
+			t.Fatalf("charged %d, %v", charged, err)
+		}
+	}
 }
 
 // A transaction that lost against another one is run again after a pause, a few times, and

@@ -23,6 +23,9 @@ func apply(ctx context.Context, tx *sql.Tx, m *budget.Mutation) error {
 			seen_millis = max(seen_millis, excluded.seen_millis), ended = max(ended, excluded.ended)`,
 			m.SeenReplica, m.SeenAt, m.Ended)
 	}
+	if m.HeardAt != 0 {
+		a.exec("UPDATE budget_heard SET heard_millis = ?", m.HeardAt)
+	}
 	if len(m.ForgetReplicas) > 0 {
 		a.exec("DELETE FROM replicas WHERE NOT ended AND id IN (SELECT value FROM json_each(?))", list(m.ForgetReplicas))
 	}

@@ -109,15 +109,15 @@ func scanBudget(b *budget.Budget) []any {
 }
 
 func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot, error) {
-	snap := &budget.Snapshot{Sequences: map[string]int64{}, Known: map[string]bool{}, Rejected: map[string]bool{}}
+	snap := &budget.Snapshot{Now: f.Now, Sequences: map[string]int64{}, Known: map[string]bool{}, Rejected: map[string]bool{}}
 	l := loader{ctx: ctx, tx: tx, snap: snap}
 	leaseIDs := f.LeaseIDs
 	if f.Replica != "" {
 		l.each(func(r *sql.Rows) error {
 			return r.Scan(&snap.ReplicaKnown, &snap.ReplicaEnded, &snap.Others)
 		}, `SELECT EXISTS (SELECT 1 FROM replicas WHERE id = ?1), EXISTS (SELECT 1 FROM replicas WHERE id = ?1 AND ended),
-			(SELECT count(*) FROM replicas WHERE seen_millis >= ?2 AND id <> ?1 AND NOT ended AND ?2 > 0)`,
-			f.Replica, f.ActiveSince)
+			(SELECT count(*) FROM replicas WHERE seen_millis >= ?2 AND id <> ?1 AND NOT ended AND ?3 > 0)`,
+			f.Replica, f.Now-f.ActiveWithin.Milliseconds(), f.ActiveWithin)
 	}
 	if f.HeldLeases != 0 {
 		l.strings(&leaseIDs, `SELECT id FROM (
@@ -125,33 +125,33 @@ func load(ctx context.Context, tx *sql.Tx, f budget.Footprint) (*budget.Snapshot
 			UNION ALL SELECT id FROM leases WHERE status = 1 AND replica = ?1 AND lost_nanos > 0) ORDER BY id LIMIT ?2`,
 			f.Replica, f.HeldLeases)
 	}
-	if f.DeadBefore != 0 {
+	if f.SilentFor != 0 {
 		l.strings(&snap.Dead, `SELECT id FROM replicas r WHERE seen_millis < ?
-			AND (NOT ended OR EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0)) ORDER BY id LIMIT 16`, f.DeadBefore)
+			AND (NOT ended OR EXISTS (SELECT 1 FROM leases l WHERE l.replica = r.id AND l.status = 0)) ORDER BY id LIMIT 16`, f.Now-f.SilentFor.Milliseconds())
 		l.strings(&leaseIDs, "SELECT id FROM leases WHERE status = 0 AND replica IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
 			list(snap.Dead), f.DeadLeases)
 	}
 	var ended []windowKey
-	if f.EndedBefore != 0 {
+	if f.EndedWindows != 0 {
 		l.each(func(r *sql.Rows) error {
 			var key windowKey
 			err := r.Scan(&key[0], &key[1])
 			ended = append(ended, key)
 			return err
 		}, `SELECT budget_id, start_millis FROM budget_windows
-			WHERE closed = 0 AND end_millis <> 0 AND end_millis <= ? ORDER BY end_millis LIMIT ?`, f.EndedBefore, f.EndedWindows)
+			WHERE closed = 0 AND end_millis <> 0 AND end_millis <= ? ORDER BY end_millis LIMIT ?`, f.Now, f.EndedWindows)
 	}
 	if len(f.BudgetIDs)+len(f.Scopes)+len(leaseIDs)+len(ended) > 0 {
 		l.budgets(f, leaseIDs, ended)
 	}
 	tenants := f.Tenants
-	if f.EndedBefore != 0 {
+	if f.EndedWindows != 0 {
 		for _, w := range snap.Windows {
 			tenants = append(tenants[:len(tenants):len(tenants)], w.TenantID)
 		}
 	}
 	for _, lease := range snap.Leases {
-		if f.DeadBefore != 0 || lease.Status == budget.LeaseLost {
+		if f.SilentFor != 0 || lease.Status == budget.LeaseLost {
 			tenants = append(tenants[:len(tenants):len(tenants)], lease.TenantID)
 		}
 	}
