@@ -67,8 +67,9 @@ const (
 
 var errHeaderValue = errors.New("a header holds a line break")
 
-// write sends a request whose header is encoded. whole says that all of it left.
-func (c *conn) write(head []byte, req *Request) (whole bool, err error) {
+// write sends a request whose header is encoded. all says that it left whole, none that
+// nothing of it did.
+func (c *conn) write(head []byte, req *Request) (all, none bool, err error) {
 	joined := len(req.Body) <= joinBelow
 	if joined {
 		head = append(head, req.Body...)
@@ -78,13 +79,28 @@ func (c *conn) write(head []byte, req *Request) (whole bool, err error) {
 	}
 	if joined {
 		n, err := c.net.Write(head)
-		return n == len(head), err
+		return n == len(head), n == 0, err
 	}
-	all := int64(len(head) + len(req.Body))
+	size := int64(len(head) + len(req.Body))
 	// One system call on TCP; TLS makes records of each piece.
 	pieces := net.Buffers{head, req.Body}
 	n, err := pieces.WriteTo(c.net)
-	return n == all, err
+	return n == size, n == 0, err
+}
+
+// buffered says that something is left that was read with the last answer and is no part of
+// it, or that the connection's end was. TLS holds back records that it has read; a read that
+// must not wait brings them out, without a system call.
+func (c *conn) buffered() bool {
+	if !c.pool.tls {
+		return c.reader.Buffered() > 0
+	}
+	if c.net.SetReadDeadline(longPast) != nil {
+		return true
+	}
+	_, err := c.reader.Peek(1)
+	timeout, ok := errors.AsType[net.Error](err)
+	return !ok || !timeout.Timeout() || c.net.SetReadDeadline(time.Time{}) != nil
 }
 
 // appendHead appends the request line and the header (RFC 9112 §3 and §5).

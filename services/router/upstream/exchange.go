@@ -26,14 +26,11 @@ type exchange struct {
 // longPast, as a deadline, ends every read and write at once.
 var longPast = time.Unix(1, 0)
 
-// staleWithin is how soon a connection that the provider closed while it was idle shows
-// it: its reset is under way when the request goes out.
-const staleWithin = 100 * time.Millisecond
-
-// post makes an exchange on a connection. stale says that nothing of an answer came on
-// a connection that had served before: the provider closed it meanwhile, most likely
-// without having read the request. An error of a request that did not leave whole is
-// marked: nobody works on the half of a JSON document.
+// post makes an exchange on a connection. stale says that a connection that had served
+// before took nothing of the request: the provider had closed it. Of a request that left,
+// nobody knows whether the provider works on it, however soon the connection dies. An error
+// of a request that did not leave whole is marked: nobody works on the half of a JSON
+// document.
 func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool, err error) {
 	head, err := appendHead(c.head[:0], req)
 	if err != nil {
@@ -45,8 +42,7 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 		// It ends what the connection waits for; whoever waits gives the connection up.
 		_ = c.net.SetDeadline(longPast)
 	})
-	begun := c.pool.client.opts.Clock.Now()
-	whole, written := c.write(head, req)
+	whole, none, written := c.write(head, req)
 	// Also after a failed write: a provider that refuses a large body answers and closes.
 	resp, began, err := c.readHeader(c.pool.client.request) //nolint:bodyclose // the exchange closes it
 	if err != nil {
@@ -55,9 +51,7 @@ func (c *conn) post(ctx context.Context, req *Request) (_ *exchange, stale bool,
 		if written != nil {
 			err = written
 		}
-		// A connection that dies later may die of a request that was read, and is paid for.
-		quick := c.pool.client.opts.Clock.Now().Sub(begun) < staleWithin
-		stale = c.served > 0 && !began && quick && ctx.Err() == nil
+		stale = c.served > 0 && none && !began && ctx.Err() == nil
 		if err = unexpected(err); !whole {
 			err = MarkUnsent(err)
 		}
