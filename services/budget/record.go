@@ -281,6 +281,9 @@ func (s *Service) enter(b *books, sequences map[string]int64, in *eventv1.UsageR
 			overdrawn = b.draw(l, w, money.Nano(d.GetNanos()), own) || overdrawn
 		}
 		budget := b.budgets[l.BudgetID]
+		if budget.Scope.Kind == Platform {
+			continue // the record is the tenant's, and the platform's spend is that of all tenants
+		}
 		if tightest == nil || budget.Limit-w.Spent < limit-tightest.Spent {
 			tightest, limit = w, budget.Limit
 		}

@@ -56,8 +56,8 @@ func (e *Edge) readiness(x *exchange) error {
 }
 
 // health answers `GET /health` as LiteLLM does, by deployment, and with the state of
-// each dependency. Where things stand, and why they are away, only admins learn. It calls no provider: a deployment is unhealthy while it rests
-// after failures.
+// each dependency. Where things stand, and why they are away, only admins learn. It calls no
+// provider: a deployment is unhealthy while it rests after failures.
 func (e *Edge) health(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err

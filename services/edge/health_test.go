@@ -40,6 +40,33 @@ func TestReadinessNamesNoCause(t *testing.T) {
 	}
 }
 
+// Where a deployment is, no tenant learns: neither from an answer, whole or streamed, nor from
+// what is told of the models.
+func TestOnlyAdminsLearnOfBases(t *testing.T) {
+	t.Parallel()
+	const base = "https://api.openai.com/v1"
+	r := newRig(t)
+	for _, c := range []struct {
+		key  string
+		sees bool
+	}{{acmeKey, false}, {masterKey, true}} {
+		for _, body := range []string{chat(c.key), chat(c.key, streamed)} {
+			want := ""
+			if c.sees {
+				want = base
+			}
+			if a := r.do(http.MethodPost, chatPath, call{key: c.key, body: body}); a.status != http.StatusOK || a.header.Get("X-Litellm-Model-Api-Base") != want {
+				t.Errorf("%s: %d, at %q, want %q", c.key, a.status, a.header.Get("X-Litellm-Model-Api-Base"), want)
+			}
+		}
+		for _, path := range []string{"/model/info", "/health"} {
+			if a := r.do(http.MethodGet, path, call{key: c.key}); a.status != http.StatusOK || strings.Contains(a.body, base) != c.sees {
+				t.Errorf("%s of %s: %d %s", path, c.key, a.status, a.body)
+			}
+		}
+	}
+}
+
 // TestHealthChangesNothing asks for the health while the router has other models: it tells
 // who rests by now, and callers go on by the table that there is.
 func TestHealthChangesNothing(t *testing.T) {

@@ -291,7 +291,8 @@ func (e *Edge) getModel(x *exchange) error {
 	return x.json(200, m.object())
 }
 
-// modelInfo answers `GET /model/info` in LiteLLM's form.
+// modelInfo answers `GET /model/info` in LiteLLM's form. Where a deployment is, only admins
+// learn.
 func (e *Edge) modelInfo(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
@@ -333,7 +334,10 @@ func (e *Edge) modelInfo(x *exchange) error {
 			if wanted != "" && wanted != d.GetId() {
 				continue
 			}
-			it := item{ModelName: name, Params: params{Model: d.GetProvider() + "/" + d.GetUpstreamModel(), APIBase: d.GetApiBase()}}
+			it := item{ModelName: name, Params: params{Model: d.GetProvider() + "/" + d.GetUpstreamModel()}}
+			if x.principal.Admin {
+				it.Params.APIBase = d.GetApiBase()
+			}
 			it.Info = info{ID: d.GetId(), Key: d.GetUpstreamModel(), Provider: d.GetProvider(), Mode: "chat", Simulated: d.GetSimulated()}
 			if mode := e.Prices.Mode(d.GetId(), d.GetProvider(), d.GetUpstreamModel()); mode != "" {
 				it.Info.Mode = mode

@@ -148,7 +148,7 @@ func (c *completion) answerHeaders(h http.Header) {
 		set("X-Tollgate-Provider", s.GetProvider())
 		set("X-Tollgate-Upstream-Model", s.GetUpstreamModel())
 		set("X-Litellm-Model-Id", s.GetDeploymentId())
-		if s.GetApiBase() != "" {
+		if c.principal.Admin && s.GetApiBase() != "" { // as in `/health`
 			set("X-Litellm-Model-Api-Base", s.GetApiBase())
 		}
 		if s.GetRetries() > 0 {

@@ -98,6 +98,27 @@ func leaseLife(t *testing.T, f *fixture) {
 	}
 }
 
+// windowOfTenant has calls that the platform's budget pays for as well, or alone. It is the
+// tightest, and what it says of all tenants is in no tenant's entries.
+func windowOfTenant(t *testing.T, f *fixture) {
+	t.Helper()
+	r1 := budget.Scope{Kind: budget.Platform, ID: "r1"}
+	f.put(t, budget.Budget{Scope: r1, Limit: 100})
+	platform := f.lease(t, "a", r1, 100)
+	f.record(t, f.usage("acme", 10, draw(platform.Lease.ID, 10)))
+	own := f.put(t, budget.Budget{Scope: acme, Limit: 800})
+	tenant := f.lease(t, "a", acme, 10)
+	f.record(t, f.usage("acme", 20, draw(tenant.Lease.ID, 20), draw(platform.Lease.ID, 20)))
+	f.balance(t, r1, 30, 70)
+	entries := f.ledger(t, "acme")
+	if w := entries[0].GetWindow(); w != nil {
+		t.Errorf("the window of a call without a budget of its tenant's is %v", w)
+	}
+	if w := entries[1].GetWindow(); w.GetBudgetId() != own.ID || w.GetSpentNanos() != 20 {
+		t.Errorf("the window is %v, want the tenant's", w)
+	}
+}
+
 func slicesShrink(t *testing.T, f *fixture) {
 	t.Helper()
 	f.put(t, budget.Budget{Scope: acme, Limit: 16_000})

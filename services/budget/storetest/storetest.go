@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"bad budgets are refused", badBudgets},
 		{"budgets are set together or not at all", setBudgets},
 		{"a lease is granted, drawn and returned", leaseLife},
+		{"an entry's window is the tenant's own", windowOfTenant},
 		{"slices shrink to the need near the limit", slicesShrink},
 		{"soft budgets only report", softBudgets},
 		{"a window rolls over", windowRollsOver},

@@ -80,6 +80,26 @@ func TestPartialReservationsAreRolledBack(t *testing.T) {
 	}
 }
 
+// A refusal by the platform's budget says nothing of what others spent.
+func TestPlatformsBudgetIsNotTold(t *testing.T) {
+	w := newWorld(t, budget.Options{})
+	state := w.put(t, budget.Budget{Scope: r1, Limit: 1234})
+	m := w.start(t, spend.Options{})
+	m.Settle(reserve(t, m, 1000), call(1000))
+	other := caller
+	other.Scopes = spend.Scopes{Platform: caller.Scopes.Platform, Tenant: "other", Key: "k-other"}
+	_, err := m.Reserve(t.Context(), other, 500)
+	e := exceeded(t, err)
+	if len(e.Details) > 0 || e.RetryAfter <= 0 {
+		t.Errorf("refused with %+v", e)
+	}
+	for _, secret := range []string{state.ID, "r1", money.Nano(1234).Dollars(), money.Nano(1000).Dollars()} {
+		if strings.Contains(e.Message, secret) {
+			t.Errorf("%q tells %s", e.Message, secret)
+		}
+	}
+}
+
 func TestReserveUpTo(t *testing.T) {
 	w := newWorld(t, budget.Options{})
 	w.put(t, budget.Budget{Scope: key, Limit: 1000})

@@ -74,7 +74,8 @@ const (
 )
 
 // Reserve sets upper aside in every budget that applies, or in none. Errors:
-// budget_exceeded, with the details `budget`, `limit` and `spent` and with a
+// budget_exceeded, with the details `budget`, `limit` and `spent` unless the budget is the
+// platform's, and with a
 // RetryAfter until the window's end, an hour where there is none, or less where calls under
 // way hold what may come back; service_unavailable when the budget service is
 // needed and away, when too many records wait for it, or when the log has no room; what ctx
@@ -367,12 +368,15 @@ func (m *Meter) shut(r *refusal, now int64) {
 	p.account.mu.Unlock()
 }
 
-// exceeded is the refusal in LiteLLM's words (litellm.BudgetExceededError, November 2026).
-// The account's lock is held.
+// exceeded is the refusal in LiteLLM's words (litellm.BudgetExceededError, November 2026). Of
+// the platform's budget a caller hears no more than that: what all tenants spent is none of
+// its business. The account's lock is held.
 func (m *Meter) exceeded(p *pool, retry time.Duration) error {
+	if p.account.key.kind == budgetv1.ScopeKind_SCOPE_KIND_PLATFORM {
+		return errs.New(errs.BudgetExceeded, "Budget has been exceeded! It is the platform's, which all teams share").WithRetryAfter(retry)
+	}
 	kind := map[budgetv1.ScopeKind]string{
-		budgetv1.ScopeKind_SCOPE_KIND_PLATFORM: "Platform", budgetv1.ScopeKind_SCOPE_KIND_TENANT: "Team",
-		budgetv1.ScopeKind_SCOPE_KIND_USER: "User", budgetv1.ScopeKind_SCOPE_KIND_KEY: "Key",
+		budgetv1.ScopeKind_SCOPE_KIND_TENANT: "Team", budgetv1.ScopeKind_SCOPE_KIND_USER: "User", budgetv1.ScopeKind_SCOPE_KIND_KEY: "Key",
 	}[p.account.key.kind]
 	limit, spent := p.limit.Dollars(), p.spentNow().Dollars()
 	return errs.New(errs.BudgetExceeded, fmt.Sprintf("Budget has been exceeded! %s=%s Current cost: %s, Max budget: %s", kind, p.account.key.id, spent, limit)).

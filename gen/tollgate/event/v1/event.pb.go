@@ -135,8 +135,8 @@ type UsageRecord struct {
 	Simulated bool `protobuf:"varint,26,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	// The key's tags at the time of the call.
 	Tags []string `protobuf:"bytes,27,rep,name=tags,proto3" json:"tags,omitempty"`
-	// The tightest budget that applied, after this call; absent without budgets. Where
-	// `notice` is set, the notice's budget.
+	// The tightest budget of the key, the user and the tenant, after this call; absent
+	// without one. Where `notice` is set, the notice's budget.
 	Window *BudgetWindow `protobuf:"bytes,28,opt,name=window,proto3" json:"window,omitempty"`
 	// What is told of a budget; absent in records of calls and of lost leases. A record
 	// with a notice costs nothing.
