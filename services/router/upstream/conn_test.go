@@ -85,11 +85,10 @@ func TestReusedConnectionThatDies(t *testing.T) {
 			if _, err := take(in); err != nil {
 				return
 			}
-			if requests.Add(1) != 2 {
-				_, _ = io.WriteString(c, short)
-			} else {
+			if requests.Add(1) == 2 {
 				return
 			}
+			_, _ = io.WriteString(c, short)
 		}
 	})
 	if got, err := read(t, client, base, "{}"); err != nil || got != "ok" {
