@@ -15,7 +15,11 @@ func (x *exchange) begin(keys []string, what string, body []byte, repeat func(co
 	if len(keys) > 1 {
 		return nil, nil, errs.New(errs.InvalidRequest, "Idempotency-Key is given more than once").WithParam("Idempotency-Key")
 	}
-	return x.e.Idempotency.Begin(x.r.Context(), x.principal.TenantID+"/"+x.principal.KeyID, keys[0], what, sha256.Sum256(body), repeat)
+	run, answer, err := x.e.Idempotency.Begin(x.r.Context(), x.principal.TenantID+"/"+x.principal.KeyID, keys[0], what, sha256.Sum256(body), repeat)
+	if run != nil {
+		x.r = x.r.WithContext(run.Within(x.r.Context())) // what has lost its key must not go on
+	}
+	return run, answer, err
 }
 
 // repeatable answers a management request: one with an Idempotency-Key that changes

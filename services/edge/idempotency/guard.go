@@ -24,9 +24,11 @@ import (
 type Options struct {
 	// TTL is how long a finished request's answer is kept; 24 h.
 	TTL time.Duration
-	// Term is how long a run holds its key without a sign of life; 30 s. A key whose
-	// process died is free after it.
+	// Term is how long a run goes on that cannot renew its hold on its key; 30 s.
 	Term time.Duration
+	// Grace is how long after that the key is still nobody else's; 15 s. It is for the run
+	// to end, and for clocks that differ. A key whose process died is free after both.
+	Grace time.Duration
 	// MaxAnswerBytes is the largest answer that is kept; 32 MiB. A request with a larger
 	// one is refused a repeat-safe answer: its key is free again.
 	MaxAnswerBytes int
@@ -57,6 +59,9 @@ func New(store Store, envelope *secret.Envelope, clk clock.Clock, log *slog.Logg
 	if opts.Term <= 0 {
 		opts.Term = 30 * time.Second
 	}
+	if opts.Grace <= 0 {
+		opts.Grace = 15 * time.Second
+	}
 	if opts.MaxAnswerBytes <= 0 {
 		opts.MaxAnswerBytes = 32 << 20
 	}
@@ -79,16 +84,17 @@ func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha
 	if err := checkKey(key); err != nil {
 		return nil, nil, err
 	}
+	now := g.clock.Now()
 	rec := Record{
 		Slot: slotOf(scope, key, route), Digest: digest, Owner: g.ids.NewString(),
-		ExpiresMillis: g.clock.Now().Add(g.opts.Term).UnixMilli(),
+		ExpiresMillis: g.expiry(now),
 	}
 	there, err := g.claim(ctx, rec)
 	if err != nil {
 		return nil, nil, errs.New(errs.ServiceUnavailable, "the Idempotency-Key could not be checked").WithCause(err)
 	}
 	if there == nil {
-		return g.run(ctx, rec), nil, nil
+		return g.run(ctx, rec, now), nil, nil
 	}
 	if there.Digest != digest {
 		return nil, nil, errs.New(errs.IdempotencyMismatch, "the Idempotency-Key was used for another request")
@@ -126,6 +132,9 @@ func (g *Guard) claim(ctx context.Context, rec Record) (*Record, error) {
 	}
 }
 
+// expiry is when a slot that is held from now on is free for others, in Unix milliseconds.
+func (g *Guard) expiry(now time.Time) int64 { return now.Add(g.opts.Term + g.opts.Grace).UnixMilli() }
+
 // Run removes expired records until ctx ends.
 func (g *Guard) Run(ctx context.Context) error {
 	const batch = 500
@@ -158,17 +167,50 @@ type Run struct {
 	once  sync.Once
 	// answered is set by Answered, and closed at the run's end.
 	answered chan struct{}
+
+	mu sync.Mutex
+	// lost says that the key is the run's no more; cancel ends what works under it.
+	lost   bool
+	cancel context.CancelCauseFunc
 }
 
-// run holds the slot while the request is under way.
-func (g *Guard) run(ctx context.Context, rec Record) *Run {
+// run holds the slot, claimed at a time, while the request is under way.
+func (g *Guard) run(ctx context.Context, rec Record, claimed time.Time) *Run {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Run{guard: g, rec: rec, stop: stop}
-	r.done.Go(func() { r.hold(ctx) })
+	r.done.Go(func() { r.hold(ctx, claimed) })
 	return r
 }
 
-func (r *Run) hold(ctx context.Context) {
+// errRunLost is what a request is told whose key may be another's soon.
+var errRunLost = errs.New(errs.ServiceUnavailable, "the Idempotency-Key could not be held while the request ran")
+
+// Within returns a context that also ends when the run has lost its key, before another run
+// can have it: with service_unavailable as its cause. It is asked for once.
+func (r *Run) Within(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cancel = cancel
+	if r.lost {
+		cancel(errRunLost)
+	}
+	return ctx
+}
+
+// lose ends what works under the key.
+func (r *Run) lose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost = true
+	if r.cancel != nil {
+		r.cancel(errRunLost)
+	}
+}
+
+// hold renews the hold on the slot. A run that could not for a whole term has lost it, and
+// so has one whose slot is another's; one that is late takes its own slot again.
+func (r *Run) hold(ctx context.Context, renewed time.Time) {
 	g := r.guard
 	ticker := g.clock.NewTicker(g.opts.Term / 3)
 	defer ticker.Stop()
@@ -178,14 +220,32 @@ func (r *Run) hold(ctx context.Context) {
 			return
 		case <-ticker.C():
 		}
-		held, err := g.store.Extend(ctx, r.rec.Slot, r.rec.Owner, g.clock.Now().Add(g.opts.Term).UnixMilli())
-		if err != nil && ctx.Err() == nil {
-			g.log.WarnContext(ctx, "an Idempotency-Key could not be held", "error", err)
-		}
-		if err == nil && !held {
+		now := g.clock.Now()
+		held, err := r.extend(ctx, now)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case err == nil && held:
+			renewed = now
+			continue
+		case err == nil:
+			g.log.WarnContext(ctx, "an Idempotency-Key is not its request's any more; the request ends")
+		case g.clock.Now().Sub(renewed) < g.opts.Term:
+			g.log.WarnContext(ctx, "an Idempotency-Key could not be held", "error", err)
+			continue
+		default:
+			g.log.WarnContext(ctx, "an Idempotency-Key could not be held for its term; the request ends", "error", err)
 		}
+		r.lose()
+		return
 	}
+}
+
+// extend renews the hold once, in no more time than there is until the next time.
+func (r *Run) extend(ctx context.Context, now time.Time) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.guard.opts.Term/3)
+	defer cancel()
+	return r.guard.store.Extend(ctx, r.rec.Slot, r.rec.Owner, r.guard.expiry(now))
 }
 
 // Answered says that the last of the answer is about to go out: a repeat in this process

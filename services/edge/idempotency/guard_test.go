@@ -35,12 +35,16 @@ type world struct {
 // spy tells of what the guard does in the background.
 type spy struct {
 	idempotency.Store
+	away             *atomic.Bool
 	purged, extended chan int
 }
 
 func (s spy) Extend(ctx context.Context, slot idempotency.Slot, owner string, expiresMillis int64) (bool, error) {
+	defer func() { s.extended <- 1 }()
+	if s.away.Load() {
+		return false, errors.New("away")
+	}
 	ok, err := s.Store.Extend(ctx, slot, owner, expiresMillis)
-	s.extended <- 1
 	return ok, err
 }
 
@@ -70,7 +74,7 @@ func newWorld(t *testing.T, opts idempotency.Options) world {
 		t.Fatal(err)
 	}
 	clk := clocktest.New()
-	watched := spy{store, make(chan int, 1), make(chan int, 1)}
+	watched := spy{store, new(atomic.Bool), make(chan int, 1), make(chan int, 1)}
 	return world{idempotency.New(watched, envelope, clk, slog.New(slog.DiscardHandler), opts), clk, watched}
 }
 
@@ -178,6 +182,70 @@ func TestARunHoldsItsKeyWhileItLives(t *testing.T) {
 		t.Errorf("the key was lost after two minutes: %v", err)
 	}
 	run.Abandon(t.Context())
+}
+
+// tick lets a third of the default term pass, and waits until a run has renewed its hold, or
+// tried to.
+func (w world) tick(t *testing.T) {
+	t.Helper()
+	w.clock.WaitForTimers(t, 1)
+	w.clock.Advance(10 * time.Second)
+	<-w.extended
+}
+
+// A run that cannot hold its key for a term ends before another may have the key.
+func TestARunThatCannotHoldItsKeyEnds(t *testing.T) {
+	w := newWorld(t, idempotency.Options{})
+	run := w.run(t, "s", "k", "b")
+	ctx := run.Within(t.Context())
+	w.away.Store(true)
+	w.tick(t)
+	w.tick(t)
+	w.away.Store(false)
+	w.tick(t) // it takes its slot again
+	w.away.Store(true)
+	w.tick(t)
+	w.tick(t)
+	if ctx.Err() != nil {
+		t.Fatal("the run ended within its term")
+	}
+	w.tick(t)
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("the run goes on without its key")
+	}
+	if err := context.Cause(ctx); !errs.Is(err, errs.ServiceUnavailable) {
+		t.Errorf("it is told %v", err)
+	}
+	w.away.Store(false)
+	w.clock.Advance(15*time.Second - time.Millisecond)
+	if _, _, err := w.begin(t, "s", "k", "b"); !errs.Is(err, errs.IdempotencyInProgress) {
+		t.Errorf("within the grace: %v", err)
+	}
+	w.clock.Advance(time.Millisecond)
+	w.run(t, "s", "k", "b").Abandon(t.Context())
+	run.Abandon(t.Context())
+}
+
+// A run whose slot is another's ends at once, also when it is asked about later.
+func TestARunWhoseKeyIsAnothersEnds(t *testing.T) {
+	w := newWorld(t, idempotency.Options{})
+	run := w.run(t, "s", "k", "b")
+	if n, err := w.Store.Purge(t.Context(), w.clock.Now().Add(time.Hour).UnixMilli(), 1); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	ctx := run.Within(t.Context())
+	w.tick(t)
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("the run goes on without its key")
+	}
+	run.Abandon(t.Context())
+	if late := run.Within(t.Context()); !errs.Is(context.Cause(late), errs.ServiceUnavailable) {
+		t.Errorf("asked later, it is told %v", context.Cause(late))
+	}
 }
 
 func TestOfManyOneRuns(t *testing.T) {

@@ -31,8 +31,8 @@ type Store interface {
 	// returns nil; otherwise it returns the one there. Of many that claim a slot at
 	// once, exactly one gets it.
 	Claim(ctx context.Context, rec Record, nowMillis int64) (*Record, error)
-	// Extend moves a running record's expiry. It reports false when the owner no longer
-	// holds the slot.
+	// Extend moves a running record's expiry, also after it, as long as nobody else has
+	// claimed the slot. It reports false when the owner no longer holds it.
 	Extend(ctx context.Context, slot Slot, owner string, expiresMillis int64) (bool, error)
 	// Finish keeps the answer of a record that the owner holds. It reports false when
 	// the owner no longer does.

@@ -94,6 +94,18 @@ func Run(t *testing.T, open func(t *testing.T) idempotency.Store) {
 		}
 		claim(t, store, record("a", "second", 2000), 0)
 	})
+	t.Run("an owner that is late takes its slot again", func(t *testing.T) {
+		store := open(t)
+		claim(t, store, record("a", "first", 1000), 0)
+		if ok, err := store.Extend(t.Context(), slot("a"), "first", 3000); err != nil || !ok {
+			t.Fatalf("after its expiry: %v, %v", ok, err)
+		}
+		refused(t, store, record("a", "second", 9000), 2000)
+		claim(t, store, record("a", "second", 9000), 3000)
+		if ok, err := store.Extend(t.Context(), slot("a"), "first", 9999); err != nil || ok {
+			t.Errorf("a slot that another has claimed: %v, %v", ok, err)
+		}
+	})
 	t.Run("purge removes what has expired", func(t *testing.T) {
 		store := open(t)
 		for i := range 10 {
