@@ -63,6 +63,7 @@ func newTurns(n int) *turns {
 // take waits for the test's turn, which lasts until its end. A test within one that has a turn
 // shares it: it would wait for what waits for it.
 func (t *turns) take(tb testing.TB) {
+	tb.Helper()
 	name := tb.Name()
 	t.mu.Lock()
 	for of := name; of != ""; of = outerOf(of) {

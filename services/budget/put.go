@@ -16,9 +16,11 @@ const maxSet = 100
 // PutBudget creates a budget or changes one. A budget with an id is changed, or made
 // under that id; without one, the scope's budget for the window is. A new limit counts
 // for the current window at once, also when less than what is spent. Another window or
-// time zone begins anew with nothing spent. A budget counts the calls that began after
+// time zone begins anew with nothing spent, unless it holds from the same moment to the same
+// as the one before: then it is that window in other words. A budget counts the calls that began after
 // it was made. Errors: invalid_request; not_found for a tenant or a key that does not
-// exist; conflict when the scope has another budget for that window.
+// exist; conflict when the scope has another budget for that window, or the id is that of
+// another scope's budget.
 func (s *Service) PutBudget(ctx context.Context, b Budget) (State, error) {
 	if err := b.check(); err != nil {
 		return State{}, err
@@ -61,7 +63,7 @@ func (s *Service) SetBudgets(ctx context.Context, scope Scope, budgets []Budget,
 		if err := b.check(); err != nil {
 			return nil, placed(err, i)
 		}
-		same := func(other Budget) bool { return other.Window == b.Window || other.ID != "" && other.ID == b.ID }
+		same := func(other Budget) bool { return sameWindow(other.Window, b.Window) || other.ID != "" && other.ID == b.ID }
 		if b.Scope != scope {
 			return nil, placed(errs.New(errs.InvalidRequest, "the budget is another scope's").WithParam("budget.scope"), i)
 		}
@@ -83,7 +85,7 @@ func (s *Service) SetBudgets(ctx context.Context, scope Scope, budgets []Budget,
 		gone := map[string]bool{}
 		for i := range snap.Budgets {
 			have := &snap.Budgets[i]
-			named := func(b Budget) bool { return b.ID == have.ID || b.ID == "" && b.Window == have.Window }
+			named := func(b Budget) bool { return b.ID == have.ID || b.ID == "" && sameWindow(b.Window, have.Window) }
 			if have.Scope == scope && !keepOthers && !slices.ContainsFunc(budgets, named) {
 				gone[have.ID] = true
 				m.DeleteBudgets = append(m.DeleteBudgets, have.ID)
@@ -125,7 +127,7 @@ func (s *Service) place(m *Mutation, snap *Snapshot, b Budget, gone map[string]b
 		case gone[have.ID]:
 		case b.ID != "" && have.ID == b.ID:
 			old = have
-		case have.Scope == b.Scope && have.Window == b.Window:
+		case have.Scope == b.Scope && sameWindow(have.Window, b.Window):
 			if b.ID != "" {
 				return State{}, errs.New(errs.Conflict, "the scope has another budget for this window").
 					WithParam("budget.window").WithDetail("budget", have.ID)
@@ -133,26 +135,43 @@ func (s *Service) place(m *Mutation, snap *Snapshot, b Budget, gone map[string]b
 			old = have
 		}
 	}
-	fresh := WindowState{}
-	if old == nil {
+	fresh, now := WindowState{}, time.UnixMilli(snap.Now)
+	switch {
+	case old == nil:
 		if b.ID == "" {
 			b.ID = s.ids.NewString()
 		}
-	} else {
+	case old.Scope != b.Scope:
+		// What was spent there would be free to be spent again.
+		return State{}, errs.New(errs.Conflict, "the budget is another scope's: delete it there").WithParam("budget.id")
+	default:
 		b.ID = old.ID
-		if old.Scope != b.Scope || old.Window != b.Window || old.TimeZone != b.TimeZone {
+		if latest := snap.Latest(old.ID); !sameNow(*old, latest, b, now) {
 			// What was counted is no part of the new window: the budget begins anew.
 			m.DeleteBudgets = append(m.DeleteBudgets, old.ID)
-			if old.Scope != b.Scope {
-				m.Changed = append(m.Changed, old.Scope)
-			}
-		} else if latest := snap.Latest(old.ID); latest != nil {
+		} else if latest != nil {
 			fresh = *latest
 			fresh.Told = min(fresh.Told, reached(fresh.Spent, b.Limit)) // a raised limit is told of anew
 		}
 	}
-	current := currentWindow(b, &fresh, time.UnixMilli(snap.Now))
+	current := currentWindow(b, &fresh, now)
 	m.PutBudgets = append(m.PutBudgets, b)
 	m.Windows = append(m.Windows, current)
 	return State{Budget: b, WindowState: current}, nil
+}
+
+// sameWindow reports whether two windows are one, however they are written.
+func sameWindow(a, b string) bool {
+	one, err := ParseWindow(a, "")
+	other, fault := ParseWindow(b, "")
+	return a == b || err == nil && fault == nil && one == other
+}
+
+// sameNow reports whether a budget that was changed still is in the window that it was in.
+func sameNow(old Budget, latest *WindowState, changed Budget, now time.Time) bool {
+	if old.Window == changed.Window && old.TimeZone == changed.TimeZone {
+		return true
+	}
+	was, is := currentWindow(old, latest, now), currentWindow(changed, nil, now)
+	return was.Start == is.Start && was.End == is.End
 }

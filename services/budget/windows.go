@@ -89,7 +89,7 @@ func ParseWindow(window, timeZone string) (Window, error) {
 		if n > int(maxWindowSpan/unit) {
 			return Window{}, fmt.Errorf("window %q is longer than ten years", window)
 		}
-		w.span = time.Duration(n) * unit
+		w.span, w.n = time.Duration(n)*unit, 0
 	}
 	if (w.unit == unitDay && n > maxWindowDays) || (w.unit == unitMonth && n > maxWindowMonths) {
 		return Window{}, fmt.Errorf("window %q is longer than ten years", window)

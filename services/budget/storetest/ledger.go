@@ -230,11 +230,43 @@ func budgetAnew(t *testing.T, f *fixture) {
 	s = f.lease(t, "a", acme, 50)
 	f.record(t, f.usage("acme", 3, draw(s.Lease.ID, 3)))
 	f.explain(t)
-	// The same id for another scope leaves the old one without.
+	// The same id for another scope would free what was spent there.
 	key := budget.Scope{Kind: budget.Key, ID: "k"}
-	f.put(t, budget.Budget{ID: made.ID, Scope: key, Limit: 1, Window: "30d"})
-	if states, err := f.svc.ListBudgets(t.Context(), []budget.Scope{acme}); err != nil || len(states) != 0 {
-		t.Fatalf("%+v, %v", states, err)
+	_, err := f.svc.PutBudget(t.Context(), budget.Budget{ID: made.ID, Scope: key, Limit: 1, Window: "30d"})
+	wantReason(t, err, errs.Conflict, "budget.id")
+	f.balance(t, acme, 3, 47)
+}
+
+// A window in other words is the same window: what is spent in it counts on.
+func windowInOtherWords(t *testing.T, f *fixture) {
+	t.Helper()
+	for i, words := range [][2]budget.Budget{
+		{{Window: "1h"}, {Window: "60m"}},
+		{{Window: "3600s"}, {Window: "1h"}},
+		{{Window: "7d"}, {Window: "1w"}},
+		{{Window: "1mo"}, {Window: "month"}},
+		{{Window: "1d"}, {Window: "1d", TimeZone: "Etc/UTC"}},
+		{{Window: "1d", TimeZone: "UTC"}, {Window: "24h"}},
+		{{Window: "1w", TimeZone: "Europe/Berlin"}, {Window: "7d", TimeZone: "Europe/Paris"}},
+	} {
+		tenant := fmt.Sprintf("t%d", i)
+		before, after := words[0], words[1]
+		before.Scope, before.Limit = budget.Scope{Kind: budget.Tenant, ID: tenant}, 100
+		made := f.put(t, before)
+		s := f.lease(t, "a", before.Scope, 50)
+		f.record(t, f.usage(tenant, 10, draw(s.Lease.ID, 10)))
+		after.ID, after.Scope, after.Limit = made.ID, before.Scope, 100
+		got := f.put(t, after)
+		if got.ID != made.ID || got.Spent != 10 || got.Leased != made.Leased+40 {
+			t.Errorf("%v to %v: %+v", before, after, got)
+		}
+		f.explain(t)
+	}
+	_, err := f.svc.SetBudgets(t.Context(), acme, []budget.Budget{{Limit: 1, Window: "7d"}, {Limit: 2, Window: "1w"}}, false, false)
+	wantReason(t, err, errs.InvalidRequest, "budgets[1].window")
+	week := f.put(t, budget.Budget{Scope: acme, Limit: 5, Window: "7d"})
+	if again := f.put(t, budget.Budget{Scope: acme, Limit: 6, Window: "1w"}); again.ID != week.ID {
+		t.Errorf("a week is two budgets: %s, %s", week.ID, again.ID)
 	}
 }
 

@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"old rows are forgotten", prune},
 		{"a failed decision changes nothing", failedDecision},
 		{"a budget that is made anew has no old leases", budgetAnew},
+		{"a window in other words is the same one", windowInOtherWords},
 		{"hostile text is kept", hostileText},
 		{"thresholds are told of", thresholds},
 		{"thresholds are told of once", thresholdsOnce},

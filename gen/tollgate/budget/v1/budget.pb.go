@@ -446,8 +446,8 @@ func (x *BudgetState) GetLeasedNanos() int64 {
 // PutBudgetRequest names the budget.
 type PutBudgetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The budget. With an id that exists it is changed; a scope has at most one
-	// budget for a window.
+	// The budget. With an id that exists it is changed, and must keep its scope; a
+	// scope has at most one budget for a window.
 	Budget        *Budget `protobuf:"bytes,1,opt,name=budget,proto3" json:"budget,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
