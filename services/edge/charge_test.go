@@ -316,6 +316,26 @@ func TestABrokenStreamIsChargedByWhatCame(t *testing.T) {
 	}
 }
 
+// Of a stream that broke off, what the provider reported counts where it is more than what
+// came: it may think before it writes.
+func TestABrokenStreamIsChargedByWhatWasReported(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.router.stream = func(_ context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+		if err := send(&routerv1.StreamCompleteResponse{Served: servedByM(), Chunks: [][]byte{delta("one two")}}); err != nil {
+			return err
+		}
+		return send(&routerv1.StreamCompleteResponse{End: &routerv1.StreamEnd{
+			Error: &errorv1.ErrorInfo{Reason: string(errs.ProviderError)}, ErrorMessage: "it broke off",
+			BilledAttempts: []*routerv1.BilledAttempt{lost(func(a *routerv1.BilledAttempt) { a.Usage = &usagev1.Usage{Input: 33, Output: 500} })},
+		}})
+	}
+	r.complete(chat("Hi", streamed))
+	if rec := r.ledger(1)[0]; rec.GetUsage().GetOutput() != 500 || rec.GetUsage().GetInput() != 33 || rec.GetCostNanos() != 33*1000+500*perOutput {
+		t.Errorf("the ledger has %v", rec)
+	}
+}
+
 // A stream beyond what the cache takes is passed on whole and kept by nobody. Without usage
 // it is charged by its beginning.
 func TestLongStreamsAreNotKept(t *testing.T) {

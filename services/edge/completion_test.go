@@ -229,6 +229,7 @@ func TestBudgetCapsTheAnswer(t *testing.T) {
 	if a.status != http.StatusOK || limit < 16 || limit > 250 || a.header.Get("X-Tollgate-Max-Tokens") == "" {
 		t.Errorf("%d, and the provider may send %d tokens: %v", a.status, limit, a.header)
 	}
+	must(t, r.edge.Close(t.Context())) // what follows the answer is done
 	if r.cache.kept() > 0 {
 		t.Error("an answer that was cut to a budget is kept for others")
 	}
@@ -289,6 +290,20 @@ func TestNobodysCallIsNoMatterOfTheBudget(t *testing.T) {
 
 // TestCallersShareABudget has callers who limit no answer at the same time, on a budget
 // that would pay for one longest answer: each gets a part of it.
+// A call that sets its fair share aside, and not what its longest answer costs, is sent out
+// with an answer that this share pays for.
+func TestAFairShareCapsTheAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(s *setup) { s.maxOutput = 8000 })
+	const budget, eighth = 20_000_000, 20_000_000 / 8
+	r.budget.limit("acme", budget)
+	a := r.complete(chat("Hi"))
+	limit := r.router.last().GetMaxOutputTokens()
+	if a.status != http.StatusOK || limit < 16 || limit*perOutput > eighth {
+		t.Errorf("%d, and the provider may send %d tokens of a share of %d", a.status, limit, eighth)
+	}
+}
+
 func TestCallersShareABudget(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(s *setup) { s.maxOutput = 8000 })
