@@ -305,6 +305,8 @@ type budgetFake struct {
 	sets    []*budgetv1.SetBudgetsRequest
 	asked   int
 	setting func(*budgetv1.SetBudgetsRequest) error
+	// deleting is an error of removing budgets.
+	deleting error
 }
 
 func newBudget() *budgetFake { return &budgetFake{limits: map[string]int64{}} }

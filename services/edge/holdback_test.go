@@ -35,12 +35,38 @@ func (f *keystoreFake) SetKeyBlocked(_ context.Context, req *keystorev1.SetKeyBl
 	return &keystorev1.SetKeyBlockedResponse{Key: proto.CloneOf(key)}, nil
 }
 
-func (f *keystoreFake) DeleteKeys(context.Context, *keystorev1.DeleteKeysRequest) (*keystorev1.DeleteKeysResponse, error) {
-	return nil, f.deleting
+func (f *keystoreFake) DeleteKeys(_ context.Context, req *keystorev1.DeleteKeysRequest) (*keystorev1.DeleteKeysResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.deleting != nil {
+		return nil, f.deleting
+	}
+	out := &keystorev1.DeleteKeysResponse{}
+	for _, ref := range req.GetRefs() {
+		delete(f.keys, ref.GetId())
+		out.Ids = append(out.Ids, ref.GetId())
+	}
+	return out, nil
 }
 
-func (f *keystoreFake) DeleteTenants(context.Context, *keystorev1.DeleteTenantsRequest) (*keystorev1.DeleteTenantsResponse, error) {
-	return nil, f.deleting
+// DeleteTenants removes their keys as well.
+func (f *keystoreFake) DeleteTenants(_ context.Context, req *keystorev1.DeleteTenantsRequest) (*keystorev1.DeleteTenantsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.deleting != nil {
+		return nil, f.deleting
+	}
+	out := &keystorev1.DeleteTenantsResponse{Ids: req.GetIds()}
+	for _, id := range req.GetIds() {
+		delete(f.tenants, id)
+		for _, key := range f.keys {
+			if key.GetTenantId() == id {
+				delete(f.keys, key.GetId())
+				out.KeyIds = append(out.KeyIds, key.GetId())
+			}
+		}
+	}
+	return out, nil
 }
 
 // blocked says whether the key or team that a test makes or changes is.

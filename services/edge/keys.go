@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 
-	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
 )
@@ -66,7 +65,7 @@ func (e *Edge) generateKey(x *exchange) error {
 		// A key without its budgets must not stay, nor may one that nobody is told of.
 		undo, cancel := unbroken(ctx)
 		defer cancel()
-		return errors.Join(err, e.removeKeys(undo, []*keystorev1.KeyRef{idRef(issued.GetKey().GetId())}))
+		return errors.Join(err, e.removeKeys(undo, []*keystorev1.KeyRef{idRef(issued.GetKey().GetId())}, x.principal.KeyID))
 	}
 	view.Key = issued.GetSecret()
 	return x.json(http.StatusOK, view)
@@ -97,8 +96,9 @@ func (e *Edge) updateKey(x *exchange) error {
 	return x.json(http.StatusOK, view)
 }
 
-// changeKey changes what the request names of a key, and of its budgets: both or neither. Its
-// time of change moves with either.
+// changeKey changes what the request names of a key, and of its budgets. Where the budgets fail,
+// the key gets its former values back, unless somebody has changed it since, or the process
+// ends before. Its time of change moves with either.
 func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRequest, by string) (*keystorev1.Key, error) {
 	key := &keystorev1.Key{UpdatedBy: by}
 	fields, err := req.apply(key, e.Clock.Now())
@@ -129,7 +129,14 @@ func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRe
 	if err := e.setBudgets(ctx, budgets, false); err != nil {
 		undo, cancel := unbroken(ctx)
 		defer cancel()
-		_, uerr := e.Services.Keystore.UpdateKey(undo, &keystorev1.UpdateKeyRequest{Ref: ref, Key: before, Fields: fields})
+		now, uerr := e.findKey(undo, ref)
+		switch {
+		case uerr != nil:
+		case now.GetUpdatedMillis() != resp.GetKey().GetUpdatedMillis() || now.GetUpdatedBy() != by:
+			e.Log.WarnContext(ctx, "a key was changed again while its budgets failed: it keeps the new values", "key_id", before.GetId())
+		default:
+			_, uerr = e.Services.Keystore.UpdateKey(undo, &keystorev1.UpdateKeyRequest{Ref: ref, Key: before, Fields: fields})
+		}
 		return nil, errors.Join(err, uerr)
 	}
 	if held {
@@ -160,25 +167,10 @@ func (e *Edge) deleteKeys(x *exchange) error {
 	if len(refs) == 0 {
 		return errs.New(errs.InvalidRequest, "keys or key_aliases is needed").WithParam("keys")
 	}
-	if err := e.removeKeys(x.r.Context(), refs); err != nil {
+	if err := e.removeKeys(x.r.Context(), refs, x.principal.KeyID); err != nil {
 		return blameRef(err, len(req.Keys))
 	}
 	return x.json(http.StatusOK, map[string]any{"deleted_keys": append(slices.Clone(req.Keys), req.KeyAliases...)})
-}
-
-// removeKeys removes keys and their budgets.
-func (e *Edge) removeKeys(ctx context.Context, refs []*keystorev1.KeyRef) error {
-	resp, err := e.Services.Keystore.DeleteKeys(ctx, &keystorev1.DeleteKeysRequest{Refs: refs})
-	if err != nil {
-		return err
-	}
-	scopes := make([]*budgetv1.Scope, 0, len(resp.GetIds()))
-	for _, id := range resp.GetIds() {
-		e.Keys.Changed(id, "")
-		scopes = append(scopes, keyScope(id))
-	}
-	_, err = e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes})
-	return err
 }
 
 // regenerateKey answers `POST /key/regenerate` and `POST /key/{key}/regenerate`.

@@ -211,7 +211,7 @@ func (e *Edge) newTeam(x *exchange) error {
 		// A team without its budgets must not stay, nor may one that has a part of them.
 		undo, cancel := unbroken(ctx)
 		defer cancel()
-		_, _, derr := e.removeTeams(undo, []string{id})
+		_, derr := e.removeTeams(undo, []string{id}, x.principal.KeyID)
 		return errors.Join(err, derr)
 	}
 	return x.showTeam(made)
@@ -263,7 +263,14 @@ func (e *Edge) changeTeam(ctx context.Context, id string, req *teamRequest, by s
 	if err := e.setBudgets(ctx, budgets, false); err != nil {
 		undo, cancel := unbroken(ctx)
 		defer cancel()
-		_, uerr := e.Services.Keystore.PutTenant(undo, &keystorev1.PutTenantRequest{Tenant: before, Fields: fields})
+		now, uerr := e.findTeam(undo, id)
+		switch {
+		case uerr != nil:
+		case now.GetUpdatedMillis() != resp.GetTenant().GetUpdatedMillis() || now.GetUpdatedBy() != by:
+			e.Log.WarnContext(ctx, "a team was changed again while its budgets failed: it keeps the new values", "tenant_id", id)
+		default:
+			_, uerr = e.Services.Keystore.PutTenant(undo, &keystorev1.PutTenantRequest{Tenant: before, Fields: fields})
+		}
 		return nil, errors.Join(err, uerr)
 	}
 	if held {
@@ -295,29 +302,12 @@ func (e *Edge) deleteTeams(x *exchange) error {
 	if len(req.TeamIDs) == 0 {
 		return errs.New(errs.InvalidRequest, "team_ids is needed").WithParam("team_ids")
 	}
-	teams, keys, err := e.removeTeams(x.r.Context(), req.TeamIDs)
+	ids := unique(req.TeamIDs)
+	keys, err := e.removeTeams(x.r.Context(), ids, x.principal.KeyID)
 	if err != nil {
 		return err
 	}
-	return x.json(http.StatusOK, map[string]any{"deleted_teams": teams, "deleted_keys": list(keys)})
-}
-
-// removeTeams removes teams with their keys, and the budgets of both.
-func (e *Edge) removeTeams(ctx context.Context, ids []string) (teams, keys []string, err error) {
-	resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: ids})
-	if err != nil {
-		return nil, nil, err
-	}
-	var scopes []*budgetv1.Scope
-	for _, id := range resp.GetIds() {
-		e.Keys.Changed("", id)
-		scopes = append(scopes, tenantScope(id))
-	}
-	for _, id := range resp.GetKeyIds() {
-		scopes = append(scopes, keyScope(id))
-	}
-	_, err = e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes})
-	return resp.GetIds(), resp.GetKeyIds(), err
+	return x.json(http.StatusOK, map[string]any{"deleted_teams": ids, "deleted_keys": list(keys)})
 }
 
 // teamInfo answers `GET /team/info?team_id=`. A key may ask about its own team.

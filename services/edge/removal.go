@@ -1,0 +1,171 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+
+	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/errs"
+)
+
+// maxRemoved bounds the keys or teams of one request, as the keystore does: none is blocked for
+// a request that it will refuse.
+const maxRemoved = 1000
+
+// removal is what goes together. The order makes it repeatable, wherever the process ends in
+// between: while there are budgets, there is the key or team that a repeat finds them by, and
+// one that has lost its budgets is blocked.
+type removal struct {
+	scopes []*budgetv1.Scope
+	// block keeps it from spending.
+	block func(ctx context.Context) error
+	// remove removes it from the keystore, and names the scopes that went with it.
+	remove func(ctx context.Context) ([]*budgetv1.Scope, error)
+}
+
+func (e *Edge) remove(ctx context.Context, r removal) error {
+	if err := r.block(ctx); err != nil {
+		return err
+	}
+	if err := e.dropBudgets(ctx, r.scopes); err != nil {
+		return err
+	}
+	more, err := r.remove(ctx)
+	if err != nil {
+		return err
+	}
+	// Again, for what an administrator has set in the meantime.
+	return e.dropBudgets(ctx, append(r.scopes[:len(r.scopes):len(r.scopes)], more...))
+}
+
+func (e *Edge) dropBudgets(ctx context.Context, scopes []*budgetv1.Scope) error {
+	_, err := e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes})
+	return err
+}
+
+// removeKeys removes keys and their budgets. One that fails leaves them blocked, and can be
+// repeated.
+func (e *Edge) removeKeys(ctx context.Context, refs []*keystorev1.KeyRef, by string) error {
+	if len(refs) > maxRemoved {
+		return errs.Newf(errs.InvalidRequest, "name 1 to %d keys", maxRemoved).WithParam("refs")
+	}
+	ids := make([]string, len(refs))
+	found := make([]*keystorev1.KeyRef, len(refs))
+	scopes := make([]*budgetv1.Scope, len(refs))
+	for i, ref := range refs {
+		key, err := e.findKey(ctx, ref)
+		if err != nil {
+			return errs.Of(err).WithParam(fmt.Sprintf("refs[%d]", i)).WithCause(err)
+		}
+		ids[i], found[i], scopes[i] = key.GetId(), idRef(key.GetId()), keyScope(key.GetId())
+	}
+	return e.remove(ctx, removal{
+		scopes: scopes,
+		block: func(ctx context.Context) error {
+			for i, ref := range found {
+				_, err := e.Services.Keystore.SetKeyBlocked(ctx, &keystorev1.SetKeyBlockedRequest{Ref: ref, Blocked: true, UpdatedBy: by})
+				if err != nil {
+					return err
+				}
+				e.Keys.Changed(ids[i], "")
+			}
+			return nil
+		},
+		remove: func(ctx context.Context) ([]*budgetv1.Scope, error) {
+			_, err := e.Services.Keystore.DeleteKeys(ctx, &keystorev1.DeleteKeysRequest{Refs: found})
+			for _, id := range ids {
+				e.Keys.Changed(id, "")
+			}
+			return nil, err
+		},
+	})
+}
+
+// removeTeams removes teams with their keys, and the budgets of both and of the teams' users.
+// One that fails leaves the teams blocked, and can be repeated.
+func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (keys []string, err error) {
+	if len(ids) > maxRemoved {
+		return nil, errs.Newf(errs.InvalidRequest, "name 1 to %d teams", maxRemoved).WithParam("ids")
+	}
+	var scopes []*budgetv1.Scope
+	for i, id := range ids {
+		team, err := e.findTeam(ctx, id)
+		if err != nil {
+			return nil, errs.Of(err).WithParam(fmt.Sprintf("ids[%d]", i)).WithCause(err)
+		}
+		of, err := e.scopesOf(ctx, team)
+		if err != nil {
+			return nil, err
+		}
+		scopes = append(scopes, of...)
+	}
+	err = e.remove(ctx, removal{
+		scopes: scopes,
+		block: func(ctx context.Context) error {
+			for _, id := range ids {
+				_, err := e.Services.Keystore.PutTenant(ctx, &keystorev1.PutTenantRequest{
+					Tenant: &keystorev1.Tenant{Id: id, Blocked: true, UpdatedBy: by}, Fields: []string{"blocked", "updated_by"},
+				})
+				if err != nil {
+					return err
+				}
+				e.Keys.Changed("", id)
+			}
+			return nil
+		},
+		remove: func(ctx context.Context) (more []*budgetv1.Scope, err error) {
+			resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: ids})
+			for _, id := range ids {
+				e.Keys.Changed("", id)
+			}
+			keys = resp.GetKeyIds()
+			for _, id := range keys {
+				more = append(more, keyScope(id))
+			}
+			return more, err
+		},
+	})
+	return keys, err
+}
+
+// scopesOf are a team's own scope and those of its keys and users.
+func (e *Edge) scopesOf(ctx context.Context, team *keystorev1.Tenant) ([]*budgetv1.Scope, error) {
+	const page = 1000
+	scopes := []*budgetv1.Scope{tenantScope(team.GetId())}
+	users := map[string]bool{}
+	user := func(id string) {
+		if id != "" && !users[id] {
+			users[id] = true
+			scopes = append(scopes, &budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_USER, Id: team.GetId() + "/" + id})
+		}
+	}
+	for _, m := range team.GetMembers() {
+		user(m.GetUserId())
+	}
+	for offset := int32(0); ; offset += page {
+		resp, err := e.Services.Keystore.ListKeys(ctx, &keystorev1.ListKeysRequest{TenantId: team.GetId(), Limit: page, Offset: offset})
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range resp.GetKeys() {
+			scopes = append(scopes, keyScope(key.GetId()))
+			user(key.GetUserId())
+		}
+		if len(resp.GetKeys()) < page {
+			return scopes, nil
+		}
+	}
+}
+
+// unique are the ids, each once and in their order.
+func unique(ids []string) (out []string) {
+	seen := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
+}
