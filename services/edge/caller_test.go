@@ -40,7 +40,12 @@ func TestWhoseCallItIs(t *testing.T) {
 		{full, headers{"X-User-Id": "milton", "X-Platform-Id": "p9", "X-Tenant-Id": "initech"}, "initech", "p1", "peter", "", "", "a b"},
 		{acmeKey, nil, "acme", "default", "", "", "", ""},
 		{acmeKey, headers{"X-User-Id": "milton", "X-Platform-Id": "p9"}, "acme", "p9", "milton", "", "", ""},
-		{acmeKey, headers{"X-User-Id": "two words", "X-Platform-Id": "two words"}, "acme", "default", "", "", "", ""},
+		{acmeKey, headers{"X-User-Id": "two words", "X-Platform-Id": "two words"}, "acme", "default", "two words", "", "", ""},
+		{acmeKey, headers{"X-User-Id": "jane@example.com"}, "acme", "default", "jane@example.com", "", "", ""},
+		{acmeKey, headers{"X-User-Id": strings.Repeat("a", 129), "X-Trace-Id": "a b"}, "acme", "default", "", "", "", ""},
+		// A slip of the caller's: secrets go nowhere.
+		{acmeKey, headers{"X-User-Id": acmeKey, "X-Platform-Id": acmeKey, "X-Trace-Id": acmeKey, "X-Request-Id": acmeKey}, "acme", "default", "", "", "", ""},
+		{acmeKey, headers{"X-User-Id": "sk-another-0123456789", "X-Trace-Id": "x" + acmeKey}, "acme", "default", "", "", "", ""},
 		{lonerKey, headers{"X-Request-Id": "mine-1", "Traceparent": "00-" + trace + "-b7ad6b7169203331-01"}, "", "default", "", "mine-1", trace, ""},
 		{lonerKey, headers{"X-Request-Id": "mine-2", "Traceparent": "00-x", "X-Trace-Id": "theirs"}, "", "default", "", "mine-2", "theirs", ""},
 		{acting, headers{"X-Tenant-Id": "umbrella"}, "umbrella", "p2", "", "", "", ""},
@@ -60,6 +65,25 @@ func TestWhoseCallItIs(t *testing.T) {
 		got := []string{rec.GetTenantId(), rec.GetPlatformId(), rec.GetUserId(), rec.GetCorrelationId(), strings.Join(rec.GetTags(), " ")}
 		if want := []string{tc.tenant, tc.platform, tc.user, tc.correlation, tc.tags}; !slices.Equal(got, want) {
 			t.Errorf("call %d: the ledger has %q, want %q", i, got, want)
+		}
+	}
+}
+
+// TestHeadersThatAreNotTaken has an answer name the headers that said something in vain.
+func TestHeadersThatAreNotTaken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, tc := range []struct {
+		header  map[string]string
+		ignored []string
+	}{
+		{map[string]string{"X-User-Id": "jane@example.com", "X-Platform-Id": "p9", "X-Trace-Id": "t"}, nil},
+		{map[string]string{"X-User-Id": acmeKey, "X-Platform-Id": "a b", "X-Trace-Id": "t" + acmeKey}, []string{"X-User-Id", "X-Platform-Id", "X-Trace-Id"}},
+		{map[string]string{"X-User-Id": strings.Repeat("a", 129)}, []string{"X-User-Id"}},
+	} {
+		a := r.do(http.MethodPost, chatPath, call{acmeKey, tc.header, chat("Hi", `"cache":{"no-cache":true}`)})
+		if got := a.header["X-Tollgate-Ignored-Params"]; a.status != http.StatusOK || !slices.Equal(got, tc.ignored) {
+			t.Errorf("%v: %d, ignored are %q, want %q", tc.header, a.status, got, tc.ignored)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"tollgate.dev/platform/errs"
-	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/services/edge/admission"
 )
@@ -41,8 +40,8 @@ type exchange struct {
 
 // serve gives every request its id, then routes it.
 func (e *Edge) serve(w http.ResponseWriter, r *http.Request) {
-	requestID := r.Header.Get("X-Request-Id")
-	if !id.ValidRequestID(requestID) {
+	requestID := callerID(r.Header, "X-Request-Id")
+	if requestID == "" {
 		requestID = e.ids.NewRequestID()
 		r.Header["X-Request-Id"] = []string{requestID}
 	}

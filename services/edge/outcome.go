@@ -88,7 +88,7 @@ func providerFailure(r errs.Reason) bool {
 }
 
 func (c *completion) platform() string {
-	if h := c.r.Header.Get("X-Platform-Id"); h != "" && c.principal.PlatformID == "" && id.ValidRequestID(h) {
+	if h := callerID(c.r.Header, "X-Platform-Id"); h != "" && c.principal.PlatformID == "" {
 		return h
 	}
 	if c.principal.PlatformID != "" {
@@ -102,10 +102,7 @@ func (x *exchange) user() string {
 	if x.principal.UserID != "" {
 		return x.principal.UserID
 	}
-	if h := x.r.Header.Get("X-User-Id"); id.ValidRequestID(h) {
-		return h
-	}
-	return ""
+	return callerUser(x.r.Header, "X-User-Id")
 }
 
 // correlation is the caller's trace, or else the request's id.
@@ -119,7 +116,7 @@ func (c *completion) correlation() string {
 // trace is the caller's trace: `X-Trace-Id`, or the trace of W3C's `traceparent`
 // (https://www.w3.org/TR/trace-context/#traceparent-header); empty when it names none.
 func (x *exchange) trace() string {
-	if h := x.r.Header.Get("X-Trace-Id"); id.ValidRequestID(h) {
+	if h := callerID(x.r.Header, "X-Trace-Id"); h != "" {
 		return h
 	}
 	const version, trace = len("00-"), len("00-0af7651916cd43dd8448eb211c80319c")
@@ -168,8 +165,8 @@ func (c *completion) answerHeaders(h http.Header) {
 			}
 		}
 	}
-	if len(c.req.ignored) > 0 {
-		h[headerIgnored] = c.req.ignored
+	if ignored := append(c.untaken(), c.req.ignored...); len(ignored) > 0 {
+		h[headerIgnored] = ignored
 	}
 	if c.capped > 0 {
 		set("X-Tollgate-Max-Tokens", itoa(c.capped))
