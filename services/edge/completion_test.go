@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -229,14 +230,23 @@ func TestBudgetCapsTheAnswer(t *testing.T) {
 	if a.status != http.StatusOK || limit < 16 || limit > 250 || a.header.Get("X-Tollgate-Max-Tokens") == "" {
 		t.Errorf("%d, and the provider may send %d tokens: %v", a.status, limit, a.header)
 	}
-	must(t, r.edge.Close(t.Context())) // what follows the answer is done
+	// Another one, that asks the cache for nothing and may be kept in it. Its handler has
+	// returned when its answer is looked at, and all that follows it is done.
+	again := httptest.NewRequestWithContext(t.Context(), http.MethodPost, chatPath, strings.NewReader(chat("Ho", `"cache":{"no-cache":true}`)))
+	again.Header.Set("Authorization", "Bearer "+acmeKey)
+	w := httptest.NewRecorder()
+	r.edge.Handler().ServeHTTP(w, again)
+	must(t, r.edge.Close(t.Context()))
+	if w.Code != http.StatusOK || w.Header().Get("X-Tollgate-Max-Tokens") == "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
 	if r.cache.kept() > 0 {
 		t.Error("an answer that was cut to a budget is kept for others")
 	}
 	if a := r.complete(chat("Hi", `"max_tokens":1000`)); a.status != http.StatusTooManyRequests || a.reason() != "budget_exceeded" || a.header.Get("Retry-After") == "" {
 		t.Errorf("a call that the budget cannot pay: %d %s", a.status, a.body)
 	}
-	r.ledger(1)
+	r.ledger(2)
 }
 
 // TestNobodysCallIsNoMatterOfTheBudget has calls that the budget cannot pay: one that no
