@@ -151,7 +151,7 @@ func (l *leasing) end(err error) {
 
 // leaseLoop sends asks and returns as they come, one call at a time, and renews leases.
 func (m *Meter) leaseLoop(ctx context.Context) {
-	defer func() { m.leasing.end(unavailable(ctx.Err())) }()
+	defer func() { m.leasing.end(stopping(ctx.Err())) }()
 	timer := m.opts.Clock.NewTimer(m.opts.Heartbeat)
 	defer timer.Stop()
 	for {

@@ -36,7 +36,6 @@ import (
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/platform/clock"
-	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/edge/spend/journal"
@@ -291,7 +290,7 @@ func (m *Meter) Close(ctx context.Context) error {
 		stop()
 		<-stopped
 	}
-	m.leasing.end(unavailable(errors.New("spend: closed")))
+	m.leasing.end(stopping(errClosed))
 	if m.opts.Journal == nil {
 		if err := m.drain(ctx); err != nil {
 			return err
@@ -534,7 +533,3 @@ func (m *Meter) State(scopes Scopes) []BudgetState {
 }
 
 const forever = math.MaxInt64
-
-func unavailable(cause error) error {
-	return errs.New(errs.ServiceUnavailable, "the budget service is away").WithRetryAfter(time.Second).WithCause(cause)
-}

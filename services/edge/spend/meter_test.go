@@ -325,24 +325,6 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// A replica that could not renew stops at its term, also with money in its slice.
-func TestTermEndsSpending(t *testing.T) {
-	w := newWorld(t, budget.Options{Term: 150 * time.Millisecond, Grace: time.Hour})
-	w.put(t, budget.Budget{Scope: key, Limit: 8000})
-	m := w.start(t, spend.Options{})
-	reserve(t, m, 1)
-	w.client.fail(down, nil)
-	eventually(t, "the end of the term", func() bool {
-		_, err := m.Reserve(context.Background(), caller, 1)
-		return errs.Is(err, errs.ServiceUnavailable)
-	})
-	w.client.fail(nil, nil)
-	eventually(t, "the renewal", func() bool {
-		_, err := m.Reserve(context.Background(), caller, 1)
-		return err == nil
-	})
-}
-
 // A replica that was given up begins anew; what it settled late replaces the charge.
 func TestReplicaThatWasGivenUp(t *testing.T) {
 	w := newWorld(t, budget.Options{Term: 40 * time.Millisecond, Grace: 10 * time.Millisecond, ExpireEvery: 10 * time.Millisecond})

@@ -2,7 +2,6 @@ package spend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -77,9 +76,9 @@ const (
 // budget_exceeded, with the details `budget`, `limit` and `spent` unless the budget is the
 // platform's, and with a
 // RetryAfter until the window's end, an hour where there is none, or less where calls under
-// way hold what may come back; service_unavailable when the budget service is
-// needed and away, when too many records wait for it, or when the log has no room; what ctx
-// ended with.
+// way hold what may come back; service_unavailable, whose message says which, when the budget
+// service is needed and away, when too many records wait for it, when the log has no room, or
+// after Close; what ctx ended with.
 func (m *Meter) Reserve(ctx context.Context, call Call, upper money.Nano) (Reservation, error) {
 	return m.ReserveUpTo(ctx, call, upper, upper)
 }
@@ -96,7 +95,7 @@ func (m *Meter) ReserveUpTo(ctx context.Context, call Call, minimum, wanted mone
 	res.event = m.ids.NewStringAt(at)
 	if err := m.log(&res); err != nil {
 		m.undo(&res)
-		return Reservation{}, unavailable(err)
+		return Reservation{}, unlogged(err)
 	}
 	return res, nil
 }
@@ -107,10 +106,10 @@ func (m *Meter) setAside(ctx context.Context, res *Reservation, now int64, minim
 		return errs.New(errs.InvalidRequest, "a reservation is from 0 up to what is wanted")
 	}
 	if m.closed.Load() {
-		return unavailable(errors.New("spend: closed"))
+		return stopping(errClosed)
 	}
 	if m.queue.length.Load() >= int64(m.opts.QueueLimit) {
-		return unavailable(errors.New("spend: the queue of records is full"))
+		return unrecorded(errQueueFull)
 	}
 	short := m.try(res, now, wanted, wanted)
 	if short.account == nil {

@@ -118,7 +118,7 @@ func TestLogOfTheReleaseBefore(t *testing.T) {
 	lease := w.entries(t, "acme")[0].GetDraws()[0].GetLeaseId()
 	old := func(request string, cost int64, failure string) []byte {
 		r := call(money.Nano(cost))
-		r.EventId, r.RequestId, r.Error = id.NewGenerator(clocktest.NewAt(time.Now())).NewString(), request, failure
+		r.EventId, r.RequestId, r.Error = newEventID(), request, failure
 		r.Draws = []*eventv1.LeaseDraw{{LeaseId: lease, Nanos: cost}}
 		body, err := proto.Marshal(r)
 		if err != nil {
@@ -153,4 +153,18 @@ func TestLogOfTheReleaseBefore(t *testing.T) {
 	if cost, n := w.ledger(t, "acme"); cost != 1+30+20 || n != 3 {
 		t.Errorf("the ledger has %d in %d entries", cost, n)
 	}
+}
+
+func newEventID() string { return id.NewGenerator(clocktest.NewAt(time.Now())).NewString() }
+
+// loggedCall is a call as the log has it, reserved or settled.
+func loggedCall(t testing.TB, event, lease string, cost int64) []byte {
+	t.Helper()
+	r := call(money.Nano(cost))
+	r.EventId, r.Draws = event, []*eventv1.LeaseDraw{{LeaseId: lease, Nanos: cost}}
+	body, err := proto.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
 }

@@ -55,6 +55,42 @@ func TestAmendOnce(t *testing.T) {
 	}
 }
 
+// A settlement is an amendment of what may have been on the disk for long: it is written there
+// as well, and from where the first one lies.
+func TestAmendmentsAreSynced(t *testing.T) {
+	l := open(t, t.TempDir(), "a")
+	var handles []Handle
+	for range 3 {
+		h, err := l.Append(1, []byte("body"), 10, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handles = append(handles, h)
+	}
+	if err := l.sync(); err != nil {
+		t.Fatal(err)
+	}
+	<-l.dirty // the syncer took the word
+	at := func(h Handle) int { return int(l.slotOf(h).offset) }
+	if spans, _ := l.unwritten(); len(spans) != 0 {
+		t.Fatalf("after it was written, %v is not", spans)
+	}
+	for _, h := range []Handle{handles[2], handles[1]} {
+		if err := l.Amend(h, []byte("more")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-l.dirty:
+	default:
+		t.Error("the syncer does not hear of amendments")
+	}
+	spans, _ := l.unwritten()
+	if len(spans) != 1 || spans[0].from != at(handles[1]) || spans[0].to != l.active.off {
+		t.Errorf("%+v is to be written, of what lies from %d to %d", spans, at(handles[1]), l.active.off)
+	}
+}
+
 // A process that ends at any step of an amendment leaves the record as it was, and one whose
 // amendment does not have its checksum is read without it, as damage.
 func TestTornAmendment(t *testing.T) {

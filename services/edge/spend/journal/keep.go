@@ -141,17 +141,16 @@ func (l *Log) syncLoop(ctx context.Context) {
 	}
 }
 
-// sync writes what was appended so far to the disk.
-func (l *Log) sync() error {
-	type span struct {
-		s        *segment
-		from, to int
-	}
-	l.mapping.Lock()
-	defer l.mapping.Unlock()
-	var spans []span
-	l.mu.Lock()
-	newFiles := l.synced != l.files
+// span is a part of a segment.
+type span struct {
+	s        *segment
+	from, to int
+}
+
+// unwritten lists what was appended or amended since it was last asked, and tells whether there
+// are new files. The lock is held.
+func (l *Log) unwritten() (spans []span, newFiles bool) {
+	newFiles = l.synced != l.files
 	l.synced = l.files
 	l.unsynced = false
 	for _, s := range l.segments {
@@ -165,6 +164,15 @@ func (l *Log) sync() error {
 		s.amended = 0
 		spans = append(spans, span{s, from, s.off})
 	}
+	return spans, newFiles
+}
+
+// sync writes what was appended so far to the disk.
+func (l *Log) sync() error {
+	l.mapping.Lock()
+	defer l.mapping.Unlock()
+	l.mu.Lock()
+	spans, newFiles := l.unwritten()
 	l.mu.Unlock()
 	var failed []error
 	if newFiles {
