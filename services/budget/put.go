@@ -63,7 +63,9 @@ func (s *Service) SetBudgets(ctx context.Context, scope Scope, budgets []Budget,
 		if err := b.check(); err != nil {
 			return nil, placed(err, i)
 		}
-		same := func(other Budget) bool { return sameWindow(other.Window, b.Window) || other.ID != "" && other.ID == b.ID }
+		same := func(other Budget) bool {
+			return sameWindow(other.Window, b.Window) || other.ID != "" && other.ID == b.ID
+		}
 		if b.Scope != scope {
 			return nil, placed(errs.New(errs.InvalidRequest, "the budget is another scope's").WithParam("budget.scope"), i)
 		}
