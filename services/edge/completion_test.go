@@ -135,7 +135,10 @@ func TestWhenTheCacheIsAsked(t *testing.T) {
 			var a answer
 			for range 2 {
 				a = r.do(http.MethodPost, chatPath, call{tc.key, tc.header, chat("Hi", tc.more...)})
+				// Until then, who asks the same is given the answer without a look-up.
+				eventually(t, "the call's landing", func() bool { return r.edge.Flying() == 0 })
 			}
+			eventually(t, "the answer's keeping", func() bool { return r.cache.kept() >= tc.kept })
 			if got := a.header.Get("X-Cache"); a.status != http.StatusOK || got != tc.cache {
 				t.Errorf("%d, %s", a.status, got)
 			}

@@ -16,6 +16,18 @@ func (e *Edge) Waiting() int {
 	return n
 }
 
+// Flying is how many calls an identical one would find.
+func (e *Edge) Flying() int {
+	n := 0
+	for i := range e.flights.shards {
+		shard := &e.flights.shards[i]
+		shard.mu.Lock()
+		n += len(shard.flying)
+		shard.mu.Unlock()
+	}
+	return n
+}
+
 // FillAfterwards takes all room for what follows answers, until free is called.
 func (e *Edge) FillAfterwards() (free func()) {
 	var all []chan struct{}

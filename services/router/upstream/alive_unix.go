@@ -22,5 +22,5 @@ func (c *conn) alive() bool {
 		open = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
 		return true
 	})
-	return err == nil && open && !c.buffered()
+	return err == nil && open && !c.heldBack()
 }

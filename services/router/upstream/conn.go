@@ -88,12 +88,12 @@ func (c *conn) write(head []byte, req *Request) (all, none bool, err error) {
 	return n == size, n == 0, err
 }
 
-// buffered says that something is left that was read with the last answer and is no part of
-// it, or that the connection's end was. TLS holds back records that it has read; a read that
-// must not wait brings them out, without a system call.
-func (c *conn) buffered() bool {
+// heldBack says that TLS has read a record with the last answer that is no part of it, or
+// the connection's end: it hands out one at a time. A read that must not wait brings them
+// out, without a system call. What the reader has itself kept the connection out of the pool.
+func (c *conn) heldBack() bool {
 	if !c.pool.tls {
-		return c.reader.Buffered() > 0
+		return false
 	}
 	if c.net.SetReadDeadline(longPast) != nil {
 		return true
