@@ -48,12 +48,8 @@ func TestTenantsOwnBase(t *testing.T) {
 		t.Helper()
 		for _, body := range []map[string]any{harness.Chat("m", g.Prompt(t)), harness.ChatStream("m", g.Prompt(t))} {
 			answer := g.Complete(key.Secret, body).MustBe(t, http.StatusOK)
-			base := shared.Addr
-			if wantOwn > 0 {
-				base = own.Addr
-			}
-			if got := answer.Header.Get("X-Litellm-Model-Api-Base"); !strings.Contains(got, base) {
-				t.Errorf("served at %q, want %s", got, base)
+			if got := answer.Header.Get("X-Litellm-Model-Api-Base"); got != "" {
+				t.Errorf("a tenant is told that it was served at %q", got)
 			}
 		}
 		if s, o := shared.Totals().Calls, own.Totals().Calls; s != wantShared || o != wantOwn {

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// dialTimeout bounds the making of a connection, with TLS.
-	dialTimeout = time.Second
+	// dialTimeout bounds the making of a connection, with TLS. A thousand calls that come at
+	// once on a busy machine take some seconds to connect; one that is dead is found by probes.
+	dialTimeout = 5 * time.Second
 	// probeTimeout bounds a question for an endpoint's readiness. Who is asked answers sooner,
 	// also when what it needs does not.
 	probeTimeout = time.Second

@@ -146,6 +146,9 @@ func showLimits(budgets []*budgetv1.BudgetState, l *keystorev1.Limits) limitsVie
 		switch {
 		case b.Soft:
 			v.SoftBudget = &b.Max
+			if len(budgets) == 1 { // else the window that is shown is the strict budget's
+				v.BudgetResetAt, v.BudgetDuration = b.ResetAt, optional(b.Duration)
+			}
 		case v.MaxBudget == nil:
 			v.MaxBudget, v.BudgetResetAt, v.BudgetDuration = &b.Max, b.ResetAt, optional(b.Duration)
 		}
