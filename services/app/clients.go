@@ -12,6 +12,7 @@ import (
 	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/mesh"
@@ -80,36 +81,22 @@ func newTransports(lc fx.Lifecycle, server *connect.Server, cfg *config.Config, 
 			return remote{}, err
 		}
 		out.Transports.peers[s] = peer
-		loop(lc, peer.Run)
+		inBackground(lc, peer.Run)
 		lc.Append(fx.StopHook(peer.Close))
 		out.Checks = append(out.Checks, obs.Check{
 			Name: string(s), Run: peer.Check,
-			// Calls are answered without the others: from the cache's absence to keys that are known.
+			// Without another one calls go on for a while: with keys and slices that are known, and
+			// without the cache and the compressor.
 			Required: s == config.ServiceRouter,
 		})
 	}
 	return out, nil
 }
 
-// loop runs something from the start to the stop of the process.
-func loop(lc fx.Lifecycle, run func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	lc.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() { done <- run(ctx) }()
-			return nil
-		},
-		OnStop: func(stop context.Context) error {
-			cancel()
-			select {
-			case err := <-done:
-				return err
-			case <-stop.Done():
-				return stop.Err()
-			}
-		},
-	})
+// inBackground runs something from the start to the stop of the process.
+func inBackground(lc fx.Lifecycle, run func(context.Context) error) {
+	loop := background.NewLoop(run)
+	lc.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
 }
 
 // newCredentials are what this process proves itself to others by.
@@ -123,7 +110,7 @@ func newCredentials(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, log *s
 	if err != nil {
 		return out, err
 	}
-	loop(lc, certificates.Run)
+	inBackground(lc, certificates.Run)
 	out.Certificates = certificates
 	return out, nil
 }

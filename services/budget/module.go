@@ -1,13 +1,13 @@
 package budget
 
 import (
-	"context"
 	"log/slog"
 
 	"connectrpc.com/connect/v2"
 	"go.uber.org/fx"
 
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
+	"tollgate.dev/platform/background"
 	"tollgate.dev/services/budget/relay"
 )
 
@@ -29,28 +29,9 @@ func Module() fx.Option {
 		}),
 		// The relay ends after the service: what that settles last is still published.
 		fx.Invoke(func(lifecycle fx.Lifecycle, r *relay.Relay, s *Service) {
-			run(lifecycle, r.Run)
-			run(lifecycle, s.Run)
+			for _, loop := range []*background.Loop{background.NewLoop(r.Run), background.NewLoop(s.Run)} {
+				lifecycle.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
+			}
 		}),
 	)
-}
-
-func run(lifecycle fx.Lifecycle, loop func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	lifecycle.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() { done <- loop(ctx) }()
-			return nil
-		},
-		OnStop: func(stop context.Context) error {
-			cancel()
-			select {
-			case err := <-done:
-				return err
-			case <-stop.Done():
-				return stop.Err()
-			}
-		},
-	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"tollgate.dev/platform/background"
 	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/idempotency"
 	"tollgate.dev/services/edge/spend"
@@ -23,24 +24,9 @@ func Module() fx.Option {
 // run keeps the edge's memory fresh between start and stop: keys and their limits,
 // leases on budgets and of rate limits, models, and answers that are kept for repeats.
 func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, guard *idempotency.Guard) {
-	for _, loop := range []func(context.Context) error{keys.Run, guard.Run, e.Run, meter.Run, e.Limits.Run} {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		lc.Append(fx.Hook{
-			OnStart: func(context.Context) error {
-				go func() { done <- loop(ctx) }()
-				return nil
-			},
-			OnStop: func(stop context.Context) error {
-				cancel()
-				select {
-				case err := <-done:
-					return err
-				case <-stop.Done():
-					return stop.Err()
-				}
-			},
-		})
+	for _, run := range []func(context.Context) error{keys.Run, guard.Run, e.Run, meter.Run, e.Limits.Run} {
+		loop := background.NewLoop(run)
+		lc.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
 	}
 	// Before the loops end: answers are kept, what is settled is delivered, what is leased
 	// goes back.

@@ -1,13 +1,13 @@
 package keystore
 
 import (
-	"context"
 	"log/slog"
 
 	"connectrpc.com/connect/v2"
 	"go.uber.org/fx"
 
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/platform/background"
 )
 
 // Module serves the keystore. It takes [Options], a [Store], the [*connect.Server] to
@@ -29,22 +29,6 @@ func Module() fx.Option {
 // registered on once it may be called; what runs, starts and stops in the hooks.
 func serve(lc fx.Lifecycle, server *connect.Server, service *Service) {
 	keystorev1connect.RegisterKeystoreServiceHandler(server, NewHandler(service))
-
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	lc.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() { done <- service.Run(ctx) }()
-			return nil
-		},
-		OnStop: func(stop context.Context) error {
-			cancel()
-			select {
-			case err := <-done:
-				return err
-			case <-stop.Done():
-				return stop.Err()
-			}
-		},
-	})
+	loop := background.NewLoop(service.Run)
+	lc.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
 }
