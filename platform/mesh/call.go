@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -29,30 +28,17 @@ type doer struct{ p *Peer }
 func (d doer) Do(req *http.Request) (*http.Response, error) {
 	info, _ := connect.CallInfoForClientContext(req.Context())
 	idempotent := info != nil && info.Spec.IdempotencyLevel != connect.IdempotencyUnknown
-	return d.p.send(req, req.Header, idempotent)
-}
-
-// roundTripper sends the requests of others.
-type roundTripper struct{ p *Peer }
-
-// RoundTrip is http.RoundTripper's.
-func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	header := maps.Clone(req.Header)
-	if header == nil {
-		header = make(http.Header, 4)
-	}
-	delete(header, "Authorization") // it is for this process, not for the service
-	return t.p.send(req, header, false)
+	return d.p.send(req, idempotent)
 }
 
 // send tries a request at one endpoint after the other until one answers, or until a repetition
 // could do twice what is to be done once.
-func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*http.Response, error) {
+func (p *Peer) send(req *http.Request, idempotent bool) (*http.Response, error) {
 	ctx := req.Context()
 	if p.authorization != nil {
-		header["Authorization"] = p.authorization
+		req.Header["Authorization"] = p.authorization
 	}
-	inject(ctx, header)
+	inject(ctx, req.Header)
 	body, err := newOutgoing(req)
 	if err != nil {
 		return nil, err
@@ -76,7 +62,7 @@ func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*ht
 			attempted, patience = p.impatience(req)
 		}
 		var resp *http.Response
-		if resp, err = p.attempt(e, attempted, header, body, patience); err == nil {
+		if resp, err = p.attempt(e, attempted, body, patience); err == nil {
 			return resp, nil
 		}
 		if ended := ctx.Err(); ended != nil {
@@ -101,7 +87,7 @@ func (p *Peer) send(req *http.Request, header http.Header, idempotent bool) (*ht
 var errRefused = errors.New("it refuses this process's credentials")
 
 // attempt sends a request to one endpoint.
-func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body *outgoing, patience *impatient) (*http.Response, error) {
+func (p *Peer) attempt(e *endpoint, req *http.Request, body *outgoing, patience *impatient) (*http.Response, error) {
 	// One piece of memory for all that an attempt needs.
 	a := &struct {
 		req    http.Request
@@ -110,7 +96,7 @@ func (p *Peer) attempt(e *endpoint, req *http.Request, header http.Header, body 
 		answer incoming
 	}{req: *req, url: *req.URL}
 	a.url.Scheme, a.url.Host = e.target.scheme, e.target.authority
-	a.req.URL, a.req.Host, a.req.Header = &a.url, e.target.authority, header
+	a.req.URL, a.req.Host = &a.url, e.target.authority
 	switch {
 	case body.small != nil:
 		// net/http sends headers first, and apart, unless it knows the reader. It asks for the
@@ -162,8 +148,6 @@ type outgoing struct {
 	small         []byte
 	io.ReadCloser // nil for none, and beside small
 	get           func() (io.ReadCloser, error)
-	// length is the body's; left is what of it has not been read. Negative is unknown.
-	length, left int64
 
 	mu            sync.Mutex
 	closed, ended bool
@@ -174,11 +158,7 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 	case req.Body == nil || req.Body == http.NoBody:
 		return &outgoing{}, nil
 	case req.GetBody == nil || req.ContentLength <= 0 || req.ContentLength > inOneWrite:
-		length := req.ContentLength
-		if length == 0 {
-			length = -1 // net/http's way to say that a body's is unknown
-		}
-		return &outgoing{ReadCloser: req.Body, get: req.GetBody, length: length, left: length}, nil
+		return &outgoing{ReadCloser: req.Body, get: req.GetBody}, nil
 	}
 	small := make([]byte, req.ContentLength)
 	_, err := io.ReadFull(req.Body, small)
@@ -186,21 +166,6 @@ func newOutgoing(req *http.Request) (*outgoing, error) {
 		return nil, fmt.Errorf("read the request's body: %w", err)
 	}
 	return &outgoing{small: small}, nil
-}
-
-// Read ends with the last byte. A transport looks whether there are more, while the answer may be
-// under way; but the body of a request that is forwarded may be closed once its answer begins, and
-// what the transport would then meet had it close the connection.
-func (o *outgoing) Read(p []byte) (int, error) {
-	if o.left < 0 {
-		return o.ReadCloser.Read(p)
-	}
-	if o.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := o.ReadCloser.Read(p[:min(int64(len(p)), o.left)])
-	o.left -= int64(n)
-	return n, err
 }
 
 // Close is the transport's.
@@ -228,7 +193,7 @@ func (o *outgoing) rewind() bool {
 		return false
 	}
 	_ = o.ReadCloser.Close() // it is read
-	o.ReadCloser, o.closed, o.left = body, false, o.length
+	o.ReadCloser, o.closed = body, false
 	return true
 }
 

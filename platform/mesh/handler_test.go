@@ -177,3 +177,15 @@ func TestReflection(t *testing.T) {
 	}
 	_, _ = refused.Close()
 }
+
+// as adds a key to each request.
+type as struct {
+	http.RoundTripper
+	key string
+}
+
+func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+a.key)
+	return a.RoundTripper.RoundTrip(r)
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -94,11 +93,6 @@ func NewPeer(opts PeerOptions) (*Peer, error) {
 // Where no endpoint can be reached they are service_unavailable, and [errs.NotSent] if it is
 // certain that none of them has heard of the call.
 func (p *Peer) Client() *connect.Client { return p.client }
-
-// Transport sends any request for the service's port to one of its endpoints, whatever the
-// request's URL says of the host. The credentials of this process replace the request's.
-// Its errors are as Client's, wrapped in [connect.Error].
-func (p *Peer) Transport() http.RoundTripper { return roundTripper{p} }
 
 // Run asks every endpoint every 500 ms whether it is ready, and looks names up every 5 s, until
 // ctx ends.

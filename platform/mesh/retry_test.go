@@ -7,21 +7,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
-	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/mesh"
-	"tollgate.dev/platform/rpc"
-	"tollgate.dev/platform/secret"
 )
 
 // breaksOff is a replica that hangs up on its first n calls, after it has heard them.
@@ -193,75 +187,6 @@ func TestDeadlinesAndCallersThatLeave(t *testing.T) {
 	if err := p.complete(over, "m"); !errs.Is(err, errs.ProviderTimeout) {
 		t.Errorf("a caller without time is told %v", err)
 	}
-}
-
-// The edge sends operators' calls on as they are, gRPC and compressed ones too.
-func TestForwardedCalls(t *testing.T) {
-	token := mesh.Credentials{Token: secret.New("of-the-mesh")}
-	a, b := newReplica(t, with(token)), newReplica(t, with(token))
-	for _, r := range []*replica{a, b} {
-		r.stream = func(_ context.Context, _ string, send func(string) error) error {
-			return errors.Join(send("a"), send("b"), errs.New(errs.BudgetExceeded, "spent"))
-		}
-	}
-	p := running(t, mesh.PeerOptions{Credentials: token}, a, b)
-	b.kill() // what is forwarded goes to the other one, although its body cannot be read twice
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	front := httptest.NewUnstartedServer(&httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "router"}) },
-		Transport: p.Transport(), FlushInterval: -1,
-	})
-	front.Config.Protocols = protocols
-	front.Start()
-	defer front.Close()
-	h2 := new(http.Protocols)
-	h2.SetUnencryptedHTTP2(true)
-	for name, tc := range map[string]struct {
-		protocols *http.Protocols
-		options   []connecthttp.Option
-	}{
-		"Connect":       {nil, nil},
-		"Connect, JSON": {nil, []connecthttp.Option{connecthttp.WithProtoJSON()}},
-		"Connect, gzip": {nil, []connecthttp.Option{connecthttp.WithSendGzip()}},
-		"gRPC":          {h2, []connecthttp.Option{connecthttp.WithGRPC()}},
-		"gRPC-Web":      {nil, []connecthttp.Option{connecthttp.WithGRPCWeb()}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			transport := &http.Transport{Protocols: tc.protocols}
-			defer transport.CloseIdleConnections()
-			operator := routerv1connect.NewRouterServiceClient(rpc.Remote(&http.Client{Transport: as{transport, "an-operator's-key"}}, front.URL, tc.options...))
-			for range 4 {
-				resp, err := operator.Complete(t.Context(), completeOf("m", strings.Repeat("body", 1000)))
-				if err != nil || len(resp.GetBody()) != 4000 {
-					t.Errorf("%d bytes, %v", len(resp.GetBody()), err)
-				}
-				s, err := operator.StreamComplete(t.Context(), streamOf("m"))
-				must(t, err)
-				for range 2 {
-					_, err := s.Receive()
-					must(t, err)
-				}
-				if _, err := s.Receive(); !errs.Is(err, errs.BudgetExceeded) {
-					t.Errorf("a stream ends with %v", err)
-				}
-				must(t, s.Close())
-			}
-		})
-	}
-}
-
-// as adds a key to each request.
-type as struct {
-	http.RoundTripper
-	key string
-}
-
-func (a as) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+a.key)
-	return a.RoundTripper.RoundTrip(r)
 }
 
 // with has a replica ask for credentials.
