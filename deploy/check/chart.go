@@ -31,7 +31,10 @@ func checkChart(f *findings) {
 		f.addf(chartFolder, "%v", err)
 		return
 	}
-	sets, _ := filepath.Glob(filepath.Join(dir, "ci", "*-values.yaml")) // the pattern is right
+	sets, err := filepath.Glob(filepath.Join(dir, "ci", "*-values.yaml"))
+	if err != nil || len(sets) == 0 {
+		f.addf(chartFolder, "no values in ci/ to render it with (%v)", err)
+	}
 	for _, file := range append([]string{""}, sets...) {
 		where, values := chartFolder+" with its own values", map[string]any{}
 		if file != "" {

@@ -230,3 +230,11 @@ func empty(t *testing.T, path ...string) {
 		t.Fatal(err)
 	}
 }
+
+// A chart of which no other values are rendered would be checked by half.
+func TestChartWithoutValues(t *testing.T) {
+	t.Parallel()
+	f := broken(t, chartFolder+"/Chart.yaml", "apiVersion:", "apiVersion:", chartFolder+"/values.yaml")
+	checkChart(f)
+	wants(t, f, "no values in ci/")
+}
