@@ -38,6 +38,7 @@ var alertCases = map[string]struct{ fires, silent []line }{
 	"TollgateSpendLogKept":    grows("tollgate_spend_log_kept_total"),
 	"TollgateSpendLogFull":    grows("tollgate_spend_log_unlogged_total"),
 	"TollgateLeasesOverdrawn": grows("tollgate_budget_overdrawn_leases_total"),
+	"TollgateEventsSetAside":  grows("tollgate_outbox_set_aside_total"),
 	"TollgateOutboxLag":       {[]line{{`tollgate_outbox_lag_seconds{instance="a"}`, 90, 0}}, []line{{`tollgate_outbox_lag_seconds{instance="a"}`, 2, 0}}},
 	// Alone without calls that have limits, as each process without the edge is, is no fault.
 	"TollgateLimitsAlone": {[]line{{`tollgate_rate_limits_shared{instance="a"}`, 0, 0}, {`tollgate_rate_limits_alone_total{instance="a"}`, 0, 5}}, []line{{`tollgate_rate_limits_shared{instance="a"}`, 0, 0}, {`tollgate_rate_limits_alone_total{instance="a"}`, 0, 0}}},

@@ -16,6 +16,7 @@ type budgetMetrics struct {
 	outboxLag    prometheus.Gauge
 	outboxLength prometheus.Gauge
 	published    *prometheus.CounterVec
+	setAside     prometheus.Counter
 
 	recorded, overdrawn, rejected, lostLeases, lostDollars prometheus.Counter
 	meter                                                  *meterGauges
@@ -74,6 +75,7 @@ func newBudgetMetrics(f *factory) (b budgetMetrics) {
 	for _, result := range publications {
 		b.published.WithLabelValues(result)
 	}
+	b.setAside = f.plain("outbox_set_aside_total", "Events that cannot be published and were set aside.")
 	b.recorded = f.plain("budget_records_total", "Settled calls that were written into the ledger.")
 	b.overdrawn = f.plain("budget_overdrawn_leases_total", "Settled calls that cost more than their lease held.")
 	b.rejected = f.plain("budget_rejected_records_total", "Records that cannot be settled and were set aside.")
@@ -169,3 +171,6 @@ func (m *Metrics) Published(n int, ok bool) {
 	}
 	add(m.budget.published.WithLabelValues(result), float64(n))
 }
+
+// SetAside counts an event that cannot be published and was set aside.
+func (m *Metrics) SetAside() { m.budget.setAside.Inc() }

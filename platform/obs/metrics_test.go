@@ -75,6 +75,7 @@ func everything(m *obs.Metrics) {
 	m.LogKept()
 	m.Published(5, true)
 	m.Published(1, false)
+	m.SetAside()
 	m.KeyCheck(obs.KeyValid)
 }
 

@@ -28,6 +28,23 @@ type Standing struct {
 	Heads map[string]int64
 	// Waiting is what the outbox has of each tenant.
 	Waiting map[string]Waiting
+	// SetAside are the events of each tenant that could not be published, by sequence; of
+	// all tenants [MaxSetAside] at most.
+	SetAside map[string][]SetAside
+}
+
+// MaxSetAside bounds the events that could not be published which an audit lists.
+const MaxSetAside = 10_000
+
+// SetAside is an event that could not be published.
+type SetAside struct {
+	// Sequence and EventID are its own.
+	Sequence int64
+	EventID  string
+	// Reason is the code of a relay.Reason.
+	Reason string
+	// At is when it was set aside, in Unix milliseconds.
+	At int64
 }
 
 // Waiting is what the outbox has of a tenant.
@@ -53,6 +70,8 @@ type TenantAudit struct {
 	Gaps [][2]int64
 	// Waiting is what the outbox has.
 	Waiting Waiting
+	// SetAside could not be published.
+	SetAside []SetAside
 }
 
 // WindowAudit is a balance beside what the ledger says it is.
@@ -111,6 +130,9 @@ func (s *Service) AuditLedger(ctx context.Context, tenantID string) (*Audit, err
 	}
 	for tenant, waiting := range standing.Waiting {
 		tenantOf(tenants, tenant).Waiting = waiting
+	}
+	for tenant, events := range standing.SetAside {
+		tenantOf(tenants, tenant).SetAside = events
 	}
 	out := &Audit{}
 	for _, id := range slices.Sorted(maps.Keys(tenants)) {

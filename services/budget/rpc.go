@@ -188,6 +188,11 @@ func (h handler) AuditLedger(ctx context.Context, req *budgetv1.AuditLedgerReque
 		for _, gap := range t.Gaps {
 			out.Gaps = append(out.Gaps, &budgetv1.SequenceGap{After: gap[0], Before: gap[1]})
 		}
+		for _, e := range t.SetAside {
+			out.SetAside = append(out.SetAside, &budgetv1.SetAsideEvent{
+				Sequence: e.Sequence, EventId: e.EventID, Reason: e.Reason, SetAsideMillis: e.At,
+			})
+		}
 		res.Tenants = append(res.Tenants, out)
 	}
 	for _, w := range audit.Windows {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tollgate.dev/platform/kafkax"
-	"tollgate.dev/services/budget/event"
 )
 
 // overhead is what a message takes beside key and value, in bytes, at most.
@@ -18,7 +17,8 @@ const overhead = 64
 type sent struct {
 	partition int
 	rows      []Row // all, in order
-	done      int   // how many of them are in the log
+	done      int   // how many of them are in the log or set aside
+	published []int64
 	err       error
 }
 
@@ -49,9 +49,7 @@ func (r *Relay) move(ctx context.Context) (next time.Duration, err error) {
 	var positions []int64
 	var failed int
 	for _, p := range parts {
-		for _, row := range p.rows[:p.done] {
-			positions = append(positions, row.Position)
-		}
+		positions = append(positions, p.published...)
 		if p.err == nil {
 			delete(r.resting, p.partition)
 			continue
@@ -114,7 +112,7 @@ func (r *Relay) divide(rows []Row) (parts []*sent, held bool) {
 	now := r.opts.Clock.Now()
 	byPartition, ofTenant := map[int]*sent{}, map[string]int{}
 	for _, row := range rows {
-		tenant := row.Record.GetTenantId()
+		tenant := row.TenantID
 		partition, ok := ofTenant[tenant]
 		if !ok {
 			partition = kafkax.PartitionOf([]byte(tenant), r.partitions)
@@ -140,7 +138,7 @@ func (r *Relay) putToRest(ctx context.Context, p *sent) {
 	failures := r.resting[p.partition].failures + 1
 	tenants := map[string]bool{}
 	for _, row := range p.rows[p.done:] {
-		tenants[row.Record.GetTenantId()] = true
+		tenants[row.TenantID] = true
 	}
 	wait := r.backoff(failures)
 	r.resting[p.partition] = rest{until: r.opts.Clock.Now().Add(wait), failures: failures, tenants: tenants}
@@ -152,7 +150,7 @@ func (r *Relay) putToRest(ctx context.Context, p *sent) {
 }
 
 // publish writes a partition's rows in order, one request after the other, until one
-// fails or the lease may have ended.
+// fails or the lease may have ended. Those of which there can be no event it sets aside.
 func (r *Relay) publish(ctx context.Context, p *sent) {
 	limit := r.opts.BatchBytes
 	for p.done < len(p.rows) {
@@ -160,45 +158,80 @@ func (r *Relay) publish(ctx context.Context, p *sent) {
 			p.err = ErrFenced // it could not be renewed in time
 			return
 		}
-		messages, err := batch(p.rows[p.done:], limit)
-		if err != nil {
-			p.err = err
+		rows := p.rows[p.done:]
+		messages, fault := r.batch(rows, limit)
+		if len(messages) > 0 {
+			err := r.send(ctx, p.partition, messages)
+			switch {
+			case err == nil:
+				for _, row := range rows[:len(messages)] {
+					p.published = append(p.published, row.Position)
+				}
+				p.done += len(messages)
+				continue
+			case !errors.Is(err, kafkax.ErrTooLarge):
+				p.err = fmt.Errorf("partition %d, from event %s on: %w", p.partition, rows[0].EventID, err)
+				return
+			case len(messages) > 1:
+				limit /= 2 // the topic takes less than the default
+				continue
+			}
+			fault = &Fault{TooLarge, err}
+			limit = r.opts.BatchBytes // its neighbours may be as small as ever
+		}
+		if err := r.setAside(ctx, rows[0], fault); err != nil {
+			p.err = fmt.Errorf("setting event %s aside: %w", rows[0].EventID, err)
 			return
 		}
-		// A stop does not cut off what is on its way: it would come again after the next start.
-		step, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
-		err = r.opts.Publisher.Publish(step, p.partition, messages)
-		cancel()
-		if errors.Is(err, kafkax.ErrTooLarge) && len(messages) > 1 {
-			limit /= 2 // the topic takes less than the default
-			continue
-		}
-		if err != nil {
-			first := p.rows[p.done]
-			p.err = fmt.Errorf("partition %d, from event %s on: %w", p.partition, first.Record.GetEventId(), err)
-			return
-		}
-		p.done += len(messages)
+		p.done++
 	}
 }
 
-// batch is as many of the first rows' events as fit into a request, at least one.
-func batch(rows []Row, limit int) ([]kafkax.Message, error) {
-	var messages []kafkax.Message
+func (r *Relay) send(ctx context.Context, partition int, messages []kafkax.Message) error {
+	// A stop does not cut off what is on its way: it would come again after the next start.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
+	defer cancel()
+	return r.opts.Publisher.Publish(ctx, partition, messages)
+}
+
+// batch is as many of the first rows' events as fit into a request, at least one. It ends
+// before a row of which there is no event, with that one's fault.
+func (r *Relay) batch(rows []Row, limit int) (messages []kafkax.Message, fault *Fault) {
 	size := 0
 	for _, row := range rows {
-		envelope, err := event.Envelope(row.Record)
-		if err != nil {
-			return nil, err
+		envelope, bad := r.envelope(row)
+		size += len(row.TenantID) + len(envelope) + overhead
+		if bad != nil || len(messages) > 0 && size > limit {
+			return messages, bad
 		}
-		tenant := row.Record.GetTenantId()
-		size += len(tenant) + len(envelope) + overhead
-		if len(messages) > 0 && size > limit {
-			break
-		}
-		messages = append(messages, kafkax.Message{Key: []byte(tenant), Value: envelope})
+		messages = append(messages, kafkax.Message{Key: []byte(row.TenantID), Value: envelope})
 	}
 	return messages, nil
+}
+
+func (r *Relay) envelope(row Row) ([]byte, *Fault) {
+	if row.Fault != nil {
+		return nil, row.Fault
+	}
+	envelope, err := r.render(row.Record)
+	if err != nil {
+		return nil, &Fault{Unrenderable, err}
+	}
+	return envelope, nil
+}
+
+// setAside takes a row out of the outbox before the ones behind it are published: no relay
+// can publish it after them.
+func (r *Relay) setAside(ctx context.Context, row Row, fault *Fault) error {
+	step, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Timeout)
+	defer cancel()
+	if err := r.outbox.SetAside(step, r.epoch, []Aside{{Position: row.Position, Reason: fault.Reason}}); err != nil {
+		return err
+	}
+	r.opts.Observer.SetAside()
+	r.opts.Log.ErrorContext(ctx, "outbox: an event cannot be published and was set aside; the table outbox_set_aside has its row",
+		"tenant", row.TenantID, "sequence", row.Sequence, "event_id", row.EventID, "reason", string(fault.Reason), "cause", fault.Err)
+	return nil
 }
 
 func (r *Relay) remove(ctx context.Context, positions []int64) error {

@@ -21,6 +21,11 @@
 // because two would publish everything twice. Its epoch fences: a relay whose lease went to
 // another can neither take rows nor remove any. What it had in flight arrives as duplicates.
 //
+// An event that cannot be published, now or later, is no reason for its partition to stand
+// still: its row is set aside, in a transaction that is fenced like all others, before the
+// ones behind it go out. Its tenant's sequence then has a gap in the topic and none in the
+// ledger, from where consumers fill it.
+//
 // The rules end where the number of the topic's partitions changes while events wait: a
 // tenant's key may then belong to another partition, and a consumer may read the two in any
 // order. Drain the outbox before, or rely on a consumer that fills gaps from the ledger.
@@ -37,6 +42,7 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/kafkax"
+	"tollgate.dev/services/budget/event"
 )
 
 // ErrFenced says that another relay has taken the lease since.
@@ -53,23 +59,19 @@ type Outbox interface {
 	Release(ctx context.Context, epoch int64) error
 	// Pending reads the first rows of all tenants but those to skip, in the order of
 	// their positions; a tenant's rows come in the order of its sequence and without
-	// gaps. Errors: ErrFenced.
+	// gaps. A row whose entry of the ledger cannot be read comes with its Fault.
+	// Errors: ErrFenced.
 	Pending(ctx context.Context, epoch int64, skip []string, limit int) ([]Row, error)
 	// Remove removes rows, all or none. Errors: ErrFenced.
 	Remove(ctx context.Context, epoch int64, positions []int64) error
+	// SetAside moves rows to those that are kept for an operator, all or none; those that
+	// are not in the outbox (any more) are left out. Errors: ErrFenced.
+	SetAside(ctx context.Context, epoch int64, rows []Aside) error
 	// Backlog says what waits.
 	Backlog(ctx context.Context) (Backlog, error)
 	// Trim removes those of the first rows whose events were made before an instant,
 	// at most limit, and returns how many.
 	Trim(ctx context.Context, before time.Time, limit int) (int, error)
-}
-
-// Row is one event that waits.
-type Row struct {
-	// Position orders the rows.
-	Position int64
-	// Record is the ledger's entry that it tells of.
-	Record *eventv1.UsageRecord
 }
 
 // Backlog is what waits in the outbox.
@@ -96,12 +98,15 @@ type Observer interface {
 	Outbox(pending int, oldest time.Duration)
 	// Published is told of n events that were published, or that failed to be.
 	Published(n int, ok bool)
+	// SetAside is told of each row that was set aside.
+	SetAside()
 }
 
 type noObserver struct{}
 
 func (noObserver) Outbox(int, time.Duration) {}
 func (noObserver) Published(int, bool)       {}
+func (noObserver) SetAside()                 {}
 
 // Options tune a Relay. The zero value of each field means its default.
 type Options struct {
@@ -172,6 +177,7 @@ type Relay struct {
 	opts   Options
 	holder string
 	wake   chan struct{}
+	render func(*eventv1.UsageRecord) ([]byte, error)
 
 	// What follows belongs to Run.
 	epoch      int64     // of the lease, 0 without it
@@ -196,7 +202,7 @@ func New(outbox Outbox, opts Options) *Relay {
 	opts.setDefaults()
 	return &Relay{
 		outbox: outbox, opts: opts, holder: id.NewGenerator(opts.Clock).NewString(),
-		wake: make(chan struct{}, 1), resting: map[int]rest{},
+		wake: make(chan struct{}, 1), resting: map[int]rest{}, render: event.Envelope,
 	}
 }
 

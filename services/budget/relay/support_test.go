@@ -29,6 +29,13 @@ const patience = time.Minute
 
 func newStore(t testing.TB) *sqlite.Store {
 	t.Helper()
+	store, _ := newStoreOver(t)
+	return store
+}
+
+// newStoreOver returns a store and its database.
+func newStoreOver(t testing.TB) (*sqlite.Store, *platform.DB) {
+	t.Helper()
 	db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "budget.db"), platform.Options{Synchronous: platform.Normal})
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +49,7 @@ func newStore(t testing.TB) *sqlite.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store
+	return store, db
 }
 
 // settler settles calls.
@@ -115,6 +122,7 @@ func waiting(t testing.TB, o relay.Outbox) int64 {
 type seen struct {
 	mu                 sync.Mutex
 	published, failed  int
+	aside              int
 	pending, maxPended int
 	oldest, maxOldest  time.Duration
 }
@@ -136,10 +144,16 @@ func (s *seen) Published(n int, ok bool) {
 	}
 }
 
+func (s *seen) SetAside() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside++
+}
+
 func (s *seen) get() seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return seen{published: s.published, failed: s.failed, pending: s.pending, oldest: s.oldest, maxPended: s.maxPended, maxOldest: s.maxOldest}
+	return seen{published: s.published, failed: s.failed, aside: s.aside, pending: s.pending, oldest: s.oldest, maxPended: s.maxPended, maxOldest: s.maxOldest}
 }
 
 // topic is a log that fails in the ways that a broker does.

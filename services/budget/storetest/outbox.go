@@ -8,14 +8,20 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/budget"
 	"tollgate.dev/services/budget/relay"
 )
 
+// Tamper changes what the ledger has of an event, behind the store's back; nil removes it.
+type Tamper func(t *testing.T, eventID string, record []byte)
+
 // RunOutbox holds the outboxes that open makes, each with the store that fills it, to the
-// contract of relay.Outbox.
-func RunOutbox(t *testing.T, open func(t *testing.T) (budget.Store, relay.Outbox)) {
+// contract of relay.Outbox. The stores are also budget.Books.
+func RunOutbox(t *testing.T, open func(t *testing.T) (budget.Store, relay.Outbox, Tamper)) {
 	t.Helper()
 	for _, c := range []struct {
 		name string
@@ -28,12 +34,18 @@ func RunOutbox(t *testing.T, open func(t *testing.T) (budget.Store, relay.Outbox
 		{"what waits is measured", outboxBacklog},
 		{"old rows are trimmed", outboxTrim},
 		{"a tenant's rows have no gap while others write", outboxConcurrent},
+		{"rows are set aside", outboxSetAside},
+		{"a fenced relay sets nothing aside", outboxSetAsideFenced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			store, outbox := open(t)
+			store, outbox, _ := open(t)
 			c.test(t, newFixture(t, store), outbox)
 		})
 	}
+	t.Run("what cannot be read comes as a fault", func(t *testing.T) {
+		store, outbox, tamper := open(t)
+		outboxFaults(t, newFixture(t, store), outbox, tamper)
+	})
 }
 
 func claim(t *testing.T, o relay.Outbox, holder string, term time.Duration) int64 {
@@ -234,4 +246,126 @@ func outboxConcurrent(t *testing.T, f *fixture, o relay.Outbox) {
 		seen += len(rows)
 	}
 	wg.Wait()
+}
+
+// An entry that is gone, damaged, or another event's stands in its place as a fault, and the
+// others come as ever.
+func outboxFaults(t *testing.T, f *fixture, o relay.Outbox, tamper Tamper) {
+	t.Helper()
+	for range 5 {
+		f.record(t, f.usage("acme", 1), f.usage("zeta", 1))
+	}
+	acme, zeta := f.ledger(t, "acme"), f.ledger(t, "zeta")
+	other, err := proto.Marshal(zeta[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, acme[1].GetEventId(), []byte{0xff})
+	tamper(t, acme[2].GetEventId(), other)
+	tamper(t, acme[3].GetEventId(), nil)
+	tamper(t, acme[4].GetEventId(), []byte{}) // it can be decoded
+	epoch := claim(t, o, "a", time.Hour)
+	rows := pending(t, o, epoch, 100)
+	if len(rows) != 10 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	want := []relay.Reason{"", relay.Unreadable, relay.Unreadable, relay.Missing, relay.Unreadable}
+	for i, r := range rows {
+		reason, record := relay.Reason(""), zeta[i/2]
+		if i%2 == 0 {
+			reason, record = want[i/2], acme[i/2]
+		}
+		if r.TenantID != record.GetTenantId() || r.Sequence != record.GetSequence() || r.EventID != record.GetEventId() {
+			t.Errorf("row %d is of %s, %d, %s; want %v", i, r.TenantID, r.Sequence, r.EventID, record)
+		}
+		switch {
+		case reason == "" && (r.Fault != nil || !proto.Equal(r.Record, record)):
+			t.Errorf("row %d has %v, %v", i, r.Record, r.Fault)
+		case reason != "" && (r.Record != nil || r.Fault == nil || r.Fault.Reason != reason || r.Fault.Err == nil):
+			t.Errorf("row %d has %v, %v; want %s", i, r.Record, r.Fault, reason)
+		}
+	}
+	if rows := pending(t, o, epoch, 4); len(rows) != 4 || rows[2].Fault == nil || rows[3].Record == nil {
+		t.Errorf("the first rows are %+v", rows)
+	}
+}
+
+// aside is what was set aside of a tenant.
+func aside(t *testing.T, f *fixture, tenant string) []budget.SetAside {
+	t.Helper()
+	books, ok := f.store.(budget.Books)
+	if !ok {
+		t.Fatal("the store keeps no books")
+	}
+	a, err := budget.New(f.store, budget.Options{Clock: f.clock, Books: books}).AuditLedger(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []budget.SetAside
+	for _, audited := range a.Tenants {
+		if tenant == "" || audited.TenantID == tenant {
+			out = append(out, audited.SetAside...)
+		}
+	}
+	return out
+}
+
+func outboxSetAside(t *testing.T, f *fixture, o relay.Outbox) {
+	t.Helper()
+	for range 3 {
+		f.record(t, f.usage("acme", 1), f.usage("zeta", 1))
+	}
+	epoch := claim(t, o, "a", time.Hour)
+	rows := pending(t, o, epoch, 100)
+	now := clock.Real().Now() // about the database's
+	err := o.SetAside(t.Context(), epoch, []relay.Aside{
+		{Position: rows[4].Position, Reason: relay.TooLarge}, {Position: rows[0].Position, Reason: relay.Unreadable}, {Position: 1 << 60, Reason: relay.TooLarge},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.SetAside(t.Context(), epoch, []relay.Aside{{Position: rows[0].Position, Reason: relay.TooLarge}}); err != nil {
+		t.Fatalf("again: %v", err)
+	}
+	left := pending(t, o, epoch, 100)
+	if len(left) != 4 || left[0].Position != rows[1].Position || left[1].Position != rows[2].Position {
+		t.Errorf("left %+v", left)
+	}
+	got := aside(t, f, "acme")
+	if len(got) != 2 || len(aside(t, f, "")) != 2 || len(aside(t, f, "zeta")) != 0 {
+		t.Fatalf("set aside: %+v", got)
+	}
+	for i, want := range []struct {
+		row    relay.Row
+		reason relay.Reason
+	}{{rows[0], relay.Unreadable}, {rows[4], relay.TooLarge}} {
+		e := got[i]
+		if e.Sequence != want.row.Sequence || e.EventID != want.row.EventID || e.Reason != string(want.reason) {
+			t.Errorf("set aside %+v, want %+v", e, want)
+		}
+		if off := time.UnixMilli(e.At).Sub(now).Abs(); off > time.Hour {
+			t.Errorf("set aside %v from now", off)
+		}
+	}
+	if len(f.ledger(t, "acme")) != 3 {
+		t.Error("the ledger went with the row")
+	}
+}
+
+func outboxSetAsideFenced(t *testing.T, f *fixture, o relay.Outbox) {
+	t.Helper()
+	f.record(t, f.usage("acme", 1))
+	old := claim(t, o, "a", time.Hour)
+	rows := pending(t, o, old, 10)
+	if err := o.Release(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	epoch := claim(t, o, "b", time.Hour)
+	err := o.SetAside(t.Context(), old, []relay.Aside{{Position: rows[0].Position, Reason: relay.TooLarge}})
+	if !errors.Is(err, relay.ErrFenced) {
+		t.Errorf("setting aside: %v", err)
+	}
+	if n := len(pending(t, o, epoch, 10)); n != 1 || len(aside(t, f, "acme")) != 0 {
+		t.Errorf("%d rows wait", n)
+	}
 }

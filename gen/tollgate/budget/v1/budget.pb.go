@@ -1994,7 +1994,10 @@ type TenantAudit struct {
 	// The first sequence in the outbox; 0 when nothing waits. What is below it is in the topic.
 	WaitingFrom int64 `protobuf:"varint,5,opt,name=waiting_from,json=waitingFrom,proto3" json:"waiting_from,omitempty"`
 	// Events in the outbox.
-	Waiting       int64 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Waiting int64 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Events that could not be published, by sequence: the topic lacks them, the ledger does
+	// not. The first 10,000 of all tenants.
+	SetAside      []*SetAsideEvent `protobuf:"bytes,7,rep,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2071,6 +2074,86 @@ func (x *TenantAudit) GetWaiting() int64 {
 	return 0
 }
 
+func (x *TenantAudit) GetSetAside() []*SetAsideEvent {
+	if x != nil {
+		return x.SetAside
+	}
+	return nil
+}
+
+// SetAsideEvent is an event that could not be published and was set aside.
+type SetAsideEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place in the tenant's sequence.
+	Sequence int64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Its id.
+	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// Why: missing, unreadable, unrenderable or too_large.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was set aside, in Unix milliseconds.
+	SetAsideMillis int64 `protobuf:"varint,4,opt,name=set_aside_millis,json=setAsideMillis,proto3" json:"set_aside_millis,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SetAsideEvent) Reset() {
+	*x = SetAsideEvent{}
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAsideEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAsideEvent) ProtoMessage() {}
+
+func (x *SetAsideEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAsideEvent.ProtoReflect.Descriptor instead.
+func (*SetAsideEvent) Descriptor() ([]byte, []int) {
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SetAsideEvent) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *SetAsideEvent) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *SetAsideEvent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SetAsideEvent) GetSetAsideMillis() int64 {
+	if x != nil {
+		return x.SetAsideMillis
+	}
+	return 0
+}
+
 // SequenceGap is a run of sequences that are missing.
 type SequenceGap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2084,7 +2167,7 @@ type SequenceGap struct {
 
 func (x *SequenceGap) Reset() {
 	*x = SequenceGap{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2179,7 @@ func (x *SequenceGap) String() string {
 func (*SequenceGap) ProtoMessage() {}
 
 func (x *SequenceGap) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[29]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2192,7 @@ func (x *SequenceGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SequenceGap.ProtoReflect.Descriptor instead.
 func (*SequenceGap) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{29}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SequenceGap) GetAfter() int64 {
@@ -2149,7 +2232,7 @@ type WindowAudit struct {
 
 func (x *WindowAudit) Reset() {
 	*x = WindowAudit{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2244,7 @@ func (x *WindowAudit) String() string {
 func (*WindowAudit) ProtoMessage() {}
 
 func (x *WindowAudit) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[30]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2257,7 @@ func (x *WindowAudit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowAudit.ProtoReflect.Descriptor instead.
 func (*WindowAudit) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{30}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WindowAudit) GetBudgetId() string {
@@ -2249,7 +2332,7 @@ type GetSpendRequest struct {
 
 func (x *GetSpendRequest) Reset() {
 	*x = GetSpendRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2344,7 @@ func (x *GetSpendRequest) String() string {
 func (*GetSpendRequest) ProtoMessage() {}
 
 func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[31]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2357,7 @@ func (x *GetSpendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendRequest.ProtoReflect.Descriptor instead.
 func (*GetSpendRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{31}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetSpendRequest) GetGroup() SpendGroup {
@@ -2337,7 +2420,7 @@ type GetSpendResponse struct {
 
 func (x *GetSpendResponse) Reset() {
 	*x = GetSpendResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2349,7 +2432,7 @@ func (x *GetSpendResponse) String() string {
 func (*GetSpendResponse) ProtoMessage() {}
 
 func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[32]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2362,7 +2445,7 @@ func (x *GetSpendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpendResponse.ProtoReflect.Descriptor instead.
 func (*GetSpendResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{32}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetSpendResponse) GetSpends() []*Spend {
@@ -2389,7 +2472,7 @@ type Spend struct {
 
 func (x *Spend) Reset() {
 	*x = Spend{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2484,7 @@ func (x *Spend) String() string {
 func (*Spend) ProtoMessage() {}
 
 func (x *Spend) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[33]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2497,7 @@ func (x *Spend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spend.ProtoReflect.Descriptor instead.
 func (*Spend) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{33}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Spend) GetGroup() string {
@@ -2456,7 +2539,7 @@ type WatchBudgetsRequest struct {
 
 func (x *WatchBudgetsRequest) Reset() {
 	*x = WatchBudgetsRequest{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[34]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2551,7 @@ func (x *WatchBudgetsRequest) String() string {
 func (*WatchBudgetsRequest) ProtoMessage() {}
 
 func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[34]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2564,7 @@ func (x *WatchBudgetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsRequest.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{34}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchBudgetsRequest) GetReplicaId() string {
@@ -2508,7 +2591,7 @@ type WatchBudgetsResponse struct {
 
 func (x *WatchBudgetsResponse) Reset() {
 	*x = WatchBudgetsResponse{}
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[35]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2520,7 +2603,7 @@ func (x *WatchBudgetsResponse) String() string {
 func (*WatchBudgetsResponse) ProtoMessage() {}
 
 func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[35]
+	mi := &file_tollgate_budget_v1_budget_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2533,7 +2616,7 @@ func (x *WatchBudgetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchBudgetsResponse.ProtoReflect.Descriptor instead.
 func (*WatchBudgetsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{35}
+	return file_tollgate_budget_v1_budget_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchBudgetsResponse) GetChanged() []*Scope {
@@ -2692,14 +2775,20 @@ const file_tollgate_budget_v1_budget_proto_rawDesc = "" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\"\x8b\x01\n" +
 	"\x13AuditLedgerResponse\x129\n" +
 	"\atenants\x18\x01 \x03(\v2\x1f.tollgate.budget.v1.TenantAuditR\atenants\x129\n" +
-	"\awindows\x18\x02 \x03(\v2\x1f.tollgate.budget.v1.WindowAuditR\awindows\"\xdb\x01\n" +
+	"\awindows\x18\x02 \x03(\v2\x1f.tollgate.budget.v1.WindowAuditR\awindows\"\x9b\x02\n" +
 	"\vTenantAudit\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x03R\arecords\x12#\n" +
 	"\rlast_sequence\x18\x03 \x01(\x03R\flastSequence\x123\n" +
 	"\x04gaps\x18\x04 \x03(\v2\x1f.tollgate.budget.v1.SequenceGapR\x04gaps\x12!\n" +
 	"\fwaiting_from\x18\x05 \x01(\x03R\vwaitingFrom\x12\x18\n" +
-	"\awaiting\x18\x06 \x01(\x03R\awaiting\";\n" +
+	"\awaiting\x18\x06 \x01(\x03R\awaiting\x12>\n" +
+	"\tset_aside\x18\a \x03(\v2!.tollgate.budget.v1.SetAsideEventR\bsetAside\"\x88\x01\n" +
+	"\rSetAsideEvent\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12(\n" +
+	"\x10set_aside_millis\x18\x04 \x01(\x03R\x0esetAsideMillis\";\n" +
 	"\vSequenceGap\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\x03R\x06before\"\x81\x02\n" +
@@ -2786,7 +2875,7 @@ func file_tollgate_budget_v1_budget_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_budget_v1_budget_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_tollgate_budget_v1_budget_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(ScopeKind)(0),                // 0: tollgate.budget.v1.ScopeKind
 	(Enforcement)(0),              // 1: tollgate.budget.v1.Enforcement
@@ -2820,14 +2909,15 @@ var file_tollgate_budget_v1_budget_proto_goTypes = []any{
 	(*AuditLedgerRequest)(nil),    // 29: tollgate.budget.v1.AuditLedgerRequest
 	(*AuditLedgerResponse)(nil),   // 30: tollgate.budget.v1.AuditLedgerResponse
 	(*TenantAudit)(nil),           // 31: tollgate.budget.v1.TenantAudit
-	(*SequenceGap)(nil),           // 32: tollgate.budget.v1.SequenceGap
-	(*WindowAudit)(nil),           // 33: tollgate.budget.v1.WindowAudit
-	(*GetSpendRequest)(nil),       // 34: tollgate.budget.v1.GetSpendRequest
-	(*GetSpendResponse)(nil),      // 35: tollgate.budget.v1.GetSpendResponse
-	(*Spend)(nil),                 // 36: tollgate.budget.v1.Spend
-	(*WatchBudgetsRequest)(nil),   // 37: tollgate.budget.v1.WatchBudgetsRequest
-	(*WatchBudgetsResponse)(nil),  // 38: tollgate.budget.v1.WatchBudgetsResponse
-	(*v1.UsageRecord)(nil),        // 39: tollgate.event.v1.UsageRecord
+	(*SetAsideEvent)(nil),         // 32: tollgate.budget.v1.SetAsideEvent
+	(*SequenceGap)(nil),           // 33: tollgate.budget.v1.SequenceGap
+	(*WindowAudit)(nil),           // 34: tollgate.budget.v1.WindowAudit
+	(*GetSpendRequest)(nil),       // 35: tollgate.budget.v1.GetSpendRequest
+	(*GetSpendResponse)(nil),      // 36: tollgate.budget.v1.GetSpendResponse
+	(*Spend)(nil),                 // 37: tollgate.budget.v1.Spend
+	(*WatchBudgetsRequest)(nil),   // 38: tollgate.budget.v1.WatchBudgetsRequest
+	(*WatchBudgetsResponse)(nil),  // 39: tollgate.budget.v1.WatchBudgetsResponse
+	(*v1.UsageRecord)(nil),        // 40: tollgate.event.v1.UsageRecord
 }
 var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	0,  // 0: tollgate.budget.v1.Scope.kind:type_name -> tollgate.budget.v1.ScopeKind
@@ -2849,47 +2939,48 @@ var file_tollgate_budget_v1_budget_proto_depIdxs = []int32{
 	3,  // 16: tollgate.budget.v1.LeaseGrant.scope:type_name -> tollgate.budget.v1.Scope
 	19, // 17: tollgate.budget.v1.LeaseGrant.slices:type_name -> tollgate.budget.v1.Slice
 	4,  // 18: tollgate.budget.v1.Slice.budget:type_name -> tollgate.budget.v1.Budget
-	39, // 19: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
-	39, // 20: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	40, // 19: tollgate.budget.v1.RecordRequest.records:type_name -> tollgate.event.v1.UsageRecord
+	40, // 20: tollgate.budget.v1.ListUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
 	27, // 21: tollgate.budget.v1.WatchUsageRequest.positions:type_name -> tollgate.budget.v1.UsagePosition
-	39, // 22: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
+	40, // 22: tollgate.budget.v1.WatchUsageResponse.records:type_name -> tollgate.event.v1.UsageRecord
 	31, // 23: tollgate.budget.v1.AuditLedgerResponse.tenants:type_name -> tollgate.budget.v1.TenantAudit
-	33, // 24: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
-	32, // 25: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
-	3,  // 26: tollgate.budget.v1.WindowAudit.scope:type_name -> tollgate.budget.v1.Scope
-	2,  // 27: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
-	3,  // 28: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
-	36, // 29: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
-	3,  // 30: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
-	6,  // 31: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
-	8,  // 32: tollgate.budget.v1.BudgetService.SetBudgets:input_type -> tollgate.budget.v1.SetBudgetsRequest
-	10, // 33: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
-	12, // 34: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
-	14, // 35: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
-	20, // 36: tollgate.budget.v1.BudgetService.EndReplica:input_type -> tollgate.budget.v1.EndReplicaRequest
-	22, // 37: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
-	24, // 38: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
-	26, // 39: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
-	29, // 40: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
-	34, // 41: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
-	37, // 42: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
-	7,  // 43: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
-	9,  // 44: tollgate.budget.v1.BudgetService.SetBudgets:output_type -> tollgate.budget.v1.SetBudgetsResponse
-	11, // 45: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
-	13, // 46: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
-	17, // 47: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
-	21, // 48: tollgate.budget.v1.BudgetService.EndReplica:output_type -> tollgate.budget.v1.EndReplicaResponse
-	23, // 49: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
-	25, // 50: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
-	28, // 51: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
-	30, // 52: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
-	35, // 53: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
-	38, // 54: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
-	43, // [43:55] is the sub-list for method output_type
-	31, // [31:43] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	34, // 24: tollgate.budget.v1.AuditLedgerResponse.windows:type_name -> tollgate.budget.v1.WindowAudit
+	33, // 25: tollgate.budget.v1.TenantAudit.gaps:type_name -> tollgate.budget.v1.SequenceGap
+	32, // 26: tollgate.budget.v1.TenantAudit.set_aside:type_name -> tollgate.budget.v1.SetAsideEvent
+	3,  // 27: tollgate.budget.v1.WindowAudit.scope:type_name -> tollgate.budget.v1.Scope
+	2,  // 28: tollgate.budget.v1.GetSpendRequest.group:type_name -> tollgate.budget.v1.SpendGroup
+	3,  // 29: tollgate.budget.v1.GetSpendRequest.scopes:type_name -> tollgate.budget.v1.Scope
+	37, // 30: tollgate.budget.v1.GetSpendResponse.spends:type_name -> tollgate.budget.v1.Spend
+	3,  // 31: tollgate.budget.v1.WatchBudgetsResponse.changed:type_name -> tollgate.budget.v1.Scope
+	6,  // 32: tollgate.budget.v1.BudgetService.PutBudget:input_type -> tollgate.budget.v1.PutBudgetRequest
+	8,  // 33: tollgate.budget.v1.BudgetService.SetBudgets:input_type -> tollgate.budget.v1.SetBudgetsRequest
+	10, // 34: tollgate.budget.v1.BudgetService.DeleteBudgets:input_type -> tollgate.budget.v1.DeleteBudgetsRequest
+	12, // 35: tollgate.budget.v1.BudgetService.ListBudgets:input_type -> tollgate.budget.v1.ListBudgetsRequest
+	14, // 36: tollgate.budget.v1.BudgetService.Lease:input_type -> tollgate.budget.v1.LeaseRequest
+	20, // 37: tollgate.budget.v1.BudgetService.EndReplica:input_type -> tollgate.budget.v1.EndReplicaRequest
+	22, // 38: tollgate.budget.v1.BudgetService.Record:input_type -> tollgate.budget.v1.RecordRequest
+	24, // 39: tollgate.budget.v1.BudgetService.ListUsage:input_type -> tollgate.budget.v1.ListUsageRequest
+	26, // 40: tollgate.budget.v1.BudgetService.WatchUsage:input_type -> tollgate.budget.v1.WatchUsageRequest
+	29, // 41: tollgate.budget.v1.BudgetService.AuditLedger:input_type -> tollgate.budget.v1.AuditLedgerRequest
+	35, // 42: tollgate.budget.v1.BudgetService.GetSpend:input_type -> tollgate.budget.v1.GetSpendRequest
+	38, // 43: tollgate.budget.v1.BudgetService.WatchBudgets:input_type -> tollgate.budget.v1.WatchBudgetsRequest
+	7,  // 44: tollgate.budget.v1.BudgetService.PutBudget:output_type -> tollgate.budget.v1.PutBudgetResponse
+	9,  // 45: tollgate.budget.v1.BudgetService.SetBudgets:output_type -> tollgate.budget.v1.SetBudgetsResponse
+	11, // 46: tollgate.budget.v1.BudgetService.DeleteBudgets:output_type -> tollgate.budget.v1.DeleteBudgetsResponse
+	13, // 47: tollgate.budget.v1.BudgetService.ListBudgets:output_type -> tollgate.budget.v1.ListBudgetsResponse
+	17, // 48: tollgate.budget.v1.BudgetService.Lease:output_type -> tollgate.budget.v1.LeaseResponse
+	21, // 49: tollgate.budget.v1.BudgetService.EndReplica:output_type -> tollgate.budget.v1.EndReplicaResponse
+	23, // 50: tollgate.budget.v1.BudgetService.Record:output_type -> tollgate.budget.v1.RecordResponse
+	25, // 51: tollgate.budget.v1.BudgetService.ListUsage:output_type -> tollgate.budget.v1.ListUsageResponse
+	28, // 52: tollgate.budget.v1.BudgetService.WatchUsage:output_type -> tollgate.budget.v1.WatchUsageResponse
+	30, // 53: tollgate.budget.v1.BudgetService.AuditLedger:output_type -> tollgate.budget.v1.AuditLedgerResponse
+	36, // 54: tollgate.budget.v1.BudgetService.GetSpend:output_type -> tollgate.budget.v1.GetSpendResponse
+	39, // 55: tollgate.budget.v1.BudgetService.WatchBudgets:output_type -> tollgate.budget.v1.WatchBudgetsResponse
+	44, // [44:56] is the sub-list for method output_type
+	32, // [32:44] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_budget_v1_budget_proto_init() }
@@ -2903,7 +2994,7 @@ func file_tollgate_budget_v1_budget_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_budget_v1_budget_proto_rawDesc), len(file_tollgate_budget_v1_budget_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -18,7 +18,7 @@ const snapshotPage = 5000
 
 // Snapshot is budget.Books': one transaction that sees one moment.
 func (s *Store) Snapshot(ctx context.Context, tenantID string, visit func(*eventv1.UsageRecord) error) (budget.Standing, error) {
-	out := budget.Standing{Heads: map[string]int64{}, Waiting: map[string]budget.Waiting{}}
+	out := budget.Standing{Heads: map[string]int64{}, Waiting: map[string]budget.Waiting{}, SetAside: map[string][]budget.SetAside{}}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		if err := visitLedger(ctx, tx, tenantID, visit); err != nil {
@@ -46,6 +46,14 @@ func (s *Store) Snapshot(ctx context.Context, tenantID string, visit func(*event
 			out.Waiting[tenant] = w
 			return err
 		}, "SELECT tenant_id, min(sequence), count(*) FROM outbox WHERE $1 = '' OR tenant_id = $1 GROUP BY tenant_id", tenantID)
+		all.queue(func(r pgx.Rows) error {
+			var tenant string
+			var e budget.SetAside
+			err := r.Scan(&tenant, &e.Sequence, &e.EventID, &e.Reason, &e.At)
+			out.SetAside[tenant] = append(out.SetAside[tenant], e)
+			return err
+		}, `SELECT tenant_id, sequence, event_id, reason, set_aside_millis FROM outbox_set_aside WHERE $1 = '' OR tenant_id = $1
+			ORDER BY tenant_id, sequence LIMIT $2`, tenantID, budget.MaxSetAside)
 		return all.run(ctx)
 	})
 	return out, wrap("audit", err)

@@ -7,9 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"google.golang.org/protobuf/proto"
 
-	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/services/budget/relay"
 )
@@ -50,17 +48,19 @@ func (o *Outbox) Pending(ctx context.Context, epoch int64, skip []string, limit 
 	}
 	err = o.held(ctx, epoch, func(tx pgx.Tx) error {
 		// The rows come first, so that no plan reads the whole ledger.
-		rows, err := tx.Query(ctx, `SELECT o.position, l.record FROM
-			(SELECT position, event_id FROM outbox WHERE tenant_id <> ALL ($1::text[]) ORDER BY position LIMIT $2) o
-			CROSS JOIN LATERAL (SELECT record FROM ledger WHERE event_id = o.event_id LIMIT 1) l ORDER BY o.position`, skip, limit)
+		rows, err := tx.Query(ctx, `SELECT o.position, o.tenant_id, o.sequence, o.event_id, l.record, l.record IS NOT NULL FROM
+			(SELECT position, tenant_id, sequence, event_id FROM outbox WHERE tenant_id <> ALL ($1::text[]) ORDER BY position LIMIT $2) o
+			LEFT JOIN LATERAL (SELECT record FROM ledger WHERE event_id = o.event_id LIMIT 1) l ON true ORDER BY o.position`, skip, limit)
 		return eachRow(rows, err, func(r pgx.Rows) error {
-			row := relay.Row{Record: &eventv1.UsageRecord{}}
+			var row relay.Row
 			var raw []byte
-			if err := r.Scan(&row.Position, &raw); err != nil {
+			var inLedger bool
+			if err := r.Scan(&row.Position, &row.TenantID, &row.Sequence, &row.EventID, &raw, &inLedger); err != nil {
 				return err
 			}
+			row.Read(raw, inLedger)
 			out = append(out, row)
-			return proto.Unmarshal(raw, row.Record)
+			return nil
 		})
 	})
 	return out, wrap("reading the outbox", err)
@@ -70,6 +70,22 @@ func (o *Outbox) Pending(ctx context.Context, epoch int64, skip []string, limit 
 func (o *Outbox) Remove(ctx context.Context, epoch int64, positions []int64) error {
 	return wrap("removing from the outbox", o.held(ctx, epoch, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM outbox WHERE position = ANY ($1::bigint[])", positions)
+		return err
+	}))
+}
+
+// SetAside is relay.Outbox's.
+func (o *Outbox) SetAside(ctx context.Context, epoch int64, rows []relay.Aside) error {
+	positions, reasons := make([]int64, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
+		positions[i], reasons[i] = row.Position, string(row.Reason)
+	}
+	return wrap("setting aside", o.held(ctx, epoch, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `WITH aside AS (
+				DELETE FROM outbox o USING unnest($1::bigint[], $2::text[]) AS a (position, reason)
+				WHERE o.position = a.position RETURNING o.position, o.tenant_id, o.sequence, o.event_id, a.reason)
+			INSERT INTO outbox_set_aside (position, tenant_id, sequence, event_id, reason, set_aside_millis)
+			SELECT position, tenant_id, sequence, event_id, reason, `+dbMillis+` FROM aside`, positions, reasons)
 		return err
 	}))
 }

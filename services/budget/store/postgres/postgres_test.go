@@ -37,10 +37,24 @@ func TestConformance(t *testing.T) {
 }
 
 func TestOutbox(t *testing.T) {
-	storetest.RunOutbox(t, func(t *testing.T) (budget.Store, relay.Outbox) {
+	storetest.RunOutbox(t, func(t *testing.T) (budget.Store, relay.Outbox, storetest.Tamper) {
 		t.Helper()
-		store := open(t)
-		return store, store.Outbox()
+		pool := postgrestest.New(t)
+		store, err := postgres.New(t.Context(), pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.TakeCallersTime()
+		return store, store.Outbox(), func(t *testing.T, eventID string, record []byte) {
+			t.Helper()
+			query, args := "UPDATE ledger SET record = $2 WHERE event_id = $1", []any{eventID, record}
+			if record == nil {
+				query, args = "DELETE FROM ledger WHERE event_id = $1", []any{eventID}
+			}
+			if _, err := pool.Exec(t.Context(), query, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 }
 

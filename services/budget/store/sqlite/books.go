@@ -14,7 +14,7 @@ var _ budget.Books = (*Store)(nil)
 
 // Snapshot is budget.Books': one transaction that sees one moment and waits for no writer.
 func (s *Store) Snapshot(ctx context.Context, tenantID string, visit func(*eventv1.UsageRecord) error) (budget.Standing, error) {
-	out := budget.Standing{Heads: map[string]int64{}, Waiting: map[string]budget.Waiting{}}
+	out := budget.Standing{Heads: map[string]int64{}, Waiting: map[string]budget.Waiting{}, SetAside: map[string][]budget.SetAside{}}
 	tx, err := s.db.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return out, wrap("audit", err)
@@ -65,5 +65,16 @@ func (s *Store) Snapshot(ctx context.Context, tenantID string, visit func(*event
 		out.Waiting[tenant] = w
 		return err
 	}, "SELECT tenant_id, min(sequence), count(*) FROM outbox WHERE ?1 = '' OR tenant_id = ?1 GROUP BY tenant_id", tenantID)
+	if err != nil {
+		return out, wrap("audit", err)
+	}
+	err = each(ctx, tx, func(r *sql.Rows) error {
+		var tenant string
+		var e budget.SetAside
+		err := r.Scan(&tenant, &e.Sequence, &e.EventID, &e.Reason, &e.At)
+		out.SetAside[tenant] = append(out.SetAside[tenant], e)
+		return err
+	}, `SELECT tenant_id, sequence, event_id, reason, set_aside_millis FROM outbox_set_aside WHERE ?1 = '' OR tenant_id = ?1
+		ORDER BY tenant_id, sequence LIMIT ?2`, tenantID, budget.MaxSetAside)
 	return out, wrap("audit", err)
 }

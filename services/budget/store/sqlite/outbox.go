@@ -6,9 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/budget/relay"
@@ -56,14 +53,17 @@ func (o *Outbox) Pending(ctx context.Context, epoch int64, skip []string, limit 
 		return nil, wrap("reading the outbox", err)
 	}
 	err = each(ctx, tx, func(r *sql.Rows) error {
-		row := relay.Row{Record: &eventv1.UsageRecord{}}
+		var row relay.Row
 		var raw sql.RawBytes
-		if err := r.Scan(&row.Position, &raw); err != nil {
+		var inLedger bool
+		if err := r.Scan(&row.Position, &row.TenantID, &row.Sequence, &row.EventID, &raw, &inLedger); err != nil {
 			return err
 		}
+		row.Read(raw, inLedger)
 		out = append(out, row)
-		return proto.Unmarshal(raw, row.Record)
-	}, `SELECT o.position, l.record FROM outbox o CROSS JOIN ledger l ON l.event_id = o.event_id
+		return nil
+	}, `SELECT o.position, o.tenant_id, o.sequence, o.event_id, l.record, l.event_id IS NOT NULL
+		FROM outbox o LEFT JOIN ledger l ON l.event_id = o.event_id
 		WHERE o.tenant_id NOT IN (SELECT value FROM json_each(?)) ORDER BY o.position LIMIT ?`, list(skip), limit)
 	return out, wrap("reading the outbox", err)
 }
@@ -76,6 +76,26 @@ func (o *Outbox) Remove(ctx context.Context, epoch int64, positions []int64) err
 		}
 		_, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE position IN (SELECT value FROM json_each(?))", list(positions))
 		return err
+	}))
+}
+
+// SetAside is relay.Outbox's.
+func (o *Outbox) SetAside(ctx context.Context, epoch int64, rows []relay.Aside) error {
+	return wrap("setting aside", o.db.Update(ctx, func(tx *sql.Tx) error {
+		if err := held(ctx, tx, epoch); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			_, err := tx.ExecContext(ctx, `INSERT INTO outbox_set_aside (position, tenant_id, sequence, event_id, reason, set_aside_millis)
+				SELECT position, tenant_id, sequence, event_id, ?2, `+dbMillis+` FROM outbox WHERE position = ?1`, row.Position, string(row.Reason))
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE position = ?", row.Position); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 }
 

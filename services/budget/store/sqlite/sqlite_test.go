@@ -13,6 +13,12 @@ import (
 
 func open(t testing.TB) *sqlite.Store {
 	t.Helper()
+	store, _ := openOver(t)
+	return store
+}
+
+func openOver(t testing.TB) (*sqlite.Store, *platform.DB) {
+	t.Helper()
 	db, err := platform.Open(t.Context(), filepath.Join(t.TempDir(), "budget.db"), platform.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +32,7 @@ func open(t testing.TB) *sqlite.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store
+	return store, db
 }
 
 func TestConformance(t *testing.T) {
@@ -37,10 +43,19 @@ func TestConformance(t *testing.T) {
 }
 
 func TestOutbox(t *testing.T) {
-	storetest.RunOutbox(t, func(t *testing.T) (budget.Store, relay.Outbox) {
+	storetest.RunOutbox(t, func(t *testing.T) (budget.Store, relay.Outbox, storetest.Tamper) {
 		t.Helper()
-		store := open(t)
-		return store, store.Outbox()
+		store, db := openOver(t)
+		return store, store.Outbox(), func(t *testing.T, eventID string, record []byte) {
+			t.Helper()
+			query, args := "UPDATE ledger SET record = ?2 WHERE event_id = ?1", []any{eventID, record}
+			if record == nil {
+				query, args = "DELETE FROM ledger WHERE event_id = ?1", []any{eventID}
+			}
+			if _, err := db.Write.ExecContext(t.Context(), query, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 }
 

@@ -59,6 +59,33 @@ func TestReconcileAgrees(t *testing.T) {
 	wants(t, out.String(), "balances: 1 windows", "topic: 35 events of 1 tenants, 5 came more than once", "all agrees")
 }
 
+// What the gateway could not publish is named, and explains what the topic lacks.
+func TestReconcileNamesWhatWasSetAside(t *testing.T) {
+	g := newGateway(t).withTopic(t)
+	g.settle(t, 30, "acme", "zeta")
+	const rows = "FROM outbox WHERE tenant_id = 'zeta' OR sequence IN (7, 30)"
+	g.exec(t, "INSERT INTO outbox_set_aside SELECT position, tenant_id, sequence, event_id, 'too_large', 1 "+rows)
+	g.exec(t, "DELETE "+rows)
+	g.publish(t)
+	out, _, err := g.run(t, t.Context(), "reconcile")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wants(t, out.String(), "SET ASIDE tenant acme: event 7 (", "SET ASIDE tenant acme: event 30 (", ") could not be published: too_large",
+		"… and 10 more of tenant zeta that were set aside", "topic: 28 events of 1 tenants", "all agrees")
+
+	// Only what was set aside is explained by it.
+	g.exec(t, "DELETE FROM outbox_set_aside WHERE tenant_id = 'zeta' OR sequence = 7")
+	out, _, err = g.run(t, t.Context(), "reconcile")
+	if !errors.Is(err, quotacmd.ErrDiffers) {
+		t.Errorf("%v", err)
+	}
+	wants(t, out.String(), "DIFFERS tenant acme: event 7 (", "DIFFERS tenant zeta: the topic has none of its 30 published events")
+	if strings.Contains(out.String(), "DIFFERS tenant acme: event 30 (") {
+		t.Errorf("event 30 was set aside:\n%s", out)
+	}
+}
+
 func TestReconcileDiffers(t *testing.T) {
 	for name, c := range map[string]struct {
 		before string // the topic is written

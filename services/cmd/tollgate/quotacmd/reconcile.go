@@ -151,6 +151,9 @@ func (r *report) topic(ctx context.Context, client *kafkax.Client, g *gateway, b
 			return err
 		}
 		tenants[t.GetTenantId()] = check
+		if err := r.setAside(t); err != nil {
+			return err
+		}
 		req.Positions = append(req.Positions, &budgetv1.UsagePosition{TenantId: t.GetTenantId(), Sequence: after})
 	}
 	if err := r.compareAll(ctx, g, req, tenants); err != nil {
@@ -179,20 +182,27 @@ func (r *report) topic(ctx context.Context, client *kafkax.Client, g *gateway, b
 // tenantCheck is how far the comparison of a tenant is.
 type tenantCheck struct {
 	events *stretch
-	last   int64 // the last sequence that must be in the topic
-	seen   int64 // in the ledger
+	aside  map[int64]bool // sequences that the topic lacks, and the gateway says why
+	last   int64          // the last sequence that must be in the topic
+	seen   int64          // in the ledger
 	shown  int
 }
 
 // begin says after which record the comparison of a tenant begins.
 func (r *report) begin(t *budgetv1.TenantAudit, s *stretch) (check *tenantCheck, after int64, err error) {
-	check = &tenantCheck{events: s, last: t.GetLastSequence()}
+	check = &tenantCheck{events: s, aside: map[int64]bool{}, last: t.GetLastSequence()}
 	if t.GetWaitingFrom() > 0 {
 		check.last = min(check.last, t.GetWaitingFrom()-1)
 	}
+	published := check.last
+	for _, e := range t.GetSetAside() {
+		if check.aside[e.GetSequence()] = true; e.GetSequence() <= check.last {
+			published--
+		}
+	}
 	switch {
-	case s == nil && check.last > 0:
-		err = r.differs("tenant %s: the topic has none of its %d published events (or its retention has removed them)", word(t.GetTenantId()), check.last)
+	case s == nil && published > 0:
+		err = r.differs("tenant %s: the topic has none of its %d published events (or its retention has removed them)", word(t.GetTenantId()), published)
 		fallthrough
 	case s == nil:
 		check.last, after = 0, t.GetLastSequence()
@@ -201,6 +211,21 @@ func (r *report) begin(t *budgetv1.TenantAudit, s *stretch) (check *tenantCheck,
 	}
 	check.seen = after
 	return check, after, err
+}
+
+// setAside names the events of a tenant that the gateway could not publish. They are no
+// difference: the ledger has them, and says so.
+func (r *report) setAside(t *budgetv1.TenantAudit) error {
+	for i, e := range t.GetSetAside() {
+		if i == maxShown {
+			return r.says("… and %d more of tenant %s that were set aside", len(t.GetSetAside())-i, word(t.GetTenantId()))
+		}
+		err := r.says("SET ASIDE tenant %s: event %d (%s) could not be published: %s", word(t.GetTenantId()), e.GetSequence(), e.GetEventId(), word(e.GetReason()))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compareAll reads the ledger once, up to where it is by now.
@@ -225,7 +250,7 @@ func (r *report) compareAll(ctx context.Context, g *gateway, req *budgetv1.Watch
 				tenants[rec.GetTenantId()] = check
 			}
 			check.seen = rec.GetSequence()
-			if check.seen > check.last {
+			if _, published := check.events.at(check.seen); check.seen > check.last || check.aside[check.seen] && !published {
 				continue
 			}
 			text := compare(rec.GetEventId(), money.Nano(rec.GetCostNanos()), check.seen, check.events)
