@@ -28,20 +28,21 @@ import (
 // other work as well, they tell more than the time on the wall.
 func BenchmarkReserveSettle(b *testing.B) {
 	for _, c := range []struct {
-		name          string
-		keys, tenants int
-		budgets       []budgetv1.ScopeKind
-		logged        bool
+		name                string
+		keys, busy, tenants int
+		budgets             []budgetv1.ScopeKind
+		logged              bool
 	}{
-		{"no budgets", 1, 1, nil, true},
-		{"key", 1, 1, []budgetv1.ScopeKind{budgetv1.ScopeKind_SCOPE_KIND_KEY}, true},
-		{"four scopes, no log", 1, 1, everyKind, false},
-		{"four scopes", 1, 1, everyKind, true},
-		{"a million keys, two scopes", 1_000_000, 10_000, keyAndTenant, true},
-		{"a million keys", 1_000_000, 10_000, everyKind, true},
+		{"no budgets", 1, 1, 1, nil, true},
+		{"key", 1, 1, 1, []budgetv1.ScopeKind{budgetv1.ScopeKind_SCOPE_KIND_KEY}, true},
+		{"four scopes, no log", 1, 1, 1, everyKind, false},
+		{"four scopes", 1, 1, 1, everyKind, true},
+		{"a million keys, a thousand busy", 1_000_000, 1000, 10_000, everyKind, true},
+		{"a million keys, two scopes", 1_000_000, 1_000_000, 10_000, keyAndTenant, true},
+		{"a million keys", 1_000_000, 1_000_000, 10_000, everyKind, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			reserveSettle(b, c.keys, c.tenants, c.budgets, c.logged)
+			reserveSettle(b, c.keys, c.busy, c.tenants, c.budgets, c.logged)
 		})
 	}
 }
@@ -51,7 +52,7 @@ var (
 	everyKind    = append([]budgetv1.ScopeKind{budgetv1.ScopeKind_SCOPE_KIND_USER, budgetv1.ScopeKind_SCOPE_KIND_PLATFORM}, keyAndTenant...)
 )
 
-func reserveSettle(b *testing.B, keys, tenants int, budgets []budgetv1.ScopeKind, logged bool) {
+func reserveSettle(b *testing.B, keys, busy, tenants int, budgets []budgetv1.ScopeKind, logged bool) {
 	b.Helper()
 	names := newNames(keys, tenants)
 	before := heap()
@@ -79,8 +80,8 @@ func reserveSettle(b *testing.B, keys, tenants int, budgets []budgetv1.ScopeKind
 	next := 0
 	for b.Loop() {
 		call := names.call(next)
-		if next += 7919; next >= keys { // a prime: all keys have their turn
-			next %= keys
+		if next += 7919; next >= busy { // a prime: all busy keys have their turn
+			next %= busy
 		}
 		res, err := m.Reserve(context.Background(), call, 1000)
 		if err != nil {

@@ -78,10 +78,16 @@ func tagged(b []byte, field protowire.Number, kind protowire.Type) []byte {
 }
 
 func text(b []byte, field protowire.Number, s string) []byte {
-	if s == "" {
+	switch tag := uint32(field)<<3 | uint32(protowire.BytesType); { //nolint:gosec // a constant below 32
+	case s == "":
 		return b
+	case len(s) >= 0x80:
+		return protowire.AppendString(tagged(b, field, protowire.BytesType), s)
+	case tag < 0x80: // all at once: most fields are such
+		return append(append(b, byte(tag), byte(len(s))), s...) //nolint:gosec // both below 128
+	default:
+		return append(append(b, byte(tag&0x7f)|0x80, byte(tag>>7), byte(len(s))), s...) //nolint:gosec // a constant below 256, and a length below 128
 	}
-	return bytesOf(tagged(b, field, protowire.BytesType), s)
 }
 
 func bytesOf(b []byte, s string) []byte {

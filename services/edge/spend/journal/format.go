@@ -73,7 +73,10 @@ type header struct {
 	size             int
 }
 
-// putMagic begins a segment, or ends it, by one store.
+// putMagic begins a segment, or ends it, by one store: after all that was written before it,
+// and before all that is written after, as in publish.
+//
+//go:noinline
 func putMagic(segment []byte, begun bool) {
 	var value uint64
 	if begun {
@@ -106,6 +109,14 @@ func readHeader(data []byte) (h header, err error) {
 		return h, errDamagedHeader
 	}
 	return h, nil
+}
+
+// fixedPart is what does not change of a record's header: bytes 8 to 24.
+type fixedPart [atSlot - atSeq]byte
+
+func (f *fixedPart) put(seq uint64, kind Kind, room int) {
+	binary.LittleEndian.PutUint64(f[:], seq)
+	binary.LittleEndian.PutUint64(f[atKind-atSeq:], uint64(kind)|uint64(room)<<(8*(atRoom-atKind))) //nolint:gosec // below a segment's size
 }
 
 // sum is a record's checksum: of the body, whose own is given, and of what does not change

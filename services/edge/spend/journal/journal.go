@@ -23,7 +23,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tollgate.dev/platform/clock"
@@ -115,9 +114,7 @@ type Log struct {
 	living   int64    // bytes of living records
 	promised int64    // bytes set aside for records that replace living ones
 	unsynced bool     // the syncer was told
-
-	// published orders a record's bytes before its length.
-	published atomic.Uint64
+	fixed    fixedPart
 }
 
 // slot is where a living record is.

@@ -75,7 +75,6 @@ func (l *Log) begin(s *segment) error {
 	s.number = l.number
 	if err := guard(func() {
 		putHeader(s.data, s.number, l.seq+1, l.boot)
-		l.published.Store(l.seq) // the order of a record's bytes
 		putMagic(s.data, true)
 	}); err != nil {
 		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
@@ -263,7 +262,6 @@ func (l *Log) clean(s *segment) error {
 	}
 	err := guard(func() {
 		putMagic(s.data, false)
-		l.published.Add(0) // the order, as for what is written
 		clear(s.data[:s.off])
 	})
 	l.mu.Lock()
