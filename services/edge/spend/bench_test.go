@@ -134,8 +134,8 @@ func (n *names) call(i int) spend.Call {
 }
 
 // know has every scope loaded.
-func know(b *testing.B, m *running, names *names) {
-	b.Helper()
+func know(tb testing.TB, m *running, names *names) {
+	tb.Helper()
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	for range min(512, len(names.keys)) {
@@ -143,7 +143,7 @@ func know(b *testing.B, m *running, names *names) {
 			for i := next.Add(1) - 1; i < int64(len(names.keys)); i = next.Add(1) - 1 {
 				res, err := m.Reserve(context.Background(), names.call(int(i)), 1000)
 				if err != nil {
-					b.Error(err)
+					tb.Error(err)
 					return
 				}
 				m.Release(res)
