@@ -14,6 +14,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/errs"
@@ -52,6 +53,7 @@ type Process struct {
 type found struct {
 	fx.In
 
+	Work      *background.Work
 	Serving   serving
 	Secrets   secrets   `optional:"true"`
 	Simulator simulated `optional:"true"`
@@ -120,7 +122,7 @@ func process(ctx context.Context, opts Options, open *opened) fx.Option {
 		}),
 		fx.StartTimeout(startTimeout),
 		fx.StopTimeout(opts.Config.Server.DrainDelay+opts.Config.Server.GracePeriod+stopTime),
-		fx.Provide(clock.Real, prometheus.NewRegistry, newMetrics, obs.NewFaults, newHealth, newPrices, newAnswers),
+		fx.Provide(clock.Real, background.NewWork, prometheus.NewRegistry, newMetrics, obs.NewFaults, newHealth, newPrices, newAnswers),
 		// The server is made empty, then the clients on it, then the services that use
 		// them, which register at last: so nothing waits for itself.
 		fx.Provide(func(faults *obs.Faults) *connect.Server { return rpc.NewServer(rpc.ReportFaults(faults)) }),
@@ -174,6 +176,11 @@ func (p *Process) Start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Ended gives an error when something ended that runs for as long as the process does, a
+// listener or the renewal of leases: without it the process would look well and answer
+// wrongly. It is to be stopped then.
+func (p *Process) Ended() <-chan error { return p.found.Work.Ended() }
 
 // Addr is the address that calls of applications are taken on, once started; empty in a
 // process without the edge.

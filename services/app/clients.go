@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"log/slog"
 
 	"connectrpc.com/connect/v2"
@@ -69,7 +68,7 @@ type remote struct {
 
 // newTransports makes a way to each service that is called here. The services at the other
 // ends may be away at the start, as at any time.
-func newTransports(lc fx.Lifecycle, server *connect.Server, cfg *config.Config, credentials mesh.Credentials, metrics *obs.Metrics, clk clock.Clock, log *slog.Logger) (remote, error) {
+func newTransports(lc fx.Lifecycle, work *background.Work, server *connect.Server, cfg *config.Config, credentials mesh.Credentials, metrics *obs.Metrics, clk clock.Clock, log *slog.Logger) (remote, error) {
 	out := remote{Transports: transports{
 		local: rpc.InProcess(server, router.Share, cache.Share), peers: make(map[config.Service]*mesh.Peer),
 	}}
@@ -81,7 +80,7 @@ func newTransports(lc fx.Lifecycle, server *connect.Server, cfg *config.Config, 
 			return remote{}, err
 		}
 		out.Transports.peers[s] = peer
-		inBackground(lc, peer.Run)
+		inBackground(lc, work.Loop("the watch over replicas of the "+string(s)+" service", peer.Run))
 		lc.Append(fx.StopHook(peer.Close))
 		out.Checks = append(out.Checks, obs.Check{
 			Name: string(s), Run: peer.Check,
@@ -93,14 +92,13 @@ func newTransports(lc fx.Lifecycle, server *connect.Server, cfg *config.Config, 
 	return out, nil
 }
 
-// inBackground runs something from the start to the stop of the process.
-func inBackground(lc fx.Lifecycle, run func(context.Context) error) {
-	loop := background.NewLoop(run)
-	lc.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
+// inBackground runs a loop from the start to the stop of the process.
+func inBackground(lc fx.Lifecycle, loop *background.Loop) {
+	lc.Append(fx.StartStopHook(loop.Start, loop.Stop))
 }
 
 // newCredentials are what this process proves itself to others by.
-func newCredentials(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, log *slog.Logger) (mesh.Credentials, error) {
+func newCredentials(lc fx.Lifecycle, work *background.Work, cfg *config.Config, clk clock.Clock, log *slog.Logger) (mesh.Credentials, error) {
 	m := &cfg.Mesh
 	out := mesh.Credentials{Token: m.Token, Previous: m.PreviousToken}
 	if m.CertFile == "" {
@@ -110,7 +108,7 @@ func newCredentials(lc fx.Lifecycle, cfg *config.Config, clk clock.Clock, log *s
 	if err != nil {
 		return out, err
 	}
-	inBackground(lc, certificates.Run)
+	inBackground(lc, work.Loop("the renewal of the mesh's certificates", certificates.Run))
 	out.Certificates = certificates
 	return out, nil
 }

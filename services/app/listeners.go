@@ -19,6 +19,7 @@ import (
 	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/errs"
@@ -82,7 +83,7 @@ func stopTogether(lc fx.Lifecycle, s serving, health *obs.Checker, cfg *config.C
 }
 
 // newPublic makes the listener for applications.
-func newPublic(cfg *config.Config, e *edge.Edge, health *obs.Checker, log *slog.Logger) public {
+func newPublic(cfg *config.Config, e *edge.Edge, health *obs.Checker, log *slog.Logger, work *background.Work) public {
 	// HTTP/1.1 for applications; HTTP/2 without TLS for gRPC clients.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -93,12 +94,12 @@ func newPublic(cfg *config.Config, e *edge.Edge, health *obs.Checker, log *slog.
 		ReadHeaderTimeout: cfg.Server.ReadHeaderTimeout, IdleTimeout: cfg.Server.IdleTimeout,
 		// Up to that the edge refuses headers itself, in its own words.
 		MaxHeaderBytes: 4 * edge.MaxHeaderBytes,
-	}, cfg.Server.Addr, "TOLLGATE_ADDR", cfg.Server.GracePeriod, health.Draining, log)}
+	}, cfg.Server.Addr, "TOLLGATE_ADDR", cfg.Server.GracePeriod, health.Draining, log, work)}
 }
 
 // newInner makes the listener for other processes: the procedures of the services that run
 // here, and what an operator asks of any process.
-func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Credentials, health *obs.Checker, reg *prometheus.Registry, log *slog.Logger) inner {
+func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Credentials, health *obs.Checker, reg *prometheus.Registry, log *slog.Logger, work *background.Work) inner {
 	names := map[config.Service]string{
 		config.ServiceRouter: routerv1connect.RouterServiceName, config.ServiceCache: cachev1connect.CacheServiceName,
 		config.ServiceCompressor: compressorv1connect.CompressorServiceName,
@@ -123,7 +124,7 @@ func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Crede
 	mux.Handle("GET /health/readiness", state(health))
 	mux.Handle("GET /health", state(health))
 	mux.Handle("GET /metrics", obs.Handler(reg))
-	return inner{newServer(mesh.NewServer(mux, credentials, log), cfg.Mesh.Addr, "TOLLGATE_MESH_ADDR", cfg.Server.GracePeriod, health.Draining, log)}
+	return inner{newServer(mesh.NewServer(mux, credentials, log), cfg.Mesh.Addr, "TOLLGATE_MESH_ADDR", cfg.Server.GracePeriod, health.Draining, log, work)}
 }
 
 // ready is the report of a process that takes calls, or says why not.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/errs"
 )
 
@@ -21,18 +22,20 @@ type server struct {
 	means string // how an operator sets the address
 	grace time.Duration
 	log   *slog.Logger
+	work  *background.Work
 
 	// base is the context of every request; ending it ends the streams that outlive
 	// the grace period.
 	base   context.Context //nolint:containedctx // net/http takes it by a function, not by a call
 	cancel context.CancelCauseFunc
 	done   sync.WaitGroup
-	bound  string
+
+	listener net.Listener // once started
 }
 
 // newServer serves what an http.Server has on an address. While draining says so, connections
 // are closed after their answer, so that those who call go elsewhere.
-func newServer(h *http.Server, addr, means string, grace time.Duration, draining func() bool, log *slog.Logger) *server {
+func newServer(h *http.Server, addr, means string, grace time.Duration, draining func() bool, log *slog.Logger, work *background.Work) *server {
 	base, cancel := context.WithCancelCause(context.Background())
 	handler := h.Handler
 	h.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +46,7 @@ func newServer(h *http.Server, addr, means string, grace time.Duration, draining
 	})
 	h.BaseContext = func(net.Listener) context.Context { return base }
 	h.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-	return &server{http: h, addr: addr, means: means, grace: grace, log: log, base: base, cancel: cancel}
+	return &server{http: h, addr: addr, means: means, grace: grace, log: log, work: work, base: base, cancel: cancel}
 }
 
 // start binds the address, so that a port in use is an error of the start, and serves.
@@ -55,14 +58,14 @@ func (s *server) start(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("listen on %s: %w", s.addr, err)
 	}
-	s.bound = listener.Addr().String()
+	s.listener = listener
 	s.done.Go(func() {
 		serve := s.http.Serve
 		if s.http.TLSConfig != nil {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
 		if err := serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.log.ErrorContext(s.base, "the listener failed", "error", err)
+			s.work.Fail(s.base, "the listener on "+listener.Addr().String(), err)
 		}
 	})
 	return nil
@@ -70,10 +73,10 @@ func (s *server) start(ctx context.Context) error {
 
 // address is where the listener is, once started; empty for none.
 func (s *server) address() string {
-	if s == nil {
+	if s == nil || s.listener == nil {
 		return ""
 	}
-	return s.bound
+	return s.listener.Addr().String()
 }
 
 // stop takes no new connections and lets open calls finish within the grace period.

@@ -21,7 +21,6 @@ package budget
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -49,7 +48,7 @@ type Options struct {
 	Retention time.Duration
 	// MaxBatch is how many records are committed together at most; default 2000.
 	MaxBatch int
-	// CommitTimeout bounds one transaction of a batch; default 10 s.
+	// CommitTimeout bounds one transaction of a batch, and each step of Run; default 10 s.
 	CommitTimeout time.Duration
 	// PollEvery is how often changes made by other processes are looked for; default 250 ms.
 	PollEvery time.Duration
@@ -148,7 +147,8 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // Run does the service's background work until ctx ends: it charges the leases of lost
 // replicas, tells of windows that ended, forgets what is old, and passes on changes that
-// other processes made. Its end ends all watches.
+// other processes made. Its end ends all watches. A step that a database does not answer is
+// given up after CommitTimeout, so that the others are done.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.watch.end.Do(func() { close(s.watch.ended) })
 	defer s.EndUsageWatches()
@@ -157,24 +157,31 @@ func (s *Service) Run(ctx context.Context) error {
 	expire := s.opts.Clock.NewTicker(s.opts.ExpireEvery)
 	defer expire.Stop()
 	for {
-		var err error
-		var what string
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-poll.C():
-			what = "reading changes of other processes"
-			err = errors.Join(s.pollChanges(ctx), s.pollUsage(ctx))
+			s.step(ctx, "reading changes of other processes", s.pollChanges)
+			s.step(ctx, "reading what other processes settled", s.pollUsage)
 		case <-expire.C():
-			what = "charging lost leases"
-			if _, err = s.Expire(ctx); err == nil {
-				what = "telling of windows that ended"
-				_, err = s.CloseWindows(ctx)
-			}
+			s.step(ctx, "charging lost leases", func(ctx context.Context) error {
+				_, err := s.Expire(ctx)
+				return err
+			})
+			s.step(ctx, "telling of windows that ended", func(ctx context.Context) error {
+				_, err := s.CloseWindows(ctx)
+				return err
+			})
 		}
-		if err != nil && ctx.Err() == nil {
-			s.opts.Logger.ErrorContext(ctx, "budget: background work failed", "work", what, "error", err)
-		}
+	}
+}
+
+// step does one piece of background work. What fails is done again when its time comes.
+func (s *Service) step(ctx context.Context, what string, work func(context.Context) error) {
+	bounded, cancel := context.WithTimeout(ctx, s.opts.CommitTimeout)
+	defer cancel()
+	if err := work(bounded); err != nil && ctx.Err() == nil {
+		s.opts.Logger.ErrorContext(ctx, "budget: background work failed", "work", what, "error", err)
 	}
 }
 

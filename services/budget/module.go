@@ -12,7 +12,7 @@ import (
 )
 
 // Module is the budget service in an fx app. It takes Options, a Store, relay.Options, a
-// relay.Outbox, the app's *connect.Server and its *slog.Logger, registers the handler, and
+// relay.Outbox, the app's *connect.Server, *background.Work and *slog.Logger, registers the handler, and
 // runs the background work and the relay between start and stop.
 func Module() fx.Option {
 	return fx.Module("budget",
@@ -28,9 +28,9 @@ func Module() fx.Option {
 			budgetv1connect.RegisterBudgetServiceHandler(server, Handler(s))
 		}),
 		// The relay ends after the service: what that settles last is still published.
-		fx.Invoke(func(lifecycle fx.Lifecycle, r *relay.Relay, s *Service) {
-			for _, loop := range []*background.Loop{background.NewLoop(r.Run), background.NewLoop(s.Run)} {
-				lifecycle.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
+		fx.Invoke(func(lifecycle fx.Lifecycle, work *background.Work, r *relay.Relay, s *Service) {
+			for _, loop := range []*background.Loop{work.Loop("the relay of events", r.Run), work.Loop("the budget service", s.Run)} {
+				lifecycle.Append(fx.StartStopHook(loop.Start, loop.Stop))
 			}
 		}),
 	)

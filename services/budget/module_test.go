@@ -16,6 +16,7 @@ import (
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
@@ -53,7 +54,7 @@ func TestModuleServesTheContract(t *testing.T) {
 		fx.NopLogger,
 		fx.Provide(func() (budget.Store, relay.Outbox) { return store, store.Outbox() }),
 		fx.Supply(server, relay.Options{}, budget.Options{PollEvery: time.Millisecond, ExpireEvery: time.Millisecond}),
-		fx.Provide(func() *slog.Logger { return slog.New(slog.DiscardHandler) }),
+		fx.Provide(func() *slog.Logger { return slog.New(slog.DiscardHandler) }, background.NewWork),
 		budget.Module(),
 	)
 	if err := app.Start(t.Context()); err != nil {

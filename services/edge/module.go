@@ -23,10 +23,13 @@ func Module() fx.Option {
 
 // run keeps the edge's memory fresh between start and stop: keys and their limits,
 // leases on budgets and of rate limits, models, and answers that are kept for repeats.
-func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, guard *idempotency.Guard) {
-	for _, run := range []func(context.Context) error{keys.Run, guard.Run, e.Run, meter.Run, e.Limits.Run} {
-		loop := background.NewLoop(run)
-		lc.Append(fx.Hook{OnStart: loop.Start, OnStop: loop.Stop})
+func run(lc fx.Lifecycle, work *background.Work, e *Edge, keys *admission.Keys, meter *spend.Meter, guard *idempotency.Guard) {
+	for _, loop := range []*background.Loop{
+		work.Loop("the watch of keys", keys.Run), work.Loop("the removal of kept answers", guard.Run),
+		work.Loop("the watch of models", e.Run), work.Loop("the meter of budgets", untilStopped(meter)),
+		work.Loop("the limiter of rates", e.Limits.Run),
+	} {
+		lc.Append(fx.StartStopHook(loop.Start, loop.Stop))
 	}
 	// Before the loops end: answers are kept, what is settled is delivered, what is leased
 	// goes back.
@@ -48,6 +51,18 @@ func run(lc fx.Lifecycle, e *Edge, keys *admission.Keys, meter *spend.Meter, gua
 		defer cancel()
 		meter.WaitRecovered(ctx)
 	}))
+}
+
+// untilStopped runs a meter. Its Close, which comes before the loop is stopped, ends it as
+// well, and then without an error.
+func untilStopped(meter *spend.Meter) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := meter.Run(ctx); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	}
 }
 
 // recoveryWait bounds how long the router, and then the logs of dead processes, hold up the

@@ -12,6 +12,7 @@ import (
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/services/keystore"
@@ -24,7 +25,7 @@ func TestModule(t *testing.T) {
 	graph := []fx.Option{
 		keystore.Module(),
 		fx.Supply(options(t), server, slog.New(slog.DiscardHandler)),
-		fx.Provide(func() keystore.Store { return store }),
+		fx.Provide(func() keystore.Store { return store }, background.NewWork),
 		fx.Populate(&service),
 	}
 	if err := fx.ValidateApp(graph...); err != nil {
@@ -61,7 +62,7 @@ func TestModuleStopsWhenTheStartFails(t *testing.T) {
 	app := fx.New(
 		keystore.Module(), fx.NopLogger,
 		fx.Supply(options(t), rpc.NewServer(), slog.New(slog.DiscardHandler)),
-		fx.Provide(func() keystore.Store { return store }),
+		fx.Provide(func() keystore.Store { return store }, background.NewWork),
 		fx.Invoke(func(lc fx.Lifecycle, _ *connect.Server) {
 			lc.Append(fx.Hook{OnStart: func(context.Context) error { return errs.New(errs.Internal, "another module fails") }})
 		}),

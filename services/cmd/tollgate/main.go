@@ -145,8 +145,12 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := process.Announce(stdout); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	var ended error
+	select {
+	case <-ctx.Done():
+	case ended = <-process.Ended():
+	}
 	stop()
 	log.InfoContext(ctx, "stopping", "grace_period", cfg.Server.GracePeriod.String())
-	return process.Stop(context.WithoutCancel(ctx))
+	return errors.Join(ended, process.Stop(context.WithoutCancel(ctx)))
 }
