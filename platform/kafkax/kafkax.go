@@ -9,6 +9,7 @@
 package kafkax
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,8 +56,8 @@ func Open(o Options) (*Client, error) {
 		}
 	}
 	o.Brokers = slices.Clone(o.Brokers)
-	o.DialTimeout = orDefault(o.DialTimeout, 3*time.Second)
-	o.Timeout = orDefault(o.Timeout, 10*time.Second)
+	o.DialTimeout = cmp.Or(o.DialTimeout, 3*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	if o.ClientID == "" {
 		o.ClientID = "tollgate"
 	}
@@ -112,11 +113,4 @@ func (c *Client) ping(ctx context.Context, broker string) (err error) {
 	}
 	_, err = conn.Brokers()
 	return err
-}
-
-func orDefault[T int | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }

@@ -1,6 +1,7 @@
 package kafkax
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (c *Client) EnsureTopic(ctx context.Context, t Topic) (partitions int, err 
 
 func (c *Client) createTopic(ctx context.Context, t Topic) error {
 	config := kafka.TopicConfig{
-		Topic: t.Name, NumPartitions: orDefault(t.Partitions, -1), ReplicationFactor: orDefault(t.Replicas, -1),
+		Topic: t.Name, NumPartitions: cmp.Or(t.Partitions, -1), ReplicationFactor: cmp.Or(t.Replicas, -1),
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Config)) {
 		config.ConfigEntries = append(config.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: t.Config[name]})

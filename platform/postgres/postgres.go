@@ -6,6 +6,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func Open(ctx context.Context, url secret.String, o Options) (*pgxpool.Pool, err
 	if err != nil {
 		return nil, fmt.Errorf("postgres: making the pool: %w", err)
 	}
-	bound := orDefault(o.StartTimeout, 30*time.Second)
+	bound := cmp.Or(o.StartTimeout, 30*time.Second)
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	w := newWait(pool, o, bound)
@@ -113,15 +114,15 @@ func parse(url secret.String, o Options) (*pgxpool.Config, error) {
 		{"idle_in_transaction_session_timeout", o.IdleInTransaction, 30 * time.Second},
 	} {
 		if t.value >= 0 {
-			set(t.name, strconv.FormatInt(max(orDefault(t.value, t.usual).Milliseconds(), 1), 10))
+			set(t.name, strconv.FormatInt(max(cmp.Or(t.value, t.usual).Milliseconds(), 1), 10))
 		}
 	}
 	query := parameters(url.Reveal())
 	if !query["pool_max_conns"] {
-		cfg.MaxConns = int32(min(orDefault(o.MaxConns, 10), 10_000)) //nolint:gosec // bounded
+		cfg.MaxConns = int32(min(cmp.Or(o.MaxConns, 10), 10_000)) //nolint:gosec // bounded
 	}
 	if !query["connect_timeout"] {
-		cfg.ConnConfig.ConnectTimeout = orDefault(o.ConnectTimeout, 5*time.Second)
+		cfg.ConnConfig.ConnectTimeout = cmp.Or(o.ConnectTimeout, 5*time.Second)
 	}
 	if !query["pool_max_conn_lifetime"] {
 		cfg.MaxConnLifetime = 30 * time.Minute
@@ -144,11 +145,4 @@ func IsRetryable(err error) bool { return hasCode(err, "40001") || hasCode(err, 
 func hasCode(err error, code string) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == code
-}
-
-func orDefault[T int | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,17 +136,10 @@ func NewConsumer(source Source, handler Handler, opts Options) *Consumer {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	opts.CommitEvery = orDefault(opts.CommitEvery, time.Second)
-	opts.Backoff = orDefault(opts.Backoff, 100*time.Millisecond)
-	opts.BackoffMax = orDefault(opts.BackoffMax, 10*time.Second)
+	opts.CommitEvery = cmp.Or(opts.CommitEvery, time.Second)
+	opts.Backoff = cmp.Or(opts.Backoff, 100*time.Millisecond)
+	opts.BackoffMax = cmp.Or(opts.BackoffMax, 10*time.Second)
 	return &Consumer{source: source, handler: handler, opts: opts, last: map[string]int64{}}
-}
-
-func orDefault(v, otherwise time.Duration) time.Duration {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }
 
 // Run consumes until ctx ends or the source does, and then returns nil. Failures of the

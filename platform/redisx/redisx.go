@@ -3,6 +3,7 @@
 package redisx
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -85,10 +86,10 @@ func Open(o Options) (*redis.Client, error) {
 	if o.Host == "" {
 		return nil, errors.New("redisx: no host")
 	}
-	o.Port = orDefault(o.Port, 6379)
-	o.PoolSize = orDefault(o.PoolSize, 20)
-	o.DialTimeout = orDefault(o.DialTimeout, 2*time.Second)
-	o.Timeout = orDefault(o.Timeout, 500*time.Millisecond)
+	o.Port = cmp.Or(o.Port, 6379)
+	o.PoolSize = cmp.Or(o.PoolSize, 20)
+	o.DialTimeout = cmp.Or(o.DialTimeout, 2*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 500*time.Millisecond)
 	opts := &redis.Options{
 		Addr:                  net.JoinHostPort(o.Host, strconv.Itoa(o.Port)),
 		ClientName:            "tollgate",
@@ -124,11 +125,4 @@ func Ping(ctx context.Context, c *redis.Client) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil
-}
-
-func orDefault[T int | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }

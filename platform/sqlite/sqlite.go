@@ -7,6 +7,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -83,9 +84,9 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if o.Synchronous != Full && o.Synchronous != Normal {
 		return nil, fmt.Errorf("sqlite: synchronous %q is neither FULL nor NORMAL", o.Synchronous)
 	}
-	o.BusyTimeout = orDefault(o.BusyTimeout, 5*time.Second)
-	o.Readers = orDefault(o.Readers, 4)
-	o.CacheKiB = orDefault(o.CacheKiB, 1024)
+	o.BusyTimeout = cmp.Or(o.BusyTimeout, 5*time.Second)
+	o.Readers = cmp.Or(o.Readers, 4)
+	o.CacheKiB = cmp.Or(o.CacheKiB, 1024)
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
@@ -242,11 +243,4 @@ func pool(dsn string, conns int) (*sql.DB, error) {
 		db.SetConnMaxIdleTime(time.Minute) // gives the page caches back
 	}
 	return db, nil
-}
-
-func orDefault[T int | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }

@@ -6,6 +6,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -57,10 +58,10 @@ func New(store Store, opts Options) (*Service, error) {
 	if store == nil {
 		return nil, errors.New("cache: no store")
 	}
-	opts.TTL = orDefault(opts.TTL, DefaultTTL)
-	opts.MaxTTL = max(orDefault(opts.MaxTTL, DefaultMaxTTL), opts.TTL)
-	opts.MaxEntryBytes = orDefault(opts.MaxEntryBytes, DefaultMaxEntryBytes)
-	opts.InvalidateTimeout = orDefault(opts.InvalidateTimeout, DefaultInvalidateTimeout)
+	opts.TTL = cmp.Or(opts.TTL, DefaultTTL)
+	opts.MaxTTL = max(cmp.Or(opts.MaxTTL, DefaultMaxTTL), opts.TTL)
+	opts.MaxEntryBytes = cmp.Or(opts.MaxEntryBytes, DefaultMaxEntryBytes)
+	opts.InvalidateTimeout = cmp.Or(opts.InvalidateTimeout, DefaultInvalidateTimeout)
 	if opts.Timeout == 0 {
 		opts.Timeout = DefaultTimeout
 	}
@@ -71,13 +72,6 @@ func New(store Store, opts Options) (*Service, error) {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Service{store: store, exact: newExact(store, opts), opts: opts}, nil
-}
-
-func orDefault[T int | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }
 
 // AnyAge as a maximal age takes every entry that still lives.

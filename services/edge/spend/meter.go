@@ -23,6 +23,7 @@
 package spend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,6 @@ import (
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/id"
-	"tollgate.dev/platform/money"
 	"tollgate.dev/services/edge/spend/journal"
 )
 
@@ -204,9 +204,9 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 	if opts.ReplicaID == "" {
 		opts.ReplicaID = ids.NewString()
 	}
-	opts.BatchSize = min(orDefault(opts.BatchSize, 500), maxBatch)
-	opts.FlushEvery = orDefault(opts.FlushEvery, 5*time.Millisecond)
-	opts.QueueLimit = orDefault(opts.QueueLimit, 65_536)
+	opts.BatchSize = min(cmp.Or(opts.BatchSize, 500), maxBatch)
+	opts.FlushEvery = cmp.Or(opts.FlushEvery, 5*time.Millisecond)
+	opts.QueueLimit = cmp.Or(opts.QueueLimit, 65_536)
 	switch {
 	case opts.RecallPatience != 0:
 	case opts.Patience < 0:
@@ -217,9 +217,9 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 	if opts.Patience == 0 {
 		opts.Patience = 100 * time.Millisecond
 	}
-	opts.Heartbeat = orDefault(opts.Heartbeat, 15*time.Second)
-	opts.IdleAfter = orDefault(opts.IdleAfter, time.Minute)
-	opts.CallTimeout = orDefault(opts.CallTimeout, 5*time.Second)
+	opts.Heartbeat = cmp.Or(opts.Heartbeat, 15*time.Second)
+	opts.IdleAfter = cmp.Or(opts.IdleAfter, time.Minute)
+	opts.CallTimeout = cmp.Or(opts.CallTimeout, 5*time.Second)
 	if opts.Observer == nil {
 		opts.Observer = noObserver{}
 	}
@@ -235,13 +235,6 @@ func New(client budgetv1connect.BudgetServiceClient, opts Options) *Meter {
 		m.shards[i].accounts = make(map[uint64]*account)
 	}
 	return m
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
 }
 
 // Run does the Meter's background work until ctx ends or Close is called, and returns nil.
@@ -363,173 +356,5 @@ func (m *Meter) Stats() Stats {
 func (m *Meter) now() int64 { return m.local(m.opts.Clock.Now()) }
 
 func (m *Meter) local(at time.Time) int64 { return int64(at.Sub(m.base)) }
-
-// scopeKey names a scope; tenant is empty but for users, whose ids are a tenant's own.
-type scopeKey struct {
-	kind       budgetv1.ScopeKind
-	tenant, id string
-}
-
-func (k scopeKey) message() *budgetv1.Scope {
-	id := k.id
-	if k.kind == budgetv1.ScopeKind_SCOPE_KIND_USER {
-		id = k.tenant + "/" + k.id
-	}
-	return &budgetv1.Scope{Kind: k.kind, Id: id}
-}
-
-// keys lists the scopes that apply, the most particular first: it is the one whose budget
-// a refusal should name.
-func (s *Scopes) keys(to *[4]scopeKey) []scopeKey {
-	out := to[:0]
-	if s.Key != "" {
-		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_KEY, "", s.Key})
-	}
-	if s.User != "" {
-		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_USER, s.Tenant, s.User})
-	}
-	if s.Tenant != "" {
-		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_TENANT, "", s.Tenant})
-	}
-	if s.Platform != "" {
-		out = append(out, scopeKey{budgetv1.ScopeKind_SCOPE_KIND_PLATFORM, "", s.Platform})
-	}
-	return out
-}
-
-func (m *Meter) shard(key *scopeKey) (s *shard, hash uint64) {
-	hash = maphash.String(m.seed, key.id)
-	if key.tenant != "" {
-		hash ^= maphash.String(m.seed, key.tenant) * 3
-	}
-	hash += uint64(key.kind) //nolint:gosec // a few kinds; a scope of the same name is another one
-	return &m.shards[hash%shardCount], hash
-}
-
-func (m *Meter) find(key *scopeKey) *account {
-	s, hash := m.shard(key)
-	s.mu.RLock()
-	a := s.find(hash, key)
-	s.mu.RUnlock()
-	return a
-}
-
-// account returns the scope's account, making it when it is new.
-func (m *Meter) account(key *scopeKey, scopes *Scopes) *account {
-	if a := m.find(key); a != nil {
-		return a
-	}
-	s, hash := m.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.find(hash, key); a != nil {
-		return a
-	}
-	a := &account{key: *key, tenant: scopes.Tenant, platform: scopes.Platform, next: s.accounts[hash]}
-	if key.kind == budgetv1.ScopeKind_SCOPE_KIND_PLATFORM {
-		a.tenant = "" // a platform's lease is no single tenant's
-	}
-	a.used.Store(m.now())
-	s.accounts[hash] = a
-	return a
-}
-
-// accounts finds the accounts of a call's scopes, the most particular first: it is the one
-// whose budget a refusal should name.
-func (m *Meter) accounts(scopes *Scopes, to *[4]*account) []*account {
-	out := to[:0]
-	if scopes.Key == "" {
-		return m.lookUp(scopes, out)
-	}
-	key := m.account(&scopeKey{budgetv1.ScopeKind_SCOPE_KIND_KEY, "", scopes.Key}, scopes)
-	key.mu.Lock()
-	c := key.company
-	key.mu.Unlock()
-	if !c.is(scopes) {
-		out = m.lookUp(scopes, out)
-		c = company{}
-		for _, a := range out {
-			switch a.key.kind {
-			case budgetv1.ScopeKind_SCOPE_KIND_USER:
-				c.user = a
-			case budgetv1.ScopeKind_SCOPE_KIND_TENANT:
-				c.tenant = a
-			case budgetv1.ScopeKind_SCOPE_KIND_PLATFORM:
-				c.platform = a
-			default:
-			}
-		}
-		key.mu.Lock()
-		key.company = c
-		key.mu.Unlock()
-		return out
-	}
-	out = append(out, key)
-	for _, a := range [...]*account{c.user, c.tenant, c.platform} {
-		if a != nil {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// lookUp finds the accounts in the maps, making those that are new.
-func (m *Meter) lookUp(scopes *Scopes, out []*account) []*account {
-	var buf [4]scopeKey
-	for _, key := range scopes.keys(&buf) {
-		out = append(out, m.account(&key, scopes))
-	}
-	return out
-}
-
-// is tells that these are the accounts of a call's scopes, and that they still count.
-func (c *company) is(scopes *Scopes) bool {
-	return (c.user == nil) == (scopes.User == "") && (c.tenant == nil) == (scopes.Tenant == "") &&
-		(c.platform == nil) == (scopes.Platform == "") &&
-		(c.user == nil || c.user.key.id == scopes.User && c.user.key.tenant == scopes.Tenant && !c.user.forgotten.Load()) &&
-		(c.tenant == nil || c.tenant.key.id == scopes.Tenant && !c.tenant.forgotten.Load()) &&
-		(c.platform == nil || c.platform.key.id == scopes.Platform && !c.platform.forgotten.Load())
-}
-
-// BudgetState is what the Meter knows of one budget.
-type BudgetState struct {
-	// Kind is the scope's; ID is the budget's.
-	Kind budgetv1.ScopeKind
-	ID   string
-	// Limit is the budget's. Spent is settled spend, as the budget service last said and with
-	// what was settled here since. Remaining is their difference.
-	Limit, Spent, Remaining money.Nano
-	// Soft budgets only report.
-	Soft bool
-	// Start and End are the window's bounds, in Unix milliseconds; End is 0 without one.
-	Start, End int64
-}
-
-// State returns what is known of the budgets that apply to some scopes, the key's first,
-// without asking the budget service: nothing for scopes that no call named yet.
-func (m *Meter) State(scopes Scopes) []BudgetState {
-	var out []BudgetState
-	now := m.now()
-	var buf [4]scopeKey
-	for _, key := range scopes.keys(&buf) {
-		a := m.find(&key)
-		if a == nil {
-			continue
-		}
-		a.mu.Lock()
-		for _, p := range a.pools {
-			if now >= p.ends {
-				continue
-			}
-			limit, spent := p.limit, p.spentNow()
-			out = append(out, BudgetState{
-				Kind: key.kind, ID: p.budget, Limit: limit, Spent: spent, Remaining: limit - spent, Soft: p.soft,
-				Start: p.start, End: p.end,
-			})
-		}
-		a.mu.Unlock()
-	}
-	return out
-}
 
 const forever = math.MaxInt64
