@@ -47,6 +47,10 @@ func (c *Client) EnsureTopic(ctx context.Context, t Topic) (partitions int, err 
 	for {
 		partitions, err = c.Partitions(ctx, t.Name)
 		if err == nil {
+			// The brokers name a partition's leader a moment before it takes the lead.
+			_, err = c.Ranges(ctx, t.Name)
+		}
+		if err == nil {
 			return partitions, nil
 		}
 		if clock.Sleep(ctx, clock.Real(), leaderPoll) != nil {
