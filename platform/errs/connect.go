@@ -38,7 +38,7 @@ func ToConnect(err error) error {
 
 // FromConnect turns the error of a client call back into the domain error that the
 // handler returned, or that the transport on this side has in its cause. Other faults of the
-// transport become [ServiceUnavailable], those of the caller's context what [Of] makes of them.
+// transport and deadlines become [ServiceUnavailable], as they do in [Of].
 func FromConnect(err error) error {
 	if err == nil {
 		return nil
@@ -59,7 +59,7 @@ func FromConnect(err error) error {
 	case connect.CodeCanceled:
 		return New(ClientClosed, "the caller went away").WithCause(err)
 	case connect.CodeDeadlineExceeded:
-		return New(ProviderTimeout, "the request's time is over").WithCause(err)
+		return late(err)
 	case connect.CodeUnavailable:
 		return New(ServiceUnavailable, "a service that the gateway needs is away").WithCause(err)
 	default:

@@ -80,9 +80,9 @@ func (e *Error) WithDetail(key, value string) *Error {
 	return &c
 }
 
-// Of finds the domain error in err. A cancelled or expired context becomes
-// [ClientClosed] or [ProviderTimeout]; anything else becomes [Internal], whose
-// message tells the caller nothing.
+// Of finds the domain error in err. A cancelled context becomes [ClientClosed], a deadline that
+// has passed [ServiceUnavailable]: nobody says which one it was, and whoever waits for a provider
+// does say so. Anything else becomes [Internal], whose message tells the caller nothing.
 func Of(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -93,9 +93,14 @@ func Of(err error) *Error {
 	case errors.Is(err, context.Canceled):
 		return New(ClientClosed, "the caller went away").WithCause(err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return New(ProviderTimeout, "the request's time is over").WithCause(err)
+		return late(err)
 	}
 	return New(Internal, "an internal error occurred").WithCause(err)
+}
+
+// late is the domain error of a deadline that nobody has put a reason to.
+func late(err error) *Error {
+	return New(ServiceUnavailable, "a service that the gateway needs did not answer in time").WithCause(err)
 }
 
 // Is reports whether err is a domain error with the reason.

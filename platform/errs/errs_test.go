@@ -115,7 +115,7 @@ func TestForeignErrorsTellNothing(t *testing.T) {
 	}{
 		"plain":    {errors.New("secret sk-abc"), errs.Internal},
 		"canceled": {fmt.Errorf("x: %w", context.Canceled), errs.ClientClosed},
-		"deadline": {context.DeadlineExceeded, errs.ProviderTimeout},
+		"deadline": {context.DeadlineExceeded, errs.ServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := errs.Of(tc.err)
@@ -129,6 +129,15 @@ func TestForeignErrorsTellNothing(t *testing.T) {
 				t.Errorf("message leaks: %q", got.Message)
 			}
 		})
+	}
+	// Over a network, too, only a reason makes a deadline a provider's.
+	late := errs.FromConnect(connect.NewError(connect.CodeDeadlineExceeded, "x").WithRemote())
+	if !errs.Is(late, errs.ServiceUnavailable) {
+		t.Errorf("a deadline without a reason is %v", late)
+	}
+	ce, _ := errors.AsType[*connect.Error](errs.ToConnect(errs.New(errs.ProviderTimeout, "late")))
+	if got := errs.FromConnect(ce.WithRemote()); !errs.Is(got, errs.ProviderTimeout) {
+		t.Errorf("a provider's deadline is %v", got)
 	}
 	if errs.Of(nil) != nil || errs.ToConnect(nil) != nil || errs.FromConnect(nil) != nil {
 		t.Error("no error must stay no error")

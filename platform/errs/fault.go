@@ -9,15 +9,14 @@ import (
 )
 
 // FaultOf returns the reason of a fault that is this process's own and that nobody has
-// looked into yet: [Internal], [ServiceUnavailable], or [ProviderTimeout] where something
-// inside took too long, although the call's own context, ctx, has time left. It reports
+// looked into yet: [Internal] or [ServiceUnavailable], which also stands for something inside
+// that took too long, although the call's own context, ctx, has time left. It reports
 // false for what a caller or a provider did, and for what another service answered with:
 // that has been said where it arose.
 func FaultOf(ctx context.Context, err error) (Reason, bool) {
-	if err == nil || told(err) {
+	if err == nil || told(err) || errors.Is(ctx.Err(), context.DeadlineExceeded) && isLate(err) {
 		return "", false
 	}
-	e := Of(err)
 	if _, ok := errors.AsType[*Error](err); !ok {
 		if ce, ok := errors.AsType[*connect.Error](err); ok && !ce.IsRemote() {
 			switch ce.Code() {
@@ -26,11 +25,15 @@ func FaultOf(ctx context.Context, err error) (Reason, bool) {
 				return "", false // Connect's own words on what a caller sent
 			}
 		}
-		if e.Reason == ProviderTimeout && ctx.Err() == nil {
-			return ProviderTimeout, true
-		}
 	}
-	return e.Reason, e.Reason == Internal || e.Reason == ServiceUnavailable
+	reason := Of(err).Reason
+	return reason, reason == Internal || reason == ServiceUnavailable
+}
+
+// isLate reports whether err comes of a deadline that has passed, here or on the way.
+func isLate(err error) bool {
+	ce, ok := errors.AsType[*connect.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && ce.Code() == connect.CodeDeadlineExceeded
 }
 
 // told reports whether err is a fault that another of Tollgate's services answered with.
@@ -40,7 +43,7 @@ func told(err error) bool {
 		return false
 	}
 	r := Reason(infoOf(ce).GetReason()) // none, where there is no info
-	return r == Internal || r == ServiceUnavailable || r == ProviderTimeout
+	return r == Internal || r == ServiceUnavailable
 }
 
 // maxChain bounds a chain's length in bytes: an error may quote what it likes.

@@ -30,8 +30,11 @@ func TestFaultOf(t *testing.T) {
 		"a dependency that is away":       {err: errs.New(errs.ServiceUnavailable, "away").WithCause(cause), want: errs.ServiceUnavailable},
 		"what a caller did":               {err: errs.New(errs.InvalidRequest, "no").WithCause(cause)},
 		"what a provider did":             {err: errs.New(errs.ProviderError, "no").WithCause(cause)},
-		"a store that took too long":      {err: fmt.Errorf("commit: %w", context.DeadlineExceeded), want: errs.ProviderTimeout},
+		"a store that took too long":      {err: fmt.Errorf("commit: %w", context.DeadlineExceeded), want: errs.ServiceUnavailable},
 		"a call whose time is over":       {over: true, err: context.DeadlineExceeded},
+		"the same, on its way to another": {over: true, err: errs.FromConnect(connect.NewError(connect.CodeDeadlineExceeded, "late"))},
+		"a service that took too long":    {err: errs.FromConnect(connect.NewError(connect.CodeDeadlineExceeded, "late")), want: errs.ServiceUnavailable},
+		"a provider that took too long":   {err: errs.New(errs.ProviderTimeout, "late").WithCause(context.DeadlineExceeded)},
 		"a caller that left":              {err: context.Canceled},
 		"a fault of another service":      {err: remote(cause)},
 		"the same, wrapped":               {err: errs.New(errs.ServiceUnavailable, "away").WithCause(remote(cause))},
@@ -41,10 +44,11 @@ func TestFaultOf(t *testing.T) {
 		"an unencodable answer":           {err: connect.NewError(connect.CodeInternal, "marshal"), want: errs.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
+			ctx := t.Context()
 			if c.over {
-				cancel()
+				over, cancel := context.WithTimeout(ctx, 0)
+				defer cancel()
+				ctx = over
 			}
 			if got, ours := errs.FaultOf(ctx, c.err); ours != (c.want != "") || ours && got != c.want {
 				t.Errorf("got %q, %v; want %q", got, ours, c.want)

@@ -153,7 +153,7 @@ func (p *passage) attempts(ctx context.Context, exchange exchangeFunc) (bill, er
 	var free bill
 	for {
 		if ctx.Err() != nil {
-			return free, errs.Of(context.Cause(ctx))
+			return free, upstream.Ended(ctx)
 		}
 		d, err := p.next(ctx, last)
 		if err != nil {

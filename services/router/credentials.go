@@ -13,6 +13,7 @@ import (
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/platform/secret"
+	"tollgate.dev/services/router/upstream"
 )
 
 const (
@@ -125,7 +126,7 @@ func (c *TenantCredentials) Open(ctx context.Context, tenant, provider string) (
 	select {
 	case <-flight.done:
 	case <-ctx.Done():
-		return Credential{}, errs.Of(context.Cause(ctx))
+		return Credential{}, upstream.Ended(ctx)
 	}
 	if flight.err != nil && stale && !errs.Is(flight.err, errs.NotFound) {
 		return held, nil

@@ -235,14 +235,23 @@ func classify(ctx context.Context, err error, reason errs.Reason, message string
 		return e
 	}
 	if ctx.Err() != nil {
-		// Whoever ended it may have said why.
-		if e := errs.Of(context.Cause(ctx)); e.Reason != errs.Internal {
-			return e
-		}
-		return errs.Of(ctx.Err())
+		return Ended(ctx)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return errs.New(errs.ProviderTimeout, "the provider did not answer in time").WithCause(err)
 	}
 	return errs.New(reason, message).WithCause(err)
+}
+
+// Ended says why ctx has ended: what whoever ended it said, or else that its caller went away or
+// has no more time. A deadline in the router is one of a provider, which calls wait for.
+func Ended(ctx context.Context) *errs.Error {
+	cause := context.Cause(ctx)
+	if e, ok := errors.AsType[*errs.Error](cause); ok {
+		return e
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(cause, context.DeadlineExceeded) {
+		return errs.New(errs.ProviderTimeout, "the request's time is over").WithCause(cause)
+	}
+	return errs.Of(ctx.Err())
 }

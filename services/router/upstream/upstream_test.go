@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -395,6 +396,10 @@ func TestErrors(t *testing.T) {
 func TestClassify(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
+	late, over := context.WithTimeout(t.Context(), 0)
+	defer over()
+	hasty, leave := context.WithCancelCause(t.Context())
+	leave(fmt.Errorf("half of its time: %w", context.DeadlineExceeded))
 	timeout := &net.OpError{Op: "read", Err: &net.DNSError{IsTimeout: true}}
 	for name, tc := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // a case
@@ -403,6 +408,9 @@ func TestClassify(t *testing.T) {
 	}{
 		"cut":                 {t.Context(), io.ErrUnexpectedEOF, errs.ProviderError},
 		"a timeout":           {t.Context(), timeout, errs.ProviderTimeout},
+		"a deadline":          {t.Context(), context.DeadlineExceeded, errs.ProviderTimeout},
+		"out of time":         {late, io.ErrUnexpectedEOF, errs.ProviderTimeout},
+		"out of a part of it": {hasty, io.ErrUnexpectedEOF, errs.ProviderTimeout},
 		"cancelled":           {cancelled, io.ErrUnexpectedEOF, errs.ClientClosed},
 		"a reason of its own": {cancelled, errs.New(errs.RequestTooLarge, "x"), errs.RequestTooLarge},
 	} {
