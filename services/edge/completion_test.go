@@ -179,6 +179,11 @@ func TestFailures(t *testing.T) {
 			return nil, errs.New(reason, "as the test wants it")
 		}
 	}
+	asked := func(reason errs.Reason) func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+		return func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+			return &routerv1.CompleteResponse{Served: servedByM(), Error: &errorv1.ErrorInfo{Reason: string(reason)}, ErrorMessage: "as the test wants it"}, nil
+		}
+	}
 	for name, tc := range map[string]struct {
 		whole   func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error)
 		status  int
@@ -186,8 +191,12 @@ func TestFailures(t *testing.T) {
 		entries int
 		cost    int64
 	}{
-		"refused by the router": {fails(errs.UnsupportedParameter), 400, "unsupported_parameter", 0, 0},
-		"a provider's fault":    {fails(errs.ProviderError), 502, "provider_error", 1, 0},
+		"refused by the router":               {fails(errs.UnsupportedParameter), 400, "unsupported_parameter", 0, 0},
+		"refused because all rest":            {fails(errs.ProviderUnavailable), 503, "provider_unavailable", 0, 0},
+		"refused because of a pause":          {fails(errs.ProviderRateLimited), 429, "provider_rate_limited", 0, 0},
+		"out of time before one was asked":    {fails(errs.ProviderTimeout), 504, "provider_timeout", 0, 0},
+		"a provider that asks for that pause": {asked(errs.ProviderRateLimited), 429, "provider_rate_limited", 1, 0},
+		"a provider's fault":                  {asked(errs.ProviderError), 502, "provider_error", 1, 0},
 		"a fault of our own": {func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
 			return nil, errors.New("prompt and key of somebody")
 		}, 500, "internal_error", 1, 7*1000 + mostOutput*perOutput}, // it may have come after the provider's answer
@@ -217,6 +226,13 @@ func TestFailures(t *testing.T) {
 			}
 			if state := r.meter.State(scopesOfAcme); len(state) != 1 || int64(state[0].Spent) != tc.cost {
 				t.Errorf("of the budget is spent %+v", state)
+			}
+			if tc.entries == 0 {
+				r.router.whole = newRouter().whole
+				r.complete(chat("there")) // stands in the ledger behind all before it
+				if rec := r.ledger(1)[0]; rec.GetError() != "" {
+					t.Errorf("the ledger has %v", rec)
+				}
 			}
 		})
 	}

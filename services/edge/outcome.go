@@ -7,7 +7,6 @@ import (
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
-	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/id"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
@@ -41,17 +40,16 @@ func (c *completion) told() spend.Call {
 }
 
 // settle gives back what was reserved beyond the cost, and hands the call to the
-// ledger. A call for which no provider was asked leaves no entry.
+// ledger. A call for which no provider was asked leaves no entry, whatever it is told: that all
+// of them rest, or that its budget is spent.
 func (c *completion) settle(r spend.Reservation) {
 	o := &c.outcome
 	if o.served == nil {
-		if o.failure == nil || !providerFailure(o.failure.Reason) {
-			c.e.Meter.Release(r)
-			if c.cache != cacheHit {
-				c.e.Metrics.Reservation(obs.ReservationReleased)
-			}
-			return
+		c.e.Meter.Release(r)
+		if c.cache != cacheHit {
+			c.e.Metrics.Reservation(obs.ReservationReleased)
 		}
+		return
 	}
 	now := c.e.Clock.Now()
 	p := c.principal
@@ -74,16 +72,6 @@ func (c *completion) settle(r spend.Reservation) {
 	c.e.Meter.Settle(r, record)
 	if c.cache != cacheHit {
 		c.e.Metrics.Reservation(obs.ReservationSettled)
-	}
-}
-
-// providerFailure says that a call failed at a provider, and so is worth an entry.
-func providerFailure(r errs.Reason) bool {
-	switch r {
-	case errs.ProviderError, errs.ProviderUnavailable, errs.ProviderTimeout, errs.ProviderRateLimited:
-		return true
-	default:
-		return false
 	}
 }
 

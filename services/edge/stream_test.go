@@ -60,15 +60,19 @@ func TestChunksOfSeveralLines(t *testing.T) {
 func TestBrokenStreams(t *testing.T) {
 	t.Parallel()
 	broken := errs.New(errs.ProviderError, "the provider broke off")
+	const none = -1
 	for name, tc := range map[string]struct {
 		stream func(send func(*routerv1.StreamCompleteResponse) error) error
 		status int
 		want   string // of the events, or the error's reason where no stream began
-		cost   int64
+		cost   int64  // more than nothing, nothing, or no entry
 	}{
-		"before its first chunk": {func(func(*routerv1.StreamCompleteResponse) error) error { return broken }, 502, "provider_error", 0},
-		"at its first message": {func(send func(*routerv1.StreamCompleteResponse) error) error {
+		"before its first chunk": {func(func(*routerv1.StreamCompleteResponse) error) error { return broken }, 502, "provider_error", none},
+		"before a provider is asked": {func(send func(*routerv1.StreamCompleteResponse) error) error {
 			return send(&routerv1.StreamCompleteResponse{End: &routerv1.StreamEnd{Error: broken.Info(), ErrorMessage: broken.Message}})
+		}, 502, "provider_error", none},
+		"at its first message": {func(send func(*routerv1.StreamCompleteResponse) error) error {
+			return send(&routerv1.StreamCompleteResponse{Served: servedByM(), End: &routerv1.StreamEnd{Error: broken.Info(), ErrorMessage: broken.Message}})
 		}, 502, "provider_error", 0},
 		"in the middle": {func(send func(*routerv1.StreamCompleteResponse) error) error {
 			if err := send(&routerv1.StreamCompleteResponse{Served: servedByM(), Chunks: [][]byte{delta("Hello")}}); err != nil {
@@ -96,6 +100,14 @@ func TestBrokenStreams(t *testing.T) {
 				}
 			} else if a.reason() != tc.want {
 				t.Errorf("%d %s", a.status, a.body)
+			}
+			if tc.cost == none {
+				r.router.stream = newRouter().stream
+				r.complete(chat("there", streamed)) // stands in the ledger behind all before it
+				if rec := r.ledger(1)[0]; rec.GetError() != "" {
+					t.Errorf("the ledger has %v", rec)
+				}
+				return
 			}
 			rec := r.ledger(1)[0]
 			if (rec.GetCostNanos() > 0) != (tc.cost > 0) || rec.GetError() == "" || r.cache.kept() > 0 {
