@@ -17,13 +17,13 @@ const compressionOff = "off"
 // compressionProfile is what the request asks for by its header `X-Compress` or its
 // member `compress`; without either, what its key or tenant asks for. Empty is none.
 func (c *completion) compressionProfile() (string, error) {
-	profile := c.r.Header.Get("X-Compress")
+	profile, named := c.r.Header.Get("X-Compress"), "X-Compress"
 	if m, ok := c.req.fields.Get("compress"); ok && profile == "" && m.Kind == jsonscan.KindString {
 		text, err := jsonscan.String(m.Raw(c.req.body))
 		if err != nil {
 			return "", errs.New(errs.InvalidRequest, "compress must be a string").WithParam("compress")
 		}
-		profile = text
+		profile, named = text, "compress"
 	}
 	switch profile {
 	case "":
@@ -32,7 +32,7 @@ func (c *completion) compressionProfile() (string, error) {
 		return "", nil
 	}
 	if !compresses(profile) {
-		return "", errs.New(errs.InvalidRequest, "compress must be off, default, rag or chat").WithParam("compress")
+		return "", errs.Newf(errs.InvalidRequest, "%s must be off, default, rag or chat", named).WithParam(named)
 	}
 	return profile, nil
 }

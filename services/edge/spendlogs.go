@@ -108,6 +108,7 @@ func (e *Edge) spendFilter(x *exchange, q url.Values) (f spendFilter, err error)
 	if p.Admin {
 		if named != "" {
 			f.key, err = e.spendKey(x.r.Context(), named)
+			err = asMisread(renamed(err, apiKeyNames))
 		}
 		return f, err
 	}
@@ -129,13 +130,16 @@ func (e *Edge) spendFilter(x *exchange, q url.Values) (f spendFilter, err error)
 	case errs.Is(err, errs.NotFound):
 		return f, other.WithParam("api_key") // whether a key exists is its owner's to know
 	case err != nil:
-		return f, err
+		return f, asMisread(renamed(err, apiKeyNames))
 	case key.GetId() != p.KeyID && (p.TenantID == "" || key.GetTenantId() != p.TenantID):
 		return f, other.WithParam("api_key")
 	}
 	f.key = key.GetId()
 	return f, nil
 }
+
+// apiKeyNames are where the key stands that the calls are asked of.
+var apiKeyNames = map[string]string{"ref": "api_key"}
 
 // spendKey is the id that a key's calls are recorded under. One that is gone is named by
 // its id.
