@@ -40,10 +40,10 @@ type spy struct {
 }
 
 func (s spy) Extend(ctx context.Context, slot idempotency.Slot, owner string, expiresMillis int64) (bool, error) {
-	defer func() { s.extended <- 1 }()
 	if s.away.Load() {
-		return false, errors.New("away")
+		return false, errors.New("away") // the log tells when the guard has weighed it
 	}
+	defer func() { s.extended <- 1 }()
 	ok, err := s.Store.Extend(ctx, slot, owner, expiresMillis)
 	return ok, err
 }
@@ -52,6 +52,22 @@ func (s spy) Purge(ctx context.Context, nowMillis int64, limit int) (int, error)
 	n, err := s.Store.Purge(ctx, nowMillis, limit)
 	s.purged <- n
 	return n, err
+}
+
+// weighed tells of each extension that failed, once the guard has looked at the clock for it.
+type weighed struct {
+	slog.Handler
+
+	extended chan int
+}
+
+func (weighed) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w weighed) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "could not be held") {
+		w.extended <- 1
+	}
+	return nil
 }
 
 func newWorld(t *testing.T, opts idempotency.Options) world {
@@ -75,7 +91,8 @@ func newWorld(t *testing.T, opts idempotency.Options) world {
 	}
 	clk := clocktest.New()
 	watched := spy{store, new(atomic.Bool), make(chan int, 1), make(chan int, 1)}
-	return world{idempotency.New(watched, envelope, clk, slog.New(slog.DiscardHandler), opts), clk, watched}
+	log := slog.New(weighed{slog.DiscardHandler, watched.extended})
+	return world{idempotency.New(watched, envelope, clk, log, opts), clk, watched}
 }
 
 // anyone may have a kept answer.
@@ -185,7 +202,7 @@ func TestARunHoldsItsKeyWhileItLives(t *testing.T) {
 }
 
 // tick lets a third of the default term pass, and waits until a run has renewed its hold, or
-// tried to.
+// has given up on it for now.
 func (w world) tick(t *testing.T) {
 	t.Helper()
 	w.clock.WaitForTimers(t, 1)
