@@ -320,6 +320,7 @@ router_settings:
   fallbacks: [{m: [n]}]
   failover: {enabled: true, max_spend: 0.25, allowed_providers: [anthropic]}
 litellm_settings: {max_budget: 100, budget_duration: 30d, request_timeout: 90}
+server: {management_timeout: 1500ms}
 compression: {profiles: {rag: {rate: 0.25}}}
 `)
 	d := cfg.Deployments[0]
@@ -341,6 +342,9 @@ compression: {profiles: {rag: {rate: 0.25}}}
 	}
 	if b := cfg.Budgets.Platform; b == nil || b.Limit != "100" || b.Window != "30d" || cfg.Budgets.Soft || cfg.RequestTimeout != 90*time.Second {
 		t.Errorf("budget %+v, request timeout %s", b, cfg.RequestTimeout)
+	}
+	if cfg.Server.ManagementTimeout != 1500*time.Millisecond {
+		t.Errorf("management timeout %s", cfg.Server.ManagementTimeout)
 	}
 	if p := cfg.Compression.Profiles["rag"]; p != (config.CompressionProfile{Rate: 0.25, MinTokens: 1000}) {
 		t.Errorf("profile %+v", p)

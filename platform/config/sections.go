@@ -24,7 +24,7 @@ func defaults(source string) *Config {
 		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: 30 * time.Second},
 		Server: Server{
 			Addr: "127.0.0.1:4000", MaxBodyBytes: 10 << 20, MaxBufferedBytes: 256 << 20, MaxBufferedAnswerBytes: 256 << 20, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-			IdleTimeout: 2 * time.Minute, DrainDelay: notGiven, GracePeriod: 30 * time.Second,
+			IdleTimeout: 2 * time.Minute, ManagementTimeout: 5 * time.Second, DrainDelay: notGiven, GracePeriod: 30 * time.Second,
 		},
 		WAL:        WAL{Enabled: true, MaxBytes: 128 << 20, SyncEvery: 100 * time.Millisecond},
 		Metrics:    Metrics{Namespace: "tollgate"},
@@ -111,6 +111,7 @@ func (l *loader) server(s *section, srv *Server) {
 	srv.ReadHeaderTimeout = l.positive(s, "read_header_timeout", srv.ReadHeaderTimeout)
 	srv.ReadTimeout = l.positive(s, "read_timeout", srv.ReadTimeout)
 	srv.IdleTimeout = l.positive(s, "idle_timeout", srv.IdleTimeout)
+	srv.ManagementTimeout = l.positive(s, "management_timeout", srv.ManagementTimeout)
 	srv.DrainDelay = s.duration("drain_delay", srv.DrainDelay)
 	srv.GracePeriod = s.duration("grace_period", srv.GracePeriod)
 	s.done(nil)

@@ -292,6 +292,9 @@ type Server struct {
 	// MaxBufferedAnswerBytes bounds the memory of all answers.
 	MaxBodyBytes, MaxBufferedBytes, MaxBufferedAnswerBytes int64
 	ReadHeaderTimeout, ReadTimeout, IdleTimeout            time.Duration
+	// ManagementTimeout bounds what a request that manages keys or teams waits for other services.
+	// Always positive.
+	ManagementTimeout time.Duration
 	// DrainDelay is how long calls are still taken at shutdown, for those who choose where to
 	// send theirs to learn of it. GracePeriod is how long running requests may finish then.
 	DrainDelay, GracePeriod time.Duration

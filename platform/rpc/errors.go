@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 
@@ -16,20 +17,25 @@ func clientErrors(next connect.ClientFunc) connect.ClientFunc {
 	return func(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
 		stream, err := next(ctx, spec)
 		if err != nil {
-			return nil, errs.FromConnect(err)
+			return nil, callersError(ctx, spec.Procedure, err)
 		}
-		return clientStream{stream}, nil
+		return clientStream{stream, ctx, spec.Procedure}, nil
 	}
 }
 
-type clientStream struct{ connect.ClientStream }
+type clientStream struct {
+	connect.ClientStream
+
+	ctx       context.Context //nolint:containedctx // the call's own, for its errors
+	procedure string
+}
 
 func (s clientStream) Receive(msg any) error {
 	err := s.ClientStream.Receive(msg)
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	return errs.FromConnect(err)
+	return callersError(s.ctx, s.procedure, err)
 }
 
 func (s clientStream) Send(msg any) error {
@@ -37,5 +43,32 @@ func (s clientStream) Send(msg any) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	return errs.FromConnect(err)
+	return callersError(s.ctx, s.procedure, err)
+}
+
+// callersError is a call's error as a domain error. One that only says that the caller's time is
+// over names the service that it was not enough for: it is the caller's to tell, whose deadline
+// it is, and so not an answer of the service.
+func callersError(ctx context.Context, procedure string, err error) error {
+	err = errs.FromConnect(err)
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	switch errs.Of(err).Reason {
+	case errs.ServiceUnavailable, errs.Internal, errs.ClientClosed:
+	default:
+		return err // a verdict that came at the last moment, or a provider's time
+	}
+	cause := ctx.Err()
+	if errs.NotSent(err) {
+		cause = errors.Join(cause, errs.ErrNotSent)
+	}
+	return errs.Newf(errs.ServiceUnavailable, "the %s service did not answer in time", serviceOf(procedure)).WithCause(cause)
+}
+
+// serviceOf is the plain name of a procedure's service: keystore of
+// /tollgate.keystore.v1.KeystoreService/GetKey.
+func serviceOf(procedure string) string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
+	return strings.ToLower(strings.TrimSuffix(service[strings.LastIndexByte(service, '.')+1:], "Service"))
 }

@@ -2,9 +2,12 @@ package rpc_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
@@ -19,9 +22,18 @@ type cacheHandler struct {
 	cachev1connect.UnimplementedCacheServiceHandler
 }
 
-func (cacheHandler) Lookup(_ context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
-	if req.GetNamespace().GetTenantId() == "broke" {
+func (cacheHandler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cachev1.LookupResponse, error) {
+	switch req.GetNamespace().GetTenantId() {
+	case "broke":
 		return nil, errs.New(errs.BudgetExceeded, "spent").WithDetail("budget", "b")
+	case "patient":
+		<-ctx.Done()
+		return nil, fmt.Errorf("read: %w", ctx.Err())
+	case "late":
+		<-ctx.Done()
+		return nil, errs.New(errs.ProviderTimeout, "the provider did not answer in time")
+	case "slow": // its own deadline, not its caller's
+		return nil, fmt.Errorf("commit: %w", context.DeadlineExceeded)
 	}
 	return &cachev1.LookupResponse{
 		Hit:   cachev1.HitKind_HIT_KIND_EXACT,
@@ -64,6 +76,46 @@ func TestTransportsAgree(t *testing.T) {
 			if name == "remote" {
 				if _, err = client.Lookup(ctx, &cachev1.LookupRequest{}); !errs.Is(err, errs.ClientClosed) {
 					t.Errorf("a cancelled call gives %v", err)
+				}
+			}
+		})
+	}
+}
+
+// A caller whose own time is over hears whom it was too short for. A deadline is a provider's
+// where somebody says so, and nowhere else.
+func TestDeadlines(t *testing.T) {
+	server := rpc.NewServer()
+	cachev1connect.RegisterCacheServiceHandler(server, cacheHandler{})
+	mux := http.NewServeMux()
+	rpc.Mount(mux, server)
+	web := httptest.NewServer(mux)
+	defer web.Close()
+	for name, conn := range map[string]*connect.Client{
+		"in process": rpc.InProcess(server),
+		"remote":     rpc.Remote(web.Client(), web.URL),
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := cachev1connect.NewCacheServiceClient(conn)
+			ask := func(ctx context.Context, tenant string) *errs.Error {
+				_, err := client.Lookup(ctx, &cachev1.LookupRequest{Namespace: &cachev1.Namespace{TenantId: tenant}})
+				return errs.Of(err)
+			}
+			short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			err := ask(short, "patient")
+			if !errs.Is(err, errs.ServiceUnavailable) || err.Message != "the cache service did not answer in time" || errs.Answered(err) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a service that hangs: %s", errs.Chain(err))
+			}
+			if reason, ours := errs.FaultOf(t.Context(), err); !ours || reason != errs.ServiceUnavailable {
+				t.Errorf("whoever has time left does not tell of it: %s %v", reason, ours)
+			}
+			if err := ask(t.Context(), "slow"); !errs.Is(err, errs.ServiceUnavailable) || !errs.Answered(err) {
+				t.Errorf("a service that gave up: %s", errs.Chain(err))
+			}
+			if name == "in process" { // over a network the caller does not wait for the answer
+				if err := ask(short, "late"); !errs.Is(err, errs.ProviderTimeout) {
+					t.Errorf("a provider that hangs: %s", errs.Chain(err))
 				}
 			}
 		})

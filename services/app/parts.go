@@ -116,7 +116,7 @@ func edgeOptions(opts Options) edge.Options {
 	out := edge.Options{
 		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, MaxBufferedBytes: cfg.Server.MaxBufferedBytes, Cache: cachesAnswers(cfg), CacheOptIn: cfg.Cache.OptIn,
 		Compression: cfg.Compression.Enabled, HiddenModels: hiddenModels(cfg),
-		BodyTimeout: cfg.Server.ReadTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
+		BodyTimeout: cfg.Server.ReadTimeout, ManagementTimeout: cfg.Server.ManagementTimeout, DropParams: cfg.DropParams, PlatformID: platformID,
 		AllowedRoutes: cfg.General.AllowedRoutes, AdminOnlyRoutes: cfg.General.AdminOnlyRoutes,
 		AllowsBase: outbound(cfg, "").Allowlist.Check,
 	}

@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -20,6 +22,29 @@ func managed(routes ...route) []route {
 				return err
 			}
 			return renamed(err, managementNames)
+		}
+	}
+	return routes
+}
+
+// inTime are management routes that wait for other services for a bounded time, and then say which
+// one did not answer. Reports have no such time: what the ledger adds up may take a while.
+func inTime(routes ...route) []route {
+	routes = managed(routes...)
+	for i, rt := range routes {
+		routes[i].handler = func(x *exchange) error {
+			if rt.method == http.MethodPost {
+				if err := x.admin(); err != nil { // as all of these routes do
+					return err
+				}
+				if _, err := x.managementBody(); err != nil { // it has its own time
+					return err
+				}
+			}
+			ctx, cancel := context.WithTimeout(x.r.Context(), x.e.opts.ManagementTimeout)
+			defer cancel()
+			x.r = x.r.WithContext(ctx)
+			return rt.handler(x)
 		}
 	}
 	return routes

@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"fmt"
-	"time"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
 	"tollgate.dev/platform/money"
@@ -114,11 +113,18 @@ func (e *Edge) putBudgets(ctx context.Context, scope *budgetv1.Scope, r *limitsR
 	return e.setBudgets(ctx, set, false)
 }
 
-// unbroken is a context for writes that belong together, and for taking back what a request
-// that failed has left: they must not end with a caller that hangs up.
+// unbroken is a context for writes that belong together: they end with the request's deadline,
+// and not with a caller that hangs up.
 func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), unbrokenTime)
+	deadline, ok := ctx.Deadline()
+	if ctx = context.WithoutCancel(ctx); !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline)
 }
 
-// unbrokenTime bounds how long that may take.
-const unbrokenTime = 5 * time.Second
+// undoing is a context for taking back what a request that failed has left, whatever became of
+// its caller and its time.
+func (e *Edge) undoing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), e.opts.ManagementTimeout)
+}

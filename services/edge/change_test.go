@@ -16,18 +16,24 @@ import (
 	"tollgate.dev/platform/errs"
 )
 
-func (f *keystoreFake) GetKey(_ context.Context, req *keystorev1.GetKeyRequest) (*keystorev1.GetKeyResponse, error) {
+func (f *keystoreFake) GetKey(ctx context.Context, req *keystorev1.GetKeyRequest) (*keystorev1.GetKeyResponse, error) {
+	if err := f.hangs.wait(ctx, "GetKey"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := f.keys[req.GetRef().GetId()]
 	if key == nil {
-		return nil, errs.New(errs.NotFound, "there is no such key")
+		return nil, errs.New(errs.NotFound, "there is no such key").WithParam("ref") // as the keystore does
 	}
 	return &keystorev1.GetKeyResponse{Key: proto.CloneOf(key)}, nil
 }
 
 // UpdateKey knows three fields.
-func (f *keystoreFake) UpdateKey(_ context.Context, req *keystorev1.UpdateKeyRequest) (*keystorev1.UpdateKeyResponse, error) {
+func (f *keystoreFake) UpdateKey(ctx context.Context, req *keystorev1.UpdateKeyRequest) (*keystorev1.UpdateKeyResponse, error) {
+	if err := f.hangs.wait(ctx, "UpdateKey"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := f.keys[req.GetRef().GetId()]
@@ -78,7 +84,12 @@ func (f *keystoreFake) ListTenants(context.Context, *keystorev1.ListTenantsReque
 	return out, nil
 }
 
-func (f *budgetFake) SetBudgets(_ context.Context, req *budgetv1.SetBudgetsRequest) (*budgetv1.SetBudgetsResponse, error) {
+func (f *budgetFake) SetBudgets(ctx context.Context, req *budgetv1.SetBudgetsRequest) (*budgetv1.SetBudgetsResponse, error) {
+	if !req.GetValidateOnly() { // what is refused would be so at once
+		if err := f.hangs.wait(ctx, "SetBudgets"); err != nil {
+			return nil, err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sets = append(f.sets, proto.CloneOf(req))
@@ -90,7 +101,10 @@ func (f *budgetFake) SetBudgets(_ context.Context, req *budgetv1.SetBudgetsReque
 	return &budgetv1.SetBudgetsResponse{}, nil
 }
 
-func (f *budgetFake) ListBudgets(_ context.Context, req *budgetv1.ListBudgetsRequest) (*budgetv1.ListBudgetsResponse, error) {
+func (f *budgetFake) ListBudgets(ctx context.Context, req *budgetv1.ListBudgetsRequest) (*budgetv1.ListBudgetsResponse, error) {
+	if err := f.hangs.wait(ctx, "ListBudgets"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
@@ -117,9 +131,9 @@ func (f *budgetFake) GetSpend(_ context.Context, req *budgetv1.GetSpendRequest) 
 const opsKey = "sk-ops-0123456789abcdef"
 
 // changes is a rig with a key, a team, and an administrator's key that changes them.
-func changes(t *testing.T) *rig {
+func changes(t *testing.T, change ...func(*setup)) *rig {
 	t.Helper()
-	r := newRig(t)
+	r := newRig(t, change...)
 	r.keystore.put(opsKey, &keystorev1.Grant{Key: &keystorev1.Key{Id: "ops", Scopes: []string{"admin"}}})
 	r.keystore.tenant(&keystorev1.Tenant{Id: "acme", Alias: "before", UpdatedMillis: 1000})
 	r.keystore.keys = map[string]*keystorev1.Key{"key-of-acme": {Id: "key-of-acme", TenantId: "acme", Alias: "before", UpdatedMillis: 1000}}

@@ -43,6 +43,9 @@ type Options struct {
 	BodyTimeout time.Duration
 	// WriteTimeout bounds how long one piece of an answer may take to be written; 0 is 30 s.
 	WriteTimeout time.Duration
+	// ManagementTimeout bounds what a request that manages keys, teams and their budgets waits for the
+	// services that have them; 0 is 5 s. As long again may be what it takes to undo a half of it.
+	ManagementTimeout time.Duration
 	// Cache says whether answers are cached at all.
 	Cache bool
 	// CacheOptIn caches the answers of those requests alone that ask for it with
@@ -143,6 +146,9 @@ func New(opts Options, parts Parts) *Edge {
 	}
 	if opts.WriteTimeout <= 0 {
 		opts.WriteTimeout = 30 * time.Second
+	}
+	if opts.ManagementTimeout <= 0 {
+		opts.ManagementTimeout = 5 * time.Second
 	}
 	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock), counting: newCounting()}
 	e.bodies.Bound = memory.NewBound(opts.MaxBufferedBytes)

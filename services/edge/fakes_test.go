@@ -191,6 +191,9 @@ func (f *cacheFake) Store(_ context.Context, req *cachev1.StoreRequest) (*cachev
 func (f *cacheFake) Invalidate(_ context.Context, req *cachev1.InvalidateRequest) (*cachev1.InvalidateResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.away != nil {
+		return nil, f.away
+	}
 	f.purges++
 	n := int64(0)
 	for key := range f.entries {
@@ -230,9 +233,24 @@ func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.Compres
 	return &compressorv1.CompressResponse{Body: body, OriginalTokens: 100, CompressedTokens: 60}, nil
 }
 
+// hanging has a procedure wait until its caller does not.
+type hanging struct{ procedure atomic.Value }
+
+func (h *hanging) at(procedure string) { h.procedure.Store(procedure) }
+
+func (h *hanging) wait(ctx context.Context, procedure string) error {
+	if h.procedure.Load() != procedure {
+		return nil
+	}
+	<-ctx.Done()
+	return fmt.Errorf("the store: %w", ctx.Err())
+}
+
 // keystoreFake knows keys by their secrets.
 type keystoreFake struct {
 	keystorev1connect.UnimplementedKeystoreServiceHandler
+
+	hangs hanging
 
 	mu       sync.Mutex
 	grants   map[string]*keystorev1.Grant // by secret's hash
@@ -256,7 +274,10 @@ func (f *keystoreFake) tenant(t *keystorev1.Tenant) {
 	f.tenants[t.GetId()] = t
 }
 
-func (f *keystoreFake) GetTenant(_ context.Context, req *keystorev1.GetTenantRequest) (*keystorev1.GetTenantResponse, error) {
+func (f *keystoreFake) GetTenant(ctx context.Context, req *keystorev1.GetTenantRequest) (*keystorev1.GetTenantResponse, error) {
+	if err := f.hangs.wait(ctx, "GetTenant"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := f.tenants[req.GetId()]
@@ -273,7 +294,10 @@ func (f *keystoreFake) put(secret string, g *keystorev1.Grant) {
 	f.grants[string(h[:])] = g
 }
 
-func (f *keystoreFake) ResolveKey(_ context.Context, req *keystorev1.ResolveKeyRequest) (*keystorev1.ResolveKeyResponse, error) {
+func (f *keystoreFake) ResolveKey(ctx context.Context, req *keystorev1.ResolveKeyRequest) (*keystorev1.ResolveKeyResponse, error) {
+	if err := f.hangs.wait(ctx, "ResolveKey"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.resolves++
@@ -297,6 +321,7 @@ func (f *keystoreFake) Watch(ctx context.Context, _ *keystorev1.WatchRequest, st
 type budgetFake struct {
 	budgetv1connect.UnimplementedBudgetServiceHandler
 
+	hangs   hanging
 	mu      sync.Mutex
 	limits  map[string]int64 // by scope
 	records []*eventv1.UsageRecord
@@ -320,7 +345,10 @@ func (f *budgetFake) limit(tenant string, nanos int64) {
 	f.limits[scopeOf(&budgetv1.Scope{Kind: budgetv1.ScopeKind_SCOPE_KIND_TENANT, Id: tenant})] = nanos
 }
 
-func (f *budgetFake) Lease(_ context.Context, req *budgetv1.LeaseRequest) (*budgetv1.LeaseResponse, error) {
+func (f *budgetFake) Lease(ctx context.Context, req *budgetv1.LeaseRequest) (*budgetv1.LeaseResponse, error) {
+	if err := f.hangs.wait(ctx, "Lease"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := &budgetv1.LeaseResponse{NowMillis: 1, TermMillis: 3_600_001}

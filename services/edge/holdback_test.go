@@ -26,7 +26,10 @@ func (f *keystoreFake) IssueKey(_ context.Context, req *keystorev1.IssueKeyReque
 	return &keystorev1.IssueKeyResponse{Key: proto.CloneOf(key), Secret: req.GetSecret()}, nil
 }
 
-func (f *keystoreFake) SetKeyBlocked(_ context.Context, req *keystorev1.SetKeyBlockedRequest) (*keystorev1.SetKeyBlockedResponse, error) {
+func (f *keystoreFake) SetKeyBlocked(ctx context.Context, req *keystorev1.SetKeyBlockedRequest) (*keystorev1.SetKeyBlockedResponse, error) {
+	if err := f.hangs.wait(ctx, "SetKeyBlocked"); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lettings++

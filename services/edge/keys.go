@@ -14,7 +14,7 @@ import (
 // keyRoutes are LiteLLM's key management routes
 // (https://docs.litellm.ai/docs/proxy/virtual_keys, November 2026).
 func (e *Edge) keyRoutes() []route {
-	return managed(
+	return inTime(
 		route{http.MethodPost, "/key/generate", e.generateKey},
 		route{http.MethodPost, "/key/update", e.updateKey},
 		route{http.MethodPost, "/key/delete", e.deleteKeys},
@@ -63,7 +63,7 @@ func (e *Edge) generateKey(x *exchange) error {
 	}
 	if err != nil {
 		// A key without its budgets must not stay, nor may one that nobody is told of.
-		undo, cancel := unbroken(ctx)
+		undo, cancel := e.undoing(ctx)
 		defer cancel()
 		return errors.Join(err, e.removeKeys(undo, []*keystorev1.KeyRef{idRef(issued.GetKey().GetId())}, x.principal.KeyID))
 	}
@@ -127,7 +127,7 @@ func (e *Edge) changeKey(ctx context.Context, ref *keystorev1.KeyRef, req *keyRe
 	}
 	defer e.Keys.Changed(before.GetId(), "")
 	if err := e.setBudgets(ctx, budgets, false); err != nil {
-		undo, cancel := unbroken(ctx)
+		undo, cancel := e.undoing(ctx)
 		defer cancel()
 		now, uerr := e.findKey(undo, ref)
 		switch {

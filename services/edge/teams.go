@@ -16,7 +16,7 @@ import (
 
 // teamRoutes are LiteLLM's team management routes. A team is a tenant here.
 func (e *Edge) teamRoutes() []route {
-	return managed(
+	return inTime(
 		route{http.MethodPost, "/team/new", e.newTeam},
 		route{http.MethodPost, "/team/update", e.updateTeam},
 		route{http.MethodPost, "/team/delete", e.deleteTeams},
@@ -209,7 +209,7 @@ func (e *Edge) newTeam(x *exchange) error {
 	}
 	if err != nil {
 		// A team without its budgets must not stay, nor may one that has a part of them.
-		undo, cancel := unbroken(ctx)
+		undo, cancel := e.undoing(ctx)
 		defer cancel()
 		_, derr := e.removeTeams(undo, []string{id}, x.principal.KeyID)
 		return errors.Join(err, derr)
@@ -261,7 +261,7 @@ func (e *Edge) changeTeam(ctx context.Context, id string, req *teamRequest, by s
 	}
 	defer e.Keys.Changed("", id)
 	if err := e.setBudgets(ctx, budgets, false); err != nil {
-		undo, cancel := unbroken(ctx)
+		undo, cancel := e.undoing(ctx)
 		defer cancel()
 		now, uerr := e.findTeam(undo, id)
 		switch {
