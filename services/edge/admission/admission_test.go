@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -364,14 +365,33 @@ func TestASilentWatchIsBroken(t *testing.T) {
 	eventually(t, "another watch", func() bool { return s.watches.Load() == 2 && k.current.Load().live() })
 }
 
+// breaks counts how often a watch was said to be broken.
+type breaks struct {
+	slog.Handler
+
+	n *atomic.Int64
+}
+
+func (breaks) Enabled(context.Context, slog.Level) bool { return true }
+
+func (b breaks) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "the watch of keys broke") {
+		b.n.Add(1)
+	}
+	return nil
+}
+
 func TestTheWatchComesBackWithGrowingPauses(t *testing.T) {
 	s := newKeystore()
-	k, clk := watched(t, s, Options{})
+	broke := breaks{slog.DiscardHandler, new(atomic.Int64)}
+	_, clk := watched(t, s, Options{Log: slog.New(broke)})
 	s.setAway(true)
-	eventually(t, "the end of the watch", func() bool { return !k.current.Load().live() })
+	tries := int64(0)
 	for pause := minBackoff; pause < 2*maxBackoff; pause *= 2 {
 		most := min(pause, maxBackoff)
-		clk.WaitForTimers(t, 1)
+		tries++
+		eventually(t, "the end of the watch", func() bool { return broke.n.Load() == tries })
+		clk.WaitForTimers(t, 1) // the pause: the watch has none any more
 		before := s.watches.Load()
 		clk.Advance(most/2 - time.Nanosecond)
 		if n := s.watches.Load(); n != before {
