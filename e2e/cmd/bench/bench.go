@@ -127,7 +127,7 @@ func (b *bench) start(ctx context.Context, dir string) error {
 	if b.oneProcess {
 		return nil
 	}
-	opts.dir, opts.apart, opts.profiles = filepath.Join(dir, "services"), true, false
+	opts.dir, opts.apart = filepath.Join(dir, "services"), true
 	if b.services, err = startGateway(ctx, opts); err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ type gateway struct {
 	client  *http.Client
 	master  string
 	key     string
-	// pprof is where the gateway was asked to serve profiles, empty for nowhere.
-	pprof string
+	// pprof is where each process was asked to serve profiles, by its name; nil for nowhere.
+	pprof map[string]string
 }
 
 // Model names of the gateway's configuration.
@@ -101,10 +101,7 @@ func startGateway(ctx context.Context, o gatewayOptions) (g *gateway, err error)
 	g = &gateway{client: &http.Client{Timeout: answerTimeout, Transport: &http.Transport{}}, master: "sk-" + rand.Text()}
 	env := []string{"TOLLGATE_CONFIG=" + config, "TOLLGATE_MASTER_KEY=" + g.master}
 	if o.profiles {
-		if g.pprof, err = freeAddress(ctx); err != nil {
-			return nil, err
-		}
-		env = append(env, "TOLLGATE_PPROF_ADDR="+g.pprof)
+		g.pprof = make(map[string]string)
 	}
 	if o.apart {
 		env, err = g.startServices(ctx, o, env)
@@ -137,6 +134,13 @@ func (g *gateway) startServices(ctx context.Context, o gatewayOptions, env []str
 
 // start starts one process with a data folder of its own.
 func (g *gateway) start(ctx context.Context, o gatewayOptions, name, mark string, env []string) error {
+	if g.pprof != nil {
+		address, err := freeAddress(ctx)
+		if err != nil {
+			return err
+		}
+		g.pprof[name], env = address, append(slices.Clone(env), "TOLLGATE_PPROF_ADDR="+address)
+	}
 	cmd := exec.Command(o.binary, "serve") //nolint:gosec,noctx // the binary is ours; stop ends it in order
 	cmd.Env = environment(append(slices.Clone(env), "TOLLGATE_DATA_DIR="+filepath.Join(o.dir, name))...)
 	process, err := startChild(ctx, name, mark, filepath.Join(o.dir, name+".log"), cmd)

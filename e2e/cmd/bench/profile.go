@@ -9,43 +9,63 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 )
 
 // profileTime is how long each row's CPU profile is, in whole seconds.
 const profileTime = 5 * time.Second
 
-// profile takes a CPU profile of the gateway under each row's load, and its heap at the
-// end. It runs after the measured rounds, so that it does not disturb them.
+// profile takes CPU profiles of the gateway's processes under each row's load, and their heaps
+// at the end. It runs after the measured rounds, so that it does not disturb them.
 func (b *bench) profile(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("profiles: %w", err)
 	}
+	if err := b.profileOf(ctx, b.whole, b.gateway, dir); err != nil {
+		return err
+	}
+	if b.apart == nil {
+		return nil
+	}
+	return b.profileOf(ctx, b.services, b.apart, filepath.Join(dir, "services"))
+}
+
+// profileOf takes the profiles of one gateway, in a folder for each of its processes.
+func (b *bench) profileOf(ctx context.Context, g *gateway, t *target, dir string) error {
 	for _, r := range b.rows {
 		if r.load == nil {
 			continue
 		}
-		if err := b.profileRow(ctx, dir, r); err != nil {
+		if err := b.profileRow(ctx, g, t, dir, r); err != nil {
 			return fmt.Errorf("profile of %s: %w", r.name, err)
 		}
 	}
-	for _, kind := range []string{"heap", "allocs"} {
-		if err := b.save(ctx, kind, filepath.Join(dir, kind+".pprof")); err != nil {
-			return fmt.Errorf("profile of the %s: %w", kind, err)
+	for name := range g.pprof {
+		for _, kind := range []string{"heap", "allocs"} {
+			if err := g.save(ctx, name, kind, filepath.Join(dir, name, kind+".pprof")); err != nil {
+				return fmt.Errorf("profile of the %s: %w", kind, err)
+			}
 		}
 	}
 	return nil
 }
 
-// profileRow keeps the load up until the profile is there.
-func (b *bench) profileRow(ctx context.Context, dir string, r row) error {
+// profileRow keeps the load up until the profiles are there.
+func (b *bench) profileRow(ctx context.Context, g *gateway, t *target, dir string, r row) error {
 	done := make(chan error, 1)
 	go func() {
 		path := "profile?seconds=" + strconv.Itoa(int(profileTime.Seconds()))
-		done <- b.save(ctx, path, filepath.Join(dir, "cpu-"+r.name+".pprof"))
+		saved := make([]error, len(g.procs))
+		var saving sync.WaitGroup
+		for i, p := range g.procs {
+			saving.Go(func() { saved[i] = g.save(ctx, p.name, path, filepath.Join(dir, p.name, "cpu-"+r.name+".pprof")) })
+		}
+		saving.Wait()
+		done <- errors.Join(saved...)
 	}()
 	for {
-		_, err := b.load.run(ctx, b.gateway, *r.load)
+		_, err := b.load.run(ctx, t, *r.load)
 		select {
 		case saved := <-done:
 			return errors.Join(err, saved)
@@ -57,13 +77,16 @@ func (b *bench) profileRow(ctx context.Context, dir string, r row) error {
 	}
 }
 
-// save fetches a profile from the gateway's own listener for them into a file.
-func (b *bench) save(ctx context.Context, what, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.whole.pprof+"/debug/pprof/"+what, nil)
+// save fetches a profile from a process's own listener for them into a file.
+func (g *gateway) save(ctx context.Context, process, what, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return fmt.Errorf("profiles: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.pprof[process]+"/debug/pprof/"+what, nil)
 	if err != nil {
 		return err
 	}
-	return fetch(b.whole.client, req, func(r io.Reader) (err error) {
+	return fetch(g.client, req, func(r io.Reader) (err error) {
 		file, err := os.Create(path)
 		if err != nil {
 			return err
