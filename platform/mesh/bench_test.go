@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -52,6 +53,24 @@ func BenchmarkUnary(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// Sixteen such calls at a time.
+func BenchmarkParallel(b *testing.B) {
+	for name, client := range benchClients(b) {
+		req := completeOf("m", strings.Repeat("x", 2<<10))
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism((16 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := client.Complete(b.Context(), req); err != nil {
+						b.Error(err)
+					}
+				}
+			})
 		})
 	}
 }

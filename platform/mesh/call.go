@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"connectrpc.com/connect/v2"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 const (
@@ -21,113 +22,132 @@ const (
 	inOneWrite = 16 << 10
 )
 
+// attempt is one try of a call at one endpoint. Its errors say what became of it: a
+// [*dialError], errRefused and errUnheard that nobody has heard of the call.
+type attempt func(ctx context.Context, e *endpoint, patience *impatient) error
+
+// try asks one endpoint after the other until one answers, or until a repetition could do twice
+// what is to be done once. rewind prepares another attempt after one that was not dialled, if
+// there can be one.
+func (p *Peer) try(ctx context.Context, idempotent bool, ask attempt, rewind func(error) bool) error {
+	var (
+		dead          []*endpoint // nothing can be sent to them
+		last          *endpoint
+		sent, unheard int
+		err           error
+	)
+	for {
+		e := p.pick(dead, last)
+		if e == nil {
+			return p.away(err, sent > 0)
+		}
+		if last != nil && p.opts.Observer != nil {
+			p.opts.Observer.Retried(p.opts.Service)
+		}
+		within, patience := ctx, (*impatient)(nil)
+		if idempotent && sent == 0 && p.another(e) {
+			within, patience = p.impatience(ctx)
+		}
+		e.calls.Add(1)
+		if err = ask(within, e, patience); err == nil {
+			return nil // whoever asked counts the call's end
+		}
+		e.calls.Add(-1)
+		patience.end()
+		if errors.Is(err, errNoLinks) {
+			return err
+		}
+		e.doubt(within)
+		if ended := ctx.Err(); ended != nil {
+			return ctxError(ended, err)
+		}
+		last = e
+		_, undialled := errors.AsType[*dialError](err)
+		if undialled && within.Err() == nil {
+			p.becomes(ctx, e, unreachable, err)
+		}
+		switch {
+		case undialled || errors.Is(err, errRefused):
+			dead = append(dead, e)
+		case errors.Is(err, errUnheard):
+			// Its process may have been followed by another one. Not for ever, though.
+			if unheard++; unheard > repeats {
+				dead = append(dead, e)
+			}
+		default:
+			if sent++; !idempotent || sent > repeats {
+				return p.away(err, true)
+			}
+		}
+		if !undialled && !rewind(err) {
+			return p.away(err, sent > 0)
+		}
+	}
+}
+
 // doer sends the requests of this process's own calls, whose headers it may write to.
 type doer struct{ p *Peer }
 
 // Do is connecthttp.HTTPClient's.
 func (d doer) Do(req *http.Request) (*http.Response, error) {
-	info, _ := connect.CallInfoForClientContext(req.Context())
+	p, ctx := d.p, req.Context()
+	info, _ := connect.CallInfoForClientContext(ctx)
 	idempotent := info != nil && info.Spec.IdempotencyLevel != connect.IdempotencyUnknown
-	return d.p.send(req, idempotent)
-}
-
-// send tries a request at one endpoint after the other until one answers, or until a repetition
-// could do twice what is to be done once.
-func (p *Peer) send(req *http.Request, idempotent bool) (*http.Response, error) {
-	ctx := req.Context()
 	if p.authorization != nil {
 		req.Header["Authorization"] = p.authorization
 	}
-	inject(ctx, req.Header)
+	inject(ctx, propagation.HeaderCarrier(req.Header))
 	body, err := newOutgoing(req)
 	if err != nil {
 		return nil, err
 	}
 	defer body.over()
-	var (
-		dead []*endpoint // nothing can be sent to them
-		last *endpoint
-		sent int
-	)
-	for {
-		e := p.pick(dead, last)
-		if e == nil {
-			break
-		}
-		if last != nil && p.opts.Observer != nil {
-			p.opts.Observer.Retried(p.opts.Service)
-		}
-		attempted, patience := req, (*impatient)(nil)
-		if idempotent && sent == 0 && p.another(e) {
-			attempted, patience = p.impatience(req)
-		}
-		var resp *http.Response
-		if resp, err = p.attempt(e, attempted, body, patience); err == nil {
-			return resp, nil
-		}
-		if ended := ctx.Err(); ended != nil {
-			return nil, ctxError(ended, err)
-		}
-		last = e
-		_, undialled := errors.AsType[*dialError](err)
-		refused := errors.Is(err, errRefused)
-		if undialled || refused {
-			dead = append(dead, e)
-		} else if sent++; !idempotent || sent > repeats {
-			break
-		}
+	var resp *http.Response
+	err = p.try(ctx, idempotent, func(ctx context.Context, e *endpoint, patience *impatient) (err error) {
+		resp, err = p.roundTrip(ctx, e, req, body, patience) //nolint:bodyclose // Connect closes it
+		return err
+	}, func(err error) bool {
 		// A body may still be read whose call was answered early.
-		if refused && body.ReadCloser != nil || !undialled && !body.rewind() {
-			break
-		}
-	}
-	return nil, p.away(err, sent > 0)
+		return (!errors.Is(err, errRefused) || body.ReadCloser == nil) && body.rewind()
+	})
+	return resp, err
 }
 
 var errRefused = errors.New("it refuses this process's credentials")
 
-// attempt sends a request to one endpoint.
-func (p *Peer) attempt(e *endpoint, req *http.Request, body *outgoing, patience *impatient) (*http.Response, error) {
+// roundTrip sends a request to one endpoint.
+func (p *Peer) roundTrip(ctx context.Context, e *endpoint, req *http.Request, body *outgoing, patience *impatient) (*http.Response, error) {
 	// One piece of memory for all that an attempt needs.
 	a := &struct {
-		req    http.Request
 		url    url.URL
 		small  bytes.Reader
 		answer incoming
-	}{req: *req, url: *req.URL}
+	}{url: *req.URL}
 	a.url.Scheme, a.url.Host = e.target.scheme, e.target.authority
-	a.req.URL, a.req.Host = &a.url, e.target.authority
+	req = req.WithContext(ctx)
+	req.URL, req.Host = &a.url, e.target.authority
 	switch {
 	case body.small != nil:
 		// net/http sends headers first, and apart, unless it knows the reader. It asks for the
 		// request's GetBody where a connection turns out to be closed.
 		a.small.Reset(body.small)
-		a.req.Body = io.NopCloser(&a.small)
+		req.Body = io.NopCloser(&a.small)
 	case body.ReadCloser != nil:
-		a.req.Body = body
+		req.Body = body
 	}
-	e.calls.Add(1)
-	resp, err := e.transport.RoundTrip(&a.req)
+	resp, err := e.transport.RoundTrip(req)
 	if err == nil && !patience.heard() {
 		_ = resp.Body.Close() // it comes too late
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
-		e.calls.Add(-1)
-		e.doubt(req.Context())
-		patience.end()
-		if _, ok := errors.AsType[*dialError](err); ok && req.Context().Err() == nil {
-			p.becomes(req.Context(), e, unreachable, err)
-		}
 		return nil, err
 	}
 	if len(resp.Header[challenge]) > 0 {
-		e.calls.Add(-1)
 		_ = resp.Body.Close() // what it says is known
-		patience.end()
 		return nil, errRefused
 	}
-	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx, a.answer.patience = resp.Body, p, e, req.Context(), patience
+	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx, a.answer.patience = resp.Body, p, e, ctx, patience
 	resp.Body = &a.answer
 	return resp, nil
 }

@@ -44,7 +44,10 @@ const (
 type endpoint struct {
 	target *target
 	// address is what is dialled: an IP address, or the name as long as it is not resolved.
-	address   string
+	address string
+	// links carry the calls that have one answer; transport carries the others, each on a
+	// connection of its own, and probes.
+	links     links
 	transport *http.Transport
 	state     atomic.Int32
 	calls     atomic.Int64 // that are under way
@@ -111,11 +114,17 @@ func (e *endpoint) dialTLS(ctx context.Context, config *tls.Config) (net.Conn, e
 
 func (e *endpoint) readiness() readiness { return readiness(e.state.Load()) }
 
+// retire lets go of the connections that have no call; the others end with theirs.
+func (e *endpoint) retire() {
+	e.transport.CloseIdleConnections()
+	e.links.retire()
+}
+
 // becomes notes what an endpoint is, and reports whether that is new. Connections to one that
 // may be about to end are let go, before it closes them, and because it waits for them.
 func (e *endpoint) becomes(s readiness) bool {
 	if s != ready {
-		e.transport.CloseIdleConnections()
+		e.retire()
 	}
 	return readiness(e.state.Swap(int32(s))) != s
 }

@@ -2,12 +2,14 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	"go.opentelemetry.io/otel/propagation"
 
 	"tollgate.dev/platform/rpc"
 )
@@ -27,7 +29,8 @@ const (
 type HandlerOptions struct {
 	// RPC has the services that run in this process.
 	RPC *connect.Server
-	// Services are their full names, for health and reflection.
+	// Services are their full names, for health and reflection. Where there are any, no others
+	// are served on links.
 	Services []string
 	// Credentials are asked of every caller.
 	Credentials Credentials
@@ -41,8 +44,8 @@ type HandlerOptions struct {
 // NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, with
 // gRPC's reflection. To everybody it serves gRPC's health protocol and the routes
 // `/health/liveness` and `/health/readiness`: 200, or 503 while the process drains or is not
-// ready.
-func NewHandler(opts HandlerOptions) http.Handler {
+// ready. To those who prove themselves once it serves calls on links, see [Peer].
+func NewHandler(opts HandlerOptions) *Handler {
 	if opts.Ready == nil {
 		opts.Ready = func(context.Context) error { return nil }
 	}
@@ -51,7 +54,7 @@ func NewHandler(opts HandlerOptions) http.Handler {
 	}
 	guarded := http.NewServeMux()
 	rpc.Mount(guarded, opts.RPC)
-	h := &handler{opts: opts, gatekeeper: newGatekeeper(opts.Credentials), guarded: guarded, errors: connecthttp.NewErrorWriter(), open: http.NewServeMux()}
+	h := &Handler{opts: opts, gatekeeper: newGatekeeper(opts.Credentials), guarded: guarded, errors: connecthttp.NewErrorWriter(), open: http.NewServeMux(), links: served{leaving: make(chan struct{})}}
 	h.open.HandleFunc("GET "+livenessPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	h.open.HandleFunc("GET "+readinessPath, func(w http.ResponseWriter, r *http.Request) {
 		if !h.ready(r.Context()) {
@@ -60,22 +63,30 @@ func NewHandler(opts HandlerOptions) http.Handler {
 	})
 	h.open.Handle(h.grpcHealth())
 	h.open.HandleFunc("/", h.guard)
+	guarded.HandleFunc("GET "+linkPath, h.link)
 	h.reflection(guarded)
 	return h
 }
 
-type handler struct {
+// LinkPath is the path of links; the others are those of the services, of health and of
+// reflection.
+const LinkPath = linkPath
+
+// Handler is what a process serves to the others of its deployment: see [NewHandler].
+type Handler struct {
 	opts          HandlerOptions
 	gatekeeper    gatekeeper
 	open, guarded *http.ServeMux
 	errors        *connecthttp.ErrorWriter
+	links         served
 }
 
-func (h *handler) ready(ctx context.Context) bool {
+func (h *Handler) ready(ctx context.Context) bool {
 	return !h.opts.Draining() && h.opts.Ready(ctx) == nil
 }
 
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP is http.Handler's.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.opts.Draining() {
 		// No call may be written to a connection in the moment in which the process closes it.
 		w.Header()["Connection"] = []string{"close"}
@@ -84,9 +95,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // guard serves callers that have proved themselves.
-func (h *handler) guard(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) guard(w http.ResponseWriter, r *http.Request) {
 	if h.gatekeeper.admits(r) {
-		h.guarded.ServeHTTP(w, r.WithContext(extract(r.Context(), r.Header)))
+		h.guarded.ServeHTTP(w, r.WithContext(extract(r.Context(), propagation.HeaderCarrier(r.Header))))
 		return
 	}
 	w.Header()[challenge] = []string{`Bearer realm="tollgate"`}
@@ -95,21 +106,44 @@ func (h *handler) guard(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// NewServer returns a server for a handler of [NewHandler], with the bounds and protocols that a
-// [Peer] and gRPC clients count on: HTTP/1.1 and HTTP/2, over TLS where the credentials have
-// certificates. The caller gives it a listener.
-func NewServer(handler http.Handler, credentials Credentials, log *slog.Logger) *http.Server {
+// Server is an HTTP server that also waits for the calls on links when it ends: net/http lets go
+// of a connection that is no longer HTTP.
+type Server struct {
+	*http.Server
+
+	mesh *Handler
+}
+
+// NewServer returns a server for an HTTP handler that has mesh's paths lead to mesh, with the
+// bounds and protocols that a [Peer] and gRPC clients count on: HTTP/1.1 and HTTP/2, over TLS
+// where the credentials have certificates. The caller gives it a listener.
+func NewServer(handler http.Handler, mesh *Handler, log *slog.Logger) *Server {
 	server := &http.Server{
 		Handler: handler, Protocols: new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleServer, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	server.Protocols.SetHTTP1(true)
-	if credentials.Certificates == nil {
+	if certificates := mesh.opts.Credentials.Certificates; certificates == nil {
 		server.Protocols.SetUnencryptedHTTP2(true)
-		return server
+	} else {
+		server.Protocols.SetHTTP2(true)
+		server.TLSConfig = certificates.Server()
 	}
-	server.Protocols.SetHTTP2(true)
-	server.TLSConfig = credentials.Certificates.Server()
-	return server
+	return &Server{server, mesh}
+}
+
+// Shutdown takes no new connections and no new calls, and waits until those that are under way
+// have ended, or ctx has.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mesh.links.leave()
+	return errors.Join(s.Server.Shutdown(ctx), s.mesh.links.wait(ctx))
+}
+
+// Close ends all connections at once, with their calls, and waits for the handlers of those on
+// links.
+func (s *Server) Close() error {
+	err := s.Server.Close()
+	s.mesh.links.close()
+	return err
 }

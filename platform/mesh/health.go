@@ -16,11 +16,11 @@ const maxQuestion = 16 << 10
 
 // grpcHealth serves grpc.health.v1. Its Check needs no credentials, as the routes: a container's
 // runtime has none. There is no Watch, whose streams would hold up the process's end.
-func (h *handler) grpcHealth() (path string, _ http.Handler) {
+func (h *Handler) grpcHealth() (path string, _ http.Handler) {
 	return grpchealth.NewHandler(checker{h}, connectv1.WithReadMaxBytes(maxQuestion))
 }
 
-type checker struct{ h *handler }
+type checker struct{ h *Handler }
 
 var errNoSuchService = errors.New("this process has no such service")
 
@@ -36,7 +36,7 @@ func (c checker) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpc
 }
 
 // reflection serves gRPC server reflection, in both of its versions, of the services that run here.
-func (h *handler) reflection(mux *http.ServeMux) {
+func (h *Handler) reflection(mux *http.ServeMux) {
 	reflector := grpcreflect.NewStaticReflector(h.opts.Services...)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector, connectv1.WithReadMaxBytes(maxQuestion)))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, connectv1.WithReadMaxBytes(maxQuestion)))

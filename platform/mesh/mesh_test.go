@@ -96,7 +96,7 @@ type replica struct {
 	draining     atomic.Bool
 	down         atomic.Value // error: why it is not ready
 	addr         string
-	http         *http.Server
+	http         *mesh.Server
 	served       sync.WaitGroup
 	opened       atomic.Int64 // connections
 }
@@ -129,7 +129,8 @@ func (r *replica) start() {
 		why, _ := r.down.Load().(reason)
 		return why.err
 	}
-	r.http = mesh.NewServer(mesh.NewHandler(o), o.Credentials, slog.New(slog.DiscardHandler))
+	handler := mesh.NewHandler(o)
+	r.http = mesh.NewServer(handler, handler, slog.New(slog.DiscardHandler))
 	r.http.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			r.opened.Add(1)

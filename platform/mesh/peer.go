@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connecthttp"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
@@ -84,8 +83,7 @@ func NewPeer(opts PeerOptions) (*Peer, error) {
 		p.targets = append(p.targets, t)
 	}
 	p.publish()
-	// No compression: both ends are near each other, and their processors are what is scarce.
-	p.client = rpc.Remote(doer{p}, p.targets[0].scheme+"://"+p.targets[0].authority, connecthttp.WithCompressors())
+	p.client = rpc.NewClient(newTransport(p))
 	return p, nil
 }
 
@@ -172,8 +170,7 @@ func (p *Peer) take(ctx context.Context, found []answer) (changed bool) {
 		p.count()
 	}
 	for _, e := range left {
-		// Those with a call are closed after it.
-		e.transport.CloseIdleConnections()
+		e.retire()
 	}
 	return changed
 }
@@ -245,7 +242,7 @@ func (p *Peer) Check(context.Context) error {
 // Close closes the connections that have no call; the others close after theirs. Run has ended.
 func (p *Peer) Close() error {
 	for _, e := range *p.endpoints.Load() {
-		e.transport.CloseIdleConnections()
+		e.retire()
 	}
 	return nil
 }

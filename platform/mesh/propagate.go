@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"context"
-	"net/http"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -11,25 +10,33 @@ import (
 	"tollgate.dev/platform/obs"
 )
 
-const requestIDHeader = "X-Request-Id"
+// The names of what is known of a call; the latter two are W3C's
+// (https://www.w3.org/TR/trace-context/).
+const (
+	requestIDHeader = "X-Request-Id"
+	traceParent     = "traceparent"
+	traceState      = "tracestate"
+)
 
 // inject writes which request and which trace a call belongs to.
-func inject(ctx context.Context, header http.Header) {
+func inject(ctx context.Context, header propagation.TextMapCarrier) {
 	if requestID := obs.RequestOf(ctx).ID; requestID != "" {
-		header[requestIDHeader] = []string{requestID}
+		header.Set(requestIDHeader, requestID)
 	}
 	if trace.SpanContextFromContext(ctx).IsValid() {
-		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
+		propagation.TraceContext{}.Inject(ctx, header)
 	}
 }
 
 // extract gives a call's context what inject wrote.
-func extract(ctx context.Context, header http.Header) context.Context {
+func extract(ctx context.Context, header propagation.TextMapCarrier) context.Context {
 	var told obs.Request
 	if requestID := header.Get(requestIDHeader); id.ValidRequestID(requestID) {
 		told.ID = requestID
 	}
-	ctx = obs.WithTrace(ctx, header)
+	if header.Get(traceParent) != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, header)
+	}
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		told.TraceID = span.TraceID().String()
 	}

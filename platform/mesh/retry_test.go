@@ -2,6 +2,7 @@ package mesh_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -104,32 +105,53 @@ func TestABrokenStreamSaysSo(t *testing.T) {
 	}
 }
 
-// A replica that takes the call with it, in every way in which a connection can end.
+// A replica that takes the call with it, in every way in which a connection can end: a link, and
+// one of HTTP where links are not taken.
 func TestConnectionsThatEnd(t *testing.T) {
-	for name, end := range map[string]func(*net.TCPConn){
-		"closed": func(c *net.TCPConn) { _ = c.Close() },
-		"reset": func(c *net.TCPConn) {
-			_ = c.SetLinger(0)
+	closes := func(c net.Conn) { _ = c.Close() }
+	resets := func(c net.Conn) {
+		_ = c.(*net.TCPConn).SetLinger(0) //nolint:forcetypeassert // a listener of TCP
+		_ = c.Close()
+	}
+	says := func(text string) func(net.Conn) {
+		return func(c net.Conn) {
+			_, _ = io.WriteString(c, text)
 			_ = c.Close()
-		},
-		"after half a header": func(c *net.TCPConn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Ty")
-			_ = c.Close()
-		},
-		"after half an answer": func(c *net.TCPConn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: 100\r\n\r\nhalf")
-			_ = c.Close()
-		},
+		}
+	}
+	for name, tc := range map[string]struct {
+		links bool
+		end   func(net.Conn)
+	}{
+		"closed":               {false, closes},
+		"reset":                {false, resets},
+		"after half a header":  {false, says("HTTP/1.1 200 OK\r\nContent-Ty")},
+		"after half an answer": {false, says("HTTP/1.1 200 OK\r\nContent-Type: application/proto\r\nContent-Length: 100\r\n\r\nhalf")},
+
+		"a link closed":                 {true, closes},
+		"a link reset":                  {true, resets},
+		"a link after half a header":    {true, says("\x00\x00")},
+		"a link after half a frame":     {true, says("\x00\x00\x00\x08\x02\x00\x00\x00\x01half")},
+		"a link after half an answer":   {true, says("\x00\x00\x00\x04\x82\x00\x00\x00\x01half")},
+		"a link after a frame too long": {true, says("\xff\xff\xff\xff\x02\x00\x00\x00\x01")},
+		"a link after a call of no one": {true, says("\x00\x00\x00\x00\x02\x00\x00\x00\x63")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == mesh.LinkPath && !tc.links {
+					http.NotFound(w, r)
+					return
+				}
 				_, _ = io.Copy(io.Discard, r.Body)
 				conn, _, err := http.NewResponseController(w).Hijack()
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				end(conn.(*net.TCPConn))
+				if tc.links {
+					agree(t, conn)
+				}
+				tc.end(conn)
 			}))
 			defer web.Close()
 			p := newPeer(t, mesh.PeerOptions{URLs: []string{web.URL}})
@@ -139,6 +161,22 @@ func TestConnectionsThatEnd(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// agree makes a link of a connection, and reads the first call's frame.
+func agree(tb testing.TB, conn net.Conn) {
+	tb.Helper()
+	var head [9]byte
+	_, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tollgate-link\r\n\r\n")
+	if err == nil {
+		_, err = io.ReadFull(conn, head[:])
+	}
+	if err == nil {
+		_, err = io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(head[:])))
+	}
+	if err != nil {
+		tb.Error(err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -71,18 +70,18 @@ type impatient struct {
 	cancel context.CancelFunc
 }
 
-// impatience bounds a request to half of the time that it has. It returns nil for one that has
-// no deadline.
-func (p *Peer) impatience(req *http.Request) (*http.Request, *impatient) {
-	deadline, ok := req.Context().Deadline()
+// impatience bounds a call to half of the time that it has. It returns nil for one that has no
+// deadline.
+func (p *Peer) impatience(ctx context.Context) (context.Context, *impatient) {
+	deadline, ok := ctx.Deadline()
 	if !ok {
-		return req, nil
+		return ctx, nil
 	}
-	ctx, cancel := context.WithCancelCause(req.Context())
+	within, cancel := context.WithCancelCause(ctx)
 	half := deadline.Sub(p.opts.Clock.Now()) / 2
 	i := &impatient{cancel: func() { cancel(nil) }}
 	i.timer = time.AfterFunc(half, func() { cancel(context.DeadlineExceeded) })
-	return req.WithContext(ctx), i
+	return within, i
 }
 
 // heard says that the answer has begun: it may take the rest of the time. It reports whether

@@ -115,6 +115,7 @@ func TestAHangingEndpoint(t *testing.T) {
 	p.run(t)
 	p.await(t, 1)
 	stream := openStream(t, p, "m")
+	must(t, p.complete(t.Context(), "m")) // opens the link
 	line.set(true)
 	whole := make(chan error, 1)
 	go func() { whole <- p.complete(t.Context(), "m") }()

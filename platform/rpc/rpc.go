@@ -52,7 +52,13 @@ func Remote(client connecthttp.HTTPClient, baseURL string, options ...connecthtt
 	options = append([]connecthttp.Option{
 		connecthttp.WithReadMaxBytes(MaxMessageBytes), connecthttp.WithSendMaxBytes(MaxMessageBytes),
 	}, options...)
-	return connect.NewClient(connecthttp.NewTransport(client, baseURL, options...), clientErrors)
+	return NewClient(connecthttp.NewTransport(client, baseURL, options...))
+}
+
+// NewClient returns a client of the services at the other end of a transport, whose errors are
+// domain errors.
+func NewClient(transport connect.Transport) *connect.Client {
+	return connect.NewClient(transport, clientErrors)
 }
 
 // Mount serves server's handlers on mux, for the Connect, gRPC and gRPC-Web protocols. JSON

@@ -113,18 +113,23 @@ func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Crede
 		}
 	}
 	// What an edge here forwards for operators is served to nobody else.
-	handler := handOver(health, mesh.NewHandler(mesh.HandlerOptions{
+	services := mesh.NewHandler(mesh.HandlerOptions{
 		RPC: server, Services: serves, Credentials: credentials, Draining: health.Draining,
 		Ready: func(ctx context.Context) error { return ready(health.Run(ctx)) },
-	}))
+	})
+	handler := handOver(health, services)
 	for _, name := range append(serves, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection") {
 		mux.Handle("/"+name+"/", handler)
 	}
+	mux.Handle(mesh.LinkPath, services)
 	mux.Handle("GET /health/liveness", handler)
 	mux.Handle("GET /health/readiness", state(health))
 	mux.Handle("GET /health", state(health))
 	mux.Handle("GET /metrics", obs.Handler(reg))
-	return inner{newServer(mesh.NewServer(mux, credentials, log), cfg.Mesh.Addr, "TOLLGATE_MESH_ADDR", cfg.Server.GracePeriod, health.Draining, log, work)}
+	both := mesh.NewServer(mux, services, log)
+	out := newServer(both.Server, cfg.Mesh.Addr, "TOLLGATE_MESH_ADDR", cfg.Server.GracePeriod, health.Draining, log, work)
+	out.ends = both // with the calls on links
+	return inner{out}
 }
 
 // ready is the report of a process that takes calls, or says why not.

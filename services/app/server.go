@@ -17,7 +17,12 @@ import (
 
 // server is one listener and what is served on it.
 type server struct {
-	http  *http.Server
+	http *http.Server
+	// ends is http, or what ends it with the connections that it let go of.
+	ends interface {
+		Shutdown(ctx context.Context) error
+		Close() error
+	}
 	addr  string
 	means string // how an operator sets the address
 	grace time.Duration
@@ -46,7 +51,7 @@ func newServer(h *http.Server, addr, means string, grace time.Duration, draining
 	})
 	h.BaseContext = func(net.Listener) context.Context { return base }
 	h.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-	return &server{http: h, addr: addr, means: means, grace: grace, log: log, work: work, base: base, cancel: cancel}
+	return &server{http: h, ends: h, addr: addr, means: means, grace: grace, log: log, work: work, base: base, cancel: cancel}
 }
 
 // start binds the address, so that a port in use is an error of the start, and serves.
@@ -83,15 +88,15 @@ func (s *server) address() string {
 func (s *server) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.grace)
 	defer cancel()
-	err := s.http.Shutdown(ctx)
+	err := s.ends.Shutdown(ctx)
 	s.cancel(errs.New(errs.ServiceUnavailable, "the gateway is stopping"))
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.log.WarnContext(ctx, "calls were still open at the end of the grace period")
 		// They tell their callers, settle what they used, and end.
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer cancel()
-		if err = s.http.Shutdown(last); err != nil {
-			err = s.http.Close()
+		if err = s.ends.Shutdown(last); err != nil {
+			err = s.ends.Close()
 		}
 	}
 	s.done.Wait()

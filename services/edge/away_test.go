@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect/v2"
+
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/clock"
@@ -56,6 +58,17 @@ func dialled(tb testing.TB, url string) routerv1connect.RouterServiceClient {
 	return routerv1connect.NewRouterServiceClient(peer.Client())
 }
 
+// linkless is an endpoint that takes no links.
+func linkless(f http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == mesh.LinkPath {
+			http.NotFound(w, r)
+			return
+		}
+		f(w, r)
+	}
+}
+
 // A call that the router certainly has not heard of, or that it says it could not serve, costs
 // nothing. Where it is lost on the way, nobody knows what the provider did: it is charged.
 func TestARouterThatIsAway(t *testing.T) {
@@ -71,6 +84,11 @@ func TestARouterThatIsAway(t *testing.T) {
 	}
 	server := rpc.NewServer()
 	routerv1connect.RegisterRouterServiceHandler(server, sorry)
+	// lost is one that ends with the call.
+	lost := rpc.NewServer(func(connect.ServerFunc) connect.ServerFunc {
+		return func(context.Context, connect.Spec, connect.ServerStream) error { panic(http.ErrAbortHandler) }
+	})
+	routerv1connect.RegisterRouterServiceHandler(lost, sorry)
 
 	for name, tc := range map[string]struct {
 		router  func(testing.TB) routerv1connect.RouterServiceClient
@@ -95,11 +113,15 @@ func TestARouterThatIsAway(t *testing.T) {
 		}, false},
 		"and takes the call with it": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
-			return served(tb, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: lost}).ServeHTTP)
+		}, true},
+		"and takes the call with it, over HTTP": {func(tb testing.TB) routerv1connect.RouterServiceClient {
+			tb.Helper()
+			return served(tb, linkless(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 		}, true},
 		"says one that stands between": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
-			return served(tb, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+			return served(tb, linkless(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,243 @@
+package mesh
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/proto"
+
+	meshv1 "tollgate.dev/gen/tollgate/mesh/v1"
+	"tollgate.dev/platform/rpc"
+)
+
+// transport carries a peer's calls. Those that have one answer share a link to each endpoint.
+// One whose answer is a stream has a connection of its own, over Connect: what its caller does
+// not take waits in that connection, and in nobody else's way.
+type transport struct {
+	p    *Peer
+	http connect.Transport
+}
+
+func newTransport(p *Peer) *transport {
+	at := p.targets[0]
+	return &transport{p, connecthttp.NewTransport(doer{p}, at.scheme+"://"+at.authority,
+		connecthttp.WithReadMaxBytes(rpc.MaxMessageBytes), connecthttp.WithSendMaxBytes(rpc.MaxMessageBytes),
+		// Both ends are near each other, and their processors are what is scarce.
+		connecthttp.WithCompressors())}
+}
+
+// NewClientStream is connect.Transport's.
+func (t *transport) NewClientStream(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
+	if info, ok := connect.CallInfoForClientContext(ctx); ok {
+		info.Spec = spec
+	}
+	if spec.StreamType != connect.StreamTypeUnary {
+		return t.http.NewClientStream(ctx, spec)
+	}
+	return &unary{t: t, ctx: ctx, spec: spec}, nil
+}
+
+// unary is a call that has one answer.
+type unary struct {
+	t    *transport
+	ctx  context.Context //nolint:containedctx // it is the call
+	spec connect.Spec
+	// answer is nil before Send, and after Receive.
+	answer *answered
+	// plain carries the call where its endpoint takes no links; nil for most.
+	plain connect.ClientStream
+}
+
+// SendHeaders is connect.ClientStream's. What is said of a call goes with its message.
+func (u *unary) SendHeaders() error { return nil }
+
+// CloseSend is connect.ClientStream's. The request is one message.
+func (u *unary) CloseSend() error {
+	if u.plain != nil {
+		return u.plain.CloseSend()
+	}
+	return nil
+}
+
+// Send is connect.ClientStream's. It returns when the call is over.
+func (u *unary) Send(msg any) error {
+	if u.answer != nil || u.plain != nil {
+		return io.EOF
+	}
+	buffer := takeBuffer()
+	defer giveBuffer(buffer)
+	said, err := appendMessage(nil, u.about())
+	if err != nil {
+		return err
+	}
+	*buffer = append(binary.AppendUvarint(*buffer, uint64(len(said))), said...)
+	if *buffer, err = appendMessage(*buffer, msg); err != nil {
+		return err
+	}
+	p, idempotent := u.t.p, u.spec.IdempotencyLevel != connect.IdempotencyUnknown
+	err = p.try(u.ctx, idempotent, func(ctx context.Context, e *endpoint, patience *impatient) error {
+		return u.ask(ctx, e, patience, *buffer)
+	}, func(error) bool { return true })
+	if !errors.Is(err, errNoLinks) {
+		return err
+	}
+	if u.plain, err = u.t.http.NewClientStream(u.ctx, u.spec); err != nil {
+		return err
+	}
+	return u.plain.Send(msg)
+}
+
+// ask makes the call at one endpoint.
+func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, request []byte) error {
+	l, c, number, err := e.begin(ctx, u.t.p)
+	if err != nil {
+		return err
+	}
+	answer, begun, err := l.call(ctx, c, number, request)
+	switch {
+	case err != nil && !begun && ctx.Err() == nil:
+		return fmt.Errorf("%w: %w", errUnheard, err)
+	case err != nil:
+		return err
+	}
+	patience.end()
+	e.calls.Add(-1)
+	u.answer = &answer
+	return nil
+}
+
+// Receive is connect.ClientStream's.
+func (u *unary) Receive(dst any) error {
+	if u.plain != nil {
+		return u.plain.Receive(dst)
+	}
+	if u.answer == nil {
+		return io.EOF
+	}
+	defer func() {
+		giveBuffer(u.answer.data)
+		u.answer = nil
+	}()
+	if u.answer.kind == kindFailure {
+		return readFailure(u.answer.bytes())
+	}
+	return readMessage(u.answer.bytes(), dst, connect.CodeInternal)
+}
+
+// Close is connect.ClientStream's.
+func (u *unary) Close() error {
+	if u.plain != nil {
+		return u.plain.Close()
+	}
+	if u.answer != nil {
+		giveBuffer(u.answer.data)
+		u.answer = nil
+	}
+	return nil
+}
+
+// appendMessage encodes a message behind dst.
+func appendMessage(dst []byte, msg any) ([]byte, error) {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		return dst, connect.Errorf(connect.CodeInternal, "%T is no message", msg)
+	}
+	size := proto.Size(m)
+	if size > rpc.MaxMessageBytes {
+		return dst, connect.Errorf(connect.CodeResourceExhausted, "a message of %d bytes is larger than %d", size, rpc.MaxMessageBytes)
+	}
+	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(slices.Grow(dst, size), m)
+	if err != nil {
+		return dst, connect.Errorf(connect.CodeInternal, "encode message: %s", err).WithCause(err)
+	}
+	return out, nil
+}
+
+// readMessage decodes a message; fault is the code of one that cannot be.
+func readMessage(data []byte, dst any, fault connect.Code) error {
+	m, ok := dst.(proto.Message)
+	if !ok {
+		return connect.Errorf(connect.CodeInternal, "%T is no message", dst)
+	}
+	if err := proto.Unmarshal(data, m); err != nil {
+		return connect.Errorf(fault, "decode message: %s", err).WithCause(err)
+	}
+	return nil
+}
+
+// about is what the other end has to know of the call.
+func (u *unary) about() *meshv1.Call {
+	out := &meshv1.Call{Procedure: u.spec.Procedure}
+	if deadline, ok := u.ctx.Deadline(); ok {
+		out.TimeoutMicros = max(deadline.Sub(u.t.p.opts.Clock.Now()).Microseconds(), 1)
+	}
+	inject(u.ctx, (*callHeader)(out))
+	return out
+}
+
+// callHeader is what is known of a call, as headers.
+type callHeader meshv1.Call
+
+// Get is propagation.TextMapCarrier's.
+func (h *callHeader) Get(name string) string {
+	switch name {
+	case requestIDHeader:
+		return h.RequestId
+	case traceParent:
+		return h.Traceparent
+	case traceState:
+		return h.Tracestate
+	}
+	return ""
+}
+
+// Set is propagation.TextMapCarrier's.
+func (h *callHeader) Set(name, value string) {
+	switch name {
+	case requestIDHeader:
+		h.RequestId = value
+	case traceParent:
+		h.Traceparent = value
+	case traceState:
+		h.Tracestate = value
+	}
+}
+
+// Keys is propagation.TextMapCarrier's.
+func (h *callHeader) Keys() []string { return []string{requestIDHeader, traceParent, traceState} }
+
+// appendFailure encodes an error that a handler returned.
+func appendFailure(dst []byte, err error) []byte {
+	out := &meshv1.Failure{Code: uint32(connect.CodeOf(err))}
+	if e, ok := errors.AsType[*connect.Error](err); ok && !e.IsRemote() {
+		out.Message = e.Message()
+		for _, d := range e.Details() {
+			out.Details = append(out.Details, &meshv1.Detail{Type: d.Type, Value: d.Value})
+		}
+	} else if errors.Is(err, context.Canceled) {
+		out.Code = uint32(connect.CodeCanceled)
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		out.Code = uint32(connect.CodeDeadlineExceeded)
+	}
+	dst, _ = appendMessage(dst, out) // strings and bytes are all that is in it
+	return dst
+}
+
+// readFailure is the error that the other end's handler returned.
+func readFailure(data []byte) error {
+	var in meshv1.Failure
+	if err := proto.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("decode a failure: %w", err)
+	}
+	out := connect.NewError(connect.Code(in.GetCode()), in.GetMessage())
+	for _, d := range in.GetDetails() {
+		out = out.WithDetail(&connect.ErrorDetail{Type: d.GetType(), Value: d.GetValue()})
+	}
+	return out.WithRemote()
+}
