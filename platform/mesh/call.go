@@ -13,6 +13,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"go.opentelemetry.io/otel/propagation"
+
+	"tollgate.dev/platform/errs"
 )
 
 const (
@@ -58,11 +60,14 @@ func (p *Peer) try(ctx context.Context, idempotent bool, ask attempt, rewind fun
 			return err
 		}
 		e.doubt(within)
+		_, undialled := errors.AsType[*dialError](err)
 		if ended := ctx.Err(); ended != nil {
+			if sent == 0 && (undialled || errors.Is(err, errRefused) || errors.Is(err, errUnheard)) {
+				err = errors.Join(errs.ErrNotSent, err)
+			}
 			return ctxError(ended, err)
 		}
 		last = e
-		_, undialled := errors.AsType[*dialError](err)
 		if undialled && within.Err() == nil {
 			p.becomes(ctx, e, unreachable, err)
 		}

@@ -101,7 +101,7 @@ func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, reque
 	}
 	answer, begun, err := l.call(ctx, c, number, request)
 	switch {
-	case err != nil && !begun && ctx.Err() == nil:
+	case err != nil && !begun:
 		return fmt.Errorf("%w: %w", errUnheard, err)
 	case err != nil:
 		return err

@@ -1,10 +1,13 @@
 package edge_test
 
 import (
+	"bufio"
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -150,6 +153,43 @@ func TestARouterThatIsAway(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A caller who leaves while the edge is still on its way to the router pays nothing: the router
+// never hears of the call.
+func TestCallersThatLeaveBeforeTheRouterHears(t *testing.T) {
+	t.Parallel()
+	// It is asked for a link, and does not answer.
+	mute, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { must(t, mute.Close()) })
+	on := &atomic.Bool{}
+	r := newRig(t, func(s *setup) {
+		s.through = func(c routerv1connect.RouterServiceClient) routerv1connect.RouterServiceClient {
+			return far{c, dialled(t, "http://"+mute.Addr().String()), on}
+		}
+	})
+	on.Store(true)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	go func() {
+		defer leave()
+		if conn, err := mute.Accept(); err == nil {
+			_, _ = http.ReadRequest(bufio.NewReader(conn))
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+	}()
+	resp, err := r.open(ctx, http.MethodPost, chatPath, call{key: acmeKey, body: chat("Hi", `"cache":{"no-store":true}`)})
+	if err == nil {
+		_ = resp.Body.Close()
+		t.Fatal("a caller that left was answered")
+	}
+	eventually(t, "the call's end", func() bool { return strings.Contains(r.log.String(), string(errs.ClientClosed)) })
+	on.Store(false)
+	r.complete(chat("there")) // stands in the ledger behind all before it
+	if rec := r.ledger(1)[0]; rec.GetError() != "" || rec.GetCostNanos() != answerCost {
+		t.Errorf("a call that never went out is charged: %v", rec)
 	}
 }
 

@@ -226,11 +226,11 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 // it, although it may have begun: its caller left, and an error that says so may be of either
 // side; or the router is gone; or it met what it did not expect, perhaps in an answer.
 func unheard(ctx context.Context, err error) bool {
-	if ctx.Err() != nil {
+	switch {
+	case errs.NotSent(err):
+		return false
+	case ctx.Err() != nil || !errs.Answered(err):
 		return true
-	}
-	if !errs.Answered(err) {
-		return !errs.NotSent(err)
 	}
 	reason := errs.Of(err).Reason
 	return reason == errs.ClientClosed || reason == errs.Internal
