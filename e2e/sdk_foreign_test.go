@@ -27,7 +27,7 @@ func TestForeignSDKs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "check.mjs"), program, 0o600); err != nil { //nolint:gosec // the test's own folder
+			if err := os.WriteFile(filepath.Join(dir, "check.mjs"), program, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Symlink(installed, filepath.Join(dir, "node_modules")); err != nil {

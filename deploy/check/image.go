@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -102,8 +103,22 @@ func checkFinal(f *findings, stage *instructions.Stage) {
 	}
 }
 
-// copyContext copies what a build is sent, and returns every path of it.
-func copyContext(f *findings, to string) (map[string]bool, error) {
+// copyContext copies what a build is sent, and returns every path of it. Links that lead out of
+// either folder are not followed.
+func copyContext(f *findings, to string) (_ map[string]bool, err error) {
+	from, err := os.OpenRoot(f.root)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := os.Mkdir(to, 0o750); err != nil {
+		return nil, err
+	}
+	into, err := os.OpenRoot(to)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, into.Close()) }()
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(f.read(ignoreFile)))
 	if err != nil {
 		return nil, err
@@ -134,14 +149,14 @@ func copyContext(f *findings, to string) (map[string]bool, error) {
 		for p := rel; p != "."; p = filepath.Dir(p) {
 			sent[p] = true
 		}
-		content, err := os.ReadFile(path)
+		content, err := from.ReadFile(rel)
 		if err != nil {
 			return err
 		}
-		if err := os.MkdirAll(filepath.Join(to, filepath.Dir(rel)), 0o750); err != nil {
+		if err := into.MkdirAll(filepath.Dir(rel), 0o750); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(to, rel), content, 0o600)
+		return into.WriteFile(rel, content, 0o600)
 	})
 	return sent, err
 }

@@ -52,16 +52,17 @@ func programMetrics(ctx context.Context, binary, scratch string) (metrics, error
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- program.Wait() }()
-	stop := func() { _ = program.Process.Signal(syscall.SIGTERM); <-ended } // it may be gone already
+	stop := func() error {
+		_ = program.Process.Signal(syscall.SIGTERM) // it may be gone already
+		return <-ended
+	}
 
 	c := caller{base: "http://" + addr, key: key}
 	if err := c.await(ctx, ended); err != nil {
-		stop()
-		return nil, fmt.Errorf("%w\n%s", err, tail(log.String()))
+		return nil, fmt.Errorf("%w\n%s", errors.Join(err, stop()), tail(log.String()))
 	}
 	served, err := c.exercise(ctx)
-	stop()
-	return served, err
+	return served, errors.Join(err, stop())
 }
 
 type caller struct{ base, key string }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -38,7 +38,7 @@ func checkQuery(expr string, served metrics) (query, error) {
 			known[l] = true
 		}
 		for _, m := range selector.LabelMatchers {
-			if m.Name != labels.MetricName && !has[m.Name] {
+			if m.Name != model.MetricNameLabel && !has[m.Name] {
 				wrong = append(wrong, fmt.Errorf("%s has no label %s", selector.Name, m.Name))
 			}
 		}
