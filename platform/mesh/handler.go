@@ -39,6 +39,8 @@ type HandlerOptions struct {
 	// Draining reports whether the process is about to end. Calls are still served, but nobody
 	// should begin another; nil is never.
 	Draining func() bool
+	// Drained is closed once Draining says so; without it, that is found out by asking.
+	Drained <-chan struct{}
 }
 
 // NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, with
@@ -62,6 +64,7 @@ func NewHandler(opts HandlerOptions) *Handler {
 		}
 	})
 	h.open.Handle(h.grpcHealth())
+	h.open.Handle(watchProcedure, newHealthWatches(h))
 	h.open.HandleFunc("/", h.guard)
 	guarded.HandleFunc("GET "+linkPath, h.link)
 	h.reflection(guarded)

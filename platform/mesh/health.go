@@ -14,8 +14,8 @@ import (
 // maxQuestion bounds a message to the handlers of gRPC's health and reflection, in bytes.
 const maxQuestion = 16 << 10
 
-// grpcHealth serves grpc.health.v1. Its Check needs no credentials, as the routes: a container's
-// runtime has none. There is no Watch, whose streams would hold up the process's end.
+// grpcHealth serves grpc.health.v1's Check; see [healthWatches] for its Watch. They need no
+// credentials, as the routes: a container's runtime has none.
 func (h *Handler) grpcHealth() (path string, _ http.Handler) {
 	return grpchealth.NewHandler(checker{h}, connectv1.WithReadMaxBytes(maxQuestion))
 }

@@ -94,6 +94,7 @@ type replica struct {
 	options      mesh.HandlerOptions
 	interceptors []connect.ServerInterceptor
 	draining     atomic.Bool
+	drained      chan struct{}
 	down         atomic.Value // error: why it is not ready
 	addr         string
 	http         *mesh.Server
@@ -106,7 +107,7 @@ type reason struct{ err error }
 // newReplica returns a replica that listens.
 func newReplica(tb testing.TB, change ...func(*replica)) *replica {
 	tb.Helper()
-	r := &replica{fake: &fake{}, tb: tb, addr: "127.0.0.1:0"}
+	r := &replica{fake: &fake{}, tb: tb, addr: "127.0.0.1:0", drained: make(chan struct{})}
 	r.down.Store(reason{})
 	for _, f := range change {
 		f(r)
@@ -124,7 +125,7 @@ func (r *replica) start() {
 	routerv1connect.RegisterRouterServiceHandler(procedures, r.fake)
 	cachev1connect.RegisterCacheServiceHandler(procedures, r.fake)
 	o := r.options
-	o.RPC, o.Services, o.Draining = procedures, services(), r.draining.Load
+	o.RPC, o.Services, o.Draining, o.Drained = procedures, services(), r.draining.Load, r.drained
 	o.Ready = func(context.Context) error {
 		why, _ := r.down.Load().(reason)
 		return why.err

@@ -114,7 +114,7 @@ func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Crede
 	}
 	// What an edge here forwards for operators is served to nobody else.
 	services := mesh.NewHandler(mesh.HandlerOptions{
-		RPC: server, Services: serves, Credentials: credentials, Draining: health.Draining,
+		RPC: server, Services: serves, Credentials: credentials, Draining: health.Draining, Drained: health.Drained(),
 		Ready: func(ctx context.Context) error { return ready(health.Run(ctx)) },
 	})
 	handler := handOver(health, services)
@@ -159,7 +159,8 @@ func state(health *obs.Checker) http.Handler {
 }
 
 // stateTimeout is after which time a dependency that does not answer is told to be away. Other
-// processes take one that does not tell within a second to hang.
+// processes take one that does not tell within a second to hang, and probes of an edge wait no
+// longer, so that nothing that it can do without may take more time.
 const stateTimeout = 700 * time.Millisecond
 
 // watches are the procedures whose streams have no end of their own.
