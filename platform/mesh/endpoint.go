@@ -56,6 +56,7 @@ type endpoint struct {
 	missed int
 	// doubted says that a call has waited in vain since the last answer to a probe.
 	doubted     atomic.Bool
+	behind      atomic.Pointer[[]Dependency]
 	connections connections
 }
 
@@ -142,8 +143,11 @@ func (e *endpoint) ask(ctx context.Context) (readiness, error) {
 	if err != nil {
 		return unreachable, fmt.Errorf("probe: %w", err)
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, readBuffer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, readBuffer))
 	_ = resp.Body.Close() // it is read
+	if err == nil {
+		e.behind.Store(dependencies(body))
+	}
 	switch {
 	case err != nil:
 		return unreachable, fmt.Errorf("probe: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ type Check struct {
 	Required bool
 	// Run returns nil when all is well. It should end with its context.
 	Run func(context.Context) error
+	// Behind, when set, is how things are that the dependency itself depends on. It returns at
+	// once.
+	Behind func() []Result
 }
 
 // Result is how one dependency was.
@@ -29,6 +33,8 @@ type Result struct {
 	Required bool          `json:"required"`
 	Error    string        `json:"error,omitempty"` // scrubbed
 	Latency  time.Duration `json:"latencyNs"`
+	// Through is the dependency that this one is behind; empty for one of this process.
+	Through string `json:"through,omitempty"`
 }
 
 // Report is how all dependencies were.
@@ -38,7 +44,8 @@ type Report struct {
 	Healthy  bool `json:"healthy"`
 	Ready    bool `json:"ready"`
 	Draining bool `json:"draining,omitempty"`
-	// Results stand in the order in which the checks were given.
+	// Results stand in the order in which the checks were given. Those that are behind others
+	// follow, unless there is a check of that name.
 	Results []Result `json:"results"`
 }
 
@@ -108,7 +115,29 @@ func (c *Checker) Run(ctx context.Context) Report {
 		report.Healthy = report.Healthy && res.Healthy
 		report.Ready = report.Ready && (res.Healthy || !res.Required)
 	}
+	c.behind(&report)
 	return report
+}
+
+// behind adds what the dependencies depend on, each once: away if any of them says so. The process
+// is ready without.
+func (c *Checker) behind(report *Report) {
+	own := len(report.Results)
+	for _, r := range c.checks {
+		if r.Behind == nil {
+			continue
+		}
+		for _, res := range r.Behind() {
+			res.Required, res.Through, res.Error = false, r.Name, Scrub(res.Error)
+			report.Healthy = report.Healthy && res.Healthy
+			switch i := slices.IndexFunc(report.Results, func(other Result) bool { return other.Name == res.Name }); {
+			case i < 0:
+				report.Results = append(report.Results, res)
+			case i >= own && report.Results[i].Healthy:
+				report.Results[i] = res
+			}
+		}
+	}
 }
 
 // Drain has every further report say that the process is not ready, because it is about to

@@ -127,3 +127,27 @@ func TestNewCheckerRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What dependencies depend on stands behind them, once each, is required by nobody here, and never
+// takes the place of what this process has found out itself.
+func TestBehind(t *testing.T) {
+	behind := func(results ...obs.Result) func() []obs.Result { return func() []obs.Result { return results } }
+	c := checker(t, clock.Real(),
+		obs.Check{Name: "database", Required: true, Run: well},
+		obs.Check{Name: "keystore", Run: well, Behind: behind(obs.Result{Name: "database"}, obs.Result{Name: "cluster", Healthy: true, Required: true})},
+		obs.Check{Name: "budget", Run: well, Behind: behind(obs.Result{Name: "kafka", Healthy: true}, obs.Result{Name: "cluster", Required: true, Error: "refused"})},
+	)
+	r := c.Run(t.Context())
+	if r.Healthy || !r.Ready || len(r.Results) != 5 {
+		t.Fatalf("%+v", r)
+	}
+	for i, want := range []obs.Result{
+		{Name: "database", Healthy: true, Required: true}, {Name: "keystore", Healthy: true}, {Name: "budget", Healthy: true},
+		{Name: "cluster", Error: "refused", Through: "budget"}, {Name: "kafka", Healthy: true, Through: "budget"},
+	} {
+		got := r.Results[i]
+		if got.Latency = 0; got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, erro
 	if out.Store, err = cacheredis.New(client, cacheredis.Options{Prefix: prefix, Clock: clk}); err != nil {
 		return out, err
 	}
-	out.Checks = []obs.Check{{Name: "redis", Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
+	out.Checks = []obs.Check{{Name: "redis", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
 	return out, nil
 }
 

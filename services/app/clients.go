@@ -86,10 +86,20 @@ func newTransports(lc fx.Lifecycle, work *background.Work, server *connect.Serve
 			Name: string(s), Run: peer.Check,
 			// Without another one calls go on for a while: with keys and slices that are known, and
 			// without the cache and the compressor.
-			Required: s == config.ServiceRouter,
+			Required: s == config.ServiceRouter, Behind: func() []obs.Result { return behind(peer) },
 		})
 	}
 	return out, nil
+}
+
+// behind are what a service depends on that runs elsewhere. It is named here as well, since it is
+// the edges that operators ask.
+func behind(peer *mesh.Peer) []obs.Result {
+	var out []obs.Result
+	for _, d := range peer.Behind() {
+		out = append(out, obs.Result{Name: d.Name, Healthy: d.Healthy, Error: d.Error})
+	}
+	return out
 }
 
 // inBackground runs a loop from the start to the stop of the process.

@@ -35,6 +35,6 @@ func newEvents(open *opened, cfg *config.Config, clk clock.Clock, log *slog.Logg
 	out.Relay.Publisher = client.Writer(kafkax.Topic{
 		Name: cfg.Kafka.Topic, Partitions: cfg.Kafka.Partitions, Replicas: cfg.Kafka.ReplicationFactor, Config: cfg.Kafka.TopicConfig,
 	}, cfg.Kafka.CreateTopic)
-	out.Checks = []obs.Check{{Name: "kafka", Run: client.Ping}}
+	out.Checks = []obs.Check{{Name: "kafka", Timeout: stateTimeout, Run: client.Ping}}
 	return out, nil
 }

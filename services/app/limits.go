@@ -55,5 +55,5 @@ func newLimiter(open *opened, cfg *config.Config, clk clock.Clock, metrics *obs.
 	limiter := ratelimit.NewShared(clk, store, ratelimit.Options{
 		Wait: cfg.RateLimits.Wait, CallTimeout: timeout, Metrics: metrics, Log: log,
 	})
-	return limits{Limiter: limiter, Checks: []obs.Check{{Name: "rate_limits", Run: limiter.Check}}}, nil
+	return limits{Limiter: limiter, Checks: []obs.Check{{Name: "rate_limits", Timeout: stateTimeout, Run: limiter.Check}}}, nil
 }

@@ -73,12 +73,16 @@ func openDatabase(ctx context.Context, open *opened, cfg *config.Config, log *sl
 	if err != nil {
 		return opening{}, err
 	}
-	return opening{Database: db, Check: obs.Check{
+	check := obs.Check{
 		Name: "database", Run: db.ping,
 		// An edge by itself keeps there what repeats of a request are answered with: all other
 		// calls go on without.
 		Required: cfg.Mesh.Runs(config.ServiceKeystore) || cfg.Mesh.Runs(config.ServiceBudget),
-	}}, nil
+	}
+	if !check.Required {
+		check.Timeout = stateTimeout
+	}
+	return opening{Database: db, Check: check}, nil
 }
 
 func openEmbedded(ctx context.Context, open *opened, cfg *config.Config, log *slog.Logger) (*database, error) {
