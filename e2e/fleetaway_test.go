@@ -11,8 +11,6 @@ import (
 
 	"tollgate.dev/e2e/harness"
 	"tollgate.dev/platform/postgres/postgrestest"
-	"tollgate.dev/platform/redisx/redisxtest"
-	"tollgate.dev/platform/servicetest"
 )
 
 // within is a context for calls that must not hang. Its end is far beyond what any of them may
@@ -169,17 +167,15 @@ func revoke(t *testing.T, f *harness.Fleet) {
 	}
 }
 
-// TestDatabaseOfAFleetIsAway kills the PostgreSQL and the Redis of a deployment. What is known
-// and leased goes on, until its term; then, and for whoever needs the database at once, there is
-// 503. All is as before once they are back.
+// TestDatabaseOfAFleetIsAway kills the PostgreSQL of a deployment. What is known and leased goes
+// on, until its term; then, and for whoever needs the database at once, there is 503. All is as
+// before once it is back.
 func TestDatabaseOfAFleetIsAway(t *testing.T) {
 	t.Parallel()
-	database, redis := postgrestest.StartOwn(t), servicetest.Start(t, "redis", redisxtest.Variable)
-	opts := fleetOptions(t, database.URL().Reveal(), "")
-	opts.Env = append(opts.Env, "REDIS_URL="+redis.Address()) // the last one holds
-	f := harness.StartFleet(t, opts)
+	database := postgrestest.StartOwn(t)
+	f := harness.StartFleet(t, fleetOptions(t, database.URL().Reveal(), ""))
 	edge := f.Edge(0)
-	key := edge.NewTenantKey(map[string]any{"max_budget": ample, "rpm_limit": 1_000_000})
+	key := edge.NewTenantKey(map[string]any{"max_budget": ample})
 	ask := func(secret string, header http.Header, status int, code ...string) error {
 		answer, err := edge.Try(http.MethodPost, completions, harness.Call{
 			Key: secret, Body: harness.Chat("short", edge.Prompt(t)), Header: header, Context: within(t),
@@ -209,13 +205,6 @@ func TestDatabaseOfAFleetIsAway(t *testing.T) {
 		goesOn()
 	}
 	goesOn()
-
-	redis.Kill()
-	goesOn()
-	harness.Eventually(t, "the health says so", func() error { return saysAway(t, f, "rate_limits") })
-	goesOn()
-	redis.Start()
-	wellAgain()
 
 	database.Kill()
 	goesOn()

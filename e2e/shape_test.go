@@ -28,6 +28,7 @@ var wholeOnly = map[string]string{
 	"TestFleetIsKilled":              "a fleet",
 	"TestServicesOfAFleetAreAway":    "a fleet",
 	"TestDatabaseOfAFleetIsAway":     "a fleet",
+	"TestPartsOfAFleetAreAway":       "a fleet",
 }
 
 // TestWholeOnlyIsTrue holds the list to name tests that there are, each with a reason.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -192,6 +193,37 @@ func (n *Node) Readiness() int {
 	_ = resp.Body.Close() // its status is all that counts
 	return resp.StatusCode
 }
+
+// Shows is nil if the process's metrics have a series without labels whose value is not below
+// least and not above most.
+func (n *Node) Shows(series string, least, most float64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), pageTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL+"/metrics", http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := n.fleet.client.Do(req)
+	if err != nil {
+		return err
+	}
+	page, err := readAll(resp)
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(page), "\n"+series+" ")
+	text, _, _ := strings.Cut(rest, "\n")
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("the metrics of %s have no %s: %w", n.Service, series, err)
+	}
+	if value < least || value > most {
+		return fmt.Errorf("%w: %s of %s is %g, not from %g to %g", errMetric, series, n.Service, value, least, most)
+	}
+	return nil
+}
+
+var errMetric = errors.New("the metrics say otherwise")
 
 // Restart ends the process by SIGTERM, starts it again and waits until it is ready.
 func (n *Node) Restart() {

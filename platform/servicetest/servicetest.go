@@ -79,6 +79,19 @@ func (s *Service) Kill() {
 	s.run(s.tb.Context(), "kill", s.name)
 }
 
+// Pause has it hang: all of its processes stop where they are, their connections stay open, and
+// nothing is answered.
+func (s *Service) Pause() {
+	s.tb.Helper()
+	s.run(s.tb.Context(), "pause", s.name)
+}
+
+// Resume has it go on after [Service.Pause].
+func (s *Service) Resume() {
+	s.tb.Helper()
+	s.run(s.tb.Context(), "resume", s.name)
+}
+
 // Address is what its variable would be set to. It stays the same when it is killed and
 // started again, unless somebody took its port.
 func (s *Service) Address() string {

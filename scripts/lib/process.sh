@@ -79,11 +79,25 @@ new_port() {
   printf '%s\n' "$port" >"$AREA/run/$1.port"
 }
 
+# signal_all NAME SIGNAL signals the service and then its children, so that it makes no
+# others meanwhile. Fails unless it runs.
+signal_all() {
+  local pid
+  pid=$(pid_of "$1") || return 1
+  kill -s "$2" "$pid" 2>/dev/null || true
+  children_of "$pid" | while read -r pid; do kill -s "$2" "$pid" 2>/dev/null || true; done
+}
+
+children_of() {
+  cat /proc/[0-9]*/stat 2>/dev/null | awk -v of="$1" '{ pid = $1; sub(/^.*\) /, ""); if ($2 == of) print pid }' || true
+}
+
 # stop NAME SIGNAL asks the service to end, waits, and kills it when it does not.
 stop() {
   local name=$1 signal=$2 pid
   if pid=$(pid_of "$name"); then
     kill -s "$signal" "$pid" 2>/dev/null || true
+    signal_all "$name" CONT || true # what is paused hears nothing
     if ! wait_until 30 is_gone "$name"; then
       note "$name ignored SIG$signal for 30 s: killing it"
       kill -s KILL "$pid" 2>/dev/null || true
