@@ -126,12 +126,19 @@ func edgeOptions(opts Options) edge.Options {
 	if !cfg.Mesh.Runs(config.ServiceCompressor) {
 		out.CompressionTimeout = cfg.Compression.Timeout + hopTimeout
 	}
+	if !cfg.Mesh.Runs(config.ServiceRouter) {
+		out.RequestTimeout, out.RouterGrace = cfg.RequestTimeout, routerGrace
+	}
 	return out
 }
 
 // hopTimeout is how much longer a call waits for what it can do without when that runs in
 // another process, which may hang.
 const hopTimeout = 100 * time.Millisecond
+
+// routerGrace is how much longer than its time a call waits for a router that may hang: long
+// enough that one which does not says what it met.
+const routerGrace = 5 * time.Second
 
 // called are the services as the edge sees them.
 type called struct {

@@ -213,3 +213,35 @@ func TestWhatHangsHoldsUpNoCall(t *testing.T) {
 		}
 	})
 }
+
+// A router that hangs is waited for a little longer than the call's time, and no longer: what it
+// did is not known, and charged. Without such a bound this test would not end.
+func TestARouterThatHangs(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"beyond every call's time": "", "beyond this call's time": `"timeout":0.02`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(s *setup) {
+				s.options.RequestTimeout, s.options.RouterGrace = time.Hour, 20*time.Millisecond
+				if more == "" {
+					s.options.RequestTimeout = 20 * time.Millisecond
+				}
+			})
+			r.router.whole = func(ctx context.Context, _ *routerv1.Call) (*routerv1.CompleteResponse, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			members := []string{`"max_tokens":100`}
+			if more != "" {
+				members = append(members, more)
+			}
+			a := r.complete(chat("Hi", members...))
+			if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "the router service did not answer in time") {
+				t.Errorf("it is told %d %s", a.status, a.body)
+			}
+			if rec := r.ledger(1)[0]; rec.GetError() != string(errs.ServiceUnavailable) || rec.GetUsage().GetOutput() != 100 {
+				t.Errorf("it is charged %v", rec)
+			}
+		})
+	}
+}

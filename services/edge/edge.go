@@ -56,6 +56,10 @@ type Options struct {
 	CacheTimeout time.Duration
 	// CompressionTimeout bounds a compression, as the edge waits for it; 0 is no bound.
 	CompressionTimeout time.Duration
+	// RequestTimeout is how long the router may take for a whole answer, which it sees to itself.
+	// RouterGrace is how much longer the edge waits for its word on that; 0 is for as long as the
+	// caller does, for a router that runs in this process.
+	RequestTimeout, RouterGrace time.Duration
 	// Compression says whether prompts are compressed where a key, tenant or request asks.
 	Compression bool
 	// HiddenModels are names that can be called and are not listed.

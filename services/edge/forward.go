@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"time"
 
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
@@ -202,7 +203,9 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 	if c.e.Answers.Full() {
 		return c.failed(ctx, noRoom())
 	}
-	resp, err := c.e.Services.Router.Complete(ctx, &routerv1.CompleteRequest{Call: call})
+	bounded, cancel := c.untilTheRoutersWord(ctx)
+	defer cancel()
+	resp, err := c.e.Services.Router.Complete(bounded, &routerv1.CompleteRequest{Call: call})
 	switch {
 	case err != nil:
 		if unheard(ctx, err) {
@@ -220,6 +223,20 @@ func (c *completion) forwardWhole(ctx context.Context, call *routerv1.Call) erro
 	c.holdBody()
 	c.price()
 	return nil
+}
+
+// untilTheRoutersWord bounds the wait for a whole answer: a router that hangs beyond the call's
+// time would hold the call, and what is reserved for it, for as long as its caller waits.
+func (c *completion) untilTheRoutersWord(ctx context.Context) (context.Context, context.CancelFunc) {
+	o := &c.e.opts
+	if o.RouterGrace <= 0 {
+		return ctx, func() {}
+	}
+	most := o.RequestTimeout
+	if ms := c.req.timeoutMillis; ms > 0 && ms < most.Milliseconds() {
+		most = time.Duration(ms) * time.Millisecond
+	}
+	return context.WithTimeout(ctx, most+o.RouterGrace)
 }
 
 // unheard says that a call of the router ended without the router's word on what became of
