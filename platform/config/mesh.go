@@ -266,4 +266,14 @@ func (l *loader) meshWhole(cfg *Config) {
 	if !m.Whole() && cfg.General.MasterKey.IsZero() && (m.Runs(ServiceEdge) || m.Runs(ServiceKeystore)) {
 		l.errorf(0, "general_settings.master_key", "is not given: services that run apart cannot make one each; set TOLLGATE_MASTER_KEY, the same for all")
 	}
+	if !m.Whole() && cfg.General.DatabaseURL.IsZero() {
+		for _, what := range []struct {
+			service Service
+			keeps   string
+		}{{ServiceKeystore, "keys"}, {ServiceBudget, "budgets"}, {ServiceEdge, "answers to an Idempotency-Key"}} {
+			if m.Runs(what.service) {
+				l.errorf(0, "general_settings.database_url", "is not given: %s must be the same for all processes of services that run apart; set DATABASE_URL, the same for all", what.keeps)
+			}
+		}
+	}
 }

@@ -28,7 +28,7 @@ mesh:
   urls: {cache: "http://cache:4001", keystore: ["http://a:4001/", "http://b:4001"], compressor: http://c:1, budget: http://d:1}
   token: mesh-token-0123456789
   previous_token: mesh-token-9876543210
-general_settings: {master_key: sk-master-0123456789}
+general_settings: {master_key: sk-master-0123456789, database_url: "postgres://db/tollgate"}
 `)
 	m := cfg.Mesh
 	if !reflect.DeepEqual(m.Services, []config.Service{config.ServiceEdge, config.ServiceRouter}) || m.Addr != "0.0.0.0:4100" ||
@@ -110,6 +110,13 @@ func TestMeshProblems(t *testing.T) {
 				"TOLLGATE_KEYSTORE_URL=http://keystore:4001",
 			},
 			says: []string{"mesh.urls.keystore: must begin with https://, because mesh.cert_file is given"},
+		},
+		"a database that each would make": {
+			env: []string{"TOLLGATE_SERVICES=edge,budget", meshToken},
+			says: []string{
+				"general_settings.database_url: is not given: budgets must be the same for all processes",
+				"general_settings.database_url: is not given: answers to an Idempotency-Key must be the same for all processes",
+			},
 		},
 		"a master key that each would make": {
 			env:  []string{"TOLLGATE_SERVICES=keystore", meshToken},

@@ -90,7 +90,10 @@ func TestTheGraphIsComplete(t *testing.T) {
 
 // apart is the environment of a process that runs some services, with the others anywhere.
 func apart(services string) []string {
-	env := []string{"TOLLGATE_SERVICES", services, "TOLLGATE_MESH_TOKEN", "mesh-token-0123456789"}
+	env := []string{
+		"TOLLGATE_SERVICES", services, "TOLLGATE_MESH_TOKEN", "mesh-token-0123456789",
+		"DATABASE_URL", "postgres://nobody@127.0.0.1:1/none",
+	}
 	for _, s := range config.Services()[1:] {
 		env = append(env, "TOLLGATE_"+strings.ToUpper(string(s))+"_URL", "http://127.0.0.1:1")
 	}
