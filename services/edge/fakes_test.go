@@ -258,9 +258,10 @@ type keystoreFake struct {
 	keys     map[string]*keystorev1.Key // by id
 	resolves int
 	// lettings are how often a key or team was blocked or let go; deleting is an error of
-	// removing some.
+	// removing some, and lost one that comes although they were removed.
 	lettings int
 	deleting error
+	lost     error
 }
 
 func newKeystore() *keystoreFake {

@@ -49,7 +49,7 @@ func (f *keystoreFake) DeleteKeys(_ context.Context, req *keystorev1.DeleteKeysR
 		delete(f.keys, ref.GetId())
 		out.Ids = append(out.Ids, ref.GetId())
 	}
-	return out, nil
+	return out, f.lost
 }
 
 // DeleteTenants removes their keys as well.
@@ -69,7 +69,7 @@ func (f *keystoreFake) DeleteTenants(_ context.Context, req *keystorev1.DeleteTe
 			}
 		}
 	}
-	return out, nil
+	return out, f.lost
 }
 
 // blocked says whether the key or team that a test makes or changes is.

@@ -39,6 +39,27 @@ func (e *Edge) remove(ctx context.Context, r removal) error {
 	return e.dropBudgets(ctx, append(r.scopes[:len(r.scopes):len(r.scopes)], more...))
 }
 
+// whatIsLeft removes what was there a moment ago. What is not found any more has been removed,
+// by somebody else or by this very request: the mesh repeats one whose answer was lost.
+func whatIsLeft[Ref any](ctx context.Context, refs []Ref, find func(context.Context, Ref) error, remove func(context.Context, []Ref) error) error {
+	err := remove(ctx, refs)
+	if !errs.Is(err, errs.NotFound) {
+		return err
+	}
+	var left []Ref
+	for _, ref := range refs {
+		if err := find(ctx, ref); err == nil {
+			left = append(left, ref)
+		} else if !errs.Is(err, errs.NotFound) {
+			return err
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return remove(ctx, left)
+}
+
 func (e *Edge) dropBudgets(ctx context.Context, scopes []*budgetv1.Scope) error {
 	_, err := e.Services.Budget.DeleteBudgets(ctx, &budgetv1.DeleteBudgetsRequest{Scopes: scopes})
 	return err
@@ -73,7 +94,13 @@ func (e *Edge) removeKeys(ctx context.Context, refs []*keystorev1.KeyRef, by str
 			return nil
 		},
 		remove: func(ctx context.Context) ([]*budgetv1.Scope, error) {
-			_, err := e.Services.Keystore.DeleteKeys(ctx, &keystorev1.DeleteKeysRequest{Refs: found})
+			err := whatIsLeft(ctx, found, func(ctx context.Context, ref *keystorev1.KeyRef) error {
+				_, err := e.findKey(ctx, ref)
+				return err
+			}, func(ctx context.Context, refs []*keystorev1.KeyRef) error {
+				_, err := e.Services.Keystore.DeleteKeys(ctx, &keystorev1.DeleteKeysRequest{Refs: refs})
+				return err
+			})
 			for _, id := range ids {
 				e.Keys.Changed(id, "")
 			}
@@ -115,11 +142,17 @@ func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (keys [
 			return nil
 		},
 		remove: func(ctx context.Context) (more []*budgetv1.Scope, err error) {
-			resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: ids})
+			err = whatIsLeft(ctx, ids, func(ctx context.Context, id string) error {
+				_, err := e.findTeam(ctx, id)
+				return err
+			}, func(ctx context.Context, ids []string) error {
+				resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: ids})
+				keys = append(keys, resp.GetKeyIds()...)
+				return err
+			})
 			for _, id := range ids {
 				e.Keys.Changed("", id)
 			}
-			keys = resp.GetKeyIds()
 			for _, id := range keys {
 				more = append(more, keyScope(id))
 			}

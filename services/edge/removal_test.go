@@ -96,6 +96,24 @@ func TestRemovalsCanBeRepeated(t *testing.T) {
 	}
 }
 
+// A removal whose answer was lost is asked for again by the mesh, and finds nothing: it goes on
+// to the budgets all the same.
+func TestARemovalThatIsAskedTwice(t *testing.T) {
+	t.Parallel()
+	for path, body := range map[string]string{
+		"/key/delete": `{"keys": ["key-of-acme"]}`, "/team/delete": `{"team_ids": ["acme"]}`,
+	} {
+		r := changes(t)
+		r.keystore.lost = errs.New(errs.NotFound, "there is no such thing")
+		if a := r.do(http.MethodPost, path, call{key: opsKey, body: body}); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+		if a := r.do(http.MethodPost, path, call{key: opsKey, body: body}); a.status != http.StatusNotFound {
+			t.Errorf("%s, once more: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
 // Taking a change back does not overwrite what somebody else has changed since.
 func TestTakingBackSparesOthers(t *testing.T) {
 	t.Parallel()
