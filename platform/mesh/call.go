@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -25,7 +26,7 @@ const (
 )
 
 // attempt is one try of a call at one endpoint. Its errors say what became of it: a
-// [*dialError], errRefused and errUnheard that nobody has heard of the call.
+// [*dialError], errUnheard and those that refuse that nobody has heard of the call.
 type attempt func(ctx context.Context, e *endpoint, patience *impatient) error
 
 // try asks one endpoint after the other until one answers, or until a repetition could do twice
@@ -38,6 +39,9 @@ func (p *Peer) try(ctx context.Context, idempotent bool, ask attempt, rewind fun
 		sent, unheard int
 		err           error
 	)
+	if ended := ctx.Err(); ended != nil {
+		return ctxError(ended, errs.ErrNotSent)
+	}
 	for {
 		e := p.pick(dead, last)
 		if e == nil {
@@ -62,17 +66,20 @@ func (p *Peer) try(ctx context.Context, idempotent bool, ask attempt, rewind fun
 		e.doubt(within)
 		_, undialled := errors.AsType[*dialError](err)
 		if ended := ctx.Err(); ended != nil {
-			if sent == 0 && (undialled || errors.Is(err, errRefused) || errors.Is(err, errUnheard)) {
+			if sent == 0 && (undialled || refuses(err) || errors.Is(err, errUnheard)) {
 				err = errors.Join(errs.ErrNotSent, err)
 			}
 			return ctxError(ended, err)
 		}
 		last = e
-		if undialled && within.Err() == nil {
+		switch {
+		case undialled && within.Err() == nil:
 			p.becomes(ctx, e, unreachable, err)
+		case errors.Is(err, errMisdirected):
+			p.becomes(ctx, e, misdirected, err)
 		}
 		switch {
-		case undialled || errors.Is(err, errRefused):
+		case undialled || refuses(err):
 			dead = append(dead, e)
 		case errors.Is(err, errUnheard):
 			// Its process may have been followed by another one. Not for ever, though.
@@ -101,6 +108,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 	if p.authorization != nil {
 		req.Header["Authorization"] = p.authorization
 	}
+	req.Header[serviceHeader] = []string{p.opts.Name}
 	inject(ctx, propagation.HeaderCarrier(req.Header))
 	body, err := newOutgoing(req)
 	if err != nil {
@@ -113,7 +121,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) {
 		return err
 	}, func(err error) bool {
 		// A body may still be read whose call was answered early.
-		return (!errors.Is(err, errRefused) || body.ReadCloser == nil) && body.rewind()
+		return (!refuses(err) || body.ReadCloser == nil) && body.rewind()
 	})
 	return resp, err
 }
@@ -152,9 +160,22 @@ func (p *Peer) roundTrip(ctx context.Context, e *endpoint, req *http.Request, bo
 		_ = resp.Body.Close() // what it says is known
 		return nil, errRefused
 	}
+	if err = misdirectedBy(resp, p.opts.Name); err == nil && noRoute(resp) {
+		err = errNotHere
+	}
+	if err != nil {
+		_ = resp.Body.Close() // what it says is known
+		return nil, err
+	}
 	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx, a.answer.patience = resp.Body, p, e, ctx, patience
 	resp.Body = &a.answer
 	return resp, nil
+}
+
+// noRoute reports whether nothing serves a request's path. Connect's own not_found has the same
+// status, and a body of JSON.
+func noRoute(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusNotFound && !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json")
 }
 
 // ctxError is the error of a call whose caller does not wait any longer.

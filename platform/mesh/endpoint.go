@@ -36,6 +36,7 @@ const (
 	ready       readiness = iota
 	unknown               // nobody has asked yet
 	unready               // it says so: it starts, drains, or lacks what it needs
+	misdirected           // another service's process is there
 	unreachable           // it cannot be connected to, or does not answer
 	hanging               // it has not answered for long: it gets no call
 )
@@ -130,8 +131,8 @@ func (e *endpoint) becomes(s readiness) bool {
 	return readiness(e.state.Swap(int32(s))) != s
 }
 
-// ask asks an endpoint for its readiness.
-func (e *endpoint) ask(ctx context.Context) (readiness, error) {
+// ask asks an endpoint for its readiness to serve a service.
+func (e *endpoint) ask(ctx context.Context, service string) (readiness, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	u := url.URL{Scheme: e.target.scheme, Host: e.target.authority, Path: readinessPath}
@@ -139,6 +140,7 @@ func (e *endpoint) ask(ctx context.Context) (readiness, error) {
 	if err != nil {
 		return unreachable, fmt.Errorf("probe: %w", err)
 	}
+	req.Header[serviceHeader] = []string{service}
 	resp, err := e.transport.RoundTrip(req)
 	if err != nil {
 		return unreachable, fmt.Errorf("probe: %w", err)
@@ -152,6 +154,9 @@ func (e *endpoint) ask(ctx context.Context) (readiness, error) {
 	case err != nil:
 		return unreachable, fmt.Errorf("probe: %w", err)
 	case resp.StatusCode != http.StatusOK:
+		if err = misdirectedBy(resp, service); err != nil {
+			return misdirected, err
+		}
 		return unready, nil
 	}
 	return ready, nil

@@ -29,8 +29,7 @@ const (
 type HandlerOptions struct {
 	// RPC has the services that run in this process.
 	RPC *connect.Server
-	// Services are their full names, for health and reflection. Where there are any, no others
-	// are served on links.
+	// Services are their full names: no others are served.
 	Services []string
 	// Credentials are asked of every caller.
 	Credentials Credentials
@@ -46,7 +45,7 @@ type HandlerOptions struct {
 // NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, with
 // gRPC's reflection. To everybody it serves gRPC's health protocol and the routes
 // `/health/liveness` and `/health/readiness`: 200, or 503 while the process drains or is not
-// ready. To those who prove themselves once it serves calls on links, see [Peer].
+// ready, or 421 where the question is meant for a service that does not run here. To those who prove themselves once it serves calls on links, see [Peer].
 func NewHandler(opts HandlerOptions) *Handler {
 	if opts.Ready == nil {
 		opts.Ready = func(context.Context) error { return nil }
@@ -54,19 +53,26 @@ func NewHandler(opts HandlerOptions) *Handler {
 	if opts.Draining == nil {
 		opts.Draining = func() bool { return false }
 	}
-	guarded := http.NewServeMux()
-	rpc.Mount(guarded, opts.RPC)
+	guarded, procedures := http.NewServeMux(), http.NewServeMux()
+	rpc.Mount(procedures, opts.RPC)
 	h := &Handler{opts: opts, gatekeeper: newGatekeeper(opts.Credentials), guarded: guarded, errors: connecthttp.NewErrorWriter(), open: http.NewServeMux(), links: served{leaving: make(chan struct{})}}
 	h.open.HandleFunc("GET "+livenessPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	h.open.HandleFunc("GET "+readinessPath, func(w http.ResponseWriter, r *http.Request) {
+	h.open.Handle("GET "+readinessPath, h.Meant(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.ready(r.Context()) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-	})
+	})))
 	h.open.Handle(h.grpcHealth())
 	h.open.Handle(watchProcedure, newHealthWatches(h))
 	h.open.HandleFunc("/", h.guard)
-	guarded.HandleFunc("GET "+linkPath, h.link)
+	guarded.Handle("GET "+linkPath, h.Meant(http.HandlerFunc(h.link)))
+	guarded.Handle("/", h.Meant(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !h.serves(serviceOf(r.URL.Path)) {
+			http.NotFound(w, r)
+			return
+		}
+		procedures.ServeHTTP(w, r)
+	})))
 	h.reflection(guarded)
 	return h
 }

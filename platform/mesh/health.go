@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 
 	connectv1 "connectrpc.com/connect" // what the two libraries are made with
 	"connectrpc.com/grpchealth"
@@ -26,7 +25,7 @@ var errNoSuchService = errors.New("this process has no such service")
 
 // Check is grpchealth.Checker's: the process and all that runs in it are ready together.
 func (c checker) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
-	if req.Service != "" && !slices.Contains(c.h.opts.Services, req.Service) {
+	if req.Service != "" && !c.h.serves(req.Service) {
 		return nil, connectv1.NewError(connectv1.CodeNotFound, errNoSuchService)
 	}
 	if !c.h.ready(ctx) {

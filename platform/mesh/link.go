@@ -248,8 +248,8 @@ func (ls *links) retire() {
 	}
 }
 
-// open makes a link. Errors are of one that was not made, a [*dialError], errRefused or
-// errNoLinks: nothing of a call was sent.
+// open makes a link. Errors are of one that was not made, a [*dialError], errNoLinks or one
+// that refuses: nothing of a call was sent.
 func (e *endpoint) open(ctx context.Context, p *Peer) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -266,14 +266,14 @@ func (e *endpoint) open(ctx context.Context, p *Peer) (*link, error) {
 	w := newWire(conn, conn)
 	// Whoever does not answer is waited for no longer than a connection takes.
 	stop := context.AfterFunc(ctx, func() { w.end(ctx.Err()) })
-	err = w.upgrade(ctx, e.target, p.authorization)
+	err = w.upgrade(ctx, e.target, p.opts.Name, p.authorization)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	switch {
 	case err == nil:
 		return &link{wire: w, calls: make(map[uint32]*linkCall)}, nil
-	case errors.Is(err, errRefused), errors.Is(err, errNoLinks):
+	case refuses(err), errors.Is(err, errNoLinks):
 	default:
 		err = &dialError{fmt.Errorf("link with %s: %w", e.address, err)}
 	}
@@ -281,14 +281,15 @@ func (e *endpoint) open(ctx context.Context, p *Peer) (*link, error) {
 	return nil, err
 }
 
-// upgrade asks for a link on a new connection.
-func (w *wire) upgrade(ctx context.Context, t *target, authorization []string) error {
+// upgrade asks for a link to a service on a new connection.
+func (w *wire) upgrade(ctx context.Context, t *target, service string, authorization []string) error {
 	u := url.URL{Scheme: t.scheme, Host: t.authority, Path: linkPath}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return fmt.Errorf("ask for a link: %w", err)
 	}
 	req.Header["Connection"], req.Header["Upgrade"] = []string{"Upgrade"}, []string{linkProtocol}
+	req.Header[serviceHeader] = []string{service}
 	if authorization != nil {
 		req.Header["Authorization"] = authorization
 	}
@@ -300,7 +301,10 @@ func (w *wire) upgrade(ctx context.Context, t *target, authorization []string) e
 		return fmt.Errorf("ask for a link: %w", err)
 	}
 	_ = resp.Body.Close() // of an upgrade there is none, and what a refusal says is known
+	err = misdirectedBy(resp, service)
 	switch {
+	case err != nil:
+		return err
 	case resp.StatusCode == http.StatusSwitchingProtocols && resp.Header.Get("Upgrade") == linkProtocol:
 		return nil
 	case len(resp.Header[challenge]) > 0:

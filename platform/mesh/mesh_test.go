@@ -125,7 +125,10 @@ func (r *replica) start() {
 	routerv1connect.RegisterRouterServiceHandler(procedures, r.fake)
 	cachev1connect.RegisterCacheServiceHandler(procedures, r.fake)
 	o := r.options
-	o.RPC, o.Services, o.Draining, o.Drained = procedures, services(), r.draining.Load, r.drained
+	o.RPC, o.Draining, o.Drained = procedures, r.draining.Load, r.drained
+	if o.Services == nil {
+		o.Services = services()
+	}
 	o.Ready = func(context.Context) error {
 		why, _ := r.down.Load().(reason)
 		return why.err
@@ -165,9 +168,9 @@ func (r *replica) url() string {
 
 // seen is what a peer told its observer.
 type seen struct {
-	mu           sync.Mutex
-	retried      int
-	ready, known int
+	mu                        sync.Mutex
+	retried                   int
+	ready, misdirected, known int
 }
 
 func (s *seen) Retried(string) {
@@ -176,10 +179,10 @@ func (s *seen) Retried(string) {
 	s.retried++
 }
 
-func (s *seen) Endpoints(_ string, ready, known int) {
+func (s *seen) Endpoints(_ string, ready, misdirected, known int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ready, s.known = ready, known
+	s.ready, s.misdirected, s.known = ready, misdirected, known
 }
 
 func (s *seen) now() (retried, ready, known int) {
@@ -201,7 +204,13 @@ type peer struct {
 func newPeer(tb testing.TB, opts mesh.PeerOptions, replicas ...*replica) *peer {
 	tb.Helper()
 	out := &peer{seen: &seen{}}
-	opts.Service, opts.Observer, opts.Log = "router", out.seen, slog.New(slog.DiscardHandler)
+	opts.Service, opts.Observer = "router", out.seen
+	if opts.Name == "" {
+		opts.Name = routerv1connect.RouterServiceName
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
 	if opts.Clock == nil {
 		opts.Clock = clock.Real()
 	}

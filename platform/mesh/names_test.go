@@ -55,7 +55,7 @@ func (p *Peer) addresses() []string {
 func TestNamesAreLookedUpAgain(t *testing.T) {
 	clk, dns := clocktest.New(), &names{addresses: []string{"127.0.1.2", "127.0.1.1", "127.0.1.2", "::ffff:127.0.1.1"}}
 	p, err := NewPeer(PeerOptions{
-		Service: "router", URLs: []string{"http://router.svc:9", "http://127.0.2.1:9"}, Clock: clk, Log: slog.New(slog.DiscardHandler), lookup: dns.lookup,
+		Service: "router", Name: "router", URLs: []string{"http://router.svc:9", "http://127.0.2.1:9"}, Clock: clk, Log: slog.New(slog.DiscardHandler), lookup: dns.lookup,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,12 +115,15 @@ func TestURLs(t *testing.T) {
 		"http://router:80": "router:80", "http://router": "router:80", "http://10.0.0.1:9/": "10.0.0.1:9", "http://[::1]:9": "[::1]:9",
 		"https://router:80": "", "router:80": "", "": "", "http://": "", "http://user:password@router": "", "http://router/path": "", "http://router?x": "",
 	} {
-		p, err := NewPeer(PeerOptions{Service: "router", URLs: []string{raw}, Clock: clock.Real(), Log: slog.New(slog.DiscardHandler)})
+		p, err := NewPeer(PeerOptions{Service: "router", Name: "router", URLs: []string{raw}, Clock: clock.Real(), Log: slog.New(slog.DiscardHandler)})
 		if (err == nil) != (want != "") || err == nil && !slices.Equal(p.addresses(), []string{want}) {
 			t.Errorf("%q: %v, want %q", raw, err, want)
 		}
 	}
-	if _, err := NewPeer(PeerOptions{Service: "router"}); err == nil {
+	if _, err := NewPeer(PeerOptions{Service: "router", Name: "router"}); err == nil {
 		t.Error("a peer needs a URL")
+	}
+	if _, err := NewPeer(PeerOptions{Service: "router", URLs: []string{"http://router"}}); err == nil {
+		t.Error("a peer needs the service's full name")
 	}
 }

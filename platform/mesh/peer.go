@@ -29,14 +29,18 @@ const (
 type Observer interface {
 	// Retried counts an attempt of a call that follows another one.
 	Retried(service string)
-	// Endpoints is how many endpoints of a service are known, and how many of them are ready.
-	Endpoints(service string, ready, known int)
+	// Endpoints is how many endpoints of a service are known, at how many of them it is ready, and
+	// at how many there is another service's process.
+	Endpoints(service string, ready, misdirected, known int)
 }
 
 // PeerOptions say where a service is.
 type PeerOptions struct {
 	// Service is its name, for errors, logs and metrics: "router".
 	Service string
+	// Name is its full name: "tollgate.router.v1.RouterService". A process that does not serve it
+	// is not ready for its calls.
+	Name string
 	// URLs are where its replicas are, as http://host:port, or https:// with certificates. A name
 	// that has several addresses stands for as many replicas.
 	URLs []string
@@ -63,13 +67,18 @@ type Peer struct {
 	targets   []*target
 	endpoints atomic.Pointer[[]*endpoint] // never empty
 	turn      atomic.Uint64
+	// counting has the observer told of one count after the other.
+	counting sync.Mutex
 }
 
 // NewPeer returns a peer that can be called at once; before Run, nothing is known of its
-// endpoints. Errors are of its URLs.
+// endpoints. Errors are of its names and URLs.
 func NewPeer(opts PeerOptions) (*Peer, error) {
 	if len(opts.URLs) == 0 {
 		return nil, fmt.Errorf("mesh: the %s service has no URL", opts.Service)
+	}
+	if opts.Name == "" {
+		return nil, fmt.Errorf("mesh: the %s service has no full name", opts.Service)
 	}
 	if opts.lookup == nil {
 		opts.lookup = lookup
@@ -192,7 +201,7 @@ func (p *Peer) probe(ctx context.Context, running *sync.WaitGroup) {
 		}
 		running.Go(func() {
 			defer e.probing.Store(false)
-			s, err := e.ask(ctx)
+			s, err := e.ask(ctx, p.opts.Name)
 			if ctx.Err() == nil {
 				s, err = e.judge(s, err)
 				p.becomes(ctx, e, s, err)
@@ -210,6 +219,8 @@ func (p *Peer) becomes(ctx context.Context, e *endpoint, s readiness, err error)
 	switch {
 	case s == ready:
 		p.opts.Log.InfoContext(ctx, "a peer is ready", "service", p.opts.Service, "address", e.address)
+	case s == misdirected:
+		p.opts.Log.WarnContext(ctx, "a peer's address is another service's", "service", p.opts.Service, "address", e.address, "error", err)
 	case err != nil:
 		p.opts.Log.WarnContext(ctx, "a peer is away", "service", p.opts.Service, "address", e.address, "error", err)
 	case was == ready:
@@ -222,13 +233,14 @@ func (p *Peer) count() {
 	if p.opts.Observer == nil {
 		return
 	}
-	all, n := *p.endpoints.Load(), 0
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	all := *p.endpoints.Load()
+	var are [hanging + 1]int
 	for _, e := range all {
-		if e.readiness() == ready {
-			n++
-		}
+		are[e.readiness()]++
 	}
-	p.opts.Observer.Endpoints(p.opts.Service, n, len(all))
+	p.opts.Observer.Endpoints(p.opts.Service, are[ready], are[misdirected], len(all))
 }
 
 // Check is nil when at least one endpoint is ready: a health check of the service.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -244,8 +243,7 @@ func (l *servedLink) answer(ctx context.Context, c *servedCall) {
 // call hands a call to its service, if that is one of those that are served here.
 func (h *Handler) call(ctx context.Context, c *servedCall, addr string) error {
 	procedure := c.about.GetProcedure()
-	service, _, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
-	if len(h.opts.Services) > 0 && !slices.Contains(h.opts.Services, service) {
+	if !h.serves(serviceOf(procedure)) {
 		return connect.Errorf(connect.CodeUnimplemented, "there is no %q here", procedure)
 	}
 	return h.opts.RPC.Call(ctx, procedure, &connect.CallInfo{PeerAddr: addr, Protocol: linkProtocol}, c)

@@ -106,6 +106,12 @@ func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, reque
 	case err != nil:
 		return err
 	}
+	if answer.kind == kindFailure {
+		if failure := readFailure(answer.bytes()); noProcedure(failure) {
+			giveBuffer(answer.data)
+			return errNotHere
+		}
+	}
 	patience.end()
 	e.calls.Add(-1)
 	u.answer = &answer
@@ -169,6 +175,13 @@ func readMessage(data []byte, dst any, fault connect.Code) error {
 		return connect.Errorf(fault, "decode message: %s", err).WithCause(err)
 	}
 	return nil
+}
+
+// noProcedure reports whether a failure is the word of the mesh, and not of a service: those say
+// more.
+func noProcedure(failure error) bool {
+	said, ok := errors.AsType[*connect.Error](failure)
+	return ok && said.Code() == connect.CodeUnimplemented && len(said.Details()) == 0
 }
 
 // about is what the other end has to know of the call.

@@ -58,6 +58,24 @@ func (t transports) to(s config.Service) *connect.Client {
 	return t.local
 }
 
+// fullName is a service's name in the contracts; the edge has none.
+func fullName(s config.Service) string {
+	switch s {
+	case config.ServiceRouter:
+		return routerv1connect.RouterServiceName
+	case config.ServiceCache:
+		return cachev1connect.CacheServiceName
+	case config.ServiceCompressor:
+		return compressorv1connect.CompressorServiceName
+	case config.ServiceKeystore:
+		return keystorev1connect.KeystoreServiceName
+	case config.ServiceBudget:
+		return budgetv1connect.BudgetServiceName
+	case config.ServiceEdge:
+	}
+	return ""
+}
+
 // remote are the ways to services that run elsewhere, with their health checks.
 type remote struct {
 	fx.Out
@@ -74,7 +92,7 @@ func newTransports(lc fx.Lifecycle, work *background.Work, server *connect.Serve
 	}}
 	for _, s := range cfg.Mesh.Needs() {
 		peer, err := mesh.NewPeer(mesh.PeerOptions{
-			Service: string(s), URLs: cfg.Mesh.URLs[s], Credentials: credentials, Clock: clk, Log: log, Observer: metrics,
+			Service: string(s), Name: fullName(s), URLs: cfg.Mesh.URLs[s], Credentials: credentials, Clock: clk, Log: log, Observer: metrics,
 		})
 		if err != nil {
 			return remote{}, err

@@ -15,10 +15,7 @@ import (
 	"go.uber.org/fx"
 
 	"tollgate.dev/gen/tollgate/budget/v1/budgetv1connect"
-	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
-	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
 	"tollgate.dev/gen/tollgate/keystore/v1/keystorev1connect"
-	"tollgate.dev/gen/tollgate/router/v1/routerv1connect"
 	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
@@ -100,15 +97,10 @@ func newPublic(cfg *config.Config, e *edge.Edge, health *obs.Checker, log *slog.
 // newInner makes the listener for other processes: the procedures of the services that run
 // here, and what an operator asks of any process.
 func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Credentials, health *obs.Checker, reg *prometheus.Registry, log *slog.Logger, work *background.Work) inner {
-	names := map[config.Service]string{
-		config.ServiceRouter: routerv1connect.RouterServiceName, config.ServiceCache: cachev1connect.CacheServiceName,
-		config.ServiceCompressor: compressorv1connect.CompressorServiceName,
-		config.ServiceKeystore:   keystorev1connect.KeystoreServiceName, config.ServiceBudget: budgetv1connect.BudgetServiceName,
-	}
 	mux := http.NewServeMux()
 	var serves []string
 	for _, s := range cfg.Mesh.Services {
-		if name := names[s]; name != "" {
+		if name := fullName(s); name != "" {
 			serves = append(serves, name)
 		}
 	}
@@ -123,7 +115,7 @@ func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Crede
 	}
 	mux.Handle(mesh.LinkPath, services)
 	mux.Handle("GET /health/liveness", handler)
-	mux.Handle("GET /health/readiness", state(health))
+	mux.Handle("GET /health/readiness", services.Meant(state(health)))
 	mux.Handle("GET /health", state(health))
 	mux.Handle("GET /metrics", obs.Handler(reg))
 	both := mesh.NewServer(mux, services, log)

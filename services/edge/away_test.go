@@ -55,7 +55,7 @@ func served(tb testing.TB, f http.HandlerFunc) routerv1connect.RouterServiceClie
 
 func dialled(tb testing.TB, url string) routerv1connect.RouterServiceClient {
 	tb.Helper()
-	peer, err := mesh.NewPeer(mesh.PeerOptions{Service: "router", URLs: []string{url}, Clock: clock.Real(), Log: slog.New(slog.DiscardHandler)})
+	peer, err := mesh.NewPeer(mesh.PeerOptions{Service: "router", Name: routerv1connect.RouterServiceName, URLs: []string{url}, Clock: clock.Real(), Log: slog.New(slog.DiscardHandler)})
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, peer.Close()) })
 	return routerv1connect.NewRouterServiceClient(peer.Client())
@@ -85,7 +85,7 @@ func TestARouterThatIsAway(t *testing.T) {
 			return errs.New(errs.ServiceUnavailable, "no database")
 		},
 	}
-	server := rpc.NewServer()
+	server, router := rpc.NewServer(), []string{routerv1connect.RouterServiceName}
 	routerv1connect.RegisterRouterServiceHandler(server, sorry)
 	// lost is one that ends with the call.
 	lost := rpc.NewServer(func(connect.ServerFunc) connect.ServerFunc {
@@ -102,7 +102,7 @@ func TestARouterThatIsAway(t *testing.T) {
 		}, false},
 		"and says so, over a network": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
-			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: server}).ServeHTTP)
+			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: server, Services: router}).ServeHTTP)
 		}, false},
 		"and nobody listens": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
@@ -112,11 +112,11 @@ func TestARouterThatIsAway(t *testing.T) {
 		}, false},
 		"because it refuses the edge": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
-			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: server, Credentials: mesh.Credentials{Token: secret.New("other")}}).ServeHTTP)
+			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: server, Services: router, Credentials: mesh.Credentials{Token: secret.New("other")}}).ServeHTTP)
 		}, false},
 		"and takes the call with it": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
-			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: lost}).ServeHTTP)
+			return served(tb, mesh.NewHandler(mesh.HandlerOptions{RPC: lost, Services: router}).ServeHTTP)
 		}, true},
 		"and takes the call with it, over HTTP": {func(tb testing.TB) routerv1connect.RouterServiceClient {
 			tb.Helper()
