@@ -38,7 +38,9 @@ func TestVigil(t *testing.T) {
 				if ctx.Err() != nil {
 					t.Fatal("it ended too early")
 				}
-				vigil.Heard(beat)
+				if until, err := vigil.Heard(beat); err != nil || until.IsZero() != (beat == 0) {
+					t.Fatalf("it is trusted until %v, %v", until, err)
+				}
 			}
 			if test.ends == 0 {
 				clk.Advance(24 * time.Hour)
@@ -61,11 +63,47 @@ func TestVigil(t *testing.T) {
 	}
 }
 
+// A message that comes too late is not trusted, also where no timer has told so: it may have
+// lain in the socket while this process was stopped.
+func TestVigilOfAStoppedProcess(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		heard   []int32
+		stopped time.Duration
+		late    bool
+	}{
+		"before the first word": {nil, 2 * time.Second, true},
+		"not for long":          {[]int32{300}, time.Second - 1, false},
+		"for too long":          {[]int32{300, 300}, time.Second, true},
+		"a slow heartbeat":      {[]int32{300, 1000}, 3*time.Second - 1, false},
+		"an old release":        {[]int32{300, 0}, time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clk := clocktest.New()
+			ctx, vigil := rpc.KeepVigil(t.Context(), clk)
+			defer vigil.End()
+			for _, beat := range test.heard {
+				if _, err := vigil.Heard(beat); err != nil {
+					t.Fatal(err)
+				}
+			}
+			clk.Skip(test.stopped)
+			_, err := vigil.Heard(300)
+			if late := errors.Is(err, context.DeadlineExceeded); late != test.late || late != (ctx.Err() != nil) || !late && err != nil {
+				t.Errorf("it says %v, and its context %v", err, ctx.Err())
+			}
+		})
+	}
+}
+
 // Who ends a vigil ends its watch, and nothing is left.
 func TestVigilEnds(t *testing.T) {
 	clk := clocktest.New()
 	ctx, vigil := rpc.KeepVigil(t.Context(), clk)
-	vigil.Heard(300)
+	if until, err := vigil.Heard(300); err != nil || !until.Equal(clk.Now().Add(time.Second)) {
+		t.Errorf("it is trusted until %v, %v", until, err)
+	}
 	vigil.End()
 	if ctx.Err() == nil || clk.Timers() != 0 {
 		t.Errorf("context: %v, %d timers", ctx.Err(), clk.Timers())

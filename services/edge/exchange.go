@@ -165,14 +165,14 @@ func (x *exchange) admit() error {
 	if x.principal != nil {
 		return nil
 	}
-	p, err := x.e.Keys.Admit(x.r.Context(), admission.FromHeader(x.r.Header))
+	p, err := x.e.Keys.Admit(x.r.Context(), admission.FromHeader(x.r.Header), x.started)
 	if err != nil {
 		x.e.Metrics.KeyCheck(keyResult(err))
 		return err
 	}
 	x.e.Metrics.KeyCheck(obs.KeyValid)
 	if tenant := x.r.Header.Get("X-Tenant-Id"); tenant != "" {
-		if p, err = x.e.Keys.ForTenant(x.r.Context(), p, tenant); err != nil {
+		if p, err = x.e.Keys.ForTenant(x.r.Context(), p, tenant, x.started); err != nil {
 			return err
 		}
 	}

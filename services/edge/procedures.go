@@ -118,7 +118,7 @@ func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // admit is what an exchange's admit is for routes. What is not for admins is refused
 // here, before the mux: it would find every method that is registered.
 func (g gate) admit(r *http.Request) error {
-	p, err := g.e.Keys.Admit(r.Context(), admission.FromHeader(r.Header))
+	p, err := g.e.Keys.Admit(r.Context(), admission.FromHeader(r.Header), g.e.Clock.Now())
 	if err != nil {
 		g.e.Metrics.KeyCheck(keyResult(err))
 		return err

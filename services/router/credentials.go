@@ -50,9 +50,11 @@ type TenantCredentials struct {
 
 	mu   sync.Mutex
 	held map[credentialName]*heldCredential
-	// watched says that changes are told.
-	watched bool
-	closed  bool
+	// watched says that changes are told: until then, unless the watch is heard again, or, where
+	// that is zero, for as long as the watch is open.
+	watched      bool
+	watchedUntil time.Time
+	closed       bool
 }
 
 type credentialName struct{ tenant, provider string }
@@ -118,7 +120,7 @@ func (c *TenantCredentials) Open(ctx context.Context, tenant, provider string) (
 	}
 	flight, held := h.flight, h.Credential
 	// Nobody waits for a keystore that did not answer just now.
-	wait := !stale || flight != nil && age >= credentialLife && !(c.watched && h.sure) && h.tried.IsZero()
+	wait := !stale || flight != nil && age >= credentialLife && !(c.isWatched(now) && h.sure) && h.tried.IsZero()
 	c.mu.Unlock()
 	if !wait {
 		return held, nil
@@ -173,7 +175,7 @@ func (c *TenantCredentials) open(name credentialName, h *heldCredential) {
 		switch {
 		case c.held[name] != h: // it was dropped meanwhile: what was opened may be the old one
 		case f.err == nil:
-			h.Credential, h.opened, h.sure, h.tried = f.credential, begun, c.watched, time.Time{}
+			h.Credential, h.opened, h.sure, h.tried = f.credential, begun, c.isWatched(c.clock.Now()), time.Time{}
 		case h.opened.IsZero(), errs.Is(f.err, errs.NotFound):
 			delete(c.held, name)
 		default:
@@ -247,17 +249,26 @@ func (c *TenantCredentials) watch(ctx context.Context) error {
 		if err != nil {
 			return vigil.Why(err)
 		}
-		vigil.Heard(changes.GetHeartbeatMillis())
-		c.apply(changes, !heard || changes.GetReset_())
+		until, err := vigil.Heard(changes.GetHeartbeatMillis())
+		if err != nil {
+			return err
+		}
+		c.apply(changes, !heard || changes.GetReset_(), until)
 	}
+}
+
+// isWatched reports whether changes are told at a time. It compares the time itself: in a
+// process that was stopped, calls may come before whoever would end the watch. The lock is held.
+func (c *TenantCredentials) isWatched(now time.Time) bool {
+	return c.watched && (c.watchedUntil.IsZero() || now.Before(c.watchedUntil))
 }
 
 // apply drops what has changed. After a reset everything may have: what is held is of no
 // more use than without a watch, and what is being opened may be old.
-func (c *TenantCredentials) apply(changes *keystorev1.WatchResponse, reset bool) {
+func (c *TenantCredentials) apply(changes *keystorev1.WatchResponse, reset bool, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watched = true
+	c.watched, c.watchedUntil = true, until
 	if reset {
 		for name, h := range c.held {
 			if h.opened.IsZero() {

@@ -257,7 +257,7 @@ func TestWatchedCredentials(t *testing.T) {
 	close(store.changes)
 	clk.WaitForTimers(t, 1) // the pause before the next watch
 	c.mu.Lock()
-	watched := c.watched
+	watched := c.isWatched(clk.Now())
 	c.mu.Unlock()
 	if watched {
 		t.Error("a watch that broke still vouches for what is held")
@@ -272,7 +272,7 @@ func TestASilentWatchOfCredentials(t *testing.T) {
 	watched := func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.watched
+		return c.isWatched(clk.Now())
 	}
 	for range 4 {
 		for range 2 { // the second is taken when the first was heard
@@ -292,6 +292,46 @@ func TestASilentWatchOfCredentials(t *testing.T) {
 	store.changes <- &keystorev1.WatchResponse{Reset_: true}
 	for !watched() {
 		runtime.Gosched()
+	}
+}
+
+// In a process that was stopped and goes on, calls may come before the watch's timer, and so may
+// a heartbeat that has lain in the socket: what is old is opened again first.
+func TestAStoppedProcessOpensCredentialsAgain(t *testing.T) {
+	for name, lain := range map[string]*keystorev1.WatchResponse{"a call comes first": nil, "a heartbeat comes first": {HeartbeatMillis: 300}} {
+		t.Run(name, func(t *testing.T) {
+			c, store, clk := newCredentials(t)
+			c.Start()
+			open := func(want bool) {
+				t.Helper()
+				for deadline := time.Now().Add(20 * time.Second); ; runtime.Gosched() {
+					c.mu.Lock()
+					watched := c.watched
+					c.mu.Unlock()
+					if watched == want {
+						return
+					}
+					if time.Now().After(deadline) {
+						t.Fatalf("after 20 s the watch is open: %v", watched)
+					}
+				}
+			}
+			store.changes <- &keystorev1.WatchResponse{HeartbeatMillis: 300}
+			open(true)
+			wantCredential(t, c, "t", "openai", "sk-t-openai-1")
+			c.settle()
+			clk.Skip(credentialLife)
+			if lain != nil {
+				store.changes <- lain
+				open(false)
+			}
+			wantCredential(t, c, "t", "openai", "sk-t-openai-2")
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if lain == nil && !c.watched {
+				t.Error("the watch ended by itself: the test shows nothing")
+			}
+		})
 	}
 }
 

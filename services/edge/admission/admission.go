@@ -104,7 +104,8 @@ func New(client keystorev1connect.KeystoreServiceClient, opts Options) *Keys {
 	}
 	k.opts.MasterKey = secret.String{} // its hash is all that is needed
 	unwatched := &generation{}
-	unwatched.ended.Store(max(k.now(), 1))
+	unwatched.extend(k.clock.Now())
+	unwatched.end(k.now())
 	k.current.Store(unwatched)
 	return k
 }
@@ -120,11 +121,11 @@ func sum(s string) handle {
 
 func (k *Keys) now() int64 { return k.clock.Now().UnixNano() }
 
-// Admit finds who presents a secret. It fails with invalid_api_key for one that is
+// Admit finds who presents a secret at a time, which is now, or when the call came. It fails with invalid_api_key for one that is
 // missing or unknown, key_expired for a key or a secret whose time is over,
 // key_blocked for a key that is blocked or whose tenant is, and service_unavailable
 // when a key that is not known here cannot be looked up, or too many are.
-func (k *Keys) Admit(ctx context.Context, presented string) (*Principal, error) {
+func (k *Keys) Admit(ctx context.Context, presented string, at time.Time) (*Principal, error) {
 	if presented == "" {
 		return nil, errs.New(errs.InvalidAPIKey,
 			"no API key was presented: send it as `Authorization: Bearer sk-…` or in the x-api-key header")
@@ -134,7 +135,7 @@ func (k *Keys) Admit(ctx context.Context, presented string) (*Principal, error) 
 		return k.root, nil
 	}
 	e := k.grants.get(&h)
-	if e == nil || !k.fresh(e.stamp, e.tenant) {
+	if e == nil || !k.fresh(e.stamp, e.tenant, at.UnixNano()) {
 		// What the keystore would never issue is not worth a question.
 		if !strings.HasPrefix(presented, "sk-") || len(presented) > maxSecret {
 			return nil, unknownKey()
@@ -147,7 +148,7 @@ func (k *Keys) Admit(ctx context.Context, presented string) (*Principal, error) 
 	if e.refusal != nil {
 		return nil, e.refusal
 	}
-	if e.expires != 0 && k.clock.Now().UnixMilli() >= e.expires {
+	if e.expires != 0 && at.UnixMilli() >= e.expires {
 		return nil, errs.New(errs.KeyExpired, "the API key has expired")
 	}
 	return &e.principal, nil
@@ -155,27 +156,28 @@ func (k *Keys) Admit(ctx context.Context, presented string) (*Principal, error) 
 
 func unknownKey() error { return errs.New(errs.InvalidAPIKey, "the API key is not known") }
 
-// fresh reports whether something learned is known to hold still.
-func (k *Keys) fresh(s stamp, t *tenantState) bool {
+// fresh reports whether something learned is known to hold still at a time, in Unix nanoseconds.
+func (k *Keys) fresh(s stamp, t *tenantState, now int64) bool {
 	if t != nil && t.gone.Load() {
 		return false
 	}
-	if s.generation.live() {
+	if s.generation.live(now) {
 		return true
 	}
-	return !k.current.Load().live() && k.now()-s.at < int64(recheck)
+	return !k.current.Load().live(now) && now-s.at < int64(recheck)
 }
 
 // usable reports whether something learned may be used while the keystore is away.
 func (k *Keys) usable(s stamp, t *tenantState) bool {
-	return (t == nil || !t.gone.Load()) && k.now()-s.verified() <= int64(k.opts.StaleFor)
+	now := k.now()
+	return (t == nil || !t.gone.Load()) && now-s.verified(now) <= int64(k.opts.StaleFor)
 }
 
-// ForTenant returns the principal that p is for the tenant that a header names: p
-// itself for p's own tenant. Another tenant takes the act_as_tenant scope or the
+// ForTenant returns the principal that p is for the tenant that a header names, at a time as
+// Admit's: p itself for p's own tenant. Another tenant takes the act_as_tenant scope or the
 // master key, else it fails with tenant_mismatch. It fails with not_found for an
 // unknown tenant, and with key_blocked for a blocked one.
-func (k *Keys) ForTenant(ctx context.Context, p *Principal, tenant string) (*Principal, error) {
+func (k *Keys) ForTenant(ctx context.Context, p *Principal, tenant string, at time.Time) (*Principal, error) {
 	if tenant == "" || tenant == p.TenantID {
 		return p, nil
 	}
@@ -186,7 +188,7 @@ func (k *Keys) ForTenant(ctx context.Context, p *Principal, tenant string) (*Pri
 		return nil, unknownTenant()
 	}
 	t := k.tenants.get(tenant)
-	if t == nil || !k.fresh(*t.stamp.Load(), t) {
+	if t == nil || !k.fresh(*t.stamp.Load(), t, at.UnixNano()) {
 		var err error
 		if t, err = k.resolveTenant(ctx, tenant, t); err != nil {
 			return nil, err

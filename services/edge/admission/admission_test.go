@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ func TestTheMasterKey(t *testing.T) {
 	}
 	none := New(client(s), Options{Clock: clocktest.New()})
 	for _, presented := range []string{"", master, "sk-"} {
-		if _, err := none.Admit(t.Context(), presented); err == nil {
+		if _, err := none.Admit(t.Context(), presented, k.clock.Now()); err == nil {
 			t.Errorf("%q is a master key where there is none", presented)
 		}
 	}
@@ -64,7 +65,7 @@ func TestAdmit(t *testing.T) {
 			}
 			k, _ := watched(t, s, Options{})
 			for range 2 {
-				p, err := k.Admit(t.Context(), tc.presented)
+				p, err := k.Admit(t.Context(), tc.presented, k.clock.Now())
 				if tc.want != "" {
 					_ = wantReason(t, err, tc.want)
 				} else if err != nil || p.KeyID != tc.grant.GetKey().GetId() {
@@ -97,7 +98,7 @@ func TestConcurrentCallersAskOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if _, err := k.Admit(t.Context(), alice); err != nil {
+			if _, err := k.Admit(t.Context(), alice, k.clock.Now()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -105,7 +106,7 @@ func TestConcurrentCallersAskOnce(t *testing.T) {
 	<-s.held
 	left, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := k.Admit(left, alice); !errs.Is(err, errs.ClientClosed) {
+	if _, err := k.Admit(left, alice, k.clock.Now()); !errs.Is(err, errs.ClientClosed) {
 		t.Errorf("a caller that left: %v", err)
 	}
 	close(s.hold)
@@ -173,7 +174,7 @@ func TestAnAnswerThatAChangeOvertook(t *testing.T) {
 			s.hold, s.held = hold, make(chan struct{}, 1)
 			first := make(chan error, 1)
 			go func() {
-				_, err := k.Admit(context.Background(), alice)
+				_, err := k.Admit(context.Background(), alice, k.clock.Now())
 				first <- err
 			}()
 			<-s.held
@@ -184,7 +185,7 @@ func TestAnAnswerThatAChangeOvertook(t *testing.T) {
 			tell(t, s, k, changes)
 			second := make(chan error, 1)
 			go func() {
-				_, err := k.Admit(context.Background(), alice)
+				_, err := k.Admit(context.Background(), alice, k.clock.Now())
 				second <- err
 			}()
 			close(hold)
@@ -227,7 +228,7 @@ func TestAKeyIssuedWhileItIsAskedFor(t *testing.T) {
 	s.hold, s.held = hold, make(chan struct{}, 1)
 	first := make(chan error, 1)
 	go func() {
-		_, err := k.Admit(context.Background(), alice)
+		_, err := k.Admit(context.Background(), alice, k.clock.Now())
 		first <- err
 	}()
 	<-s.held
@@ -278,12 +279,12 @@ func TestTheKeystoreIsAway(t *testing.T) {
 	s.put(alice, &keystorev1.Grant{Key: keyOf(alice), Tenant: &keystorev1.Tenant{Id: "acme"}})
 	k, clk := watched(t, s, Options{StaleFor: 10 * time.Minute})
 	admit(t, k, alice)
-	if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme"); err != nil {
+	if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme", k.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	clk.Advance(time.Hour) // the watch vouches for it all the while
 	s.setAway(true)
-	eventually(t, "the end of the watch", func() bool { return !k.current.Load().live() })
+	eventually(t, "the end of the watch", func() bool { return !k.live() })
 	s.resolves.Store(0)
 	for range 5 {
 		admit(t, k, alice)
@@ -291,25 +292,25 @@ func TestTheKeystoreIsAway(t *testing.T) {
 	if n := s.resolves.Load(); n != 1 {
 		t.Errorf("an absent keystore was asked %d times within a second", n)
 	}
-	_, err := k.Admit(t.Context(), bob)
+	_, err := k.Admit(t.Context(), bob, k.clock.Now())
 	if e := wantReason(t, err, errs.ServiceUnavailable); e.RetryAfter != time.Second {
 		t.Errorf("retry after %v", e.RetryAfter)
 	}
 	clk.Advance(10*time.Minute - time.Nanosecond)
 	admit(t, k, alice)
-	if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme"); err != nil {
+	if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme", k.clock.Now()); err != nil {
 		t.Error(err)
 	}
 	clk.Advance(2 * time.Second)
 	refuse(t, k, alice, errs.ServiceUnavailable)
-	if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme"); !errs.Is(err, errs.ServiceUnavailable) {
+	if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme", k.clock.Now()); !errs.Is(err, errs.ServiceUnavailable) {
 		t.Errorf("a tenant known too long ago: %v", err)
 	}
 	s.setAway(false)
 	admit(t, k, alice)
 	eventually(t, "the watch", func() bool {
 		clk.Advance(time.Second)
-		return k.current.Load().live()
+		return k.live()
 	})
 	admit(t, k, alice)
 	s.resolves.Store(0)
@@ -354,15 +355,84 @@ func TestASilentWatchIsBroken(t *testing.T) {
 	s.remove(alice) // and nobody tells
 	clk.Advance(time.Second - 1)
 	admit(t, k, alice)
-	if n := s.watches.Load(); n != 1 || !k.current.Load().live() {
-		t.Fatalf("%d watches, live %v, before the silence was too long", n, k.current.Load().live())
+	if n := s.watches.Load(); n != 1 || !k.live() {
+		t.Fatalf("%d watches, live %v, before the silence was too long", n, k.live())
 	}
 	clk.Advance(1)
-	eventually(t, "the end of the watch", func() bool { return !k.current.Load().live() })
+	eventually(t, "the end of the watch", func() bool { return !k.live() })
 	refuse(t, k, alice, errs.InvalidAPIKey)
 	clk.WaitForTimers(t, 1) // the pause before the next watch
 	clk.Advance(minBackoff)
-	eventually(t, "another watch", func() bool { return s.watches.Load() == 2 && k.current.Load().live() })
+	eventually(t, "another watch", func() bool { return s.watches.Load() == 2 && k.live() })
+}
+
+// In a process that was stopped and goes on, calls may come before the watch's timer, and so may
+// a heartbeat that has lain in the socket, in front of the change that counts.
+func TestAStoppedProcessTrustsNoOldWord(t *testing.T) {
+	beat := func() *keystorev1.WatchResponse { return &keystorev1.WatchResponse{HeartbeatMillis: 300} }
+	stopped := func(t *testing.T, d time.Duration) (*Keys, *clocktest.Fake, *keystore) {
+		t.Helper()
+		s := newKeystore()
+		s.put(alice, &keystorev1.Grant{Key: keyOf(alice), Tenant: &keystorev1.Tenant{Id: "acme"}})
+		k, clk := watched(t, s, Options{})
+		tell(t, s, k, beat())
+		eventually(t, "the promise", func() bool { return k.current.Load().until.Load() != math.MaxInt64 })
+		admit(t, k, alice)
+		if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme", clk.Now()); err != nil {
+			t.Fatal(err)
+		}
+		clk.Skip(d)
+		return k, clk, s
+	}
+	block := func(s *keystore) { // and the word of it is on its way
+		acme := &keystorev1.Tenant{Id: "acme", Blocked: true}
+		s.put(alice, &keystorev1.Grant{Key: &keystorev1.Key{Id: keyOf(alice).GetId(), Blocked: true}, Tenant: acme})
+	}
+	t.Run("a call comes first", func(t *testing.T) {
+		k, clk, s := stopped(t, time.Second)
+		block(s)
+		refuse(t, k, alice, errs.KeyBlocked)
+		if _, err := k.ForTenant(t.Context(), admit(t, k, master), "acme", clk.Now()); !errs.Is(err, errs.KeyBlocked) {
+			t.Errorf("its tenant: %v", err)
+		}
+		if n := s.watches.Load(); n != 1 || k.current.Load().ended.Load() != 0 {
+			t.Errorf("the watch ended by itself: the test shows nothing")
+		}
+	})
+	t.Run("a heartbeat comes first", func(t *testing.T) {
+		k, clk, s := stopped(t, 8*time.Second)
+		block(s)
+		s.tell(beat())
+		eventually(t, "the end of the watch", func() bool { return k.current.Load().ended.Load() != 0 })
+		refuse(t, k, alice, errs.KeyBlocked)
+		clk.WaitForTimers(t, 1) // the pause before the next watch
+		clk.Advance(minBackoff)
+		eventually(t, "another watch", func() bool { return s.watches.Load() == 2 && k.live() })
+		refuse(t, k, alice, errs.KeyBlocked)
+	})
+	t.Run("not stopped for long", func(t *testing.T) {
+		k, _, s := stopped(t, time.Second-1)
+		s.resolves.Store(0)
+		admit(t, k, alice)
+		tell(t, s, k, beat())
+		admit(t, k, alice)
+		if n := s.resolves.Load(); n != 0 || s.watches.Load() != 1 {
+			t.Errorf("%d questions, %d watches", n, s.watches.Load())
+		}
+	})
+	// What is known held until the last word, and not until the process went on.
+	t.Run("the keystore is away", func(t *testing.T) {
+		for over, want := range map[time.Duration]errs.Reason{0: "", time.Nanosecond: errs.ServiceUnavailable} {
+			k, _, s := stopped(t, time.Second+10*time.Minute+over)
+			s.setAway(true)
+			eventually(t, "the end of the watch", func() bool { return k.current.Load().ended.Load() != 0 })
+			if want == "" {
+				admit(t, k, alice)
+			} else {
+				refuse(t, k, alice, want)
+			}
+		}
+	})
 }
 
 // breaks counts how often a watch was said to be broken.
@@ -427,7 +497,7 @@ func TestForTenant(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := admit(t, k, tc.key)
-			got, err := k.ForTenant(t.Context(), p, tc.tenant)
+			got, err := k.ForTenant(t.Context(), p, tc.tenant, k.clock.Now())
 			if tc.want != "" {
 				_ = wantReason(t, err, tc.want)
 				return
@@ -444,12 +514,12 @@ func TestForTenant(t *testing.T) {
 			if got.TenantID != tc.tenant || got.KeyID != p.KeyID || got.Admin != p.Admin || got.PlatformID != "p1" || got.UserID != "" {
 				t.Errorf("%+v", got)
 			}
-			if again, _ := k.ForTenant(t.Context(), p, tc.tenant); again != got {
+			if again, _ := k.ForTenant(t.Context(), p, tc.tenant, k.clock.Now()); again != got {
 				t.Error("made anew for each call")
 			}
 		})
 	}
-	acting, err := k.ForTenant(t.Context(), admit(t, k, bob), "acme")
+	acting, err := k.ForTenant(t.Context(), admit(t, k, bob), "acme", k.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -467,7 +537,7 @@ func TestForTenant(t *testing.T) {
 	s.mu.Lock()
 	s.tenants["acme"] = &keystorev1.Tenant{Id: "acme", Blocked: true}
 	s.mu.Unlock()
-	if _, err := k.ForTenant(t.Context(), admit(t, k, bob), "acme"); !errs.Is(err, errs.KeyBlocked) {
+	if _, err := k.ForTenant(t.Context(), admit(t, k, bob), "acme", k.clock.Now()); !errs.Is(err, errs.KeyBlocked) {
 		t.Errorf("a tenant that was blocked since: %v", err)
 	}
 	if n := s.reads.Load(); n != 1 {
@@ -482,10 +552,10 @@ func TestNoSecretIsLogged(t *testing.T) {
 	k := New(client(s), Options{
 		MasterKey: secret.New(master), Clock: clocktest.New(), Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	_, err := k.Admit(t.Context(), alice)
+	_, err := k.Admit(t.Context(), alice, k.clock.Now())
 	_ = wantReason(t, err, errs.ServiceUnavailable)
 	s.setAway(false)
-	_, unknown := k.Admit(t.Context(), bob)
+	_, unknown := k.Admit(t.Context(), bob, k.clock.Now())
 	text := out.String() + err.Error() + unknown.Error()
 	if !strings.Contains(text, "does not answer") {
 		t.Errorf("the absence is not logged: %q", text)
@@ -512,7 +582,7 @@ func TestConcurrentChanges(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := range 2000 {
-				p, err := k.Admit(t.Context(), secrets[(i*7+g)%len(secrets)])
+				p, err := k.Admit(t.Context(), secrets[(i*7+g)%len(secrets)], k.clock.Now())
 				if err != nil {
 					t.Error(err)
 					return

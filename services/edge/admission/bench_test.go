@@ -55,13 +55,13 @@ func BenchmarkAdmit(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	for !k.current.Load().live() {
+	for !k.live() {
 		runtime.Gosched()
 	}
 	presented := func(i int) string { return fmt.Sprintf("sk-%032x", i) }
 	before := heap()
 	for i := range keys {
-		if _, err := k.Admit(ctx, presented(i)); err != nil {
+		if _, err := k.Admit(ctx, presented(i), k.clock.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func BenchmarkAdmit(b *testing.B) {
 	b.Run("one", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			if _, err := k.Admit(ctx, secrets[i&4095]); err != nil {
+			if _, err := k.Admit(ctx, secrets[i&4095], k.clock.Now()); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -83,7 +83,7 @@ func BenchmarkAdmit(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for i := 0; pb.Next(); i++ {
-				if _, err := k.Admit(ctx, secrets[i&4095]); err != nil {
+				if _, err := k.Admit(ctx, secrets[i&4095], k.clock.Now()); err != nil {
 					b.Error(err)
 					return
 				}
@@ -91,10 +91,10 @@ func BenchmarkAdmit(b *testing.B) {
 		})
 	})
 	b.Run("for tenant", func(b *testing.B) {
-		root, _ := k.Admit(ctx, master)
+		root, _ := k.Admit(ctx, master, k.clock.Now())
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := k.ForTenant(ctx, root, "tenant-7"); err != nil {
+			if _, err := k.ForTenant(ctx, root, "tenant-7", k.clock.Now()); err != nil {
 				b.Fatal(err)
 			}
 		}

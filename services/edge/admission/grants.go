@@ -37,7 +37,7 @@ type stamp struct {
 }
 
 // verified is until when what was learned is known to have held, in Unix nanoseconds.
-func (s stamp) verified() int64 { return max(s.at, s.generation.ended.Load()) }
+func (s stamp) verified(now int64) int64 { return max(s.at, s.generation.vouched(now)) }
 
 const (
 	shardCount = 256

@@ -179,9 +179,12 @@ func watched(t *testing.T, s *keystore, opts Options) (*Keys, *clocktest.Fake) {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	eventually(t, "the watch", func() bool { return k.current.Load().live() })
+	eventually(t, "the watch", func() bool { return k.live() })
 	return k, clk
 }
+
+// live reports whether the watch vouches for what is known.
+func (k *Keys) live() bool { return k.current.Load().live(k.now()) }
 
 // tell sends changes and waits until k has heard them.
 func tell(t *testing.T, s *keystore, k *Keys, changes *keystorev1.WatchResponse) {
@@ -217,7 +220,7 @@ func wantReason(t *testing.T, err error, want errs.Reason) *errs.Error {
 
 func admit(t *testing.T, k *Keys, presented string) *Principal {
 	t.Helper()
-	p, err := k.Admit(t.Context(), presented)
+	p, err := k.Admit(t.Context(), presented, k.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +229,7 @@ func admit(t *testing.T, k *Keys, presented string) *Principal {
 
 func refuse(t *testing.T, k *Keys, presented string, want errs.Reason) {
 	t.Helper()
-	_, err := k.Admit(t.Context(), presented)
+	_, err := k.Admit(t.Context(), presented, k.clock.Now())
 	_ = wantReason(t, err, want)
 }
 

@@ -28,7 +28,7 @@ func TestGuessesAreBounded(t *testing.T) {
 	var guesses sync.WaitGroup
 	for n := range 2 {
 		guesses.Go(func() {
-			_, err := k.Admit(t.Context(), guess(n))
+			_, err := k.Admit(t.Context(), guess(n), k.clock.Now())
 			refusals <- err
 		})
 	}
@@ -36,7 +36,7 @@ func TestGuessesAreBounded(t *testing.T) {
 	<-s.held
 	asked := s.resolves.Load()
 	guesses.Go(func() {
-		_, err := k.Admit(t.Context(), guess(2))
+		_, err := k.Admit(t.Context(), guess(2), k.clock.Now())
 		refusals <- err
 	})
 	clk.WaitForTimers(t, timers+1)
@@ -51,7 +51,7 @@ func TestGuessesAreBounded(t *testing.T) {
 	// One that still waits when there is room has its turn.
 	s.put(bob, &keystorev1.Grant{Key: keyOf(bob)})
 	guesses.Go(func() {
-		_, err := k.Admit(t.Context(), bob)
+		_, err := k.Admit(t.Context(), bob, k.clock.Now())
 		refusals <- err
 	})
 	clk.WaitForTimers(t, timers+1)

@@ -20,7 +20,7 @@ func (k *Keys) resolve(ctx context.Context, h handle, known *entry) (*entry, err
 	}
 	e, err := k.grants.shard(&h).flights.do(ctx, h, func() result[*entry] {
 		// Another caller may have asked, and heard, since this one looked.
-		if e := k.grants.get(&h); e != nil && k.fresh(e.stamp, e.tenant) {
+		if e := k.grants.get(&h); e != nil && k.fresh(e.stamp, e.tenant, k.now()) {
 			return result[*entry]{value: e}
 		}
 		if known == nil {
@@ -65,7 +65,7 @@ func (k *Keys) resolveTenant(ctx context.Context, id string, known *tenantState)
 		return known, nil
 	}
 	t, err := k.tenants.flights.do(ctx, id, func() result[*tenantState] {
-		if t := k.tenants.get(id); t != nil && k.fresh(*t.stamp.Load(), t) {
+		if t := k.tenants.get(id); t != nil && k.fresh(*t.stamp.Load(), t, k.now()) {
 			return result[*tenantState]{value: t}
 		}
 		return k.askTenant(ctx, id, fallback)

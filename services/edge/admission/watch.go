@@ -49,7 +49,7 @@ func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
 		return false, vigil.Why(err)
 	}
 	defer func() {
-		k.current.Load().ended.CompareAndSwap(0, k.now())
+		k.current.Load().end(k.now())
 		// The stream is over, or is being abandoned.
 		_ = stream.Close()
 	}()
@@ -58,9 +58,13 @@ func (k *Keys) watch(ctx context.Context) (heard bool, err error) {
 		if err != nil {
 			return heard, vigil.Why(err)
 		}
-		vigil.Heard(changes.GetHeartbeatMillis())
+		until, err := vigil.Heard(changes.GetHeartbeatMillis())
+		if err != nil {
+			return heard, err
+		}
 		// Whoever is first heard again has missed what happened in between.
 		k.apply(changes, !heard)
+		k.current.Load().extend(until)
 		heard = true
 	}
 }
@@ -82,7 +86,7 @@ func (k *Keys) Changed(keyID, tenantID string) {
 // see grants.put.
 func (k *Keys) apply(changes *keystorev1.WatchResponse, reset bool) {
 	if reset || changes.GetReset_() {
-		k.current.Load().ended.CompareAndSwap(0, k.now())
+		k.current.Load().end(k.now())
 		k.current.Store(&generation{})
 		k.changes.add(change{kind: allChanged})
 		k.away.Store(0)

@@ -51,7 +51,9 @@ func (m *Meter) watch(ctx context.Context) (heard bool, err error) {
 		if err != nil {
 			return heard, vigil.Why(err)
 		}
-		vigil.Heard(res.GetHeartbeatMillis())
+		if _, err := vigil.Heard(res.GetHeartbeatMillis()); err != nil {
+			return heard, err
+		}
 		heard = true
 		if res.GetReset_() {
 			m.epoch.Add(1)
