@@ -29,6 +29,10 @@ type Options struct {
 	// Grace is how long after that the key is still nobody else's; 15 s. It is for the run
 	// to end, and for clocks that differ. A key whose process died is free after both.
 	Grace time.Duration
+	// ClaimTimeout is how long a request waits for the store to say whether its key is free; 3 s.
+	// A claim that the store carries out after that is a run's that never was: its key is free
+	// again after Term and Grace.
+	ClaimTimeout time.Duration
 	// MaxAnswerBytes is the largest answer that is kept; 32 MiB. A request with a larger
 	// one is refused a repeat-safe answer: its key is free again.
 	MaxAnswerBytes int
@@ -62,6 +66,9 @@ func New(store Store, envelope *secret.Envelope, clk clock.Clock, log *slog.Logg
 	if opts.Grace <= 0 {
 		opts.Grace = 15 * time.Second
 	}
+	if opts.ClaimTimeout <= 0 {
+		opts.ClaimTimeout = 3 * time.Second
+	}
 	if opts.MaxAnswerBytes <= 0 {
 		opts.MaxAnswerBytes = 32 << 20
 	}
@@ -77,7 +84,8 @@ const maxKey = 255
 // Begin starts a request with a key. Exactly one of the results is set: the run, for
 // a request that shall go ahead; the answer of a finished one; or an error:
 // invalid_request for a key that is none, idempotency_mismatch for another body,
-// idempotency_in_progress, or service_unavailable when the store is away. A key
+// idempotency_in_progress, or service_unavailable when the store is away or does not answer
+// in time. A key
 // belongs to the scope and the route that it was used in. Before an answer is opened,
 // repeat says whether the caller may have it; its error is returned as it is.
 func (g *Guard) Begin(ctx context.Context, scope, key, route string, digest [sha256.Size]byte, repeat func(context.Context) error) (*Run, *Answer, error) {
@@ -120,7 +128,7 @@ func (g *Guard) claim(ctx context.Context, rec Record) (*Record, error) {
 		g.mu.Lock()
 		kept := g.answered[rec.Slot]
 		g.mu.Unlock()
-		there, err := g.store.Claim(ctx, rec, g.clock.Now().UnixMilli())
+		there, err := g.claimOnce(ctx, rec)
 		if err != nil || there == nil || there.Answer != nil || there.Digest != rec.Digest || kept == nil {
 			return there, err
 		}
@@ -132,12 +140,27 @@ func (g *Guard) claim(ctx context.Context, rec Record) (*Record, error) {
 	}
 }
 
+// claimOnce asks the store, within its time.
+func (g *Guard) claimOnce(ctx context.Context, rec Record) (*Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.opts.ClaimTimeout)
+	defer cancel()
+	return g.store.Claim(ctx, rec, g.clock.Now().UnixMilli())
+}
+
 // expiry is when a slot that is held from now on is free for others, in Unix milliseconds.
 func (g *Guard) expiry(now time.Time) int64 { return now.Add(g.opts.Term + g.opts.Grace).UnixMilli() }
+
+// purgeTimeout bounds one removal of expired records.
+const purgeTimeout = 10 * time.Second
 
 // Run removes expired records until ctx ends.
 func (g *Guard) Run(ctx context.Context) error {
 	const batch = 500
+	purge := func() (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
+		defer cancel()
+		return g.store.Purge(ctx, g.clock.Now().UnixMilli(), batch)
+	}
 	ticker := g.clock.NewTicker(g.opts.PurgeEvery)
 	defer ticker.Stop()
 	for {
@@ -147,7 +170,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		case <-ticker.C():
 		}
 		for {
-			n, err := g.store.Purge(ctx, g.clock.Now().UnixMilli(), batch)
+			n, err := purge()
 			if err != nil && ctx.Err() == nil {
 				g.log.WarnContext(ctx, "expired idempotency records could not be removed", "error", err)
 			}

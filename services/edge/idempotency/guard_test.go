@@ -35,8 +35,20 @@ type world struct {
 // spy tells of what the guard does in the background.
 type spy struct {
 	idempotency.Store
-	away             *atomic.Bool
+	away, hangs      *atomic.Bool
 	purged, extended chan int
+}
+
+func (s spy) Claim(ctx context.Context, rec idempotency.Record, nowMillis int64) (*idempotency.Record, error) {
+	if !s.hangs.Load() {
+		return s.Store.Claim(ctx, rec, nowMillis)
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(20 * time.Second):
+		return nil, errors.New("nobody ended the claim")
+	}
 }
 
 func (s spy) Extend(ctx context.Context, slot idempotency.Slot, owner string, expiresMillis int64) (bool, error) {
@@ -50,6 +62,9 @@ func (s spy) Extend(ctx context.Context, slot idempotency.Slot, owner string, ex
 
 func (s spy) Purge(ctx context.Context, nowMillis int64, limit int) (int, error) {
 	n, err := s.Store.Purge(ctx, nowMillis, limit)
+	if _, bound := ctx.Deadline(); !bound {
+		n = -1 // a store that hangs would end the purging
+	}
 	s.purged <- n
 	return n, err
 }
@@ -90,7 +105,7 @@ func newWorld(t *testing.T, opts idempotency.Options) world {
 		t.Fatal(err)
 	}
 	clk := clocktest.New()
-	watched := spy{store, new(atomic.Bool), make(chan int, 1), make(chan int, 1)}
+	watched := spy{store, new(atomic.Bool), new(atomic.Bool), make(chan int, 1), make(chan int, 1)}
 	log := slog.New(weighed{slog.DiscardHandler, watched.extended})
 	return world{idempotency.New(watched, envelope, clk, log, opts), clk, watched}
 }
@@ -300,6 +315,19 @@ func TestKeys(t *testing.T) {
 	// Parts do not run into each other.
 	w.run(t, "s", "kx", "b").Abandon(t.Context())
 	w.run(t, "sk", "x", "b").Abandon(t.Context())
+}
+
+// A store that hangs is one that is away: nobody waits for it as long as it likes, and what waits
+// for nothing else is told so. It is asked again when it is back.
+func TestAStoreThatHangs(t *testing.T) {
+	w := newWorld(t, idempotency.Options{ClaimTimeout: 50 * time.Millisecond})
+	w.hangs.Store(true)
+	if run, answer, err := w.begin(t, "s", "k", "b"); run != nil || answer != nil ||
+		!errs.Is(err, errs.ServiceUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it is told %v", err)
+	}
+	w.hangs.Store(false)
+	w.run(t, "s", "k", "b").Abandon(t.Context())
 }
 
 func TestExpiredRecordsArePurged(t *testing.T) {
