@@ -37,6 +37,7 @@ const (
 	unknown               // nobody has asked yet
 	unready               // it says so: it starts, drains, or lacks what it needs
 	misdirected           // another service's process is there
+	refused               // it takes nothing from this process, whose credentials are not its own
 	unreachable           // it cannot be connected to, or does not answer
 	hanging               // it has not answered for long: it gets no call
 )
@@ -131,8 +132,8 @@ func (e *endpoint) becomes(s readiness) bool {
 	return readiness(e.state.Swap(int32(s))) != s
 }
 
-// ask asks an endpoint for its readiness to serve a service.
-func (e *endpoint) ask(ctx context.Context, service string) (readiness, error) {
+// ask asks an endpoint for its readiness to serve a service to who proves itself so.
+func (e *endpoint) ask(ctx context.Context, service string, authorization []string) (readiness, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	u := url.URL{Scheme: e.target.scheme, Host: e.target.authority, Path: readinessPath}
@@ -141,6 +142,9 @@ func (e *endpoint) ask(ctx context.Context, service string) (readiness, error) {
 		return unreachable, fmt.Errorf("probe: %w", err)
 	}
 	req.Header[serviceHeader] = []string{service}
+	if authorization != nil {
+		req.Header["Authorization"] = authorization
+	}
 	resp, err := e.transport.RoundTrip(req)
 	if err != nil {
 		return unreachable, fmt.Errorf("probe: %w", err)
@@ -153,6 +157,8 @@ func (e *endpoint) ask(ctx context.Context, service string) (readiness, error) {
 	switch {
 	case err != nil:
 		return unreachable, fmt.Errorf("probe: %w", err)
+	case len(resp.Header[challenge]) > 0:
+		return refused, errRefused
 	case resp.StatusCode != http.StatusOK:
 		if err = misdirectedBy(resp, service); err != nil {
 			return misdirected, err

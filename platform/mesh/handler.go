@@ -65,8 +65,8 @@ func NewHandler(opts HandlerOptions) *Handler {
 	h.open.Handle(h.grpcHealth())
 	h.open.Handle(watchProcedure, newHealthWatches(h))
 	h.open.HandleFunc("/", h.guard)
-	guarded.Handle("GET "+linkPath, h.Meant(http.HandlerFunc(h.link)))
-	guarded.Handle("/", h.Meant(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded.Handle("GET "+linkPath, h.meant(http.HandlerFunc(h.link)))
+	guarded.Handle("/", h.meant(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.serves(serviceOf(r.URL.Path)) {
 			http.NotFound(w, r)
 			return
@@ -109,6 +109,10 @@ func (h *Handler) guard(w http.ResponseWriter, r *http.Request) {
 		h.guarded.ServeHTTP(w, r.WithContext(extract(r.Context(), propagation.HeaderCarrier(r.Header))))
 		return
 	}
+	h.refuse(w, r)
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request) {
 	w.Header()[challenge] = []string{`Bearer realm="tollgate"`}
 	if h.errors.Write(w, r, connect.NewError(connect.CodeUnauthenticated, "the caller has not proved that it belongs to this deployment")) != nil {
 		w.WriteHeader(http.StatusUnauthorized) // it is no RPC client

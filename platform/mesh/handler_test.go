@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,7 +60,19 @@ func TestTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, with(tc.asked))
 			r.stream = func(_ context.Context, _ string, send func(string) error) error { return send("a") }
-			p := running(t, mesh.PeerOptions{Credentials: tc.sent}, r) // health needs no token
+			var log journal
+			p := newPeer(t, mesh.PeerOptions{Credentials: tc.sent, Log: slog.New(slog.NewTextHandler(&log, nil))}, r)
+			p.run(t)
+			if tc.admitted {
+				p.await(t, 1)
+			} else {
+				eventually(t, "the log names the credentials", func() bool {
+					return strings.Contains(log.String(), "a peer refuses this process's credentials")
+				})
+				if err := p.Check(t.Context()); !errs.Is(err, errs.ServiceUnavailable) || strings.Contains(log.String(), "a peer is ready") {
+					t.Errorf("the health check says %v, the log %s", err, log.String())
+				}
+			}
 			_, err := p.router.Complete(t.Context(), completeOf("m", strings.Repeat("x", 100)))
 			_, errLarge := p.router.Complete(t.Context(), completeOf("m", strings.Repeat("x", 1<<20)))
 			s, errStream := p.router.StreamComplete(t.Context(), streamOf("m"))

@@ -30,8 +30,21 @@ func refuses(err error) bool {
 	return errors.Is(err, errRefused) || errors.Is(err, errMisdirected) || errors.Is(err, errNotHere)
 }
 
-// Meant hands requests to next, unless they are meant for a service that does not run here.
+// Meant hands requests to next, unless they come from a process that means a service of this one,
+// and has not proved that it may call it, or that service does not run here.
 func (h *Handler) Meant(next http.Handler) http.Handler {
+	meant := h.meant(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(serviceHeader) != "" && !h.gatekeeper.admits(r) {
+			h.refuse(w, r)
+			return
+		}
+		meant.ServeHTTP(w, r)
+	})
+}
+
+// meant is Meant of callers that have proved themselves.
+func (h *Handler) meant(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if service := r.Header.Get(serviceHeader); service != "" && !h.serves(service) {
 			w.Header()[servicesHeader] = []string{strings.Join(h.opts.Services, ", ")}

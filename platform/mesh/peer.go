@@ -201,7 +201,7 @@ func (p *Peer) probe(ctx context.Context, running *sync.WaitGroup) {
 		}
 		running.Go(func() {
 			defer e.probing.Store(false)
-			s, err := e.ask(ctx, p.opts.Name)
+			s, err := e.ask(ctx, p.opts.Name, p.authorization)
 			if ctx.Err() == nil {
 				s, err = e.judge(s, err)
 				p.becomes(ctx, e, s, err)
@@ -221,6 +221,8 @@ func (p *Peer) becomes(ctx context.Context, e *endpoint, s readiness, err error)
 		p.opts.Log.InfoContext(ctx, "a peer is ready", "service", p.opts.Service, "address", e.address)
 	case s == misdirected:
 		p.opts.Log.WarnContext(ctx, "a peer's address is another service's", "service", p.opts.Service, "address", e.address, "error", err)
+	case s == refused:
+		p.opts.Log.WarnContext(ctx, "a peer refuses this process's credentials: it has another token, or certificates of another authority", "service", p.opts.Service, "address", e.address)
 	case err != nil:
 		p.opts.Log.WarnContext(ctx, "a peer is away", "service", p.opts.Service, "address", e.address, "error", err)
 	case was == ready:
