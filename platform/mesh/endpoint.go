@@ -96,6 +96,7 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, &dialError{err}
 	}
+	bound(conn)
 	return e.connections.add(conn), nil
 }
 

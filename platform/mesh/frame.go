@@ -41,6 +41,9 @@ const (
 	kindGone
 	// kindFarewell asks for no more calls on this link: its end is about to stop.
 	kindFarewell
+	// kindPing asks whether the other end still is there, and kindPong says so.
+	kindPing
+	kindPong
 
 	// more marks a kind whose message goes on in another frame.
 	more kind = 0x80

@@ -33,7 +33,11 @@ var (
 type link struct {
 	*wire
 
+	of      *links
 	running sync.WaitGroup // its reader and its writer
+	// heard counts the frames that came; pulse is the watch's.
+	heard atomic.Uint64
+	pulse pulse
 
 	mu    sync.Mutex
 	calls map[uint32]*linkCall
@@ -70,6 +74,7 @@ func (l *link) start() {
 
 // read hands the answers to those who wait for them, until the link's end.
 func (l *link) read() {
+	defer l.of.remove(l)
 	unfinished := make(parts)
 	for {
 		k, number, data, err := l.wire.read()
@@ -77,10 +82,16 @@ func (l *link) read() {
 			l.end(fmt.Errorf("%w: %w", errLinkEnded, err))
 			return
 		}
-		if k == kindFarewell {
+		l.heard.Add(1)
+		switch k {
+		case kindFarewell:
 			giveBuffer(data)
 			l.retire()
 			continue
+		case kindPong:
+			giveBuffer(data)
+			continue
+		default:
 		}
 		if data, err = unfinished.join(k, number, data); err != nil {
 			l.end(err)
@@ -175,6 +186,10 @@ type links struct {
 	current *link
 	// opening is the one that is being opened; nil for none.
 	opening *opening
+	// open are all whose connection is.
+	open map[*link]struct{}
+	// silent says that a link that takes calls is not heard of.
+	silent atomic.Bool
 	// plain is until when the endpoint is not asked for links, in nanoseconds since 1970.
 	plain atomic.Int64
 }
@@ -217,6 +232,7 @@ func (e *endpoint) begin(ctx context.Context, p *Peer) (*link, *linkCall, uint32
 			if o.err == nil {
 				// Before anything is read: the other end may want no calls but this one.
 				c, number = o.link.begin()
+				e.links.add(o.link)
 				o.link.start()
 			}
 			e.links.mu.Lock()
@@ -248,6 +264,22 @@ func (ls *links) retire() {
 	}
 }
 
+// add has a link watched until its end.
+func (ls *links) add(l *link) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.open == nil {
+		ls.open = make(map[*link]struct{})
+	}
+	ls.open[l] = struct{}{}
+}
+
+func (ls *links) remove(l *link) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	delete(ls.open, l)
+}
+
 // open makes a link. Errors are of one that was not made, a [*dialError], errNoLinks or one
 // that refuses: nothing of a call was sent.
 func (e *endpoint) open(ctx context.Context, p *Peer) (*link, error) {
@@ -272,7 +304,7 @@ func (e *endpoint) open(ctx context.Context, p *Peer) (*link, error) {
 	}
 	switch {
 	case err == nil:
-		return &link{wire: w, calls: make(map[uint32]*linkCall)}, nil
+		return &link{wire: w, of: &e.links, calls: make(map[uint32]*linkCall)}, nil
 	case refuses(err), errors.Is(err, errNoLinks):
 	default:
 		err = &dialError{fmt.Errorf("link with %s: %w", e.address, err)}

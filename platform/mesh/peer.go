@@ -196,6 +196,7 @@ func (p *Peer) publish() {
 // probe asks the endpoints that are not being asked.
 func (p *Peer) probe(ctx context.Context, running *sync.WaitGroup) {
 	for _, e := range *p.endpoints.Load() {
+		e.links.watch()
 		if !e.probing.CompareAndSwap(false, true) {
 			continue
 		}

@@ -65,6 +65,7 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotImplemented)
 		return
 	}
+	bound(conn)
 	l := &servedLink{
 		wire: newWire(conn, buffered.Reader),
 		h:    h, base: r.Context(), addr: r.RemoteAddr, work: make(chan *servedCall), calls: make(map[uint32]context.CancelFunc),
@@ -94,11 +95,17 @@ func (l *servedLink) serve() {
 			l.end(err)
 			return
 		}
-		if k == kindGone {
+		switch k {
+		case kindGone:
 			giveBuffer(data)
 			delete(unfinished, number)
 			l.cancel(number)
 			continue
+		case kindPing:
+			giveBuffer(data)
+			l.tell(kindPong, 0)
+			continue
+		default:
 		}
 		if data, err = unfinished.join(k, number, data); err != nil {
 			l.end(err)

@@ -48,7 +48,7 @@ func (e *endpoint) doubt(ctx context.Context) {
 
 // rank is what pick goes by.
 func (e *endpoint) rank() readiness {
-	if e.doubted.Load() {
+	if e.doubted.Load() || e.links.silent.Load() {
 		return max(e.readiness(), unreachable)
 	}
 	return e.readiness()

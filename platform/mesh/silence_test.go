@@ -1,9 +1,11 @@
 package mesh_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 )
 
 // cable is a network before a replica that can be cut without a word: connections stay open,
-// can be made, and carry nothing.
+// can be made, and carry nothing. Its links can be lost alone.
 type cable struct {
 	listener net.Listener
 	running  sync.WaitGroup
@@ -21,6 +23,7 @@ type cable struct {
 	cut   bool
 	mend  chan struct{} // closed when it is mended
 	conns []net.Conn
+	links []*atomic.Bool // whether each one is lost
 }
 
 // wire lays a cable to a replica.
@@ -44,8 +47,9 @@ func wire(tb testing.TB, to *replica) *cable {
 			c.mu.Lock()
 			c.conns = append(c.conns, conn, far)
 			c.mu.Unlock()
-			c.running.Go(func() { c.carry(far, conn) })
-			c.running.Go(func() { c.carry(conn, far) })
+			lost := new(atomic.Bool)
+			c.running.Go(func() { c.carry(far, conn, lost) })
+			c.running.Go(func() { c.carry(conn, far, lost) })
 		}
 	})
 	tb.Cleanup(func() {
@@ -63,16 +67,19 @@ func wire(tb testing.TB, to *replica) *cable {
 
 func (c *cable) url() string { return "http://" + c.listener.Addr().String() }
 
-func (c *cable) carry(to, from net.Conn) {
+func (c *cable) carry(to, from net.Conn, lost *atomic.Bool) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buf := make([]byte, 4096)
 	for {
 		n, err := from.Read(buf)
 		c.mu.Lock()
 		mend := c.mend
+		if bytes.HasPrefix(buf[:n], []byte("GET "+mesh.LinkPath)) {
+			c.links = append(c.links, lost)
+		}
 		c.mu.Unlock()
 		<-mend
-		if n > 0 {
+		if n > 0 && !lost.Load() {
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				return
 			}
@@ -94,6 +101,16 @@ func (c *cable) set(cut bool) {
 		close(c.mend)
 	}
 	c.cut = cut
+}
+
+// lose has the links that are open carry nothing any more, without a word. What is made later is
+// whole, and so are all other connections.
+func (c *cable) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, lost := range c.links {
+		lost.Store(true)
+	}
 }
 
 // A process that hangs keeps its connections. Its calls are broken off, none is sent to it any
