@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -152,6 +153,8 @@ func (l *loader) meshURLs(m *Mesh, s Service, texts []string, at []value) {
 		case err != nil || u.Host == "" || u.Port() == "" || u.Scheme != "http" && u.Scheme != "https",
 			u.User != nil, strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.Fragment != "":
 			l.errorf(at[i].line, at[i].path, "must be http://host:port or https://host:port")
+		case !isPort(u.Port()):
+			l.errorf(at[i].line, at[i].path, "the port must be 1 to 65535")
 		default:
 			urls = append(urls, u.Scheme+"://"+u.Host)
 		}
@@ -162,6 +165,12 @@ func (l *loader) meshURLs(m *Mesh, s Service, texts []string, at []value) {
 		}
 		m.URLs[s] = urls
 	}
+}
+
+// isPort reports whether there is a port of the number.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n != 0
 }
 
 // meshVariables reads what the process's environment says of the mesh.

@@ -92,6 +92,11 @@ func TestMeshProblems(t *testing.T) {
 			env:  []string{"TOLLGATE_SERVICES=router", "TOLLGATE_KEYSTORE_URL=keystore:4001", "TOLLGATE_MESH_ADDR=here", meshToken},
 			says: []string{"TOLLGATE_KEYSTORE_URL: must be http://host:port or https://host:port", "TOLLGATE_MESH_ADDR: must be host:port or :port"},
 		},
+		"ports that do not exist": {
+			file: "mesh: {urls: {keystore: ['https://keystore:4001', 'https://keystore:0']}}",
+			env:  []string{"TOLLGATE_SERVICES=router,budget", "TOLLGATE_ROUTER_URL=http://127.0.0.1:65536", meshToken},
+			says: []string{"mesh.urls.keystore[1]: the port must be 1 to 65535", "TOLLGATE_ROUTER_URL: the port must be 1 to 65535"},
+		},
 		"strangers": {
 			env:  []string{"TOLLGATE_SERVICES=cache"},
 			says: []string{"mesh.token: is not given: services that run apart must know each other"},
