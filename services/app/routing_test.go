@@ -188,6 +188,16 @@ func TestCachedCallTypes(t *testing.T) {
 	}
 }
 
+// An edge knows by its configuration where answers are kept, whichever process keeps them.
+func TestTheEdgeKnowsOfASharedCache(t *testing.T) {
+	for params, want := range map[string]bool{"{}": false, "{type: local}": false, "{type: redis, host: redis.internal, port: 6379}": true} {
+		cfg := load(t, oneModel+"litellm_settings: {cache: true, cache_params: "+params+"}\n")
+		if got := edgeOptions(Options{Config: cfg}).SharedCache; got != want {
+			t.Errorf("with %s: shared %t", params, got)
+		}
+	}
+}
+
 func TestWarningsAtStart(t *testing.T) {
 	cfg := load(t, `
 model_list:

@@ -48,6 +48,8 @@ type Options struct {
 	ManagementTimeout time.Duration
 	// Cache says whether answers are cached at all.
 	Cache bool
+	// SharedCache says that answers are kept in Redis, for `/health/readiness`.
+	SharedCache bool
 	// CacheOptIn caches the answers of those requests alone that ask for it with
 	// `"cache": {"use-cache": true}`.
 	CacheOptIn bool

@@ -37,14 +37,14 @@ func (e *Edge) readiness(x *exchange) error {
 		Version      string       `json:"litellm_version"`
 		Dependencies []dependency `json:"dependencies"`
 	}{Status: "healthy", DB: "connected", Cache: "local", Version: e.opts.Version}
+	if e.opts.SharedCache {
+		answer.Cache = "redis"
+	}
 	for _, r := range report.Results {
 		d := dependencyOf(r)
 		d.Error = "" // it names hosts and users, and anyone may ask
 		answer.Dependencies = append(answer.Dependencies, d)
-		switch {
-		case r.Name == "redis":
-			answer.Cache = "redis"
-		case r.Name == "database" && !r.Healthy:
+		if r.Name == "database" && !r.Healthy {
 			answer.DB = "disconnected"
 		}
 	}

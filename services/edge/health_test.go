@@ -40,6 +40,17 @@ func TestReadinessNamesNoCause(t *testing.T) {
 	}
 }
 
+// Readiness names where answers are kept, also at an edge whose answers another process keeps.
+func TestReadinessNamesTheCache(t *testing.T) {
+	t.Parallel()
+	for shared, want := range map[bool]string{false: `"cache":"local"`, true: `"cache":"redis"`} {
+		r := newRig(t, func(s *setup) { s.options.SharedCache = shared })
+		if a := r.do(http.MethodGet, "/health/readiness", call{}); a.status != http.StatusOK || !strings.Contains(a.body, want) {
+			t.Errorf("%d %s, want %s", a.status, a.body, want)
+		}
+	}
+}
+
 // Where a deployment is, no tenant learns: neither from an answer, whole or streamed, nor from
 // what is told of the models.
 func TestOnlyAdminsLearnOfBases(t *testing.T) {
