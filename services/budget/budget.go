@@ -20,6 +20,7 @@
 package budget
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -125,24 +126,17 @@ func New(store Store, opts Options) *Service {
 	if opts.Appended == nil {
 		opts.Appended = func() {}
 	}
-	opts.Term = orDefault(opts.Term, time.Minute)
-	opts.Grace = orDefault(opts.Grace, 30*time.Second)
-	opts.Retention = orDefault(opts.Retention, 7*24*time.Hour)
-	opts.MaxBatch = orDefault(opts.MaxBatch, 2000)
-	opts.CommitTimeout = orDefault(opts.CommitTimeout, 10*time.Second)
-	opts.PollEvery = orDefault(opts.PollEvery, 250*time.Millisecond)
-	opts.ExpireEvery = orDefault(opts.ExpireEvery, 5*time.Second)
+	opts.Term = cmp.Or(opts.Term, time.Minute)
+	opts.Grace = cmp.Or(opts.Grace, 30*time.Second)
+	opts.Retention = cmp.Or(opts.Retention, 7*24*time.Hour)
+	opts.MaxBatch = cmp.Or(opts.MaxBatch, 2000)
+	opts.CommitTimeout = cmp.Or(opts.CommitTimeout, 10*time.Second)
+	opts.PollEvery = cmp.Or(opts.PollEvery, 250*time.Millisecond)
+	opts.ExpireEvery = cmp.Or(opts.ExpireEvery, 5*time.Second)
 	return &Service{
 		store: store, opts: opts, ids: id.NewGenerator(opts.Clock),
 		watch: newHub(), usage: usageHub{ended: make(chan struct{})}, revision: -1, recalled: map[string]time.Time{},
 	}
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
 }
 
 // Run does the service's background work until ctx ends: it charges the leases of lost

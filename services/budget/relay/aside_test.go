@@ -117,7 +117,7 @@ func TestSetsAsideWhatCannotBePublished(t *testing.T) {
 	outbox.fails.Store(2)
 	var lines bytes.Buffer
 	options := quick(relay.Options{Publisher: log, Observer: told, Log: slog.New(slog.NewTextHandler(&lines, nil))})
-	options.Batch = 0 // all at once
+	options.Batch, options.OrdinaryBytes = 0, 1 // all at once, and any event may be too large
 	r := relay.New(outbox, options)
 	r.RenderWith(func(record *eventv1.UsageRecord) ([]byte, error) {
 		if record.GetTenantId() == "a" && record.GetSequence() == 7 {
@@ -210,7 +210,7 @@ func TestKafkaRefusesLargeEvents(t *testing.T) {
 		}
 	}
 	topic := kafkax.Topic{Name: name, Partitions: 2, Replicas: 1, Config: map[string]string{"max.message.bytes": "4000"}}
-	run(t, relay.New(store.Outbox(), relay.Options{Publisher: client.Writer(topic, true), Observer: told}))
+	run(t, relay.New(store.Outbox(), relay.Options{Publisher: client.Writer(topic, true), Observer: told, OrdinaryBytes: 3000}))
 	eventually(t, "an empty outbox", func() bool { return waiting(t, store.Outbox()) == 0 })
 	log := topicOf(t, client, name)
 	for i, tenant := range names {
@@ -237,6 +237,32 @@ func TestKafkaRefusesLargeEvents(t *testing.T) {
 	}
 	if !slices.Equal(read.of(names[0]), upTo(63)) || !slices.Equal(read.of(names[1]), upTo(61)) {
 		t.Errorf("a consumer has %v and %v", read.of(names[0]), read.of(names[1]))
+	}
+}
+
+// A topic that takes no ordinary event is set wrongly: its events wait until it is set right.
+func TestATopicThatTakesNoEvents(t *testing.T) {
+	store, db := newStoreOver(t)
+	log := newTopic(1)
+	newSettler(store, nil).settle(t.Context(), t, 40, "a")
+	var right atomic.Bool
+	var refusals atomic.Int64
+	log.setFaults(func(int, []kafkax.Message) fault {
+		if right.Load() {
+			return none
+		}
+		refusals.Add(1)
+		return large
+	})
+	run(t, relay.New(store.Outbox(), quick(relay.Options{Publisher: log})))
+	eventually(t, "some refusals", func() bool { return refusals.Load() > 20 })
+	if got := setAside(t, db); len(got) > 0 || waiting(t, store.Outbox()) != 40 {
+		t.Errorf("set aside: %q, waiting: %d", got, waiting(t, store.Outbox()))
+	}
+	right.Store(true)
+	eventually(t, "an empty outbox", func() bool { return waiting(t, store.Outbox()) == 0 })
+	if got, want := log.sequences(t, "a"), upTo(40); !slices.Equal(got, want) {
+		t.Errorf("a has %v, want %v", got, want)
 	}
 }
 

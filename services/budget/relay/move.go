@@ -175,6 +175,9 @@ func (r *Relay) publish(ctx context.Context, p *sent) {
 			case len(messages) > 1:
 				limit /= 2 // the topic takes less than the default
 				continue
+			case len(messages[0].Value) <= r.opts.OrdinaryBytes:
+				p.err = fmt.Errorf("partition %d: the topic's max.message.bytes is below the %d bytes of event %s: %w", p.partition, len(messages[0].Value), rows[0].EventID, err)
+				return
 			}
 			fault = &Fault{TooLarge, err}
 			limit = r.opts.BatchBytes // its neighbours may be as small as ever

@@ -32,6 +32,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -126,6 +127,10 @@ type Options struct {
 	// BatchBytes bounds the messages of one request to a broker; default 512 KiB, half
 	// of what a broker takes unless told otherwise.
 	BatchBytes int
+	// OrdinaryBytes is what every topic has to take as one message; default 16 KiB, several
+	// times what most events have. Where a topic refuses less as too large it is set wrongly:
+	// its events wait, and are not set aside one after the other.
+	OrdinaryBytes int
 	// Term is how long a lease lasts without being renewed; default 15 s. The next relay
 	// begins so long after one that was killed.
 	Term time.Duration
@@ -153,22 +158,16 @@ func (o *Options) setDefaults() {
 	if o.Observer == nil {
 		o.Observer = noObserver{}
 	}
-	o.Batch = orDefault(o.Batch, 2000)
-	o.BatchBytes = orDefault(o.BatchBytes, 512<<10)
-	o.Term = orDefault(o.Term, 15*time.Second)
-	o.PollEvery = orDefault(o.PollEvery, 250*time.Millisecond)
-	o.SampleEvery = orDefault(o.SampleEvery, 5*time.Second)
-	o.Backoff = orDefault(o.Backoff, 100*time.Millisecond)
-	o.BackoffMax = orDefault(o.BackoffMax, 5*time.Second)
-	o.Timeout = orDefault(o.Timeout, 10*time.Second)
-	o.DrainTimeout = orDefault(o.DrainTimeout, 3*time.Second)
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
+	o.Batch = cmp.Or(o.Batch, 2000)
+	o.BatchBytes = cmp.Or(o.BatchBytes, 512<<10)
+	o.OrdinaryBytes = cmp.Or(o.OrdinaryBytes, 16<<10)
+	o.Term = cmp.Or(o.Term, 15*time.Second)
+	o.PollEvery = cmp.Or(o.PollEvery, 250*time.Millisecond)
+	o.SampleEvery = cmp.Or(o.SampleEvery, 5*time.Second)
+	o.Backoff = cmp.Or(o.Backoff, 100*time.Millisecond)
+	o.BackoffMax = cmp.Or(o.BackoffMax, 5*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
+	o.DrainTimeout = cmp.Or(o.DrainTimeout, 3*time.Second)
 }
 
 // Relay moves events from an outbox to a topic.
