@@ -56,6 +56,8 @@ type endpoint struct {
 	probing   atomic.Bool
 	// missed is how many probes in a row nobody answered; it is the probe's alone.
 	missed int
+	// idle is how many probes in a row found no call, since it left; it is Run's alone.
+	idle int
 	// doubted says that a call has waited in vain since the last answer to a probe.
 	doubted     atomic.Bool
 	behind      atomic.Pointer[[]Dependency]

@@ -64,7 +64,9 @@ type Peer struct {
 	authorization []string
 	client        *connect.Client
 	// targets are Run's alone.
-	targets   []*target
+	targets []*target
+	// left are endpoints that no call is sent to any more; Run's alone, then Close's.
+	left      []*endpoint
 	endpoints atomic.Pointer[[]*endpoint] // never empty
 	turn      atomic.Uint64
 	// counting has the observer told of one count after the other.
@@ -181,6 +183,7 @@ func (p *Peer) take(ctx context.Context, found []answer) (changed bool) {
 	for _, e := range left {
 		e.retire()
 	}
+	p.left = append(p.left, left...)
 	return changed
 }
 
@@ -195,7 +198,7 @@ func (p *Peer) publish() {
 
 // probe asks the endpoints that are not being asked.
 func (p *Peer) probe(ctx context.Context, running *sync.WaitGroup) {
-	for _, e := range *p.endpoints.Load() {
+	for _, e := range p.watched() {
 		e.links.watch()
 		if !e.probing.CompareAndSwap(false, true) {
 			continue

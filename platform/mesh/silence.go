@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -52,6 +53,28 @@ func (e *endpoint) rank() readiness {
 		return max(e.readiness(), unreachable)
 	}
 	return e.readiness()
+}
+
+// idleRounds is after how many probes without a call an endpoint that left is forgotten: a call
+// that is about to be sent there counts before that.
+const idleRounds = 2
+
+// watched are the endpoints that calls go to, and those that have left while they have calls: an
+// orchestrator takes a replica out of its name first, and its node away after that.
+func (p *Peer) watched() []*endpoint {
+	p.left = slices.DeleteFunc(p.left, func(e *endpoint) bool {
+		if e.calls.Load() > 0 {
+			e.idle = 0
+			return false
+		}
+		e.idle++
+		forgotten := e.idle >= idleRounds
+		if forgotten {
+			e.retire()
+		}
+		return forgotten
+	})
+	return append(slices.Clone(*p.endpoints.Load()), p.left...)
 }
 
 // another reports whether there is an endpoint beside e that a call may go to as well.
