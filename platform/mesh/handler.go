@@ -33,6 +33,9 @@ type HandlerOptions struct {
 	Services []string
 	// Credentials are asked of every caller.
 	Credentials Credentials
+	// Faults is told of what fails in the answering of a call on a link, outside its handler;
+	// without it nobody is.
+	Faults Faults
 	// Ready is nil when the process can serve; without it, it always can.
 	Ready func(context.Context) error
 	// Draining reports whether the process is about to end. Calls are still served, but nobody
@@ -40,6 +43,14 @@ type HandlerOptions struct {
 	Draining func() bool
 	// Drained is closed once Draining says so; without it, that is found out by asking.
 	Drained <-chan struct{}
+}
+
+// Faults is where a process's own faults are said with their causes.
+type Faults interface {
+	// Report says what err is, if it is a fault, and where it arose.
+	Report(ctx context.Context, at string, err error)
+	// Panic says what was recovered, and returns the error to answer with.
+	Panic(ctx context.Context, at string, value any) error
 }
 
 // NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, with

@@ -100,6 +100,14 @@ type replica struct {
 	http         *mesh.Server
 	served       sync.WaitGroup
 	opened       atomic.Int64 // connections
+	conns        sync.Map     // by the address of their other end
+}
+
+// hangUp ends the connection with an address.
+func (r *replica) hangUp(addr string) {
+	if conn, ok := r.conns.Load(addr); ok {
+		_ = conn.(net.Conn).Close() //nolint:forcetypeassert // there are no others
+	}
 }
 
 type reason struct{ err error }
@@ -135,9 +143,10 @@ func (r *replica) start() {
 	}
 	handler := mesh.NewHandler(o)
 	r.http = mesh.NewServer(handler, handler, slog.New(slog.DiscardHandler))
-	r.http.ConnState = func(_ net.Conn, s http.ConnState) {
+	r.http.ConnState = func(conn net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			r.opened.Add(1)
+			r.conns.Store(conn.RemoteAddr().String(), conn)
 		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(r.tb.Context(), "tcp", r.addr)

@@ -29,6 +29,9 @@ func breaksOff(tb testing.TB, n int64) *replica {
 			return func(ctx context.Context, spec connect.Spec, s connect.ServerStream) error {
 				if left.Add(-1) >= 0 {
 					r.calls.Add(1)
+					if info, ok := connect.CallInfoForServerContext(ctx); ok {
+						r.hangUp(info.PeerAddr)
+					}
 					panic(http.ErrAbortHandler)
 				}
 				return next(ctx, spec, s)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	meshv1 "tollgate.dev/gen/tollgate/mesh/v1"
+	"tollgate.dev/platform/errs"
 )
 
 // served are the links that a process serves.
@@ -224,8 +225,9 @@ func (l *servedLink) answer(ctx context.Context, c *servedCall) {
 	kind, out := kindBroken, takeBuffer()
 	defer giveBuffer(out)
 	defer func() {
-		// A handler that panics has nothing more to say; whoever reports faults has told of it.
-		_ = recover()
+		if v := recover(); v != nil {
+			*out, kind = l.h.panicked(ctx, c, (*out)[:0], v)
+		}
 		if _, err := l.send(ctx, kind, c.number, *out); err != nil {
 			l.tell(kindBroken, c.number) // its caller has left, or its time is over
 		}
@@ -239,12 +241,24 @@ func (l *servedLink) answer(ctx context.Context, c *servedCall) {
 		*out, kind = appendFailure(*out, connect.NewError(connect.CodeInternal, "there is no answer")), kindFailure
 	default:
 		if *out, err = appendMessage(*out, c.answer); err != nil {
+			// No interceptor hears of it, and it is this process's fault, whatever its code is.
+			if l.h.opts.Faults != nil {
+				l.h.opts.Faults.Report(ctx, c.about.GetProcedure(), errs.New(errs.Internal, "the answer cannot be encoded").WithCause(err))
+			}
 			*out = appendFailure((*out)[:0], err)
 			kind = kindFailure
 			return
 		}
 		kind = kindAnswer
 	}
+}
+
+// panicked says what a call is answered with that panicked outside of those who report faults.
+func (h *Handler) panicked(ctx context.Context, c *servedCall, out []byte, v any) ([]byte, kind) {
+	if v == http.ErrAbortHandler || h.opts.Faults == nil { //nolint:errorlint // net/http compares it so
+		return out, kindBroken
+	}
+	return appendFailure(out, errs.ToConnect(h.opts.Faults.Panic(ctx, c.about.GetProcedure(), v))), kindFailure
 }
 
 // call hands a call to its service, if that is one of those that are served here.

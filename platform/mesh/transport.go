@@ -83,7 +83,7 @@ func (u *unary) Send(msg any) error {
 	p, idempotent := u.t.p, u.spec.IdempotencyLevel != connect.IdempotencyUnknown
 	err = p.try(u.ctx, idempotent, func(ctx context.Context, e *endpoint, patience *impatient) error {
 		return u.ask(ctx, e, patience, *buffer)
-	}, func(error) bool { return true })
+	}, func(err error) bool { return !errors.Is(err, errBrokenOff) }) // it would break off again
 	if !errors.Is(err, errNoLinks) {
 		return err
 	}

@@ -96,7 +96,7 @@ func newPublic(cfg *config.Config, e *edge.Edge, health *obs.Checker, log *slog.
 
 // newInner makes the listener for other processes: the procedures of the services that run
 // here, and what an operator asks of any process.
-func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Credentials, health *obs.Checker, reg *prometheus.Registry, log *slog.Logger, work *background.Work) inner {
+func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Credentials, health *obs.Checker, faults *obs.Faults, reg *prometheus.Registry, log *slog.Logger, work *background.Work) inner {
 	mux := http.NewServeMux()
 	var serves []string
 	for _, s := range cfg.Mesh.Services {
@@ -106,7 +106,7 @@ func newInner(cfg *config.Config, server *connect.Server, credentials mesh.Crede
 	}
 	// What an edge here forwards for operators is served to nobody else.
 	services := mesh.NewHandler(mesh.HandlerOptions{
-		RPC: server, Services: serves, Credentials: credentials, Draining: health.Draining, Drained: health.Drained(),
+		RPC: server, Services: serves, Credentials: credentials, Draining: health.Draining, Drained: health.Drained(), Faults: faults,
 		Ready: func(ctx context.Context) error { return ready(health.Run(ctx)) },
 	})
 	handler := handOver(health, services)
