@@ -83,10 +83,9 @@ func keysAtTwoEdges(t *testing.T, here, there *harness.Gateway) {
 			status(here, key.Secret).MustBe(t, http.StatusUnauthorized, stop.code)
 		}
 		slices.Sort(took)
-		t.Logf("a key that is %s is refused at the other edge after %v (median of %d; at most %v)", name, took[keys/2], keys, took[keys-1])
-		// It is a second; the rest is for a busy machine.
-		if took[keys/2] > 5*time.Second {
-			t.Errorf("a key that is %s is refused at the other edge after %v", name, took)
+		// A busy machine may hold some of them up, but hardly each.
+		if t.Logf("a key that is %s is refused at the other edge after %v", name, took); took[0] > time.Second {
+			t.Errorf("a key that is %s is refused at the other edge after %v, and never within a second", name, took)
 		}
 	}
 }

@@ -73,9 +73,16 @@ func TestRollingRestart(t *testing.T) {
 }
 
 // TestAThousandStreams has as many callers follow a stream at the same time, through one process
-// of each service. All streams end whole.
+// of each service. All streams end whole, none waits for long, and no process grows beyond what
+// a thousand streams take.
 func TestAThousandStreams(t *testing.T) {
-	const streams = 1000
+	const (
+		streams = 1000
+		// The pieces are a second apart; the rest is for a busy machine.
+		longest = 10 * time.Second
+		// An edge takes some 200 KiB for each, and five times that under the race detector.
+		most = 2 << 30
+	)
 	opts := fleetOptions(t, postgrestest.URL(t).Reveal(), "")
 	opts.Replicas = 1
 	f := harness.StartFleet(t, opts)
@@ -94,7 +101,13 @@ func TestAThousandStreams(t *testing.T) {
 	report := l.Wait()
 	t.Logf("%d streams at the same time:\n%s", streams, report)
 	for _, n := range f.Nodes {
-		t.Logf("%s held %d MiB at most", n.Service, n.PeakMemory()>>20)
+		held := n.PeakMemory()
+		if t.Logf("%s held %d MiB at most", n.Service, held>>20); held > most {
+			t.Errorf("%s held more than %d MiB", n.Service, most>>20)
+		}
+	}
+	if report.LongestGap > longest {
+		t.Errorf("a stream waited %s between two pieces", report.LongestGap)
 	}
 	if report.Streams != streams || report.Failed() > 0 {
 		t.Error("not all streams came to their end")

@@ -129,41 +129,48 @@ func saysAway(t *testing.T, f *harness.Fleet, away ...string) error {
 	return nil
 }
 
-// revoke blocks keys through one of two keystores while the other one hangs, with the watches of
-// both edges open perhaps. The keys stop at both edges.
+// revoke blocks keys through one of two keystores while the other one hangs. The keys stop at
+// both edges: each within 10 s, and the best of several within a second, which is all that a busy
+// machine can be held to. The watches of the edges are open to the one that hangs, or not.
 func revoke(t *testing.T, f *harness.Fleet) {
 	t.Helper()
-	var keys []harness.Key
-	for range f.Of("keystore") {
-		keys = append(keys, f.Edge(0).NewTenantKey(nil))
-	}
+	const least, most = 4, 10
+	best := 10 * time.Second
 	ask := func(i int, key harness.Key) (harness.Answer, error) {
 		g := f.Edge(i)
 		return g.Try(http.MethodPost, completions, harness.Call{Key: key.Secret, Body: harness.Chat("short", g.Prompt(t)), Context: within(t)})
 	}
-	for k, keystore := range f.Of("keystore") {
+	for n := 0; n < least || n < most && best > time.Second; n++ {
+		keystore, key := f.Of("keystore")[n%2], f.Edge(0).NewTenantKey(nil)
 		for i := range f.Of("edge") {
-			answer, err := ask(i, keys[k])
+			answer, err := ask(i, key)
 			if err != nil {
 				t.Fatal(err)
 			}
 			answer.MustBe(t, http.StatusOK)
 		}
 		keystore.Pause()
-		f.Edge(1).Call(http.MethodPost, "/key/block", harness.Call{Body: map[string]any{"key": keys[k].ID}, Context: within(t)}).MustBe(t, http.StatusOK)
+		f.Edge(1).Call(http.MethodPost, "/key/block", harness.Call{Body: map[string]any{"key": key.ID}, Context: within(t)}).MustBe(t, http.StatusOK)
 		blocked := time.Now()
 		for i := range f.Of("edge") {
 			harness.Eventually(t, "the key stops", func() error {
-				answer, err := ask(i, keys[k])
+				answer, err := ask(i, key)
 				if err != nil {
 					return err
 				}
 				return answer.Is(http.StatusUnauthorized)
 			})
-			t.Logf("edge %d refuses the key %s after it was blocked", i, time.Since(blocked).Round(10*time.Millisecond))
 		}
+		took := time.Since(blocked)
+		if best = min(best, took); took > 10*time.Second {
+			t.Errorf("a key is refused %s after it was blocked", took)
+		}
+		t.Logf("both edges refuse the key %s after it was blocked", took.Round(10*time.Millisecond))
 		keystore.Resume()
 		harness.Eventually(t, "the health says that all is well", func() error { return saysAway(t, f) })
+	}
+	if best > time.Second {
+		t.Errorf("while a keystore hangs, a key is refused %s after it was blocked at the best of %d times", best, most)
 	}
 }
 

@@ -63,10 +63,11 @@ func StartFleet(tb testing.TB, opts FleetOptions) *Fleet {
 	}
 	f := &Fleet{tb: tb, opts: opts, config: WriteFile(tb, "fleet.yaml", opts.Config), client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	f.env = append([]string{"TOLLGATE_MASTER_KEY=" + MasterKey, "TOLLGATE_MESH_TOKEN=e2e-fleet-token-0123456789abcdef0123456789"}, opts.Env...)
+	addresses := claimAddresses(tb, len(fleetServices)*opts.Replicas)
 	for _, service := range fleetServices {
 		var urls []string
 		for range opts.Replicas {
-			n := &Node{Service: service, URL: "http://" + freeAddress(tb), fleet: f, data: tb.TempDir()}
+			n := &Node{Service: service, URL: "http://" + addresses[len(f.Nodes)], fleet: f, data: tb.TempDir()}
 			f.Nodes, urls = append(f.Nodes, n), append(urls, n.URL)
 		}
 		if service != "edge" {
@@ -90,20 +91,43 @@ func StartFleet(tb testing.TB, opts FleetOptions) *Fleet {
 	return f
 }
 
-// freeAddress is an address that nobody listens on. It lies below the ports that the system
-// gives to connections, so that it is still free when a process is started again.
-func freeAddress(tb testing.TB) string {
+// claimAddresses are as many addresses that nobody listens on, and that no other fleet is given
+// while the test runs: whoever listens on the port before them has them. They lie below the
+// ports that the system gives to connections, so that they are still free when a process is
+// started again.
+func claimAddresses(tb testing.TB, n int) []string {
 	tb.Helper()
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)) //nolint:gosec // chance, no secret
-		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
-		if err == nil {
-			_ = listener.Close() // nobody has connected
-			return address
-		}
+	const first, last, block = 15000, 30000, 50
+	if n >= block {
+		tb.Fatalf("a fleet has %d processes at most", block-1)
 	}
-	tb.Fatal("there is no free port")
-	return ""
+	listen := func(port int) (net.Listener, error) {
+		return (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	}
+	blocks := (last - first) / block
+	at := rand.IntN(blocks) //nolint:gosec // chance, no secret
+search:
+	for i := range blocks {
+		port := first + (at+i)%blocks*block
+		claim, err := listen(port)
+		if err != nil {
+			continue
+		}
+		var out []string
+		for p := range n {
+			free, err := listen(port + 1 + p)
+			if err != nil {
+				_ = claim.Close() // nobody has connected
+				continue search
+			}
+			out = append(out, free.Addr().String())
+			_ = free.Close() // nobody has connected
+		}
+		tb.Cleanup(func() { _ = claim.Close() })
+		return out
+	}
+	tb.Fatal("there are no free ports")
+	return nil
 }
 
 // Of are the processes of a service.
@@ -162,7 +186,7 @@ func (n *Node) Start() {
 	n.process = Spawn(n.fleet.tb, env, "serve", "--config", n.fleet.config)
 }
 
-// AwaitReady waits until the process says that it is ready.
+// AwaitReady waits until the process says that it is ready. Another one's answer does not count.
 func (n *Node) AwaitReady() {
 	n.fleet.tb.Helper()
 	Within(n.fleet.tb, startTimeout, n.Service+" is ready", func() error {
@@ -173,6 +197,9 @@ func (n *Node) AwaitReady() {
 		}
 		if status := n.Readiness(); status != http.StatusOK {
 			return fmt.Errorf("/health/readiness answers %d", status)
+		}
+		if _, address, _ := strings.Cut(n.URL, "//"); !strings.Contains(n.process.Stdout.String(), address) {
+			return fmt.Errorf("the process does not say that it listens on %s, where somebody is ready", address)
 		}
 		return nil
 	})

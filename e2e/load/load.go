@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -218,11 +219,6 @@ func (l *Load) call(ctx context.Context, n int64) Call {
 	if c.Streamed {
 		model = l.opts.StreamModel
 	}
-	e := l.pick(ctx)
-	if e == nil {
-		c.Fault = "no edge is ready"
-		return c
-	}
 	body, err := json.Marshal(map[string]any{
 		"model": model, "stream": c.Streamed, "messages": []any{map[string]string{"role": "user", "content": "question " + c.RequestID}},
 	})
@@ -230,12 +226,30 @@ func (l *Load) call(ctx context.Context, n int64) Call {
 		c.Fault = err.Error()
 		return c
 	}
+	for {
+		e := l.pick(ctx)
+		if e == nil {
+			c.Fault = "no edge is ready"
+			return c
+		}
+		err := l.ask(ctx, e, &c, body)
+		var dial *net.OpError
+		if !errors.As(err, &dial) || dial.Op != "dial" {
+			return c
+		}
+		// A balancer does the same with what nobody has heard.
+		e.ready.Store(false)
+	}
+}
+
+// ask makes a call at an edge, and notes what comes of it. The error is of the connection.
+func (l *Load) ask(ctx context.Context, e *edge, c *Call, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/v1/chat/completions", bytes.NewReader(body))
 	if err != nil {
 		c.Fault = err.Error()
-		return c
+		return nil
 	}
 	// A client that repeats by itself would hide what is counted here.
 	req.GetBody = nil
@@ -246,8 +260,9 @@ func (l *Load) call(ctx context.Context, n int64) Call {
 	resp, err := l.client.Do(req) //nolint:bodyclose // read closes it
 	if err != nil {
 		c.Fault, c.Whole = faultOf(err), clock.Real().Now().Sub(began)
-		return c
+		return err
 	}
-	read(resp, &c, began)
-	return c
+	c.Fault = ""
+	read(resp, c, began)
+	return nil
 }
