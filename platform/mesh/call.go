@@ -14,88 +14,12 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"go.opentelemetry.io/otel/propagation"
-
-	"tollgate.dev/platform/errs"
 )
 
 const (
-	// repeats bounds how often an idempotent call is sent again.
-	repeats = 2
 	// inOneWrite is up to which size a message goes out in one write with its headers, in bytes.
 	inOneWrite = 16 << 10
 )
-
-// attempt is one try of a call at one endpoint. Its errors say what became of it: a
-// [*dialError], errUnheard and those that refuse that nobody has heard of the call.
-type attempt func(ctx context.Context, e *endpoint, patience *impatient) error
-
-// try asks one endpoint after the other until one answers, or until a repetition could do twice
-// what is to be done once. rewind prepares another attempt after one that was not dialled, if
-// there can be one.
-func (p *Peer) try(ctx context.Context, idempotent bool, ask attempt, rewind func(error) bool) error {
-	var (
-		dead          []*endpoint // nothing can be sent to them
-		last          *endpoint
-		sent, unheard int
-		err           error
-	)
-	if ended := ctx.Err(); ended != nil {
-		return ctxError(ended, errs.ErrNotSent)
-	}
-	for {
-		e := p.pick(dead, last)
-		if e == nil {
-			return p.away(err, sent > 0)
-		}
-		if last != nil && p.opts.Observer != nil {
-			p.opts.Observer.Retried(p.opts.Service)
-		}
-		within, patience := ctx, (*impatient)(nil)
-		if idempotent && sent == 0 && p.another(e) {
-			within, patience = p.impatience(ctx)
-		}
-		e.calls.Add(1)
-		if err = ask(within, e, patience); err == nil {
-			return nil // whoever asked counts the call's end
-		}
-		e.calls.Add(-1)
-		patience.end()
-		if errors.Is(err, errNoLinks) {
-			return err
-		}
-		e.doubt(within)
-		_, undialled := errors.AsType[*dialError](err)
-		if ended := ctx.Err(); ended != nil {
-			if sent == 0 && (undialled || refuses(err) || errors.Is(err, errUnheard)) {
-				err = errors.Join(errs.ErrNotSent, err)
-			}
-			return ctxError(ended, err)
-		}
-		last = e
-		switch {
-		case undialled && within.Err() == nil:
-			p.becomes(ctx, e, unreachable, err)
-		case errors.Is(err, errMisdirected):
-			p.becomes(ctx, e, misdirected, err)
-		}
-		switch {
-		case undialled || refuses(err):
-			dead = append(dead, e)
-		case errors.Is(err, errUnheard):
-			// Its process may have been followed by another one. Not for ever, though.
-			if unheard++; unheard > repeats {
-				dead = append(dead, e)
-			}
-		default:
-			if sent++; !idempotent || sent > repeats {
-				return p.away(err, true)
-			}
-		}
-		if !undialled && !rewind(err) {
-			return p.away(err, sent > 0)
-		}
-	}
-}
 
 // doer sends the requests of this process's own calls, whose headers it may write to.
 type doer struct{ p *Peer }
@@ -167,6 +91,7 @@ func (p *Peer) roundTrip(ctx context.Context, e *endpoint, req *http.Request, bo
 		_ = resp.Body.Close() // what it says is known
 		return nil, err
 	}
+	e.asks(ctx)
 	a.answer.ReadCloser, a.answer.p, a.answer.e, a.answer.ctx, a.answer.patience = resp.Body, p, e, ctx, patience
 	resp.Body = &a.answer
 	return resp, nil
@@ -273,6 +198,9 @@ func (b *incoming) Read(p []byte) (int, error) {
 	ended := b.ctx.Err()
 	if b.end(); errors.Is(err, io.EOF) {
 		return n, err //nolint:wrapcheck // readers compare it
+	}
+	if ended == nil {
+		b.e.failures.add(b.p.opts.Clock.Now())
 	}
 	if ended != nil {
 		b.e.doubt(b.ctx)

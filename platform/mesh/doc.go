@@ -8,5 +8,5 @@
 // connection for each call whose answer is a stream. A link begins as a request that proves the
 // process, and is upgraded to frames (frame.go): link.go is its client's end, serve.go its
 // server's. Streams, and calls to what takes no links, go over Connect (call.go). What is common
-// to both, which endpoint is asked and whether another one may be, is in [Peer] and call.go.
+// to both, which endpoint is asked and whether another one may be, is in [Peer].
 package mesh

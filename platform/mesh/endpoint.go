@@ -35,6 +35,7 @@ type readiness int32
 const (
 	ready       readiness = iota
 	unknown               // nobody has asked yet
+	resting               // it is ready, but what it answered last was a failure
 	unready               // it says so: it starts, drains, or lacks what it needs
 	misdirected           // another service's process is there
 	refused               // it takes nothing from this process, whose credentials are not its own
@@ -60,6 +61,7 @@ type endpoint struct {
 	idle int
 	// doubted says that a call has waited in vain since the last answer to a probe.
 	doubted     atomic.Bool
+	failures    failures
 	behind      atomic.Pointer[[]Dependency]
 	connections connections
 }

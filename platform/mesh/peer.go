@@ -265,6 +265,92 @@ func (p *Peer) Close() error {
 	return nil
 }
 
+// repeats bounds how often an idempotent call is sent again.
+const repeats = 2
+
+// attempt is one try of a call at one endpoint. Its errors say what became of it: a
+// [*dialError], errUnheard and those that refuse that nobody has heard of the call, errUnavailable
+// that it was answered with that, and may be asked of another one.
+type attempt func(ctx context.Context, e *endpoint, patience *impatient) error
+
+// try asks one endpoint after the other until one answers, or until a repetition could do twice
+// what is to be done once. rewind prepares another attempt after one that was not dialled, if
+// there can be one.
+func (p *Peer) try(ctx context.Context, idempotent bool, ask attempt, rewind func(error) bool) error {
+	var (
+		dead          []*endpoint // nothing can be sent to them
+		last          *endpoint
+		sent, unheard int
+		again         bool // it was asked of another one because of an answer
+		err           error
+	)
+	if ended := ctx.Err(); ended != nil {
+		return ctxError(ended, errs.ErrNotSent)
+	}
+	for {
+		e := p.pick(dead, last)
+		if e == nil {
+			return p.away(err, sent > 0)
+		}
+		if last != nil && p.opts.Observer != nil {
+			p.opts.Observer.Retried(p.opts.Service)
+		}
+		within, patience := ctx, (*impatient)(nil)
+		if idempotent && sent == 0 && p.another(e) {
+			within, patience = p.impatience(ctx)
+		}
+		e.calls.Add(1)
+		err = ask(within, e, patience)
+		if errors.Is(err, errUnavailable) && !again && ctx.Err() == nil && p.another(e) {
+			again, last = true, e
+			sent++
+			continue
+		}
+		if err == nil || errors.Is(err, errUnavailable) {
+			return nil // whoever asked counts the call's end
+		}
+		e.calls.Add(-1)
+		patience.end()
+		if errors.Is(err, errNoLinks) {
+			return err
+		}
+		e.doubt(within)
+		_, undialled := errors.AsType[*dialError](err)
+		if ended := ctx.Err(); ended != nil {
+			if sent == 0 && (undialled || refuses(err) || errors.Is(err, errUnheard)) {
+				err = errors.Join(errs.ErrNotSent, err)
+			}
+			return ctxError(ended, err)
+		}
+		last = e
+		switch {
+		case undialled && within.Err() == nil:
+			p.becomes(ctx, e, unreachable, err)
+		case errors.Is(err, errMisdirected):
+			p.becomes(ctx, e, misdirected, err)
+		}
+		switch {
+		case undialled || refuses(err):
+			dead = append(dead, e)
+		case errors.Is(err, errUnheard):
+			// Its process may have been followed by another one. Not for ever, though.
+			if unheard++; unheard > repeats {
+				dead = append(dead, e)
+			}
+		default:
+			if within.Err() == nil {
+				e.failures.add(p.opts.Clock.Now())
+			}
+			if sent++; !idempotent || sent > repeats {
+				return p.away(err, true)
+			}
+		}
+		if !undialled && !rewind(err) {
+			return p.away(err, sent > 0)
+		}
+	}
+}
+
 // pick chooses an endpoint for a call's attempt: of the most ready ones that are not dead, the
 // one with the fewest calls under way, in turn where several have. It avoids last unless there
 // is no other. It returns nil when all are dead, or hang.
@@ -276,7 +362,7 @@ func (p *Peer) pick(dead []*endpoint, last *endpoint) *endpoint {
 	var calls int64
 	for i := range uint64(len(all)) {
 		e := all[(first+i)%uint64(len(all))]
-		s, c := e.rank(), e.calls.Load()
+		s, c := e.rank(p.opts.Clock), e.calls.Load()
 		if e == last || s == hanging || slices.Contains(dead, e) {
 			continue
 		}
@@ -284,8 +370,11 @@ func (p *Peer) pick(dead []*endpoint, last *endpoint) *endpoint {
 			best, state, calls = e, s, c
 		}
 	}
-	if best == nil && last != nil && last.rank() != hanging && !slices.Contains(dead, last) {
-		return last
+	if best == nil && last != nil && last.rank(p.opts.Clock) != hanging && !slices.Contains(dead, last) {
+		best = last
+	}
+	if best != nil {
+		best.failures.try(p.opts.Clock)
 	}
 	return best
 }

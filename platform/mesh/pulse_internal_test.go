@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"testing"
+
+	"tollgate.dev/platform/clock"
 )
 
 // quiet is a link that nobody serves: what it says stays in it.
@@ -102,12 +104,12 @@ func TestASilentLinkIsAvoided(t *testing.T) {
 	for round := 1; round < endedAfter; round++ {
 		e.links.watch()
 		avoided := round >= avoidedAfter && round < retiredAfter
-		if got := e.rank() == unreachable; got != avoided {
+		if got := e.rank(clock.Real()) == unreachable; got != avoided {
 			t.Errorf("after %d silent rounds it is avoided: %t", round, got)
 		}
 	}
 	l.heard.Add(1)
-	if e.links.watch(); e.rank() != ready {
+	if e.links.watch(); e.rank(clock.Real()) != ready {
 		t.Error("it is avoided though it was heard of")
 	}
 }

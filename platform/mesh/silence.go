@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tollgate.dev/platform/clock"
 )
 
 // A process that hangs, or that a network has cut off, still has open connections: nothing
@@ -48,11 +50,15 @@ func (e *endpoint) doubt(ctx context.Context) {
 }
 
 // rank is what pick goes by.
-func (e *endpoint) rank() readiness {
-	if e.doubted.Load() || e.links.silent.Load() {
-		return max(e.readiness(), unreachable)
+func (e *endpoint) rank(clk clock.Clock) readiness {
+	switch s := e.readiness(); {
+	case e.doubted.Load() || e.links.silent.Load():
+		return max(s, unreachable)
+	case e.failures.rests(clk):
+		return max(s, resting)
+	default:
+		return s
 	}
-	return e.readiness()
 }
 
 // idleRounds is after how many probes without a call an endpoint that left is forgotten: a call
@@ -80,7 +86,7 @@ func (p *Peer) watched() []*endpoint {
 // another reports whether there is an endpoint beside e that a call may go to as well.
 func (p *Peer) another(e *endpoint) bool {
 	for _, other := range *p.endpoints.Load() {
-		if other != e && other.rank() == ready {
+		if other != e && other.rank(p.opts.Clock) == ready {
 			return true
 		}
 	}

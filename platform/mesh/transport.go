@@ -38,7 +38,7 @@ func (t *transport) NewClientStream(ctx context.Context, spec connect.Spec) (con
 		info.Spec = spec
 	}
 	if spec.StreamType != connect.StreamTypeUnary {
-		return t.http.NewClientStream(ctx, spec)
+		return t.watch(ctx, spec)
 	}
 	return &unary{t: t, ctx: ctx, spec: spec}, nil
 }
@@ -80,18 +80,19 @@ func (u *unary) Send(msg any) error {
 	if *buffer, err = appendMessage(*buffer, msg); err != nil {
 		return err
 	}
-	p, idempotent := u.t.p, u.spec.IdempotencyLevel != connect.IdempotencyUnknown
-	err = p.try(u.ctx, idempotent, func(ctx context.Context, e *endpoint, patience *impatient) error {
+	err = u.t.p.try(u.ctx, u.idempotent(), func(ctx context.Context, e *endpoint, patience *impatient) error {
 		return u.ask(ctx, e, patience, *buffer)
 	}, func(err error) bool { return !errors.Is(err, errBrokenOff) }) // it would break off again
 	if !errors.Is(err, errNoLinks) {
 		return err
 	}
-	if u.plain, err = u.t.http.NewClientStream(u.ctx, u.spec); err != nil {
+	if u.plain, err = u.t.watch(u.ctx, u.spec); err != nil {
 		return err
 	}
 	return u.plain.Send(msg)
 }
+
+func (u *unary) idempotent() bool { return u.spec.IdempotencyLevel != connect.IdempotencyUnknown }
 
 // ask makes the call at one endpoint.
 func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, request []byte) error {
@@ -106,15 +107,22 @@ func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, reque
 	case err != nil:
 		return err
 	}
+	var said error
 	if answer.kind == kindFailure {
-		if failure := readFailure(answer.bytes()); noProcedure(failure) {
+		if said = readFailure(answer.bytes()); noProcedure(said) {
 			giveBuffer(answer.data)
 			return errNotHere
 		}
 	}
 	patience.end()
 	e.calls.Add(-1)
+	if u.answer != nil {
+		giveBuffer(u.answer.data) // another one's, who was unavailable
+	}
 	u.answer = &answer
+	if e.hears(said, u.t.p.opts.Clock) && u.idempotent() {
+		return errUnavailable
+	}
 	return nil
 }
 
