@@ -198,10 +198,14 @@ func (w *wire) write() {
 	}
 }
 
-// take takes all that waits to be written.
+// take takes all that waits to be written; nothing after the link's end, by which it was decided
+// what nobody has heard of.
 func (w *wire) take() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.why != nil {
+		return nil
+	}
 	out := w.unwritten
 	if w.unwritten, w.spare = w.spare[:0], out[:0]; cap(out) > keptBuffer {
 		w.spare = nil

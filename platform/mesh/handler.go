@@ -66,7 +66,7 @@ func NewHandler(opts HandlerOptions) *Handler {
 	}
 	guarded, procedures := http.NewServeMux(), http.NewServeMux()
 	rpc.Mount(procedures, opts.RPC)
-	h := &Handler{opts: opts, gatekeeper: newGatekeeper(opts.Credentials), guarded: guarded, errors: connecthttp.NewErrorWriter(), open: http.NewServeMux(), links: served{leaving: make(chan struct{})}}
+	h := &Handler{opts: opts, gatekeeper: newGatekeeper(opts.Credentials), guarded: guarded, errors: connecthttp.NewErrorWriter(), open: http.NewServeMux(), links: served{leaving: make(chan struct{}), none: make(chan struct{})}}
 	h.open.HandleFunc("GET "+livenessPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	h.open.Handle("GET "+readinessPath, h.Meant(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.ready(r.Context()) {

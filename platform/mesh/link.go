@@ -33,8 +33,7 @@ var (
 type link struct {
 	*wire
 
-	of      *links
-	running sync.WaitGroup // its reader and its writer
+	of *links
 	// heard counts the frames that came; pulse is the watch's.
 	heard atomic.Uint64
 	pulse pulse
@@ -64,12 +63,6 @@ func (a answered) bytes() []byte {
 		return nil
 	}
 	return *a.data
-}
-
-// start begins to carry calls.
-func (l *link) start() {
-	l.running.Go(l.write)
-	l.running.Go(l.read)
 }
 
 // read hands the answers to those who wait for them, until the link's end.
@@ -188,6 +181,9 @@ type links struct {
 	opening *opening
 	// open are all whose connection is.
 	open map[*link]struct{}
+	// running are their readers and writers.
+	running sync.WaitGroup
+	closed  bool
 	// silent says that a link that takes calls is not heard of.
 	silent atomic.Bool
 	// plain is until when the endpoint is not asked for links, in nanoseconds since 1970.
@@ -210,6 +206,10 @@ func (e *endpoint) begin(ctx context.Context, p *Peer) (*link, *linkCall, uint32
 	}
 	for {
 		e.links.mu.Lock()
+		if e.links.closed {
+			e.links.mu.Unlock()
+			return nil, nil, 0, &dialError{errClosed}
+		}
 		if l := e.links.current; l != nil {
 			if c, number := l.begin(); c != nil {
 				e.links.mu.Unlock()
@@ -232,8 +232,9 @@ func (e *endpoint) begin(ctx context.Context, p *Peer) (*link, *linkCall, uint32
 			if o.err == nil {
 				// Before anything is read: the other end may want no calls but this one.
 				c, number = o.link.begin()
-				e.links.add(o.link)
-				o.link.start()
+				if !e.links.start(o.link) {
+					o.link.end(errClosed)
+				}
 			}
 			e.links.mu.Lock()
 			e.links.opening, e.links.current = nil, o.link
@@ -264,14 +265,35 @@ func (ls *links) retire() {
 	}
 }
 
-// add has a link watched until its end.
-func (ls *links) add(l *link) {
+// start has a link carry calls, and be watched until its end, unless the peer is closed.
+func (ls *links) start(l *link) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	if ls.closed {
+		return false
+	}
+	ls.add(l)
+	ls.running.Go(l.write)
+	ls.running.Go(l.read)
+	return true
+}
+
+func (ls *links) add(l *link) {
 	if ls.open == nil {
 		ls.open = make(map[*link]struct{})
 	}
 	ls.open[l] = struct{}{}
+}
+
+// close ends all links with their calls, and those that are still being opened with theirs.
+func (ls *links) close() {
+	ls.mu.Lock()
+	ls.closed = true
+	for l := range ls.open {
+		l.end(errClosed)
+	}
+	ls.mu.Unlock()
+	ls.running.Wait()
 }
 
 func (ls *links) remove(l *link) {

@@ -257,10 +257,12 @@ func (p *Peer) Check(context.Context) error {
 	return errs.Newf(errs.ServiceUnavailable, "no endpoint of the %s service is ready", p.opts.Service)
 }
 
-// Close closes the connections that have no call; the others close after theirs. Run has ended.
+// Close ends the calls on links, and closes the connections that have no call; those of streams
+// close after theirs. Run has ended.
 func (p *Peer) Close() error {
-	for _, e := range *p.endpoints.Load() {
+	for _, e := range append(slices.Clone(*p.endpoints.Load()), p.left...) {
 		e.retire()
+		e.links.close()
 	}
 	return nil
 }

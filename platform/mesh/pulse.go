@@ -16,11 +16,11 @@ const (
 	// avoidedAfter is after how many silent rounds others are preferred. The first one asks.
 	avoidedAfter = 3
 	// retiredAfter is after how many a link takes no more calls: another one is opened.
-	retiredAfter = 5
+	retiredAfter = 7
 	// endedAfter is after how many those that wait are broken off. What is written before the
 	// question has to pass within that time: it is no more than maxUnwritten and what the kernel
 	// holds.
-	endedAfter = 9
+	endedAfter = 13
 )
 
 // errSilent is why the calls on a link are broken off.

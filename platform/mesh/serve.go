@@ -26,7 +26,9 @@ type served struct {
 	// leaving is closed when no more calls are taken.
 	leaving chan struct{}
 	left    bool
-	running sync.WaitGroup
+	// serving is how many there are; none is closed when there are none, and will be none.
+	serving int
+	none    chan struct{}
 }
 
 // servedLink is the server's end of a link.
@@ -60,7 +62,7 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	defer h.links.running.Done()
+	defer h.links.exit()
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		w.WriteHeader(http.StatusNotImplemented)
@@ -143,12 +145,15 @@ func (l *servedLink) begin(number uint32, data *[]byte) {
 		ctx, cancel = context.WithCancel(l.base)
 	}
 	l.mu.Lock()
-	_, doubled := l.calls[number]
+	if l.calls[number] != nil {
+		l.mu.Unlock()
+		cancel()
+		giveBuffer(data)
+		l.end(errMalformed)
+		return
+	}
 	l.calls[number] = cancel
 	l.mu.Unlock()
-	if doubled {
-		l.end(errMalformed)
-	}
 	c.ctx = extract(ctx, (*callHeader)(&c.about))
 	select {
 	case l.work <- c:
@@ -310,9 +315,18 @@ func (s *served) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.left {
-		s.running.Add(1)
+		s.serving++
 	}
 	return !s.left
+}
+
+// exit is enter's counterpart.
+func (s *served) exit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving--; s.left && s.serving == 0 {
+		close(s.none)
+	}
 }
 
 // add reports whether the link's end was not begun in the meantime.
@@ -341,6 +355,9 @@ func (s *served) leave() {
 	}
 	s.left = true
 	close(s.leaving)
+	if s.serving == 0 {
+		close(s.none)
+	}
 	for l := range s.open {
 		l.part()
 	}
@@ -348,13 +365,8 @@ func (s *served) leave() {
 
 // wait waits until all links have ended, or ctx has.
 func (s *served) wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-s.none:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("calls on links are still open: %w", ctx.Err())
@@ -369,7 +381,8 @@ func (s *served) close() {
 		l.end(errClosed)
 	}
 	s.mu.Unlock()
-	s.running.Wait()
+	<-s.none
 }
 
-var errClosed = errors.New("the server is closed")
+// errClosed is of a link whose server, or whose peer, was closed.
+var errClosed = errors.New("it is closed")

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	meshv1 "tollgate.dev/gen/tollgate/mesh/v1"
@@ -48,6 +49,8 @@ type unary struct {
 	t    *transport
 	ctx  context.Context //nolint:containedctx // it is the call
 	spec connect.Spec
+	// said is what the other end has to know of the call.
+	said *meshv1.Call
 	// answer is nil before Send, and after Receive.
 	answer *answered
 	// plain carries the call where its endpoint takes no links; nil for most.
@@ -72,16 +75,19 @@ func (u *unary) Send(msg any) error {
 	}
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	said, err := appendMessage(nil, u.about())
-	if err != nil {
-		return err
+	u.said = u.about()
+	head := proto.Size(u.said)
+	head += protowire.SizeVarint(uint64(head))       //nolint:gosec // no size is negative
+	*buffer = append(*buffer, make([]byte, head)...) // what is said is written there for each attempt
+	if _, err := u.say(*buffer, head); err != nil {
+		return err // no attempt could
 	}
-	*buffer = append(binary.AppendUvarint(*buffer, uint64(len(said))), said...)
+	var err error
 	if *buffer, err = appendMessage(*buffer, msg); err != nil {
 		return err
 	}
 	err = u.t.p.try(u.ctx, u.idempotent(), func(ctx context.Context, e *endpoint, patience *impatient) error {
-		return u.ask(ctx, e, patience, *buffer)
+		return u.ask(ctx, e, patience, *buffer, head)
 	}, func(err error) bool { return !errors.Is(err, errBrokenOff) }) // it would break off again
 	if !errors.Is(err, errNoLinks) {
 		return err
@@ -95,9 +101,13 @@ func (u *unary) Send(msg any) error {
 func (u *unary) idempotent() bool { return u.spec.IdempotencyLevel != connect.IdempotencyUnknown }
 
 // ask makes the call at one endpoint.
-func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, request []byte) error {
+func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, request []byte, head int) error {
 	l, c, number, err := e.begin(ctx, u.t.p)
 	if err != nil {
+		return err
+	}
+	if request, err = u.say(request, head); err != nil {
+		l.forget(number)
 		return err
 	}
 	answer, begun, err := l.call(ctx, c, number, request)
@@ -124,6 +134,30 @@ func (u *unary) ask(ctx context.Context, e *endpoint, patience *impatient, reque
 		return errUnavailable
 	}
 	return nil
+}
+
+// say writes what the other end has to know before the message, and returns the request: with
+// the time that is left now, which takes no more room than what was left at first.
+func (u *unary) say(request []byte, head int) ([]byte, error) {
+	if left := u.left(); left > 0 && left < u.said.GetTimeoutMicros() {
+		u.said.TimeoutMicros = left
+	}
+	size := proto.Size(u.said)
+	start := head - size - protowire.SizeVarint(uint64(size))             //nolint:gosec // no size is negative
+	said := binary.AppendUvarint(request[start:start:head], uint64(size)) //nolint:gosec // as above
+	if _, err := (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(said, u.said); err != nil {
+		return nil, connect.Errorf(connect.CodeInternal, "encode what is said of a call: %s", err).WithCause(err)
+	}
+	return request[start:], nil
+}
+
+// left is how many microseconds the call has left, at least one; 0 for as many as it takes.
+func (u *unary) left() int64 {
+	deadline, ok := u.ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(deadline.Sub(u.t.p.opts.Clock.Now()).Microseconds(), 1)
 }
 
 // Receive is connect.ClientStream's.
@@ -194,10 +228,7 @@ func noProcedure(failure error) bool {
 
 // about is what the other end has to know of the call.
 func (u *unary) about() *meshv1.Call {
-	out := &meshv1.Call{Procedure: u.spec.Procedure}
-	if deadline, ok := u.ctx.Deadline(); ok {
-		out.TimeoutMicros = max(deadline.Sub(u.t.p.opts.Clock.Now()).Microseconds(), 1)
-	}
+	out := &meshv1.Call{Procedure: u.spec.Procedure, TimeoutMicros: u.left()}
 	inject(u.ctx, (*callHeader)(out))
 	return out
 }

@@ -98,8 +98,8 @@ func newTransports(lc fx.Lifecycle, work *background.Work, server *connect.Serve
 			return remote{}, err
 		}
 		out.Transports.peers[s] = peer
+		lc.Append(fx.StopHook(peer.Close)) // after its watch: what is begun last stops first
 		inBackground(lc, work.Loop("the watch over replicas of the "+string(s)+" service", peer.Run))
-		lc.Append(fx.StopHook(peer.Close))
 		out.Checks = append(out.Checks, obs.Check{
 			Name: string(s), Run: peer.Check,
 			// Without another one calls go on for a while: with keys and slices that are known, and
