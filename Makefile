@@ -43,7 +43,7 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 
 .PHONY: bench
 bench: ## measure what the gateway adds to a call (BENCH_ARGS="…")
-	go run ./e2e/cmd/bench $(BENCH_ARGS)
+	scripts/services run postgres -- go run ./e2e/cmd/bench $(BENCH_ARGS)
 
 .PHONY: lint
 lint: ## lint Go, protos and scripts

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tollgate.dev/platform/postgres/postgrestest"
 )
 
 // gateway is the process under test with everything on: key check, limits and budgets
@@ -32,6 +34,8 @@ type gateway struct {
 	key     string
 	// pprof is where each process was asked to serve profiles, by its name; nil for nowhere.
 	pprof map[string]string
+	// dropDatabase removes the database that services apart share; nil in one process.
+	dropDatabase func() error
 }
 
 // Model names of the gateway's configuration.
@@ -119,10 +123,21 @@ func startGateway(ctx context.Context, o gatewayOptions) (g *gateway, err error)
 	return g, nil
 }
 
+var errNoServer = errors.New(postgrestest.Variable + " is not set: run `make bench`, which starts a PostgreSQL, or leave services apart out by --one-process")
+
 // startServices starts every service but the edge, each after those that it calls, and returns
 // the environment of the edge.
 func (g *gateway) startServices(ctx context.Context, o gatewayOptions, env []string) ([]string, error) {
-	env = append(env, "TOLLGATE_MESH_TOKEN="+rand.Text(), "TOLLGATE_MESH_ADDR=127.0.0.1:0", "TOLLGATE_DRAIN_DELAY=0s")
+	server := os.Getenv(postgrestest.Variable)
+	if server == "" {
+		return nil, errNoServer
+	}
+	database, drop, err := postgrestest.Create(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	g.dropDatabase = drop
+	env = append(env, "DATABASE_URL="+database.Reveal(), "TOLLGATE_MESH_TOKEN="+rand.Text(), "TOLLGATE_MESH_ADDR=127.0.0.1:0", "TOLLGATE_DRAIN_DELAY=0s")
 	for _, s := range []string{"keystore", "budget", "cache", "compressor", "router"} {
 		if err := g.start(ctx, o, s, "for other processes on ", append(env, "TOLLGATE_SERVICES="+s)); err != nil {
 			return nil, err
@@ -163,7 +178,11 @@ func (g *gateway) target(name string) *target {
 
 func (g *gateway) stop() error {
 	g.client.CloseIdleConnections()
-	return g.procs.stop()
+	err := g.procs.stop()
+	if g.dropDatabase != nil {
+		err = errors.Join(err, g.dropDatabase())
+	}
+	return err
 }
 
 // freeAddress is a loopback address that nobody listened on a moment ago.

@@ -4,6 +4,8 @@ package postgrestest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -43,33 +45,48 @@ func URL(tb testing.TB) secret.String {
 	if text == "" {
 		tb.Fatalf("%s is not set: run `make test`, which starts the database servers", Variable)
 	}
-	u, err := url.Parse(text)
+	made, drop, err := Create(tb.Context(), text)
+	if err != nil {
+		tb.Fatalf("making the test's database: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := drop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return made
+}
+
+// Create makes an empty database at the server of a postgres:// URL, for who is no test. drop
+// removes it, whoever is still connected, also after the end of ctx.
+func Create(ctx context.Context, server string) (made secret.String, drop func() error, err error) {
+	u, err := url.Parse(server)
 	if err != nil || u.Host == "" {
-		tb.Fatalf("%s is not a postgres:// URL", Variable)
+		return secret.String{}, nil, fmt.Errorf("%s is not a postgres:// URL", Variable) //nolint:err113 // nobody tells it from others
 	}
 	name := "tollgate_test_" + strings.ToLower(rand.Text())
 	// template0 is the one template that nobody can be connected to, which a copy needs.
-	exec(tb, text, "CREATE DATABASE "+name+" TEMPLATE template0")
-	tb.Cleanup(func() { exec(tb, text, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	if err := exec(ctx, server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		return secret.String{}, nil, err
+	}
 	u.Path = "/" + name
-	return secret.New(u.String())
+	ctx = context.WithoutCancel(ctx)
+	return secret.New(u.String()), func() error {
+		return exec(ctx, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	}, nil
 }
 
 // exec runs one statement over a connection of its own.
-func exec(tb testing.TB, url, statement string) {
-	tb.Helper()
-	// Not the test's context: that one has ended when Cleanup runs.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func exec(ctx context.Context, server, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
-		tb.Fatalf("connecting to the server of %s: %v", Variable, err)
+		return fmt.Errorf("connecting to the server of %s: %w", Variable, err)
 	}
 	_, err = conn.Exec(ctx, statement)
-	if closeErr := conn.Close(ctx); err == nil {
-		err = closeErr
+	if err = errors.Join(err, conn.Close(ctx)); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
 	}
-	if err != nil {
-		tb.Fatalf("%s: %v", statement, err)
-	}
+	return nil
 }
