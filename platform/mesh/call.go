@@ -16,10 +16,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-const (
-	// inOneWrite is up to which size a message goes out in one write with its headers, in bytes.
-	inOneWrite = 16 << 10
-)
+// inOneWrite is up to which size a message goes out in one write with its headers, in bytes.
+const inOneWrite = 16 << 10
 
 // doer sends the requests of this process's own calls, whose headers it may write to.
 type doer struct{ p *Peer }

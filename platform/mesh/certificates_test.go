@@ -106,6 +106,17 @@ func TestMutualTLS(t *testing.T) {
 	if !errs.Is(err, errs.ServiceUnavailable) || !errs.NotSent(err) {
 		t.Errorf("a peer of another authority: %v", errs.Chain(err))
 	}
+	// One that trusts ours, and has a certificate of theirs, is told so.
+	dir, log := t.TempDir(), &lines{}
+	theirs.write(dir)
+	must(t, os.WriteFile(filepath.Join(dir, "ca.pem"), ours.pem, 0o600))
+	foreign := mesh.Credentials{Certificates: load(t, dir, clock.Real(), slog.New(slog.DiscardHandler))}
+	spy := newPeer(t, mesh.PeerOptions{Credentials: foreign, Log: slog.New(slog.NewTextHandler(log, nil))}, r)
+	spy.run(t)
+	eventually(t, "the log names the credentials", func() bool { return log.count("a peer refuses this process's credentials") > 0 })
+	if err := spy.Check(t.Context()); err == nil || log.count("a peer is ready") > 0 {
+		t.Errorf("the health check says %v, the log %s", err, log)
+	}
 	stranger := newReplica(t, with(theirs.certified()))
 	if err := newPeer(t, mesh.PeerOptions{Credentials: ours.certified()}, stranger).complete(t.Context(), "m"); !errs.NotSent(err) {
 		t.Errorf("a server of another authority: %v", errs.Chain(err))
@@ -200,7 +211,7 @@ func TestCertificatesThatCannotBeLoaded(t *testing.T) {
 	}
 }
 
-// lines is a log.
+// lines is a log that can be read while it is written.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -212,8 +223,10 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
-func (l *lines) count(text string) int {
+func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Count(l.buf.String(), text)
+	return l.buf.String()
 }
+
+func (l *lines) count(text string) int { return strings.Count(l.String(), text) }

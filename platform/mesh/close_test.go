@@ -20,12 +20,7 @@ import (
 // A peer that is closed waits for no answer, and neither begins calls nor leaves anything behind.
 func TestAPeerThatIsClosed(t *testing.T) {
 	r := newReplica(t)
-	entered := make(chan struct{}, 1)
-	r.complete = func(ctx context.Context, _ string) error {
-		entered <- struct{}{}
-		<-ctx.Done()
-		return ctx.Err()
-	}
+	entered := r.hangs()
 	p := newPeer(t, mesh.PeerOptions{}, r) // nobody runs it
 	under := make(chan error, 1)
 	go func() { under <- p.complete(t.Context(), "m") }()

@@ -56,7 +56,8 @@ type Faults interface {
 // NewHandler serves RPC to callers that prove themselves, over Connect, gRPC and gRPC-Web, with
 // gRPC's reflection. To everybody it serves gRPC's health protocol and the routes
 // `/health/liveness` and `/health/readiness`: 200, or 503 while the process drains or is not
-// ready, or 421 where the question is meant for a service that does not run here. To those who prove themselves once it serves calls on links, see [Peer].
+// ready, or 421 where the question is meant for a service that does not run here. To those who
+// prove themselves once it serves calls on links, see [Peer].
 func NewHandler(opts HandlerOptions) *Handler {
 	if opts.Ready == nil {
 		opts.Ready = func(context.Context) error { return nil }

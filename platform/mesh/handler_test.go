@@ -60,7 +60,7 @@ func TestTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReplica(t, with(tc.asked))
 			r.stream = func(_ context.Context, _ string, send func(string) error) error { return send("a") }
-			var log journal
+			var log lines
 			p := newPeer(t, mesh.PeerOptions{Credentials: tc.sent, Log: slog.New(slog.NewTextHandler(&log, nil))}, r)
 			p.run(t)
 			if tc.admitted {

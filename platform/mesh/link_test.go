@@ -212,12 +212,7 @@ func TestAServerThatEnds(t *testing.T) {
 // A process that is to end has a time for that, and says which calls it did not wait for.
 func TestAServerThatCannotEnd(t *testing.T) {
 	r := newReplica(t)
-	entered := make(chan struct{}, 1)
-	r.complete = func(ctx context.Context, _ string) error {
-		entered <- struct{}{}
-		<-ctx.Done()
-		return ctx.Err()
-	}
+	entered := r.hangs()
 	p := running(t, mesh.PeerOptions{}, r)
 	under := make(chan error, 1)
 	go func() { under <- p.complete(t.Context(), "m") }()

@@ -1,11 +1,9 @@
 package mesh_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
@@ -21,29 +19,11 @@ func serving(names ...string) func(*replica) {
 	}
 }
 
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // A process of another service that has come to a replica's address is not ready for it, however
 // ready it is, and hears of no call.
 func TestAnotherServiceIsAtTheAddress(t *testing.T) {
 	stranger := newReplica(t, serving(cachev1connect.CacheServiceName))
-	var log journal
+	var log lines
 	p := newPeer(t, mesh.PeerOptions{Log: slog.New(slog.NewTextHandler(&log, nil))}, stranger)
 	calls := map[string]func() error{
 		"a call": func() error { return p.complete(t.Context(), "m") },

@@ -162,6 +162,17 @@ func (r *replica) start() {
 	})
 }
 
+// hangs has completions wait until their callers leave, and tells when one has come.
+func (r *replica) hangs() (entered chan struct{}) {
+	entered = make(chan struct{}, 1)
+	r.complete = func(ctx context.Context, _ string) error {
+		entered <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return entered
+}
+
 // kill ends a replica at once, with what it has under way.
 func (r *replica) kill() {
 	_ = r.http.Close()

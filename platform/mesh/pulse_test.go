@@ -10,16 +10,23 @@ import (
 	"tollgate.dev/platform/mesh"
 )
 
-// A link whose connection carries nothing any more, while the process answers on all others, is
-// replaced. What it took along ends by itself, as on a connection that breaks; and the process
-// is ready all the while.
-func TestALinkThatIsLost(t *testing.T) {
-	t.Parallel()
+// behind is a replica behind a cable, and a peer that has found it ready.
+func behind(t *testing.T) (*replica, *cable, *peer) {
+	t.Helper()
 	r := newReplica(t)
 	line := wire(t, r)
 	p := newPeer(t, mesh.PeerOptions{URLs: []string{line.url()}})
 	p.run(t)
 	p.await(t, 1)
+	return r, line, p
+}
+
+// A link whose connection carries nothing any more, while the process answers on all others, is
+// replaced. What it took along ends by itself, as on a connection that breaks; and the process
+// is ready all the while.
+func TestALinkThatIsLost(t *testing.T) {
+	t.Parallel()
+	r, line, p := behind(t)
 	must(t, p.complete(t.Context(), "m")) // opens the link
 	heard := r.calls.Load()
 	line.lose()
@@ -43,11 +50,7 @@ func TestALinkThatIsLost(t *testing.T) {
 // What may be repeated is not lost with its link.
 func TestALookUpOnALostLink(t *testing.T) {
 	t.Parallel()
-	r := newReplica(t)
-	line := wire(t, r)
-	p := newPeer(t, mesh.PeerOptions{URLs: []string{line.url()}})
-	p.run(t)
-	p.await(t, 1)
+	_, line, p := behind(t)
 	must(t, p.look(t.Context()))
 	line.lose()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience) // far more than that takes

@@ -41,19 +41,21 @@ func (cacheHandler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*ca
 	}, nil
 }
 
-// Both transports must be indistinguishable to a consumer.
-func TestTransportsAgree(t *testing.T) {
+// transports are both ways to the same handler.
+func transports(t *testing.T) map[string]*connect.Client {
+	t.Helper()
 	server := rpc.NewServer()
 	cachev1connect.RegisterCacheServiceHandler(server, cacheHandler{})
 	mux := http.NewServeMux()
 	rpc.Mount(mux, server)
 	web := httptest.NewServer(mux)
-	defer web.Close()
+	t.Cleanup(web.Close)
+	return map[string]*connect.Client{"in process": rpc.InProcess(server), "remote": rpc.Remote(web.Client(), web.URL)}
+}
 
-	for name, conn := range map[string]*connect.Client{
-		"in process": rpc.InProcess(server),
-		"remote":     rpc.Remote(web.Client(), web.URL),
-	} {
+// Both transports must be indistinguishable to a consumer.
+func TestTransportsAgree(t *testing.T) {
+	for name, conn := range transports(t) {
 		t.Run(name, func(t *testing.T) {
 			client := cachev1connect.NewCacheServiceClient(conn)
 			got, err := client.Lookup(t.Context(), &cachev1.LookupRequest{Fingerprint: []byte("fp")})
@@ -85,16 +87,7 @@ func TestTransportsAgree(t *testing.T) {
 // A caller whose own time is over hears whom it was too short for. A deadline is a provider's
 // where somebody says so, and nowhere else.
 func TestDeadlines(t *testing.T) {
-	server := rpc.NewServer()
-	cachev1connect.RegisterCacheServiceHandler(server, cacheHandler{})
-	mux := http.NewServeMux()
-	rpc.Mount(mux, server)
-	web := httptest.NewServer(mux)
-	defer web.Close()
-	for name, conn := range map[string]*connect.Client{
-		"in process": rpc.InProcess(server),
-		"remote":     rpc.Remote(web.Client(), web.URL),
-	} {
+	for name, conn := range transports(t) {
 		t.Run(name, func(t *testing.T) {
 			client := cachev1connect.NewCacheServiceClient(conn)
 			ask := func(ctx context.Context, tenant string) *errs.Error {
