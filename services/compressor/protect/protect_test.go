@@ -1,0 +1,143 @@
+package protect_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"tollgate.dev/services/compressor/protect"
+)
+
+var names = map[protect.Kind]string{
+	protect.Code: "code", protect.Inline: "inline", protect.JSON: "json", protect.Quote: "quote", protect.Address: "address",
+	protect.Path: "path", protect.Number: "number", protect.ID: "id", protect.Citation: "cite", protect.Tag: "tag", protect.Link: "link",
+}
+
+// show puts each span between ⟦ and ⟧, behind its kind.
+func show(text string) string {
+	var out strings.Builder
+	done := 0
+	for _, s := range protect.Append(nil, text) {
+		fmt.Fprintf(&out, "%s⟦%s:%s⟧", text[done:s.Start], names[s.Kind], text[s.Start:s.End])
+		done = s.End
+	}
+	return out.String() + text[done:]
+}
+
+func TestSpans(t *testing.T) {
+	for _, want := range []string{
+		"",
+		"Nothing here is worth a fence; it's prose, and/or more of it.",
+		// Code.
+		"Run:\n⟦code:```go\nfunc main() {}\n\n\"x\" 12\n```⟧\nDone.",
+		"⟦code:~~~\n```\n~~~~⟧\n",
+		"- First\n⟦code:   ```sh\n   ls\n   ```  ⟧\n- Then",
+		"⟦code:```\nnever closed\n``` not this\n⟧",
+		"⟦inline:```inline```⟧ and ⟦inline:`a`⟧, ⟦inline:``b`c``⟧, ` not\n\nthis`",
+		// JSON.
+		"It answered\n⟦json:{\n  \"a\": [1, {\"b\": null}]\n}⟧ at once.",
+		"⟦json:[{\"a\": 1}]⟧ and ⟦json:[\"x\"]⟧, {not: json}, [nor, this], {nor: this",
+		// Quotations.
+		`He said ⟦quote:"It is 5 o'clock"⟧ and left; ⟦number:5⟧" of rain. "Never` + "\n\n" + `closed"`,
+		`⟦quote:“Two ‘in’ one”⟧, ⟦quote:„Guten Tag“⟧, ⟦quote:„Swiss”⟧, ⟦quote:«bonjour»⟧, ⟦quote:»umgekehrt«⟧, 彼は⟦quote:「はい」⟧と。`,
+		"The dog's bone, the dogs' bones, rock 'n roll; ⟦quote:'a b'⟧ and ⟦quote:‘it’s so’⟧.",
+		`The key is ⟦quote:"a\"b"⟧.`,
+		// Addresses and paths.
+		"See ⟦address:https://example.com/a_(b)?q=1&r=ü#c⟧. Or (⟦address:http://x.y/z⟧), ⟦address:www.example.com⟧, ⟦address:a.b+c@mail.example.org⟧.",
+		"見て⟦address:https://example.com/a⟧。次",
+		"⟦path:/etc/hosts⟧, ⟦path:./run.sh⟧, ⟦path:../a/b.c⟧, ⟦path:~/x⟧, ⟦path:src/main.go:12⟧, ⟦path:main.go⟧, ⟦path:example.com⟧, ⟦path:C:\\Users\\a⟧, ⟦path:.env⟧",
+		"he/she or km/h, e.g. this, i.e. that, U.S. law. And.Or",
+		// Numbers.
+		"⟦number:1,234.56⟧ ⟦number:1'000⟧ ⟦number:12 345 678,9⟧ ⟦number:-3.5 °C⟧ ⟦number:+4⟧ ⟦number:50%⟧ ⟦number:$12.50⟧, ⟦number:€ 3⟧ ⟦number:10 km/h⟧ ⟦number:10kg⟧ ⟦number:3.5 million⟧ ⟦number:5 €⟧",
+		"⟦number:10–20⟧ pages, ⟦number:9:30⟧, ⟦id:v1.2.3⟧, the ⟦number:5th⟧, ⟦number:.5⟧, ⟦number:1.25⟧.",
+		"⟦number:2026-11-28T10:00:00.5Z⟧ ⟦number:2026-11-28⟧ ⟦number:28.11.2026⟧ ⟦number:12 March 2020⟧, ⟦number:March 12, 2020⟧ ⟦number:3. März 2021⟧ ⟦number:5 de mayo de 2010⟧ ⟦number:1 мая 2020⟧ May I",
+		"于⟦number:2020年1月2日⟧有⟦number:300人⟧，约⟦number:５０％⟧。",
+		// Identifiers.
+		"⟦id:550e8400-e29b-41d4-a716-446655440000⟧ ⟦id:deadbeef01⟧ ⟦id:snake_case⟧ ⟦id:camelCase⟧ ⟦id:std::vector⟧ ⟦id:GPT-4o⟧ ⟦id:#123⟧ ⟦id:@user⟧ ⟦id:$HOME⟧ ⟦id:main()⟧ ⟦id:covid-19⟧",
+		"ISBN ⟦number:978-3-16-148410-0⟧, _emphasis_ and well-known words",
+		// Citations.
+		"As shown ⟦cite:[12]⟧, ⟦cite:[1, 2]⟧, ⟦cite:[3–5]⟧⟦cite:[^note]⟧ ⟦cite:(Smith et al., 2020; Jones 2019b)⟧ (about ⟦number:2020⟧) (so it is)",
+		"in ⟦cite:Document [3]⟧(Title: x), list [a]",
+		// Tags and links.
+		"⟦tag:<p class=\"x\">⟧Text⟦tag:</p>⟧ ⟦tag:<!-- note <b> -->⟧ a < b and c > d",
+		"⟦link:[text](https://a.b/c_(d))⟧ ⟦link:![alt](x.png)⟧ [text] (no)",
+	} {
+		in := want
+		for _, name := range names {
+			in = strings.ReplaceAll(in, "⟦"+name+":", "")
+		}
+		in = strings.ReplaceAll(in, "⟧", "")
+		if got := show(in); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestAppends(t *testing.T) {
+	first := protect.Append(nil, "on page 12")
+	both := protect.Append(first, "Document [3]")
+	if len(both) != 2 || both[0] != first[0] || both[1] != (protect.Span{Start: 0, End: 12, Kind: protect.Citation}) {
+		t.Errorf("got %v", both)
+	}
+}
+
+// Text that is made of what could be searched for again and again.
+func TestTakesLinearTime(t *testing.T) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, part := range []string{"[", "{\"a\":", "[[1],", "`", "` `` ", "\"", " \"a", " 'a", "“", "„", "<a ", "<!--", "(A", "[a](", "a://", "a://)", "]", "www.a]", "1 234 ", "```a`\n", "\n```", "1,", "a/", "９"} {
+			protect.Append(nil, strings.Repeat(part, 1<<20/len(part)))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute): // in quadratic time it would be an hour
+		t.Fatal("it took more than a minute")
+	}
+}
+
+func FuzzAppend(f *testing.F) {
+	for _, seed := range []string{"```\nx\n```", "{\"a\":[1,\"b\"]} “q” 'q' `c`", "12 March 2020, 5 € 50\xff% (S, 2020) [1] <a> [a](b)", "\xe2\x80", "２０年", "12 345 678,9 a://b)"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		last := 0
+		for _, s := range protect.Append(nil, text) {
+			if s.Start < last || s.End <= s.Start || s.End > len(text) || names[s.Kind] == "" {
+				t.Fatalf("%v after %d of %d bytes", s, last, len(text))
+			}
+			if utf8.ValidString(text) && !utf8.ValidString(text[s.Start:s.End]) {
+				t.Fatalf("%v cuts a character: %q", s, text[s.Start:s.End])
+			}
+			last = s.End
+		}
+	})
+}
+
+const prose = `The harbour was built between 1907 and 1912, after the storm that had taken the old pier. Its engineer, who had
+worked on three canals before, wanted a wall of 1,240 metres; the town, which had to pay for it, wanted none. "We have always landed
+our fish on the beach," the mayor wrote to the ministry. They met at a length of 800 metres, and the first ship came in on 3 May 1912.
+Today most of the quay belongs to a museum. Visitors can see how nets were mended and how the ice was brought down from the hills.
+
+`
+
+func BenchmarkAppend(b *testing.B) {
+	for name, text := range map[string]string{
+		"prose": prose,
+		"cjk":   "港口建于1907年至1912年之间，此前的风暴摧毁了旧码头。工程师想要一道1240米长的墙；必须为此付钱的镇子却什么都不要。",
+		"code":  "```go\nfunc main() { fmt.Println(\"hello\") }\n```\nThe function `main` in main.go prints [1] what https://example.com/a?b=c has.\n",
+	} {
+		text = strings.Repeat(text, 400<<10/len(text))
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			var spans []protect.Span
+			for b.Loop() {
+				spans = protect.Append(spans[:0], text)
+			}
+		})
+	}
+}
