@@ -1,6 +1,7 @@
 // Package compressor is the compressor service: it makes prompts smaller before a
 // provider call. What may be changed is package prompt's to say, how is the stages'
-// (stage.go), and whether it is worth it is decided here.
+// (stage.go), what it does to the bill is told in economy.go, and whether it is worth it is
+// decided here.
 package compressor
 
 import (
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"tollgate.dev/platform/errs"
@@ -22,15 +24,17 @@ const DefaultTimeout = 50 * time.Millisecond
 // DefaultProfile is the profile of a request that names none.
 const DefaultProfile = "default"
 
-// Profile says how much to compress, and from where on.
+// Profile says how much to compress, by which stages, and from where on.
 type Profile struct {
 	// Rate is the share of the tokens of what may be changed, in (0, 1], that stages which
 	// lose something aim to keep. Stages that lose nothing do what they can.
 	Rate float64
-	// MinTokens is the size of the prompt, in tokens, from which it is compressed.
-	// Up to 1,024 a growing conversation that passes it loses nothing that is cached: no
-	// provider's prompt cache takes a shorter prompt.
+	// MinTokens is the size of a prompt, in tokens, from which it is compressed: what was
+	// sent while it was smaller stays. Texts with tags of the caller's own are compressed
+	// in a prompt of any size.
 	MinTokens int64
+	// Stages are the names of those that run; nil is all.
+	Stages []string
 }
 
 // Profiles are those of the product.
@@ -50,6 +54,9 @@ type Options struct {
 	Timeout time.Duration
 	// Counter counts tokens; have one in a process. A new one.
 	Counter *tokens.Counter
+	// Prices tell what a provider's own prompt cache is worth; without them it is worth
+	// nothing.
+	Prices Prices
 	// Stages run in this order; all there are. A pipeline without a stage is an empty list
 	// that is not nil.
 	Stages []Stage
@@ -68,6 +75,9 @@ func New(opts Options) (*Service, error) {
 		opts.Profiles = Profiles()
 	}
 	opts.Profiles = maps.Clone(opts.Profiles)
+	if opts.Stages == nil {
+		opts.Stages = stages()
+	}
 	if _, ok := opts.Profiles[DefaultProfile]; !ok {
 		return nil, errors.New("compressor: there is no profile default")
 	}
@@ -75,15 +85,17 @@ func New(opts Options) (*Service, error) {
 		if !(p.Rate > 0 && p.Rate <= 1) || p.MinTokens < 0 {
 			return nil, fmt.Errorf("compressor: profile %q wants a rate in (0, 1] and a size of 0 or more", name)
 		}
+		for _, stage := range p.Stages {
+			if !slices.ContainsFunc(opts.Stages, func(s Stage) bool { return s.Name() == stage }) {
+				return nil, fmt.Errorf("compressor: profile %q names a stage %q that there is not", name, stage)
+			}
+		}
 	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}
 	if opts.Counter == nil {
 		opts.Counter = &tokens.Counter{}
-	}
-	if opts.Stages == nil {
-		opts.Stages = stages()
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -97,7 +109,9 @@ type Request struct {
 	Body []byte
 	// Profile is a profile's name; empty is default.
 	Profile string
-	// Provider and Model decide the tokenizer.
+	// Rate goes before the profile's; 0 is none.
+	Rate float64
+	// Provider and Model decide the tokenizer, and what the provider's cache is worth.
 	Provider, Model string
 }
 
@@ -109,13 +123,17 @@ type Result struct {
 	// original is to go out. Both are 0 when nobody knows: the request could not be read,
 	// or there was no time to count.
 	Original, Compressed int64
+	// Cache is what becomes of the provider's own prompt cache.
+	Cache CacheEffect
 	// Stages are the names of those that changed something.
 	Stages []string
+	// Omitted are the parts that were left out and can be fetched, in order.
+	Omitted []prompt.Omission
 }
 
 // Compress makes a prompt smaller where that saves tokens. On any doubt, on a stage's
 // failure and at the end of its time the original is to go out, which is no error. The one
-// error is [errs.InvalidRequest], for a profile that there is not.
+// error is [errs.InvalidRequest], for a profile that there is not and a rate that is none.
 func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	name := req.Profile
 	if name == "" {
@@ -124,6 +142,12 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	profile, ok := s.opts.Profiles[name]
 	if !ok {
 		return Result{}, errs.New(errs.InvalidRequest, "there is no such compression profile").WithParam("profile")
+	}
+	if req.Rate != 0 {
+		if !(req.Rate > 0 && req.Rate <= 1) {
+			return Result{}, errs.New(errs.InvalidRequest, "a compression rate is above 0 and at most 1").WithParam("rate")
+		}
+		profile.Rate = req.Rate
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
@@ -147,28 +171,74 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (R
 		return Result{}, err
 	}
 	m := meter{counter: s.opts.Counter, encoding: tokens.ForModel(req.Provider, req.Model)}
-	total, err := m.prompt(ctx, p)
+	turns, err := m.prompt(ctx, p)
 	if err != nil {
 		return Result{}, err
 	}
-	original := Result{Original: total, Compressed: total}
-	if total < profile.MinTokens || len(p.Texts) == 0 {
+	before := prefixes(turns)
+	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
+	cache := s.cacheOf(req.Provider, req.Model)
+	draft := &prompt.Draft{
+		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p, before),
+	}
+	if !release(p, draft, profile.MinTokens) {
 		return original, nil
+	}
+	if cache.least == 0 && s.opts.Prices != nil {
+		p.Refocus()
 	}
 	result := original
 	for _, stage := range s.opts.Stages {
-		saved, err := m.run(ctx, stage, p.Texts)
+		if profile.Stages != nil && !slices.Contains(profile.Stages, stage.Name()) {
+			continue
+		}
+		changed, err := m.run(ctx, stage, draft)
 		if err != nil {
 			return original, fmt.Errorf("stage %s: %w", stage.Name(), err)
 		}
-		if saved > 0 {
-			result.Compressed -= saved
+		if changed {
 			result.Stages = append(result.Stages, stage.Name())
 		}
 	}
-	if result.Compressed >= result.Original {
+	draft.Hold()
+	if turns, err = m.after(ctx, p, turns); err != nil {
+		return original, err
+	}
+	after := prefixes(turns)
+	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
 		return original, nil
 	}
 	result.Body = p.Body()
+	result.Cache = cache.effect(before, after)
+	for _, t := range p.Texts {
+		result.Omitted = append(result.Omitted, t.Omitted()...)
+	}
 	return result, nil
+}
+
+// prefixes sums the turns' tokens up to each one's end.
+func prefixes(turns []int64) []int64 {
+	sums, sum := make([]int64, len(turns)), int64(0)
+	for i, n := range turns {
+		sum += n
+		sums[i] = sum
+	}
+	return sums
+}
+
+// release locks the texts of turns that the prompt ends in while it is smaller than the
+// profile's size, or than its floor: they went out as they were, or would be dearer. What
+// the caller's own tags are around is not locked by size. It tells whether anything is left.
+func release(p *prompt.Prompt, draft *prompt.Draft, least int64) (left bool) {
+	for i := range p.Turns {
+		small := draft.Prefixes[i] < max(least, draft.Floors[i])
+		for _, c := range p.Turns[i].Contents {
+			for _, t := range c.Texts {
+				t.Locked = t.Locked || small && !c.Tagged()
+				left = left || !t.Locked
+			}
+			left = left || c.Changed()
+		}
+	}
+	return left
 }

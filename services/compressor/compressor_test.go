@@ -50,17 +50,17 @@ func compress(t testing.TB, s *compressor.Service, req compressor.Request) compr
 // fake is a stage of a test.
 type fake struct {
 	name  string
-	apply func(ctx context.Context, texts []*prompt.Text) error
+	apply func(ctx context.Context, draft *prompt.Draft) error
 }
 
 func (f fake) Name() string { return f.name }
-func (f fake) Apply(ctx context.Context, texts []*prompt.Text) error {
-	return f.apply(ctx, texts)
+func (f fake) Apply(ctx context.Context, draft *prompt.Draft) error {
+	return f.apply(ctx, draft)
 }
 
 func replace(name, with string) compressor.Stage {
-	return fake{name, func(_ context.Context, texts []*prompt.Text) error {
-		for _, t := range texts {
+	return fake{name, func(_ context.Context, draft *prompt.Draft) error {
+		for _, t := range draft.Texts {
 			t.Replace(with)
 		}
 		return nil
@@ -186,8 +186,8 @@ func TestSlicesCountAsTheWhole(t *testing.T) {
 
 func TestWhatDoesNotPayIsTakenBack(t *testing.T) {
 	body := conversation(toolResult(4 << 10))
-	longer := fake{"longer", func(_ context.Context, texts []*prompt.Text) error {
-		for _, text := range texts {
+	longer := fake{"longer", func(_ context.Context, draft *prompt.Draft) error {
+		for _, text := range draft.Texts {
 			text.Replace(text.Current() + " and so on")
 		}
 		return nil
@@ -206,12 +206,12 @@ func TestWhatDoesNotPayIsTakenBack(t *testing.T) {
 
 func TestItFailsOpen(t *testing.T) {
 	body := conversation(toolResult(4 << 10))
-	failing := fake{"failing", func(_ context.Context, texts []*prompt.Text) error {
-		texts[0].Replace("half done")
+	failing := fake{"failing", func(_ context.Context, draft *prompt.Draft) error {
+		draft.Texts[0].Replace("half done")
 		return errors.New("broken")
 	}}
-	waiting := fake{"waiting", func(ctx context.Context, texts []*prompt.Text) error {
-		texts[0].Replace("half done")
+	waiting := fake{"waiting", func(ctx context.Context, draft *prompt.Draft) error {
+		draft.Texts[0].Replace("half done")
 		<-ctx.Done()
 		return ctx.Err()
 	}}

@@ -2,7 +2,7 @@ package compressor
 
 import (
 	"context"
-	"unicode/utf8"
+	"slices"
 
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
@@ -12,100 +12,110 @@ import (
 type meter struct {
 	counter  *tokens.Counter
 	encoding tokens.Encoding
-	sizes    map[*prompt.Text]int64 // of the texts as they stand
 }
 
-// prompt counts the whole prompt. Media, and what providers put around tool definitions,
-// are not in it: they are the same before and after.
-func (m *meter) prompt(ctx context.Context, p *prompt.Prompt) (total int64, err error) {
-	total = tokens.ChatOverhead(p.Messages, p.Names)
-	m.sizes = make(map[*prompt.Text]int64, len(p.Texts))
-	for _, text := range p.Fixed {
-		n, err := m.count(ctx, text)
-		if err != nil {
-			return 0, err
+// prompt counts the whole prompt, turn by turn. Media, and what providers put around tool
+// definitions, are not in it: they are the same before and after.
+func (m *meter) prompt(ctx context.Context, p *prompt.Prompt) (turns []int64, err error) {
+	turns = make([]int64, len(p.Turns))
+	for i := range p.Turns {
+		turn := &p.Turns[i]
+		total := tokens.ChatOverhead(turn.Messages, turn.Names)
+		if i > 0 {
+			total -= tokens.PerReply // once for the whole prompt
 		}
-		total += n
-	}
-	for _, t := range p.Texts {
-		n, err := m.count(ctx, t.Current())
-		if err != nil {
-			return 0, err
+		for _, text := range turn.Fixed {
+			n, err := m.count(ctx, text)
+			if err != nil {
+				return nil, err
+			}
+			total += n
 		}
-		m.sizes[t] = n
-		total += n
+		for _, c := range turn.Contents {
+			if err := m.content(ctx, c); err != nil {
+				return nil, err
+			}
+			total += c.Tokens
+		}
+		turns[i] = total
 	}
-	return total, nil
+	return turns, nil
+}
+
+// content counts a content and the texts in it.
+func (m *meter) content(ctx context.Context, c *prompt.Content) (err error) {
+	if c.Tokens, err = m.count(ctx, c.Original); err != nil {
+		return err
+	}
+	for _, t := range c.Texts {
+		if t.Tokens = c.Tokens; t.Original != c.Original {
+			if t.Tokens, err = m.count(ctx, t.Original); err != nil {
+				return err
+			}
+		}
+		t.Size = t.Tokens
+	}
+	return nil
 }
 
 // run lets a stage work, and takes back each change that makes a text no smaller. That is
 // decided text by text and not for the prompt, so that a text is the same in every later
-// turn of its conversation. It returns how many tokens less there are.
-func (m *meter) run(ctx context.Context, stage Stage, texts []*prompt.Text) (saved int64, err error) {
-	before := make([]string, len(texts))
-	for i, t := range texts {
-		before[i] = t.Current()
+// turn of its conversation. It tells whether any change was left.
+func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (changed bool, err error) {
+	type state struct {
+		text    string
+		tokens  int64
+		omitted int
 	}
-	if err := stage.Apply(ctx, texts); err != nil {
+	before := make([]state, len(draft.Texts))
+	for i, t := range draft.Texts {
+		before[i] = state{t.Current(), t.Tokens, len(t.Omitted())}
+	}
+	if err := stage.Apply(ctx, draft); err != nil {
+		return false, err
+	}
+	for i, t := range draft.Texts {
+		if t.Current() == before[i].text {
+			continue
+		}
+		if t.Tokens, err = m.count(ctx, t.Current()); err != nil {
+			return false, err
+		}
+		if t.Tokens >= before[i].tokens {
+			t.Replace(before[i].text)
+			t.Forget(before[i].omitted)
+			t.Tokens = before[i].tokens
+			continue
+		}
+		changed = true
+	}
+	return changed, nil
+}
+
+// after returns what the turns have now that had as many tokens before.
+func (m *meter) after(ctx context.Context, p *prompt.Prompt, before []int64) ([]int64, error) {
+	turns := slices.Clone(before)
+	for i := range p.Turns {
+		for _, c := range p.Turns[i].Contents {
+			if !c.Changed() {
+				continue
+			}
+			n, err := m.count(ctx, c.Current())
+			if err != nil {
+				return nil, err
+			}
+			turns[i] += n - c.Tokens
+		}
+	}
+	return turns, nil
+}
+
+// count looks at the context before each text: a counter can't be interrupted, and takes
+// milliseconds for a text of megabytes.
+func (m *meter) count(ctx context.Context, text string) (int64, error) {
+	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	for i, t := range texts {
-		if t.Current() == before[i] {
-			continue
-		}
-		n, err := m.count(ctx, t.Current())
-		if err != nil {
-			return 0, err
-		}
-		if n >= m.sizes[t] {
-			t.Replace(before[i])
-			continue
-		}
-		saved += m.sizes[t] - n
-		m.sizes[t] = n
-	}
-	return saved, nil
+	c, err := m.counter.Count(m.encoding, text)
+	return c.Tokens, err
 }
-
-// count looks at the context between slices: a counter can't be interrupted, and its
-// tokenizers take milliseconds for each of them.
-func (m *meter) count(ctx context.Context, text string) (total int64, err error) {
-	for text != "" {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		n := slice(text)
-		c, err := m.counter.Count(m.encoding, text[:n])
-		if err != nil {
-			return 0, err
-		}
-		total += c.Tokens
-		text = text[n:]
-	}
-	return total, nil
-}
-
-// sliceBytes is the most that is counted at once.
-const sliceBytes = 8 << 10
-
-// slice returns how much of a text to count next: up to a space between two words, where
-// a token ends in every encoding, so that slices have together the tokens of the whole.
-// Text without one in reach is cut between any two characters, which may add a token.
-func slice(text string) int {
-	if len(text) <= sliceBytes+1 {
-		return len(text)
-	}
-	for i := sliceBytes; i > sliceBytes/2; i-- {
-		if text[i] == ' ' && letter(text[i-1]) && letter(text[i+1]) {
-			return i
-		}
-	}
-	for i := sliceBytes; i > sliceBytes-utf8.UTFMax; i-- {
-		if utf8.RuneStart(text[i]) {
-			return i
-		}
-	}
-	return sliceBytes
-}
-
-func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -9,15 +9,17 @@ import (
 
 // Stage says the same in fewer tokens, in one way. It gets what may be changed of a
 // prompt, and nothing else, so that what is protected stays so whatever a stage does.
-// The same text in the same place of a conversation must become the same bytes each time,
-// in every process: a provider's prompt cache holds what went before. A stage holds no
-// state of a call and is safe for concurrent use.
+//
+// What becomes of a text may depend on itself, on its question and on the texts before it,
+// and on nothing else: a provider's prompt cache holds what went before, and finds it only
+// if the same text in the same place of a conversation becomes the same bytes each time, in
+// every process. A stage holds no state of a call and is safe for concurrent use.
 type Stage interface {
-	// Name is what answers and metrics call it: lower case, words joined by `_`.
+	// Name is what answers, metrics and profiles call it: lower case, words joined by `_`.
 	Name() string
 	// Apply changes texts. An error, which must not quote the prompt, discards what every
 	// stage did.
-	Apply(ctx context.Context, texts []*prompt.Text) error
+	Apply(ctx context.Context, draft *prompt.Draft) error
 }
 
 // stages is the one list of the stages, in the order in which they run: what loses

@@ -1,14 +1,20 @@
 // Package prompt takes a chat-completions request apart into what may be changed and what
 // may not, and puts it together again with every other byte as it was.
+//
+// What becomes of a text depends on what stands before it in the conversation, and on
+// nothing after it, so that it is the same bytes in every later turn and a provider finds
+// its cached prefix again. That is why a user's message is taken apart in the same way
+// whether it is the last one or not, and why each text has the question of its own time.
 package prompt
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"strings"
 
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/tokens"
 )
 
 // ErrShape is returned for a body that is no chat-completions request, or one that can be
@@ -21,254 +27,249 @@ type Kind uint8
 const (
 	// ToolResult is what a tool answered.
 	ToolResult Kind = iota + 1
-	// Context is of an earlier user message than the last.
+	// Context is what a user's message gives beside its question: documents, or what the
+	// caller marked by tags.
 	Context
 )
 
-// Text is a piece of the prompt that may be changed.
+// Text is a piece of the prompt that stages may change.
 type Text struct {
 	// Kind is what it is.
 	Kind Kind
 	// Original is how the caller sent it, unescaped.
 	Original string
+	// Question is what the text was given to answer: the user's words of its turn and, for a
+	// tool result, what the tool was called with. Empty when nobody asked.
+	Question string
+	// Call is the id of the call that a tool result answers; may be empty.
+	Call string
+	// Turn counts the assistant's messages before it.
+	Turn int
+	// Rate is the share of its tokens that the caller's own tag asks to keep; 0 is none.
+	Rate float64
+	// Locked texts stay as they are. They are there to be referred to.
+	Locked bool
+	// Size is how many tokens the original has, Tokens how many the text has as it stands.
+	// Who runs the stages counts; a stage that knows the tokens of what it wrote says so.
+	Size, Tokens int64
 
-	start, end int // of the string with its quotes, in the body
-	current    string
-	changed    bool
+	current string
+	omitted []Omission
+}
+
+// Omission is a part of the prompt that was left out.
+type Omission struct {
+	// Name is [NameOf] the text.
+	Name string
+	// Text is what was left out.
+	Text string
+}
+
+// nameDigits is how much of a hash names a part: collisions within a tenant are out of
+// reach of chance, and a mark has to be short.
+const nameDigits = 16
+
+// NameOf names a part of a prompt: the first 16 hexadecimal digits of its SHA-256.
+func NameOf(part string) string {
+	sum := sha256.Sum256([]byte(part))
+	return hex.EncodeToString(sum[:nameDigits/2])
 }
 
 // Current is the text as the last change left it.
 func (t *Text) Current() string { return t.current }
 
-// Replace changes the text. The new one must be UTF-8.
+// Changed tells whether the text is another than the caller's.
+func (t *Text) Changed() bool { return t.current != t.Original }
+
+// Replace changes the text, unless it is locked. The new one must be UTF-8.
 func (t *Text) Replace(text string) {
-	t.current, t.changed = text, text != t.Original
+	if !t.Locked {
+		t.current = text
+	}
+}
+
+// Omit notes a part that stands in the text no more, so that it can be fetched, and returns
+// its name for the mark in its place.
+func (t *Text) Omit(part string) string {
+	o := Omission{Name: NameOf(part), Text: part}
+	t.omitted = append(t.omitted, o)
+	return o.Name
+}
+
+// Omitted are the parts noted so far.
+func (t *Text) Omitted() []Omission { return t.omitted }
+
+// Forget takes back what was noted since there were n parts.
+func (t *Text) Forget(n int) { t.omitted = t.omitted[:min(n, len(t.omitted))] }
+
+// Restore takes back everything.
+func (t *Text) Restore() { t.current, t.omitted, t.Tokens = t.Original, nil, t.Size }
+
+// Draft is what a stage works on.
+type Draft struct {
+	// Texts are in the order of the body.
+	Texts []*Text
+	// Rate is the share of a text's tokens, in (0, 1], that stages aim to keep which lose
+	// something. A text's own rate goes before it.
+	Rate float64
+	// Encoding is the model's.
+	Encoding tokens.Encoding
+	// Floors are, by turn, the sizes in tokens that the prompt up to the end of the turn is
+	// not to fall below: a shorter one would be dearer. 0 is none.
+	Floors []int64
+	// Prefixes are the sizes of the prompt up to the end of each turn, before any stage.
+	Prefixes []int64
+}
+
+// Least returns how many tokens the texts of a turn should keep together, so that the prompt
+// stays above its floor, as the texts stand by now. It may be more than they have.
+func (d *Draft) Least(turn int) int64 {
+	if d.Floors[turn] == 0 {
+		return 0
+	}
+	left, own := d.Prefixes[turn], int64(0)
+	for _, t := range d.Texts {
+		if t.Turn > turn {
+			break
+		}
+		left -= t.Size - t.Tokens
+		if t.Turn == turn && !t.Locked {
+			own += t.Tokens
+		}
+	}
+	return max(own-(left-d.Floors[turn]), 0)
+}
+
+// Hold takes back what brings the prompt below a floor, the last texts of a turn first.
+func (d *Draft) Hold() {
+	var saved int64
+	for start := 0; start < len(d.Texts); {
+		turn, end := d.Texts[start].Turn, start
+		for ; end < len(d.Texts) && d.Texts[end].Turn == turn; end++ {
+			saved += d.Texts[end].Size - d.Texts[end].Tokens
+		}
+		for i := end - 1; i >= start && d.Prefixes[turn]-saved < d.Floors[turn]; i-- {
+			if t := d.Texts[i]; t.Changed() {
+				saved -= t.Size - t.Tokens
+				t.Restore()
+			}
+		}
+		start = end
+	}
+}
+
+// Turn is a part of the conversation up to the next message of the assistant, that one
+// included.
+type Turn struct {
+	// Fixed are the texts that count as tokens and stay as they are.
+	Fixed []string
+	// Contents are the strings that have texts in them.
+	Contents []*Content
+	// Messages and Names are how many messages there are, and how many of them are named.
+	Messages, Names int
+}
+
+// Content is one string of the body.
+type Content struct {
+	// Original is the string as the caller sent it, unescaped.
+	Original string
+	// Texts are those in it, in order.
+	Texts []*Text
+	// Tokens is how many tokens the original has.
+	Tokens int64
+
+	start, end int // of the string with its quotes, in the body
+	pieces     []piece
+	tagged     bool
+}
+
+// piece is a part of a content: a text, or what stays.
+type piece struct {
+	stays string
+	text  *Text
+}
+
+// Current is the content as its texts stand.
+func (c *Content) Current() string {
+	if !c.Changed() {
+		return c.Original
+	}
+	var out []byte
+	for _, p := range c.pieces {
+		if p.text != nil {
+			out = append(out, p.text.current...)
+		} else {
+			out = append(out, p.stays...)
+		}
+	}
+	return string(out)
+}
+
+// Tagged tells whether tags of the caller's ask for compression in it.
+func (c *Content) Tagged() bool { return c.tagged }
+
+// Changed tells whether the content is another than the caller's. One whose tags ask for
+// something is, at the least without the tags.
+func (c *Content) Changed() bool {
+	if c.tagged {
+		return true
+	}
+	for _, t := range c.Texts {
+		if t.Changed() {
+			return true
+		}
+	}
+	return false
 }
 
 // Prompt is a request's texts.
 type Prompt struct {
-	// Texts are those that may be changed, in the order of the body. Protected are
-	// everything outside the messages, system and developer messages, the assistant's turns
-	// with their tool calls, the last user message, every message up to the last cache
-	// breakpoint, and within the others all but the text.
+	// Turns are the conversation's; there is one at least. What is outside the messages
+	// belongs to the first.
+	Turns []Turn
+	// Texts are those of all contents, in the order of the body. Protected, and not among
+	// them, are everything outside the messages, system and developer messages, the
+	// assistant's turns with their tool calls, the users' questions, and within the others
+	// all but the text. Every text up to the last cache breakpoint is locked.
 	Texts []*Text
-	// Fixed are the texts that count as tokens and stay as they are: contents, roles, names
-	// and the like of all messages as far as they are not Texts, and the tool definitions.
-	Fixed []string
-	// Messages and Names are how many messages there are, and how many of them are named.
-	Messages, Names int
+	// Tagged tells that the caller's own tags ask for compression.
+	Tagged bool
+	// Tools tells whether the model may call tools, so that the conversation goes on.
+	Tools bool
 
-	body []byte
+	question string // the last one
+	body     []byte
 }
 
-// Body is the request with the changed texts in place; nil when none changed.
+// Refocus puts the last question before that of every earlier text. It makes other bytes of
+// the texts of earlier turns than their own turn did, and is for where nobody has kept those.
+func (p *Prompt) Refocus() {
+	for _, t := range p.Texts {
+		if p.question != "" && !strings.HasPrefix(t.Question, p.question) {
+			t.Question = p.question + "\n" + t.Question
+		}
+	}
+}
+
+// Body is the request with the changed contents in place; nil when none changed.
 func (p *Prompt) Body() []byte {
 	var out []byte
 	done := 0
-	for _, t := range p.Texts {
-		if !t.changed {
-			continue
+	for i := range p.Turns {
+		for _, c := range p.Turns[i].Contents {
+			if !c.Changed() {
+				continue
+			}
+			if out == nil {
+				out = make([]byte, 0, len(p.body))
+			}
+			out = append(out, p.body[done:c.start]...)
+			out = jsonscan.AppendQuoted(out, c.Current())
+			done = c.end
 		}
-		if out == nil {
-			out = make([]byte, 0, len(p.body))
-		}
-		out = append(out, p.body[done:t.start]...)
-		out = jsonscan.AppendQuoted(out, t.current)
-		done = t.end
 	}
 	if out == nil {
 		return nil
 	}
 	return append(out, p.body[done:]...)
-}
-
-// Parse reads a request in OpenAI's dialect. Its errors are [ErrShape]. The body is kept,
-// and must not change.
-func Parse(body []byte) (*Prompt, error) {
-	p := &Prompt{body: body}
-	var request jsonscan.Fields
-	if err := request.Scan(body); err != nil {
-		return nil, shape(err)
-	}
-	messages, ok := request.Get("messages")
-	if !ok || messages.Kind != jsonscan.KindArray {
-		return nil, fmt.Errorf("%w: there is no list of messages", ErrShape)
-	}
-	for _, name := range [...]string{"tools", "functions", "response_format"} {
-		if raw := request.Raw(name); raw != nil {
-			p.Fixed = append(p.Fixed, string(raw))
-		}
-	}
-	r := reader{prompt: p, question: -1, breakpoint: -1}
-	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
-		v.Start += messages.ValueStart
-		v.End += messages.ValueStart
-		return r.message(v)
-	})
-	if err != nil {
-		return nil, shape(err)
-	}
-	p.Messages = r.count
-	for _, name := range [...]string{"cache_control", "cache_control_injection_points"} {
-		if m, ok := request.Get(name); ok && m.Kind != jsonscan.KindNull {
-			r.breakpoint = r.count // where, the provider or the router decides
-		}
-	}
-	r.release()
-	return p, nil
-}
-
-func shape(err error) error {
-	if errors.Is(err, ErrShape) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrShape, err)
-}
-
-// reader goes through the messages. Which texts may be changed is known at the end.
-type reader struct {
-	prompt     *Prompt
-	count      int
-	question   int // the last user message
-	breakpoint int // the last message with a cache breakpoint
-	found      []candidate
-}
-
-// candidate is a text of a message that may be changed if its message may.
-type candidate struct {
-	text    *Text
-	message int
-}
-
-// message reads the message that the span of the body holds.
-func (r *reader) message(v jsonscan.Value) error {
-	if v.Kind != jsonscan.KindObject {
-		return fmt.Errorf("%w: a message is no object", ErrShape)
-	}
-	index := r.count
-	r.count++
-	var m jsonscan.Fields
-	if err := m.Scan(v.Raw(r.prompt.body)); err != nil {
-		return err
-	}
-	// Wherever in the message it is; within text its quotes would be escaped.
-	if bytes.Contains(m.Doc(), []byte(`"cache_control"`)) {
-		r.breakpoint = index
-	}
-	role, err := jsonscan.String(m.Raw("role"))
-	if err != nil {
-		return fmt.Errorf("%w: a message has no role", ErrShape)
-	}
-	var kind Kind
-	switch role {
-	case "tool", "function":
-		kind = ToolResult
-	case "user":
-		kind, r.question = Context, index
-	case "system", "developer", "assistant":
-	default:
-		return fmt.Errorf("%w: a message has an unknown role", ErrShape)
-	}
-	for field := range m.All() {
-		value := field.Value()
-		value.Start += v.Start
-		value.End += v.Start
-		if string(field.Key) != "content" {
-			if err := r.fixed(string(field.Key), value); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := r.content(value, kind, index); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fixed notes a member of a message that stays as it is.
-func (r *reader) fixed(key string, v jsonscan.Value) error {
-	raw := v.Raw(r.prompt.body)
-	if key == "name" {
-		r.prompt.Names++
-	}
-	if v.Kind != jsonscan.KindString {
-		if v.Kind == jsonscan.KindArray || v.Kind == jsonscan.KindObject {
-			r.prompt.Fixed = append(r.prompt.Fixed, string(raw))
-		}
-		return nil
-	}
-	if key == "tool_call_id" {
-		return nil
-	}
-	text, err := jsonscan.String(raw)
-	if err != nil {
-		return err
-	}
-	r.prompt.Fixed = append(r.prompt.Fixed, text)
-	return nil
-}
-
-// content reads a message's content: a string, or a list of parts.
-func (r *reader) content(v jsonscan.Value, kind Kind, message int) error {
-	switch v.Kind {
-	case jsonscan.KindString:
-		return r.text(v, kind, message)
-	case jsonscan.KindArray:
-		return jsonscan.ScanArray(v.Raw(r.prompt.body), func(_ int, part jsonscan.Value) error {
-			part.Start += v.Start
-			part.End += v.Start
-			return r.part(part, kind, message)
-		})
-	case jsonscan.KindNull:
-		return nil
-	default:
-		return fmt.Errorf("%w: a content is neither text nor a list of parts", ErrShape)
-	}
-}
-
-// part reads a content part. Only one of type text has text that may be changed.
-func (r *reader) part(v jsonscan.Value, kind Kind, message int) error {
-	if v.Kind != jsonscan.KindObject {
-		return fmt.Errorf("%w: a content part is no object", ErrShape)
-	}
-	var part jsonscan.Fields
-	if err := part.Scan(v.Raw(r.prompt.body)); err != nil {
-		return err
-	}
-	text, ok := part.Get("text")
-	if !jsonscan.EqualString(part.Raw("type"), "text") || !ok || text.Kind != jsonscan.KindString {
-		return nil
-	}
-	value := text.Value()
-	value.Start += v.Start
-	value.End += v.Start
-	return r.text(value, kind, message)
-}
-
-// text notes a string of the body, as fixed when its kind is none.
-func (r *reader) text(v jsonscan.Value, kind Kind, message int) error {
-	raw := v.Raw(r.prompt.body)
-	text, err := jsonscan.String(raw)
-	if err != nil {
-		return err
-	}
-	// Half a surrogate pair is read as U+FFFD, and could not be written again.
-	if kind == 0 || strings.Count(text, "\uFFFD") != bytes.Count(raw, []byte("\uFFFD")) {
-		r.prompt.Fixed = append(r.prompt.Fixed, text)
-		return nil
-	}
-	r.found = append(r.found, candidate{&Text{Kind: kind, Original: text, start: v.Start, end: v.End, current: text}, message})
-	return nil
-}
-
-// release decides which of the texts may be changed.
-func (r *reader) release() {
-	for _, c := range r.found {
-		if c.message <= r.breakpoint || c.message == r.question {
-			r.prompt.Fixed = append(r.prompt.Fixed, c.text.Original)
-			continue
-		}
-		r.prompt.Texts = append(r.prompt.Texts, c.text)
-	}
 }

@@ -12,9 +12,22 @@ import (
 // texts are a prompt's texts that may be changed.
 func texts(p *prompt.Prompt) (out []string) {
 	for _, t := range p.Texts {
-		out = append(out, t.Original)
+		if !t.Locked {
+			out = append(out, t.Original)
+		}
 	}
 	return out
+}
+
+// fixed are all that count and stay.
+func fixed(p *prompt.Prompt) (out []string, messages, names int) {
+	for _, turn := range p.Turns {
+		out = append(out, turn.Fixed...)
+		messages += turn.Messages
+		names += turn.Names
+	}
+	slices.Sort(out)
+	return out, messages, names
 }
 
 func TestWhatMayBeChanged(t *testing.T) {
@@ -26,9 +39,9 @@ func TestWhatMayBeChanged(t *testing.T) {
 		"a tool result":               {`{"messages":[{"role":"user","content":"Q"},` + tool + `]}`, []string{"R"}},
 		"a function result":           {`{"messages":[{"role":"function","name":"f","content":"R"}]}`, []string{"R"}},
 		"text parts of a tool result": {`{"messages":[{"role":"tool","content":[{"type":"text","text":"A"},{"type":"text","text":"B"}]}]}`, []string{"A", "B"}},
-		"earlier user messages, not the last": {
+		"no question, the last or an earlier one": {
 			`{"messages":[{"role":"user","content":"U1"},{"role":"assistant","content":"A"},{"role":"user","content":[{"type":"text","text":"U2"}]},` + tool + `]}`,
-			[]string{"U1", "R"},
+			[]string{"R"},
 		},
 		"no system or developer message": {`{"messages":[{"role":"system","content":"S"},{"role":"developer","content":"D"}]}`, nil},
 		"no assistant's turn or tool call": {
@@ -36,7 +49,7 @@ func TestWhatMayBeChanged(t *testing.T) {
 		},
 		"no tools, response format or metadata": {`{"tools":[{"a": 1}],"response_format":{"b": 2},"metadata":{"c":"d"},"messages":[]}`, nil},
 		"no image": {
-			`{"messages":[{"role":"user","content":[{"type":"text","text":"U1"},{"type":"image_url","image_url":{"url":"data:x"},"text":"no"}]},{"role":"user","content":"U2"}]}`,
+			`{"messages":[{"role":"tool","content":[{"type":"text","text":"U1"},{"type":"image_url","image_url":{"url":"data:x"},"text":"no"}]},{"role":"user","content":"U2"}]}`,
 			[]string{"U1"},
 		},
 		"nothing up to a breakpoint in a part": {
@@ -127,9 +140,9 @@ func TestWhatCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(p.Fixed)
+	got, messages, names := fixed(p)
 	want := []string{"N", "S", "U", `[{"id":"x"}]`, `[{"t":1}]`, "assistant", "system", "tool", "user"}
-	if !slices.Equal(p.Fixed, want) || p.Messages != 4 || p.Names != 1 || !slices.Equal(texts(p), []string{"T"}) {
-		t.Errorf("got %q, %d messages, %d names, %q; want %q", p.Fixed, p.Messages, p.Names, texts(p), want)
+	if !slices.Equal(got, want) || messages != 4 || names != 1 || !slices.Equal(texts(p), []string{"T"}) {
+		t.Errorf("got %q, %d messages, %d names, %q; want %q", got, messages, names, texts(p), want)
 	}
 }

@@ -19,8 +19,8 @@ type Stage struct{}
 func (Stage) Name() string { return "json_space" }
 
 // Apply is compressor.Stage's.
-func (Stage) Apply(ctx context.Context, texts []*prompt.Text) error {
-	for _, t := range texts {
+func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
+	for _, t := range draft.Texts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

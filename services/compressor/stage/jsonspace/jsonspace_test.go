@@ -19,7 +19,7 @@ func apply(t *testing.T, role, content string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (jsonspace.Stage{}).Apply(t.Context(), p.Texts); err != nil {
+	if err := (jsonspace.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: p.Texts}); err != nil {
 		t.Fatal(err)
 	}
 	return p.Texts[0].Current()
@@ -54,7 +54,7 @@ func TestToolResults(t *testing.T) {
 
 func TestOtherMessagesStay(t *testing.T) {
 	const text = `{ "a" : 1 }`
-	if got := apply(t, "user", text); got != text {
+	if got := apply(t, "user", "<llmlingua>"+text+"</llmlingua>"); got != text {
 		t.Errorf("got %q", got)
 	}
 }
@@ -66,7 +66,7 @@ func TestEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (jsonspace.Stage{}).Apply(ctx, p.Texts); !errors.Is(err, context.Canceled) {
+	if err := (jsonspace.Stage{}).Apply(ctx, &prompt.Draft{Texts: p.Texts}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,0 +1,333 @@
+package prompt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"tollgate.dev/platform/jsonscan"
+)
+
+// Parse reads a request in OpenAI's dialect. Its errors are [ErrShape]. The body is kept,
+// and must not change.
+func Parse(body []byte) (*Prompt, error) {
+	p := &Prompt{body: body, Turns: make([]Turn, 1)}
+	var request jsonscan.Fields
+	if err := request.Scan(body); err != nil {
+		return nil, shape(err)
+	}
+	messages, ok := request.Get("messages")
+	if !ok || messages.Kind != jsonscan.KindArray {
+		return nil, fmt.Errorf("%w: there is no list of messages", ErrShape)
+	}
+	for _, name := range [...]string{"tools", "functions", "response_format"} {
+		if m, ok := request.Get(name); ok && m.Kind != jsonscan.KindNull {
+			p.Turns[0].Fixed = append(p.Turns[0].Fixed, string(m.Raw(body)))
+			p.Tools = p.Tools || name != "response_format"
+		}
+	}
+	r := reader{prompt: p, breakpoint: -1, calls: map[string]string{}}
+	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
+		v.Start += messages.ValueStart
+		v.End += messages.ValueStart
+		return r.message(v)
+	})
+	if err != nil {
+		return nil, shape(err)
+	}
+	for _, name := range [...]string{"cache_control", "cache_control_injection_points"} {
+		if m, ok := request.Get(name); ok && m.Kind != jsonscan.KindNull {
+			r.breakpoint = r.count // where, the provider or the router decides
+		}
+	}
+	r.finish()
+	return p, nil
+}
+
+func shape(err error) error {
+	if errors.Is(err, ErrShape) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrShape, err)
+}
+
+// reader goes through the messages.
+type reader struct {
+	prompt     *Prompt
+	count      int
+	breakpoint int               // the last message with a cache breakpoint
+	question   string            // the user's, as it stands
+	calls      map[string]string // the arguments of tool calls, by their ids
+	closed     bool              // the turn has the assistant's message
+	found      []found           // the texts of the message that is read
+	marks      []int             // the message of each content, in order
+}
+
+// found is a string of a message that is text.
+type found struct {
+	at   jsonscan.Value
+	text string
+}
+
+func (r *reader) turn() *Turn { return &r.prompt.Turns[len(r.prompt.Turns)-1] }
+
+// message reads the message that the span of the body holds.
+func (r *reader) message(v jsonscan.Value) error {
+	if v.Kind != jsonscan.KindObject {
+		return fmt.Errorf("%w: a message is no object", ErrShape)
+	}
+	index := r.count
+	r.count++
+	var m jsonscan.Fields
+	if err := m.Scan(v.Raw(r.prompt.body)); err != nil {
+		return err
+	}
+	// Wherever in the message it is; within text its quotes would be escaped.
+	if bytes.Contains(m.Doc(), []byte(`"cache_control"`)) {
+		r.breakpoint = index
+	}
+	role, err := jsonscan.String(m.Raw("role"))
+	if err != nil {
+		return fmt.Errorf("%w: a message has no role", ErrShape)
+	}
+	switch role {
+	case "tool", "function", "user", "system", "developer", "assistant":
+	default:
+		return fmt.Errorf("%w: a message has an unknown role", ErrShape)
+	}
+	if r.closed && role != "assistant" {
+		r.prompt.Turns = append(r.prompt.Turns, Turn{})
+		r.closed = false
+	}
+	r.turn().Messages++
+	r.found = r.found[:0]
+	for field := range m.All() {
+		value := field.Value()
+		value.Start += v.Start
+		value.End += v.Start
+		if string(field.Key) != "content" {
+			err = r.fixed(string(field.Key), value)
+		} else {
+			err = r.content(value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch role {
+	case "tool", "function":
+		r.result(&m, index)
+	case "user":
+		r.user(index)
+	case "assistant":
+		r.closed = true
+		r.note(m.Raw("tool_calls"))
+		fallthrough
+	default:
+		for _, f := range r.found {
+			r.turn().Fixed = append(r.turn().Fixed, f.text)
+		}
+	}
+	return nil
+}
+
+// fixed notes a member of a message that stays as it is.
+func (r *reader) fixed(key string, v jsonscan.Value) error {
+	raw, turn := v.Raw(r.prompt.body), r.turn()
+	if key == "name" {
+		turn.Names++
+	}
+	if v.Kind != jsonscan.KindString {
+		if v.Kind == jsonscan.KindArray || v.Kind == jsonscan.KindObject {
+			turn.Fixed = append(turn.Fixed, string(raw))
+		}
+		return nil
+	}
+	if key == "tool_call_id" {
+		return nil
+	}
+	text, err := jsonscan.String(raw)
+	if err != nil {
+		return err
+	}
+	turn.Fixed = append(turn.Fixed, text)
+	return nil
+}
+
+// content reads a message's content: a string, or a list of parts.
+func (r *reader) content(v jsonscan.Value) error {
+	switch v.Kind {
+	case jsonscan.KindString:
+		return r.text(v)
+	case jsonscan.KindArray:
+		return jsonscan.ScanArray(v.Raw(r.prompt.body), func(_ int, part jsonscan.Value) error {
+			part.Start += v.Start
+			part.End += v.Start
+			return r.part(part)
+		})
+	case jsonscan.KindNull:
+		return nil
+	default:
+		return fmt.Errorf("%w: a content is neither text nor a list of parts", ErrShape)
+	}
+}
+
+// part reads a content part. Only one of type text has text that may be changed.
+func (r *reader) part(v jsonscan.Value) error {
+	if v.Kind != jsonscan.KindObject {
+		return fmt.Errorf("%w: a content part is no object", ErrShape)
+	}
+	var part jsonscan.Fields
+	if err := part.Scan(v.Raw(r.prompt.body)); err != nil {
+		return err
+	}
+	text, ok := part.Get("text")
+	if !jsonscan.EqualString(part.Raw("type"), "text") || !ok || text.Kind != jsonscan.KindString {
+		return nil
+	}
+	value := text.Value()
+	value.Start += v.Start
+	value.End += v.Start
+	return r.text(value)
+}
+
+// text notes a string of the message.
+func (r *reader) text(v jsonscan.Value) error {
+	raw := v.Raw(r.prompt.body)
+	text, err := jsonscan.String(raw)
+	if err != nil {
+		return err
+	}
+	// Half a surrogate pair is read as U+FFFD, and could not be written again.
+	if strings.Count(text, "\uFFFD") != bytes.Count(raw, []byte("\uFFFD")) {
+		r.turn().Fixed = append(r.turn().Fixed, text)
+		return nil
+	}
+	r.found = append(r.found, found{v, text})
+	return nil
+}
+
+// note keeps what tools are called with.
+func (r *reader) note(calls []byte) {
+	if calls == nil {
+		return
+	}
+	// A list that is none, or a call without a function, has nothing to keep.
+	_ = jsonscan.ScanArray(calls, func(_ int, v jsonscan.Value) error {
+		raw := v.Raw(calls)
+		function, ok := jsonscan.Lookup(raw, "function")
+		id, named := jsonscan.Lookup(raw, "id")
+		if !ok || !named || function.Kind != jsonscan.KindObject || id.Kind != jsonscan.KindString {
+			return nil
+		}
+		body := function.Raw(raw)
+		arguments, ok := jsonscan.Lookup(body, "arguments")
+		if !ok || arguments.Kind != jsonscan.KindString {
+			return nil
+		}
+		name, err := jsonscan.String(id.Raw(raw))
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be read helps no question
+		}
+		if text, err := jsonscan.String(arguments.Raw(body)); err == nil {
+			r.calls[name] = head(text, argumentBytes)
+		}
+		return nil
+	})
+}
+
+// argumentBytes is as much of a tool call as may help a question, questionBytes is as much
+// as a question may have.
+const (
+	argumentBytes = 512
+	questionBytes = 2048
+)
+
+// result takes in a tool's message.
+func (r *reader) result(m *jsonscan.Fields, index int) {
+	call, err := jsonscan.String(m.Raw("tool_call_id"))
+	if err != nil {
+		call = ""
+	}
+	question := r.question
+	if arguments := r.calls[call]; arguments != "" {
+		question += "\n" + arguments
+	}
+	for _, f := range r.found {
+		if segments, ok := tags(f.text); ok {
+			r.add(f, segments, ToolResult, call, question, index)
+			continue
+		}
+		r.add(f, []segment{{text: f.text, free: true}}, ToolResult, call, question, index)
+	}
+}
+
+// user takes in a user's message.
+func (r *reader) user(index int) {
+	texts := make([]string, len(r.found))
+	for i, f := range r.found {
+		texts[i] = f.text
+	}
+	split, question := message(texts)
+	r.question = head(question, questionBytes)
+	for i, f := range r.found {
+		r.add(f, split[i], Context, "", r.question, index)
+	}
+}
+
+// add makes a content of segments, or a fixed text when none of them is free.
+func (r *reader) add(f found, segments []segment, kind Kind, call, question string, index int) {
+	turn, c := r.turn(), &Content{Original: f.text, start: f.at.Start, end: f.at.End}
+	for _, s := range segments {
+		c.tagged = c.tagged || s.tagged
+		if !s.free {
+			c.pieces = append(c.pieces, piece{stays: s.text})
+			continue
+		}
+		t := &Text{
+			Kind: kind, Original: s.text, Question: question, Call: call, Turn: len(r.prompt.Turns) - 1, Rate: s.rate, current: s.text,
+		}
+		c.pieces = append(c.pieces, piece{text: t})
+		c.Texts = append(c.Texts, t)
+	}
+	if len(c.Texts) == 0 && !c.tagged {
+		turn.Fixed = append(turn.Fixed, f.text)
+		return
+	}
+	turn.Contents = append(turn.Contents, c)
+	r.marks = append(r.marks, index)
+}
+
+// finish locks what a breakpoint protects.
+func (r *reader) finish() {
+	r.prompt.question = r.question
+	i := 0
+	for t := range r.prompt.Turns {
+		for _, c := range r.prompt.Turns[t].Contents {
+			locked := r.marks[i] <= r.breakpoint
+			i++
+			if locked {
+				c.tagged = false
+				c.pieces = c.pieces[:0]
+			}
+			r.prompt.Tagged = r.prompt.Tagged || c.tagged
+			for _, text := range c.Texts {
+				text.Locked = locked
+				r.prompt.Texts = append(r.prompt.Texts, text)
+			}
+		}
+	}
+}
+
+// head is the beginning of a text, of at most n bytes, in whole characters.
+func head(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

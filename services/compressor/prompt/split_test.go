@@ -1,0 +1,281 @@
+package prompt_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate.dev/services/compressor/prompt"
+)
+
+// user is a request of one user's message, of parts if there are several texts.
+func user(t testing.TB, texts ...string) []byte {
+	t.Helper()
+	var content any = texts[0]
+	if len(texts) > 1 {
+		var parts []any
+		for _, text := range texts {
+			parts = append(parts, map[string]any{"type": "text", "text": text})
+		}
+		content = parts
+	}
+	raw, err := json.Marshal(map[string]any{"messages": []any{map[string]any{"role": "user", "content": content}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestQuestionAndContext(t *testing.T) {
+	long := func(name string) string {
+		return strings.TrimSpace(strings.Repeat("The "+name+" stands by the river, and is older than the town. ", 25))
+	}
+	mill, tower, bridge := long("mill"), long("tower"), long("bridge")
+	documents := "Document [1](Title: Mill) " + mill + "\nDocument [2](Title: Tower) " + tower
+	for name, tc := range map[string]struct {
+		texts    []string
+		question string
+		free     []string
+	}{
+		"an instruction, documents, a question": {
+			[]string{"Answer by the documents only.\n\n" + documents + "\n\nQuestion: How old is the mill?\nAnswer:"},
+			"Question: How old is the mill?", []string{documents},
+		},
+		"a question before":    {[]string{"How old is the mill?\n\n" + mill + "\n\n" + tower}, "How old is the mill?", []string{mill + "\n\n" + tower}},
+		"a question after":     {[]string{mill + "\n\n\n" + tower + "\n\nHow old is the mill?\n"}, "How old is the mill?", []string{mill + "\n\n\n" + tower}},
+		"labels, line by line": {[]string{"Context: " + mill + "\nQuestion: how old is it"}, "Question: how old is it", []string{"Context: " + mill}},
+		"no question mark":     {[]string{"Tell me how old the mill is.\n\n" + mill + "\n" + tower}, "Tell me how old the mill is.", []string{mill + "\n" + tower}},
+		"parts":                {[]string{mill, tower, "How old is the mill?"}, "How old is the mill?", []string{mill, tower}},
+		"a question between":   {[]string{mill + "\n\nHow old is it?\n\n" + tower}, "How old is it?", []string{mill, tower}},
+		"in Chinese": {
+			[]string{strings.Repeat("磨坊在河边，比城镇还古老。", 40) + "\n\n问题：磨坊有多古老？"},
+			"问题：磨坊有多古老？", []string{strings.Repeat("磨坊在河边，比城镇还古老。", 40)},
+		},
+		"a fence is not taken apart": {
+			[]string{"What is wrong?\n\n" + mill + "\n```\nfunc main() {\n\nQuestion: none\n}\n```\n" + tower},
+			"What is wrong?", []string{mill + "\n```\nfunc main() {\n\nQuestion: none\n}\n```\n" + tower},
+		},
+		"nothing but a question":   {[]string{"How old is the mill?"}, "", nil},
+		"little beside it":         {[]string{"How old is the mill?\n\nThe mill is old."}, "", nil},
+		"nobody asks":              {[]string{documents + "\n\nDocument [3] " + bridge}, "", nil},
+		"a translation":            {[]string{"Please translate this into German:\n\n" + mill + "\n\n" + tower}, "", nil},
+		"a correction":             {[]string{mill + "\n\n" + tower + "\n\nThanks. Could you proofread it?"}, "", nil},
+		"a quotation":              {[]string{"Repeat the second sentence word for word.\n\n" + mill}, "", nil},
+		"a translation in Chinese": {[]string{"请把下面的文字翻译成英文。\n\n" + mill}, "", nil},
+		"a question about a translation": {
+			[]string{"Who was the first to translate it?\n\n" + mill}, "Who was the first to translate it?", []string{mill},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := prompt.Parse(user(t, tc.texts...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := texts(p); !slices.Equal(got, tc.free) {
+				t.Errorf("free are %q, want %q", got, tc.free)
+			}
+			for _, text := range p.Texts {
+				if text.Question != tc.question {
+					t.Errorf("the question is %q, want %q", text.Question, tc.question)
+				}
+			}
+			for _, c := range p.Turns[0].Contents {
+				if c.Current() != c.Original {
+					t.Errorf("put together again it is %q", c.Current())
+				}
+			}
+		})
+	}
+}
+
+// The same message is the same texts with the same question, whatever follows it.
+func TestLaterMessagesChangeNothing(t *testing.T) {
+	mill := strings.Repeat("The mill stands by the river. ", 50)
+	first := `{"role":"user","content":` + quote(t, "How old is it?\n\n"+mill) + `},
+		{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"look","arguments":"{\"what\":\"mill\"}"}}]},
+		{"role":"tool","tool_call_id":"c1","content":` + quote(t, mill) + `}`
+	later := `,{"role":"assistant","content":"Old."},{"role":"user","content":` + quote(t, "And the tower?\n\n"+mill) + `},{"role":"tool","content":"R"}`
+	short, err := prompt.Parse([]byte(`{"messages":[` + first + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := prompt.Parse([]byte(`{"messages":[` + first + later + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type seen struct {
+		original, question, call string
+		turn                     int
+	}
+	list := func(p *prompt.Prompt) (out []seen) {
+		for _, t := range p.Texts {
+			out = append(out, seen{t.Original, t.Question, t.Call, t.Turn})
+		}
+		return out
+	}
+	want := []seen{
+		{strings.TrimSpace(mill), "How old is it?", "", 0},
+		{mill, "How old is it?\n" + `{"what":"mill"}`, "c1", 1},
+		{strings.TrimSpace(mill), "And the tower?", "", 2},
+		{"R", "And the tower?", "", 2},
+	}
+	if got := list(short); !slices.Equal(got, want[:2]) {
+		t.Errorf("short: %+v", got)
+	}
+	if got := list(long); !slices.Equal(got, want) {
+		t.Errorf("long: %+v", got)
+	}
+	long.Refocus()
+	for i, text := range long.Texts {
+		if !strings.HasPrefix(text.Question, "And the tower?") || !strings.HasSuffix(text.Question, want[i].question) {
+			t.Errorf("in focus: %q", text.Question)
+		}
+	}
+}
+
+func quote(t testing.TB, text string) string {
+	t.Helper()
+	raw, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func TestTags(t *testing.T) {
+	type part struct {
+		text string
+		rate float64
+	}
+	for name, tc := range map[string]struct {
+		text, sent string
+		free       []part
+	}{
+		"a rate":           {"<llmlingua, rate=0.4>A</llmlingua>", "A", []part{{"A", 0.4}}},
+		"no attribute":     {"<llmlingua>A</llmlingua>", "A", []part{{"A", 0}}},
+		"not to compress":  {"<llmlingua, compress=False>A</llmlingua>", "A", nil},
+		"both":             {"<llmlingua, rate = 0.5, compress=True>A</llmlingua>", "", nil},
+		"both, close":      {"<llmlingua, rate=0.5, compress=True>A</llmlingua>", "A", []part{{"A", 0.5}}},
+		"other order":      {`<llmlingua compress="true" rate='0.25'>A</llmlingua>`, "A", []part{{"A", 0.25}}},
+		"all of it":        {"<llmlingua, rate=1>A</llmlingua>", "A", nil},
+		"text outside":     {"x <b> \n<llmlingua>A</llmlingua> y <llmlingua, compress=false>B</llmlingua>z", "x <b> \nA y Bz", []part{{"A", 0}}},
+		"< inside":         {"<llmlingua>a < b && c > d <i>e</i></llmlingua>", "a < b && c > d <i>e</i>", []part{{"a < b && c > d <i>e</i>", 0}}},
+		"several lines":    {"<llmlingua,\nrate=0.5>A\n\nB</llmlingua>", "A\n\nB", []part{{"A\n\nB", 0.5}}},
+		"nothing in it":    {"a<llmlingua></llmlingua>b", "ab", []part{{"", 0}}},
+		"a rate of 0":      {"<llmlingua, rate=0>A</llmlingua>", "", nil},
+		"a rate above 1":   {"<llmlingua, rate=1.5>A</llmlingua>", "", nil},
+		"no number":        {"<llmlingua, rate=half>A</llmlingua>", "", nil},
+		"unknown":          {"<llmlingua, tate=0.5>A</llmlingua>", "", nil},
+		"another tag":      {"<llmlinguax>A</llmlingua>", "", nil},
+		"no end":           {"<llmlingua>A", "", nil},
+		"no end of a tag":  {"<llmlingua", "", nil},
+		"an end alone":     {"A</llmlingua>", "", nil},
+		"tags within tags": {"<llmlingua>A<llmlingua>B</llmlingua></llmlingua>", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, role := range []string{"user", "tool"} {
+				p, err := prompt.Parse([]byte(`{"messages":[{"role":"` + role + `","content":` + quote(t, tc.text) + `}]}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tc.sent == "" && role == "tool" {
+					continue // it is a result as any other
+				}
+				var got []part
+				for _, text := range p.Texts {
+					got = append(got, part{text.Original, text.Rate})
+				}
+				if !slices.Equal(got, tc.free) || p.Tagged != (tc.sent != "") {
+					t.Errorf("%s: free are %+v, tagged %t", role, got, p.Tagged)
+				}
+				if want := `{"messages":[{"role":"` + role + `","content":` + quote(t, tc.sent) + `}]}`; tc.sent != "" && !jsonEqual(t, p.Body(), want) || tc.sent == "" && p.Body() != nil {
+					t.Errorf("%s: the body is %s", role, p.Body())
+				}
+			}
+		})
+	}
+	for _, role := range []string{"system", "developer", "assistant"} {
+		p, err := prompt.Parse([]byte(`{"messages":[{"role":"` + role + `","content":"<llmlingua>A</llmlingua>"}]}`))
+		if err != nil || len(p.Texts) > 0 || p.Body() != nil {
+			t.Errorf("%s: %v, %s", role, err, p.Body())
+		}
+	}
+}
+
+func jsonEqual(t testing.TB, raw []byte, want string) bool {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal(raw, &a); err != nil {
+		t.Errorf("no JSON: %v", err)
+		return false
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatal(err)
+	}
+	x, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(x) == string(y)
+}
+
+// A draft keeps the prompt above its floors.
+func TestFloors(t *testing.T) {
+	text := func(turn int, size, tokens int64) *prompt.Text {
+		p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"R"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Texts[0].Replace("r")
+		p.Texts[0].Turn, p.Texts[0].Size, p.Texts[0].Tokens = turn, size, tokens
+		return p.Texts[0]
+	}
+	texts := []*prompt.Text{text(0, 600, 100), text(1, 400, 300), text(1, 400, 100), text(1, 300, 290), text(2, 500, 100)}
+	draft := &prompt.Draft{Texts: texts, Prefixes: []int64{700, 1900, 2500}, Floors: []int64{0, 1152, 1152}}
+	// Up to the end of turn 1 there are 990 tokens, 690 of them its own: 162 too few. Of
+	// turn 2 there are 1,190, 100 of them its own: 38 too many.
+	for turn, want := range []int64{0, 690 + 162, 62} {
+		if got := draft.Least(turn); got != want {
+			t.Errorf("turn %d keeps %d tokens at least, want %d", turn, got, want)
+		}
+	}
+	draft.Hold()
+	for i, want := range []bool{true, true, false, false, true} {
+		if texts[i].Changed() != want {
+			t.Errorf("text %d changed: %t", i, !want)
+		}
+	}
+}
+
+// Whatever the message is: its texts and what stays are the whole of it.
+func FuzzSplit(f *testing.F) {
+	f.Add("How old is it?\n\n" + strings.Repeat("The mill is old. ", 50) + "\n\nAnswer:")
+	f.Add("```\n\n```\n\n~~~\n? \r\n\r\nQuestion: " + strings.Repeat("x\n", 700))
+	f.Add("<llmlingua, rate=0.5>a < b</llmlingua> c")
+	f.Add("\u2028\n \n" + strings.Repeat("问题：？\n", 90))
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := prompt.Parse([]byte(`{"messages":[{"role":"user","content":` + quote(t, text) + `}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Tagged {
+			return
+		}
+		for _, c := range p.Turns[0].Contents {
+			c.Texts[0].Replace(c.Texts[0].Original + "!")
+			want := strings.Replace(c.Original, c.Texts[0].Original, c.Texts[0].Original+"!", 1)
+			if got := c.Current(); got != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			c.Texts[0].Restore()
+			if c.Current() != c.Original || p.Body() != nil {
+				t.Fatal("it does not come back")
+			}
+		}
+	})
+}
