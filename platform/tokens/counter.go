@@ -1,13 +1,9 @@
 package tokens
 
 import (
-	"fmt"
-	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/tiktoken-go/tokenizer/codec"
 )
 
 // Count is a number of tokens.
@@ -19,123 +15,98 @@ type Count struct {
 }
 
 // Counter counts tokens. Its zero value is ready, and it is safe for concurrent use. A
-// vocabulary is built when an encoding is first counted by (some 10 MB and a fifth of a
-// second for o200k_base) and kept: have one Counter a process.
+// vocabulary is built when an encoding is first counted by (some 20 MB and a fifth of a
+// second for o200k_base) and kept: have one Counter a process. It also keeps pieces of text
+// that it counted, up to two megabytes of them for each encoding.
 type Counter struct {
-	o200k, cl100k lazyCodec
+	classes       lazy[*classes]
+	o200k, cl100k lazy[*encoder]
 }
 
-type lazyCodec struct {
+// lazy is a value that is built when it is first asked for.
+type lazy[T any] struct {
 	once  sync.Once
-	codec *codec.Codec
+	value T
+	err   error
 }
 
-func (l *lazyCodec) get(build func() *codec.Codec) *codec.Codec {
-	l.once.Do(func() { l.codec = build() })
-	return l.codec
+func (l *lazy[T]) get(build func() (T, error)) (T, error) {
+	l.once.Do(func() { l.value, l.err = build() })
+	return l.value, l.err
+}
+
+// encoder returns what counts by an encoding, or nil where no vocabulary is published.
+func (c *Counter) encoder(e Encoding) (*encoder, error) {
+	build := func(of Encoding) func() (*encoder, error) {
+		return func() (*encoder, error) {
+			t, err := c.classes.get(func() (*classes, error) { return newClasses(), nil })
+			if err != nil {
+				return nil, err
+			}
+			return newEncoder(of, t)
+		}
+	}
+	switch e {
+	case O200k, O200kLike:
+		return c.o200k.get(build(O200k))
+	case CL100k, CL100kLike:
+		return c.cl100k.get(build(CL100k))
+	default:
+		return nil, nil
+	}
 }
 
 // Count returns how many tokens a text is in an encoding, without special tokens: their
-// names count as the text that they are. It is never above the text's length in bytes.
+// names count as the text that they are. It is never above the text's length in bytes. The
+// error says that there is no vocabulary, and depends on no text.
 //
-// Text goes to the tokenizer in pieces of at most pieceLen bytes, since the tokenizer's
-// splitting expression takes quadratic time on some inputs. Pieces end where the expression
-// always ends a token, so prose and code of any length are counted exactly; a piece of text
-// without such a place (base64, one endless word) is cut anywhere, and the count is then
-// marked estimated. So is the count of text that is not UTF-8, which no provider accepts.
+// Text of any length is split as the encoding splits it, and counted exactly, with one
+// exception: what it does not split within maxPiece bytes (one endless word, as no language
+// has) is cut there, and the count is then marked estimated. So is the count of text that is
+// not UTF-8, which no provider accepts; its stray bytes count as punctuation.
 func (c *Counter) Count(e Encoding, text string) (Count, error) {
-	if text == "" {
-		return Count{Estimated: !e.Exact()}, nil
+	return c.Segments(e, text, nil, nil)
+}
+
+// Segments is Count, and tells how the tokens spread over a text's segments, in one pass:
+// sizes[i] becomes the number of those in segment i, which ends before text[ends[i]] and
+// begins where the one before it ends. ends are in ascending order, and sizes has room for
+// them. What is between two segments is no token's end as a rule: a piece of text that the
+// encoding splits off (a word with the space before it, say), and that is in two segments,
+// counts in the one that it ends in. So the sizes add up to the count of the text up to the
+// last segment's end, but the sum of some may be off a token or two, for each place where
+// segments that were apart come together, from the count of the text that these make.
+func (c *Counter) Segments(e Encoding, text string, ends []int, sizes []int64) (Count, error) {
+	encoder, err := c.encoder(e)
+	if err != nil {
+		return Count{}, err
 	}
-	var cd *codec.Codec
-	switch e {
-	case O200k, O200kLike:
-		cd = c.o200k.get(codec.NewO200kBase)
-	case CL100k, CL100kLike:
-		cd = c.cl100k.get(codec.NewCl100kBase)
-	default:
-		return Count{Tokens: estimate(e, text), Estimated: true}, nil
+	sizes = sizes[:len(ends)]
+	if encoder == nil {
+		return estimate(e, text, ends, sizes), nil
 	}
-	count := Count{Estimated: !e.Exact() || !utf8.ValidString(text)}
-	for size := int64(len(text)); text != ""; {
-		n, clean := nextPiece(text)
-		tokens, err := cd.Count(text[:n])
-		if err != nil {
-			// The library's error may quote the text.
-			return Count{}, fmt.Errorf("tokens: %s failed on a piece of %d bytes", e, n)
+	clear(sizes)
+	count, segment := Count{Estimated: !e.Exact() || !utf8.ValidString(text)}, 0
+	for i := 0; i < len(text); {
+		end := encoder.next(text, i)
+		tokens, cut := encoder.count(text[i:end])
+		count.Tokens += int64(tokens)
+		count.Estimated = count.Estimated || cut
+		i = end
+		for segment < len(ends) && ends[segment] < end {
+			segment++
 		}
-		// The library's splitting expression passes over the character DEL, which is a
-		// token of its own.
-		passed := strings.Count(text[:n], "\x7f")
-		count.Tokens = min(count.Tokens+int64(tokens+passed), size)
-		count.Estimated = count.Estimated || !clean || passed > 0
-		text = text[n:]
+		if segment < len(ends) {
+			sizes[segment] += int64(tokens)
+		}
 	}
 	return count, nil
 }
 
-// pieceLen is the most bytes that the tokenizer gets at once.
-const pieceLen = 1024
-
-// nextPiece returns the length of the next piece of a text, and whether it ends where a
-// token ends in any case.
-func nextPiece(text string) (n int, clean bool) {
-	if len(text) <= pieceLen {
-		return len(text), true
-	}
-	for i := pieceLen; i > pieceLen/4; i-- {
-		if tokenEnds(text, i) {
-			return i, true
-		}
-	}
-	n = pieceLen
-	for n > pieceLen-utf8.UTFMax && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return n, false
-}
-
-// tokenEnds tells whether both splitting expressions end a token before text[i], whatever
-// else the text holds:
-//
-//   - before a space that has a letter after it and an ASCII letter, digit or common
-//     punctuation mark before it: only whitespace could take the space in, and " word" is
-//     one piece;
-//   - before an ASCII letter or digit that follows a newline: no piece goes on after a
-//     newline but with whitespace or, in o200k_base, more newlines and slashes.
-//
-// i must be within 2..len(text)-2.
-func tokenEnds(text string, i int) bool {
-	if i < 2 || i+1 >= len(text) {
-		return false
-	}
-	switch before := text[i-1]; {
-	case text[i] == ' ':
-		return isLetter(text[i+1]) && before > ' ' && before < utf8.RuneSelf-1
-	case before == '\n':
-		return isLetter(text[i]) || (text[i] >= '0' && text[i] <= '9')
-	default:
-		return false
-	}
-}
-
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
 // estimate counts by characters. The published ratios are for English; a character beyond
 // ASCII counts as a token of its own (two for a pictograph), which is on the high side for
 // the languages that the vocabularies know well.
-func estimate(e Encoding, text string) int64 {
-	ascii, tokens := int64(0), int64(0)
-	for _, r := range text {
-		switch {
-		case r < utf8.RuneSelf:
-			ascii++
-		case r > 0xFFFF && !unicode.IsLetter(r):
-			tokens += 2
-		default:
-			tokens++
-		}
-	}
+func estimate(e Encoding, text string, ends []int, sizes []int64) Count {
 	perTen := int64(30) // characters that make ten tokens
 	switch e {
 	case Claude:
@@ -146,8 +117,51 @@ func estimate(e Encoding, text string) int64 {
 		perTen = 40
 	default:
 	}
-	return min(tokens+(ascii*10+perTen-1)/perTen, int64(len(text)))
+	ascii, wide, at := int64(0), int64(0), 0
+	upTo := func(end int) int64 {
+		end = min(end, len(text))
+		for end > at && end < len(text) && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		if end > at {
+			a, w := characters(text[at:end])
+			ascii, wide, at = ascii+a, wide+w, end
+		}
+		return min(wide+(ascii*10+perTen-1)/perTen, int64(at))
+	}
+	before := int64(0)
+	for i, end := range ends {
+		n := upTo(end)
+		sizes[i], before = n-before, n
+	}
+	return Count{Tokens: upTo(len(text)), Estimated: true}
 }
+
+// characters counts those in ASCII, and the tokens that the others are taken for.
+func characters(text string) (ascii, wide int64) {
+	for i := 0; i < len(text); {
+		for len(text)-i >= 8 && word64(text[i:])&highBits == 0 {
+			ascii += 8
+			i += 8
+		}
+		if i == len(text) {
+			break
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		i += size
+		switch {
+		case r < utf8.RuneSelf:
+			ascii++
+		case r > 0xFFFF && !unicode.IsLetter(r):
+			wide += 2
+		default:
+			wide++
+		}
+	}
+	return ascii, wide
+}
+
+const highBits = 0x8080808080808080
 
 // The tokens that OpenAI's chat format adds around the texts of a prompt. Source: OpenAI
 // Cookbook, "How to count tokens with tiktoken" (num_tokens_from_messages), for the models

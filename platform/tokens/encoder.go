@@ -1,0 +1,85 @@
+package tokens
+
+import (
+	"sync"
+	"unicode/utf8"
+
+	"github.com/tiktoken-go/tokenizer/codec"
+)
+
+// maxPiece is the longest piece that is merged whole, in bytes. Longer ones are cut.
+const maxPiece = 16 << 10
+
+// encoder counts by a published vocabulary.
+type encoder struct {
+	*vocabulary
+	classes *classes
+	o200k   bool
+	memo    memo
+	mergers sync.Pool // of *merger
+}
+
+func newEncoder(e Encoding, t *classes) (*encoder, error) {
+	var (
+		v   *vocabulary
+		err error
+	)
+	if e == O200k {
+		v, err = newVocabulary(codec.NewO200kBase(), 199_998)
+	} else {
+		v, err = newVocabulary(codec.NewCl100kBase(), 100_256)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &encoder{vocabulary: v, classes: t, o200k: e == O200k}, nil
+}
+
+// next returns where the piece ends that begins at text[i].
+func (e *encoder) next(text string, i int) int {
+	if e.o200k {
+		return e.classes.nextO200k(text, i)
+	}
+	return e.classes.nextCL100k(text, i)
+}
+
+// count returns how many tokens a piece has, and whether it had to be cut.
+func (e *encoder) count(piece string) (tokens int, cut bool) {
+	if len(piece) == 1 {
+		return 1, false
+	}
+	if len(piece) > memoBytes && len(piece) > e.longest {
+		return e.long(piece)
+	}
+	h := hash(piece)
+	if e.hashed(piece, h) != unranked {
+		return 1, false
+	}
+	if len(piece) > memoBytes {
+		return e.long(piece)
+	}
+	if tokens, ok := e.memo.get(piece, h); ok {
+		return tokens, false
+	}
+	tokens = e.mergeScan(piece)
+	e.memo.put(piece, h, tokens)
+	return tokens, false
+}
+
+// long counts a piece that is no token, and too long for the memo.
+func (e *encoder) long(piece string) (tokens int, cut bool) {
+	m, ok := e.mergers.Get().(*merger)
+	if !ok {
+		m = new(merger)
+	}
+	defer e.mergers.Put(m)
+	for len(piece) > maxPiece {
+		n := maxPiece
+		for n > maxPiece-utf8.UTFMax && !utf8.RuneStart(piece[n]) {
+			n--
+		}
+		tokens += m.mergeHeap(e.vocabulary, piece[:n])
+		piece, cut = piece[n:], true
+	}
+	return tokens + m.mergeHeap(e.vocabulary, piece), cut
+}

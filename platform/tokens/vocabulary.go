@@ -1,0 +1,144 @@
+package tokens
+
+import (
+	"errors"
+	"math"
+	"math/bits"
+	"strings"
+
+	"github.com/tiktoken-go/tokenizer/codec"
+)
+
+// unranked is the rank of what is no token.
+const unranked = ^uint32(0)
+
+// vocabulary finds a token's rank by its bytes. It is a table of open addressing that is
+// never written to once it is built, without a pointer for the garbage collector to follow: a
+// slot has some bits of the token's hash above its rank, plus one.
+type vocabulary struct {
+	slots   []uint32
+	shift   uint     // from a hash to its slot
+	mask    uint64   // one less than there are slots
+	ends    []uint32 // of the tokens in bytes, by rank
+	bytes   string   // of all tokens
+	longest int      // token, in bytes
+}
+
+const (
+	rankBits = 18
+	rankMask = 1<<rankBits - 1
+)
+
+var errVocabulary = errors.New("tokens: the tokenizer's vocabulary is not what is published")
+
+// newVocabulary takes the vocabulary from the tokenizer library, which has the given number
+// of tokens that are no special ones.
+func newVocabulary(from *codec.Codec, size uint32) (*vocabulary, error) {
+	v := &vocabulary{ends: make([]uint32, size)}
+	var all strings.Builder
+	all.Grow(8 * len(v.ends))
+	id := make([]uint, 1)
+	for rank := range v.ends {
+		id[0] = uint(rank)
+		token, err := from.Decode(id)
+		if err != nil || token == "" {
+			return nil, errVocabulary
+		}
+		all.WriteString(token)
+		v.longest = max(v.longest, len(token))
+		v.ends[rank] = uint32(all.Len()) //nolint:gosec // some megabytes
+	}
+	v.bytes = all.String()
+	log := bits.Len(uint(2 * size)) // so that at most half of the slots are taken
+	v.slots, v.shift, v.mask = make([]uint32, 1<<log), uint(64-log), 1<<log-1
+	for rank := range size {
+		h := hash(v.token(rank))
+		at := h >> v.shift
+		for v.slots[at] != 0 {
+			at = (at + 1) & v.mask
+		}
+		v.slots[at] = tagged(h) | (rank + 1)
+	}
+	for b := range 256 {
+		if v.rank(string([]byte{byte(b)})) == unranked {
+			return nil, errVocabulary
+		}
+	}
+	return v, nil
+}
+
+// token returns the bytes of a rank.
+func (v *vocabulary) token(rank uint32) string {
+	start := uint32(0)
+	if rank > 0 {
+		start = v.ends[rank-1]
+	}
+	return v.bytes[start:v.ends[rank]]
+}
+
+// rank returns the rank of a token, or unranked.
+func (v *vocabulary) rank(token string) uint32 {
+	if len(token) > v.longest {
+		return unranked
+	}
+	return v.hashed(token, hash(token))
+}
+
+// hashed is rank with the token's hash.
+func (v *vocabulary) hashed(token string, h uint64) uint32 {
+	tag := tagged(h)
+	for at := h >> v.shift; ; at = (at + 1) & v.mask {
+		slot := v.slots[at]
+		if slot == 0 {
+			return unranked
+		}
+		if slot&^rankMask != tag {
+			continue
+		}
+		if rank := slot&rankMask - 1; v.token(rank) == token {
+			return rank
+		}
+	}
+}
+
+// tagged returns what a slot has of a hash.
+func tagged(h uint64) uint32 { return uint32(h << rankBits & math.MaxUint32) }
+
+// hash mixes a short text. Whoever makes texts of one hash gains nothing by it: the
+// vocabulary is fixed, and a memo looks at two slots.
+func hash(s string) uint64 {
+	const (
+		k0 = 0x9E3779B97F4A7C15
+		k1 = 0xD6E8FEB86659FD93
+	)
+	n, h := len(s), uint64(len(s))*k1
+	for ; len(s) > 16; s = s[16:] {
+		h = mix(h^k0^word64(s), k1^word64(s[8:]))
+	}
+	var a, b uint64
+	switch m := len(s); {
+	case m >= 8:
+		a, b = word64(s), word64(s[m-8:])
+	case m >= 4:
+		a, b = word32(s), word32(s[m-4:])
+	case n > 0:
+		a = uint64(s[0])<<16 | uint64(s[m>>1])<<8 | uint64(s[m-1])
+	}
+	return mix(h^k0^a, k1^b)
+}
+
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+func word32(s string) uint64 {
+	_ = s[3]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+}
+
+func word64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
