@@ -93,6 +93,8 @@ type Payload struct {
 	LatencyMs int64      `json:"latencyMs"`
 	// Cache is hit, semantic, miss or bypass.
 	Cache string `json:"cache"`
+	// Compression is what it did to the prompt; nil when the prompt went out as it came.
+	Compression *Compression `json:"compression,omitempty"`
 	// Window is the tightest budget that applied, after the call; nil without budgets.
 	Window *Window `json:"window"`
 	// Sequence rises by one with each event of the tenant.
@@ -119,8 +121,22 @@ type Tokens struct {
 
 // Saved is what was not spent.
 type Saved struct {
-	Cache       money.Nano `json:"cache"`
+	Cache money.Nano `json:"cache"`
+	// Compression is less what the provider's own prompt cache would have saved; below 0
+	// when that was more.
 	Compression money.Nano `json:"compression"`
+}
+
+// Compression is what became of a prompt before it was sent.
+type Compression struct {
+	// Engine is extractive, llmlingua2 or lossless.
+	Engine string `json:"engine"`
+	// Profile is default, rag or chat.
+	Profile          string `json:"profile"`
+	OriginalTokens   int64  `json:"originalTokens"`
+	CompressedTokens int64  `json:"compressedTokens"`
+	// Micros is how long it took, in microseconds.
+	Micros int64 `json:"micros"`
 }
 
 // Window is a budget's state in one of its windows.
@@ -230,6 +246,12 @@ func FromRecord(r *eventv1.UsageRecord) *Event {
 	}
 	if e.Payload.Cache == "" {
 		e.Payload.Cache = "bypass"
+	}
+	if c := r.GetCompression(); c != nil {
+		e.Payload.Compression = &Compression{
+			Engine: c.GetEngine(), Profile: c.GetProfile(), Micros: c.GetMicros(),
+			OriginalTokens: c.GetOriginalTokens(), CompressedTokens: c.GetCompressedTokens(),
+		}
 	}
 	if text := r.GetError(); text != "" {
 		e.Payload.Error = &text

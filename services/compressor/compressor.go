@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
@@ -60,6 +61,8 @@ type Options struct {
 	// Stages run in this order; all there are. A pipeline without a stage is an empty list
 	// that is not nil.
 	Stages []Stage
+	// Clock tells how long a compression took; the system's.
+	Clock clock.Clock
 	// Logger takes failures, without a word of a prompt; nobody.
 	Logger *slog.Logger
 }
@@ -97,6 +100,9 @@ func New(opts Options) (*Service, error) {
 	if opts.Counter == nil {
 		opts.Counter = &tokens.Counter{}
 	}
+	if opts.Clock == nil {
+		opts.Clock = clock.Real()
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -127,6 +133,11 @@ type Result struct {
 	Cache CacheEffect
 	// Stages are the names of those that changed something.
 	Stages []string
+	// Engine is what shortened text: a lossy stage's name, or lossless; empty when nothing
+	// changed.
+	Engine string
+	// Took is how long it took.
+	Took time.Duration
 	// Omitted are the parts that were left out and can be fetched, in order.
 	Omitted []prompt.Omission
 }
@@ -149,9 +160,11 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 		}
 		profile.Rate = req.Rate
 	}
+	began := s.opts.Clock.Now()
 	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	result, err := s.compress(bounded, req, profile)
+	result.Took = s.opts.Clock.Now().Sub(began)
 	switch {
 	case err == nil, errors.Is(err, prompt.ErrShape), ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
@@ -208,12 +221,29 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (R
 	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
 		return original, nil
 	}
-	result.Body = p.Body()
+	result.Body, result.Engine = p.Body(), engine(result.Stages)
 	result.Cache = cache.effect(before, after)
 	for _, t := range p.Texts {
 		result.Omitted = append(result.Omitted, t.Omitted()...)
 	}
 	return result, nil
+}
+
+// The engines: what a prompt was shortened by that loses something, or lossless.
+const (
+	Lossless   = "lossless"
+	Extractive = "extractive"
+	LLMLingua2 = "llmlingua2"
+)
+
+// engine is that of the stages that changed something. The engines' names are their stages'.
+func engine(stages []string) string {
+	for _, name := range stages {
+		if name == Extractive || name == LLMLingua2 {
+			return name
+		}
+	}
+	return Lossless
 }
 
 // prefixes sums the turns' tokens up to each one's end.

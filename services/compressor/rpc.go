@@ -5,6 +5,7 @@ import (
 
 	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
+	"tollgate.dev/platform/errs"
 )
 
 // Handler serves the contract from a [Service].
@@ -18,12 +19,22 @@ var _ compressorv1connect.CompressorServiceHandler = (*Handler)(nil)
 // Compress is [Service.Compress].
 func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
 	result, err := h.service.Compress(ctx, Request{
-		Body: req.GetBody(), Profile: req.GetProfile(), Provider: req.GetProvider(), Model: req.GetModel(),
+		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Provider: req.GetProvider(), Model: req.GetModel(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &compressorv1.CompressResponse{
+	resp := &compressorv1.CompressResponse{
 		Body: result.Body, OriginalTokens: result.Original, CompressedTokens: result.Compressed, Stages: result.Stages,
-	}, nil
+		Engine: result.Engine, CacheReadTokens: result.Cache.Read, CacheLostTokens: result.Cache.Lost, Micros: result.Took.Microseconds(),
+	}
+	for _, o := range result.Omitted {
+		resp.Omitted = append(resp.Omitted, o.Name)
+	}
+	return resp, nil
+}
+
+// Omitted returns what was left out of a prompt.
+func (h *Handler) Omitted(context.Context, *compressorv1.OmittedRequest) (*compressorv1.OmittedResponse, error) {
+	return nil, errs.New(errs.NotFound, "nothing of that name was left out, or it is there no more")
 }

@@ -45,8 +45,8 @@ type completion struct {
 	// capped is the longest answer that the budgets can pay, in tokens, where that is less
 	// than the model's own; 0 is no cap.
 	capped int64
-	// profile is how the prompt is compressed; empty is not at all.
-	profile string
+	// compression is how the prompt is to be compressed.
+	compression compression
 	// compressed is what compression did; nil when it changed nothing.
 	compressed *compressorv1.CompressResponse
 
@@ -125,11 +125,8 @@ func (e *Edge) chatCompletions(x *exchange) error {
 	if err := c.model.chats(); err != nil {
 		return err
 	}
-	if c.profile, err = c.compressionProfile(); err != nil {
+	if c.compression, err = c.wantedCompression(); err != nil {
 		return err
-	}
-	if !e.opts.Compression || c.profile == compressionOff {
-		c.profile = ""
 	}
 	if keys := x.r.Header["Idempotency-Key"]; len(keys) > 0 {
 		err = c.once(keys)
@@ -168,7 +165,7 @@ func (c *completion) run() (err error) {
 	}
 	c.store = !c.req.cache.noStore
 	if c.store || !c.req.cache.noCache {
-		c.fingerprint = c.req.fingerprint(c.profile)
+		c.fingerprint = c.req.fingerprint(c.compression.key())
 		c.namespace = &cachev1.Namespace{
 			TenantId: cacheTenant(c.principal), Provider: c.model.provider, Model: c.model.name, Partition: c.req.cache.partition,
 		}

@@ -445,33 +445,3 @@ func TestIdempotency(t *testing.T) {
 		})
 	}
 }
-
-// TestCompression compresses on a miss alone, and on any doubt sends the original.
-func TestCompression(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	body := chat("many  words")
-	compress := map[string]string{"X-Compress": "default"}
-	a := r.do(http.MethodPost, chatPath, call{acmeKey, compress, body})
-	if a.status != http.StatusOK || a.header.Get("X-Tollgate-Compression") != "default" || strings.Contains(string(r.router.last().GetBody()), " ") {
-		t.Errorf("%d %v, sent %s", a.status, a.header, r.router.last().GetBody())
-	}
-	if rec := r.ledger(1)[0]; rec.GetSavedCompressionNanos() != 40*1000 {
-		t.Errorf("the ledger has %v", rec)
-	}
-	if a := r.do(http.MethodPost, chatPath, call{acmeKey, compress, body}); a.header.Get("X-Cache") != "hit" || r.compressor.calls.Load() != 1 {
-		t.Errorf("a repeat is compressed again: %v", a.header)
-	}
-	// Who asks for no compression is not answered what a compressed prompt was.
-	for range 2 {
-		a = r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "off"}, body})
-	}
-	if a.header.Get("X-Cache") != "hit" || r.router.called() != 2 || string(r.router.last().GetBody()) != body {
-		t.Errorf("without compression: %d calls, %v", r.router.called(), a.header)
-	}
-	r.compressor.fails = errors.New("no")
-	body = chat("other words")
-	if a := r.do(http.MethodPost, chatPath, call{acmeKey, compress, body}); a.status != http.StatusOK || string(r.router.last().GetBody()) != body {
-		t.Errorf("a prompt that cannot be compressed: %d, sent %s", a.status, r.router.last().GetBody())
-	}
-}

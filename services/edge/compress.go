@@ -1,9 +1,13 @@
 package edge
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"strconv"
 
 	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
@@ -11,36 +15,117 @@ import (
 	"tollgate.dev/platform/obs"
 )
 
-// compressionOff is the profile that asks for none.
-const compressionOff = "off"
+// compressionOff is the profile that asks for none, defaultProfile that of who names none.
+const (
+	compressionOff = "off"
+	defaultProfile = "default"
+)
 
-// compressionProfile is what the request asks for by its header `X-Compress` or its
-// member `compress`; without either, what its key or tenant asks for. Empty is none.
-func (c *completion) compressionProfile() (string, error) {
-	profile, named := c.r.Header.Get("X-Compress"), "X-Compress"
-	if m, ok := c.req.fields.Get("compress"); ok && profile == "" && m.Kind == jsonscan.KindString {
-		text, err := jsonscan.String(m.Raw(c.req.body))
-		if err != nil {
-			return "", errs.New(errs.InvalidRequest, "compress must be a string").WithParam("compress")
+// compression is how a prompt is to be compressed. The zero value is not at all.
+type compression struct {
+	profile string
+	rate    float64 // in place of the profile's; 0 is the profile's
+}
+
+// key tells compressions apart that may have different answers.
+func (c compression) key() string {
+	if c.rate == 0 {
+		return c.profile
+	}
+	return c.profile + " " + strconv.FormatFloat(c.rate, 'g', -1, 64)
+}
+
+// wantedCompression is what the request asks for by its header `X-Compress` or its member
+// `compress`; without either, what its key or tenant asks for.
+func (c *completion) wantedCompression() (compression, error) {
+	if !c.e.opts.Compression {
+		_, err := c.askedCompression() // what is wrong is wrong all the same
+		return compression{}, err
+	}
+	return c.askedCompression()
+}
+
+func (c *completion) askedCompression() (compression, error) {
+	own := compression{profile: c.principal.CompressionProfile()}
+	if own.profile == compressionOff {
+		own.profile = ""
+	}
+	if profile := c.r.Header.Get("X-Compress"); profile != "" {
+		return named(profile, "X-Compress")
+	}
+	m, ok := c.req.fields.Get("compress")
+	if !ok {
+		return own, nil
+	}
+	raw := m.Raw(c.req.body)
+	switch m.Kind {
+	case jsonscan.KindNull:
+		return own, nil
+	case jsonscan.KindFalse:
+		return compression{}, nil
+	case jsonscan.KindTrue:
+		return own.orDefault(), nil
+	case jsonscan.KindString:
+		if text, err := jsonscan.String(raw); err == nil {
+			return named(text, "compress")
 		}
-		profile, named = text, "compress"
+	case jsonscan.KindObject:
+		return settings(raw, own)
+	default:
 	}
-	switch profile {
-	case "":
-		return c.principal.CompressionProfile(), nil
-	case compressionOff:
-		return "", nil
+	return compression{}, errs.New(errs.InvalidRequest, "compress must be a profile's name, true, false, or an object with profile and rate").WithParam("compress")
+}
+
+// settings reads the member `compress` as an object.
+func settings(raw []byte, c compression) (compression, error) {
+	var given struct {
+		Profile *string  `json:"profile"`
+		Rate    *float64 `json:"rate"`
 	}
-	if !compresses(profile) {
-		return "", errs.Newf(errs.InvalidRequest, "%s must be off, default, rag or chat", named).WithParam(named)
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if dec.Decode(&given) != nil {
+		return c, errs.New(errs.InvalidRequest, "compress has members profile, a text, and rate, a number").WithParam("compress")
 	}
-	return profile, nil
+	c = c.orDefault()
+	if given.Profile != nil {
+		var err error
+		if c, err = named(*given.Profile, "compress"); err != nil || c.profile == "" {
+			return c, err
+		}
+	}
+	if r := given.Rate; r != nil {
+		if !(*r > 0 && *r <= 1) {
+			return c, errs.New(errs.InvalidRequest, "compress.rate must be above 0 and at most 1").WithParam("compress")
+		}
+		c.rate = *r
+	}
+	return c, nil
+}
+
+// orDefault is the compression of who asks for one and names none.
+func (c compression) orDefault() compression {
+	if c.profile == "" {
+		c.profile = defaultProfile
+	}
+	return c
+}
+
+// named is the compression by a profile that a request names in a place.
+func named(profile, place string) (compression, error) {
+	switch {
+	case profile == compressionOff:
+		return compression{}, nil
+	case !compresses(profile):
+		return compression{}, errs.Newf(errs.InvalidRequest, "%s must be off, default, rag or chat", place).WithParam(place)
+	}
+	return compression{profile: profile}, nil
 }
 
 // compresses tells whether a profile is there.
 func compresses(profile string) bool {
 	switch profile {
-	case "default", "rag", "chat":
+	case defaultProfile, "rag", "chat":
 		return true
 	}
 	return false
@@ -49,7 +134,7 @@ func compresses(profile string) bool {
 // compress makes the prompt smaller where that was asked for. It comes after the
 // cache, and whatever goes wrong, the original goes out.
 func (c *completion) compress(ctx context.Context) {
-	if c.profile == "" {
+	if c.compression.profile == "" {
 		return
 	}
 	start := c.e.Clock.Now()
@@ -60,7 +145,7 @@ func (c *completion) compress(ctx context.Context) {
 	bounded, cancel := atMost(ctx, c.e.opts.CompressionTimeout)
 	defer cancel()
 	resp, err := c.e.Services.Compressor.Compress(bounded, &compressorv1.CompressRequest{
-		Body: c.req.body, Profile: c.profile, Provider: c.model.provider, Model: upstream, TenantId: c.principal.TenantID,
+		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, Model: upstream, TenantId: c.principal.TenantID,
 	})
 	result, took := obs.CompressionSkipped, c.e.Clock.Now().Sub(start)
 	switch {
@@ -75,17 +160,39 @@ func (c *completion) compress(ctx context.Context) {
 		result = obs.Compressed
 		c.compressed = resp
 	}
-	c.e.Metrics.Compression(c.profile, result, int(resp.GetOriginalTokens()), int(resp.GetCompressedTokens()), took)
+	c.e.Metrics.Compression(c.compression.profile, result, int(resp.GetOriginalTokens()), int(resp.GetCompressedTokens()), took)
 }
 
-// savedByCompression is what the tokens that were left out would have cost.
+// savedByCompression is what the tokens that were left out would have cost, less what is not
+// read from the provider's prompt cache any more. It is below 0 when that is more.
 func (c *completion) savedByCompression() money.Nano {
-	if c.compressed == nil || c.cache == cacheHit {
+	r := c.compressed
+	if r == nil || c.cache == cacheHit {
 		return 0
 	}
-	less := &usagev1.Usage{Input: c.compressed.GetOriginalTokens() - c.compressed.GetCompressedTokens()}
-	saved, _ := c.costOf(c.outcome.served, less)
-	return saved
+	less := r.GetOriginalTokens() - r.GetCompressedTokens()
+	read := min(r.GetCacheReadTokens(), less)
+	saved := c.rated(less-read, read)
+	lost := c.rated(r.GetCacheLostTokens(), 0) - c.rated(0, r.GetCacheLostTokens())
+	return saved - lost
+}
+
+// rated is what so many prompt tokens cost, sent anew or read from the provider's cache.
+func (c *completion) rated(input, cached int64) money.Nano {
+	cost, _ := c.costOf(c.outcome.served, &usagev1.Usage{Input: input, CachedInput: cached})
+	return cost
+}
+
+// compressionRecord is what the ledger says of a compression.
+func (c *completion) compressionRecord() *eventv1.Compression {
+	r := c.compressed
+	if r == nil || c.cache == cacheHit {
+		return nil
+	}
+	return &eventv1.Compression{
+		Engine: r.GetEngine(), Profile: c.compression.profile, Micros: r.GetMicros(),
+		OriginalTokens: r.GetOriginalTokens(), CompressedTokens: r.GetCompressedTokens(),
+	}
 }
 
 // replace puts another body in the request's place, or leaves the request as it is.

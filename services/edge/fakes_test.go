@@ -216,6 +216,8 @@ func (f *cacheFake) kept() int {
 // compressorFake takes every space out of a body, or fails.
 type compressorFake struct {
 	calls atomic.Int64
+	last  atomic.Pointer[compressorv1.CompressRequest]
+	cache [2]int64 // tokens that the provider's cache would have read, and lost
 	fails error
 	hangs atomic.Bool // until its caller does not wait any longer
 }
@@ -230,7 +232,18 @@ func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.Compres
 		return nil, f.fails
 	}
 	body := []byte(strings.ReplaceAll(string(req.GetBody()), " ", ""))
-	return &compressorv1.CompressResponse{Body: body, OriginalTokens: 100, CompressedTokens: 60}, nil
+	f.last.Store(req)
+	return &compressorv1.CompressResponse{
+		Body: body, OriginalTokens: 100, CompressedTokens: 60, CacheReadTokens: f.cache[0], CacheLostTokens: f.cache[1],
+		Engine: "extractive", Micros: 95, Omitted: []string{"0123456789abcdef", "fedcba9876543210"},
+	}, nil
+}
+
+func (f *compressorFake) Omitted(_ context.Context, req *compressorv1.OmittedRequest) (*compressorv1.OmittedResponse, error) {
+	if req.GetTenantId() != "acme" || req.GetName() != "0123456789abcdef" {
+		return nil, errs.New(errs.NotFound, "there is no such part")
+	}
+	return &compressorv1.OmittedResponse{Text: "left out"}, nil
 }
 
 // hanging has a procedure wait until its caller does not.

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
@@ -61,7 +62,7 @@ func (c *completion) settle(r spend.Reservation) {
 		DeploymentId: o.served.GetDeploymentId(), Usage: o.usage, CostNanos: int64(o.cost),
 		SavedCacheNanos: int64(o.saved), SavedCompressionNanos: int64(c.savedByCompression()), LatencyMillis: now.Sub(c.started).Milliseconds(),
 		Cache: c.cache, CallType: callType, StartedMillis: c.started.UnixMilli(),
-		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags,
+		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags, Compression: c.compressionRecord(),
 	}
 	if !o.firstByte.IsZero() {
 		record.FirstByteMillis = o.firstByte.UnixMilli()
@@ -160,9 +161,14 @@ func (c *completion) answerHeaders(h http.Header) {
 		set("X-Tollgate-Max-Tokens", itoa(c.capped))
 	}
 	if r := c.compressed; r != nil {
-		set("X-Tollgate-Compression", c.profile)
+		set("X-Tollgate-Compression", c.compression.profile)
+		set("X-Tollgate-Compression-Engine", r.GetEngine())
+		set("X-Tollgate-Compression-Micros", itoa(r.GetMicros()))
 		set("X-Tollgate-Original-Tokens", itoa(r.GetOriginalTokens()))
 		set("X-Tollgate-Compressed-Tokens", itoa(r.GetCompressedTokens()))
+		if omitted := r.GetOmitted(); len(omitted) > 0 {
+			set("X-Tollgate-Omitted", strings.Join(omitted[:min(len(omitted), omittedShown)], ","))
+		}
 	}
 	if !c.req.stream {
 		cost := c.cost().Dollars()
@@ -172,6 +178,10 @@ func (c *completion) answerHeaders(h http.Header) {
 	c.permit.Headers(h)
 	c.budgetHeaders(h)
 }
+
+// omittedShown is how many of the parts that were left out an answer names: a header has to
+// stay short.
+const omittedShown = 32
 
 // failureHeaders says of a call without an answer what it was sent to, and what its attempts
 // cost all the same. Also a stream that has not begun says it here: it has no trailer.

@@ -41,6 +41,7 @@ var procedures = map[string]audience{
 	cachev1connect.CacheServiceInvalidateProcedure: admins,
 
 	compressorv1connect.CompressorServiceCompressProcedure: admins,
+	compressorv1connect.CompressorServiceOmittedProcedure:  admins,
 
 	keystorev1connect.KeystoreServiceIssueKeyProcedure:         admins,
 	keystorev1connect.KeystoreServiceGetKeyProcedure:           admins,

@@ -318,10 +318,10 @@ func notInFingerprint(name string) bool {
 }
 
 // fingerprint is the SHA-256 over everything that changes the answer: the members in
-// the order of their names, each without meaningless white space, and the profile that
-// the prompt is compressed by, whoever chose it. White space and the order of those members do
+// the order of their names, each without meaningless white space, and how the
+// prompt is compressed, whoever chose it. White space and the order of those members do
 // not count; the order of members within their values does.
-func (c *chatRequest) fingerprint(profile string) [sha256.Size]byte {
+func (c *chatRequest) fingerprint(compressed string) [sha256.Size]byte {
 	members := make([]jsonscan.Member, 0, 32)
 	for m := range c.fields.All() {
 		if !notInFingerprint(string(m.Key)) {
@@ -349,11 +349,11 @@ func (c *chatRequest) fingerprint(profile string) [sha256.Size]byte {
 		writeLength(h, &frame, len(value))
 		h.Write(value)
 	}
-	if profile != "" {
+	if compressed != "" {
 		writeLength(h, &frame, len("compress"))
 		h.Write([]byte("compress"))
-		writeLength(h, &frame, len(profile))
-		h.Write([]byte(profile))
+		writeLength(h, &frame, len(compressed))
+		h.Write([]byte(compressed))
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }

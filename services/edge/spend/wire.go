@@ -63,6 +63,7 @@ const (
 	fieldSimulated      protowire.Number = 26
 	fieldTags           protowire.Number = 27
 	fieldWindow         protowire.Number = 28
+	fieldCompression    protowire.Number = 30
 	fieldUsageEstimated protowire.Number = 10
 	fieldDrawLease      protowire.Number = 1
 	fieldDrawNanos      protowire.Number = 2
@@ -254,6 +255,15 @@ func appendOutcome(b []byte, r *eventv1.UsageRecord) []byte {
 func appendMarks(b []byte, r *eventv1.UsageRecord) []byte {
 	b = flag(b, fieldUnpriced, r.Unpriced)
 	b = flag(b, fieldSimulated, r.Simulated)
+	if c := r.Compression; c != nil {
+		var at int
+		b, at = begin(b, fieldCompression)
+		b = text(b, 1, c.Engine)
+		b = text(b, 2, c.Profile)
+		b = number(b, 3, c.OriginalTokens)
+		b = number(b, 4, c.CompressedTokens)
+		b = end(number(b, 5, c.Micros), at)
+	}
 	for _, tag := range r.Tags {
 		b = bytesOf(tagged(b, fieldTags, protowire.BytesType), tag)
 	}

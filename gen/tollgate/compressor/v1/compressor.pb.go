@@ -34,8 +34,12 @@ type CompressRequest struct {
 	Provider string `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`
 	// The model's name at the provider.
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// The tenant that asked.
-	TenantId      string `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The tenant that asked. What is left out of its prompt is kept for it; without
+	// a tenant nothing is kept.
+	TenantId string `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The share of tokens to keep, above 0 and at most 1, in place of the
+	// profile's; 0 is the profile's.
+	Rate          float64 `protobuf:"fixed64,6,opt,name=rate,proto3" json:"rate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -105,6 +109,13 @@ func (x *CompressRequest) GetTenantId() string {
 	return ""
 }
 
+func (x *CompressRequest) GetRate() float64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
 // CompressResponse is the smaller prompt.
 type CompressResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -115,7 +126,20 @@ type CompressResponse struct {
 	// Prompt tokens after.
 	CompressedTokens int64 `protobuf:"varint,3,opt,name=compressed_tokens,json=compressedTokens,proto3" json:"compressed_tokens,omitempty"`
 	// The stages that changed something.
-	Stages        []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
+	Stages []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
+	// What shortened text: `extractive`, `llmlingua2`, or `lossless` where nothing
+	// but lossless stages changed something; empty when nothing changed.
+	Engine string `protobuf:"bytes,5,opt,name=engine,proto3" json:"engine,omitempty"`
+	// Of the tokens saved, those that the provider would have read from its prompt
+	// cache.
+	CacheReadTokens int64 `protobuf:"varint,6,opt,name=cache_read_tokens,json=cacheReadTokens,proto3" json:"cache_read_tokens,omitempty"`
+	// Tokens that the provider would have read from its prompt cache without the
+	// compression, and does not now.
+	CacheLostTokens int64 `protobuf:"varint,7,opt,name=cache_lost_tokens,json=cacheLostTokens,proto3" json:"cache_lost_tokens,omitempty"`
+	// How long it took, in microseconds.
+	Micros int64 `protobuf:"varint,8,opt,name=micros,proto3" json:"micros,omitempty"`
+	// The names of the parts that were left out, for Omitted, in order.
+	Omitted       []string `protobuf:"bytes,9,rep,name=omitted,proto3" json:"omitted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -178,24 +202,172 @@ func (x *CompressResponse) GetStages() []string {
 	return nil
 }
 
+func (x *CompressResponse) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *CompressResponse) GetCacheReadTokens() int64 {
+	if x != nil {
+		return x.CacheReadTokens
+	}
+	return 0
+}
+
+func (x *CompressResponse) GetCacheLostTokens() int64 {
+	if x != nil {
+		return x.CacheLostTokens
+	}
+	return 0
+}
+
+func (x *CompressResponse) GetMicros() int64 {
+	if x != nil {
+		return x.Micros
+	}
+	return 0
+}
+
+func (x *CompressResponse) GetOmitted() []string {
+	if x != nil {
+		return x.Omitted
+	}
+	return nil
+}
+
+// OmittedRequest names a part of a prompt.
+type OmittedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant whose prompt it was.
+	TenantId string `protobuf:"bytes,1,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// The part's name: 16 hexadecimal digits.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OmittedRequest) Reset() {
+	*x = OmittedRequest{}
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OmittedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OmittedRequest) ProtoMessage() {}
+
+func (x *OmittedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OmittedRequest.ProtoReflect.Descriptor instead.
+func (*OmittedRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OmittedRequest) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *OmittedRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// OmittedResponse is what was left out.
+type OmittedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OmittedResponse) Reset() {
+	*x = OmittedResponse{}
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OmittedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OmittedResponse) ProtoMessage() {}
+
+func (x *OmittedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OmittedResponse.ProtoReflect.Descriptor instead.
+func (*OmittedResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OmittedResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_tollgate_compressor_v1_compressor_proto protoreflect.FileDescriptor
 
 const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\n" +
-	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\x8e\x01\n" +
+	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\xa2\x01\n" +
 	"\x0fCompressRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x1a\n" +
 	"\bprovider\x18\x03 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x04 \x01(\tR\x05model\x12\x1b\n" +
-	"\ttenant_id\x18\x05 \x01(\tR\btenantId\"\x94\x01\n" +
+	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04rate\x18\x06 \x01(\x01R\x04rate\"\xb6\x02\n" +
 	"\x10CompressResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12'\n" +
 	"\x0foriginal_tokens\x18\x02 \x01(\x03R\x0eoriginalTokens\x12+\n" +
 	"\x11compressed_tokens\x18\x03 \x01(\x03R\x10compressedTokens\x12\x16\n" +
-	"\x06stages\x18\x04 \x03(\tR\x06stages2w\n" +
+	"\x06stages\x18\x04 \x03(\tR\x06stages\x12\x16\n" +
+	"\x06engine\x18\x05 \x01(\tR\x06engine\x12*\n" +
+	"\x11cache_read_tokens\x18\x06 \x01(\x03R\x0fcacheReadTokens\x12*\n" +
+	"\x11cache_lost_tokens\x18\a \x01(\x03R\x0fcacheLostTokens\x12\x16\n" +
+	"\x06micros\x18\b \x01(\x03R\x06micros\x12\x18\n" +
+	"\aomitted\x18\t \x03(\tR\aomitted\"A\n" +
+	"\x0eOmittedRequest\x12\x1b\n" +
+	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"%\n" +
+	"\x0fOmittedResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text2\xd8\x01\n" +
 	"\x11CompressorService\x12b\n" +
-	"\bCompress\x12'.tollgate.compressor.v1.CompressRequest\x1a(.tollgate.compressor.v1.CompressResponse\"\x03\x90\x02\x01B\xdd\x01\n" +
+	"\bCompress\x12'.tollgate.compressor.v1.CompressRequest\x1a(.tollgate.compressor.v1.CompressResponse\"\x03\x90\x02\x01\x12_\n" +
+	"\aOmitted\x12&.tollgate.compressor.v1.OmittedRequest\x1a'.tollgate.compressor.v1.OmittedResponse\"\x03\x90\x02\x01B\xdd\x01\n" +
 	"\x1acom.tollgate.compressor.v1B\x0fCompressorProtoP\x01Z4tollgate.dev/gen/tollgate/compressor/v1;compressorv1\xa2\x02\x03TCX\xaa\x02\x16Tollgate.Compressor.V1\xca\x02\x16Tollgate\\Compressor\\V1\xe2\x02\"Tollgate\\Compressor\\V1\\GPBMetadata\xea\x02\x18Tollgate::Compressor::V1b\x06proto3"
 
 var (
@@ -210,16 +382,20 @@ func file_tollgate_compressor_v1_compressor_proto_rawDescGZIP() []byte {
 	return file_tollgate_compressor_v1_compressor_proto_rawDescData
 }
 
-var file_tollgate_compressor_v1_compressor_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_tollgate_compressor_v1_compressor_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_tollgate_compressor_v1_compressor_proto_goTypes = []any{
 	(*CompressRequest)(nil),  // 0: tollgate.compressor.v1.CompressRequest
 	(*CompressResponse)(nil), // 1: tollgate.compressor.v1.CompressResponse
+	(*OmittedRequest)(nil),   // 2: tollgate.compressor.v1.OmittedRequest
+	(*OmittedResponse)(nil),  // 3: tollgate.compressor.v1.OmittedResponse
 }
 var file_tollgate_compressor_v1_compressor_proto_depIdxs = []int32{
 	0, // 0: tollgate.compressor.v1.CompressorService.Compress:input_type -> tollgate.compressor.v1.CompressRequest
-	1, // 1: tollgate.compressor.v1.CompressorService.Compress:output_type -> tollgate.compressor.v1.CompressResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
+	2, // 1: tollgate.compressor.v1.CompressorService.Omitted:input_type -> tollgate.compressor.v1.OmittedRequest
+	1, // 2: tollgate.compressor.v1.CompressorService.Compress:output_type -> tollgate.compressor.v1.CompressResponse
+	3, // 3: tollgate.compressor.v1.CompressorService.Omitted:output_type -> tollgate.compressor.v1.OmittedResponse
+	2, // [2:4] is the sub-list for method output_type
+	0, // [0:2] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -236,7 +412,7 @@ func file_tollgate_compressor_v1_compressor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_compressor_v1_compressor_proto_rawDesc), len(file_tollgate_compressor_v1_compressor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -74,7 +74,7 @@ func (x BudgetNotice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BudgetNotice_Kind.Descriptor instead.
 func (BudgetNotice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1, 0}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2, 0}
 }
 
 // UsageRecord is one entry of the ledger, and the payload of an event: a settled call, or
@@ -111,7 +111,8 @@ type UsageRecord struct {
 	CostNanos int64 `protobuf:"varint,14,opt,name=cost_nanos,json=costNanos,proto3" json:"cost_nanos,omitempty"`
 	// What a cache hit saved, in nano-dollars.
 	SavedCacheNanos int64 `protobuf:"varint,15,opt,name=saved_cache_nanos,json=savedCacheNanos,proto3" json:"saved_cache_nanos,omitempty"`
-	// What compression saved, in nano-dollars.
+	// What compression saved, in nano-dollars, less what it lost of the provider's
+	// prompt cache; below 0 when it lost more.
 	SavedCompressionNanos int64 `protobuf:"varint,16,opt,name=saved_compression_nanos,json=savedCompressionNanos,proto3" json:"saved_compression_nanos,omitempty"`
 	// From the request's first byte to the answer's last, in milliseconds.
 	LatencyMillis int64 `protobuf:"varint,17,opt,name=latency_millis,json=latencyMillis,proto3" json:"latency_millis,omitempty"`
@@ -140,7 +141,9 @@ type UsageRecord struct {
 	Window *BudgetWindow `protobuf:"bytes,28,opt,name=window,proto3" json:"window,omitempty"`
 	// What is told of a budget; absent in records of calls and of lost leases. A record
 	// with a notice costs nothing.
-	Notice        *BudgetNotice `protobuf:"bytes,29,opt,name=notice,proto3" json:"notice,omitempty"`
+	Notice *BudgetNotice `protobuf:"bytes,29,opt,name=notice,proto3" json:"notice,omitempty"`
+	// What compression did to the prompt; absent when it went out as it came.
+	Compression   *Compression `protobuf:"bytes,30,opt,name=compression,proto3" json:"compression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,6 +381,95 @@ func (x *UsageRecord) GetNotice() *BudgetNotice {
 	return nil
 }
 
+func (x *UsageRecord) GetCompression() *Compression {
+	if x != nil {
+		return x.Compression
+	}
+	return nil
+}
+
+// Compression is what became of a prompt before it was sent.
+type Compression struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What shortened text: `extractive`, `llmlingua2` or `lossless`.
+	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// The profile: `default`, `rag` or `chat`.
+	Profile string `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Prompt tokens before.
+	OriginalTokens int64 `protobuf:"varint,3,opt,name=original_tokens,json=originalTokens,proto3" json:"original_tokens,omitempty"`
+	// Prompt tokens after.
+	CompressedTokens int64 `protobuf:"varint,4,opt,name=compressed_tokens,json=compressedTokens,proto3" json:"compressed_tokens,omitempty"`
+	// How long it took, in microseconds.
+	Micros        int64 `protobuf:"varint,5,opt,name=micros,proto3" json:"micros,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Compression) Reset() {
+	*x = Compression{}
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Compression) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Compression) ProtoMessage() {}
+
+func (x *Compression) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Compression.ProtoReflect.Descriptor instead.
+func (*Compression) Descriptor() ([]byte, []int) {
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Compression) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Compression) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *Compression) GetOriginalTokens() int64 {
+	if x != nil {
+		return x.OriginalTokens
+	}
+	return 0
+}
+
+func (x *Compression) GetCompressedTokens() int64 {
+	if x != nil {
+		return x.CompressedTokens
+	}
+	return 0
+}
+
+func (x *Compression) GetMicros() int64 {
+	if x != nil {
+		return x.Micros
+	}
+	return 0
+}
+
 // BudgetNotice tells that something happened to a budget.
 type BudgetNotice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -397,7 +489,7 @@ type BudgetNotice struct {
 
 func (x *BudgetNotice) Reset() {
 	*x = BudgetNotice{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +501,7 @@ func (x *BudgetNotice) String() string {
 func (*BudgetNotice) ProtoMessage() {}
 
 func (x *BudgetNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +514,7 @@ func (x *BudgetNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetNotice.ProtoReflect.Descriptor instead.
 func (*BudgetNotice) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *BudgetNotice) GetKind() BudgetNotice_Kind {
@@ -481,7 +573,7 @@ type LeaseDraw struct {
 
 func (x *LeaseDraw) Reset() {
 	*x = LeaseDraw{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +585,7 @@ func (x *LeaseDraw) String() string {
 func (*LeaseDraw) ProtoMessage() {}
 
 func (x *LeaseDraw) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +598,7 @@ func (x *LeaseDraw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseDraw.ProtoReflect.Descriptor instead.
 func (*LeaseDraw) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LeaseDraw) GetLeaseId() string {
@@ -563,7 +655,7 @@ type BudgetWindow struct {
 
 func (x *BudgetWindow) Reset() {
 	*x = BudgetWindow{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +667,7 @@ func (x *BudgetWindow) String() string {
 func (*BudgetWindow) ProtoMessage() {}
 
 func (x *BudgetWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +680,7 @@ func (x *BudgetWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetWindow.ProtoReflect.Descriptor instead.
 func (*BudgetWindow) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BudgetWindow) GetBudgetId() string {
@@ -630,7 +722,7 @@ var File_tollgate_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1dtollgate/event/v1/event.proto\x12\x11tollgate.event.v1\x1a\x1dtollgate/usage/v1/usage.proto\"\x89\b\n" +
+	"\x1dtollgate/event/v1/event.proto\x12\x11tollgate.event.v1\x1a\x1dtollgate/usage/v1/usage.proto\"\xcb\b\n" +
 	"\vUsageRecord\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12'\n" +
 	"\x0foccurred_millis\x18\x02 \x01(\x03R\x0eoccurredMillis\x12\x1b\n" +
@@ -664,7 +756,14 @@ const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\tsimulated\x18\x1a \x01(\bR\tsimulated\x12\x12\n" +
 	"\x04tags\x18\x1b \x03(\tR\x04tags\x127\n" +
 	"\x06window\x18\x1c \x01(\v2\x1f.tollgate.event.v1.BudgetWindowR\x06window\x127\n" +
-	"\x06notice\x18\x1d \x01(\v2\x1f.tollgate.event.v1.BudgetNoticeR\x06notice\"\xb7\x02\n" +
+	"\x06notice\x18\x1d \x01(\v2\x1f.tollgate.event.v1.BudgetNoticeR\x06notice\x12@\n" +
+	"\vcompression\x18\x1e \x01(\v2\x1e.tollgate.event.v1.CompressionR\vcompression\"\xad\x01\n" +
+	"\vCompression\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
+	"\aprofile\x18\x02 \x01(\tR\aprofile\x12'\n" +
+	"\x0foriginal_tokens\x18\x03 \x01(\x03R\x0eoriginalTokens\x12+\n" +
+	"\x11compressed_tokens\x18\x04 \x01(\x03R\x10compressedTokens\x12\x16\n" +
+	"\x06micros\x18\x05 \x01(\x03R\x06micros\"\xb7\x02\n" +
 	"\fBudgetNotice\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2$.tollgate.event.v1.BudgetNotice.KindR\x04kind\x12\x1d\n" +
 	"\n" +
@@ -707,27 +806,29 @@ func file_tollgate_event_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_event_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tollgate_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_tollgate_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_tollgate_event_v1_event_proto_goTypes = []any{
 	(BudgetNotice_Kind)(0), // 0: tollgate.event.v1.BudgetNotice.Kind
 	(*UsageRecord)(nil),    // 1: tollgate.event.v1.UsageRecord
-	(*BudgetNotice)(nil),   // 2: tollgate.event.v1.BudgetNotice
-	(*LeaseDraw)(nil),      // 3: tollgate.event.v1.LeaseDraw
-	(*BudgetWindow)(nil),   // 4: tollgate.event.v1.BudgetWindow
-	(*v1.Usage)(nil),       // 5: tollgate.usage.v1.Usage
+	(*Compression)(nil),    // 2: tollgate.event.v1.Compression
+	(*BudgetNotice)(nil),   // 3: tollgate.event.v1.BudgetNotice
+	(*LeaseDraw)(nil),      // 4: tollgate.event.v1.LeaseDraw
+	(*BudgetWindow)(nil),   // 5: tollgate.event.v1.BudgetWindow
+	(*v1.Usage)(nil),       // 6: tollgate.usage.v1.Usage
 }
 var file_tollgate_event_v1_event_proto_depIdxs = []int32{
-	5, // 0: tollgate.event.v1.UsageRecord.usage:type_name -> tollgate.usage.v1.Usage
-	3, // 1: tollgate.event.v1.UsageRecord.draws:type_name -> tollgate.event.v1.LeaseDraw
-	4, // 2: tollgate.event.v1.UsageRecord.window:type_name -> tollgate.event.v1.BudgetWindow
-	2, // 3: tollgate.event.v1.UsageRecord.notice:type_name -> tollgate.event.v1.BudgetNotice
-	0, // 4: tollgate.event.v1.BudgetNotice.kind:type_name -> tollgate.event.v1.BudgetNotice.Kind
-	4, // 5: tollgate.event.v1.BudgetNotice.ended:type_name -> tollgate.event.v1.BudgetWindow
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6, // 0: tollgate.event.v1.UsageRecord.usage:type_name -> tollgate.usage.v1.Usage
+	4, // 1: tollgate.event.v1.UsageRecord.draws:type_name -> tollgate.event.v1.LeaseDraw
+	5, // 2: tollgate.event.v1.UsageRecord.window:type_name -> tollgate.event.v1.BudgetWindow
+	3, // 3: tollgate.event.v1.UsageRecord.notice:type_name -> tollgate.event.v1.BudgetNotice
+	2, // 4: tollgate.event.v1.UsageRecord.compression:type_name -> tollgate.event.v1.Compression
+	0, // 5: tollgate.event.v1.BudgetNotice.kind:type_name -> tollgate.event.v1.BudgetNotice.Kind
+	5, // 6: tollgate.event.v1.BudgetNotice.ended:type_name -> tollgate.event.v1.BudgetWindow
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_event_v1_event_proto_init() }
@@ -741,7 +842,7 @@ func file_tollgate_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_event_v1_event_proto_rawDesc), len(file_tollgate_event_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -27,6 +27,8 @@ const (
 const (
 	// CompressorServiceCompressProcedure is the procedure name of the CompressorService's Compress RPC.
 	CompressorServiceCompressProcedure = "/tollgate.compressor.v1.CompressorService/Compress"
+	// CompressorServiceOmittedProcedure is the procedure name of the CompressorService's Omitted RPC.
+	CompressorServiceOmittedProcedure = "/tollgate.compressor.v1.CompressorService/Omitted"
 )
 
 var (
@@ -38,6 +40,14 @@ var (
 			IdempotencyLevel: connect.IdempotencyNoSideEffects,
 		}
 	})
+	compressorServiceOmittedSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_tollgate_compressor_v1_compressor_proto.Services().ByName("CompressorService").Methods().ByName("Omitted"),
+			Procedure:        CompressorServiceOmittedProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
 )
 
 // CompressorServiceClient is a client for the tollgate.compressor.v1.CompressorService service.
@@ -45,6 +55,9 @@ type CompressorServiceClient interface {
 	// Compress returns the request with what may be compressed made smaller. On
 	// any doubt the original comes back.
 	Compress(context.Context, *v1.CompressRequest) (*v1.CompressResponse, error)
+	// Omitted returns a part of a prompt that a compression left out. It is there
+	// for a while, for its tenant alone.
+	Omitted(context.Context, *v1.OmittedRequest) (*v1.OmittedResponse, error)
 }
 
 // NewCompressorServiceClient constructs a client for the tollgate.compressor.v1.CompressorService
@@ -59,6 +72,9 @@ type CompressorServiceHandler interface {
 	// Compress returns the request with what may be compressed made smaller. On
 	// any doubt the original comes back.
 	Compress(context.Context, *v1.CompressRequest) (*v1.CompressResponse, error)
+	// Omitted returns a part of a prompt that a compression left out. It is there
+	// for a while, for its tenant alone.
+	Omitted(context.Context, *v1.OmittedRequest) (*v1.OmittedResponse, error)
 }
 
 // RegisterCompressorServiceHandler registers svc as the tollgate.compressor.v1.CompressorService
@@ -67,6 +83,7 @@ func RegisterCompressorServiceHandler(server *connect.Server, svc CompressorServ
 	adapter := compressorServiceHandler{svc: svc}
 	server.Register(
 		connect.Method{Spec: compressorServiceCompressSpec(), Handler: adapter.compress},
+		connect.Method{Spec: compressorServiceOmittedSpec(), Handler: adapter.omitted},
 	)
 }
 
@@ -75,6 +92,10 @@ type UnimplementedCompressorServiceHandler struct{}
 
 func (UnimplementedCompressorServiceHandler) Compress(context.Context, *v1.CompressRequest) (*v1.CompressResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.compressor.v1.CompressorService.Compress is not implemented")
+}
+
+func (UnimplementedCompressorServiceHandler) Omitted(context.Context, *v1.OmittedRequest) (*v1.OmittedResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.compressor.v1.CompressorService.Omitted is not implemented")
 }
 
 type compressorServiceClient struct {
@@ -89,6 +110,14 @@ func (c *compressorServiceClient) Compress(ctx context.Context, req *v1.Compress
 	return &res, nil
 }
 
+func (c *compressorServiceClient) Omitted(ctx context.Context, req *v1.OmittedRequest) (*v1.OmittedResponse, error) {
+	var res v1.OmittedResponse
+	if err := c.client.CallUnary(ctx, compressorServiceOmittedSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
 type compressorServiceHandler struct{ svc CompressorServiceHandler }
 
 func (h compressorServiceHandler) compress(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
@@ -97,6 +126,18 @@ func (h compressorServiceHandler) compress(ctx context.Context, _ connect.Spec, 
 		return err
 	}
 	res, err := h.svc.Compress(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h compressorServiceHandler) omitted(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.OmittedRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Omitted(ctx, &req)
 	if err != nil {
 		return err
 	}
