@@ -23,7 +23,6 @@ const (
 	noSimilarity = "this release finds identical requests only"
 	noGuardrails = "this release detects nothing"
 	noTraces     = "this release exports no traces"
-	noRate       = "what may be left out is left out, whatever share remains"
 )
 
 // inertKeys are the keys without effect, by their path, [] for any element and * for any name. Keys of LiteLLM's that
@@ -50,21 +49,16 @@ var inertKeys = map[string]inertKey{
 	"general_settings.max_parallel_requests":        {why: noParallel, quiet: "0"},
 	"general_settings.global_max_parallel_requests": {why: noParallel, quiet: "0"},
 
-	"tracing":                     {why: noTraces},
-	"guardrails.enabled":          {why: noGuardrails, quiet: "false"},
-	"guardrails.mode":             {why: noGuardrails},
-	"compression.profiles.*.rate": {why: noRate},
+	"tracing":            {why: noTraces},
+	"guardrails.enabled": {why: noGuardrails, quiet: "false"},
+	"guardrails.mode":    {why: noGuardrails},
 }
 
-var (
-	elementIndex = regexp.MustCompile(`\[\d+\]`)
-	profileName  = regexp.MustCompile(`^(compression\.profiles\.).+(\.[a-z_]+)$`)
-)
+var elementIndex = regexp.MustCompile(`\[\d+\]`)
 
 // warnInert warns when the value at v is one of a key without effect.
 func (l *loader) warnInert(v value) {
 	path := elementIndex.ReplaceAllString(v.path, "[]")
-	path = profileName.ReplaceAllString(path, "${1}*${2}")
 	key, ok := inertKeys[path]
 	if !ok || l.asksForNothing(v, key.quiet) {
 		return

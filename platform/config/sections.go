@@ -204,9 +204,14 @@ func (l *loader) compression(s *section, c *Compression) {
 		if !known {
 			base = c.Profiles["default"]
 		}
+		stages, given := p.texts("stages")
+		if given == nil {
+			stages = base.Stages
+		}
 		c.Profiles[name] = CompressionProfile{
 			Rate:      p.float("rate", 0, 1, base.Rate),
 			MinTokens: int(p.int("min_tokens", 0, 1<<31, int64(base.MinTokens))),
+			Stages:    stages,
 		}
 		p.done(nil)
 	}

@@ -390,6 +390,8 @@ type CompressionProfile struct {
 	Rate float64
 	// MinTokens is the size from which prompts are compressed.
 	MinTokens int
+	// Stages are the names of the stages that run; nil is all.
+	Stages []string
 }
 
 // Keyless groups the deployments of one provider whose key is missing.

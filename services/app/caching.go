@@ -68,14 +68,10 @@ func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, erro
 	return out, nil
 }
 
-func compressorOptions(cfg *config.Config) compressor.Options {
-	opts := compressor.Options{Timeout: cfg.Compression.Timeout}
-	if len(cfg.Compression.Profiles) == 0 {
-		return opts
-	}
-	opts.Profiles = compressor.Profiles()
+func compressorOptions(cfg *config.Config, p *prices, clk clock.Clock) compressor.Options {
+	opts := compressor.Options{Timeout: cfg.Compression.Timeout, Prices: p, Clock: clk, Profiles: compressor.Profiles()}
 	for name, p := range cfg.Compression.Profiles {
-		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens)}
+		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages}
 	}
 	return opts
 }

@@ -117,8 +117,9 @@ type Request struct {
 	Profile string
 	// Rate goes before the profile's; 0 is none.
 	Rate float64
-	// Provider and Model decide the tokenizer, and what the provider's cache is worth.
-	Provider, Model string
+	// Provider and Model decide the tokenizer, and with the deployment's price what the
+	// provider's cache is worth.
+	Provider, Model, DeploymentID string
 }
 
 // Result is what became of a prompt.
@@ -190,7 +191,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (R
 	}
 	before := prefixes(turns)
 	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
-	cache := s.cacheOf(req.Provider, req.Model)
+	cache := s.cacheOf(&req)
 	draft := &prompt.Draft{
 		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p, before),
 	}

@@ -13,8 +13,9 @@ import (
 
 // Prices tell what a model's tokens cost.
 type Prices interface {
-	// Price is that of a provider's model; false when there is none.
-	Price(provider, model string) (*pricing.Price, bool)
+	// Price is that of a deployment, or else of its provider's model; false when there is
+	// none.
+	Price(deploymentID, provider, model string) (*pricing.Price, bool)
 }
 
 // CacheEffect is what a compression does to the provider's prompt cache, as far as the
@@ -47,18 +48,18 @@ const (
 	keptStep = 128
 )
 
-// cacheOf returns the cache of a provider's model. Anthropic keeps what ends at a breakpoint
+// cacheOf returns the cache of the model that a request is for. Anthropic keeps what ends at a breakpoint
 // of the caller's, and nothing else ("Prompt caching", November 2026). A model without a
 // price is taken to have a cache.
-func (s *Service) cacheOf(provider, model string) promptCache {
-	if s.opts.Prices == nil || provider == "anthropic" {
+func (s *Service) cacheOf(req *Request) promptCache {
+	if s.opts.Prices == nil || req.Provider == "anthropic" {
 		return promptCache{}
 	}
-	price, ok := s.opts.Prices.Price(provider, model)
+	price, ok := s.opts.Prices.Price(req.DeploymentID, req.Provider, req.Model)
 	if ok && price.Rate(pricing.CachedInput, pricing.Standard, 0) >= price.Rate(pricing.Input, pricing.Standard, 0) {
 		return promptCache{}
 	}
-	if provider == "gemini" {
+	if req.Provider == "gemini" {
 		return promptCache{least: leastKeptGemini}
 	}
 	return promptCache{least: leastKept}

@@ -19,7 +19,7 @@ var _ compressorv1connect.CompressorServiceHandler = (*Handler)(nil)
 // Compress is [Service.Compress].
 func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
 	result, err := h.service.Compress(ctx, Request{
-		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Provider: req.GetProvider(), Model: req.GetModel(),
+		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Provider: req.GetProvider(), Model: req.GetModel(), DeploymentID: req.GetDeploymentId(),
 	})
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
@@ -138,14 +139,15 @@ func (c *completion) compress(ctx context.Context) {
 		return
 	}
 	start := c.e.Clock.Now()
-	upstream := ""
+	var likely *routerv1.Deployment // always the same, so that its cache is thought of in the same way in each turn
 	if len(c.model.deployments) > 0 {
-		upstream = c.model.deployments[0].GetUpstreamModel()
+		likely = c.model.deployments[0]
 	}
 	bounded, cancel := atMost(ctx, c.e.opts.CompressionTimeout)
 	defer cancel()
 	resp, err := c.e.Services.Compressor.Compress(bounded, &compressorv1.CompressRequest{
-		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, Model: upstream, TenantId: c.principal.TenantID,
+		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, Model: likely.GetUpstreamModel(), DeploymentId: likely.GetId(),
+		TenantId: c.principal.TenantID,
 	})
 	result, took := obs.CompressionSkipped, c.e.Clock.Now().Sub(start)
 	switch {

@@ -39,7 +39,10 @@ type CompressRequest struct {
 	TenantId string `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	// The share of tokens to keep, above 0 and at most 1, in place of the
 	// profile's; 0 is the profile's.
-	Rate          float64 `protobuf:"fixed64,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	Rate float64 `protobuf:"fixed64,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	// The deployment that is likely to serve, whose price tells what the provider's
+	// prompt cache is worth.
+	DeploymentId  string `protobuf:"bytes,7,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +117,13 @@ func (x *CompressRequest) GetRate() float64 {
 		return x.Rate
 	}
 	return 0
+}
+
+func (x *CompressRequest) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
 }
 
 // CompressResponse is the smaller prompt.
@@ -342,14 +352,15 @@ var File_tollgate_compressor_v1_compressor_proto protoreflect.FileDescriptor
 
 const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\n" +
-	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\xa2\x01\n" +
+	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\xc7\x01\n" +
 	"\x0fCompressRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x1a\n" +
 	"\bprovider\x18\x03 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x04 \x01(\tR\x05model\x12\x1b\n" +
 	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12\x12\n" +
-	"\x04rate\x18\x06 \x01(\x01R\x04rate\"\xb6\x02\n" +
+	"\x04rate\x18\x06 \x01(\x01R\x04rate\x12#\n" +
+	"\rdeployment_id\x18\a \x01(\tR\fdeploymentId\"\xb6\x02\n" +
 	"\x10CompressResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12'\n" +
 	"\x0foriginal_tokens\x18\x02 \x01(\x03R\x0eoriginalTokens\x12+\n" +
