@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
 	"tollgate.dev/services/app"
+	"tollgate.dev/services/cmd/tollgate/compresscmd"
 	"tollgate.dev/services/cmd/tollgate/healthcmd"
 	"tollgate.dev/services/cmd/tollgate/quotacmd"
 )
@@ -31,10 +32,11 @@ Usage:
   tollgate [serve] [--config FILE] [--services LIST]   serve until SIGTERM or SIGINT
   tollgate quota tail [flags]        print events as they come
   tollgate quota reconcile [flags]   compare topic, ledger and balances
+  tollgate compress FILE [flags]     show what compression makes of a text, and what that saves
   tollgate health                    ask a process on this machine whether it takes calls
   tollgate version                   print the version
 
-tollgate quota --help tells more. Services are edge, router, cache, compressor, keystore and budget: all in
+tollgate quota --help and tollgate compress --help tell more. Services are edge, router, cache, compressor, keystore and budget: all in
 one process, unless --services names those that this one runs.
 
 Environment: TOLLGATE_ADDR, TOLLGATE_CONFIG, TOLLGATE_DATA_DIR, TOLLGATE_MASTER_KEY, DATABASE_URL,
@@ -85,6 +87,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	case "health":
 		return healthcmd.Run(ctx, healthcmd.Env{Lookup: os.LookupEnv, Stderr: stderr}, args)
+	case "compress":
+		terminal := false
+		if info, err := os.Stdout.Stat(); err == nil {
+			terminal = info.Mode()&os.ModeCharDevice != 0
+		}
+		return compresscmd.Run(ctx, compresscmd.Env{Lookup: os.LookupEnv, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr, Terminal: terminal}, args)
 	case "version":
 		_, err := fmt.Fprintln(stdout, version)
 		return err

@@ -1,0 +1,243 @@
+// Package compresscmd is `tollgate compress`: it shows what the compressor makes of a
+// document or of a whole request, and what that saves, without a gateway and without a
+// provider.
+package compresscmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/config"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/compressor"
+)
+
+const usage = `Show what compression makes of a text, and what that saves.
+
+Usage:
+  tollgate compress FILE [--profile NAME] [--question TEXT] [--rate SHARE] [--model PROVIDER/MODEL]
+                         [--config FILE] [--format diff|text|json] [--color auto|always|never]
+
+FILE is a document, taken as what a tool returned or a search found, or a chat-completions request in JSON,
+taken as it is; - is standard input. What is left out is shown as [-so-], what stands in its place as {+so+},
+on a terminal by colours. --format text prints the compressed text or request alone, json everything.
+Profiles are off, default, rag and chat, as --config (TOLLGATE_CONFIG) changes them; the default is default.
+--question is what the document is to answer. Models are as in a configuration; the default is openai/gpt-4o.
+`
+
+// Env is what a command gets from its process.
+type Env struct {
+	// Lookup finds environment variables.
+	Lookup func(name string) (string, bool)
+	// Stdin is the file called `-`.
+	Stdin io.Reader
+	// Stdout takes the result, Stderr the help.
+	Stdout, Stderr io.Writer
+	// Terminal tells whether Stdout is one.
+	Terminal bool
+}
+
+// maxFile is the most that a file may have, in bytes: what the gateway takes by default.
+const maxFile = 10 << 20
+
+// timeout is how long a compression may take here, where nobody waits for an answer.
+const timeout = time.Minute
+
+// options are what the flags say.
+type options struct {
+	file, profile, question, provider, model, config, format string
+	rate                                                     float64
+	color                                                    bool
+}
+
+// Run compresses the file that the arguments name, and writes the result.
+func Run(ctx context.Context, env Env, args []string) error {
+	o, err := env.parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		_, _ = io.WriteString(env.Stderr, usage) // nobody to tell
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	text, err := env.read(o.file)
+	if err != nil {
+		return err
+	}
+	table, err := pricing.Default(clock.Real().Now())
+	if err != nil {
+		return fmt.Errorf("shipped price table: %w", err)
+	}
+	service, err := env.service(o, prices{table})
+	if err != nil {
+		return err
+	}
+	body, whole := []byte(text), request(text)
+	if !whole {
+		if body, err = wrap(text, o.question); err != nil {
+			return err
+		}
+	}
+	report := report{options: o, whole: whole, original: body}
+	if o.profile != profileOff {
+		if report.result, err = compress(ctx, service, o, body); err != nil {
+			return err
+		}
+	}
+	report.price, _ = prices{table}.Price("", o.provider, o.model)
+	return report.write(env.Stdout)
+}
+
+// profileOff is the profile that compresses nothing.
+const profileOff = "off"
+
+// parse reads flags before and after the file's name.
+func (e Env) parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("compress", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // an error is said once, by main
+	flags.StringVar(&o.profile, "profile", compressor.DefaultProfile, "compression `PROFILE`")
+	flags.StringVar(&o.question, "question", "", "`TEXT` of the question")
+	flags.Float64Var(&o.rate, "rate", 0, "`SHARE` of tokens to keep")
+	model := flags.String("model", "openai/gpt-4o", "`PROVIDER/MODEL`")
+	flags.StringVar(&o.config, "config", "", "configuration `FILE`")
+	flags.StringVar(&o.format, "format", "diff", "diff, text or json")
+	color := flags.String("color", "auto", "auto, always or never")
+	for rest := args; ; {
+		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
+			return o, err
+		} else if err != nil {
+			return o, fmt.Errorf("%w; tollgate compress --help lists what there is", err)
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		if o.file != "" {
+			return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		}
+		o.file, rest = flags.Arg(0), flags.Args()[1:]
+	}
+	o.provider, o.model, _ = strings.Cut(*model, "/")
+	_, quiet := e.Lookup("NO_COLOR") // https://no-color.org
+	o.color = *color == "always" || *color == "auto" && e.Terminal && !quiet
+	switch {
+	case o.file == "":
+		return o, errors.New("which file? tollgate compress --help tells more")
+	case o.model == "":
+		return o, fmt.Errorf("--model %q: a provider and a model, such as openai/gpt-4o", *model)
+	case !slices.Contains([]string{"diff", "text", "json"}, o.format):
+		return o, fmt.Errorf("--format %q: diff, text or json", o.format)
+	case !slices.Contains([]string{"auto", "always", "never"}, *color):
+		return o, fmt.Errorf("--color %q: auto, always or never", *color)
+	case o.rate < 0 || o.rate > 1:
+		return o, fmt.Errorf("--rate %v: above 0 and at most 1", o.rate)
+	}
+	return o, nil
+}
+
+// read returns a file's text.
+func (e Env) read(name string) (_ string, err error) {
+	from := e.Stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer func() {
+			if cerr := file.Close(); err == nil {
+				err = cerr
+			}
+		}()
+		from = file
+	}
+	raw, err := io.ReadAll(io.LimitReader(from, maxFile+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(raw) > maxFile:
+		return "", fmt.Errorf("%s has more than %d MiB", name, maxFile>>20)
+	case !utf8.Valid(raw):
+		return "", fmt.Errorf("%s is not UTF-8", name)
+	}
+	return string(raw), nil
+}
+
+// service is the compressor as the configuration has it.
+func (e Env) service(o options, p prices) (*compressor.Service, error) {
+	opts := compressor.Options{Timeout: timeout, Prices: p}
+	if _, named := e.Lookup("TOLLGATE_CONFIG"); named || o.config != "" {
+		source, err := config.Open(o.config, e.Lookup)
+		if err != nil {
+			return nil, err
+		}
+		cfg, _, err := config.Load(source)
+		if err != nil {
+			return nil, err
+		}
+		opts.Profiles = compressor.Profiles()
+		for name, p := range cfg.Compression.Profiles {
+			opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages}
+		}
+	}
+	return compressor.New(opts)
+}
+
+// prices finds a model's price in the shipped table.
+type prices struct{ table *pricing.Table }
+
+// Price is compressor.Prices'.
+func (p prices) Price(_, provider, model string) (*pricing.Price, bool) {
+	price, ok := p.table.Lookup(provider, model)
+	return &price, ok
+}
+
+// request tells whether a text is a chat-completions request.
+func request(text string) bool {
+	var r struct {
+		Messages []json.RawMessage `json:"messages"`
+	}
+	return strings.HasPrefix(strings.TrimSpace(text), "{") && json.Unmarshal([]byte(text), &r) == nil && r.Messages != nil
+}
+
+// wrap puts a document into a request, as what a tool returned to a question.
+func wrap(document, question string) ([]byte, error) {
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	var messages []message
+	if question != "" {
+		messages = append(messages, message{"user", question})
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(map[string]any{"messages": append(messages, message{"tool", document})})
+	return bytes.TrimSpace(out.Bytes()), err
+}
+
+// compress runs twice, so that the time is that of a gateway whose vocabularies are loaded.
+func compress(ctx context.Context, service *compressor.Service, o options, body []byte) (result compressor.Result, err error) {
+	for range 2 {
+		result, err = service.Compress(ctx, compressor.Request{
+			Body: body, Profile: o.profile, Rate: o.rate, Provider: o.provider, Model: o.model,
+		})
+		if err != nil {
+			return result, err
+		}
+	}
+	if result.Original == 0 {
+		return result, errors.New("the request cannot be read as one of chat completions")
+	}
+	return result, nil
+}

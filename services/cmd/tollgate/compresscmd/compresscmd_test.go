@@ -1,0 +1,188 @@
+package compresscmd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tollgate.dev/services/cmd/tollgate/compresscmd"
+)
+
+// result is what the command wrote.
+type result struct{ out, help string }
+
+func run(t *testing.T, env map[string]string, stdin string, args ...string) (result, error) {
+	t.Helper()
+	var out, help bytes.Buffer
+	err := compresscmd.Run(t.Context(), compresscmd.Env{
+		Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Stdin:  strings.NewReader(stdin), Stdout: &out, Stderr: &help,
+	}, args)
+	return result{out.String(), help.String()}, err
+}
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// rows is a pretty-printed tool result.
+func rows(n int) string {
+	type row struct {
+		ID   int    `json:"id"`
+		Name string `json:"name"`
+	}
+	var list []row
+	for i := range n {
+		list = append(list, row{i, fmt.Sprintf("Article %d", i)})
+	}
+	raw, err := json.MarshalIndent(list, "", "    ")
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+// Flags may stand before and after the file; what went and what is saved is shown.
+func TestShowsWhatWent(t *testing.T) {
+	path := file(t, "rows.json", rows(100))
+	for _, args := range [][]string{
+		{path, "--profile", "chat", "--question", "Which is the first?"},
+		{"--profile=chat", path, "--model", "anthropic/claude-sonnet-4-5"},
+	} {
+		got, err := run(t, nil, "", args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"[-", "tokens  ", "are left", "engine  lossless (", "saved   $0.0", "time    "} {
+			if !strings.Contains(got.out, want) {
+				t.Errorf("%q: no %q in\n%s", args, want, got.out)
+			}
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	text := rows(100)
+	plain, err := run(t, nil, text, "-", "--format", "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plain.out) >= len(text) || strings.Contains(plain.out, "[-") || !strings.Contains(plain.out, "Article 7") {
+		t.Errorf("text: %.200s", plain.out)
+	}
+	said, err := run(t, nil, text, "-", "--format", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var view struct {
+		Model, Profile, Engine                   string
+		OriginalTokens, CompressedTokens, Micros int64
+		Saved                                    json.Number
+		Texts                                    []struct{ Role, Original, Compressed string }
+	}
+	if err := json.Unmarshal([]byte(said.out), &view); err != nil {
+		t.Fatal(err)
+	}
+	if view.Model != "openai/gpt-4o" || view.Profile != "default" || view.Engine != "lossless" || view.CompressedTokens >= view.OriginalTokens ||
+		len(view.Texts) != 1 || view.Texts[0].Original != text || view.Texts[0].Compressed != plain.out || view.Saved == "0" {
+		t.Errorf("json: %.400s", said.out)
+	}
+	coloured, err := run(t, nil, text, "-", "--color", "always")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(coloured.out, "\x1b[9;31m") || strings.Contains(coloured.out, "[-") {
+		t.Errorf("colours: %.200q", coloured.out)
+	}
+}
+
+// A request is taken as it is, with every message.
+func TestRequests(t *testing.T) {
+	body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []any{
+		map[string]any{"role": "system", "content": "Be  kind."},
+		map[string]any{"role": "user", "content": []any{map[string]any{"type": "text", "text": "Which is first?"}}},
+		map[string]any{"role": "tool", "tool_call_id": "c", "content": rows(100)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := run(t, nil, "", file(t, "request.json", string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got.out, "--- system\nBe  kind.\n--- user\nWhich is first?\n--- tool\n") || !strings.Contains(got.out, "[-") {
+		t.Errorf("got %.300s", got.out)
+	}
+	sent, err := run(t, nil, "", file(t, "request.json", string(body)), "--format", "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid([]byte(sent.out)) || !strings.HasPrefix(sent.out, `{"messages":[{"content":"Be  kind.","role":"system"}`) || len(sent.out) >= len(body) {
+		t.Errorf("got %.300s", sent.out)
+	}
+}
+
+func TestWhatGoesOutAsItIs(t *testing.T) {
+	for name, args := range map[string][]string{"a small text": {"-"}, "off": {"-", "--profile", "off"}} {
+		got, err := run(t, nil, "A few words.", args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(got.out, "A few words.\n\n") || strings.Contains(got.out, "are left") {
+			t.Errorf("%s: %s", name, got.out)
+		}
+	}
+}
+
+// The configuration's profiles count.
+func TestConfiguration(t *testing.T) {
+	config := file(t, "config.yaml", "model_list: [{model_name: m, litellm_params: {model: openai/gpt-4o, api_key: k}}]\ncompression: {profiles: {chat: {min_tokens: 100000}}}\n")
+	got, err := run(t, nil, rows(100), "-", "--profile", "chat", "--config", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got.out, "nothing was saved") {
+		t.Errorf("got %.300s", got.out)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	small := file(t, "a.txt", "A.")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no file":            {nil, "which file"},
+		"two files":          {[]string{small, small}, "unexpected argument"},
+		"an unknown flag":    {[]string{small, "--speed"}, "--help"},
+		"no such file":       {[]string{filepath.Join(t.TempDir(), "none")}, "no such file"},
+		"an unknown profile": {[]string{small, "--profile", "turbo"}, "no such compression profile"},
+		"a rate above 1":     {[]string{small, "--rate", "2"}, "--rate"},
+		"an unknown format":  {[]string{small, "--format", "xml"}, "--format"},
+		"an unknown colour":  {[]string{small, "--color", "red"}, "--color"},
+		"no provider":        {[]string{small, "--model", "gpt-4o"}, "--model"},
+		"no UTF-8":           {[]string{file(t, "b", "\xff")}, "UTF-8"},
+		"a large file":       {[]string{file(t, "c", strings.Repeat("x", 10<<20+1))}, "MiB"},
+		"half a request":     {[]string{file(t, "d.json", `{"messages":[{"role":"oracle","content":"x"}]}`)}, "cannot be read"},
+	} {
+		_, err := run(t, nil, "", tc.args...)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+	got, err := run(t, nil, "", "--help")
+	if !errors.Is(err, flag.ErrHelp) || !strings.Contains(got.help, "tollgate compress FILE") {
+		t.Errorf("help: %v, %s", err, got.help)
+	}
+}
