@@ -1,0 +1,166 @@
+package compressor_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/prompt"
+)
+
+// listed are the prices of the shipped table.
+type listed struct{ table *pricing.Table }
+
+func (p listed) Price(_, provider, model string) (*pricing.Price, bool) {
+	price, ok := p.table.Lookup(provider, model)
+	return &price, ok
+}
+
+func shipped(t testing.TB) listed {
+	t.Helper()
+	table, err := pricing.Default(clock.Real().Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listed{table}
+}
+
+// halve keeps the half of each text's lines, or what the draft says is the least.
+var halve = fake{"halve", func(_ context.Context, draft *prompt.Draft) error {
+	for _, t := range draft.Texts {
+		lines := strings.SplitAfter(t.Original, "\n")
+		keep := int64(len(lines) / 2)
+		if least := draft.Least(t.Turn); least > t.Size/2 {
+			keep = (least*int64(len(lines)) + t.Size - 1) / t.Size
+		}
+		t.Replace(strings.Join(lines[:min(keep, int64(len(lines)))], ""))
+	}
+	return nil
+}}
+
+// talk is a conversation: a question and a tool's result of so many lines for each turn.
+func talk(t testing.TB, tools bool, lines ...int) []byte {
+	t.Helper()
+	var messages []any
+	for i, n := range lines {
+		messages = append(messages, map[string]any{"role": "user", "content": "Which is turn " + string(rune('a'+i)) + "?"},
+			map[string]any{"role": "tool", "content": strings.Repeat("The mill stands by the river.\n", n)},
+			map[string]any{"role": "assistant", "content": "This one."})
+	}
+	request := map[string]any{"messages": messages[:len(messages)-1]}
+	if tools {
+		request["tools"] = []any{map[string]any{"type": "function", "function": map[string]any{"name": "look"}}}
+	}
+	raw, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// A prompt that goes on is not made shorter than what its provider keeps: each later turn
+// would pay in full for what it finds in the cache now.
+func TestPromptsStayAboveWhatProvidersKeep(t *testing.T) {
+	const openai, gemini, anthropic, groq = "openai/gpt-4o", "gemini/gemini-2.5-pro", "anthropic/claude-sonnet-4-5", "groq/llama-3.3-70b-versatile"
+	s := newService(t, compressor.Options{Stages: []compressor.Stage{halve}, Prices: shipped(t)})
+	for name, tc := range map[string]struct {
+		model      string
+		tools      bool
+		lines      []int // seven tokens each
+		compressed bool
+		least      int64 // tokens, and not many more
+	}{
+		"a single turn":                      {openai, false, []int{150}, true, 0},
+		"a turn of an agent":                 {openai, true, []int{150}, false, 0},
+		"an agent's large turn":              {openai, true, []int{200}, true, 1152},
+		"a larger one":                       {openai, true, []int{1000}, true, 3500},
+		"a second turn":                      {openai, false, []int{10, 200}, true, 1152},
+		"a second turn that is small":        {openai, false, []int{10, 100}, false, 0},
+		"a provider that keeps longer ones":  {gemini, true, []int{500}, false, 0},
+		"that provider, longer":              {gemini, true, []int{700}, true, 4224},
+		"a provider that keeps what is told": {anthropic, true, []int{150}, true, 0},
+		"a provider that takes nothing off":  {groq, true, []int{150}, true, 0},
+		"a model without a price":            {"openai/unheard-of", true, []int{150}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			provider, model, _ := strings.Cut(tc.model, "/")
+			got := compress(t, s, compressor.Request{Body: talk(t, tc.tools, tc.lines...), Provider: provider, Model: model})
+			if (got.Body != nil) != tc.compressed {
+				t.Fatalf("%d to %d tokens", got.Original, got.Compressed)
+			}
+			if tc.least > 0 && (got.Compressed < tc.least || got.Compressed > tc.least+tc.least/10) {
+				t.Errorf("%d to %d tokens, want %d and not many more", got.Original, got.Compressed, tc.least)
+			}
+		})
+	}
+}
+
+// Where nobody keeps earlier turns, their texts are chosen by the last question as well.
+func TestQuestionsOfEarlierTurns(t *testing.T) {
+	var questions []string
+	look := fake{"look", func(_ context.Context, draft *prompt.Draft) error {
+		for _, t := range draft.Texts {
+			questions = append(questions, t.Question)
+		}
+		return nil
+	}}
+	own := []string{"Which is turn a?", "Which is turn b?"}
+	last := []string{"Which is turn b?\nWhich is turn a?", "Which is turn b?"}
+	for name, tc := range map[string]struct {
+		provider, model string
+		prices          compressor.Prices
+		want            []string
+	}{
+		"a provider with a cache":            {"openai", "gpt-4o", shipped(t), own},
+		"a provider that takes nothing off":  {"groq", "llama-3.3-70b-versatile", shipped(t), last},
+		"a provider that keeps what is told": {"anthropic", "claude-sonnet-4-5", shipped(t), last},
+		"nobody knows":                       {"groq", "llama-3.3-70b-versatile", nil, own},
+	} {
+		questions = nil
+		s := newService(t, compressor.Options{Stages: []compressor.Stage{look}, Prices: tc.prices})
+		compress(t, s, compressor.Request{Body: talk(t, false, 300, 300), Provider: tc.provider, Model: tc.model})
+		if !slices.Equal(questions, tc.want) {
+			t.Errorf("%s: %q", name, questions)
+		}
+	}
+}
+
+// What the provider would have kept of the earlier turns is told apart from what is new.
+func TestEffectOnTheProvidersCache(t *testing.T) {
+	s := newService(t, compressor.Options{Stages: []compressor.Stage{halve}, Prices: shipped(t)})
+	for name, tc := range map[string]struct {
+		lines      []int
+		read, lost bool
+	}{
+		"one turn":                      {[]int{400}, false, false},
+		"an earlier turn, kept":         {[]int{400, 100}, true, false},
+		"an earlier turn, too short":    {[]int{60, 400}, false, false},
+		"an earlier turn, not kept now": {[]int{180, 30}, true, true},
+	} {
+		body := talk(t, false, tc.lines...)
+		got := compress(t, s, compressor.Request{Body: body})
+		if got.Body == nil || (got.Cache.Read > 0) != tc.read || (got.Cache.Lost > 0) != tc.lost || got.Cache.Read > got.Original-got.Compressed {
+			t.Errorf("%s: %d to %d tokens, %+v", name, got.Original, got.Compressed, got.Cache)
+		}
+		none := compress(t, s, compressor.Request{Body: body, Provider: "anthropic", Model: "claude-sonnet-4-5"})
+		if none.Body == nil || none.Cache != (compressor.CacheEffect{}) {
+			t.Errorf("%s, with breakpoints alone: %+v", name, none.Cache)
+		}
+	}
+}
+
+// The caller's own tags are heard in a prompt of any size.
+func TestTagsGoBeforeTheProfilesSize(t *testing.T) {
+	s := newService(t, compressor.Options{Stages: []compressor.Stage{halve}})
+	body := []byte(`{"messages":[{"role":"user","content":"Which? <llmlingua>a mill\na river\n</llmlingua> Say it."}]}`)
+	got := compress(t, s, compressor.Request{Body: body})
+	if !bytes.Contains(got.Body, []byte(`"Which? a mill\n Say it."`)) {
+		t.Errorf("got %s", got.Body)
+	}
+}
