@@ -308,16 +308,6 @@ func FuzzCountWithinBound(f *testing.F) {
 	})
 }
 
-func BenchmarkCountProse(b *testing.B) {
-	text := strings.Repeat("The quick brown fox jumps over the lazy dog. ", 200)
-	count(b, tokens.O200k, text)
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		count(b, tokens.O200k, text)
-	}
-}
-
 func BenchmarkBound(b *testing.B) {
 	body := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog. "), 200)
 	b.SetBytes(int64(len(body)))
