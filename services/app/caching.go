@@ -13,6 +13,7 @@ import (
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/memory"
 	cacheredis "tollgate.dev/services/cache/store/redis"
@@ -68,8 +69,10 @@ func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, erro
 	return out, nil
 }
 
-func compressorOptions(cfg *config.Config, p *prices, clk clock.Clock) compressor.Options {
-	opts := compressor.Options{Timeout: cfg.Compression.Timeout, Prices: p, Clock: clk, Profiles: compressor.Profiles()}
+func compressorOptions(cfg *config.Config, p *prices, clk clock.Clock, counter *tokens.Counter) compressor.Options {
+	opts := compressor.Options{
+		Timeout: cfg.Compression.Timeout, Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter,
+	}
 	for name, p := range cfg.Compression.Profiles {
 		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages}
 	}

@@ -23,6 +23,7 @@ import (
 	"tollgate.dev/platform/memory"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/secret"
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/budget"
 	"tollgate.dev/services/edge"
 	"tollgate.dev/services/edge/admission"
@@ -78,6 +79,9 @@ func newRouting(cfg *config.Config, p *prices, sim simulated, clk clock.Clock, a
 func newAnswers(cfg *config.Config) *memory.Bound {
 	return memory.NewBound(cfg.Server.MaxBufferedAnswerBytes)
 }
+
+// newCounter makes the process's one counter: vocabularies are large.
+func newCounter() *tokens.Counter { return new(tokens.Counter) }
 
 func newOutbound(cfg *config.Config, sim simulated) upstream.Options { return outbound(cfg, sim.addr) }
 
@@ -154,12 +158,12 @@ type called struct {
 
 func edgeParts(c called, keys *admission.Keys, limits *ratelimit.Limiter, meter *spend.Meter, guard *idempotency.Guard,
 	p *prices, metrics *obs.Metrics, health *obs.Checker, clk clock.Clock, log *slog.Logger, faults *obs.Faults, server *connect.Server, reg *prometheus.Registry,
-	answers *memory.Bound,
+	answers *memory.Bound, counter *tokens.Counter,
 ) edge.Parts {
 	return edge.Parts{
 		Services: edge.Services{Router: c.Router, Cache: c.Cache, Compressor: c.Compressor, Keystore: c.Keystore, Budget: c.Budget},
 		Keys:     keys, Limits: limits, Meter: meter, Idempotency: guard, Prices: p, Metrics: metrics, Health: health,
-		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: obs.Handler(reg), Answers: answers,
+		Clock: clk, Log: log, Faults: faults, RPC: server, MetricsHandler: obs.Handler(reg), Answers: answers, Counter: counter,
 	}
 }
 

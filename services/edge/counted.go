@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// maxCounted is the longest body whose prompt is counted, in bytes: some ten
-	// milliseconds of work. Who is out of money could have longer ones counted for nothing.
+	// maxCounted is the longest body whose prompt is counted, in bytes: a millisecond of
+	// work as a rule, and some twenty for text that was made to be hard. Who is out of money
+	// could have longer ones counted for nothing.
 	maxCounted = 64 << 10
 	// densest is how many bytes of a prompt a token stands for at most, as a rule. It
 	// tells prompts that are not worth a count, and nothing depends on it.
@@ -22,7 +23,7 @@ const (
 
 // countedPrompt is a number of tokens that the prompt cannot exceed, closer to the truth
 // than the bound by its length where the model's tokenizer is published. It takes
-// milliseconds: it is for calls that the bound by length would refuse, or cut short.
+// longer than all the rest: it is for calls that the bound by length would refuse, or cut short.
 func (c *completion) countedPrompt() int64 {
 	if len(c.req.body) > maxCounted || !c.req.countable() || !c.worthCounting() {
 		return c.model.promptBound(&c.req)
@@ -36,7 +37,7 @@ func (c *completion) countedPrompt() int64 {
 func (c *completion) countDeployments() int64 {
 	bound, most := c.model.promptBound(&c.req), int64(0)
 	for _, d := range c.model.deployments {
-		n, ok := countPrompt(&c.e.counter, &c.req, d.GetProvider(), d.GetUpstreamModel())
+		n, ok := countPrompt(c.e.Counter, &c.req, d.GetProvider(), d.GetUpstreamModel())
 		if !ok {
 			return bound
 		}

@@ -115,6 +115,8 @@ type Parts struct {
 	// RPC are the handlers of services that run in this process, served to typed
 	// clients; nil serves none.
 	RPC *connect.Server
+	// Counter counts tokens; have one in a process. A new one.
+	Counter *tokens.Counter
 	// Answers bounds the memory of all answers that are whole in it, or kept for others,
 	// together; nil bounds nothing.
 	Answers *memory.Bound
@@ -133,8 +135,7 @@ type Edge struct {
 	bodies   bodies
 	arrivals arrivals
 	ids      *id.Generator
-	counter  tokens.Counter
-	// counting bounds the work of counter.
+	// counting bounds the work of Counter.
 	counting counting
 	mux      *http.ServeMux
 }
@@ -155,6 +156,9 @@ func New(opts Options, parts Parts) *Edge {
 	}
 	if opts.ManagementTimeout <= 0 {
 		opts.ManagementTimeout = 5 * time.Second
+	}
+	if parts.Counter == nil {
+		parts.Counter = &tokens.Counter{}
 	}
 	e := &Edge{Parts: parts, opts: opts, mux: http.NewServeMux(), ids: id.NewGenerator(parts.Clock), counting: newCounting()}
 	e.bodies.Bound = memory.NewBound(opts.MaxBufferedBytes)

@@ -30,8 +30,8 @@ func (c counting) do(f func()) {
 }
 
 // estimate counts what the provider did not report. It is for calls that were cut off
-// and for providers that report nothing: it takes milliseconds where the rest of a
-// call takes microseconds. read says that something of an answer was there to count.
+// and for providers that report nothing: it takes up to a millisecond where the rest of
+// a call takes microseconds. read says that something of an answer was there to count.
 func (c *completion) estimate() (usage *usagev1.Usage, read bool) {
 	usage = &usagev1.Usage{ServiceTier: c.namedTier(), Estimated: true}
 	if c.req.region != globalRegion {
@@ -40,7 +40,7 @@ func (c *completion) estimate() (usage *usagev1.Usage, read bool) {
 	c.e.counting.do(func() {
 		encoding := tokens.ForModel(c.outcome.served.GetProvider(), c.outcome.served.GetUpstreamModel())
 		count := func(text string) int64 {
-			n, err := c.e.counter.Count(encoding, text)
+			n, err := c.e.Counter.Count(encoding, text)
 			if err != nil {
 				// Bytes bound tokens: too many is better than none.
 				return int64(len(text))
@@ -79,7 +79,7 @@ func (c *completion) promptEstimate(count func(string) int64) int64 {
 const typicalImageTokens = 1600
 
 const (
-	// maxGauged is how much of a text is counted, in bytes: some ten milliseconds of work.
+	// maxGauged is how much of a text is counted, in bytes: half a millisecond of work as a rule.
 	maxGauged = 32 << 10
 	// gaugePieces are taken of a longer one, evenly spread.
 	gaugePieces = 8
