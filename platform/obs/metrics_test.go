@@ -53,8 +53,10 @@ func everything(m *obs.Metrics) {
 	m.CacheHit(obs.CacheExact)
 	m.CacheMiss(obs.CacheExact)
 	m.CacheBypass()
-	m.Compression("rag", obs.Compressed, 1000, 400, 10*time.Millisecond)
-	m.Compression("chat", obs.CompressionFailed, 1000, 1000, time.Second)
+	m.Compression(obs.Compression{Profile: "rag", Engine: "extractive", Original: 1000, Compressed: 400, Took: 10 * time.Millisecond})
+	m.CompressionSaved("extractive", 1_500_000)
+	m.CompressionSaved("lossless", -250_000_000)
+	m.Compression(obs.Compression{Profile: "chat", Result: obs.CompressionFailed, Original: 1000, Compressed: 1000, Took: time.Second})
 	m.Reservation(obs.ReservationGranted)
 	m.Reservation(obs.ReservationGranted)
 	m.Reservation(obs.ReservationDenied)
@@ -177,7 +179,8 @@ func TestNoCallerMakesTimeSeries(t *testing.T) {
 		m.Observe(&c)
 		m.ProviderError(c.Provider, c.Model)
 		m.ProviderRetry(c.Provider)
-		m.Compression(c.Model, obs.CompressionResult(100+i), 1, 1, 0)
+		m.Compression(obs.Compression{Profile: c.Model, Engine: c.Model, Result: obs.CompressionResult(100 + i), Original: 1, Compressed: 1})
+		m.CompressionSaved(c.Model, 1)
 		m.KeyCheck(obs.KeyResult(100 + i))
 		m.CacheHit(obs.CacheKind(-i))
 	}
@@ -199,7 +202,7 @@ func TestOddValuesDoNotPanic(t *testing.T) {
 	c := call
 	c.Tokens.Prompt, c.Cost, c.Duration, c.Status = -1, -1, -1, -1
 	m.Observe(&c)
-	m.Compression("rag", obs.Compressed, 0, 0, 0)
+	m.Compression(obs.Compression{Profile: "rag"})
 	m.Published(-1, true)
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate.dev/platform/money"
 )
 
 // CacheKind is which look-up of the cache a result is of.
@@ -55,6 +57,7 @@ var (
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
 	budgetScopes       = [...]string{"platform", "tenant", "user", "key"}
 	profiles           = [...]string{"default", "rag", "chat"}
+	engines            = [...]string{"lossless", "extractive", "llmlingua2"}
 )
 
 type cacheMetrics struct {
@@ -88,40 +91,72 @@ func (m *Metrics) CacheMiss(kind CacheKind) { pick(m.cache.misses[:], int(kind))
 func (m *Metrics) CacheBypass() { m.cache.bypass.Inc() }
 
 type compressionMetrics struct {
-	requests                               *prometheus.CounterVec
+	requests, byEngine, saved, lost        *prometheus.CounterVec
 	savings, latency, original, compressed prometheus.Histogram
-	profiles                               *Bounded
+	profiles, engines                      *Bounded
 }
 
 func newCompressionMetrics(f *factory) compressionMetrics {
 	c := compressionMetrics{
 		requests:   f.counter("compression_requests_total", "Attempts to compress by profile and result.", "profile", "result"),
+		byEngine:   f.counter("compression_prompts_total", "Compressed prompts by what shortened them.", "engine"),
+		saved:      f.counter("compression_saved_dollars_total", "What compression saved in dollars, less what it lost of providers' prompt caches.", "engine"),
+		lost:       f.counter("compression_lost_dollars_total", "Dollars by which calls were dearer with compression than without.", "engine"),
 		savings:    f.single("compression_savings_percent", "Percentage of tokens that a compression saved.", percentBuckets),
 		latency:    f.single("compression_latency_seconds", "Time of a compression.", innerBuckets),
 		original:   f.single("compression_original_tokens", "Tokens before a compression.", tokenBuckets),
 		compressed: f.single("compression_compressed_tokens", "Tokens after a compression.", tokenBuckets),
-		profiles:   NewBounded(profiles[:]...),
+		profiles:   NewBounded(profiles[:]...), engines: NewBounded(engines[:]...),
 	}
 	for _, profile := range profiles {
 		for _, result := range compressionResults {
 			c.requests.WithLabelValues(profile, result)
 		}
 	}
+	for _, engine := range engines {
+		c.byEngine.WithLabelValues(engine)
+		c.saved.WithLabelValues(engine)
+		c.lost.WithLabelValues(engine)
+	}
 	return c
 }
 
-// Compression counts an attempt to compress a prompt of original tokens to fewer.
-// Sizes and time are counted for [Compressed] only.
-func (m *Metrics) Compression(profile string, result CompressionResult, original, compressed int, took time.Duration) {
+// Compression is an attempt to compress a prompt.
+type Compression struct {
+	Profile string
+	// Engine is what shortened the prompt; empty when nothing did.
+	Engine string
+	Result CompressionResult
+	// Original and Compressed are tokens.
+	Original, Compressed int64
+	Took                 time.Duration
+}
+
+// Compression counts an attempt to compress. Sizes, time and engine are counted for
+// [Compressed] only.
+func (m *Metrics) Compression(a Compression) {
 	c := &m.compression
-	c.requests.WithLabelValues(c.profiles.Label(profile), name(compressionResults[:], int(result))).Inc()
-	if result != Compressed || original <= 0 {
+	c.requests.WithLabelValues(c.profiles.Label(a.Profile), name(compressionResults[:], int(a.Result))).Inc()
+	if a.Result != Compressed || a.Original <= 0 {
 		return
 	}
-	c.savings.Observe(100 * (1 - float64(compressed)/float64(original)))
-	c.latency.Observe(took.Seconds())
-	c.original.Observe(float64(original))
-	c.compressed.Observe(float64(compressed))
+	c.byEngine.WithLabelValues(c.engines.Label(a.Engine)).Inc()
+	c.savings.Observe(100 * (1 - float64(a.Compressed)/float64(a.Original)))
+	c.latency.Observe(a.Took.Seconds())
+	c.original.Observe(float64(a.Original))
+	c.compressed.Observe(float64(a.Compressed))
+}
+
+// CompressionSaved counts what a compression saved of a call's cost; below 0 it is what the
+// call cost more.
+func (m *Metrics) CompressionSaved(engine string, saved money.Nano) {
+	c := &m.compression
+	engine = c.engines.Label(engine)
+	if saved < 0 {
+		c.lost.WithLabelValues(engine).Add(float64(-saved) / 1e9)
+		return
+	}
+	c.saved.WithLabelValues(engine).Add(float64(saved) / 1e9)
 }
 
 // KeyCheck counts the check of a virtual key.

@@ -162,7 +162,10 @@ func (c *completion) compress(ctx context.Context) {
 		result = obs.Compressed
 		c.compressed = resp
 	}
-	c.e.Metrics.Compression(c.compression.profile, result, int(resp.GetOriginalTokens()), int(resp.GetCompressedTokens()), took)
+	c.e.Metrics.Compression(obs.Compression{
+		Profile: c.compression.profile, Engine: resp.GetEngine(), Result: result,
+		Original: resp.GetOriginalTokens(), Compressed: resp.GetCompressedTokens(), Took: took,
+	})
 }
 
 // savedByCompression is what the tokens that were left out would have cost, less what is not
@@ -185,16 +188,16 @@ func (c *completion) rated(input, cached int64) money.Nano {
 	return cost
 }
 
-// compressionRecord is what the ledger says of a compression.
-func (c *completion) compressionRecord() *eventv1.Compression {
+// compressionRecord is what the ledger says of a compression, and what it saved.
+func (c *completion) compressionRecord() (*eventv1.Compression, money.Nano) {
 	r := c.compressed
 	if r == nil || c.cache == cacheHit {
-		return nil
+		return nil, 0
 	}
 	return &eventv1.Compression{
 		Engine: r.GetEngine(), Profile: c.compression.profile, Micros: r.GetMicros(),
 		OriginalTokens: r.GetOriginalTokens(), CompressedTokens: r.GetCompressedTokens(),
-	}
+	}, c.savedByCompression()
 }
 
 // replace puts another body in the request's place, or leaves the request as it is.

@@ -24,7 +24,7 @@ func TestCompression(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Compression-Engine": "extractive", "Compression-Micros": "95", "Original-Tokens": "100", "Compressed-Tokens": "60",
-		"Omitted": "0123456789abcdef,fedcba9876543210",
+		"Omitted": "0123456789abcdef,fedcba9876543210", "Compression-Saved": "0.00004",
 	} {
 		if got := a.header.Get("X-Tollgate-" + name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -54,15 +54,19 @@ func (c *completion) settle(r spend.Reservation) {
 	}
 	now := c.e.Clock.Now()
 	p := c.principal
+	compressed, saved := c.compressionRecord()
+	if compressed != nil {
+		c.e.Metrics.CompressionSaved(compressed.GetEngine(), saved)
+	}
 	record := &eventv1.UsageRecord{
 		OccurredMillis: now.UnixMilli(),
 		TenantId:       p.TenantID, PlatformId: c.platform(), KeyId: p.KeyID, UserId: c.user(),
 		RequestId: c.requestID, CorrelationId: c.correlation(),
 		Provider: o.served.GetProvider(), Model: c.model.name, UpstreamModel: o.served.GetUpstreamModel(),
 		DeploymentId: o.served.GetDeploymentId(), Usage: o.usage, CostNanos: int64(o.cost),
-		SavedCacheNanos: int64(o.saved), SavedCompressionNanos: int64(c.savedByCompression()), LatencyMillis: now.Sub(c.started).Milliseconds(),
+		SavedCacheNanos: int64(o.saved), SavedCompressionNanos: int64(saved), LatencyMillis: now.Sub(c.started).Milliseconds(),
 		Cache: c.cache, CallType: callType, StartedMillis: c.started.UnixMilli(),
-		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags, Compression: c.compressionRecord(),
+		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags, Compression: compressed,
 	}
 	if !o.firstByte.IsZero() {
 		record.FirstByteMillis = o.firstByte.UnixMilli()
@@ -166,6 +170,7 @@ func (c *completion) answerHeaders(h http.Header) {
 		set("X-Tollgate-Compression-Micros", itoa(r.GetMicros()))
 		set("X-Tollgate-Original-Tokens", itoa(r.GetOriginalTokens()))
 		set("X-Tollgate-Compressed-Tokens", itoa(r.GetCompressedTokens()))
+		set("X-Tollgate-Compression-Saved", c.savedByCompression().Dollars())
 		if omitted := r.GetOmitted(); len(omitted) > 0 {
 			set("X-Tollgate-Omitted", strings.Join(omitted[:min(len(omitted), omittedShown)], ","))
 		}
