@@ -1,0 +1,107 @@
+package extract
+
+import "slices"
+
+// tally counts a term over the texts.
+type tally struct {
+	stem       uint64
+	text       int // where it was met first
+	start, end int
+	order      int
+	count      int
+}
+
+// central makes a question of the texts' own frequent terms, for when there is none, or none
+// of its words is in them: the centroid of Radev et al., "Centroid-based summarization of
+// multiple documents" (2004).
+func (sc *scratch) central(req *Request, rarity func(string) int) {
+	words := 0
+	for i := range sc.segments {
+		words += sc.segments[i].words
+		g := &sc.segments[i]
+		g.mask, g.fuzzy, g.pairs, g.words, g.names = 0, 0, 0, 0, 0
+	}
+	for i := range sc.passages {
+		p := &sc.passages[i]
+		*p = passage{from: p.from, to: p.to, title: p.title}
+	}
+	size := 64
+	for size < 2*words+2 {
+		size *= 2
+	}
+	if cap(sc.tallies) < size {
+		sc.tallies = make([]tally, size)
+	}
+	table := sc.tallies[:size]
+	clear(table)
+	order := 0
+	for i := range req.Texts {
+		scan := wordScanner{text: req.Texts[i].Text, lang: sc.lang, lex: sc.lex}
+		for scan.next() && order < words {
+			t := &scan.term
+			if t.entry.stop || t.runes < 3 && !t.dense {
+				continue
+			}
+			at := mix(t.stem) % uint64(size)
+			for table[at].count > 0 && table[at].stem != t.stem {
+				at = (at + 1) % uint64(size)
+			}
+			if e := &table[at]; e.count == 0 {
+				*e = tally{stem: t.stem, text: i, start: t.start, end: t.end, order: order}
+			}
+			table[at].count++
+			order++
+		}
+	}
+	table = slices.DeleteFunc(table, func(t tally) bool { return t.count < 2 })
+	slices.SortFunc(table, func(a, b tally) int {
+		if a.count != b.count {
+			return b.count - a.count
+		}
+		if a.text != b.text {
+			return a.text - b.text
+		}
+		return a.start - b.start
+	})
+	table = table[:min(len(table), maxTerms)]
+	q := &sc.question
+	*q = question{terms: q.terms[:0]}
+	for i, t := range table {
+		r := rarity(req.Texts[t.text].Text[t.start:t.end])
+		q.terms = append(q.terms, queryTerm{stem: t.stem, rarity: r * lg(t.count) / one, order: i})
+	}
+	q.settle()
+	sc.match(req)
+	for i := range q.terms {
+		q.terms[i].weight = q.terms[i].rarity
+	}
+	for i := range sc.passages {
+		p := &sc.passages[i]
+		for j := p.from; j < p.to; j++ {
+			g := &sc.segments[j]
+			// What a sentence says of the texts' subject, for its length; the first
+			// sentences of a text and of a passage say the most (Edmundson, "New methods in
+			// automatic extracting", 1969).
+			g.score = int64(sc.sum(g.mask) * 16 / (g.words + 8))
+			switch {
+			case g.heading:
+				g.score += g.score / 2
+			case j == p.from || sc.segments[j-1].heading:
+				g.score += g.score / 4
+			}
+			if j == 0 || g.text != sc.segments[j-1].text {
+				g.score *= 2
+			}
+		}
+	}
+}
+
+// asked tells whether a term of the question is in the texts.
+func (sc *scratch) asked() bool {
+	for i := range sc.passages {
+		if sc.passages[i].mask|sc.passages[i].fuzzy != 0 {
+			return true
+		}
+	}
+	return false
+}

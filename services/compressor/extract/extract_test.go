@@ -1,0 +1,270 @@
+package extract_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/compressor/extract"
+)
+
+var counter tokens.Counter
+
+func count(tb testing.TB, text string) int64 {
+	tb.Helper()
+	n, err := counter.Count(tokens.O200k, text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n.Tokens
+}
+
+func total(tb testing.TB, texts []extract.Text) (n int64) {
+	tb.Helper()
+	for _, t := range texts {
+		n += count(tb, t.Text)
+	}
+	return n
+}
+
+func selected(tb testing.TB, s *extract.Selector, req extract.Request) extract.Result {
+	tb.Helper()
+	req.Encoding = tokens.O200k
+	res, err := s.Select(tb.Context(), req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	check(tb, req, res)
+	return res
+}
+
+// check holds what is true of every result: the count is exact and within the budget unless
+// what must be kept is not, what was left out and what stayed make up the text, and what
+// stayed is there in its order, byte for byte.
+func check(tb testing.TB, req extract.Request, res extract.Result) {
+	tb.Helper()
+	var tokens int64
+	for _, t := range res.Texts {
+		tokens += count(tb, t)
+	}
+	if tokens != res.Tokens {
+		tb.Errorf("the result says %d tokens and has %d", res.Tokens, tokens)
+	}
+	kept := false
+	for i, t := range req.Texts {
+		kept = kept || len(t.Keep) > 0
+		out, at := res.Texts[i], 0
+		marks := strings.Count(out, extract.Mark) - strings.Count(t.Text, extract.Mark)
+		for _, gap := range append(slices.Clone(res.Omitted[i]), extract.Span{Start: len(t.Text), End: len(t.Text)}) {
+			if gap.Start < at || gap.End < gap.Start || gap.End > len(t.Text) {
+				tb.Fatalf("omitted are %v of %d bytes", res.Omitted[i], len(t.Text))
+			}
+			part := strings.TrimRight(t.Text[at:gap.Start], " \t\r\n")
+			_, rest, found := strings.Cut(out, part)
+			if !found {
+				tb.Fatalf("%q stays, and is not in %q", part, out)
+			}
+			out, at = rest, gap.End
+		}
+		if len(res.Omitted[i]) == 0 && res.Texts[i] != t.Text {
+			tb.Errorf("nothing was left out, and %q became %q", t.Text, res.Texts[i])
+		}
+		if gone := strings.Count(t.Text, extract.Mark) == 0; gone && marks != len(res.Omitted[i]) {
+			tb.Errorf("%d gaps have %d marks: %q", len(res.Omitted[i]), marks, res.Texts[i])
+		}
+		for _, k := range t.Keep {
+			if !strings.Contains(res.Texts[i], strings.TrimSpace(t.Text[k.Start:k.End])) {
+				tb.Errorf("%q was to be kept", t.Text[k.Start:k.End])
+			}
+		}
+		if utf8.ValidString(t.Text) && !utf8.ValidString(res.Texts[i]) {
+			tb.Errorf("%q is not UTF-8", res.Texts[i])
+		}
+	}
+	if tokens > req.Budget && !kept && req.Budget >= int64(len(req.Texts)) {
+		tb.Errorf("%d tokens are over the budget of %d", tokens, req.Budget)
+	}
+}
+
+const lakes = `Document [1](Title: Lake Orrin) Lake Orrin is a lake in the north of Veland. It is 212 metres deep. Otters live there.
+
+Document [2](Title: Lake Sill) Lake Sill is a lake in the south. Its water is salty. Nobody swims in it.
+
+Document [3](Title: Mira Tolm) Mira Tolm (born 1931) is a painter. She painted the lakes of Veland. Her brother was a baker.
+
+`
+
+func TestSelect(t *testing.T) {
+	s := extract.New(&counter)
+	for question, want := range map[string]string{
+		"how deep is lake orrin":              "It is 212 metres deep.",
+		"who painted the lakes of veland":     "She painted the lakes of Veland.",
+		"when was Mira Tolm born":             "born 1931",
+		"what is the water of lake sill like": "Its water is salty.",
+	} {
+		res := selected(t, s, extract.Request{Question: question, Texts: []extract.Text{{Text: lakes}}, Budget: 32})
+		if !strings.Contains(res.Texts[0], want) {
+			t.Errorf("%s: %q is not in\n%s", question, want, res.Texts[0])
+		}
+	}
+}
+
+// Without a question, or with one that the texts know nothing of, what they are about stays.
+func TestSelectCentral(t *testing.T) {
+	text := "The heron is a bird of lakes. Herons fish in lakes at dawn. My aunt phoned. A heron stands still and waits for fish. It was Tuesday."
+	for _, question := range []string{"", "what?", "quelle heure"} {
+		res := selected(t, extract.New(&counter), extract.Request{Question: question, Texts: []extract.Text{{Text: text}}, Budget: 30})
+		if !strings.Contains(res.Texts[0], "The heron is a bird") || strings.Contains(res.Texts[0], "aunt") || strings.Contains(res.Texts[0], "Tuesday") {
+			t.Errorf("%q: %q", question, res.Texts[0])
+		}
+	}
+}
+
+// What fits stays as it is, to the byte.
+func TestSelectFits(t *testing.T) {
+	texts := []extract.Text{{Text: lakes}, {Text: ""}, {Text: " \n"}}
+	res := selected(t, extract.New(&counter), extract.Request{Question: "lake", Texts: texts, Budget: total(t, texts)})
+	if res.Texts[0] != lakes || res.Tokens != res.Original {
+		t.Errorf("got %+v", res)
+	}
+}
+
+// What must be kept is kept whatever is asked, and comes first; it may be more than the budget.
+func TestSelectKeeps(t *testing.T) {
+	code := "```go\nfunc f() {\n\n\treturn 1. + 2.\n}\n```"
+	text := "It rained all day. The sun came out.\n\n" + code + "\n\nLake Orrin is deep. Nobody knows how deep it is. They asked twice.\n"
+	at := strings.Index(text, code)
+	for _, budget := range []int64{0, 10, 30, 40} {
+		res := selected(t, extract.New(&counter), extract.Request{Question: "how deep is lake orrin", Budget: budget,
+			Texts: []extract.Text{{Text: text, Keep: []extract.Span{{Start: at, End: at + len(code)}}}}})
+		if !strings.Contains(res.Texts[0], "\n"+code+"\n") {
+			t.Errorf("budget %d: the code does not stand by itself in %q", budget, res.Texts[0])
+		}
+		if budget == 40 && !strings.Contains(res.Texts[0], "how deep") {
+			t.Errorf("there is room for more than the code: %q", res.Texts[0])
+		}
+	}
+}
+
+// awkward are texts that have broken splitters.
+func awkward() []string {
+	return []string{
+		"", " ", "\n\n\n", "word", "…", extract.Mark, strings.Repeat("a", 3000), strings.Repeat("字", 2000),
+		"\xff\xfe\xfd. \xf0\x9f. A.", strings.Repeat("שלום עולם. ", 50), strings.Repeat("مرحبا بالعالم. ", 50),
+		strings.Repeat("Yes. No! ", 100), strings.Repeat("\n\n# A\n\nB.", 60), strings.Repeat("[1] a (b\n", 60),
+		strings.Repeat("Document [1](Title: ((", 30), strings.Repeat("....", 500), strings.Repeat("한국어 문장입니다. ", 60),
+		"a\u0301\u0301. \u200d\u200c. ภาษาไทยไม่มีช่องว่าง " + strings.Repeat("ประโยค", 80), lakes + lakes,
+	}
+}
+
+// Whatever comes in, with and without a question and in another language than the
+// question's: the rules of check hold, and the same comes out again.
+func TestSelectAnything(t *testing.T) {
+	s := extract.New(&counter)
+	for _, text := range awkward() {
+		for _, question := range []string{"", "how deep is lake orrin", "湖有多深？", "Yes", "\xff", strings.Repeat("what is a lake and why? ", 60)} {
+			for _, rate := range []int64{0, 33, 90} {
+				texts := []extract.Text{{Text: text}, {Text: lakes}}
+				req := extract.Request{Question: question, Texts: texts, Budget: total(t, texts) * rate / 100}
+				a, b := selected(t, s, req), selected(t, extract.New(&counter), req)
+				if !slices.Equal(a.Texts, b.Texts) {
+					t.Fatalf("%q and %q make two results:\n%q\n%q", question, text, a.Texts, b.Texts)
+				}
+			}
+		}
+	}
+}
+
+// Many at a time have the results of one at a time.
+func TestSelectConcurrently(t *testing.T) {
+	s := extract.New(&counter)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		req := extract.Request{Question: fmt.Sprintf("how deep is lake %c", 'a'+i), Budget: 40,
+			Texts: []extract.Text{{Text: strings.Replace(lakes, "Orrin", strings.Repeat("x", i+1), 1)}}, Encoding: tokens.O200k}
+		want := selected(t, s, req)
+		wg.Go(func() {
+			for range 20 {
+				if got, err := s.Select(context.Background(), req); err != nil || got.Texts[0] != want.Texts[0] {
+					t.Errorf("got %q, %v, want %q", got.Texts, err, want.Texts[0])
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestSelectCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := extract.New(&counter).Select(ctx, extract.Request{Texts: []extract.Text{{Text: lakes}}, Encoding: tokens.O200k})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A prompt of some size ends within three percent of its budget.
+func TestSelectFillsTheBudget(t *testing.T) {
+	text := strings.Repeat(lakes, 12)
+	for _, rate := range []int64{20, 33, 50} {
+		req := extract.Request{Question: "how deep is lake orrin", Texts: []extract.Text{{Text: text}}, Budget: count(t, text) * rate / 100}
+		if res := selected(t, extract.New(&counter), req); res.Tokens*100 < req.Budget*97 {
+			t.Errorf("%d of %d tokens", res.Tokens, req.Budget)
+		}
+	}
+}
+
+// Memory is that of the result, and a handful more.
+func TestSelectAllocates(t *testing.T) {
+	s := extract.New(&counter)
+	req := extract.Request{Question: "how deep is lake orrin", Texts: []extract.Text{{Text: strings.Repeat(lakes, 20)}}, Budget: 700, Encoding: tokens.O200k}
+	n := testing.AllocsPerRun(20, func() {
+		if _, err := s.Select(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 60 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzSelect(f *testing.F) {
+	for _, text := range awkward() {
+		f.Add("how deep is lake orrin", text, int64(20), 3, 9)
+	}
+	s := extract.New(&counter)
+	f.Fuzz(func(t *testing.T, question, text string, budget int64, from, to int) {
+		if len(text) > 20_000 || strings.Contains(text, extract.Mark) {
+			return
+		}
+		part := extract.Text{Text: text}
+		if 0 <= from && from < to && to <= len(text) {
+			part.Keep = []extract.Span{{Start: from, End: to}}
+		}
+		selected(t, s, extract.Request{Question: question, Texts: []extract.Text{part, {Text: lakes}}, Budget: budget})
+	})
+}
+
+func BenchmarkSelect(b *testing.B) {
+	s := extract.New(&counter)
+	for _, n := range []int{10, 1000} {
+		text := strings.Repeat(lakes, n)
+		size := count(b, text)
+		req := extract.Request{Question: "how deep is lake orrin", Texts: []extract.Text{{Text: text}}, Budget: size / 3, Encoding: tokens.O200k}
+		b.Run(fmt.Sprintf("%dk", size/1000), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Select(b.Context(), req); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "µs/1k-tokens")
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package extract
+
+// Mark stands where something was left out, after a space unless it begins the text or a
+// line: one token in o200k_base, with the space or without.
+const Mark = "[…]"
+
+// markTokens is what a mark costs.
+const markTokens = 1
+
+// appendKept appends the segments of a text that stay, each byte as it was. Where some are
+// left out stands a mark, and then the line breaks that were between what stays: of those
+// that were left out, the most at one place, so that what was apart stays apart.
+func appendKept(out []byte, text string, segments []segment) []byte {
+	gap, keep := false, false
+	breaks := "" // that are still to be written
+	start := len(out)
+	mark := func() {
+		switch {
+		case len(out) == start:
+		case keep && breaks != "": // nothing may stand on a closing fence's line
+			out = append(out, breaks...)
+		default:
+			out = append(out, ' ')
+		}
+		out = append(out, Mark...)
+	}
+	var dropped string
+	for i := range segments {
+		g := &segments[i]
+		body := text[g.start:g.end]
+		n := len(bodyOf(body))
+		if !g.kept {
+			gap = true
+			if lines(body[n:]) > lines(dropped) {
+				dropped = body[n:]
+			}
+			continue
+		}
+		if gap {
+			mark()
+			if lines(dropped) > lines(breaks) || keep {
+				breaks = dropped
+			}
+		}
+		out = append(out, breaks...)
+		out = append(out, body[:n]...)
+		gap, keep, breaks, dropped = false, g.keep, body[n:], ""
+	}
+	if gap {
+		if mark(); len(out) == start+len(Mark) {
+			return out // nothing stays, nor what would set it apart
+		}
+		if keep {
+			breaks = ""
+		}
+		if lines(dropped) > lines(breaks) {
+			breaks = dropped
+		}
+	}
+	return append(out, breaks...)
+}
+
+// bodyOf is a segment without the line breaks at its end.
+func bodyOf(s string) string {
+	n := len(s)
+	for n > 0 && (s[n-1] == '\n' || s[n-1] == '\r' || s[n-1] == ' ' || s[n-1] == '\t') {
+		n--
+	}
+	if lines(s[n:]) == 0 {
+		return s
+	}
+	return s[:n]
+}
+
+func lines(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] == '\n' {
+			n++
+		}
+	}
+	return n
+}
+
+// omitted are the parts of a text that its segments leave out.
+func omitted(segments []segment) []Span {
+	var out []Span
+	for i := range segments {
+		g := &segments[i]
+		switch {
+		case g.kept:
+		case len(out) > 0 && out[len(out)-1].End == g.start:
+			out[len(out)-1].End = g.end
+		default:
+			out = append(out, Span{g.start, g.end})
+		}
+	}
+	return out
+}

@@ -1,0 +1,340 @@
+package extract
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxSentence is the most bytes of a sentence; a longer one is cut where a clause or a word
+// ends. So text without sentences (a log, a table, one endless line) can be shortened too.
+const maxSentence = 800
+
+// splitter cuts one text into segments: sentences, headings, lines of lists. Every byte of the
+// text belongs to one segment. Spaces between sentences of a line belong to the
+// latter one, as they do to a tokenizer; line breaks belong to the line that they end.
+type splitter struct {
+	text  string
+	lang  language
+	spans []Span // never cut within; in order, apart from each other
+	next  int    // the first span that may hold a place that is still to come
+
+	start     int  // of the segment at hand
+	lineStart int  // of the line at hand
+	border    bool // the next segment begins a passage
+	out       []segment
+}
+
+// stopper are the bytes that a sentence or a line may end at, or that begin such a
+// character.
+var stopper = func() (t [256]bool) {
+	for _, c := range []byte(".!?\n") {
+		t[c] = true
+	}
+	for _, c := range []byte{0xE2, 0xE3, 0xEF, 0xD8, 0xDB, 0xE0, 0xE1} {
+		t[c] = true
+	}
+	return t
+}()
+
+// full reports whether a character ends a sentence whatever follows it.
+func full(r rune) bool {
+	switch r {
+	case '。', '！', '？', '．', '｡', '؟', '۔', '।', '॥', '።', '။', '។':
+		return true
+	}
+	return false
+}
+
+// closer reports whether a character closes what ends together with a sentence.
+func closer(r rune) bool {
+	switch r {
+	case ')', ']', '}', '"', '\'', '”', '’', '»', '›', '」', '』', '）', '】', '》', '〉', '“':
+		return true
+	}
+	return false
+}
+
+// split cuts the text.
+func (s *splitter) split() {
+	s.border = true
+	s.markLine(0)
+	for i := 0; i < len(s.text); {
+		c := s.text[i]
+		if !stopper[c] {
+			i++
+			continue
+		}
+		if c == '\n' {
+			i = s.lineEnd(i)
+			continue
+		}
+		r, size := rune(c), 1
+		if c >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s.text[i:])
+		}
+		switch {
+		case full(r):
+			if end := s.afterStop(i + size); end < len(s.text) {
+				s.cut(end)
+				i = end
+				continue
+			}
+		case r == '.' || r == '!' || r == '?' || r == '…':
+			end := s.afterStop(i + size)
+			if s.sentenceEnds(i, end, r) {
+				s.cut(end)
+			}
+			i = end
+			continue
+		case r == '\u2028' || r == '\u2029':
+			s.cut(i + size)
+		}
+		i += size
+	}
+	s.emit(len(s.text))
+}
+
+// afterStop returns where a sentence ends whose first stop ends at i: after more stops,
+// closing quotes and brackets, and footnote numbers in brackets.
+func (s *splitter) afterStop(i int) int {
+	for i < len(s.text) {
+		r, size := utf8.DecodeRuneInString(s.text[i:])
+		switch {
+		case r == '“': // closes in German, opens in most languages
+			if next, _ := utf8.DecodeRuneInString(s.text[i+size:]); i+size < len(s.text) && !unicode.IsSpace(next) {
+				return i
+			}
+			i += size
+		case r == '.' || r == '!' || r == '?' || r == '…' || full(r) || closer(r):
+			i += size
+		case r == '[':
+			n := footnote(s.text[i:])
+			if n == 0 {
+				return i
+			}
+			i += n
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// footnote returns the length of a reference such as [12] at the front of the text, or 0.
+func footnote(text string) int {
+	for i := 1; i < len(text) && i < 6; i++ {
+		switch {
+		case text[i] == ']' && i > 1:
+			return i + 1
+		case text[i] < '0' || text[i] > '9':
+			return 0
+		}
+	}
+	return 0
+}
+
+// sentenceEnds tells whether a sentence ends at end, after a stop at i.
+func (s *splitter) sentenceEnds(i, end int, stop rune) bool {
+	if end >= len(s.text) {
+		return false
+	}
+	r, size := utf8.DecodeRuneInString(s.text[end:])
+	if r == '\n' || r == '\r' {
+		return false // lineEnd looks at it
+	}
+	if !unicode.IsSpace(r) {
+		return r >= utf8.RuneSelf && classOf(r) == dense && i > 0 && s.text[i-1] >= utf8.RuneSelf
+	}
+	for at := end + size; at < len(s.text); at += size {
+		r, size = utf8.DecodeRuneInString(s.text[at:])
+		if r == '\n' {
+			return false
+		}
+		if !unicode.IsSpace(r) {
+			break
+		}
+	}
+	if unicode.IsLower(r) || r == ',' || r == ';' || r == ':' || r == ')' {
+		return false
+	}
+	return stop != '.' || end > i+1 || !s.pointed(i)
+}
+
+// pointed tells whether the point at i belongs to the word before it.
+func (s *splitter) pointed(i int) bool {
+	from := i
+	for from > s.start && i-from < 12 {
+		c := s.text[from-1]
+		if c == ' ' || c == '\n' || c == '(' || c == '"' || c == '\t' {
+			break
+		}
+		from--
+	}
+	w := s.text[from:i]
+	if w == "" {
+		return true
+	}
+	if digits(w) {
+		// An ordinal, as German writes dates, or the number of a line of a list.
+		return len(w) <= 2 && s.lang == german || from == s.lineStart && len(w) <= 3
+	}
+	if strings.IndexByte(w, '.') >= 0 { // i.e, U.S, J.R.R
+		short := true
+		for part := range strings.SplitSeq(w, ".") {
+			short = short && utf8.RuneCountInString(part) <= 2
+		}
+		return short && !(len(w) == 3 && (w == "a.m" || w == "p.m" || w == "U.S" || w == "U.K"))
+	}
+	if r, size := utf8.DecodeRuneInString(w); size == len(w) {
+		return unicode.IsLetter(r) && classOf(r) == letter && r != 'I'
+	}
+	return abbreviated(w)
+}
+
+// lineEnd looks at the line break at i, and returns where the next line begins.
+func (s *splitter) lineEnd(i int) int {
+	body := i
+	for body > s.start && (s.text[body-1] == ' ' || s.text[body-1] == '\t' || s.text[body-1] == '\r') {
+		body--
+	}
+	breaks, end, at := 0, i, i
+	for ; at < len(s.text); at++ {
+		switch s.text[at] {
+		case '\n':
+			breaks++
+			end = at + 1
+			continue
+		case ' ', '\t', '\r':
+			continue
+		}
+		break
+	}
+	if at >= len(s.text) {
+		return len(s.text)
+	}
+	if breaks == 1 && s.wrapped(body, at) {
+		s.lineStart = end
+		return end
+	}
+	s.cut(end)
+	if s.start != end { // within a protected span
+		s.lineStart = end
+		return end
+	}
+	// A line of prose is a passage of its own where lines are paragraphs.
+	if breaks > 1 || body-s.lineStart >= 200 && stopped(s.text[:body]) {
+		s.border = true
+	}
+	s.lineStart = end
+	s.markLine(at)
+	return max(end, s.start)
+}
+
+// wrapped tells whether the line that ends at body only goes on in the next, which begins
+// at next.
+func (s *splitter) wrapped(body, next int) bool {
+	if body == 0 || body-s.lineStart < 30 || stopped(s.text[:body]) || s.text[body-1] == ':' {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(s.text[next:])
+	return unicode.IsLower(r)
+}
+
+// stopped tells whether a text ends with what ends a sentence.
+func stopped(text string) bool {
+	for text != "" {
+		r, size := utf8.DecodeLastRuneInString(text)
+		switch {
+		case closer(r):
+			text = text[:len(text)-size]
+		default:
+			return r == '.' || r == '!' || r == '?' || r == '…' || full(r)
+		}
+	}
+	return false
+}
+
+// cut ends the segment at hand at end, if it may end there.
+func (s *splitter) cut(end int) {
+	if end <= s.start || end >= len(s.text) || s.within(end) {
+		return
+	}
+	s.emit(end)
+}
+
+// within tells whether a place is inside a protected span.
+func (s *splitter) within(at int) bool {
+	for s.next < len(s.spans) && s.spans[s.next].End <= at {
+		s.next++
+	}
+	return s.next < len(s.spans) && s.spans[s.next].Start < at
+}
+
+// emit hands out the segment at hand, in pieces if it is too long.
+func (s *splitter) emit(end int) {
+	for end-s.start > maxSentence {
+		at := s.clause(s.start+maxSentence/4, s.start+maxSentence)
+		if at <= s.start || at >= end {
+			break
+		}
+		s.push(at)
+	}
+	s.push(end)
+}
+
+func (s *splitter) push(end int) {
+	if end <= s.start {
+		return
+	}
+	g := segment{start: s.start, end: end, border: s.border}
+	s.start, s.border = end, false
+	s.out = append(s.out, g)
+}
+
+// clause returns the best place to cut between from and to, 0 if there is none: after a
+// semicolon, a comma, before a space, before any character.
+func (s *splitter) clause(from, to int) int {
+	var semicolon, comma, blank, anywhere int
+	for at := to; at > from && semicolon == 0; at-- {
+		if !utf8.RuneStart(s.text[at]) || s.inSpan(at) {
+			continue
+		}
+		anywhere = max(anywhere, at)
+		before, _ := utf8.DecodeLastRuneInString(s.text[:at])
+		switch before {
+		case ';', '；', '\n':
+			semicolon = max(semicolon, at)
+		case ',', '，', '、', '،':
+			if s.text[at] == ' ' || before != ',' {
+				comma = max(comma, at)
+			}
+		}
+		if s.text[at] == ' ' {
+			blank = max(blank, at)
+		}
+	}
+	switch {
+	case semicolon > 0:
+		return semicolon
+	case comma > 0:
+		return comma
+	case blank > 0:
+		return blank
+	default:
+		return anywhere
+	}
+}
+
+// inSpan is within for any place, not only for later and later ones.
+func (s *splitter) inSpan(at int) bool {
+	lo, hi := 0, len(s.spans)
+	for lo < hi {
+		if mid := (lo + hi) / 2; s.spans[mid].End <= at {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo < len(s.spans) && s.spans[lo].Start < at
+}

@@ -1,0 +1,90 @@
+package extract
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// cutOf is the text's segments; headings have # in front.
+func cutOf(text string, spans ...Span) []string {
+	s := splitter{text: text, lang: languageOf(text, newLexicon()), spans: spans}
+	s.split()
+	var out []string
+	for _, g := range s.out {
+		part := text[g.start:g.end]
+		if g.heading {
+			part = "#" + part
+		}
+		out = append(out, part)
+	}
+	return out
+}
+
+func TestSplit(t *testing.T) {
+	for name, want := range map[string][]string{
+		"sentences":     {"It rained.", " We stayed in!", " Did you?", " Yes…", " Then we left."},
+		"numbers":       {"Pi is 3.14 or so.", " It is used at example.com and v1.2.3 of it."},
+		"abbreviations": {"Dr. Smith met J. R. R. Tolkien at St. Mary vs. the rest, i.e. Nobody.", " He was on Vol. 3 then."},
+		"quotes":        {"He said \"Go home.\"", " She went (at once.)", " It was late.[12]", " They slept."},
+		"lower case":    {"The web site foo.example. is down etc. and so on.", " Next."},
+		"German":        {"Das war am 3. Oktober und ist z. B. ein Feiertag.", " Die Schule ist nicht auf.", " Dr. Meier kam."},
+		"Chinese":       {"他来了。", "她走了！", "“真的吗？”", "是的。"},
+		"Russian":       {"Он родился в 1799 г. в Москве.", " Потом он уехал.", " А. С. Пушкин был поэтом."},
+		"Arabic":        {"هل ذهب؟", " نعم ذهب."},
+		"Hindi":         {"वह आया।", " वह गया।"},
+		"wrapped lines": {"This is a line of text that goes on and on\nand ends here.", " Next one."},
+		"paragraphs":    {"One ends here.\n\n", "Two ends here.\n", "Three."},
+		"lists":         {"We need:\n", "- apples\n", "- pears\n", "1. Wash them.\n", "2. Eat."},
+		"headings":      {"## The title\n\n", "#Setup\n", "It is easy."},
+		"documents":     {"#Document [1](Title: A (b) c)", " Text is here.\n\n", "#Document [2](Title: D)", " More."},
+		"title line":    {"#The Great Lake\n", "It is deep."},
+		"tags":          {"#<doc id=\"3\">\n", "Text is here.\n", "</doc>"},
+		"one word":      {"word"},
+		"not UTF-8":     {"a\xff\xfe bcd.", " C\xf0."},
+	} {
+		if name == "headings" {
+			want = []string{"### The title\n\n", "#Setup\n", "It is easy."}
+		}
+		var text strings.Builder
+		for _, part := range want {
+			if rest, heading := strings.CutPrefix(part, "#"); heading {
+				part = rest
+			}
+			text.WriteString(part)
+		}
+		if got := cutOf(text.String()); !slices.Equal(got, want) {
+			t.Errorf("%s: %q is cut into\n%q, want\n%q", name, text.String(), got, want)
+		}
+	}
+}
+
+// No sentence ends within a span that must be whole.
+func TestSplitWhole(t *testing.T) {
+	text := "He wrote `a. B. C.` there. Then\n\n```\nX. Y.\n\nZ.\n```\n\nEnd. It is."
+	code := Span{strings.Index(text, "`a"), strings.Index(text, "` there") + 1}
+	fence := Span{strings.Index(text, "```"), strings.LastIndex(text, "```") + 3}
+	want := []string{"He wrote `a. B. C.` there.", " Then\n\n", "```\nX. Y.\n\nZ.\n```\n\n", "End.", " It is."}
+	if got := cutOf(text, code, fence); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Text without sentences is cut all the same, where characters end.
+func TestSplitEndless(t *testing.T) {
+	for _, text := range []string{
+		strings.Repeat("x", 10_000), strings.Repeat("ä", 10_000), strings.Repeat("word ", 3000), strings.Repeat("字", 5000),
+		strings.Repeat("a, b; ", 2000),
+	} {
+		parts := cutOf(text)
+		if strings.Join(parts, "") != text {
+			t.Errorf("%.20q…: the parts are not the text", text)
+		}
+		for _, p := range parts {
+			if len(p) > maxSentence || !utf8.ValidString(p) {
+				t.Fatalf("%.20q…: a part of %d bytes", text, len(p))
+			}
+		}
+	}
+}
