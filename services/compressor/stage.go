@@ -5,6 +5,7 @@ import (
 
 	"tollgate.dev/services/compressor/prompt"
 	"tollgate.dev/services/compressor/stage/jsonspace"
+	"tollgate.dev/services/compressor/stage/jsontable"
 )
 
 // Stage says the same in fewer tokens, in one way. It gets what may be changed of a
@@ -27,5 +28,6 @@ type Stage interface {
 func stages() []Stage {
 	return []Stage{
 		jsonspace.Stage{},
+		jsontable.Stage{},
 	}
 }

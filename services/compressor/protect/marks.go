@@ -24,8 +24,12 @@ const (
 	closers = ticks + 8
 )
 
-// line goes on from the beginning of a line, over a code block if one begins there.
+// line goes on from the beginning of a line, over a code block or JSON in the short form if
+// one begins there.
 func (s *scanner) line(i int) int {
+	if s.byteAt(i) == ShortJSON[0] && s.after(i, ShortJSON) > 0 {
+		return s.add(i, len(s.text), JSON)
+	}
 	mark, n, k := s.fence(i)
 	if n == 0 {
 		return i

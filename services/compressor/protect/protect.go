@@ -43,6 +43,10 @@ const (
 // Block are the kinds that make sense as a whole only: nothing of them may be dropped.
 const Block = Code | JSON
 
+// ShortJSON is what a line begins with from which on a text is JSON in the short form of the
+// stage json_table.
+const ShortJSON = "JSON, short form"
+
 // Span is the part text[Start:End] of a text.
 type Span struct {
 	Start, End int
