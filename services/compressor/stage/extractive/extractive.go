@@ -1,0 +1,108 @@
+// Package extractive leaves out the sentences that have the least to do with the question.
+package extractive
+
+import (
+	"context"
+
+	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/compressor/extract"
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/protect"
+)
+
+// Stage is the stage extractive. Of the texts that were given together to answer one question
+// it keeps whole sentences up to their share of tokens, by package extract; where some are
+// left out stands a mark. Code blocks and JSON stay, and no sentence ends within a quotation,
+// an address, a number or the like.
+type Stage struct {
+	selector *extract.Selector
+}
+
+// New returns the stage, which counts by the process's counter.
+func New(counter *tokens.Counter) Stage { return Stage{extract.New(counter)} }
+
+// Name is extractive.
+func (Stage) Name() string { return "extractive" }
+
+// Apply is compressor.Stage's. A turn's texts are all there when the turn is first sent, so
+// what becomes of them together is the same in every later turn.
+func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
+	var group []*prompt.Text
+	for i, t := range draft.Texts {
+		if !t.Locked {
+			group = append(group, t)
+		}
+		if i+1 < len(draft.Texts) {
+			if next := draft.Texts[i+1]; next.Turn == t.Turn && next.Question == t.Question && next.Rate == t.Rate {
+				continue
+			}
+		}
+		if err := s.shorten(ctx, draft, group); err != nil {
+			return err
+		}
+		group = group[:0]
+	}
+	return nil
+}
+
+// shorten shortens texts of one turn, question and rate.
+func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt.Text) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	req := extract.Request{
+		Question: texts[0].Question, Encoding: draft.Encoding, Budget: budget(draft, texts), Texts: make([]extract.Text, len(texts)),
+	}
+	for i, t := range texts {
+		req.Texts[i] = guarded(t.Current())
+	}
+	res, err := s.selector.Select(ctx, req)
+	if err != nil {
+		return err
+	}
+	for i, t := range texts {
+		if len(res.Omitted[i]) > 0 {
+			t.Replace(res.Texts[i])
+		}
+	}
+	return nil
+}
+
+// budget is the texts' share of the tokens that they came with, and no less than their part
+// of what keeps the prompt above its turn's floor.
+func budget(draft *prompt.Draft, texts []*prompt.Text) int64 {
+	rate := draft.Rate
+	if texts[0].Rate > 0 {
+		rate = texts[0].Rate
+	}
+	var size, own, turn int64
+	for _, t := range texts {
+		size += t.Size
+		own += t.Tokens
+	}
+	for _, t := range draft.Texts {
+		if t.Turn == texts[0].Turn && !t.Locked {
+			turn += t.Tokens
+		}
+	}
+	share := int64(rate * float64(size))
+	if turn > 0 {
+		least := min(draft.Least(texts[0].Turn), turn)
+		share = max(share, (least*own+turn-1)/turn)
+	}
+	return share
+}
+
+// guarded is a text with what must stay in it, and what must not be cut.
+func guarded(text string) extract.Text {
+	g := extract.Text{Text: text}
+	for _, s := range protect.Append(nil, text) {
+		span := extract.Span{Start: s.Start, End: s.End}
+		if s.Kind&protect.Block != 0 {
+			g.Keep = append(g.Keep, span)
+		} else {
+			g.Whole = append(g.Whole, span)
+		}
+	}
+	return g
+}
