@@ -78,8 +78,11 @@ func New(opts Options) (*Service, error) {
 		opts.Profiles = Profiles()
 	}
 	opts.Profiles = maps.Clone(opts.Profiles)
+	if opts.Counter == nil {
+		opts.Counter = &tokens.Counter{}
+	}
 	if opts.Stages == nil {
-		opts.Stages = stages()
+		opts.Stages = stages(opts.Counter)
 	}
 	if _, ok := opts.Profiles[DefaultProfile]; !ok {
 		return nil, errors.New("compressor: there is no profile default")
@@ -96,9 +99,6 @@ func New(opts Options) (*Service, error) {
 	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
-	}
-	if opts.Counter == nil {
-		opts.Counter = &tokens.Counter{}
 	}
 	if opts.Clock == nil {
 		opts.Clock = clock.Real()

@@ -3,7 +3,9 @@ package compressor
 import (
 	"context"
 
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/extractive"
 	"tollgate.dev/services/compressor/stage/jsonspace"
 	"tollgate.dev/services/compressor/stage/jsontable"
 )
@@ -25,9 +27,10 @@ type Stage interface {
 
 // stages is the one list of the stages, in the order in which they run: what loses
 // nothing comes first.
-func stages() []Stage {
+func stages(counter *tokens.Counter) []Stage {
 	return []Stage{
 		jsonspace.Stage{},
 		jsontable.Stage{},
+		extractive.New(counter),
 	}
 }

@@ -60,7 +60,7 @@ type reader struct {
 	breakpoint int               // the last message with a cache breakpoint
 	question   string            // the user's, as it stands
 	calls      map[string]string // the arguments of tool calls, by their ids
-	closed     bool              // the turn has the assistant's message
+	asked      bool              // the turn has a message that is not the assistant's
 	found      []found           // the texts of the message that is read
 	marks      []int             // the message of each content, in order
 }
@@ -97,10 +97,10 @@ func (r *reader) message(v jsonscan.Value) error {
 	default:
 		return fmt.Errorf("%w: a message has an unknown role", ErrShape)
 	}
-	if r.closed && role != "assistant" {
+	if role == "assistant" && r.asked {
 		r.prompt.Turns = append(r.prompt.Turns, Turn{})
-		r.closed = false
 	}
+	r.asked = role != "assistant"
 	r.turn().Messages++
 	r.found = r.found[:0]
 	for field := range m.All() {
@@ -122,7 +122,6 @@ func (r *reader) message(v jsonscan.Value) error {
 	case "user":
 		r.user(index)
 	case "assistant":
-		r.closed = true
 		r.note(m.Raw("tool_calls"))
 		fallthrough
 	default:

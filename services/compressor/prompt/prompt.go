@@ -158,8 +158,9 @@ func (d *Draft) Hold() {
 	}
 }
 
-// Turn is a part of the conversation up to the next message of the assistant, that one
-// included.
+// Turn is a part of the conversation from a message of the assistant, or the beginning, up to
+// the next one, that one not included. So its end is where the request ended that it was the
+// last turn of, and the prompt up to there has the same size in every later request.
 type Turn struct {
 	// Fixed are the texts that count as tokens and stay as they are.
 	Fixed []string
