@@ -144,8 +144,9 @@ type Result struct {
 }
 
 // Compress makes a prompt smaller where that saves tokens. On any doubt, on a stage's
-// failure and at the end of its time the original is to go out, which is no error. The one
-// error is [errs.InvalidRequest], for a profile that there is not and a rate that is none.
+// failure and at the end of its time the original is to go out, which is no error. Errors are
+// [errs.InvalidRequest], for a profile that there is not and a rate that is none, and
+// [errs.Internal], for a vocabulary that cannot be read.
 func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	name := req.Profile
 	if name == "" {
@@ -160,6 +161,9 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 			return Result{}, errs.New(errs.InvalidRequest, "a compression rate is above 0 and at most 1").WithParam("rate")
 		}
 		profile.Rate = req.Rate
+	}
+	if err := s.prepare(req); err != nil {
+		return Result{}, err
 	}
 	began := s.opts.Clock.Now()
 	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)
@@ -176,6 +180,18 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 			"profile", name, "bytes", len(req.Body), "error", err)
 	}
 	return result, nil
+}
+
+// prepare builds the vocabularies that a prompt needs, which takes a tenth of a second, once
+// in a process. It is not in the time of a compression: the first prompt of a conversation
+// would go out as it came, and the second otherwise.
+func (s *Service) prepare(req Request) error {
+	for _, encoding := range [...]tokens.Encoding{tokens.O200k, tokens.ForModel(req.Provider, req.Model)} {
+		if _, err := s.opts.Counter.Count(encoding, "a"); err != nil {
+			return errs.New(errs.Internal, "a vocabulary cannot be read").WithCause(err)
+		}
+	}
+	return nil
 }
 
 // compress runs the stages. With an error comes the result that holds all the same.
