@@ -5,9 +5,12 @@ import (
 
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/blob"
 	"tollgate.dev/services/compressor/stage/extractive"
+	"tollgate.dev/services/compressor/stage/fold"
 	"tollgate.dev/services/compressor/stage/jsonspace"
 	"tollgate.dev/services/compressor/stage/jsontable"
+	"tollgate.dev/services/compressor/stage/repeat"
 )
 
 // Stage says the same in fewer tokens, in one way. It gets what may be changed of a
@@ -25,12 +28,16 @@ type Stage interface {
 	Apply(ctx context.Context, draft *prompt.Draft) error
 }
 
-// stages is the one list of the stages, in the order in which they run: what loses
-// nothing comes first.
+// stages is the one list of the stages, in the order in which they run: what loses nothing, or
+// next to nothing, comes first. Blobs are left out of JSON before it is written in another
+// form, and repetitions are looked for when texts are as short as they get without loss.
 func stages(counter *tokens.Counter) []Stage {
 	return []Stage{
+		blob.Stage{},
+		fold.Stage{},
 		jsonspace.Stage{},
 		jsontable.Stage{},
+		repeat.Stage{},
 		extractive.New(counter),
 	}
 }

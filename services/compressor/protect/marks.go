@@ -261,10 +261,25 @@ func (s *scanner) bracket(start, open int) int {
 			return s.add(start, k+1, Link)
 		}
 	}
+	if kind := ours(s.text[open : end+1]); kind != 0 {
+		return s.add(open, end+1, kind)
+	}
 	if cited(s.text[open+1 : end]) {
 		return s.add(s.label(open), end+1, Citation)
 	}
 	return open + 1
+}
+
+// ours tells what mark of an earlier stage a text in brackets is; 0 when it is none.
+func ours(mark string) Kind {
+	switch {
+	case strings.HasPrefix(mark, SameAs):
+		return Reference
+	case strings.HasPrefix(mark, AsAbove), strings.HasSuffix(mark, MoreTimes), strings.Contains(mark, Omitted):
+		return Citation
+	default:
+		return 0
+	}
 }
 
 // destination tells whether a link can lead to text: an address without spaces, and perhaps a

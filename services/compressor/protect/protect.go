@@ -32,20 +32,34 @@ const (
 	// ID is an identifier: a word with digits, a UUID, a hash, snake_case and camelCase.
 	ID
 	// Citation is a reference to a source: [12], [1, 2], [^note], (Smith et al., 2020), and
-	// Document [3] with its word.
+	// Document [3] with its word. Marks of earlier stages count as well.
 	Citation
 	// Tag is a tag or a comment of HTML or XML.
 	Tag
 	// Link is a link or an image of Markdown, with its address.
 	Link
+	// Reference is the mark of the stage repeat that stands for a whole text.
+	Reference
 )
 
 // Block are the kinds that make sense as a whole only: nothing of them may be dropped.
-const Block = Code | JSON
+const Block = Code | JSON | Reference
 
 // ShortJSON is what a line begins with from which on a text is JSON in the short form of the
 // stage json_table.
 const ShortJSON = "JSON, short form"
+
+// What marks begin or end with that stand in a text for what was there.
+const (
+	// SameAs begins the mark for a text that is the same as an earlier one.
+	SameAs = "[same as "
+	// AsAbove begins the mark for a passage that stands further up.
+	AsAbove = "[as above: "
+	// MoreTimes ends the mark for lines that come again.
+	MoreTimes = " more times]"
+	// Omitted comes before the name by which what was left out can be fetched.
+	Omitted = ", omitted "
+)
 
 // Span is the part text[Start:End] of a text.
 type Span struct {

@@ -13,6 +13,7 @@ import (
 var names = map[protect.Kind]string{
 	protect.Code: "code", protect.Inline: "inline", protect.JSON: "json", protect.Quote: "quote", protect.Address: "address",
 	protect.Path: "path", protect.Number: "number", protect.ID: "id", protect.Citation: "cite", protect.Tag: "tag", protect.Link: "link",
+	protect.Reference: "ref",
 }
 
 // show puts each span between ⟦ and ⟧, behind its kind.
@@ -60,6 +61,9 @@ func TestSpans(t *testing.T) {
 		// Citations.
 		"As shown ⟦cite:[12]⟧, ⟦cite:[1, 2]⟧, ⟦cite:[3–5]⟧⟦cite:[^note]⟧ ⟦cite:(Smith et al., 2020; Jones 2019b)⟧ (about ⟦number:2020⟧) (so it is)",
 		"in ⟦cite:Document [3]⟧(Title: x), list [a]",
+		// Marks.
+		"⟦ref:[same as the result of call_1 above]⟧",
+		"x\n⟦cite:[the line above, 41 more times]⟧\n⟦cite:[as above: \"The mill has…\"]⟧ ⟦cite:[base64, 1,234 bytes, omitted 0123456789abcdef]⟧",
 		// Tags and links.
 		"⟦tag:<p class=\"x\">⟧Text⟦tag:</p>⟧ ⟦tag:<!-- note <b> -->⟧ a < b and c > d",
 		"⟦link:[text](https://a.b/c_(d))⟧ ⟦link:![alt](x.png)⟧ [text] (no)",

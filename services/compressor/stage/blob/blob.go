@@ -1,0 +1,296 @@
+// Package blob leaves out data that is text in form only: base64 and hexadecimal of 256
+// characters and more, in one run or in lines, as in data URLs, PEM files and mail, and one
+// character 512 times and more.
+//
+// A mark stands in its place, with the form, the size and the name to fetch it by:
+//
+//	[base64, 12,345 bytes, omitted 0123456789abcdef]
+//
+// It stands as well within a string of JSON. What a model may have to repeat stays: keys,
+// hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
+// is around them, and text of words by its letters. In users' messages code and JSON stay as
+// they are.
+package blob
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/protect"
+)
+
+const (
+	// least is the size of data that is left out, in characters.
+	least = 256
+	// leastRun is how often one character stands in a row that is left out.
+	leastRun = 512
+	// leastLine is the length of the lines that data is parted into.
+	leastLine = 60
+)
+
+// Stage is the stage blob.
+type Stage struct{}
+
+// Name is blob.
+func (Stage) Name() string { return "blob" }
+
+// Apply is compressor.Stage's.
+func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
+	for _, t := range draft.Texts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if t.Locked || len(t.Current()) < least {
+			continue
+		}
+		t.Replace(elide(t.Current(), t.Kind == prompt.Context, t.Omit))
+	}
+	return nil
+}
+
+// elide puts marks in place of data.
+func elide(text string, context bool, omit func(string) string) string {
+	var out []byte
+	var blocks []protect.Span
+	done, looked := 0, false
+	for at := 0; at < len(text); {
+		start, end, kind := find(text, at)
+		if kind == "" {
+			break
+		}
+		if at = end; context {
+			if !looked {
+				blocks, looked = protect.Append(nil, text), true
+			}
+			if inBlock(blocks, start, end) {
+				continue
+			}
+		}
+		data := text[start:end]
+		out = append(out, text[done:start]...)
+		out = fmt.Appendf(out, "[%s%s%s]", describe(kind, data), protect.Omitted, omit(data))
+		done = end
+	}
+	if out == nil {
+		return text
+	}
+	return string(append(out, text[done:]...))
+}
+
+func inBlock(spans []protect.Span, start, end int) bool {
+	for _, s := range spans {
+		if s.Kind&protect.Block != 0 && s.Start < end && start < s.End {
+			return true
+		}
+	}
+	return false
+}
+
+// The kinds of data.
+const (
+	base64 = "base64"
+	hex    = "hex"
+	same   = "same"
+)
+
+// describe tells kind and size.
+func describe(kind, data string) string {
+	switch kind {
+	case same:
+		return fmt.Sprintf("%s times the character %s", grouped(len(data)), name(data[0]))
+	case hex:
+		return "hex, " + grouped(digits(data)/2) + " bytes"
+	default:
+		n := digits(data)
+		return "base64, " + grouped(n*3/4) + " bytes"
+	}
+}
+
+// name is how a character of a run is called. Marks stand in strings of JSON too.
+func name(b byte) string {
+	switch b {
+	case ' ':
+		return "space"
+	case '"':
+		return "quote"
+	default:
+		return string(rune(b))
+	}
+}
+
+// digits is how many characters of data there are, without line ends and padding.
+func digits(data string) (n int) {
+	for i := 0; i < len(data); i++ {
+		if data[i] == '\\' {
+			i++ // an escaped line end
+			continue
+		}
+		if alphabet[data[i]] && data[i] != '=' {
+			n++
+		}
+	}
+	return n
+}
+
+// grouped writes a number with commas.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// alphabet are the characters of base64 and base64url.
+var alphabet = func() (t [256]bool) {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_") {
+		t[b] = true
+	}
+	return t
+}()
+
+// find returns the first data from a place on; no kind when there is none.
+func find(text string, at int) (start, end int, kind string) {
+	for at+leastLine <= len(text) {
+		// A stretch without a character that is not of the alphabet is looked for from its
+		// last character back, so that most of prose is passed over.
+		i := at + leastLine - 1
+		for i >= at && alphabet[text[i]] {
+			i--
+		}
+		if i >= at {
+			if n := repeated(text, i); n >= leastRun {
+				for start = i; start > at && text[start-1] == text[i]; start-- {
+				}
+				return start, i + n, same
+			}
+			at = i + 1
+			continue
+		}
+		start, end, kind := data(text, at)
+		if kind != "" {
+			return start, end, kind
+		}
+		at = end
+	}
+	return 0, 0, ""
+}
+
+// repeated returns how often the character at i stands around it in a row, from i on. Only
+// ASCII is looked at, and nothing that JSON escapes.
+func repeated(text string, i int) int {
+	b := text[i]
+	if b < ' ' || b >= 0x7f || b == '\\' || b == '"' {
+		return 0
+	}
+	n := i
+	for n < len(text) && text[n] == b {
+		n++
+	}
+	return n - i
+}
+
+// stretch returns the end of the characters of the alphabet from i on.
+func stretch(text string, i int) int {
+	for i < len(text) && alphabet[text[i]] {
+		i++
+	}
+	return i
+}
+
+// ends are what parts lines of data; in strings of JSON they are escaped.
+var ends = [...]string{"\n", "\r\n", `\n`, `\r\n`}
+
+// data tells whether what begins at start, in one run or in lines of the same length, is data.
+// It returns where to go on if not.
+func data(text string, start int) (from, end int, kind string) {
+	end = stretch(text, start)
+	width := end - start
+	if n := repeated(text, start); n >= leastRun && n == width {
+		return start, end, same
+	}
+	for lines := 1; ; lines++ {
+		sep := ""
+		for _, s := range ends {
+			if strings.HasPrefix(text[end:], s) {
+				sep = s
+				break
+			}
+		}
+		if sep == "" {
+			break
+		}
+		next := stretch(text, end+len(sep))
+		n := next - end - len(sep)
+		if n == 0 || n > width || n < width && next < len(text) && strings.IndexByte("\n\r\"\\ '-", text[next]) < 0 {
+			break
+		}
+		if n < width && strings.Contains(text[end+len(sep):next], "--") { // the last line of PEM
+			break
+		}
+		if end = next; n < width {
+			break
+		}
+	}
+	if end-start < least || address(text, start) || part(text, start, end) {
+		return start, end, ""
+	}
+	return start, end, classify(text[start:end])
+}
+
+// address tells whether what begins at i is a part of a URL: there is a :// in the word.
+func address(text string, i int) bool {
+	const reach = 2000
+	k := i
+	for k > 0 && i-k < reach && text[k-1] > ' ' && strings.IndexByte("\"'<>()`", text[k-1]) < 0 {
+		k--
+	}
+	return strings.Contains(text[k:i], "://")
+}
+
+// part tells whether a dot joins it with more of its kind, as in a JWT.
+func part(text string, start, end int) bool {
+	return start > 1 && text[start-1] == '.' && alphabet[text[start-2]] ||
+		end+1 < len(text) && text[end] == '.' && alphabet[text[end+1]]
+}
+
+// classify says what data is by its characters; nothing when it may be words.
+func classify(data string) string {
+	var seen [256]bool
+	var lower, upper, digit, beyond, distinct, n int
+	for i := 0; i < len(data); i++ {
+		b := data[i]
+		switch {
+		case b == '\\':
+			i++
+			continue
+		case b == '\n' || b == '\r':
+			continue
+		case b >= '0' && b <= '9':
+			digit++
+		case b >= 'a' && b <= 'z':
+			lower++
+		case b >= 'A' && b <= 'Z':
+			upper++
+		}
+		n++
+		if (b|0x20) > 'f' && (b|0x20) <= 'z' || b == '+' || b == '/' || b == '-' || b == '_' || b == '=' {
+			beyond++
+		}
+		if !seen[b] {
+			seen[b] = true
+			distinct++
+		}
+	}
+	switch {
+	case beyond == 0 && digit*4 > n && (lower+upper)*8 > n && (lower == 0 || upper == 0) && distinct >= 10:
+		return hex
+	case distinct >= 32 && lower*6 > n && upper*6 > n && digit*20 > n && digit*3 < n:
+		return base64
+	default:
+		return ""
+	}
+}

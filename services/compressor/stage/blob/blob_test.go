@@ -1,0 +1,173 @@
+package blob_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/blob"
+)
+
+// noise is n bytes that look random and are the same each time.
+func noise(n int) []byte {
+	var out []byte
+	for i := 0; len(out) < n; i++ {
+		sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+		out = append(out, sum[:]...)
+	}
+	return out[:n]
+}
+
+// wrap parts data into lines.
+func wrap(data string, width int, end string) string {
+	var lines []string
+	for ; len(data) > width; data = data[width:] {
+		lines = append(lines, data[:width])
+	}
+	return strings.Join(append(lines, data), end)
+}
+
+func text(t testing.TB, kind prompt.Kind, content string) *prompt.Text {
+	t.Helper()
+	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"Q"},{"role":"tool","content":%s}]}`, jsonscan.AppendQuoted(nil, content))
+	p, err := prompt.Parse([]byte(body))
+	if err != nil || len(p.Texts) != 1 {
+		t.Fatalf("%v, %v", p, err)
+	}
+	p.Texts[0].Kind = kind
+	return p.Texts[0]
+}
+
+func apply(t testing.TB, text *prompt.Text) string {
+	t.Helper()
+	if err := (blob.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: []*prompt.Text{text}, Rate: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return text.Current()
+}
+
+func TestData(t *testing.T) {
+	raw := noise(900)
+	b64, url, hexa := base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw), hex.EncodeToString(raw)
+	mark := func(says, data string) string { return fmt.Sprintf("[%s, omitted %s]", says, prompt.NameOf(data)) }
+	const size = "base64, 900 bytes"
+	pem, mail := wrap(b64, 64, "\n"), wrap(b64, 76, "\r\n")
+	escaped := wrap(b64, 76, `\n`)
+	for name, tc := range map[string]struct{ in, want string }{
+		"a data URL":           {`<img src="data:image/png;base64,` + b64 + `">`, `<img src="data:image/png;base64,` + mark(size, b64) + `">`},
+		"in JSON":              {`{"name":"a.png","content":"` + b64 + `"}`, `{"name":"a.png","content":"` + mark(size, b64) + `"}`},
+		"lines in JSON":        {`{"content":"` + escaped + `\n"}`, `{"content":"` + mark(size, escaped) + `\n"}`},
+		"of URLs":              {"it is " + url + " here", "it is " + mark(size, url) + " here"},
+		"PEM":                  {"-----BEGIN CERTIFICATE-----\n" + pem + "\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n" + mark(size, pem) + "\n-----END CERTIFICATE-----\n"},
+		"mail":                 {"Content-Transfer-Encoding: base64\r\n\r\n" + mail + "\r\n\r\n--x", "Content-Transfer-Encoding: base64\r\n\r\n" + mark(size, mail) + "\r\n\r\n--x"},
+		"hex":                  {"dump: " + hexa + ".", "dump: " + mark("hex, 900 bytes", hexa) + "."},
+		"two":                  {b64 + "\n\n" + hexa, mark(size, b64) + "\n\n" + mark("hex, 900 bytes", hexa)},
+		"a ruler":              {"a\n" + strings.Repeat("*", 2000) + "\nb", "a\n" + mark("2,000 times the character *", strings.Repeat("*", 2000)) + "\nb"},
+		"zeros":                {strings.Repeat("0", 600), mark("600 times the character 0", strings.Repeat("0", 600))},
+		"a hash":               {"sha512 " + hexa[:128], ""},
+		"a short one":          {b64[:240], ""},
+		"a token":              {"eyJhbGciOiJIUzI1NiJ9." + url + "." + url[:43], ""},
+		"an address":           {"https://example.com/get/" + url, ""},
+		"words":                {strings.Repeat("thisIsAVeryLongNameOfAThing", 20), ""},
+		"a path":               {strings.Repeat("/usr/local/share/Documents", 20), ""},
+		"prose without spaces": {strings.Repeat("港口建于一九零七年", 100), ""},
+		"digits":               {strings.Repeat("3141592653589793", 30), ""},
+		"prose":                {strings.Repeat("The mill was built in 1820. ", 30), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := tc.want
+			if want == "" {
+				want = tc.in
+			}
+			in := text(t, prompt.ToolResult, tc.in)
+			got := apply(t, in)
+			if got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			if json.Valid([]byte(tc.in)) != json.Valid([]byte(got)) {
+				t.Errorf("%q is no JSON any more", got)
+			}
+			for _, o := range in.Omitted() {
+				got = strings.Replace(got, got[strings.LastIndex(got[:strings.Index(got, o.Name)], "["):strings.Index(got, o.Name)+len(o.Name)+1], o.Text, 1)
+			}
+			if got != tc.in {
+				t.Errorf("with its parts fetched it is %q", got)
+			}
+		})
+	}
+}
+
+func TestUsersCodeStays(t *testing.T) {
+	b64 := base64.StdEncoding.EncodeToString(noise(300))
+	for _, in := range []string{"```\n" + b64 + "\n```\n", "{\"a\": \"" + b64 + "\"}"} {
+		if got := apply(t, text(t, prompt.Context, in)); got != in {
+			t.Errorf("%q becomes %q", in, got)
+		}
+	}
+	in := text(t, prompt.Context, b64)
+	in.Locked = true
+	if apply(t, in); in.Changed() || len(in.Omitted()) > 0 {
+		t.Error("a locked text changed")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (blob.Stage{}).Apply(ctx, &prompt.Draft{Texts: []*prompt.Text{in}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func FuzzBlob(f *testing.F) {
+	b64 := base64.StdEncoding.EncodeToString(noise(300))
+	for _, seed := range []string{b64, wrap(b64, 76, "\n"), `{"a":"` + wrap(b64, 76, `\r\n`) + `"}`, hex.EncodeToString(noise(200)), strings.Repeat("=", 700), "a." + b64 + ".b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		if !utf8.ValidString(in) {
+			return
+		}
+		got := apply(t, text(t, prompt.ToolResult, in))
+		if !utf8.ValidString(got) || len(got) > len(in) || json.Valid([]byte(in)) && !json.Valid([]byte(got)) {
+			t.Fatalf("%q becomes %q", in, got)
+		}
+		if again := apply(t, text(t, prompt.ToolResult, got)); again != got {
+			t.Fatalf("%q becomes %q, and that %q", in, got, again)
+		}
+	})
+}
+
+// prose is text in which nothing comes again: 24 paragraphs of two lines.
+func prose() string {
+	words := strings.Fields("the harbour was built after a storm that had taken its old pier away by an engineer who worked on three canals before and wanted wall town none")
+	var out strings.Builder
+	n := 7
+	for range 24 {
+		for range 2 {
+			for range 15 {
+				n = (n*1103515245 + 12345) & 0x7fffffff
+				out.WriteString(words[(n>>8)%len(words)])
+				out.WriteByte(' ')
+			}
+			out.WriteString("it is.\n")
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+func BenchmarkBlob(b *testing.B) {
+	in := text(b, prompt.ToolResult, prose())
+	b.SetBytes(int64(len(in.Original)))
+	b.ReportAllocs()
+	for b.Loop() {
+		apply(b, in)
+	}
+}

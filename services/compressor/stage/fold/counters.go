@@ -1,0 +1,158 @@
+package fold
+
+import "strings"
+
+// maxDigits is how long a number is at most that counts.
+const maxDigits = 15
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
+
+// alike tells whether two lines are the same but for the digits of numbers, and the spaces
+// that numbers are aligned by.
+func alike(a, b string) bool {
+	i, j := 0, 0
+	numbers := false
+	for i < len(a) && j < len(b) {
+		if x, y := number(a, i), number(b, j); x > i || y > j {
+			if x == i || y == j {
+				return false
+			}
+			i, j, numbers = x, y, true
+			continue
+		}
+		if a[i] != b[j] {
+			return false
+		}
+		i++
+		j++
+	}
+	return i == len(a) && j == len(b) && numbers
+}
+
+// number returns the end of the number at i, with the spaces before it; i when there is none.
+func number(s string, i int) int {
+	k := i
+	for k < len(s) && s[k] == ' ' {
+		k++
+	}
+	if k == len(s) || !isDigit(s[k]) || k > i && i > 0 && s[i-1] == ' ' {
+		return i
+	}
+	for k < len(s) && isDigit(s[k]) {
+		k++
+	}
+	return k
+}
+
+// count is a number of a line.
+type count struct {
+	digits        string
+	time, percent bool
+}
+
+// counts appends the numbers of a line.
+func counts(to []count, s string) []count {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			continue
+		}
+		start := i
+		for i < len(s) && isDigit(s[i]) {
+			i++
+		}
+		to = append(to, count{digits: s[start:i], time: inTime(s, start, i), percent: i < len(s) && s[i] == '%'})
+	}
+	return to
+}
+
+// step is how much bigger a number is than before; not ok when one is too large to tell.
+func (c count) step(before count) (n int64, ok bool) {
+	if c.digits == before.digits {
+		return 0, true
+	}
+	if len(c.digits) > maxDigits || len(before.digits) > maxDigits {
+		return 0, false
+	}
+	for _, s := range [...]string{c.digits, before.digits} {
+		var v int64
+		for i := range len(s) {
+			v = v*10 + int64(s[i]-'0')
+		}
+		n = v - n // the first minus the second, negated
+	}
+	return -n, true
+}
+
+// inTime tells whether the digits s[start:end] are part of a time of day with its seconds, or
+// of the date before one.
+func inTime(s string, start, end int) bool {
+	for start > 0 && (isDigit(s[start-1]) || strings.IndexByte(":.,-/T", s[start-1]) >= 0 || s[start-1] == ' ' && start > 1 && isDigit(s[start-2])) {
+		start--
+	}
+	for end < len(s) && (isDigit(s[end]) || strings.IndexByte(":.,-/TZ+", s[end]) >= 0 || s[end] == ' ' && end+1 < len(s) && isDigit(s[end+1])) {
+		end++
+	}
+	syslog := start >= 4 && s[start-1] == ' ' && strings.Contains("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", s[start-4:start-1])
+	return clock(s[start:end], syslog)
+}
+
+// clock tells whether a text is a date and a time, or a time with seconds, and nothing else:
+// 10:00:00, 2026-11-28T10:00:00.123Z, 2026/11/28 10:00:00,123+01:00; behind a month's name
+// also a day and a time.
+func clock(s string, behindMonth bool) bool {
+	date, time, found := strings.Cut(strings.TrimRight(s, ".,:-/"), " ")
+	if !found {
+		date, time, found = strings.Cut(date, "T")
+	}
+	switch {
+	case !found:
+		time = date
+	case behindMonth && len(date) <= 2:
+	case len(date) != 10 || strings.Count(date, "-")+strings.Count(date, "/")+strings.Count(date, ".") != 2:
+		return false
+	}
+	if len(time) < 8 || time[2] != ':' || time[5] != ':' {
+		return false
+	}
+	rest := strings.TrimLeft(time[8:], "0123456789.,")
+	return rest == "" || rest == "Z" || rest[0] == '+' || rest[0] == '-'
+}
+
+// evenness looks at lines one after the other.
+type evenness struct {
+	before, now []count
+	steps       []int64
+	lines       int
+}
+
+// begin takes the first line. It tells whether it has numbers.
+func (e *evenness) begin(s string) bool {
+	e.before = counts(nil, s)
+	e.steps = make([]int64, len(e.before))
+	return len(e.before) > 0
+}
+
+// goesOn tells whether the next line differs from the last in nothing but times, percentages
+// that don't fall, and counters that go on by the same step as before.
+func (e *evenness) goesOn(s string) bool {
+	e.now = counts(e.now[:0], s)
+	if len(e.now) != len(e.before) {
+		return false
+	}
+	for i, c := range e.now {
+		step, ok := c.step(e.before[i])
+		switch {
+		case c.time && e.before[i].time:
+		case !ok:
+			return false
+		case c.percent && step >= 0:
+		case e.lines == 0:
+			e.steps[i] = step
+		case step != e.steps[i]:
+			return false
+		}
+	}
+	e.lines++
+	e.before, e.now = e.now, e.before
+	return true
+}

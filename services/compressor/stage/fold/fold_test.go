@@ -1,0 +1,201 @@
+package fold_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/protect"
+	"tollgate.dev/services/compressor/stage/fold"
+)
+
+// text is a tool result of a prompt, or what a user gives.
+func text(t testing.TB, kind prompt.Kind, content string) *prompt.Text {
+	t.Helper()
+	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"Q"},{"role":"tool","content":%s}]}`, jsonscan.AppendQuoted(nil, content))
+	p, err := prompt.Parse([]byte(body))
+	if err != nil || len(p.Texts) != 1 {
+		t.Fatalf("%v, %v", p, err)
+	}
+	p.Texts[0].Kind = kind
+	return p.Texts[0]
+}
+
+func apply(t testing.TB, text *prompt.Text) string {
+	t.Helper()
+	if err := (fold.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: []*prompt.Text{text}, Rate: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return text.Current()
+}
+
+// What commands print, and what is left of it.
+func TestRealisticOutput(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		in, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(strings.TrimSuffix(file, ".txt") + ".golden")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := apply(t, text(t, prompt.ToolResult, string(in))); got != string(want) {
+			t.Errorf("%s becomes\n%s", file, got)
+		}
+	}
+}
+
+const wait = "10:00:0%d waiting for the database to answer\n"
+
+func times(n int, format string, from, step int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, format, from+i*step)
+	}
+	return out.String()
+}
+
+func TestLines(t *testing.T) {
+	long := strings.Repeat("the same words ", 6)
+	omitted := func(s string) string { return prompt.NameOf(s) }
+	for name, tc := range map[string]struct{ in, want string }{
+		"nothing to do":          {"a\n\n  b\n\tc\nd \n\n\nd\n", ""},
+		"three":                  {long + "x\n" + long + "x\n" + long + "x\nend", long + "x\n[the line above, 2 more times]\nend"},
+		"without a line end":     {long + "x\n" + long + "x\n" + long + "x", long + "x\n[the line above, 2 more times]"},
+		"two are let be":         {long + "x\n" + long + "x\nend", ""},
+		"times":                  {times(6, wait, 1, 1), "10:00:01 waiting for the database to answer\n[4 more lines like it, omitted " + omitted(times(4, wait, 2, 1)) + "]\n10:00:06 waiting for the database to answer\n"},
+		"steps":                  {times(6, "copied the rows of part %d of the table\n", 100, 50), "copied the rows of part 100 of the table\n[4 more lines like it, omitted " + omitted(times(4, "copied the rows of part %d of the table\n", 150, 50)) + "]\ncopied the rows of part 350 of the table\n"},
+		"uneven numbers":         {"took 12 ms for the query of all rows\ntook 19 ms for the query of all rows\ntook 11 ms for the query of all rows\ntook 17 ms for the query of all rows\n", ""},
+		"times and numbers":      {"10:00:01 answered 200 to the request\n10:00:02 answered 200 to the request\n10:00:03 answered 500 to the request\n10:00:04 answered 200 to the request\n", ""},
+		"colours in JSON's text": {"{\"a\":\"\\u001b[31m\"}", ""},
+		"half an escape":         {"a\x1b[31", "a[31"},
+		"a title":                {"\x1b]0;title\aok\x1b(B\x1b=", "ok"},
+		"states of a line":       {" 10%\r 50%\r100%\nnext\r\n", "100%\nnext\r\n"},
+		"a mark is let be":       {strings.Repeat(long+"x\n", 4) + "[the line above, 2 more times]\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := tc.want
+			if want == "" {
+				want = tc.in
+			}
+			if got := apply(t, text(t, prompt.ToolResult, tc.in)); got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
+	if got := apply(t, text(t, prompt.Context, "\x1b[31mred\x1b[0m\ra")); got != "\x1b[31mred\x1b[0m\ra" {
+		t.Errorf("what a user gives becomes %q", got)
+	}
+}
+
+func TestWhatGoesCanBeFetched(t *testing.T) {
+	in := text(t, prompt.Context, times(9, wait, 1, 1))
+	got := apply(t, in)
+	if o := in.Omitted(); len(o) != 1 || o[0].Text != times(7, wait, 2, 1) || !strings.Contains(got, o[0].Name) {
+		t.Errorf("%q, omitted %v", got, o)
+	}
+}
+
+func TestLockedAndEnded(t *testing.T) {
+	in := text(t, prompt.ToolResult, "\x1b[1m")
+	in.Locked = true
+	if apply(t, in); in.Changed() {
+		t.Error("a locked text changed")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (fold.Stage{}).Apply(ctx, &prompt.Draft{Texts: []*prompt.Text{in}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func FuzzFold(f *testing.F) {
+	for _, seed := range []string{
+		"\x1b[1mx\x1b[0m\r\ny\rz", strings.Repeat("an old line of a log that is long\n", 9), strings.Repeat("a line of the first kind, long\nand one of the second kind, long\n", 9),
+		times(9, wait, 1, 1), times(20, "%d%% of all the packages are here by now\n", 1, 5), "```\n" + strings.Repeat("in code, a long line of it\n", 9) + "```\n", "a  \n\n\n\n\nb \t\n", "{\"a\":\n\n\n\n1}  \n",
+	} {
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, in string, tool bool) {
+		if !utf8.ValidString(in) {
+			return
+		}
+		kind := prompt.Context
+		if tool {
+			kind = prompt.ToolResult
+		}
+		folded := text(t, kind, in)
+		got := apply(t, folded)
+		if !utf8.ValidString(got) || len(got) > len(in) {
+			t.Fatalf("%d bytes become %d: %q", len(in), len(got), got)
+		}
+		if again := apply(t, text(t, kind, got)); again != got {
+			t.Fatalf("%q becomes %q, and that %q", in, got, again)
+		}
+		if other := apply(t, text(t, kind, in)); other != got {
+			t.Fatalf("%q, and now %q", got, other)
+		}
+		if tool {
+			return // without the escapes there may be other code
+		}
+		rest := got
+		for _, s := range protect.Append(nil, in) {
+			if s.Kind&protect.Block == 0 {
+				continue
+			}
+			_, after, ok := strings.Cut(rest, in[s.Start:s.End])
+			if !ok {
+				t.Fatalf("%q is not in %q any more", in[s.Start:s.End], got)
+			}
+			rest = after
+		}
+	})
+}
+
+// prose is text in which nothing comes again: 24 paragraphs of two lines.
+func prose() string {
+	words := strings.Fields("the harbour was built after a storm that had taken its old pier away by an engineer who worked on three canals before and wanted wall town none")
+	var out strings.Builder
+	n := 7
+	for range 24 {
+		for range 2 {
+			for range 15 {
+				n = (n*1103515245 + 12345) & 0x7fffffff
+				out.WriteString(words[(n>>8)%len(words)])
+				out.WriteByte(' ')
+			}
+			out.WriteString("it is.\n")
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+func BenchmarkFold(b *testing.B) {
+	for name, in := range map[string]string{
+		"prose": prose(),
+		"log":   times(80, "2026-11-28T10:00:%02dZ level=warn msg=waiting\n", 10, 0) + times(40, "part %d\n", 10, 1),
+	} {
+		b.Run(name, func(b *testing.B) {
+			t := text(b, prompt.ToolResult, in)
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				t.Restore()
+				apply(b, t)
+			}
+		})
+	}
+}

@@ -1,0 +1,214 @@
+package repeat_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/repeat"
+)
+
+// result is a tool result of a prompt: the call's id, and its content.
+type result struct{ call, content string }
+
+// parse makes a conversation of tool results.
+func parse(t testing.TB, results ...result) []*prompt.Text {
+	t.Helper()
+	messages := []any{map[string]any{"role": "user", "content": "Q"}}
+	for _, r := range results {
+		messages = append(messages, map[string]any{"role": "tool", "tool_call_id": r.call, "content": r.content})
+	}
+	body, err := json.Marshal(map[string]any{"messages": messages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := prompt.Parse(body)
+	if err != nil || len(p.Texts) != len(results) {
+		t.Fatalf("%v, %v", p, err)
+	}
+	return p.Texts
+}
+
+func apply(t testing.TB, rate float64, texts ...*prompt.Text) {
+	t.Helper()
+	if err := (repeat.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: texts, Rate: rate}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	harbour = "The harbour was built between 1907 and 1912, after the storm that had taken the old pier. Its engineer, who had worked on three canals before, wanted a wall of 1,240 metres; the town, which had to pay for it, did not want any."
+	mill    = "The mill has two wheels. One of them is from 1820, the other was made when the first railway came through the valley, and both of them still turn: on Sundays from 10:30 on, and whenever the museum has guests who ask for it."
+)
+
+func TestResults(t *testing.T) {
+	doc := `{"harbour":"` + harbour + `"}`
+	for name, tc := range map[string]struct {
+		results []result
+		last    string
+	}{
+		"the same":         {[]result{{"call_1", harbour}, {"call_2", harbour}}, "[same as the result of call_1 above]"},
+		"without ids":      {[]result{{"", mill}, {"", harbour}, {"", harbour}}, "[same as tool result 2 above]"},
+		"one id for two":   {[]result{{"call_1", mill}, {"call_1", harbour}, {"call_2", harbour}}, "[same as tool result 2 above]"},
+		"an id of marks":   {[]result{{"call 1]", harbour}, {"call_2", harbour}}, "[same as tool result 1 above]"},
+		"JSON":             {[]result{{"call_1", doc}, {"call_2", doc}}, "[same as the result of call_1 above]"},
+		"three":            {[]result{{"call_1", doc}, {"call_2", doc}, {"call_3", doc}}, "[same as the result of call_1 above]"},
+		"JSON with a word": {[]result{{"call_1", doc}, {"call_2", strings.Replace(doc, "old", "new", 1)}}, ""},
+		"short ones":       {[]result{{"call_1", "done"}, {"call_2", "done"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts := parse(t, tc.results...)
+			apply(t, 1, texts...)
+			last := texts[len(texts)-1]
+			if want := tc.last; want != "" && last.Current() != want || want == "" && last.Changed() {
+				t.Errorf("got %q", last.Current())
+			}
+			if texts[0].Changed() || len(last.Omitted()) > 0 {
+				t.Errorf("the first is %q, omitted %v", texts[0].Current(), last.Omitted())
+			}
+		})
+	}
+}
+
+func TestPassages(t *testing.T) {
+	const mark = `[as above: "The harbour was built between 1907 and 1912,…"`
+	other := strings.ReplaceAll(strings.ReplaceAll(harbour, ", ", " "), "The harbour", "the  Harbour")
+	for name, tc := range map[string]struct{ in, want string }{
+		"the same":       {harbour + "\n\n" + mill + "\n\n" + harbour + "\n", harbour + "\n\n" + mill + "\n\n" + mark + "]\n"},
+		"three times":    {harbour + "\n \n" + harbour + "\n\n\n" + harbour, harbour + "\n \n" + mark + "]\n\n\n" + mark + "]"},
+		"spelled anew":   {harbour + "\n\n" + other, harbour + "\n\n" + mark + ", omitted " + prompt.NameOf(other) + "]"},
+		"a number":       {harbour + "\n\n" + strings.Replace(harbour, "1,240", "1,24", 1), ""},
+		"digits apart":   {harbour + "\n\n" + strings.Replace(harbour, "1,240", "1 240", 1), ""},
+		"a negation":     {harbour + "\n\n" + strings.Replace(harbour, "did not want any", "did want any", 1), ""},
+		"another order":  {harbour + "\n\n" + strings.Replace(harbour, "1907 and 1912", "1912 and 1907", 1), ""},
+		"capitals":       {harbour + "\n\n" + strings.Replace(harbour, "the old pier", "THE old pier", 1), ""},
+		"a question":     {harbour + "\n\n" + strings.TrimSuffix(harbour, ".") + "?", ""},
+		"a sign":         {harbour + "\n\n" + strings.Replace(harbour, "three", "-three", 1), ""},
+		"a C":            {harbour + " In C.\n\n" + harbour + " In C#.", ""},
+		"in code":        {harbour + "\n\n```\n" + harbour + "\n```\n", ""},
+		"code with both": {"```\n" + harbour + "\n\n" + harbour + "\n```\n", ""},
+		"short":          {"Yes.\n\nYes.\n\nYes.", ""},
+		"other":          {harbour + "\n\n" + mill, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := tc.want
+			if want == "" {
+				want = tc.in
+			}
+			texts := parse(t, result{"call_1", tc.in})
+			apply(t, 0.5, texts...)
+			if got := texts[0].Current(); got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			again := parse(t, result{"call_1", want})
+			if apply(t, 0.5, again...); again[0].Changed() {
+				t.Errorf("again it becomes %q", again[0].Current())
+			}
+		})
+	}
+}
+
+// An earlier text that was shortened for another question is nothing to refer to.
+func TestReferencesStand(t *testing.T) {
+	doc := `{"harbour":"` + harbour + `"}`
+	for name, tc := range map[string]struct {
+		content          string
+		rate, own        float64
+		question         string
+		locked, replaced bool
+	}{
+		"the same question":             {content: harbour, rate: 0.5, question: "A", replaced: true},
+		"another question":              {content: harbour, rate: 0.5, question: "B"},
+		"a passage, another question":   {content: harbour + "\n\n" + mill, rate: 0.5, question: "B"},
+		"nothing is shortened":          {content: harbour, rate: 1, question: "B", replaced: true},
+		"the earlier one's tag shorten": {content: harbour, rate: 1, own: 0.3, question: "B"},
+		"JSON":                          {content: doc, rate: 0.5, question: "B", replaced: true},
+		"locked":                        {content: harbour, rate: 1, question: "A", locked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts := parse(t, result{"call_1", tc.content}, result{"call_2", tc.content})
+			texts[0].Question, texts[1].Question = "A", tc.question
+			texts[0].Rate, texts[1].Locked = tc.own, tc.locked
+			if apply(t, tc.rate, texts...); texts[1].Changed() != tc.replaced {
+				t.Errorf("got %q", texts[1].Current())
+			}
+		})
+	}
+}
+
+// What a user gives is compared as well, and with tool results.
+func TestContext(t *testing.T) {
+	texts := parse(t, result{"call_1", harbour + "\n\n" + mill}, result{"", "Look: it is\n\n" + mill})
+	texts[1].Kind = prompt.Context
+	apply(t, 1, texts...)
+	if got, want := texts[1].Current(), "Look: it is\n\n[as above: \"The mill has two wheels. One of them is from…\"]"; got != want {
+		t.Errorf("got %q", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (repeat.Stage{}).Apply(ctx, &prompt.Draft{Texts: texts}); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func FuzzRepeat(f *testing.F) {
+	f.Add(harbour, "\n\n"+harbour)
+	f.Add(harbour+"\n\n"+mill+"\n\n"+harbour, mill)
+	f.Add("```\n"+harbour+"\n\n"+harbour, harbour)
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if !utf8.ValidString(a) || !utf8.ValidString(b) {
+			return
+		}
+		texts := parse(t, result{"call_1", a}, result{"call_2", b})
+		apply(t, 1, texts...)
+		other := parse(t, result{"call_1", a}, result{"call_2", b})
+		apply(t, 1, other...)
+		var again []result
+		for i, text := range texts {
+			got := text.Current()
+			if !utf8.ValidString(got) || len(got) > len(text.Original) || got != other[i].Current() {
+				t.Fatalf("%q becomes %q, or %q", text.Original, got, other[i].Current())
+			}
+			again = append(again, result{text.Call, got})
+		}
+		for _, text := range parse(t, again...) {
+			apply(t, 1, text)
+			if text.Changed() {
+				t.Fatalf("%q becomes %q, and that %q", []string{a, b}, again, text.Current())
+			}
+		}
+	})
+}
+
+// prose is text in which nothing comes again: 24 paragraphs of two lines.
+func prose() string {
+	words := strings.Fields("the harbour was built after a storm that had taken its old pier away by an engineer who worked on three canals before and wanted wall town none")
+	var out strings.Builder
+	n := 7
+	for range 24 {
+		for range 2 {
+			for range 15 {
+				n = (n*1103515245 + 12345) & 0x7fffffff
+				out.WriteString(words[(n>>8)%len(words)])
+				out.WriteByte(' ')
+			}
+			out.WriteString("it is.\n")
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+func BenchmarkRepeat(b *testing.B) {
+	texts := parse(b, result{"call_1", prose()},
+		result{"call_2", harbour + "\n\n" + mill})
+	b.SetBytes(int64(len(texts[0].Original) + len(texts[1].Original)))
+	b.ReportAllocs()
+	for b.Loop() {
+		apply(b, 0.5, texts...)
+	}
+}
