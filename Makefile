@@ -45,6 +45,10 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 bench: ## measure what the gateway adds to a call (BENCH_ARGS="…")
 	scripts/services run postgres -- go run ./e2e/cmd/bench $(BENCH_ARGS)
 
+.PHONY: bench-compress
+bench-compress: ## measure what compression keeps of answers, and its time (TOLLGATE_DATA=folder)
+	go run ./services/compressor/bench
+
 .PHONY: lint
 lint: ## lint Go, protos and scripts
 	scripts/lint

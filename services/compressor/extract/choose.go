@@ -7,24 +7,11 @@ import (
 	"tollgate.dev/platform/tokens"
 )
 
-// take takes segments by score while they fit: first those that must stay, then each that
-// the budget still has room for. With a gap comes a mark, and where two gaps become one, or
-// a gap is filled, a mark goes.
-func (sc *scratch) take(budget int64) {
-	used := int64(0)
-	for i := range sc.segments {
-		g := &sc.segments[i]
-		g.kept = false
-		if i == 0 || g.text != sc.segments[i-1].text {
-			used += markTokens // of the text that is left out whole, so far
-		}
-	}
+// line puts the segments that may be left out in the order in which they are taken: by score.
+func (sc *scratch) line() {
 	sc.order = sc.order[:0]
 	for i := range sc.segments {
-		if sc.segments[i].keep {
-			used += sc.cost(i)
-			sc.segments[i].kept = true
-		} else {
+		if !sc.segments[i].keep {
 			sc.order = append(sc.order, i)
 		}
 	}
@@ -38,12 +25,64 @@ func (sc *scratch) take(budget int64) {
 			return a - b
 		}
 	})
-	for _, i := range sc.order {
-		if cost := sc.cost(i); used+cost <= budget {
-			used += cost
+}
+
+// take takes the segments that must stay, then each of the others, in their order, that the
+// budget still has room for. With a gap comes a mark, and where two gaps become one, or a
+// gap is filled, a mark goes.
+func (sc *scratch) take(budget int64) {
+	used := int64(0)
+	for i := range sc.segments {
+		sc.segments[i].kept = false
+		if i == 0 || sc.segments[i].text != sc.segments[i-1].text {
+			used += markTokens // of the text that is left out whole, so far
+		}
+	}
+	for i := range sc.segments {
+		if sc.segments[i].keep {
+			used += sc.cost(i)
 			sc.segments[i].kept = true
 		}
 	}
+	sc.add(budget - used)
+}
+
+// maxLeft is the part of a budget that may be left over, as its denominator.
+const maxLeft = 50
+
+// exchange makes use of what is left over: it exchanges one of the last quarter of those
+// that were taken for one that was too long, so that the least is left, and tells whether
+// that was possible.
+func (sc *scratch) exchange(left int64) (exchanged bool) {
+	const last = 12
+	var taken [last]int
+	n, all := 0, 0
+	for at := len(sc.order) - 1; at >= 0; at-- {
+		if i := sc.order[at]; sc.segments[i].kept {
+			if all++; n < last {
+				taken[n] = i
+				n++
+			}
+		}
+	}
+	out, in, best := -1, -1, int64(0)
+	for _, i := range taken[:min(n, all/4)] {
+		sc.segments[i].kept = false
+		back := sc.cost(i)
+		for _, j := range sc.order {
+			if g := &sc.segments[j]; g.kept || j == i {
+				continue
+			}
+			if more := sc.cost(j) - back; more > best && more <= left {
+				out, in, best = i, j, more
+			}
+		}
+		sc.segments[i].kept = true
+	}
+	if out >= 0 {
+		sc.segments[out].kept, sc.segments[in].kept = false, true
+	}
+	return out >= 0
 }
 
 // cost is by how many tokens the result grows when the segment stays.
@@ -60,40 +99,117 @@ func (sc *scratch) cost(i int) int64 {
 }
 
 // fill takes as much as the budget allows, exactly. What segments and marks cost one by one
-// may be off a token for each gap, so the result is counted, and the rest of the
-// budget, or what is too much, is made up for in another round.
+// may be off a token here and there from what they cost together, so the result is counted:
+// while it is too much, with a lower aim, and then with more segments while there is room.
 func (s *Selector) fill(ctx context.Context, sc *scratch, req *Request) (Result, error) {
-	const rounds = 5
+	sc.line()
 	var best Result
-	target := req.Budget
-	for round := 0; ; round++ {
-		if err := ctx.Err(); err != nil {
-			return Result{}, err
-		}
-		sc.take(target)
-		res, err := sc.render(s.counter, req)
+	for aim, round := req.Budget, 0; ; round++ {
+		sc.aim(aim)
+		res, err := sc.render(ctx, s.counter, req)
 		if err != nil {
 			return Result{}, err
 		}
 		over := res.Tokens - req.Budget
-		if over <= 0 && (best.Texts == nil || res.Tokens > best.Tokens) {
+		if over <= 0 || sc.least() {
 			best = res
+			break
 		}
-		switch {
-		case over > 0 && round < rounds:
-			target -= over
-		case over > 0 && best.Texts != nil:
-			return best, nil
-		case over > 0 && sc.least():
-			return res, nil // what must be kept is more than the budget
-		case over > 0:
-			target -= over + req.Budget/16 + 1
-		case -over*100 <= req.Budget || round >= rounds:
-			return best, nil
-		default:
-			target -= over
+		if aim -= over; round > 2 { // marks of more tokens than one, in another encoding
+			aim -= aim/8 + 1
 		}
 	}
+	const rounds = 6
+	room := req.Budget - best.Tokens
+	for round := 0; round < rounds && room*maxLeft > req.Budget; round++ {
+		sc.save()
+		if !sc.add(room) && !sc.exchange(room) {
+			break
+		}
+		res, err := sc.render(ctx, s.counter, req)
+		if err != nil {
+			return Result{}, err
+		}
+		if over := res.Tokens - req.Budget; over > 0 {
+			sc.restore()
+			room -= over + room/32 // what is tried next is cheaper
+			continue
+		}
+		if res.Tokens > best.Tokens {
+			best = res
+		}
+		room = req.Budget - res.Tokens
+	}
+	return best, nil
+}
+
+// save notes which segments stay, restore goes back to that.
+func (sc *scratch) save() {
+	sc.saved = sc.saved[:0]
+	for i := range sc.segments {
+		sc.saved = append(sc.saved, sc.segments[i].kept)
+	}
+}
+
+func (sc *scratch) restore() {
+	for i, kept := range sc.saved {
+		sc.segments[i].kept = kept
+	}
+}
+
+// add takes what there is still room for, and tells whether that was anything.
+func (sc *scratch) add(room int64) (added bool) {
+	for _, i := range sc.order {
+		if sc.segments[i].kept {
+			continue
+		}
+		if cost := sc.cost(i); cost <= room {
+			room -= cost
+			sc.segments[i].kept, added = true, true
+		}
+	}
+	return added
+}
+
+// aim takes segments so that the estimate of what they cost together is close to a budget.
+func (sc *scratch) aim(budget int64) {
+	for target := budget; ; {
+		sc.take(target)
+		over := sc.estimate() - budget
+		if over <= 0 || target <= 0 {
+			return
+		}
+		target -= over
+	}
+}
+
+// estimate is what the result costs: the segments that stay, a mark for each gap, and a token
+// for the line breaks behind a mark, which went with the sentence before.
+func (sc *scratch) estimate() (n int64) {
+	gap, breaks := false, false
+	for i := range sc.segments {
+		g := &sc.segments[i]
+		if i == 0 || g.text != sc.segments[i-1].text {
+			gap, breaks = false, false
+		}
+		if g.kept {
+			n += int64(g.tokens)
+			gap, breaks = false, g.ends
+			continue
+		}
+		if !gap {
+			gap = true
+			n += markTokens
+			if breaks {
+				n++
+			}
+		}
+		if g.ends && !breaks {
+			breaks = true
+			n++
+		}
+	}
+	return n
 }
 
 // least tells whether nothing is kept but what must be.
@@ -107,7 +223,10 @@ func (sc *scratch) least() bool {
 }
 
 // render puts the texts together and counts them.
-func (sc *scratch) render(c *tokens.Counter, req *Request) (Result, error) {
+func (sc *scratch) render(ctx context.Context, c *tokens.Counter, req *Request) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
 	res := Result{Texts: make([]string, len(req.Texts)), Omitted: make([][]Span, len(req.Texts)), Original: sc.total}
 	at := 0
 	for i := range req.Texts {

@@ -120,6 +120,7 @@ type segment struct {
 	border  bool // it begins a passage
 	heading bool
 	refers  bool // it begins with a pronoun
+	ends    bool // it ends with a line break
 	keep    bool // it must stay
 	kept    bool // it stays
 }
@@ -148,6 +149,7 @@ type scratch struct {
 	ends     []int
 	sizes    []int64
 	order    []int
+	saved    []bool
 	out      []byte
 	tallies  []tally
 	total    int64 // tokens

@@ -57,7 +57,7 @@ func (s *splitter) heading(end, title int) {
 	if end <= s.start || end >= len(s.text) || s.within(end) {
 		return
 	}
-	g := segment{start: s.start, end: end, border: true, heading: true, title: title}
+	g := segment{start: s.start, end: end, border: true, heading: true, title: title, ends: s.text[end-1] == '\n'}
 	s.start, s.border = end, false
 	s.out = append(s.out, g)
 }

@@ -287,7 +287,7 @@ func (s *splitter) push(end int) {
 	if end <= s.start {
 		return
 	}
-	g := segment{start: s.start, end: end, border: s.border}
+	g := segment{start: s.start, end: end, border: s.border, ends: s.text[end-1] == '\n'}
 	s.start, s.border = end, false
 	s.out = append(s.out, g)
 }

@@ -1,0 +1,268 @@
+// Command bench measures the compressor's selection of sentences on labelled data: how often
+// the answer stays, how much of the budget is used, and how long it takes. Beside it stand
+// two that know nothing of the question: the head of the text, and random sentences.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/compressor/bench/labelled"
+	"tollgate.dev/services/compressor/extract"
+	"tollgate.dev/services/compressor/protect"
+)
+
+func main() {
+	folder := os.Getenv("TOLLGATE_DATA")
+	if folder == "" {
+		folder = "../shared/data"
+	}
+	data := flag.String("data", folder, "folder with labelled data ($TOLLGATE_DATA)")
+	misses := flag.Bool("misses", false, "print the questions whose answer is lost at 0.33")
+	flag.Parse()
+	b := bench{out: os.Stdout, clock: clock.Real(), misses: *misses}
+	b.selector = extract.New(&b.counter)
+	if err := b.run(context.Background(), *data); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	out      io.Writer
+	clock    clock.Clock
+	counter  tokens.Counter
+	selector *extract.Selector
+	misses   bool
+}
+
+// rates are those of the product's profiles, and a hard one.
+var rates = []float64{0.5, 0.33, 0.2}
+
+// long is the size, in tokens, of the prompt that large ones are measured with.
+const long = 100_000
+
+func (b *bench) run(ctx context.Context, folder string) error {
+	sets, from, err := labelled.Load(folder)
+	if err != nil {
+		return err
+	}
+	b.printf("Data: %s\n", from)
+	for _, set := range sets {
+		b.printf("\n%s: %d questions\n", set.Name, len(set.Items))
+		b.printf("%-22s %6s %8s   %-22s\n", "", "rate", "kept", "tokens/budget min mean max")
+		for _, way := range ways {
+			for _, rate := range rates {
+				if err := b.quality(ctx, set, way, rate); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return b.speed(ctx, sets)
+}
+
+func (b *bench) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.out, format, args...) // nobody could be told
+}
+
+// way is how documents are given, and what chooses of them.
+type way struct {
+	name   string
+	texts  func(*labelled.Item) []string
+	choose func(b *bench, ctx context.Context, question string, texts []string, budget int64) ([]string, error)
+}
+
+func joined(it *labelled.Item) []string { return []string{it.Joined()} }
+
+var ways = []way{
+	{"extract", joined, (*bench).extract},
+	{"extract, protected", joined, (*bench).guarded},
+	{"extract, apart", (*labelled.Item).Apart, (*bench).extract},
+	{"head", joined, (*bench).head},
+	{"random sentences", joined, (*bench).random},
+}
+
+func (b *bench) count(texts ...string) (n int64, err error) {
+	for _, t := range texts {
+		c, err := b.counter.Count(tokens.O200k, t)
+		if err != nil {
+			return 0, err
+		}
+		n += c.Tokens
+	}
+	return n, nil
+}
+
+// quality prints a line of figures.
+func (b *bench) quality(ctx context.Context, set labelled.Set, w way, rate float64) error {
+	kept, least, most, sum := 0, 2.0, 0.0, 0.0
+	for i := range set.Items {
+		it := &set.Items[i]
+		texts := w.texts(it)
+		size, err := b.count(texts...)
+		if err != nil {
+			return err
+		}
+		budget := int64(rate * float64(size))
+		out, err := w.choose(b, ctx, it.Question, texts, budget)
+		if err != nil {
+			return err
+		}
+		n, err := b.count(out...)
+		if err != nil {
+			return err
+		}
+		used := float64(n) / float64(budget)
+		least, most, sum = min(least, used), max(most, used), sum+used
+		switch {
+		case it.Answered(out...):
+			kept++
+		case b.misses && rate == 0.33 && w.name == "extract":
+			b.printf("  lost: %q %q\n", it.Question, it.Answers)
+		}
+	}
+	n := float64(len(set.Items))
+	b.printf("%-22s %6.2f %7.1f%%   %.3f %.3f %.3f\n", w.name, rate, 100*float64(kept)/n, least, sum/n, most)
+	return nil
+}
+
+func (b *bench) selectFrom(ctx context.Context, question string, texts []extract.Text, budget int64) ([]string, error) {
+	res, err := b.selector.Select(ctx, extract.Request{Question: question, Texts: texts, Budget: budget, Encoding: tokens.O200k})
+	return res.Texts, err
+}
+
+func (b *bench) extract(ctx context.Context, question string, texts []string, budget int64) ([]string, error) {
+	in := make([]extract.Text, len(texts))
+	for i, t := range texts {
+		in[i].Text = t
+	}
+	return b.selectFrom(ctx, question, in, budget)
+}
+
+// guarded is extract with protected spans, as the stage has them.
+func (b *bench) guarded(ctx context.Context, question string, texts []string, budget int64) ([]string, error) {
+	in := make([]extract.Text, len(texts))
+	for i, t := range texts {
+		in[i].Text = t
+		for _, s := range protect.Append(nil, t) {
+			if span := (extract.Span{Start: s.Start, End: s.End}); s.Kind&protect.Block != 0 {
+				in[i].Keep = append(in[i].Keep, span)
+			} else {
+				in[i].Whole = append(in[i].Whole, span)
+			}
+		}
+	}
+	return b.selectFrom(ctx, question, in, budget)
+}
+
+// head is the text's beginning, up to the last word within the budget.
+func (b *bench) head(_ context.Context, _ string, texts []string, budget int64) ([]string, error) {
+	words := strings.SplitAfter(texts[0], " ")
+	lo, hi := 0, len(words)
+	for lo < hi {
+		mid := (lo + hi + 1) / 2
+		n, err := b.count(strings.Join(words[:mid], ""))
+		if err != nil {
+			return nil, err
+		}
+		if n <= budget {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return []string{strings.Join(words[:lo], "")}, nil
+}
+
+// random keeps random sentences, with a seed of its own for each question.
+func (b *bench) random(_ context.Context, question string, texts []string, budget int64) ([]string, error) {
+	parts := strings.FieldsFunc(texts[0], func(r rune) bool { return strings.ContainsRune(".!?。！？\n", r) })
+	seed := uint64(0)
+	for _, c := range []byte(question) {
+		seed = seed*31 + uint64(c)
+	}
+	keep := make([]bool, len(parts))
+	used := int64(0)
+	for _, i := range rand.New(rand.NewPCG(seed, 1)).Perm(len(parts)) { //nolint:gosec // repeatable on purpose
+		n, err := b.count(parts[i])
+		if err != nil {
+			return nil, err
+		}
+		if used+n+2 <= budget { // its stop, and now and then a mark
+			used += n + 2
+			keep[i] = true
+		}
+	}
+	var out []string
+	for i, p := range parts {
+		if keep[i] {
+			out = append(out, p)
+		}
+	}
+	return []string{strings.Join(out, ".")}, nil
+}
+
+// speed prints how long counting and selecting take.
+func (b *bench) speed(ctx context.Context, sets []labelled.Set) error {
+	b.printf("\nTime, with counting, at rate 0.33\n")
+	for _, set := range sets {
+		var each []time.Duration // for a thousand tokens
+		for round := range 3 {
+			for i := range set.Items {
+				text := set.Items[i].Joined()
+				took, size, err := b.timed(ctx, set.Items[i].Question, text)
+				if err != nil {
+					return err
+				}
+				if round > 0 {
+					each = append(each, took*1000/time.Duration(max(size, 1)))
+				}
+			}
+		}
+		b.printf("%-22s p50 %v, p99 %v per 1k tokens\n", set.Name, percentile(each, 50), percentile(each, 99))
+		var text strings.Builder
+		for size, i := int64(0), 0; size < long; i++ {
+			part := set.Items[i%len(set.Items)].Joined()
+			n, err := b.count(part)
+			if err != nil {
+				return err
+			}
+			text.WriteString(part)
+			size += n
+		}
+		var all []time.Duration
+		for i := range 100 {
+			took, _, err := b.timed(ctx, set.Items[i%len(set.Items)].Question, text.String())
+			if err != nil {
+				return err
+			}
+			all = append(all, took)
+		}
+		b.printf("%-22s p50 %v, p99 %v for 100k tokens\n", "", percentile(all, 50), percentile(all, 99))
+	}
+	return nil
+}
+
+func (b *bench) timed(ctx context.Context, question, text string) (took time.Duration, size int64, err error) {
+	if size, err = b.count(text); err != nil {
+		return 0, 0, err
+	}
+	began := b.clock.Now()
+	_, err = b.extract(ctx, question, []string{text}, size*33/100)
+	return b.clock.Now().Sub(began), size, err
+}
+
+func percentile(all []time.Duration, p int) time.Duration {
+	slices.Sort(all)
+	return all[len(all)*p/100].Round(time.Microsecond)
+}
