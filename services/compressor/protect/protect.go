@@ -7,6 +7,8 @@
 // one too few may cost the answer.
 package protect
 
+import "sort"
+
 // Kind is what a span is; kinds are bits, so that a caller can ask for several at once.
 type Kind uint16
 
@@ -82,6 +84,24 @@ func Append(dst []Span, text string) []Span {
 		i = s.mark(i, b)
 	}
 	return s.spans
+}
+
+// Blocks returns the spans of a text that are of the kinds of [Block].
+func Blocks(text string) []Span {
+	all := Append(nil, text)
+	blocks := all[:0]
+	for _, s := range all {
+		if s.Kind&Block != 0 {
+			blocks = append(blocks, s)
+		}
+	}
+	return blocks
+}
+
+// Touches tells whether one of a text's spans has a byte of text[start:end].
+func Touches(spans []Span, start, end int) bool {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].End > start })
+	return i < len(spans) && spans[i].Start < end
 }
 
 // scanner is at work on one text.

@@ -87,6 +87,21 @@ func TestAppends(t *testing.T) {
 	}
 }
 
+func TestTouches(t *testing.T) {
+	blocks := protect.Blocks("a 12 {\"b\":1} c\n```\nd\n```\n\"e\"")
+	if len(blocks) != 2 || blocks[0].Start != 5 || blocks[0].End != 12 || blocks[1].Start != 15 || blocks[1].End != 24 {
+		t.Fatalf("got %v", blocks)
+	}
+	for _, tc := range []struct {
+		start, end int
+		want       bool
+	}{{0, 5, false}, {0, 6, true}, {8, 9, true}, {11, 20, true}, {12, 15, false}, {23, 30, true}, {24, 30, false}} {
+		if got := protect.Touches(blocks, tc.start, tc.end); got != tc.want {
+			t.Errorf("from %d to %d: %v", tc.start, tc.end, got)
+		}
+	}
+}
+
 // Text that is made of what could be searched for again and again.
 func TestTakesLinearTime(t *testing.T) {
 	done := make(chan struct{})

@@ -63,9 +63,9 @@ func elide(text string, context bool, omit func(string) string) string {
 		}
 		if at = end; context {
 			if !looked {
-				blocks, looked = protect.Append(nil, text), true
+				blocks, looked = protect.Blocks(text), true
 			}
-			if inBlock(blocks, start, end) {
+			if protect.Touches(blocks, start, end) {
 				continue
 			}
 		}
@@ -78,15 +78,6 @@ func elide(text string, context bool, omit func(string) string) string {
 		return text
 	}
 	return string(append(out, text[done:]...))
-}
-
-func inBlock(spans []protect.Span, start, end int) bool {
-	for _, s := range spans {
-		if s.Kind&protect.Block != 0 && s.Start < end && start < s.End {
-			return true
-		}
-	}
-	return false
 }
 
 // The kinds of data.

@@ -151,17 +151,7 @@ type blocks struct {
 // touches tells whether there is code or JSON between two places.
 func (b *blocks) touches(start, end int) bool {
 	if !b.found {
-		b.found = true
-		for _, s := range protect.Append(nil, b.text) {
-			if s.Kind&protect.Block != 0 {
-				b.spans = append(b.spans, s)
-			}
-		}
+		b.found, b.spans = true, protect.Blocks(b.text)
 	}
-	for _, s := range b.spans {
-		if s.Start < end && start < s.End {
-			return true
-		}
-	}
-	return false
+	return protect.Touches(b.spans, start, end)
 }

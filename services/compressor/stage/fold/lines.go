@@ -52,6 +52,9 @@ type folder struct {
 	done   int // what is written of text
 	marks  answer
 	diffs  answer
+	// tried is up to where lines were found to be alike and let be all the same, so that they
+	// are not looked at again from each of them on.
+	tried int
 }
 
 // answer is what was found out about a text, once somebody asked.
@@ -111,15 +114,17 @@ func (f *folder) line(l line, before []line) int {
 	if f.empty(l) {
 		return f.blank(l)
 	}
-	for n := 1; n <= len(before); n++ {
+	for n := 1; n <= len(before) && l.start >= f.tried; n++ {
 		if before[n-1].hash == l.hash {
 			if next := f.group(before[n-1].start, l.start, n); next > 0 {
 				return next
 			}
 		}
 	}
-	if next := f.counted(l); next > 0 {
-		return next
+	if l.start >= f.tried {
+		if next := f.counted(l); next > 0 {
+			return next
+		}
 	}
 	f.trim(l)
 	return l.next
@@ -188,7 +193,11 @@ func (f *folder) group(start, at, n int) int {
 		times++
 		end += len(rest)
 	}
-	if times < 2 || end-at < leastSaved || f.marked() || f.blocks.touches(start, end) {
+	if times < 2 || end-at < leastSaved {
+		return 0
+	}
+	if f.marked() || f.blocks.touches(start, end) {
+		f.tried = end
 		return 0
 	}
 	lineEnd := f.text[at-len(unit)+len(strings.TrimRight(unit, "\r\n")) : at]
@@ -218,7 +227,11 @@ func (f *folder) counted(l line) int {
 		n++
 		last = next
 	}
-	if n < leastAlike || last.start-l.next < leastSaved || f.marked() || f.blocks.touches(l.start, last.end) {
+	if n < leastAlike || last.start-l.next < leastSaved {
+		return 0
+	}
+	if f.marked() || f.blocks.touches(l.start, last.end) {
+		f.tried = last.next
 		return 0
 	}
 	name := f.omit(f.text[l.next:last.start])

@@ -81,7 +81,7 @@ type passage struct {
 // stands tells whether what an earlier text says can be read by who reads a later one.
 func (r *reader) stands(earlier, later *prompt.Text) bool {
 	return earlier == later || earlier.Question == later.Question && earlier.Rate == later.Rate ||
-		r.draft.Rate == 1 && earlier.Rate == 0 || whole(earlier.Original)
+		r.draft.Rate == 1 && earlier.Rate == 0
 }
 
 // whole tells whether a text is JSON, all of it.
@@ -97,7 +97,7 @@ func (r *reader) result(t *prompt.Text) string {
 		return ""
 	}
 	for i, earlier := range r.results[:len(r.results)-1] {
-		if earlier.Original != t.Original || !r.stands(earlier, t) {
+		if earlier.Original != t.Original || !r.stands(earlier, t) && !whole(earlier.Original) {
 			continue
 		}
 		if earlier.Call != "" && len(earlier.Call) <= quoted && r.alone(earlier) && plain(earlier.Call) {
@@ -150,9 +150,9 @@ func (r *reader) text(t *prompt.Text) {
 			continue
 		}
 		if !looked {
-			blocks, looked = protect.Append(nil, text), true
+			blocks, looked = protect.Blocks(text), true
 		}
-		if inBlock(blocks, at, end) {
+		if protect.Touches(blocks, at, end) {
 			continue
 		}
 		out = append(out, text[done:at]...)
@@ -170,15 +170,6 @@ func (r *reader) text(t *prompt.Text) {
 	if out != nil {
 		t.Replace(string(append(out, text[done:]...)))
 	}
-}
-
-func inBlock(spans []protect.Span, start, end int) bool {
-	for _, s := range spans {
-		if s.Kind&protect.Block != 0 && s.Start < end && start < s.End {
-			return true
-		}
-	}
-	return false
 }
 
 // paragraph returns where the paragraph at start ends, and where the next begins.
