@@ -176,7 +176,7 @@ var secretsOf = map[string][]string{
 	"edge":       {"TOLLGATE_MASTER_KEY", "TOLLGATE_SALT_KEY", "DATABASE_URL", "REDIS_URL"},
 	"router":     providerKeys,
 	"cache":      {"REDIS_URL"},
-	"compressor": nil,
+	"compressor": {"REDIS_URL"},
 	"keystore":   {"TOLLGATE_MASTER_KEY", "TOLLGATE_SALT_KEY", "DATABASE_URL"},
 	"budget":     {"DATABASE_URL"},
 }

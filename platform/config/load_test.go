@@ -454,6 +454,39 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
+// What compression leaves out is kept for an hour, unless the file says otherwise.
+func TestKeepOmitted(t *testing.T) {
+	type kept struct {
+		time      time.Duration
+		bytes     int64
+		namespace string
+	}
+	for yaml, want := range map[string]kept{
+		"": {time.Hour, 64 << 20, ""},
+		"compression: {keep_omitted: 90, keep_omitted_bytes: 2097152, namespace: blue}\n": {90 * time.Second, 2 << 20, "blue"},
+		"compression: {keep_omitted: 0}\n":                                                {0, 64 << 20, ""},
+		"compression: {keep_omitted: 24h}\n":                                              {24 * time.Hour, 64 << 20, ""},
+	} {
+		cfg, warnings, err := load(t, oneModel+yaml, "REDIS_URL=redis://r")
+		if err != nil || len(warnings) > 0 {
+			t.Fatalf("%q: %v, %v", yaml, warnings, err)
+		}
+		if c := cfg.Compression; (kept{c.KeepOmitted, c.KeepOmittedBytes, c.Namespace}) != want {
+			t.Errorf("%q: %+v", yaml, c)
+		}
+	}
+	_, _, err := load(t, oneModel+"compression: {keep_omitted: -1s, keep_omitted_bytes: 1000}\n")
+	for _, want := range []string{"compression.keep_omitted: must not be negative", "compression.keep_omitted_bytes: must be"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	_, _, err = load(t, oneModel+"compression: {keep_omitted: 31d}\n")
+	if err == nil || !strings.Contains(err.Error(), "compression.keep_omitted: must be a number of seconds") {
+		t.Errorf("days: %v", err)
+	}
+}
+
 // Redis holds the cache only when the file does not say otherwise, so the conditional warnings need files of their own.
 func TestKeysThatOthersMakeIdle(t *testing.T) {
 	const redisCache = "litellm_settings: {cache: true, cache_params: {type: redis, host: r, max_bytes: 1048576}}\n"
@@ -476,6 +509,17 @@ func TestKeysThatOthersMakeIdle(t *testing.T) {
 				"line 2: rate_limits.namespace: has no effect: limits are counted in this process alone",
 				"line 2: rate_limits.wait: has no effect: limits are counted in this process alone",
 			},
+		},
+		"how nothing is to be kept": {
+			yaml: "compression: {keep_omitted: 0, keep_omitted_bytes: 1048576, namespace: a}\n",
+			want: []string{
+				"line 2: compression.keep_omitted_bytes: has no effect: compression.keep_omitted is 0",
+				"line 2: compression.namespace: has no effect: without a Redis, what was left out is kept in this process alone",
+			},
+		},
+		"what a compression that is off leaves out": {
+			yaml: "compression: {enabled: false, keep_omitted: 1h}\n",
+			want: []string{"line 2: compression.keep_omitted: has no effect: compression.enabled is false"},
 		},
 		"a pool without a database": {
 			yaml: "general_settings: {database_connection_pool_limit: 5}\n",

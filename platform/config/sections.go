@@ -33,7 +33,7 @@ func defaults(source string) *Config {
 		RateLimits: RateLimits{Wait: 10 * time.Millisecond},
 		Guardrails: Guardrails{Enabled: true, Mode: "detect"},
 		Compression: Compression{
-			Enabled: true, Timeout: 50 * time.Millisecond,
+			Enabled: true, Timeout: 50 * time.Millisecond, KeepOmitted: time.Hour, KeepOmittedBytes: 64 << 20,
 			Profiles: map[string]CompressionProfile{
 				"default": {Rate: 0.5, MinTokens: 500},
 				"rag":     {Rate: 0.33, MinTokens: 1000},
@@ -197,6 +197,9 @@ func (l *loader) guardrails(root *section, g *Guardrails) {
 func (l *loader) compression(s *section, c *Compression) {
 	c.Enabled = s.bool("enabled", c.Enabled)
 	c.Timeout = l.positive(s, "timeout", c.Timeout)
+	c.KeepOmitted = s.duration("keep_omitted", c.KeepOmitted)
+	c.KeepOmittedBytes = s.int("keep_omitted_bytes", 1<<20, 1<<40, c.KeepOmittedBytes)
+	c.Namespace, _ = s.text("namespace")
 	profiles := s.section("profiles")
 	for _, name := range profiles.keys() {
 		p := profiles.section(name)

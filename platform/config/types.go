@@ -382,6 +382,12 @@ type Compression struct {
 	// Timeout is when the original goes out instead.
 	Timeout  time.Duration
 	Profiles map[string]CompressionProfile
+	// KeepOmitted is how long what was left out can be fetched; 0 keeps nothing.
+	KeepOmitted time.Duration
+	// KeepOmittedBytes bounds the memory that it takes in a process: all of it, or with a Redis what waits for that.
+	KeepOmittedBytes int64
+	// Namespace prefixes every key in Redis; empty is none.
+	Namespace string
 }
 
 // CompressionProfile is one named setting.

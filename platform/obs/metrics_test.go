@@ -54,6 +54,9 @@ func everything(m *obs.Metrics) {
 	m.CacheMiss(obs.CacheExact)
 	m.CacheBypass()
 	m.Compression(obs.Compression{Profile: "rag", Engine: "extractive", Original: 1000, Compressed: 400, Took: 10 * time.Millisecond})
+	m.PartsKept(3)
+	m.PartsDropped(1)
+	m.PartsDropped(1)
 	m.CompressionSaved("extractive", 1_500_000)
 	m.CompressionSaved("lossless", -250_000_000)
 	m.Compression(obs.Compression{Profile: "chat", Result: obs.CompressionFailed, Original: 1000, Compressed: 1000, Took: time.Second})
@@ -117,6 +120,7 @@ func TestKnownSeriesBeginWithZero(t *testing.T) {
 	for _, want := range []string{
 		`litellm_compression_requests_total{profile="default",result="compressed"} 0`,
 		`litellm_compression_requests_total{profile="rag",result="failed"} 0`,
+		`litellm_compression_omitted_parts_total{result="dropped"} 0`,
 		`litellm_provider_retries_total{provider="openai"} 0`,
 		`litellm_provider_errors_total{code="provider_timeout",provider="openai"} 0`,
 		`litellm_key_checks_total{result="expired"} 0`,

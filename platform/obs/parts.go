@@ -92,6 +92,7 @@ func (m *Metrics) CacheBypass() { m.cache.bypass.Inc() }
 
 type compressionMetrics struct {
 	requests, byEngine, saved, lost        *prometheus.CounterVec
+	kept, dropped                          prometheus.Counter
 	savings, latency, original, compressed prometheus.Histogram
 	profiles, engines                      *Bounded
 }
@@ -108,6 +109,8 @@ func newCompressionMetrics(f *factory) compressionMetrics {
 		compressed: f.single("compression_compressed_tokens", "Tokens after a compression.", tokenBuckets),
 		profiles:   NewBounded(profiles[:]...), engines: NewBounded(engines[:]...),
 	}
+	parts := f.counter("compression_omitted_parts_total", "Parts that were left out of prompts and are kept for a while, or should be and are not, by result.", "result")
+	c.kept, c.dropped = parts.WithLabelValues("kept"), parts.WithLabelValues("dropped")
 	for _, profile := range profiles {
 		for _, result := range compressionResults {
 			c.requests.WithLabelValues(profile, result)
@@ -158,6 +161,12 @@ func (m *Metrics) CompressionSaved(engine string, saved money.Nano) {
 	}
 	c.saved.WithLabelValues(engine).Add(float64(saved) / 1e9)
 }
+
+// PartsKept counts parts that were left out of prompts and can be fetched for a while.
+func (m *Metrics) PartsKept(n int) { add(m.compression.kept, float64(n)) }
+
+// PartsDropped counts parts that were left out of prompts and should be kept, and are not.
+func (m *Metrics) PartsDropped(n int) { add(m.compression.dropped, float64(n)) }
 
 // KeyCheck counts the check of a virtual key.
 func (m *Metrics) KeyCheck(result KeyResult) {

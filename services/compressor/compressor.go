@@ -61,6 +61,8 @@ type Options struct {
 	// Stages run in this order; all there are. A pipeline without a stage is an empty list
 	// that is not nil.
 	Stages []Stage
+	// Keeper keeps what is left out; nobody when nil.
+	Keeper *Keeper
 	// Clock tells how long a compression took; the system's.
 	Clock clock.Clock
 	// Logger takes failures, without a word of a prompt; nobody.
@@ -117,6 +119,8 @@ type Request struct {
 	Profile string
 	// Rate goes before the profile's; 0 is none.
 	Rate float64
+	// Tenant is whom what is left out is kept for; empty keeps nothing.
+	Tenant string
 	// Provider and Model decide the tokenizer, and with the deployment's price what the
 	// provider's cache is worth.
 	Provider, Model, DeploymentID string
@@ -169,6 +173,9 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	result, err := s.compress(bounded, req, profile)
+	if err == nil {
+		s.opts.Keeper.keep(ctx, req.Tenant, result.Omitted)
+	}
 	result.Took = s.opts.Clock.Now().Sub(began)
 	switch {
 	case err == nil, errors.Is(err, prompt.ErrShape), ctx.Err() != nil:
@@ -192,6 +199,12 @@ func (s *Service) prepare(req Request) error {
 		}
 	}
 	return nil
+}
+
+// Omitted returns what was left out of a prompt of a tenant's, by its name. It fails with
+// [errs.NotFound], and with [errs.ServiceUnavailable] when it cannot be looked for.
+func (s *Service) Omitted(ctx context.Context, tenant, name string) (string, error) {
+	return s.opts.Keeper.find(ctx, tenant, name)
 }
 
 // compress runs the stages. With an error comes the result that holds all the same.

@@ -5,7 +5,6 @@ import (
 
 	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	"tollgate.dev/gen/tollgate/compressor/v1/compressorv1connect"
-	"tollgate.dev/platform/errs"
 )
 
 // Handler serves the contract from a [Service].
@@ -19,7 +18,8 @@ var _ compressorv1connect.CompressorServiceHandler = (*Handler)(nil)
 // Compress is [Service.Compress].
 func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
 	result, err := h.service.Compress(ctx, Request{
-		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Provider: req.GetProvider(), Model: req.GetModel(), DeploymentID: req.GetDeploymentId(),
+		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Tenant: req.GetTenantId(),
+		Provider: req.GetProvider(), Model: req.GetModel(), DeploymentID: req.GetDeploymentId(),
 	})
 	if err != nil {
 		return nil, err
@@ -34,7 +34,11 @@ func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressReques
 	return resp, nil
 }
 
-// Omitted returns what was left out of a prompt.
-func (h *Handler) Omitted(context.Context, *compressorv1.OmittedRequest) (*compressorv1.OmittedResponse, error) {
-	return nil, errs.New(errs.NotFound, "nothing of that name was left out, or it is there no more")
+// Omitted is [Service.Omitted].
+func (h *Handler) Omitted(ctx context.Context, req *compressorv1.OmittedRequest) (*compressorv1.OmittedResponse, error) {
+	text, err := h.service.Omitted(ctx, req.GetTenantId(), req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &compressorv1.OmittedResponse{Text: text}, nil
 }

@@ -239,7 +239,14 @@ func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.Compres
 	}, nil
 }
 
-func (f *compressorFake) Omitted(_ context.Context, req *compressorv1.OmittedRequest) (*compressorv1.OmittedResponse, error) {
+func (f *compressorFake) Omitted(ctx context.Context, req *compressorv1.OmittedRequest) (*compressorv1.OmittedResponse, error) {
+	if f.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if f.fails != nil {
+		return nil, f.fails
+	}
 	if req.GetTenantId() != "acme" || req.GetName() != "0123456789abcdef" {
 		return nil, errs.New(errs.NotFound, "there is no such part")
 	}

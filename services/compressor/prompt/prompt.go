@@ -75,6 +75,19 @@ func NameOf(part string) string {
 	return hex.EncodeToString(sum[:nameDigits/2])
 }
 
+// IsName tells whether a text is one that [NameOf] may return.
+func IsName(text string) bool {
+	if len(text) != nameDigits {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // Current is the text as the last change left it.
 func (t *Text) Current() string { return t.current }
 

@@ -68,7 +68,7 @@
 {{- if has $component (list "edge" "keystore" "budget") }}
 {{- include "tollgate.secretEnv" (list $root "DATABASE_URL" false) }}
 {{- end }}
-{{- if has $component (list "edge" "cache") }}
+{{- if has $component (list "edge" "cache" "compressor") }}
 {{- include "tollgate.secretEnv" (list $root "REDIS_URL" true) }}
 {{- end }}
 {{- if and $root.Values.kafka.brokers (or $single (eq $component "budget")) }}
