@@ -144,7 +144,7 @@ func configApart(tb testing.TB, text, namespace string) string {
 	}{
 		{limits, "namespace", namespace}, {limits, "wait", "20s"},
 		{answers, "namespace", namespace}, {answers, "socket_timeout", "20s"},
-		{within(config, "compression"), "timeout", "20s"},
+		{within(config, "compression"), "namespace", namespace}, {within(config, "compression"), "timeout", "20s"},
 	} {
 		if set.section[set.key] == nil {
 			set.section[set.key] = set.text
