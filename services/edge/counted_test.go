@@ -146,7 +146,7 @@ func TestCountable(t *testing.T) {
 
 // A model with one deployment whose tokenizer is not published keeps the bound by bytes.
 func TestEveryDeploymentIsCounted(t *testing.T) {
-	e := &Edge{}
+	e := &Edge{Parts: Parts{Counter: &tokens.Counter{}}}
 	for name, tc := range map[string]struct {
 		deployments []*routerv1.Deployment
 		closer      bool
