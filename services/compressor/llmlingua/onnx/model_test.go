@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -77,6 +78,43 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "model.onnx")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Weights in a file of their own are read from the model's folder, and from nowhere else.
+func TestWeightsOutside(t *testing.T) {
+	folder := filepath.Join("..", "testdata", "exports")
+	var answers [2][]float32
+	for i, name := range []string{"bert-sdpa-14.onnx", "bert-outside-14.onnx"} {
+		m, err := Open(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := m.Run(t.Context(), inputs(9), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[i] = out.F
+	}
+	if !slices.Equal(answers[0], answers[1]) {
+		t.Errorf("%v with the weights inside, %v with them outside", answers[0], answers[1])
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "bert-outside-14.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, location := range map[string]string{"above": "../t-outside-14.bin", "missing": "bert-nowhere-14.bin", "rooted": "/ert-outside-14.bin"} {
+		changed := bytes.ReplaceAll(data, []byte("bert-outside-14.bin"), []byte(location))
+		if _, err := read(bytes.NewReader(changed), int64(len(changed)), folder); err == nil {
+			t.Errorf("%s: the weights were read", name)
+		}
+	}
+	short := t.TempDir()
+	if err := os.WriteFile(filepath.Join(short, "bert-outside-14.bin"), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(bytes.NewReader(data), int64(len(data)), short); !errors.Is(err, errMalformed) {
+		t.Errorf("of a file that is too short: %v", err)
 	}
 }
 
