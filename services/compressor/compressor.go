@@ -221,8 +221,9 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (R
 	before := prefixes(turns)
 	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
 	cache := s.cacheOf(&req)
+	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
-		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p, before),
+		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: plan.floors,
 	}
 	if !release(p, draft, profile.MinTokens) {
 		return original, nil
@@ -252,7 +253,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (R
 		return original, nil
 	}
 	result.Body, result.Engine = p.Body(), engine(result.Stages)
-	result.Cache = cache.effect(before, after)
+	result.Cache = cache.effect(plan, before, after)
 	for _, t := range p.Texts {
 		result.Omitted = append(result.Omitted, t.Omitted()...)
 	}

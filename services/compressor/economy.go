@@ -1,6 +1,9 @@
 package compressor
 
 import (
+	"cmp"
+	"strings"
+
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor/prompt"
 )
@@ -34,58 +37,119 @@ type CacheEffect struct {
 type promptCache struct {
 	// least is the shortest prompt, in tokens, that is kept.
 	least int64
+	// input and cached are the rates of a token that is sent anew and of one that is read.
+	input, cached int64
 }
 
 // How long a prompt has to be, in tokens, to be kept without a word of the caller.
 // Sources, read in November 2026: OpenAI, "Prompt caching" (1,024 tokens, then in steps of
-// 128; GPT-4o and later); Google, "Context caching" (Gemini 2.5 Flash 1,024 and Pro 4,096;
-// the later ones at most that); Groq, "Prompt Caching" (128 to 1,024, by model).
+// 128; GPT-4o and later); Google, "Context caching" (Gemini 2.5: 2,048; later ones: 4,096);
+// Groq, "Prompt Caching" (128 to 1,024, by model).
 const (
-	leastKept       = 1024
-	leastKeptGemini = 4096
-	// keptStep is the step in which OpenAI counts what it has kept. A prompt is held that
-	// much above the least, so that its next turn finds what this one left.
-	keptStep = 128
+	leastKept         = 1024
+	leastKeptGemini25 = 2048
+	leastKeptGemini   = 4096
 )
 
-// cacheOf returns the cache of the model that a request is for. Anthropic keeps what ends at a breakpoint
-// of the caller's, and nothing else ("Prompt caching", November 2026). A model without a
-// price is taken to have a cache.
+// cacheOf returns the cache of the model that a request is for. Anthropic keeps what ends at
+// a breakpoint of the caller's, and nothing else ("Prompt caching", November 2026). A model
+// without a price is taken to have a cache that costs nothing to read.
 func (s *Service) cacheOf(req *Request) promptCache {
 	if s.opts.Prices == nil || req.Provider == "anthropic" {
 		return promptCache{}
 	}
-	price, ok := s.opts.Prices.Price(req.DeploymentID, req.Provider, req.Model)
-	if ok && price.Rate(pricing.CachedInput, pricing.Standard, 0) >= price.Rate(pricing.Input, pricing.Standard, 0) {
+	c := promptCache{least: leastKept, input: 1}
+	if price, ok := s.opts.Prices.Price(req.DeploymentID, req.Provider, req.Model); ok {
+		c.input = int64(price.Rate(pricing.Input, pricing.Standard, 0))
+		c.cached = int64(price.Rate(pricing.CachedInput, pricing.Standard, 0))
+	}
+	switch {
+	case c.cached >= c.input:
 		return promptCache{}
+	case req.Provider == "gemini" && strings.HasPrefix(strings.TrimPrefix(req.Model, "gemini/"), "gemini-2.5"):
+		c.least = leastKeptGemini25
+	case req.Provider == "gemini":
+		c.least = leastKeptGemini
 	}
-	if req.Provider == "gemini" {
-		return promptCache{least: leastKeptGemini}
-	}
-	return promptCache{least: leastKept}
+	return c
 }
 
-// floors are, by turn, what the prompt up to its end is not to fall below. A first turn
-// without tools has none: as far as anybody can tell it is the only one.
-func (c promptCache) floors(p *prompt.Prompt, before []int64) []int64 {
-	floors := make([]int64, len(before))
-	for i := range floors {
-		if c.least > 0 && (i > 0 || p.Tools) {
-			floors[i] = c.least + keptStep
-		}
+// plan is how short a prompt may become.
+type plan struct {
+	// floors are, by turn, what the prompt up to its end is not to fall below.
+	floors []int64
+	// again tells that the turn before the last one went out shorter than what is kept, and
+	// is written once more now.
+	again bool
+}
+
+// plan finds how short a prompt may become, turn by turn.
+//
+// A conversation with tools goes on, and each turn of it has a floor. One without may end
+// with any turn: its last turn has no floor if what is saved now is at least what a next
+// turn would lose, which then has to send a prompt of that length anew in place of reading
+// the longer one from the cache. An earlier turn that had none keeps its bytes if the turn
+// after it made the prompt long enough; if not, the provider has kept nothing of it yet, and
+// it is written once more, in a length that is kept.
+//
+// What a turn comes to is estimated by the rate, so that all of this depends on the turns up
+// to the next one and on nothing else.
+func (c promptCache) plan(p *prompt.Prompt, before []int64, rate float64) plan {
+	out := plan{floors: make([]int64, len(before))}
+	if c.least == 0 {
+		return out
 	}
-	return floors
+	after := estimated(p, before, rate)
+	for i := range out.floors {
+		free := !p.Tools && c.pays(before[i], after[i])
+		if last := i == len(before)-1; last || !free || after[i+1] >= c.least+prompt.FloorStep {
+			if !free {
+				out.floors[i] = c.least
+			}
+			continue
+		}
+		out.floors[i] = c.least
+		out.again = i == len(before)-2 && after[i] < c.least
+	}
+	return out
+}
+
+// pays tells whether a prompt that becomes too short to be kept saves at least what the next
+// turn loses by that.
+func (c promptCache) pays(before, after int64) bool {
+	if before < c.least {
+		return true // it would not be kept either
+	}
+	again := min(before, c.least+prompt.FloorStep)
+	return c.input*(before-after) >= c.input*again-c.cached*before
+}
+
+// estimated is what the prompt comes to by the end of each turn when every text that may be
+// changed keeps its share.
+func estimated(p *prompt.Prompt, before []int64, rate float64) []int64 {
+	after, left := make([]int64, len(before)), p.Texts
+	var less int64
+	for i := range after {
+		for len(left) > 0 && left[0].Turn == i {
+			if t := left[0]; !t.Locked {
+				less += t.Size - int64(cmp.Or(t.Rate, rate)*float64(t.Size))
+			}
+			left = left[1:]
+		}
+		after[i] = before[i] - less
+	}
+	return after
 }
 
 // effect compares the sizes of the prompt up to the end of each turn. What the provider has
 // kept is what the turn before the last one ended in.
-func (c promptCache) effect(before, after []int64) (e CacheEffect) {
+func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 	last := len(before) - 2
 	if c.least == 0 || last < 0 || before[last] < c.least {
 		return e
 	}
 	e.Read = before[last] - after[last]
-	if after[last] < c.least {
+	if p.again || after[last] < c.least {
 		e.Lost = after[last]
 	}
 	return e

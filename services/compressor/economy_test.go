@@ -67,26 +67,35 @@ func talk(t testing.TB, tools bool, lines ...int) []byte {
 // A prompt that goes on is not made shorter than what its provider keeps: each later turn
 // would pay in full for what it finds in the cache now.
 func TestPromptsStayAboveWhatProvidersKeep(t *testing.T) {
-	const openai, gemini, anthropic, groq = "openai/gpt-4o", "gemini/gemini-2.5-pro", "anthropic/claude-sonnet-4-5", "groq/llama-3.3-70b-versatile"
+	const (
+		openai, cheap, gemini = "openai/gpt-4o", "openai/gpt-5", "gemini/gemini-2.5-pro" // cached tokens at 1/2, 1/10, 1/10
+		anthropic, groq       = "anthropic/claude-sonnet-4-5", "groq/llama-3.3-70b-versatile"
+	)
 	s := newService(t, compressor.Options{Stages: []compressor.Stage{halve}, Prices: shipped(t)})
 	for name, tc := range map[string]struct {
 		model      string
 		tools      bool
 		lines      []int // seven tokens each
 		compressed bool
-		least      int64 // tokens, and not many more
+		from, to   int64 // tokens
 	}{
-		"a single turn":                      {openai, false, []int{150}, true, 0},
-		"a turn of an agent":                 {openai, true, []int{150}, false, 0},
-		"an agent's large turn":              {openai, true, []int{200}, true, 1152},
-		"a larger one":                       {openai, true, []int{1000}, true, 3500},
-		"a second turn":                      {openai, false, []int{10, 200}, true, 1152},
-		"a second turn that is small":        {openai, false, []int{10, 100}, false, 0},
-		"a provider that keeps longer ones":  {gemini, true, []int{500}, false, 0},
-		"that provider, longer":              {gemini, true, []int{700}, true, 4224},
-		"a provider that keeps what is told": {anthropic, true, []int{150}, true, 0},
-		"a provider that takes nothing off":  {groq, true, []int{150}, true, 0},
-		"a model without a price":            {"openai/unheard-of", true, []int{150}, false, 0},
+		"a single turn":                      {openai, false, []int{130}, true, 0, 500},
+		"a single turn that is kept":         {cheap, false, []int{190}, true, 1152, 1260},
+		"a larger one, which saves more":     {cheap, false, []int{400}, true, 0, 1500},
+		"a small one, which nobody keeps":    {cheap, false, []int{120}, true, 0, 450},
+		"a turn of an agent":                 {openai, true, []int{140}, false, 0, 0},
+		"an agent's large turn":              {openai, true, []int{200}, true, 1152, 1260},
+		"a larger one":                       {openai, true, []int{1000}, true, 3500, 3700},
+		"a turn before one that is short":    {cheap, false, []int{400, 10}, true, 1400, 1560},
+		"a small turn before a short one":    {cheap, false, []int{120, 10}, true, 880, 940},
+		"a large turn before a short one":    {openai, false, []int{190, 10}, true, 1200, 1340},
+		"a turn before one that is large":    {openai, false, []int{190, 400}, true, 2000, 2200},
+		"a provider that keeps longer ones":  {gemini, true, []int{270}, false, 0, 0},
+		"that provider, longer":              {gemini, true, []int{320}, true, 2176, 2300},
+		"a later model of it":                {"gemini/gemini-3-pro", true, []int{500}, false, 0, 0},
+		"a provider that keeps what is told": {anthropic, true, []int{150}, true, 0, 700},
+		"a provider that takes nothing off":  {groq, true, []int{150}, true, 0, 600},
+		"a model without a price":            {"openai/unheard-of", true, []int{140}, false, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			provider, model, _ := strings.Cut(tc.model, "/")
@@ -94,8 +103,8 @@ func TestPromptsStayAboveWhatProvidersKeep(t *testing.T) {
 			if (got.Body != nil) != tc.compressed {
 				t.Fatalf("%d to %d tokens", got.Original, got.Compressed)
 			}
-			if tc.least > 0 && (got.Compressed < tc.least || got.Compressed > tc.least+tc.least/10) {
-				t.Errorf("%d to %d tokens, want %d and not many more", got.Original, got.Compressed, tc.least)
+			if tc.compressed && (got.Compressed < tc.from || got.Compressed > tc.to) {
+				t.Errorf("%d to %d tokens, want %d to %d", got.Original, got.Compressed, tc.from, tc.to)
 			}
 		})
 	}

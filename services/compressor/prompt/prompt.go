@@ -128,7 +128,8 @@ type Draft struct {
 	// Encoding is the model's.
 	Encoding tokens.Encoding
 	// Floors are, by turn, the sizes in tokens that the prompt up to the end of the turn is
-	// not to fall below: a shorter one would be dearer. 0 is none.
+	// not to fall below: a shorter one would be dearer. 0 is none. Stages aim at [FloorStep]
+	// above.
 	Floors []int64
 	// Prefixes are the sizes of the prompt up to the end of each turn, before any stage.
 	Prefixes []int64
@@ -150,8 +151,12 @@ func (d *Draft) Least(turn int) int64 {
 			own += t.Tokens
 		}
 	}
-	return max(own-(left-d.Floors[turn]), 0)
+	return max(own-(left-d.Floors[turn]-FloorStep), 0)
 }
+
+// FloorStep is how much above a floor stages keep a prompt, in tokens: OpenAI counts what it
+// has kept in steps of 128, and a stage may end a little below what it aims at.
+const FloorStep = 128
 
 // Hold takes back what brings the prompt below a floor, the last texts of a turn first.
 func (d *Draft) Hold() {
