@@ -200,7 +200,7 @@ func TestWhatIsNotUsedIsNotKept(t *testing.T) {
 			seen := &counts{}
 			opts.Keeper = newKeeper(t, memory.New(memory.Options{}), compressor.KeeperOptions{For: time.Hour, Timeout: compressor.AtOnce, Observer: seen})
 			s := newService(t, opts)
-			if got := compress(t, s, compressor.Request{Body: conversation(text), Tenant: "acme"}); got.Body != nil {
+			if got := compress(t, s, compressor.Request{Body: conversation(text), Tenant: "acme", Provider: "openai", Model: "gpt-5"}); got.Body != nil {
 				t.Fatalf("%d to %d tokens", got.Original, got.Compressed)
 			}
 			for _, part := range []string{text, text[len(text)/2:]} {
