@@ -157,15 +157,27 @@ func (sc *scratch) restore() {
 	}
 }
 
-// add takes what there is still room for, and tells whether that was anything.
+// add takes what there is still room for, and tells whether that was anything. With a
+// sentence of the better half comes the heading that it stands under, which says what it is
+// about and where it can be found again.
 func (sc *scratch) add(room int64) (added bool) {
+	half := room / 2
 	for _, i := range sc.order {
-		if sc.segments[i].kept {
+		g := &sc.segments[i]
+		if g.kept {
 			continue
 		}
-		if cost := sc.cost(i); cost <= room {
-			room -= cost
-			sc.segments[i].kept, added = true, true
+		cost := sc.cost(i)
+		if cost > room {
+			continue
+		}
+		g.kept, added = true, true
+		room -= cost
+		if title := sc.passages[g.passage].title; room > half && title >= 0 && !sc.segments[title].kept {
+			if cost = sc.cost(title); cost <= room {
+				sc.segments[title].kept = true
+				room -= cost
+			}
 		}
 	}
 	return added
@@ -173,13 +185,16 @@ func (sc *scratch) add(room int64) (added bool) {
 
 // aim takes segments so that the estimate of what they cost together is close to a budget.
 func (sc *scratch) aim(budget int64) {
-	for target := budget; ; {
+	const quick = 8
+	for target, round := budget, 0; ; round++ {
 		sc.take(target)
 		over := sc.estimate() - budget
 		if over <= 0 || target <= 0 {
 			return
 		}
-		target -= over
+		if target -= over; round > quick {
+			target -= target / 16
+		}
 	}
 }
 

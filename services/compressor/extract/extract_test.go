@@ -220,6 +220,37 @@ func TestSelectFillsTheBudget(t *testing.T) {
 	}
 }
 
+// By an encoding whose marks are dearer, and by an estimate, the budget holds as well.
+func TestSelectEncodings(t *testing.T) {
+	text := strings.Repeat(lakes, 6)
+	for _, e := range []tokens.Encoding{tokens.CL100k, tokens.Claude, tokens.ClaudeNew, tokens.Gemini, tokens.Generic} {
+		size, err := counter.Count(e, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rate := range []int64{10, 33, 70} {
+			budget := size.Tokens * rate / 100
+			res, err := extract.New(&counter).Select(t.Context(), extract.Request{
+				Question: "how deep is lake orrin", Texts: []extract.Text{{Text: text}}, Budget: budget, Encoding: e})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := counter.Count(e, res.Texts[0])
+			if err != nil || n.Tokens != res.Tokens || n.Tokens > budget || n.Tokens*10 < budget*8 {
+				t.Errorf("%s: %d tokens (said %d) of %d, %v", e, n.Tokens, res.Tokens, budget, err)
+			}
+		}
+	}
+}
+
+// With a sentence comes the heading that says what it is about.
+func TestSelectHeadings(t *testing.T) {
+	res := selected(t, extract.New(&counter), extract.Request{Question: "which lakes did Mira Tolm paint", Texts: []extract.Text{{Text: lakes}}, Budget: 48})
+	if !strings.Contains(res.Texts[0], "Document [3](Title: Mira Tolm)") || !strings.Contains(res.Texts[0], "She painted") {
+		t.Errorf("got %q", res.Texts[0])
+	}
+}
+
 // Memory is that of the result, and a handful more.
 func TestSelectAllocates(t *testing.T) {
 	s := extract.New(&counter)
