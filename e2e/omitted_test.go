@@ -52,7 +52,7 @@ func TestWhatCompressionLeftOut(t *testing.T) {
 				g.Secret(ours.Secret, theirs.Secret, text)
 			}
 			a := first.Call(http.MethodPost, completions, harness.Call{
-				Key: ours.Secret, Body: toolTalk("The picture is "+text+" and shows a mill."), Header: http.Header{"X-Compress": {"default"}},
+				Key: ours.Secret, Body: toolTalk("The picture is " + text + " and shows a mill."), Header: http.Header{"X-Compress": {"default"}},
 			}).MustBe(t, http.StatusOK)
 			name := nameOf(text)
 			if got := strings.Split(a.Header.Get("X-Tollgate-Omitted"), ","); len(got) != 1 || got[0] != name {
