@@ -21,7 +21,7 @@ func Decode(text string) (string, error) {
 		}
 	}
 	head, body, _ := strings.Cut(text[start:], "\n")
-	d := decoder{text: body}
+	d := decoder{text: body, raw: []byte(body)}
 	if strings.HasPrefix(head, headLines) {
 		d.lines()
 	} else {
@@ -42,6 +42,7 @@ const maxDepth = jsonscan.DefaultMaxDepth
 // decoder reads the short form and writes JSON. After a failure it reads on without harm.
 type decoder struct {
 	text   string
+	raw    []byte // the same
 	at     int
 	out    []byte
 	failed bool
@@ -91,8 +92,11 @@ func (d *decoder) value(depth int) {
 
 // appendBare appends what stands without quotes: a number, a word of JSON, or a string.
 func appendBare(out []byte, text string) []byte {
-	if v, err := jsonscan.Scan([]byte(text)); err == nil && v.Kind < jsonscan.KindString && v.End-v.Start == len(text) {
-		return append(out, text...)
+	if text != "" && strings.IndexByte("-0123456789tfn", text[0]) >= 0 {
+		v, err := jsonscan.Scan([]byte(text))
+		if err == nil && v.Kind < jsonscan.KindString && v.End-v.Start == len(text) {
+			return append(out, text...)
+		}
 	}
 	out = append(out, '"')
 	out = append(out, text...)
@@ -101,9 +105,9 @@ func appendBare(out []byte, text string) []byte {
 
 // until reads what is not empty, up to one of the marks.
 func (d *decoder) until(marks string) string {
-	n := strings.IndexAny(d.text[d.at:], marks)
-	if n < 0 {
-		n = len(d.text) - d.at
+	n := 0
+	for d.at+n < len(d.text) && strings.IndexByte(marks, d.text[d.at+n]) < 0 {
+		n++
 	}
 	if n == 0 {
 		d.fail()
@@ -115,13 +119,13 @@ func (d *decoder) until(marks string) string {
 }
 
 func (d *decoder) quoted() {
-	end := jsonscan.StringEnd([]byte(d.text[d.at:]), 0)
+	end := jsonscan.StringEnd(d.raw, d.at)
 	if end < 0 {
 		d.fail()
 		return
 	}
-	d.out = append(d.out, d.text[d.at:d.at+end]...)
-	d.at += end
+	d.out = append(d.out, d.text[d.at:end]...)
+	d.at = end
 }
 
 // key reads a key and returns it with quotes.
@@ -129,13 +133,13 @@ func (d *decoder) key() string {
 	if d.peek() != '"' {
 		return `"` + d.until(":,=(){}[]\n") + `"`
 	}
-	end := jsonscan.StringEnd([]byte(d.text[d.at:]), 0)
+	start, end := d.at, jsonscan.StringEnd(d.raw, d.at)
 	if end < 0 {
 		d.fail()
 		return `""`
 	}
-	d.at += end
-	return d.text[d.at-end : d.at]
+	d.at = end
+	return d.text[start:end]
 }
 
 func (d *decoder) array(depth int) {
@@ -241,7 +245,7 @@ func (d *decoder) isHeader() bool {
 	if d.peek() != '{' || d.failed {
 		return false
 	}
-	ahead := decoder{text: d.text, at: d.at + 1}
+	ahead := decoder{text: d.text, raw: d.raw, at: d.at + 1}
 	if b := ahead.peek(); b == '}' || b == '{' {
 		return false
 	}
