@@ -72,19 +72,20 @@ func TestLines(t *testing.T) {
 	long := strings.Repeat("the same words ", 6)
 	omitted := func(s string) string { return prompt.NameOf(s) }
 	for name, tc := range map[string]struct{ in, want string }{
-		"nothing to do":          {"a\n\n  b\n\tc\nd \n\n\nd\n", ""},
-		"three":                  {long + "x\n" + long + "x\n" + long + "x\nend", long + "x\n[the line above, 2 more times]\nend"},
-		"without a line end":     {long + "x\n" + long + "x\n" + long + "x", long + "x\n[the line above, 2 more times]"},
-		"two are let be":         {long + "x\n" + long + "x\nend", ""},
-		"times":                  {times(6, wait, 1, 1), "10:00:01 waiting for the database to answer\n[4 more lines like it, omitted " + omitted(times(4, wait, 2, 1)) + "]\n10:00:06 waiting for the database to answer\n"},
-		"steps":                  {times(6, "copied the rows of part %d of the table\n", 100, 50), "copied the rows of part 100 of the table\n[4 more lines like it, omitted " + omitted(times(4, "copied the rows of part %d of the table\n", 150, 50)) + "]\ncopied the rows of part 350 of the table\n"},
-		"uneven numbers":         {"took 12 ms for the query of all rows\ntook 19 ms for the query of all rows\ntook 11 ms for the query of all rows\ntook 17 ms for the query of all rows\n", ""},
-		"times and numbers":      {"10:00:01 answered 200 to the request\n10:00:02 answered 200 to the request\n10:00:03 answered 500 to the request\n10:00:04 answered 200 to the request\n", ""},
-		"colours in JSON's text": {"{\"a\":\"\\u001b[31m\"}", ""},
-		"half an escape":         {"a\x1b[31", "a[31"},
-		"a title":                {"\x1b]0;title\aok\x1b(B\x1b=", "ok"},
-		"states of a line":       {" 10%\r 50%\r100%\nnext\r\n", "100%\nnext\r\n"},
-		"a mark is let be":       {strings.Repeat(long+"x\n", 4) + "[the line above, 2 more times]\n", ""},
+		"nothing to do":           {"a\n\n  b\n\tc\nd \n\n\nd\n", ""},
+		"three":                   {long + "x\n" + long + "x\n" + long + "x\nend", long + "x\n[the line above, 2 more times]\nend"},
+		"without a line end":      {long + "x\n" + long + "x\n" + long + "x", long + "x\n[the line above, 2 more times]"},
+		"the same but for spaces": {long + "x\n" + long + "x   \n" + long + "x\nend", long + "x\n[the line above, 2 more times]\nend"},
+		"two are let be":          {long + "x\n" + long + "x\nend", ""},
+		"times":                   {times(6, wait, 1, 1), "10:00:01 waiting for the database to answer\n[4 more lines like it, omitted " + omitted(times(4, wait, 2, 1)) + "]\n10:00:06 waiting for the database to answer\n"},
+		"steps":                   {times(6, "copied the rows of part %d of the table\n", 100, 50), "copied the rows of part 100 of the table\n[4 more lines like it, omitted " + omitted(times(4, "copied the rows of part %d of the table\n", 150, 50)) + "]\ncopied the rows of part 350 of the table\n"},
+		"uneven numbers":          {"took 12 ms for the query of all rows\ntook 19 ms for the query of all rows\ntook 11 ms for the query of all rows\ntook 17 ms for the query of all rows\n", ""},
+		"times and numbers":       {"10:00:01 answered 200 to the request\n10:00:02 answered 200 to the request\n10:00:03 answered 500 to the request\n10:00:04 answered 200 to the request\n", ""},
+		"colours in JSON's text":  {"{\"a\":\"\\u001b[31m\"}", ""},
+		"half an escape":          {"a\x1b[31", "a[31"},
+		"a title":                 {"\x1b]0;title\aok\x1b(B\x1b=", "ok"},
+		"states of a line":        {" 10%\r 50%\r100%\nnext\r\n", "100%\nnext\r\n"},
+		"a mark is let be":        {strings.Repeat(long+"x\n", 4) + "[the line above, 2 more times]\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := tc.want
@@ -128,12 +129,12 @@ func TestTakesLinearTime(t *testing.T) {
 	go func() {
 		defer close(done)
 		for _, part := range []string{"a line in code\n", "line\nline\n", "a\nb\na\nc\n", "\n", "x  \n", "{\"a\":1}  \n", "\x1b[", "\r"} {
-			apply(t, text(t, prompt.ToolResult, "```\n"+strings.Repeat(part, 1<<19/len(part))))
-			apply(t, text(t, prompt.ToolResult, strings.Repeat(part, 1<<19/len(part))))
+			apply(t, text(t, prompt.ToolResult, "```\n"+strings.Repeat(part, 1<<17/len(part))))
+			apply(t, text(t, prompt.ToolResult, strings.Repeat(part, 1<<17/len(part))))
 		}
 		for _, line := range []string{"part %d\n", "10:00:00 it is %d\n"} {
-			apply(t, text(t, prompt.ToolResult, "```\n"+times(1<<16, line, 1, 1)))
-			apply(t, text(t, prompt.ToolResult, times(1<<16, line, 1, 1)))
+			apply(t, text(t, prompt.ToolResult, "```\n"+times(1<<15, line, 1, 1)))
+			apply(t, text(t, prompt.ToolResult, times(1<<15, line, 1, 1)))
 		}
 	}()
 	select {

@@ -85,8 +85,19 @@ func (f *folder) diff() bool {
 	return f.diffs.get(func() bool { return strings.Contains(f.text, "\n@@ ") || strings.HasPrefix(f.text, "@@ ") })
 }
 
-// lines folds the lines of a text, and notes what can't be told from the rest by omit.
+// lines folds the lines of a text until nothing is left to fold: lines may be the same once
+// their spaces are off. What can't be told from the rest is noted by omit.
 func lines(text string, omit func(string) string) string {
+	for {
+		folded := once(text, omit)
+		if folded == text {
+			return text
+		}
+		text = folded
+	}
+}
+
+func once(text string, omit func(string) string) string {
 	f := folder{text: text, blocks: blocks{text: text}, omit: omit}
 	var last [maxGroup]line // the lines before, the last one first
 	known := 0

@@ -89,6 +89,11 @@ func (r *treeReader) container(opening byte) node {
 }
 
 func (r *treeReader) skipString() {
+	rest := r.doc[r.at+1:]
+	if i := strings.IndexByte(rest, '"'); strings.IndexByte(rest[:i], '\\') < 0 { // most often
+		r.at += i + 2
+		return
+	}
 	for r.at++; ; r.at++ {
 		switch r.doc[r.at] {
 		case '"':
