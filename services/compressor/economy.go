@@ -100,16 +100,21 @@ func (c promptCache) plan(p *prompt.Prompt, before []int64, rate float64) plan {
 		return out
 	}
 	after := estimated(p, before, rate)
+	held := int64(0) // what floors of earlier turns keep that the rate would not
 	for i := range out.floors {
+		after[i] += held
 		free := !p.Tools && c.pays(before[i], after[i])
-		if last := i == len(before)-1; last || !free || after[i+1] >= c.least+prompt.FloorStep {
+		if last := i == len(before)-1; last || !free || after[i+1]+held >= c.least+prompt.FloorStep {
 			if !free {
 				out.floors[i] = c.least
 			}
-			continue
+		} else {
+			out.floors[i] = c.least
+			out.again = i == len(before)-2 && after[i] < c.least
 		}
-		out.floors[i] = c.least
-		out.again = i == len(before)-2 && after[i] < c.least
+		if floor := min(out.floors[i]+prompt.FloorStep, before[i]); out.floors[i] > 0 && after[i] < floor {
+			held += floor - after[i]
+		}
 	}
 	return out
 }
