@@ -46,8 +46,9 @@ bench: ## measure what the gateway adds to a call (BENCH_ARGS="…")
 	scripts/services run postgres -- go run ./e2e/cmd/bench $(BENCH_ARGS)
 
 .PHONY: bench-compress
-bench-compress: ## measure what compression keeps of answers, and its time (TOLLGATE_DATA=folder)
+bench-compress: ## measure what compression keeps of answers, its time, and the bill (TOLLGATE_DATA=folder)
 	go run ./services/compressor/bench
+	go run ./services/compressor/trace/bills
 
 .PHONY: lint
 lint: ## lint Go, protos and scripts
