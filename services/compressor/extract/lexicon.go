@@ -23,8 +23,8 @@ type entry struct {
 	refer bool     // at a sentence's beginning, it speaks of the sentence before
 }
 
-// lexicon is what is known of words: small lists of general knowledge. Words are folded. It
-// does not change once built.
+// lexicon is what is known of words: small lists of general knowledge. It does not change
+// once built.
 type lexicon struct {
 	filter [1 << 8]uint64 // a bit for each hash: most words are in no list
 	slots  [1 << 12]entry
@@ -61,7 +61,13 @@ func (l *lexicon) note(h uint64, change func(*entry)) {
 
 func (l *lexicon) all(words string, change func(*entry)) {
 	for w := range strings.FieldsSeq(words) {
-		l.note(hash([]byte(w)), change)
+		var buf []byte
+		for _, r := range w {
+			if classOf(r) != joiner {
+				buf = appendFolded(buf, r)
+			}
+		}
+		l.note(hash(buf), change)
 	}
 }
 
@@ -109,14 +115,15 @@ var askers = []struct {
 	kind  kind
 	words string
 }{
-	{who, `who whom whose wer wen wem wessen qui quien quienes chi quem кто кого кому чей чья kto kogo kim מי من`},
+	{who, `who whom whose wer wen wem wessen qui quien quienes chi quem кто кого кому чей чья kto kogo kim מי من
+		कौन किसने किसके किसको ποιος ποια ποιον ποιοι cine ai`},
 	{when, `when date year day month wann datum jahr tag quand annee date cuando ano fecha quando anno data wanneer jaar
-		когда году год дата kiedy roku rok`},
+		когда году год дата kiedy roku rok متى عام سنة تاريخ कब वर्ष साल तारीख πότε έτος χρονιά când anul an zaman yıl yılda năm ngày`},
 	{where, `where country city place state located location wo wohin woher ort stadt land ou pays ville lieu donde pais ciudad
-		lugar dove paese citta onde cidade waar где куда откуда стране городе gdzie nerede`},
+		lugar dove paese citta onde cidade waar где куда откуда стране городе gdzie nerede nereye أين مدينة دولة कहाँ कहां देश शहर πού χώρα πόλη unde țară oraș đâu nước`},
 	{amount, `many much long old far number percent percentage population tall high big age wieviel wieviele viele viel alt lang
 		hoch prozent anzahl combien nombre cuantos cuantas cuanto cuanta quanti quante quanto quanta quantos quantas hoeveel
-		сколько ile kac`},
+		сколько ile kaç كم عدد कितने कितनी कितना πόσο πόσα πόσους πόσοι πόσες cât câți câte nhiêu mấy`},
 }
 
 // denseAskers do the same where words are not spaced; they are looked for anywhere.
@@ -160,7 +167,18 @@ var functionWords = []struct {
 		ему для это был была были или быть ли кто когда где какой какая какие каком какого который которая которые сколько
 		чем при`},
 	{other, `i w na z do sie nie jest to ze o jak co po od za przez dla byl byla kto kiedy gdzie jaki jaka jakie ktory ktora ile`},
-	{other, `ve bir bu ile icin da de ne kim nerede hangi kac olarak olan`},
+	{turkish, `ve bir bu ile için ne kim nerede hangi kaç olarak olan daha çok gibi kadar sonra ya mı mi nedir nasıl neden tarafından
+		en her iki o ki ise veya ancak değil`},
+	{other, `și în de la cu pe nu este un o ce care a al ale din pentru sau mai fost sunt era au ca că prin după cine când unde
+		cum cât câți câte ai lor lui său sa`},
+	{other, `của là và các có được trong một những cho với không người này đã khi từ đến ở như nào gì ai bao nhiêu đâu vào về
+		trên bởi để cũng thì mà ra sau tại theo hay hoặc năm việc`},
+	{other, `το η ο τα οι του της των τον την στο στη στην στον στα στις και είναι ήταν με για από που σε ένα μια ένας δεν να
+		θα ως κατά τι ποιος ποια ποιο ποιοι πότε πού πόσο πόσα πώς γιατί τους τις αυτό αυτή έχει`},
+	{other, `في من على إلى عن أن إن كان كانت هو هي هذا هذه ذلك التي الذي ما ماذا متى أين كم كيف لماذا هل أو و قد لم لا مع بعد قبل
+		بين كل أي عند حيث تم`},
+	{other, `है हैं था थी थे का की के को में से पर और एक यह वह ने कि जो भी नहीं हो कर गया गई किया क्या कौन कब कहाँ कैसे कितने किस
+		किसने लिए इस उस साथ तक द्वारा या तो ही अपने`},
 }
 
 // denseStops are pairs of characters that ask or join and name nothing: Chinese, Japanese,

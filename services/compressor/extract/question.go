@@ -128,7 +128,7 @@ func languageOf(text string, lex *lexicon) language {
 		votes[words.term.entry.votes]++
 	}
 	best := other
-	for _, l := range [...]language{english, german} {
+	for _, l := range [...]language{english, german, turkish} {
 		if votes[l] > votes[best] {
 			best = l
 		}

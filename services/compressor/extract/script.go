@@ -62,6 +62,8 @@ func classOf(r rune) class {
 		return punct
 	case unicode.IsLetter(r):
 		return letter
+	case r >= 0x900 && r <= 0xDFF && unicode.IsMark(r):
+		return letter // the vowels of the scripts of India
 	case unicode.IsDigit(r):
 		return digit
 	case unicode.IsMark(r), r == 0x200C, r == 0x200D:
@@ -105,12 +107,50 @@ func appendFolded(buf []byte, r rune) []byte {
 		return appendFolded(buf, r-0xFEE0)
 	case r >= 0x3400 && r <= 0x9FFF:
 	default:
-		r = unicode.ToLower(r)
-		if r == 'ё' {
-			r = 'е'
-		}
+		r = plain(unicode.ToLower(r))
 	}
 	return utf8.AppendRune(buf, r)
+}
+
+// plain is a letter without what is often left out in writing: accents in Greek, forms of
+// alif and the end of words in Arabic, the comma below in Romanian.
+func plain(r rune) rune {
+	switch r {
+	case 'ё':
+		return 'е'
+	case 'ά':
+		return 'α'
+	case 'έ':
+		return 'ε'
+	case 'ή':
+		return 'η'
+	case 'ί', 'ϊ', 'ΐ':
+		return 'ι'
+	case 'ό':
+		return 'ο'
+	case 'ύ', 'ϋ', 'ΰ':
+		return 'υ'
+	case 'ώ':
+		return 'ω'
+	case 'ς':
+		return 'σ'
+	case 'أ', 'إ', 'آ':
+		return 'ا'
+	case 'ى':
+		return 'ي'
+	case 'ة':
+		return 'ه'
+	case 'ș':
+		return 's'
+	case 'ț':
+		return 't'
+	case 'ơ':
+		return 'o'
+	case 'ư':
+		return 'u'
+	default:
+		return r
+	}
 }
 
 // upper reports whether a word that starts with the character is written with a capital.

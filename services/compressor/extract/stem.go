@@ -12,6 +12,7 @@ const (
 	unknown language = iota
 	english
 	german
+	turkish
 	other
 	languages
 )
@@ -20,14 +21,24 @@ const (
 // length. It errs towards too short: two words taken for one cost a little precision, a
 // form that is not recognised costs the answer.
 func stem(w []byte, lang language) int {
-	if len(w) == 0 || w[0] >= utf8.RuneSelf {
+	if len(w) < 2 {
+		return len(w)
+	}
+	switch w[0] {
+	case 0xD0, 0xD1:
 		return stemCyrillic(w)
+	case 0xCE, 0xCF:
+		return stemGreek(w)
+	case 0xD8, 0xD9:
+		return stemArabic(w)
 	}
 	switch lang {
 	case english:
 		return stemEnglish(w)
 	case german:
 		return stemGerman(w)
+	case turkish:
+		return first(w, 5)
 	default:
 		return stemLatin(w)
 	}
@@ -105,7 +116,7 @@ func stemLatin(w []byte) int {
 
 // stemCyrillic takes off the vowels at the end, and one м, х, в or г with the vowel before
 // it, while four letters are left: most endings of nouns and adjectives in the East Slavic
-// languages. Other scripts stay as they are.
+// languages.
 func stemCyrillic(w []byte) int {
 	n := len(w)
 	for n > 8 && (w[n-2] == 0xD0 || w[n-2] == 0xD1) {
@@ -126,3 +137,56 @@ func stemCyrillic(w []byte) int {
 	}
 	return n
 }
+
+// first is the length of the first characters of a word. Five of them are as good as a
+// stemmer for Turkish (Can et al., "Information retrieval on Turkish texts", 2008).
+func first(w []byte, runes int) int {
+	n := 0
+	for range runes {
+		if n >= len(w) {
+			break
+		}
+		_, size := utf8.DecodeRune(w[n:])
+		n += size
+	}
+	return n
+}
+
+// stemGreek takes off vowels, σ and ν at the end while four letters are left.
+func stemGreek(w []byte) int {
+	n := len(w)
+	for n > 8 {
+		switch r, size := utf8.DecodeLastRune(w[:n]); r {
+		case 'α', 'ε', 'η', 'ι', 'ο', 'υ', 'ω', 'σ', 'ν':
+			n -= size
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// stemArabic takes off the article with what is joined to it, and one ending, as the light
+// stemmer of Larkey, Ballesteros and Connell, "Improving stemming for Arabic information
+// retrieval" (2002). The word is moved to its front.
+func stemArabic(w []byte) int {
+	n := len(w)
+	for _, p := range arabicPrefixes {
+		if len(p)+4 <= n && string(w[:len(p)]) == p {
+			n = copy(w, w[len(p):n])
+			break
+		}
+	}
+	for _, s := range arabicSuffixes {
+		if len(s)+4 <= n && string(w[n-len(s):n]) == s {
+			n -= len(s)
+			break
+		}
+	}
+	return n
+}
+
+var (
+	arabicPrefixes = []string{"وال", "بال", "كال", "فال", "ال", "لل", "و"}
+	arabicSuffixes = []string{"ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي"}
+)
