@@ -254,9 +254,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (R
 	}
 	result.Body, result.Engine = p.Body(), engine(result.Stages)
 	result.Cache = cache.effect(plan, before, after)
-	for _, t := range p.Texts {
-		result.Omitted = append(result.Omitted, t.Omitted()...)
-	}
+	result.Omitted = omitted(p)
 	return result, nil
 }
 
@@ -275,6 +273,21 @@ func engine(stages []string) string {
 		}
 	}
 	return Lossless
+}
+
+// omitted are the parts that were left out, each once, whether a mark stands in the prompt
+// for it or in another part's place.
+func omitted(p *prompt.Prompt) (all []prompt.Omission) {
+	seen := map[string]bool{}
+	for _, t := range p.Texts {
+		for _, o := range t.Omitted() {
+			if !seen[o.Name] {
+				seen[o.Name] = true
+				all = append(all, o)
+			}
+		}
+	}
+	return all
 }
 
 // prefixes sums the turns' tokens up to each one's end.
