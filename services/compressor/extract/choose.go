@@ -157,11 +157,12 @@ func (sc *scratch) restore() {
 	}
 }
 
-// add takes what there is still room for, and tells whether that was anything. With a
-// sentence of the better half comes the heading that it stands under, which says what it is
-// about and where it can be found again.
+// add takes what there is still room for, and tells whether that was anything. With those
+// that are taken first, up to three eighths of the room, come the headings that they stand
+// under, which say what they are about and where they can be found again. More headings cost
+// answers.
 func (sc *scratch) add(room int64) (added bool) {
-	half := room / 2
+	early := room * 5 / 8
 	for _, i := range sc.order {
 		g := &sc.segments[i]
 		if g.kept {
@@ -173,7 +174,7 @@ func (sc *scratch) add(room int64) (added bool) {
 		}
 		g.kept, added = true, true
 		room -= cost
-		if title := sc.passages[g.passage].title; room > half && title >= 0 && !sc.segments[title].kept {
+		if title := sc.passages[g.passage].title; room > early && title >= 0 && !sc.segments[title].kept {
 			if cost = sc.cost(title); cost <= room {
 				sc.segments[title].kept = true
 				room -= cost

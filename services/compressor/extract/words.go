@@ -179,10 +179,14 @@ scan:
 	t.end = s.pos
 	t.folded, t.stem = h, h
 	t.entry, _ = s.lex.find(h)
-	if t.number {
+	switch {
+	case t.number:
 		t.prefix = 0
-	} else {
-		t.stem = hash(w[:stem(w, s.lang)])
+	case len(w) > 0:
+		last := w[len(w)-1]
+		if n := stem(w, s.lang); n < len(w) || w[n-1] != last {
+			t.stem = hash(w[:n])
+		}
 	}
 	if s.lang == english {
 		if e, ok := s.lex.find(t.stem); ok && e.head != 0 {
