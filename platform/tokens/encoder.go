@@ -15,6 +15,7 @@ type encoder struct {
 	*vocabulary
 	classes *classes
 	o200k   bool
+	recent  recent
 	memo    memo
 	mergers sync.Pool // of *merger
 }
@@ -45,25 +46,36 @@ func (e *encoder) next(text string, i int) int {
 
 // count returns how many tokens a piece has, and whether it had to be cut.
 func (e *encoder) count(piece string) (tokens int, cut bool) {
-	if len(piece) == 1 {
+	switch n := len(piece); {
+	case n == 1:
 		return 1, false
-	}
-	if len(piece) > memoBytes && len(piece) > e.longest {
+	case n <= recentBytes:
+		packed := short(piece)
+		slot := e.recent.slot(packed)
+		at := slot.Load()
+		if at&^tokensMask != packed {
+			at = packed | uint64(e.known(piece)) //nolint:gosec // at most recentBytes
+			slot.Store(at)
+		}
+		return int(at & tokensMask), false
+	case n > memoBytes && (n > e.longest || e.rank(piece) == unranked):
 		return e.long(piece)
 	}
+	return e.known(piece), false
+}
+
+// known counts a piece of at most memoBytes, or one that is a token.
+func (e *encoder) known(piece string) (tokens int) {
 	h := hash(piece)
 	if e.hashed(piece, h) != unranked {
-		return 1, false
-	}
-	if len(piece) > memoBytes {
-		return e.long(piece)
+		return 1
 	}
 	if tokens, ok := e.memo.get(piece, h); ok {
-		return tokens, false
+		return tokens
 	}
 	tokens = e.mergeScan(piece)
 	e.memo.put(piece, h, tokens)
-	return tokens, false
+	return tokens
 }
 
 // long counts a piece that is no token, and too long for the memo.

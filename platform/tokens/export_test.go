@@ -15,6 +15,9 @@ func (c *Counter) Forget(e Encoding) error {
 	if err != nil {
 		return err
 	}
+	for i := range encoder.recent.slots {
+		encoder.recent.slots[i].Store(0)
+	}
 	for i := range encoder.memo.slots {
 		encoder.memo.slots[i].Store(nil)
 	}

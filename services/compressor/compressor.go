@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -207,8 +208,17 @@ func (s *Service) Omitted(ctx context.Context, tenant, name string) (string, err
 	return s.opts.Keeper.find(ctx, tenant, name)
 }
 
+// errPanic says that the code of a stage is at fault. What a panic says may quote the prompt.
+var errPanic = errors.New("a panic")
+
 // compress runs the stages. With an error comes the result that holds all the same.
-func (s *Service) compress(ctx context.Context, req Request, profile Profile) (Result, error) {
+func (s *Service) compress(ctx context.Context, req Request, profile Profile) (held Result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			held.Body, held.Stages, held.Omitted, held.Compressed = nil, nil, nil, held.Original
+			err = fmt.Errorf("%w at %s", errPanic, debug.Stack())
+		}
+	}()
 	p, err := prompt.Parse(req.Body)
 	if err != nil {
 		return Result{}, err

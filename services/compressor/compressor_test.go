@@ -210,6 +210,10 @@ func TestItFailsOpen(t *testing.T) {
 		draft.Texts[0].Replace("half done")
 		return errors.New("broken")
 	}}
+	panicking := fake{"panicking", func(_ context.Context, draft *prompt.Draft) error {
+		draft.Texts[0].Replace("half done")
+		panic(draft.Texts[0].Original)
+	}}
 	waiting := fake{"waiting", func(ctx context.Context, draft *prompt.Draft) error {
 		draft.Texts[0].Replace("half done")
 		<-ctx.Done()
@@ -222,6 +226,7 @@ func TestItFailsOpen(t *testing.T) {
 		counted bool
 	}{
 		"a stage's failure":    {opts: compressor.Options{Stages: []compressor.Stage{replace("shorter", "x"), failing}}, body: body, log: "failing: broken", counted: true},
+		"a stage's panic":      {opts: compressor.Options{Stages: []compressor.Stage{panicking}}, body: body, log: "compressor_test.go"},
 		"time's end":           {opts: compressor.Options{Stages: []compressor.Stage{waiting}, Timeout: time.Second}, body: body, log: "in time", counted: true},
 		"no time to count":     {opts: compressor.Options{Timeout: time.Nanosecond}, body: body, log: "in time"},
 		"no stages":            {opts: compressor.Options{Stages: []compressor.Stage{}}, body: body, counted: true},

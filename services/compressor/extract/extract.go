@@ -152,6 +152,7 @@ type scratch struct {
 	saved    []bool
 	out      []byte
 	tallies  []tally
+	met      metWords
 	total    int64 // tokens
 	unit     int   // the sum of the question's weights
 }

@@ -21,7 +21,7 @@ func (sc *scratch) match(req *Request) {
 // scan goes through a segment's words.
 func (sc *scratch) scan(g *segment, p *passage, text string) {
 	q := &sc.question
-	words := wordScanner{text: text, lang: sc.lang, lex: sc.lex}
+	words := wordScanner{text: text, lang: sc.lang, lex: sc.lex, met: sc.met.in(sc.lang)}
 	last, since := -2, 0 // the term of the question that was met, and how long ago
 	var names initials
 	for words.next() {

@@ -26,6 +26,7 @@ type wordScanner struct {
 	lex  *lexicon
 	pos  int
 	lang language
+	met  *metWords // may be nil
 	word [64]byte
 	term term
 
@@ -177,21 +178,66 @@ scan:
 		}
 	}
 	t.end = s.pos
-	t.folded, t.stem = h, h
-	t.entry, _ = s.lex.find(h)
-	switch {
-	case t.number:
+	t.folded = h
+	if t.number {
 		t.prefix = 0
-	case len(w) > 0:
+	}
+	switch m := s.met.at(h); {
+	case m == nil:
+		t.stem, t.entry = s.look(w, h, t.number)
+	case m.folded == h && m.number == t.number:
+		t.stem, t.entry = m.stem, m.entry
+	default:
+		t.stem, t.entry = s.look(w, h, t.number)
+		*m = met{folded: h, number: t.number, stem: t.stem, entry: t.entry}
+	}
+	s.term = t
+}
+
+// look finds what is known of a folded word, and the hash of its stem.
+func (s *wordScanner) look(w []byte, h uint64, number bool) (stemmed uint64, known entry) {
+	stemmed = h
+	known, _ = s.lex.find(h)
+	if !number && len(w) > 0 {
 		last := w[len(w)-1]
 		if n := stem(w, s.lang); n < len(w) || w[n-1] != last {
-			t.stem = hash(w[:n])
+			stemmed = hash(w[:n])
 		}
 	}
 	if s.lang == english {
-		if e, ok := s.lex.find(t.stem); ok && e.head != 0 {
-			t.stem = e.head
+		if e, ok := s.lex.find(stemmed); ok && e.head != 0 {
+			stemmed = e.head
 		}
 	}
-	s.term = t
+	return stemmed, known
+}
+
+// met is a word that was looked up a while ago, in the language of its vocabulary.
+type met struct {
+	folded, stem uint64
+	entry        entry
+	number       bool
+}
+
+// metWords are the words of a language that were met last, by their hashes: the most of a
+// text are few. nil has none.
+type metWords struct {
+	lang  language
+	words [1 << 10]met
+}
+
+// at is where a word may be; nil where nothing is kept.
+func (m *metWords) at(h uint64) *met {
+	if m == nil {
+		return nil
+	}
+	return &m.words[mix(h)%uint64(len(m.words))]
+}
+
+// in returns the words of a language, of which there are none when it was another.
+func (m *metWords) in(lang language) *metWords {
+	if m.lang != lang {
+		*m = metWords{lang: lang}
+	}
+	return m
 }

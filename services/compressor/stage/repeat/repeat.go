@@ -177,7 +177,7 @@ func paragraph(text string, start int) (end, next int) {
 	for at := start; ; {
 		i := strings.IndexByte(text[at:], '\n')
 		if i < 0 {
-			return len(strings.TrimRight(text, " \t\r\n")), len(text)
+			return max(start, len(strings.TrimRight(text, " \t\r\n"))), len(text)
 		}
 		at += i + 1
 		k := at

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -210,5 +211,23 @@ func BenchmarkRepeat(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		apply(b, 0.5, texts...)
+	}
+}
+
+// A text may end in lines of spaces.
+func TestLastLinesOfSpaces(t *testing.T) {
+	for _, end := range []string{" ", "\n ", "\n\n \t", "\n\n\n\r\n  \n "} {
+		text := strings.Repeat("The mill is older than the town, and the river is older than both. ", 20)
+		once := fmt.Sprintf(`{"messages":[{"role":"tool","content":%q},{"role":"tool","content":%q}]}`, text+end, "Of another one.\n\n"+text+end)
+		p, err := prompt.Parse([]byte(once))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (repeat.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: p.Texts, Rate: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if !p.Texts[1].Changed() {
+			t.Errorf("%q: the passage stands twice", end)
+		}
 	}
 }
