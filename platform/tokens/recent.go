@@ -32,7 +32,7 @@ func short(piece string) uint64 {
 	default:
 		w = uint64(piece[0]) | uint64(piece[1])<<8
 	}
-	return w<<8 | uint64(n)<<5 //nolint:gosec // at most recentBytes
+	return w<<8 | uint64(n)<<5
 }
 
 // slot is where a packed piece may be.

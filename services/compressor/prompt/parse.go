@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -28,7 +29,7 @@ func Parse(body []byte) (*Prompt, error) {
 			p.Tools = p.Tools || name != "response_format"
 		}
 	}
-	r := reader{prompt: p, breakpoint: -1, calls: map[string]string{}}
+	r := reader{prompt: p, breakpoint: -1, userTurn: -1, calls: map[string]string{}}
 	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
 		v.Start += messages.ValueStart
 		v.End += messages.ValueStart
@@ -63,6 +64,10 @@ type reader struct {
 	asked      bool              // the turn has a message that is not the assistant's
 	found      []found           // the texts of the message that is read
 	marks      []int             // the message of each content, in order
+	userTurn   int               // the turn of the last user's message; -1 before it
+	all        bool              // what is asked, as it stands, takes every word
+	ordered    bool              // the system prompt takes every word
+	wanted     []bool            // by turn, whether all was wanted in it
 }
 
 // found is a string of a message that is text.
@@ -85,7 +90,7 @@ func (r *reader) message(v jsonscan.Value) error {
 		return err
 	}
 	// Wherever in the message it is; within text its quotes would be escaped.
-	if bytes.Contains(m.Doc(), []byte(`"cache_control"`)) {
+	if hasBreakpoint(m.Doc()) {
 		r.breakpoint = index
 	}
 	role, err := jsonscan.String(m.Raw("role"))
@@ -126,10 +131,38 @@ func (r *reader) message(v jsonscan.Value) error {
 		fallthrough
 	default:
 		for _, f := range r.found {
+			r.ordered = r.ordered || role != "assistant" && orderedAll(f.text)
+		}
+		for _, f := range r.found {
 			r.turn().Fixed = append(r.turn().Fixed, f.text)
 		}
 	}
 	return nil
+}
+
+// hasBreakpoint tells whether a message has a cache breakpoint, however its name is written.
+// Escapes within text may look like one too, which protects too much and nothing else.
+func hasBreakpoint(message []byte) bool {
+	name := []byte(`"cache_control"`)
+	if bytes.Contains(message, name) {
+		return true
+	}
+	escape := []byte(`\u00`)
+	if !bytes.Contains(message, escape) {
+		return false
+	}
+	var plain []byte
+	for {
+		at := bytes.Index(message, escape)
+		if at < 0 || at+6 > len(message) {
+			return bytes.Contains(append(plain, message...), name)
+		}
+		plain = append(plain, message[:at]...)
+		if c, err := strconv.ParseUint(string(message[at+4:at+6]), 16, 8); err == nil {
+			plain = append(plain, byte(c))
+		}
+		message = message[at+6:]
+	}
 }
 
 // fixed notes a member of a message that stays as it is.
@@ -246,6 +279,7 @@ const (
 
 // result takes in a tool's message.
 func (r *reader) result(m *jsonscan.Fields, index int) {
+	r.want()
 	call, err := jsonscan.String(m.Raw("tool_call_id"))
 	if err != nil {
 		call = ""
@@ -255,10 +289,6 @@ func (r *reader) result(m *jsonscan.Fields, index int) {
 		question += "\n" + arguments
 	}
 	for _, f := range r.found {
-		if segments, ok := tags(f.text); ok {
-			r.add(f, segments, ToolResult, call, question, index)
-			continue
-		}
 		r.add(f, []segment{{text: f.text, free: true}}, ToolResult, call, question, index)
 	}
 }
@@ -271,9 +301,26 @@ func (r *reader) user(index int) {
 	}
 	split, question := message(texts)
 	r.question = head(question, questionBytes)
+	if last := len(r.prompt.Turns) - 1; r.userTurn != last {
+		r.userTurn, r.all = last, false // several messages of a turn are one
+	}
+	for i := range split {
+		for _, s := range split[i] {
+			r.all = r.all || !s.free && wantsAll(s.text)
+		}
+	}
+	r.want()
 	for i, f := range r.found {
 		r.add(f, split[i], Context, "", r.question, index)
 	}
+}
+
+// want notes whether all is wanted in the turn at hand.
+func (r *reader) want() {
+	for len(r.wanted) < len(r.prompt.Turns) {
+		r.wanted = append(r.wanted, false)
+	}
+	r.wanted[len(r.prompt.Turns)-1] = r.all
 }
 
 // add makes a content of segments, or a fixed text when none of them is free.
@@ -314,6 +361,11 @@ func (r *reader) finish() {
 			r.prompt.Tagged = r.prompt.Tagged || c.tagged
 			for _, text := range c.Texts {
 				text.Locked = locked
+				if r.ordered || t < len(r.wanted) && r.wanted[t] {
+					// Stages that lose nothing may still shorten what a tool returned.
+					text.Locked = locked || text.Kind == Context && !c.tagged
+					text.Rate = 1
+				}
 				r.prompt.Texts = append(r.prompt.Texts, text)
 			}
 		}

@@ -64,6 +64,10 @@ func TestWhatMayBeChanged(t *testing.T) {
 			`{"messages":[` + tool + `,{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"},"cache_control":{"type":"ephemeral"}}]},{"role":"tool","content":"R2"}]}`,
 			[]string{"R2"},
 		},
+		"nothing up to a breakpoint with an escape": {
+			"{\"messages\":[" + tool + ",{\"role\":\"tool\",\"content\":\"R2\",\"cache\\u005fcontrol\":{\"type\":\"ephemeral\"}},{\"role\":\"tool\",\"content\":\"R3 \\u0041\"}]}",
+			[]string{"R3 A"},
+		},
 		"text about breakpoints is none":               {`{"messages":[` + tool + `,{"role":"tool","content":"{\"cache_control\":1}"}]}`, []string{"R", `{"cache_control":1}`}},
 		"nothing when the provider sets breakpoints":   {`{"cache_control":{"type":"ephemeral"},"messages":[` + tool + `]}`, nil},
 		"nothing when the router sets breakpoints":     {`{"cache_control_injection_points":[],"messages":[` + tool + `]}`, nil},

@@ -3,7 +3,6 @@ package prompt
 import (
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -20,9 +19,10 @@ const (
 // what is given to answer it. On any doubt all of it stays. The question is the part of what
 // stays that asks.
 //
-// What stays are paragraphs that a label such as `Question:` begins, short ones that end in a
-// question mark, and the first and the last paragraph if they are short and no document.
-// A message that asks for every word of what it gives, such as for a translation, stays.
+// What is given has to be told apart: by tags, by marks of documents, by a label such as
+// `Context:`, by parts of their own, or, where there is none of these, by a question that is
+// one by its label or its mark. What stands before the first mark stays, and so do short
+// paragraphs at the end.
 func message(texts []string) (segments [][]segment, question string) {
 	segments = make([][]segment, len(texts))
 	var asked []string
@@ -48,7 +48,7 @@ func message(texts []string) (segments [][]segment, question string) {
 		all = paragraphs(all, i, text)
 	}
 	given, question := ask(all)
-	if given < contextBytes || wantsAll(all) {
+	if given < contextBytes {
 		return segments, strings.Join(texts, "\n")
 	}
 	for i, text := range texts {
@@ -125,7 +125,7 @@ func paragraphs(to []block, from int, text string) []block {
 			}
 		case line == "":
 			put(at)
-		case labelled(line) || asks(line) && (begin < 0 || next == len(text)):
+		case labelled(line, questionLabels) || labelled(line, ruleLabels) || labelled(line, contextLabels) || titled(line) || asks(line) && (begin < 0 || next == len(text)):
 			put(at)
 			begin = at
 			if asks(line) {
@@ -142,38 +142,103 @@ func paragraphs(to []block, from int, text string) []block {
 
 // ask marks the paragraphs that stay, and returns how many bytes are left and what is asked.
 func ask(all []block) (given int, question string) {
+	first, mark := opening(all)
 	var labels, marks, ends []string
-	for i := range all {
-		b := &all[i]
+	ask := func(b *block) {
 		text := strings.TrimSpace(b.text)
-		short := len(text) <= instructionBytes
 		switch {
-		case labelled(text) && short:
+		case labelled(text, questionLabels) && len(text) <= instructionBytes:
 			labels = append(labels, text)
 		case asks(text):
 			marks = append(marks, text)
-		case short && (i == 0 || i == len(all)-1 || i == len(all)-2 && prompting(all[i+1].text)) && !document(text):
-			if !prompting(text) {
-				ends = append(ends, text)
-			}
+		case b.stays && !prompting(text):
+			ends = append(ends, text)
+			return
 		default:
-			given += len(b.text)
-			continue
+			return
 		}
 		b.stays = true
 	}
+	for i := range all[:first] {
+		all[i].stays = true
+	}
+	for i := len(all) - 1; i >= first && small(&all[i]); i-- { // what follows the documents
+		all[i].stays = true
+	}
+	for i := range all {
+		ask(&all[i])
+	}
+	if len(labels)+len(marks) == 0 && mark == byDocuments {
+		if last := &all[len(all)-1]; !last.stays && !document(strings.TrimSpace(last.text)) {
+			last.stays = true // what is long and no document may ask for much
+			ends = append(ends, last.text)
+		}
+	}
+	for i := range all {
+		b := &all[i]
+		text := strings.TrimSpace(b.text)
+		if !b.stays && len(text) <= instructionBytes && !document(text) && (labelled(text, ruleLabels) || mark != byDocuments && instructs(text)) {
+			b.stays = true
+		}
+		if !b.stays {
+			given += len(b.text)
+		}
+	}
 	switch {
 	case labels != nil:
-		question = strings.Join(labels, "\n")
+		return given, strings.Join(labels, "\n")
 	case marks != nil:
-		question = strings.Join(marks, "\n")
-	case ends != nil:
-		question = strings.Join(ends, "\n")
-	default:
-		return 0, "" // nobody knows what is asked
+		return given, strings.Join(marks, "\n")
+	case mark != unmarked && ends != nil:
+		return given, strings.Join(ends, "\n")
 	}
-	return given, question
+	return 0, "" // nobody can tell what is asked
 }
+
+// mark is how what is given is told apart.
+type mark uint8
+
+const (
+	unmarked    mark = iota
+	byLabel          // such as `Context:`
+	byDocuments      // two documents or more that are told to be
+	byParts          // the message has parts
+)
+
+// opening returns the first paragraph of what is given, and how it is told apart.
+func opening(all []block) (first int, by mark) {
+	documents, at := 0, 0
+	for i := range all {
+		text := strings.TrimSpace(all[i].text)
+		switch {
+		case labelled(text, contextLabels):
+			return i, byLabel
+		case document(text):
+			if documents++; documents == 1 {
+				at = i
+			}
+		}
+	}
+	switch {
+	case documents > 1:
+		return at, byDocuments
+	case len(all) > 0 && all[0].from != all[len(all)-1].from:
+		return 0, byParts
+	}
+	for first < len(all) && small(&all[first]) {
+		first++
+	}
+	return first, unmarked
+}
+
+// small tells whether a paragraph at an end of the message is too short to be a document.
+func small(b *block) bool {
+	text := strings.TrimSpace(b.text)
+	return len(text) <= smallBytes && !document(text)
+}
+
+// smallBytes is the most that such a paragraph has.
+const smallBytes = 400
 
 // questionLabels begin what is asked, in lower case.
 var questionLabels = []string{
@@ -181,14 +246,29 @@ var questionLabels = []string{
 	"frage", "aufgabe", "pregunta", "domanda", "pergunta", "вопрос", "问题", "問題", "質問", "질문",
 }
 
-// labelled tells whether a line begins with a label of a question and a colon.
-func labelled(line string) bool {
+// contextLabels begin what is given, in lower case.
+var contextLabels = []string{
+	"context", "documents", "document", "passages", "passage", "sources", "source", "search results", "results", "background", "article",
+	"articles", "text", "texts", "excerpt", "excerpts", "references", "knowledge", "information", "data", "transcript", "paper", "kontext",
+	"dokumente", "quellen", "contexte", "contexto", "documentos", "контекст", "документы", "上下文", "资料", "文档", "参考资料", "文脈", "資料", "문맥",
+}
+
+// ruleLabels begin what holds for the answer, in lower case.
+var ruleLabels = []string{
+	"rule", "rules", "guideline", "guidelines", "constraint", "constraints", "requirement", "requirements", "format", "output format",
+	"output", "answer format", "response format", "style", "tone", "important", "note", "notes", "remember", "steps", "goal", "role",
+	"schema", "example", "examples", "regeln", "wichtig", "hinweis", "ausgabe", "règles", "reglas", "formato", "правила", "важно",
+	"要求", "规则", "注意", "格式", "ルール", "규칙",
+}
+
+// labelled tells whether a text begins with one of the labels and a colon.
+func labelled(line string, labels []string) bool {
 	at := strings.IndexAny(line, ":：")
 	if at < 0 || at > 40 {
 		return false
 	}
 	label := strings.ToLower(strings.Trim(line[:at], " \t#*_<>[]"))
-	return slices.Contains(questionLabels, label)
+	return slices.Contains(labels, label)
 }
 
 // questionMarkBytes is the most that a paragraph may have to be a question by its mark.
@@ -209,85 +289,32 @@ func prompting(text string) bool {
 	return len(text) <= 40 && (strings.HasSuffix(text, ":") || strings.HasSuffix(text, "："))
 }
 
-// document tells whether a paragraph begins as documents in a list do: with a number in
-// brackets or with a dot, with a heading, a tag or the like.
-func document(text string) bool {
-	rest := text
-	for _, word := range []string{"document", "doc", "source", "passage", "title", "dokument", "quelle"} {
-		if len(rest) > len(word) && strings.EqualFold(rest[:len(word)], word) {
-			rest = strings.TrimLeft(rest[len(word):], " ")
-			break
+// documentWords begin documents in a list, with a number behind them.
+var documentWords = []string{"document", "doc", "source", "passage", "title", "article", "dokument", "quelle", "документ", "文档", "文件", "资料", "來源"}
+
+// titled tells whether a line begins with such a word and a number or a bracket.
+func titled(line string) bool {
+	for _, word := range documentWords {
+		if len(line) > len(word) && strings.EqualFold(line[:len(word)], word) {
+			rest := strings.TrimLeft(line[len(word):], " ")
+			return rest != "" && (rest[0] == '[' || rest[0] == '(' || rest[0] == ':' || rest[0] == '#' || rest[0] >= '0' && rest[0] <= '9')
 		}
 	}
-	if rest == "" {
+	return false
+}
+
+// document tells whether a paragraph begins as documents in a list do: with such a word, with
+// a number in brackets or with a dot, with a heading or a tag.
+func document(text string) bool {
+	if text == "" {
 		return false
 	}
-	switch c := rest[0]; {
-	case c == '[' || c == '<' || c == '(' && len(rest) < len(text) || c == ':' && len(rest) < len(text):
+	switch c := text[0]; {
+	case titled(text), c == '[', c == '<', c == '#':
 		return true
 	case c >= '0' && c <= '9':
-		rest = strings.TrimLeft(rest, "0123456789")
+		rest := strings.TrimLeft(text, "0123456789")
 		return rest != "" && (rest[0] == '.' || rest[0] == ')' || rest[0] == ':')
-	}
-	return false
-}
-
-// wantsAll tells whether what stays asks for something that takes every word of what is
-// given.
-func wantsAll(all []block) bool {
-	for i := range all {
-		if !all[i].stays {
-			continue
-		}
-		text := strings.ToLower(all[i].text)
-		for _, phrase := range verbatimPhrases {
-			if strings.Contains(text, phrase) {
-				return true
-			}
-		}
-		for sentence := range strings.FieldsFuncSeq(text, func(r rune) bool {
-			return r == '\n' || r == '.' || r == ':' || r == '!' || r == '?' || r == ',' || r == ';'
-		}) {
-			if commands(sentence) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// verbatimPhrases ask for the words themselves wherever they stand. Chinese, Japanese and
-// Korean have no spaces to find a command by.
-var verbatimPhrases = []string{
-	"verbatim", "word for word", "word-for-word", "wortwörtlich", "mot à mot", "дословно",
-	"翻译", "翻譯", "翻訳", "校对", "改写", "逐字", "번역",
-}
-
-// allCommands ask, at the beginning of a sentence, for all of a text.
-var allCommands = []string{
-	"translate", "rewrite", "rephrase", "reword", "paraphrase", "proofread", "correct", "copyedit", "edit", "fix", "reformat", "format",
-	"convert", "refactor", "transcribe", "continue", "complete", "transform", "anonymize", "redact", "copy", "repeat",
-	"extract all", "extract every", "list all", "list every", "count", "find all", "find every",
-	"übersetze", "übersetzen", "korrigiere", "formuliere", "schreibe um", "traduis", "traduisez", "corrige", "corrigez", "réécris",
-	"traduce", "traduzca", "reescribe", "traduci", "traduz", "traduza", "переведи", "переведите", "исправь", "перепиши",
-}
-
-// polite words may stand before a command.
-var polite = []string{"please", "kindly", "can", "could", "would", "you", "now", "then", "and", "bitte", "kannst", "du", "por", "favor", "пожалуйста"}
-
-func commands(sentence string) bool {
-	words := strings.Fields(sentence)
-	for len(words) > 0 && slices.Contains(polite, words[0]) {
-		words = words[1:]
-	}
-	if len(words) == 0 {
-		return false
-	}
-	for _, command := range allCommands {
-		first, second, two := strings.Cut(command, " ")
-		if strings.TrimFunc(words[0], unicode.IsPunct) == first && (!two || len(words) > 1 && words[1] == second) {
-			return true
-		}
 	}
 	return false
 }

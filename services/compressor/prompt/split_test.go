@@ -45,9 +45,23 @@ func TestQuestionAndContext(t *testing.T) {
 		"a question before":    {[]string{"How old is the mill?\n\n" + mill + "\n\n" + tower}, "How old is the mill?", []string{mill + "\n\n" + tower}},
 		"a question after":     {[]string{mill + "\n\n\n" + tower + "\n\nHow old is the mill?\n"}, "How old is the mill?", []string{mill + "\n\n\n" + tower}},
 		"labels, line by line": {[]string{"Context: " + mill + "\nQuestion: how old is it"}, "Question: how old is it", []string{"Context: " + mill}},
-		"no question mark":     {[]string{"Tell me how old the mill is.\n\n" + mill + "\n" + tower}, "Tell me how old the mill is.", []string{mill + "\n" + tower}},
-		"parts":                {[]string{mill, tower, "How old is the mill?"}, "How old is the mill?", []string{mill, tower}},
-		"a question between":   {[]string{mill + "\n\nHow old is it?\n\n" + tower}, "How old is it?", []string{mill, tower}},
+		"no mark, no question": {[]string{"Tell me how old the mill is.\n\n" + mill + "\n" + tower}, "", nil},
+		"a label of what is given": {
+			[]string{"Tell me how old the mill is.\n\nContext:\n" + mill + "\n" + tower}, "Tell me how old the mill is.", []string{"Context:\n" + mill + "\n" + tower},
+		},
+		"a letter around it": {
+			[]string{"Hello,\n\nI need to know how old the mill is.\n\n" + mill + "\n\nThanks!"}, "", nil,
+		},
+		"a letter around documents": {
+			[]string{"Hello,\n\nI need to know how old the mill is.\n\n" + documents + "\n\nIn ten words.\n\nBest regards,\nAnna"},
+			"Hello,\nI need to know how old the mill is.\nIn ten words.\nBest regards,\nAnna", []string{documents},
+		},
+		"many questions at the end": {
+			[]string{documents + "\n\nAnswer these:\n" + strings.Repeat("1. How old is the mill in years?\n", 40) + "Make it a table."},
+			"Answer these:\n" + strings.Repeat("1. How old is the mill in years?\n", 40) + "Make it a table.", []string{documents},
+		},
+		"parts":              {[]string{mill, tower, "How old is the mill?"}, "How old is the mill?", []string{mill, tower}},
+		"a question between": {[]string{mill + "\n\nHow old is it?\n\n" + tower}, "How old is it?", []string{mill, tower}},
 		"in Chinese": {
 			[]string{strings.Repeat("磨坊在河边，比城镇还古老。", 40) + "\n\n问题：磨坊有多古老？"},
 			"问题：磨坊有多古老？", []string{strings.Repeat("磨坊在河边，比城镇还古老。", 40)},
@@ -56,16 +70,22 @@ func TestQuestionAndContext(t *testing.T) {
 			[]string{"What is wrong?\n\n" + mill + "\n```\nfunc main() {\n\nQuestion: none\n}\n```\n" + tower},
 			"What is wrong?", []string{mill + "\n```\nfunc main() {\n\nQuestion: none\n}\n```\n" + tower},
 		},
-		"nothing but a question":   {[]string{"How old is the mill?"}, "", nil},
-		"little beside it":         {[]string{"How old is the mill?\n\nThe mill is old."}, "", nil},
-		"nobody asks":              {[]string{documents + "\n\nDocument [3] " + bridge}, "", nil},
-		"a translation":            {[]string{"Please translate this into German:\n\n" + mill + "\n\n" + tower}, "", nil},
-		"a correction":             {[]string{mill + "\n\n" + tower + "\n\nThanks. Could you proofread it?"}, "", nil},
-		"a quotation":              {[]string{"Repeat the second sentence word for word.\n\n" + mill}, "", nil},
-		"a translation in Chinese": {[]string{"请把下面的文字翻译成英文。\n\n" + mill}, "", nil},
-		"a question about a translation": {
-			[]string{"Who was the first to translate it?\n\n" + mill}, "Who was the first to translate it?", []string{mill},
+		"rules between": {
+			[]string{"You help travellers.\n\nRules:\n- Answer in French.\n- Cite the paragraph.\n\n" + mill + "\n\nNever guess. Say so if you do not know.\n\n" + tower + "\n\nHow old is the mill?"},
+			"How old is the mill?", []string{mill, tower},
 		},
+		"rules before documents": {
+			[]string{"You help travellers.\n\nThe reader is in a hurry, and old.\n\n" + documents + "\n\nHow old is the mill?"},
+			"How old is the mill?", []string{documents},
+		},
+		"nothing but a question":         {[]string{"How old is the mill?"}, "", nil},
+		"little beside it":               {[]string{"How old is the mill?\n\nThe mill is old."}, "", nil},
+		"nobody asks":                    {[]string{documents + "\n\nDocument [3] " + bridge}, "", nil},
+		"a translation":                  {[]string{"Please translate this into German:\n\n" + mill + "\n\n" + tower}, "", nil},
+		"a correction":                   {[]string{mill + "\n\n" + tower + "\n\nThanks. Could you proofread it?"}, "", nil},
+		"a quotation":                    {[]string{"Repeat the second sentence word for word.\n\n" + mill}, "", nil},
+		"a translation in Chinese":       {[]string{"请把下面的文字翻译成英文。\n\n" + mill}, "", nil},
+		"a question about a translation": {[]string{"Who was the first to translate it?\n\n" + mill}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := prompt.Parse(user(t, tc.texts...))
@@ -76,7 +96,7 @@ func TestQuestionAndContext(t *testing.T) {
 				t.Errorf("free are %q, want %q", got, tc.free)
 			}
 			for _, text := range p.Texts {
-				if text.Question != tc.question {
+				if text.Question != tc.question && !text.Locked {
 					t.Errorf("the question is %q, want %q", text.Question, tc.question)
 				}
 			}
@@ -86,6 +106,55 @@ func TestQuestionAndContext(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Who asks for all of a text gets all of it, in whatever words and wherever it is asked.
+func TestWhatTakesEveryWord(t *testing.T) {
+	mill := strings.TrimSpace(strings.Repeat("The mill stands by the river, and is older than the town. ", 25))
+	given := "Document [1] " + mill + "\nDocument [2] " + mill
+	for _, order := range []string{
+		"Please help me translate the following text into French.", "Give me a French translation of the following text.",
+		"Kannst du den folgenden Text bitte ins Englische übersetzen?", "Bitte korrigieren.", "Peux-tu traduire ce texte en anglais ?",
+		"¿Puedes traducir este texto al inglés?", "Прошу перевести следующий текст на английский.", "ترجم النص التالي إلى الإنجليزية.",
+		"निम्नलिखित पाठ का अंग्रेजी में अनुवाद करें।", "次の文章を英語に訳してください。", "把下面的文字译成英文。", "Check the grammar and spelling of the text below.",
+		"Spell-check the following.", "Return the text unchanged.", "Reproduce the text exactly.", "How many words does the text have?",
+		"Extract the names of all people.", "Encode the text below in base64.", "Sort the paragraphs alphabetically.",
+	} {
+		for _, text := range []string{order + "\n\n" + given, given + "\n\n" + order} {
+			for _, messages := range []string{
+				`{"role":"user","content":` + quote(t, text) + `}`,
+				`{"role":"user","content":` + quote(t, order) + `},{"role":"tool","content":` + quote(t, given) + `}`,
+				`{"role":"user","content":` + quote(t, "Is it old?\n\n"+given) + `},{"role":"user","content":` + quote(t, order) + `}`,
+				`{"role":"user","content":` + quote(t, order) + `},{"role":"assistant","content":null},{"role":"tool","content":` + quote(t, given) + `}`,
+			} {
+				p, err := prompt.Parse([]byte(`{"messages":[` + messages + `]}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, text := range p.Texts {
+					if !text.Locked && (text.Kind != prompt.ToolResult || text.Rate != 1) {
+						t.Errorf("%q may be shortened: %.150s", order, messages)
+					}
+				}
+			}
+		}
+	}
+	system := `{"role":"system","content":"You are a translator. Translate everything into German."},`
+	p, err := prompt.Parse([]byte(`{"messages":[` + system + `{"role":"user","content":` + quote(t, "Is it old?\n\n"+given) + `}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range p.Texts {
+		if !text.Locked {
+			t.Error("what the system prompt wants translated may be shortened")
+		}
+	}
+	// What was asked in an earlier turn holds until the user asks for something else.
+	p, err = prompt.Parse([]byte(`{"messages":[{"role":"user","content":"Translate it."},{"role":"assistant","content":"What?"},
+		{"role":"user","content":` + quote(t, "Is it old?\n\n"+given) + `}]}`))
+	if err != nil || len(p.Texts) != 1 || p.Texts[0].Locked {
+		t.Errorf("an earlier order holds: %v", err)
 	}
 }
 
@@ -163,6 +232,7 @@ func TestTags(t *testing.T) {
 		"< inside":         {"<llmlingua>a < b && c > d <i>e</i></llmlingua>", "a < b && c > d <i>e</i>", []part{{"a < b && c > d <i>e</i>", 0}}},
 		"several lines":    {"<llmlingua,\nrate=0.5>A\n\nB</llmlingua>", "A\n\nB", []part{{"A\n\nB", 0.5}}},
 		"nothing in it":    {"a<llmlingua></llmlingua>b", "ab", []part{{"", 0}}},
+		"nothing at all":   {" <llmlingua></llmlingua>\n", "", nil},
 		"a rate of 0":      {"<llmlingua, rate=0>A</llmlingua>", "", nil},
 		"a rate above 1":   {"<llmlingua, rate=1.5>A</llmlingua>", "", nil},
 		"no number":        {"<llmlingua, rate=half>A</llmlingua>", "", nil},
@@ -174,13 +244,11 @@ func TestTags(t *testing.T) {
 		"tags within tags": {"<llmlingua>A<llmlingua>B</llmlingua></llmlingua>", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, role := range []string{"user", "tool"} {
+			{
+				const role = "user"
 				p, err := prompt.Parse([]byte(`{"messages":[{"role":"` + role + `","content":` + quote(t, tc.text) + `}]}`))
 				if err != nil {
 					t.Fatal(err)
-				}
-				if tc.sent == "" && role == "tool" {
-					continue // it is a result as any other
 				}
 				var got []part
 				for _, text := range p.Texts {
@@ -194,6 +262,10 @@ func TestTags(t *testing.T) {
 				}
 			}
 		})
+	}
+	// What a tool returned may be anybody's words.
+	if p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"<llmlingua>A</llmlingua>"}]}`)); err != nil || p.Tagged || p.Body() != nil {
+		t.Errorf("a tool's tags are heard: %v, %s", err, p.Body())
 	}
 	for _, role := range []string{"system", "developer", "assistant"} {
 		p, err := prompt.Parse([]byte(`{"messages":[{"role":"` + role + `","content":"<llmlingua>A</llmlingua>"}]}`))

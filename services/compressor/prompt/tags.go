@@ -3,6 +3,8 @@ package prompt
 import (
 	"strconv"
 	"strings"
+
+	"tollgate.dev/services/compressor/protect"
 )
 
 // segment is a part of a string: the segments of a string are the whole of it, in order,
@@ -26,9 +28,13 @@ const (
 //
 // Attributes come in any order, with commas or spaces between. Whatever stands outside tags
 // stays as it is; within, any character may stand, `<` too. It reports false for a text
-// without tags, and for one whose tags cannot be understood, which stays as it is with them.
+// without tags, for one whose tags cannot be understood and for one with nothing but tags, which stay
+// as they are.
 // Source: microsoft/LLMLingua, "Structured Prompt Compression" in its README, 2024.
 func tags(text string) (segments []segment, ok bool) {
+	if !strings.Contains(text, tagOpen) || inCode(text) {
+		return nil, false
+	}
 	for {
 		at := strings.Index(text, tagOpen)
 		if at < 0 {
@@ -56,7 +62,22 @@ func tags(text string) (segments []segment, ok bool) {
 	if text != "" {
 		segments = append(segments, segment{text: text})
 	}
-	return segments, true
+	for _, s := range segments {
+		if strings.TrimSpace(s.text) != "" {
+			return segments, true
+		}
+	}
+	return nil, false // providers refuse a message of nothing
+}
+
+// inCode tells whether a tag of a text is within code, which is somebody's example.
+func inCode(text string) bool {
+	for _, s := range protect.Append(nil, text) {
+		if s.Kind&(protect.Code|protect.Inline) != 0 && strings.Contains(text[s.Start:s.End], tagOpen) {
+			return true
+		}
+	}
+	return false
 }
 
 // tag reads the opening tag that a text begins with. A size of 0 says that there is none.

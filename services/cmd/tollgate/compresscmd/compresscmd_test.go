@@ -78,7 +78,7 @@ func TestFormats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plain.out) >= len(text) || strings.Contains(plain.out, "[-") || !strings.Contains(plain.out, "Article 7") {
+	if len(plain.out) >= len(text) || strings.Contains(plain.out, "[-") || !strings.Contains(plain.out, "JSON, short form") {
 		t.Errorf("text: %.200s", plain.out)
 	}
 	said, err := run(t, nil, text, "-", "--format", "json")
