@@ -129,7 +129,7 @@ type Saved struct {
 
 // Compression is what became of a prompt before it was sent.
 type Compression struct {
-	// Engine is extractive, llmlingua2 or lossless.
+	// Engine is extractive, llmlingua2, near_lossless or lossless.
 	Engine string `json:"engine"`
 	// Profile is default, rag or chat.
 	Profile          string `json:"profile"`

@@ -233,7 +233,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	cache := s.cacheOf(&req)
 	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
-		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: plan.floors,
+		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: plan.floors, Kept: cache.least,
 	}
 	if !release(p, draft, profile.MinTokens) {
 		return original, nil
@@ -242,6 +242,11 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		p.Refocus()
 	}
 	result := original
+	type done struct {
+		stage string
+		texts []*prompt.Text
+	}
+	var work []done
 	for _, stage := range s.opts.Stages {
 		if profile.Stages != nil && !slices.Contains(profile.Stages, stage.Name()) {
 			continue
@@ -250,11 +255,14 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		if err != nil {
 			return original, fmt.Errorf("stage %s: %w", stage.Name(), err)
 		}
-		if changed {
-			result.Stages = append(result.Stages, stage.Name())
-		}
+		work = append(work, done{stage.Name(), changed})
 	}
 	draft.Hold()
+	for _, w := range work {
+		if slices.ContainsFunc(w.texts, (*prompt.Text).Changed) {
+			result.Stages = append(result.Stages, w.stage)
+		}
+	}
 	if turns, err = m.after(ctx, p, turns); err != nil {
 		return original, err
 	}
@@ -268,21 +276,31 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	return result, nil
 }
 
-// The engines: what a prompt was shortened by that loses something, or lossless.
+// The engines: what a prompt was shortened by.
 const (
-	Lossless   = "lossless"
+	// Lossless stages lose nothing.
+	Lossless = "lossless"
+	// NearLossless ones leave out what repeats, what is overwritten and what is no text.
+	NearLossless = "near_lossless"
+	// Extractive leaves out sentences.
 	Extractive = "extractive"
+	// LLMLingua2 leaves out words.
 	LLMLingua2 = "llmlingua2"
 )
 
-// engine is that of the stages that changed something. The engines' names are their stages'.
+// engine is that of the stages that changed something: of what loses most.
 func engine(stages []string) string {
+	out := Lossless
 	for _, name := range stages {
-		if name == Extractive || name == LLMLingua2 {
+		switch name {
+		case Extractive, LLMLingua2: // the engines' names are their stages'
 			return name
+		case "json_space", "json_table":
+		default:
+			out = NearLossless
 		}
 	}
-	return Lossless
+	return out
 }
 
 // omitted are the parts that were left out, each once, whether a mark stands in the prompt

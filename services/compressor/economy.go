@@ -35,8 +35,9 @@ type CacheEffect struct {
 // promptCache is a provider's prompt cache for one model. The zero value is none that is
 // cheaper than the prompt itself, or only where the caller says so by breakpoints.
 type promptCache struct {
-	// least is the shortest prompt, in tokens, that is kept.
-	least int64
+	// from is the shortest prompt, in tokens, that may be kept, and least the shortest that
+	// surely is.
+	from, least int64
 	// input and cached are the rates of a token that is sent anew and of one that is read.
 	input, cached int64
 }
@@ -47,6 +48,7 @@ type promptCache struct {
 // Groq, "Prompt Caching" (128 to 1,024, by model).
 const (
 	leastKept         = 1024
+	leastKeptGroq     = 128
 	leastKeptGemini25 = 2048
 	leastKeptGemini   = 4096
 )
@@ -58,7 +60,7 @@ func (s *Service) cacheOf(req *Request) promptCache {
 	if s.opts.Prices == nil || req.Provider == "anthropic" {
 		return promptCache{}
 	}
-	c := promptCache{least: leastKept, input: 1}
+	c := promptCache{from: leastKept, least: leastKept, input: 1}
 	if price, ok := s.opts.Prices.Price(req.DeploymentID, req.Provider, req.Model); ok {
 		c.input = int64(price.Rate(pricing.Input, pricing.Standard, 0))
 		c.cached = int64(price.Rate(pricing.CachedInput, pricing.Standard, 0))
@@ -67,9 +69,11 @@ func (s *Service) cacheOf(req *Request) promptCache {
 	case c.cached >= c.input:
 		return promptCache{}
 	case req.Provider == "gemini" && strings.HasPrefix(strings.TrimPrefix(req.Model, "gemini/"), "gemini-2.5"):
-		c.least = leastKeptGemini25
+		c.from, c.least = leastKeptGemini25, leastKeptGemini25
 	case req.Provider == "gemini":
-		c.least = leastKeptGemini
+		c.from, c.least = leastKeptGemini25, leastKeptGemini
+	case req.Provider == "groq":
+		c.from = leastKeptGroq
 	}
 	return c
 }
@@ -122,7 +126,7 @@ func (c promptCache) plan(p *prompt.Prompt, before []int64, rate float64) plan {
 // pays tells whether a prompt that becomes too short to be kept saves at least what the next
 // turn loses by that.
 func (c promptCache) pays(before, after int64) bool {
-	if before < c.least {
+	if before < c.from {
 		return true // it would not be kept either
 	}
 	again := min(before, c.least+prompt.FloorStep)

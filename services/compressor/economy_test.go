@@ -150,7 +150,7 @@ func TestEffectOnTheProvidersCache(t *testing.T) {
 		"one turn":                      {[]int{400}, false, false},
 		"an earlier turn, kept":         {[]int{400, 100}, true, false},
 		"an earlier turn, too short":    {[]int{60, 400}, false, false},
-		"an earlier turn, not kept now": {[]int{180, 30}, true, true},
+		"an earlier turn, not kept now": {[]int{220, 30}, true, true},
 	} {
 		body := talk(t, false, tc.lines...)
 		got := compress(t, s, compressor.Request{Body: body})

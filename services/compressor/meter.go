@@ -60,8 +60,8 @@ func (m *meter) content(ctx context.Context, c *prompt.Content) (err error) {
 
 // run lets a stage work, and takes back each change that makes a text no smaller. That is
 // decided text by text and not for the prompt, so that a text is the same in every later
-// turn of its conversation. It tells whether any change was left.
-func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (changed bool, err error) {
+// turn of its conversation. It returns the texts of which a change was left.
+func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (changed []*prompt.Text, err error) {
 	type state struct {
 		text    string
 		tokens  int64
@@ -72,14 +72,14 @@ func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (chan
 		before[i] = state{t.Current(), t.Tokens, len(t.Omitted())}
 	}
 	if err := stage.Apply(ctx, draft); err != nil {
-		return false, err
+		return nil, err
 	}
 	for i, t := range draft.Texts {
 		if t.Current() == before[i].text {
 			continue
 		}
 		if t.Tokens, err = m.count(ctx, t.Current()); err != nil {
-			return false, err
+			return nil, err
 		}
 		if t.Tokens >= before[i].tokens {
 			t.Replace(before[i].text)
@@ -87,7 +87,7 @@ func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (chan
 			t.Tokens = before[i].tokens
 			continue
 		}
-		changed = true
+		changed = append(changed, t)
 	}
 	return changed, nil
 }

@@ -131,6 +131,9 @@ type Draft struct {
 	// not to fall below: a shorter one would be dearer. 0 is none. Stages aim at [FloorStep]
 	// above.
 	Floors []int64
+	// Kept is the shortest prompt that the provider keeps, so that it is cheaper when it comes
+	// again; 0 where it keeps none.
+	Kept int64
 	// Prefixes are the sizes of the prompt up to the end of each turn, before any stage.
 	Prefixes []int64
 }
@@ -158,7 +161,9 @@ func (d *Draft) Least(turn int) int64 {
 // has kept in steps of 128, and a stage may end a little below what it aims at.
 const FloorStep = 128
 
-// Hold takes back what brings the prompt below a floor, the last texts of a turn first.
+// Hold takes back what brings the prompt below a floor, the last texts of a turn first, and
+// in a prompt that a provider keeps what saves less than a step of what it counts: a step of
+// its cache may be lost by it.
 func (d *Draft) Hold() {
 	var saved int64
 	for start := 0; start < len(d.Texts); {
@@ -171,6 +176,10 @@ func (d *Draft) Hold() {
 				saved -= t.Size - t.Tokens
 				t.Restore()
 			}
+		}
+		for i := end - 1; i >= start && d.Kept > 0 && d.Prefixes[turn] >= d.Kept && saved < FloorStep; i-- {
+			saved -= d.Texts[i].Size - d.Texts[i].Tokens
+			d.Texts[i].Restore()
 		}
 		start = end
 	}

@@ -137,8 +137,8 @@ type CompressResponse struct {
 	CompressedTokens int64 `protobuf:"varint,3,opt,name=compressed_tokens,json=compressedTokens,proto3" json:"compressed_tokens,omitempty"`
 	// The stages that changed something.
 	Stages []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
-	// What shortened text: `extractive`, `llmlingua2`, or `lossless` where nothing
-	// but lossless stages changed something; empty when nothing changed.
+	// What shortened text most: `extractive`, `llmlingua2`, `near_lossless`, or
+	// `lossless` where nothing is lost; empty when nothing changed.
 	Engine string `protobuf:"bytes,5,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Of the tokens saved, those that the provider would have read from its prompt
 	// cache.

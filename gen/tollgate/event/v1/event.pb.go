@@ -391,7 +391,8 @@ func (x *UsageRecord) GetCompression() *Compression {
 // Compression is what became of a prompt before it was sent.
 type Compression struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What shortened text: `extractive`, `llmlingua2` or `lossless`.
+	// What shortened text: `extractive`, `llmlingua2`, `near_lossless` or
+	// `lossless`.
 	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
 	// The profile: `default`, `rag` or `chat`.
 	Profile string `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
