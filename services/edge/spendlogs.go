@@ -236,6 +236,12 @@ func spendRowOf(r *eventv1.UsageRecord) *spendRow {
 	if cache := r.GetCache(); cache == "hit" || cache == "semantic" {
 		row.CacheHit = "True"
 	}
+	if c := r.GetCompression(); c != nil {
+		row.Metadata["compression"] = map[string]any{
+			"engine": c.GetEngine(), "profile": c.GetProfile(), "original_tokens": c.GetOriginalTokens(),
+			"compressed_tokens": c.GetCompressedTokens(), "micros": c.GetMicros(),
+		}
+	}
 	if code := r.GetError(); code != "" {
 		row.Status, row.Metadata["error_code"] = "failure", code
 	}

@@ -139,10 +139,16 @@ func (e Env) parse(args []string) (o options, err error) {
 		return o, fmt.Errorf("--format %q: diff, text or json", o.format)
 	case !slices.Contains([]string{"auto", "always", "never"}, *color):
 		return o, fmt.Errorf("--color %q: auto, always or never", *color)
-	case o.rate < 0 || o.rate > 1:
+	case given(flags, "rate") && !(o.rate > 0 && o.rate <= 1):
 		return o, fmt.Errorf("--rate %v: above 0 and at most 1", o.rate)
 	}
 	return o, nil
+}
+
+// given tells whether a flag is among the arguments.
+func given(flags *flag.FlagSet, name string) (found bool) {
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 // read returns a file's text.

@@ -168,6 +168,7 @@ func TestMistakes(t *testing.T) {
 		"an unknown flag":    {[]string{small, "--speed"}, "--help"},
 		"no such file":       {[]string{filepath.Join(t.TempDir(), "none")}, "no such file"},
 		"an unknown profile": {[]string{small, "--profile", "turbo"}, "no such compression profile"},
+		"a rate of 0":        {[]string{small, "--rate", "0"}, "--rate"},
 		"a rate above 1":     {[]string{small, "--rate", "2"}, "--rate"},
 		"an unknown format":  {[]string{small, "--format", "xml"}, "--format"},
 		"an unknown colour":  {[]string{small, "--color", "red"}, "--color"},
