@@ -146,6 +146,8 @@ func (s *scanner) inline(i int) int {
 func (s *scanner) straight(i int, mark byte, limit int) int {
 	if i > 0 {
 		switch b := s.text[i-1]; {
+		case b == '\\':
+			return i + 1 // an escaped one opens nothing
 		case b >= 0x80 && mark == '"':
 		case traits[b]&core != 0, strings.IndexByte(`.!?)]}"'%`, b) >= 0:
 			return i + 1
@@ -317,7 +319,7 @@ func (s *scanner) label(i int) int {
 	for k > 0 && i-k < 12 && s.is(k-1, lower|upper) {
 		k--
 	}
-	if len(s.spans) > s.base && s.spans[len(s.spans)-1].End > k {
+	if s.done > k {
 		return i
 	}
 	switch strings.ToLower(s.text[k : i-1]) {

@@ -72,8 +72,16 @@ type Span struct {
 // Append appends the spans of a text to dst, in order. They do not overlap: of two that would,
 // the one that begins first stands. Any bytes may come in; a span begins and ends where a
 // character does if the text is UTF-8.
-func Append(dst []Span, text string) []Span {
-	s := scanner{text: text, spans: dst, base: len(dst), attempts: 4 * len(text)}
+func Append(dst []Span, text string) []Span { return find(dst, text, ^Kind(0)) }
+
+// Blocks returns the spans of a text that are of the kinds of [Block].
+func Blocks(text string) []Span { return Of(text, Block) }
+
+// Of returns the spans of a text that are of some kinds: those of [Append], without the rest.
+func Of(text string, kinds Kind) []Span { return find(nil, text, kinds) }
+
+func find(dst []Span, text string, kinds Kind) []Span {
+	s := scanner{text: text, spans: dst, kinds: kinds, attempts: 4 * len(text)}
 	i := s.line(0)
 	for i < len(text) {
 		b := text[i]
@@ -86,18 +94,6 @@ func Append(dst []Span, text string) []Span {
 	return s.spans
 }
 
-// Blocks returns the spans of a text that are of the kinds of [Block].
-func Blocks(text string) []Span {
-	all := Append(nil, text)
-	blocks := all[:0]
-	for _, s := range all {
-		if s.Kind&Block != 0 {
-			blocks = append(blocks, s)
-		}
-	}
-	return blocks
-}
-
 // Touches tells whether one of a text's spans has a byte of text[start:end].
 func Touches(spans []Span, start, end int) bool {
 	i := sort.Search(len(spans), func(i int) bool { return spans[i].End > start })
@@ -108,7 +104,8 @@ func Touches(spans []Span, start, end int) bool {
 type scanner struct {
 	text  string
 	spans []Span
-	base  int // the first of this text's spans
+	kinds Kind // that are looked for
+	done  int  // the end of the last span of any kind
 	// attempts is how many bytes may still be looked at by attempts at JSON, so that text
 	// full of open brackets takes no quadratic time.
 	attempts int
@@ -117,7 +114,10 @@ type scanner struct {
 }
 
 func (s *scanner) add(start, end int, kind Kind) int {
-	s.spans = append(s.spans, Span{start, end, kind})
+	if kind&s.kinds != 0 {
+		s.spans = append(s.spans, Span{start, end, kind})
+	}
+	s.done = end
 	return end
 }
 

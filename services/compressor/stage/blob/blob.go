@@ -8,8 +8,8 @@
 //
 // It stands as well within a string of JSON. What a model may have to repeat stays: keys,
 // hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
-// is around them, and text of words by its letters. In users' messages code and JSON stay as
-// they are.
+// is around them, and text of words by its letters. Code in fences stays as it is, and in
+// users' messages JSON, inline code and what is in quotation marks as well.
 package blob
 
 import (
@@ -46,28 +46,41 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if t.Locked || len(t.Current()) < least {
 			continue
 		}
-		t.Replace(elide(t.Current(), t.Kind == prompt.Context, t.Omit))
+		text, err := elide(ctx, t.Current(), t.Kind, t.Omit)
+		if err != nil {
+			return err
+		}
+		t.Replace(text)
 	}
 	return nil
 }
 
+// fixed are the spans that stay in a text.
+func fixed(kind prompt.Kind) protect.Kind {
+	if kind == prompt.ToolResult {
+		return protect.Code
+	}
+	return protect.Block | protect.Inline | protect.Quote
+}
+
 // elide puts marks in place of data.
-func elide(text string, context bool, omit func(string) string) string {
+func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) string) (string, error) {
 	var out []byte
-	var blocks []protect.Span
+	var stay []protect.Span
 	done, looked := 0, false
 	for at := 0; at < len(text); {
 		start, end, kind := find(text, at)
 		if kind == "" {
 			break
 		}
-		if at = end; context {
-			if !looked {
-				blocks, looked = protect.Blocks(text), true
-			}
-			if protect.Touches(blocks, start, end) {
-				continue
-			}
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		if !looked {
+			stay, looked = protect.Of(text, fixed(of)), true
+		}
+		if at = end; protect.Touches(stay, start, end) || of != prompt.ToolResult && quoted(text, start, end) {
+			continue
 		}
 		data := text[start:end]
 		out = append(out, text[done:start]...)
@@ -75,9 +88,30 @@ func elide(text string, context bool, omit func(string) string) string {
 		done = end
 	}
 	if out == nil {
-		return text
+		return text, nil
 	}
-	return string(append(out, text[done:]...))
+	return string(append(out, text[done:]...)), nil
+}
+
+// quotations are the marks that may be around data.
+var quotations = [...]struct{ open, close string }{
+	{`"`, `"`}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"„", "“"}, {"„", "”"}, {"«", "»"}, {"»", "«"}, {"‘", "’"}, {"「", "」"}, {"『", "』"}, {"‹", "›"},
+}
+
+// quoted tells whether the word that ends in text[start:end], such as a data URL, stands in
+// quotation marks. Package protect finds short quotations only.
+func quoted(text string, start, end int) bool {
+	const reach = 200
+	k := start
+	for k > 0 && start-k < reach && text[k-1] > ' ' && text[k-1] < 0x80 && strings.IndexByte("\"'`", text[k-1]) < 0 {
+		k--
+	}
+	for _, q := range quotations {
+		if strings.HasSuffix(text[:k], q.open) && strings.HasPrefix(text[end:], q.close) {
+			return true
+		}
+	}
+	return false
 }
 
 // The kinds of data.

@@ -106,11 +106,37 @@ func TestData(t *testing.T) {
 	}
 }
 
-func TestUsersCodeStays(t *testing.T) {
-	b64 := base64.StdEncoding.EncodeToString(noise(300))
-	for _, in := range []string{"```\n" + b64 + "\n```\n", "{\"a\": \"" + b64 + "\"}"} {
-		if got := apply(t, text(t, prompt.Context, in)); got != in {
-			t.Errorf("%q becomes %q", in, got)
+// What is code stays, whoever sent it; of users' texts also JSON and what they quote.
+func TestCodeAndQuotationsStay(t *testing.T) {
+	b64 := base64.StdEncoding.EncodeToString(noise(900))
+	mark := "[base64, 900 bytes, omitted " + prompt.NameOf(b64) + "]"
+	for _, tc := range []struct {
+		in         string
+		user, tool bool // whether it changes
+	}{
+		{"%s", true, true},
+		{"Look:\n\n%s\n\nit is data", true, true},
+		{"```\n%s\n```\n", false, false},
+		{"~~~pem\n%s", false, false},
+		{"it is `%s`, I think", false, true},
+		{"{\"a\": \"%s\"}", false, true},
+		{"it says \"%s\".", false, true},
+		{"it says '%s'.", false, true},
+		{"it says “%s”.", false, true},
+		{"it says „%s“.", false, true},
+		{"<img src=\"data:image/png;base64,%s\">", false, true},
+		{"<img src=data:image/png;base64,%s>", true, true},
+		{"a \"b\" %s", true, true},
+	} {
+		for kind, changes := range map[prompt.Kind]bool{prompt.Context: tc.user, prompt.ToolResult: tc.tool} {
+			in := fmt.Sprintf(tc.in, b64)
+			want := in
+			if changes {
+				want = fmt.Sprintf(tc.in, mark)
+			}
+			if got := apply(t, text(t, kind, in)); got != want {
+				t.Errorf("kind %d: %q becomes %q", kind, in, got)
+			}
 		}
 	}
 	in := text(t, prompt.Context, b64)
