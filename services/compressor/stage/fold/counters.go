@@ -32,10 +32,13 @@ func alike(a, b string) bool {
 // number returns the end of the number at i, with the spaces before it; i when there is none.
 func number(s string, i int) int {
 	k := i
+	if k < len(s) && s[k] == ' ' && k > 0 && s[k-1] == ' ' {
+		return i // within spaces: the first of them was looked at
+	}
 	for k < len(s) && s[k] == ' ' {
 		k++
 	}
-	if k == len(s) || !isDigit(s[k]) || k > i && i > 0 && s[i-1] == ' ' {
+	if k == len(s) || !isDigit(s[k]) {
 		return i
 	}
 	for k < len(s) && isDigit(s[k]) {
@@ -52,18 +55,30 @@ type count struct {
 
 // counts appends the numbers of a line.
 func counts(to []count, s string) []count {
+	left, right := 0, 0 // of the stretch of dates and times that is gone over
 	for i := 0; i < len(s); i++ {
 		if !isDigit(s[i]) {
+			if !timely(s[i], ":.,-/T") && !(s[i] == ' ' && i > 0 && isDigit(s[i-1])) {
+				left = i + 1
+			}
 			continue
 		}
 		start := i
 		for i < len(s) && isDigit(s[i]) {
 			i++
 		}
-		to = append(to, count{digits: s[start:i], time: inTime(s, start, i), percent: i < len(s) && s[i] == '%'})
+		for right = max(right, i); right < len(s); right++ {
+			if !isDigit(s[right]) && !timely(s[right], ":.,-/TZ+") && !(s[right] == ' ' && right+1 < len(s) && isDigit(s[right+1])) {
+				break
+			}
+		}
+		to = append(to, count{digits: s[start:i], time: inTime(s, left, right), percent: i < len(s) && s[i] == '%'})
+		i-- // what ends the number is looked at too
 	}
 	return to
 }
+
+func timely(b byte, marks string) bool { return strings.IndexByte(marks, b) >= 0 }
 
 // step is how much bigger a number is than before; not ok when one is too large to tell.
 func (c count) step(before count) (n int64, ok bool) {
@@ -83,14 +98,14 @@ func (c count) step(before count) (n int64, ok bool) {
 	return -n, true
 }
 
-// inTime tells whether the digits s[start:end] are part of a time of day with its seconds, or
-// of the date before one.
+// maxTime is how long a date and a time are together at most, with fractions and a zone.
+const maxTime = 64
+
+// inTime tells whether the stretch s[start:end] of digits and what joins them is a time of day
+// with its seconds, perhaps behind its date.
 func inTime(s string, start, end int) bool {
-	for start > 0 && (isDigit(s[start-1]) || strings.IndexByte(":.,-/T", s[start-1]) >= 0 || s[start-1] == ' ' && start > 1 && isDigit(s[start-2])) {
-		start--
-	}
-	for end < len(s) && (isDigit(s[end]) || strings.IndexByte(":.,-/TZ+", s[end]) >= 0 || s[end] == ' ' && end+1 < len(s) && isDigit(s[end+1])) {
-		end++
+	if end-start > maxTime {
+		return false
 	}
 	syslog := start >= 4 && s[start-1] == ' ' && strings.Contains("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", s[start-4:start-1])
 	return clock(s[start:end], syslog)

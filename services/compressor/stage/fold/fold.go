@@ -1,19 +1,22 @@
-// Package fold shortens what terminals and logs repeat.
+// Package fold shortens what terminals and logs repeat in tool results.
 //
-// In tool results, escape sequences for colours and cursors go (ECMA-48, section 5.4), and of a
-// line that was written again and again over itself, the last state stays, as a terminal shows
-// it. In tool results and in what users give:
-//
+//   - Escape sequences for colours and cursors go (ECMA-48, section 5.4).
+//   - Of a line that a terminal's progress was written over again and again, the last state
+//     stays, and a mark says how many there were before it;
 //   - two or more spaces or tabs at the end of a line go, and so do blank lines from the second
 //     on where there are three or more;
 //   - lines that are the same, or groups of up to eight that are, stay once, with a mark that
 //     says how many more there were;
 //   - of four lines or more that differ in nothing but times, percentages that grow and counters
 //     that go on in even steps, the first and the last stay, and a mark in between says how
-//     many there were. The lines between can be fetched by the mark's name.
+//     many there were.
 //
-// Spaces at the beginning of lines stay, since code, YAML and diffs mean something by them.
-// Nothing changes within code fences and JSON, and in diffs no spaces do.
+// States and lines that a mark stands for can be fetched by its name. Spaces at the beginning
+// of lines stay, since code, YAML and diffs mean something by them. Nothing changes within code
+// fences and JSON, and in diffs no spaces do.
+//
+// What users give stays: they may mean the spaces at a line's end, as Markdown does, and lines
+// that come again, as verses do.
 package fold
 
 import (
@@ -36,36 +39,55 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.Locked {
+		if t.Locked || t.Kind != prompt.ToolResult {
 			continue
 		}
-		text := t.Current()
-		if t.Kind == prompt.ToolResult {
-			text = render(text)
+		text, err := render(ctx, t.Current(), t.Omit)
+		if err != nil {
+			return err
 		}
-		t.Replace(lines(text, t.Omit))
+		if text, err = lines(ctx, text, t.Omit); err != nil {
+			return err
+		}
+		t.Replace(text)
 	}
 	return nil
 }
 
-// render is what a terminal shows of a text.
-func render(text string) string {
-	if strings.IndexByte(text, 0x1b) >= 0 {
-		text = unescape(text)
+// step is how much of a text is gone over until it is asked again whether there is time, in
+// bytes.
+const step = 64 << 10
+
+// render takes the escape sequences out of lines, and the states that were written over.
+func render(ctx context.Context, text string, omit func(string) string) (string, error) {
+	// A text whose lines end in carriage returns is no terminal's.
+	written := overwritten(text) && strings.IndexByte(text, '\n') >= 0 && !strings.Contains(text, states)
+	if !written && strings.IndexByte(text, 0x1b) < 0 {
+		return text, nil
 	}
-	if !overwritten(text) {
-		return text
-	}
+	code := blocks{text: text}
 	var out strings.Builder
+	out.Grow(len(text))
+	at, asked := 0, 0
 	for line := range strings.Lines(text) {
+		if at-asked > step {
+			if asked = at; ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+		}
+		start := at
+		at += len(line)
 		body, end := split(line)
-		if i := strings.LastIndexByte(strings.TrimRight(body, "\r"), '\r'); i >= 0 {
-			body = strings.TrimRight(body, "\r")[i+1:]
+		if strings.ContainsAny(body, "\r\x1b") && !code.touches(start, at) {
+			body = unescape(body)
+			if written {
+				body = lastStates(body, omit)
+			}
 		}
 		out.WriteString(body)
 		out.WriteString(end)
 	}
-	return out.String()
+	return out.String(), nil
 }
 
 // overwritten tells whether there is a carriage return that doesn't end a line.
@@ -125,13 +147,16 @@ func sequence(text string) int {
 		}
 		return 1
 	case b == ']' || b == 'P' || b == '_' || b == '^': // a string to its terminator
-		if i := strings.IndexAny(text, "\a\n"); i > 0 && text[i] == '\a' {
+		switch i := strings.IndexAny(text[2:], "\a\x1b\n") + 2; { // one that another escape ends has no end of its own
+		case i < 2:
+			return 1
+		case text[i] == '\a':
 			return i + 1
-		}
-		if i := strings.Index(text, "\x1b\\"); i > 0 && strings.IndexByte(text[:i], '\n') < 0 {
+		case strings.HasPrefix(text[i:], "\x1b\\"):
 			return i + 2
+		default:
+			return 1
 		}
-		return 1
 	case b == '(' || b == ')': // a set of characters
 		return min(3, len(text))
 	case b >= '0' && b <= '~':

@@ -71,6 +71,7 @@ func times(n int, format string, from, step int) string {
 func TestLines(t *testing.T) {
 	long := strings.Repeat("the same words ", 6)
 	omitted := func(s string) string { return prompt.NameOf(s) }
+	percents, objects := times(25, "%3d%%\r", 0, 4), times(8, "Receiving objects: %d%% (1/8)\r", 1, 12)
 	for name, tc := range map[string]struct{ in, want string }{
 		"nothing to do":           {"a\n\n  b\n\tc\nd \n\n\nd\n", ""},
 		"three":                   {long + "x\n" + long + "x\n" + long + "x\nend", long + "x\n[the line above, 2 more times]\nend"},
@@ -84,7 +85,17 @@ func TestLines(t *testing.T) {
 		"colours in JSON's text":  {"{\"a\":\"\\u001b[31m\"}", ""},
 		"half an escape":          {"a\x1b[31", "a[31"},
 		"a title":                 {"\x1b]0;title\aok\x1b(B\x1b=", "ok"},
-		"states of a line":        {" 10%\r 50%\r100%\nnext\r\n", "100%\nnext\r\n"},
+		"states of a line":        {"$ make\n" + percents + "100%\nnext\r\n", "$ make\n[25 earlier states of this line, omitted " + omitted(percents) + "]100%\nnext\r\n"},
+		"and another line's":      {"x\n" + percents + "100%\rwritten\ry", "x\n[25 earlier states of this line, omitted " + omitted(percents) + "]100%\rwritten\ry"},
+		"a word at the end":       {"$ git clone\n" + objects + "Receiving objects: 100% (8/8), done.\n", "$ git clone\n[8 earlier states of this line, omitted " + omitted(objects) + "]Receiving objects: 100% (8/8), done.\n"},
+		"few states":              {" 10%\r 50%\r100%\nnext\r\n", ""},
+		"an old Mac's lines":      {strings.ReplaceAll(percents+prose(), "\n", "\r"), ""},
+		"one end of a line":       {strings.ReplaceAll(prose(), "\n", "\r") + "\n", ""},
+		"rows of an old Mac":      {"file.csv:\n" + times(99, "%d;7;Ann Lee\rBob;", 1, 1), ""},
+		"numbers of an old Mac":   {"file.csv:\n" + times(99, "%d;7;8\r", 1, 1), ""},
+		"colours in code":         {"```\n\x1b[31mred\x1b[0m\n```\n", ""},
+		"titles without an end":   {"\x1b]0;a\n\x1bPb\x1b[1mc\x1b\\", "]0;a\nPbc"},
+		"a title of two ends":     {"\x1b]0;a\x1b\\b\a", "b\a"},
 		"a mark is let be":        {strings.Repeat(long+"x\n", 4) + "[the line above, 2 more times]\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,13 +108,22 @@ func TestLines(t *testing.T) {
 			}
 		})
 	}
-	if got := apply(t, text(t, prompt.Context, "\x1b[31mred\x1b[0m\ra")); got != "\x1b[31mred\x1b[0m\ra" {
-		t.Errorf("what a user gives becomes %q", got)
+}
+
+// What users give may mean its spaces and lines as they are.
+func TestUsersTextsStay(t *testing.T) {
+	for _, in := range []string{
+		"\x1b[31mred\x1b[0m\ra", "a verse of two lines:  \nwith spaces\n\n\n\n\nand more\n", times(9, wait, 1, 1),
+		strings.Repeat("a line that comes again and again, as in a song\n", 9),
+	} {
+		if got := apply(t, text(t, prompt.Context, in)); got != in {
+			t.Errorf("%q becomes %q", in, got)
+		}
 	}
 }
 
 func TestWhatGoesCanBeFetched(t *testing.T) {
-	in := text(t, prompt.Context, times(9, wait, 1, 1))
+	in := text(t, prompt.ToolResult, times(9, wait, 1, 1))
 	got := apply(t, in)
 	if o := in.Omitted(); len(o) != 1 || o[0].Text != times(7, wait, 2, 1) || !strings.Contains(got, o[0].Name) {
 		t.Errorf("%q, omitted %v", got, o)
@@ -147,30 +167,26 @@ func TestTakesLinearTime(t *testing.T) {
 func FuzzFold(f *testing.F) {
 	for _, seed := range []string{
 		"\x1b[1mx\x1b[0m\r\ny\rz", strings.Repeat("an old line of a log that is long\n", 9), strings.Repeat("a line of the first kind, long\nand one of the second kind, long\n", 9),
-		times(9, wait, 1, 1), times(20, "%d%% of all the packages are here by now\n", 1, 5), "```\n" + strings.Repeat("in code, a long line of it\n", 9) + "```\n", "a  \n\n\n\n\nb \t\n", "{\"a\":\n\n\n\n1}  \n",
+		times(9, wait, 1, 1), times(20, "%d%% of all the packages are here by now\n", 1, 5), "a\n" + times(20, "%d%% of the packages\r", 1, 5), "```\n" + strings.Repeat("in code, a long line of it\n", 9) + "```\n", "a  \n\n\n\n\nb \t\n", "{\"a\":\n\n\n\n1}  \n",
 	} {
-		f.Add(seed, true)
+		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, in string, tool bool) {
+	f.Fuzz(func(t *testing.T, in string) {
 		if !utf8.ValidString(in) {
 			return
 		}
-		kind := prompt.Context
-		if tool {
-			kind = prompt.ToolResult
-		}
-		folded := text(t, kind, in)
+		folded := text(t, prompt.ToolResult, in)
 		got := apply(t, folded)
 		if !utf8.ValidString(got) || len(got) > len(in) {
 			t.Fatalf("%d bytes become %d: %q", len(in), len(got), got)
 		}
-		if again := apply(t, text(t, kind, got)); again != got {
+		if again := apply(t, text(t, prompt.ToolResult, got)); again != got {
 			t.Fatalf("%q becomes %q, and that %q", in, got, again)
 		}
-		if other := apply(t, text(t, kind, in)); other != got {
+		if other := apply(t, text(t, prompt.ToolResult, in)); other != got {
 			t.Fatalf("%q, and now %q", got, other)
 		}
-		if tool {
+		if strings.ContainsAny(in, "\x1b\r") {
 			return // without the escapes there may be other code
 		}
 		rest := got

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -16,6 +17,9 @@ const (
 	leastSaved = 80
 	// leastAlike is how many lines that differ by counters are folded at least.
 	leastAlike = 4
+	// mostAlike is the size of lines that are compared by their counters, in bytes: none of a
+	// log is longer.
+	mostAlike = 4096
 )
 
 // again and like are in every mark. Text that has one was folded before, or talks of it: its
@@ -87,21 +91,26 @@ func (f *folder) diff() bool {
 
 // lines folds the lines of a text until nothing is left to fold: lines may be the same once
 // their spaces are off. What can't be told from the rest is noted by omit.
-func lines(text string, omit func(string) string) string {
+func lines(ctx context.Context, text string, omit func(string) string) (string, error) {
 	for {
-		folded := once(text, omit)
-		if folded == text {
-			return text
+		folded, err := once(ctx, text, omit)
+		if err != nil || folded == text {
+			return text, err
 		}
 		text = folded
 	}
 }
 
-func once(text string, omit func(string) string) string {
+func once(ctx context.Context, text string, omit func(string) string) (string, error) {
 	f := folder{text: text, blocks: blocks{text: text}, omit: omit}
 	var last [maxGroup]line // the lines before, the last one first
 	known := 0
-	for at := 0; at < len(text); {
+	for at, asked := 0, 0; at < len(text); {
+		if at-asked > step {
+			if asked = at; ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+		}
 		l := cut(text, at)
 		l.hash = hash(text[l.start:l.end])
 		next := f.line(l, last[:known])
@@ -115,9 +124,9 @@ func once(text string, omit func(string) string) string {
 		at = next
 	}
 	if f.out == nil {
-		return text
+		return text, nil
 	}
-	return string(append(f.out, text[f.done:]...))
+	return string(append(f.out, text[f.done:]...)), nil
 }
 
 // line folds what begins at a line, and returns where to go on.
@@ -226,6 +235,9 @@ func (f *folder) group(start, at, n int) int {
 // counted folds the lines from l on that differ in nothing but times and counters.
 func (f *folder) counted(l line) int {
 	n, last := 1, l
+	if l.end-l.start > mostAlike {
+		return 0
+	}
 	if next := cut(f.text, l.next); f.body(next) == f.body(l) {
 		return 0 // the same line again is a group's
 	}
