@@ -5,14 +5,13 @@
 //	[same as the result of call_abc above]
 //
 // or, without an id that is the earlier one's alone, [same as tool result 3 above]. A paragraph
-// that says the same as an earlier one, in the same words but for spaces, punctuation and
-// capital letters at the beginning of words, becomes
+// that says the same as an earlier one, character by character but for the width of spaces and
+// the ends of lines that are not indented, becomes
 //
 //	[as above: "The harbour was built between …"]
 //
-// with a name to fetch it by when it was spelled differently. Any other difference keeps a
-// paragraph: a number, a word in capitals, a sign of arithmetic or currency, the order of
-// words. So there is no threshold of likeness, and no negation can get lost. Paragraphs are
+// with a name to fetch it by when it was spaced differently. Any other difference keeps a
+// paragraph: there is no threshold of likeness, and no negation can get lost. Paragraphs are
 // parted by blank lines; those in or around code and JSON stay.
 //
 // A reference is to what the model can still read. Where later stages shorten texts by what
@@ -48,19 +47,20 @@ func (Stage) Name() string { return "repeat" }
 
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
-	r := reader{draft: draft, passages: make(map[uint64]passage)}
+	r := reader{draft: draft, results: make(map[string]*results), calls: make(map[string]int), passages: make(map[uint64]*passage)}
 	for _, t := range draft.Texts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if t.Kind == prompt.ToolResult {
-			r.results = append(r.results, t)
 			if mark := r.result(t); mark != "" {
 				t.Replace(mark)
 				continue
 			}
 		}
-		r.text(t)
+		if err := r.text(ctx, t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -68,14 +68,38 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 // reader goes through a draft.
 type reader struct {
 	draft    *prompt.Draft
-	results  []*prompt.Text
-	passages map[uint64]passage
+	count    int                 // of the results so far
+	results  map[string]*results // by what they say
+	calls    map[string]int      // how many results there are of a call
+	passages map[uint64]*passage
+}
+
+// results are the first ones of those that say the same.
+type results struct {
+	first  found // of all
+	untold found // of those without a rate of their own
+	asked  map[asked]found
+	// whole tells whether they are JSON, once somebody looked.
+	whole, looked bool
+}
+
+// asked is what a result was shortened by.
+type asked struct {
+	question string
+	rate     float64
+}
+
+// found is a result, and its number from 1 on; none when that is 0.
+type found struct {
+	text   *prompt.Text
+	number int
 }
 
 // passage is a paragraph as it stood when it was read.
 type passage struct {
-	in   *prompt.Text
-	text string
+	in     *prompt.Text
+	text   string
+	normal string // once somebody asked
 }
 
 // stands tells whether what an earlier text says can be read by who reads a later one.
@@ -93,29 +117,50 @@ func whole(text string) bool {
 // result returns the reference that stands for a result; nothing if it is the first of its
 // kind.
 func (r *reader) result(t *prompt.Text) string {
+	r.count++
+	r.calls[t.Call]++
 	if len(t.Original) < leastResult {
 		return ""
 	}
-	for i, earlier := range r.results[:len(r.results)-1] {
-		if earlier.Original != t.Original || !r.stands(earlier, t) && !whole(earlier.Original) {
-			continue
-		}
-		if earlier.Call != "" && len(earlier.Call) <= quoted && r.alone(earlier) && plain(earlier.Call) {
-			return protect.SameAs + "the result of " + earlier.Call + " above]"
-		}
-		return fmt.Sprintf("%stool result %d above]", protect.SameAs, i+1)
+	now := found{t, r.count}
+	same := r.results[t.Original]
+	if same == nil {
+		same = &results{first: now, asked: make(map[asked]found)}
+		r.results[t.Original] = same
 	}
-	return ""
+	earlier := same.standing(r.draft.Rate == 1, t)
+	if same.untold.number == 0 && t.Rate == 0 {
+		same.untold = now
+	}
+	if key := (asked{t.Question, t.Rate}); same.asked[key].number == 0 {
+		same.asked[key] = now
+	}
+	if earlier.number == 0 {
+		return ""
+	}
+	if call := earlier.text.Call; call != "" && len(call) <= quoted && r.calls[call] == 1 && plain(call) {
+		return protect.SameAs + "the result of " + call + " above]"
+	}
+	return fmt.Sprintf("%stool result %d above]", protect.SameAs, earlier.number)
 }
 
-// alone tells whether a result is the only one of its call so far.
-func (r *reader) alone(t *prompt.Text) bool {
-	for _, other := range r.results {
-		if other != t && other.Call == t.Call {
-			return false
-		}
+// standing returns the first result that can be read by who reads t: that stands, by the
+// rules of [reader.stands], or is JSON.
+func (s *results) standing(unshortened bool, t *prompt.Text) (first found) {
+	if s.first.text == t {
+		return found{}
 	}
-	return true
+	if !s.looked {
+		s.whole, s.looked = whole(t.Original), true
+	}
+	if s.whole {
+		return s.first
+	}
+	first = s.asked[asked{t.Question, t.Rate}]
+	if u := s.untold; unshortened && u.number > 0 && (first.number == 0 || u.number < first.number) {
+		return u
+	}
+	return first
 }
 
 // plain tells whether an id can stand in a mark.
@@ -123,16 +168,24 @@ func plain(id string) bool {
 	return strings.IndexFunc(id, func(c rune) bool { return c <= ' ' || c == ']' || c == '[' || c == utf8.RuneError }) < 0
 }
 
+// step is how much of a text is read until it is asked again whether there is time, in bytes.
+const step = 64 << 10
+
 // text reads a text's passages and replaces those that were there before.
-func (r *reader) text(t *prompt.Text) {
+func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 	text := t.Current()
 	if len(text) < leastPassage || text[0] == '{' && whole(text) || text[0] == '[' && whole(text) {
-		return
+		return nil
 	}
 	var out []byte
 	var blocks []protect.Span
 	done, looked := 0, false
-	for start := 0; start < len(text); {
+	for start, checked := 0, 0; start < len(text); {
+		if start-checked > step {
+			if checked = start; ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
 		end, next := paragraph(text, start)
 		body := text[start:end]
 		at := start
@@ -141,12 +194,12 @@ func (r *reader) text(t *prompt.Text) {
 			continue
 		}
 		h := sketch(body)
-		first, known := r.passages[h]
-		if !known {
-			r.passages[h] = passage{t, body}
+		first := r.passages[h]
+		if first == nil {
+			r.passages[h] = &passage{in: t, text: body}
 			continue
 		}
-		if t.Locked || !r.stands(first.in, t) || first.text != body && normal(first.text) != normal(body) {
+		if t.Locked || !r.stands(first.in, t) || !first.says(body) {
 			continue
 		}
 		if !looked {
@@ -170,6 +223,18 @@ func (r *reader) text(t *prompt.Text) {
 	if out != nil {
 		t.Replace(string(append(out, text[done:]...)))
 	}
+	return nil
+}
+
+// says tells whether another passage says the same.
+func (p *passage) says(other string) bool {
+	if p.text == other {
+		return true
+	}
+	if p.normal == "" {
+		p.normal = normal(p.text)
+	}
+	return normal(other) == p.normal
 }
 
 // paragraph returns where the paragraph at start ends, and where the next begins.

@@ -77,11 +77,13 @@ func TestResults(t *testing.T) {
 
 func TestPassages(t *testing.T) {
 	const mark = `[as above: "The harbour was built between 1907 and 1912,…"`
-	other := strings.ReplaceAll(strings.ReplaceAll(harbour, ", ", " "), "The harbour", "the  Harbour")
+	other := strings.ReplaceAll(strings.ReplaceAll(harbour, ", ", ",  "), ". ", ".\r\n")
+	indented := strings.ReplaceAll(harbour, ". ", ".\n  ")
+	negated := strings.Replace(harbour, "The harbour", "No. Man needed it. The harbour", 1)
 	for name, tc := range map[string]struct{ in, want string }{
 		"the same":       {harbour + "\n\n" + mill + "\n\n" + harbour + "\n", harbour + "\n\n" + mill + "\n\n" + mark + "]\n"},
 		"three times":    {harbour + "\n \n" + harbour + "\n\n\n" + harbour, harbour + "\n \n" + mark + "]\n\n\n" + mark + "]"},
-		"spelled anew":   {harbour + "\n\n" + other, harbour + "\n\n" + mark + ", omitted " + prompt.NameOf(other) + "]"},
+		"spaced anew":    {harbour + "\n\n" + other, harbour + "\n\n" + mark + ", omitted " + prompt.NameOf(other) + "]"},
 		"a number":       {harbour + "\n\n" + strings.Replace(harbour, "1,240", "1,24", 1), ""},
 		"digits apart":   {harbour + "\n\n" + strings.Replace(harbour, "1,240", "1 240", 1), ""},
 		"a negation":     {harbour + "\n\n" + strings.Replace(harbour, "did not want any", "did want any", 1), ""},
@@ -92,6 +94,18 @@ func TestPassages(t *testing.T) {
 		"a C":            {harbour + " In C.\n\n" + harbour + " In C#.", ""},
 		"in code":        {harbour + "\n\n```\n" + harbour + "\n```\n", ""},
 		"code with both": {"```\n" + harbour + "\n\n" + harbour + "\n```\n", ""},
+		"indented alike": {indented + "\n\n" + strings.ReplaceAll(indented, ", ", ",  "), indented + "\n\n" + mark + ", omitted " + prompt.NameOf(strings.ReplaceAll(indented, ", ", ",  ")) + "]"},
+		"indented":       {harbour + "\n\n" + indented, ""},
+		"two sentences":  {negated + "\n\n" + strings.Replace(negated, "No. Man", "No man", 1), ""},
+		"a capital":      {harbour + "\n\n" + strings.Replace(harbour, "pier", "Pier", 1), ""},
+		"a not of code":  {harbour + " It is a.\n\n" + harbour + " It is !a.", ""},
+		"below zero":     {harbour + " (1,234)\n\n" + harbour + " 1,234", ""},
+		"struck out":     {harbour + "\n\n" + strings.Replace(harbour, "three", "~~three~~", 1), ""},
+		"in quotes":      {harbour + "\n\n" + strings.Replace(harbour, "not", "\"not\"", 1), ""},
+		"a product":      {harbour + " a * b\n\n" + harbour + " a b", ""},
+		"two numbers":    {harbour + " 1, 234\n\n" + harbour + " 1 234", ""},
+		"hyphens":        {harbour + " re-sign\n\n" + harbour + " re sign", ""},
+		"a comma":        {harbour + " Stop, not go.\n\n" + harbour + " Stop not, go.", ""},
 		"short":          {"Yes.\n\nYes.\n\nYes.", ""},
 		"other":          {harbour + "\n\n" + mill, ""},
 	} {
