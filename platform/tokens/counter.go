@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"context"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -65,7 +66,13 @@ func (c *Counter) encoder(e Encoding) (*encoder, error) {
 // has) is cut there, and the count is then marked estimated. So is the count of text that is
 // not UTF-8, which no provider accepts; its stray bytes count as punctuation.
 func (c *Counter) Count(e Encoding, text string) (Count, error) {
-	return c.Segments(e, text, nil, nil)
+	return c.segments(nil, e, text, nil, nil)
+}
+
+// CountContext is Count, and fails when the context ends: a text of megabytes takes longer
+// than some can wait.
+func (c *Counter) CountContext(ctx context.Context, e Encoding, text string) (Count, error) {
+	return c.segments(ctx.Err, e, text, nil, nil)
 }
 
 // Segments is Count, and tells how the tokens spread over a text's segments, in one pass:
@@ -75,8 +82,17 @@ func (c *Counter) Count(e Encoding, text string) (Count, error) {
 // encoding splits off (a word with the space before it, say), and that is in two segments,
 // counts in the one that it ends in. So the sizes add up to the count of the text up to the
 // last segment's end, but the sum of some may be off a token or two, for each place where
-// segments that were apart come together, from the count of the text that these make.
-func (c *Counter) Segments(e Encoding, text string, ends []int, sizes []int64) (Count, error) {
+// segments that were apart come together, from the count of the text that these make. It fails
+// when the context ends.
+func (c *Counter) Segments(ctx context.Context, e Encoding, text string, ends []int, sizes []int64) (Count, error) {
+	return c.segments(ctx.Err, e, text, ends, sizes)
+}
+
+// between is after how many bytes of a text it is looked whether anybody still waits.
+const between = 16 << 10
+
+// segments is Segments; stopped, if it is there, ends it by an error.
+func (c *Counter) segments(stopped func() error, e Encoding, text string, ends []int, sizes []int64) (Count, error) {
 	encoder, err := c.encoder(e)
 	if err != nil {
 		return Count{}, err
@@ -86,13 +102,25 @@ func (c *Counter) Segments(e Encoding, text string, ends []int, sizes []int64) (
 		return estimate(e, text, ends, sizes), nil
 	}
 	clear(sizes)
-	count, segment := Count{Estimated: !e.Exact() || !utf8.ValidString(text)}, 0
+	count, segment, look, whole := Count{Estimated: !e.Exact() || !utf8.ValidString(text)}, 0, between, 0
 	for i := 0; i < len(text); {
-		end := encoder.next(text, i)
-		tokens, cut := encoder.count(text[i:end])
+		if i == whole {
+			whole = encoder.next(text, i)
+		}
+		end := whole
+		if end-i > maxPiece {
+			end = i + longest(text[i:end])
+			count.Estimated = true
+		}
+		tokens := encoder.count(text[i:end])
 		count.Tokens += int64(tokens)
-		count.Estimated = count.Estimated || cut
 		i = end
+		if i >= look && stopped != nil {
+			if err := stopped(); err != nil {
+				return Count{}, err
+			}
+			look = i + between
+		}
 		for segment < len(ends) && ends[segment] < end {
 			segment++
 		}

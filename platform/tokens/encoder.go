@@ -44,11 +44,11 @@ func (e *encoder) next(text string, i int) int {
 	return e.classes.nextCL100k(text, i)
 }
 
-// count returns how many tokens a piece has, and whether it had to be cut.
-func (e *encoder) count(piece string) (tokens int, cut bool) {
+// count returns how many tokens a piece has, of at most maxPiece bytes.
+func (e *encoder) count(piece string) (tokens int) {
 	switch n := len(piece); {
 	case n == 1:
-		return 1, false
+		return 1
 	case n <= recentBytes:
 		packed := short(piece)
 		slot := e.recent.slot(packed)
@@ -57,11 +57,11 @@ func (e *encoder) count(piece string) (tokens int, cut bool) {
 			at = packed | uint64(e.known(piece)) //nolint:gosec // at most recentBytes
 			slot.Store(at)
 		}
-		return int(at & tokensMask), false
+		return int(at & tokensMask)
 	case n > memoBytes && (n > e.longest || e.rank(piece) == unranked):
 		return e.long(piece)
 	}
-	return e.known(piece), false
+	return e.known(piece)
 }
 
 // known counts a piece of at most memoBytes, or one that is a token.
@@ -79,19 +79,20 @@ func (e *encoder) known(piece string) (tokens int) {
 }
 
 // long counts a piece that is no token, and too long for the memo.
-func (e *encoder) long(piece string) (tokens int, cut bool) {
+func (e *encoder) long(piece string) (tokens int) {
 	m, ok := e.mergers.Get().(*merger)
 	if !ok {
 		m = new(merger)
 	}
 	defer e.mergers.Put(m)
-	for len(piece) > maxPiece {
-		n := maxPiece
-		for n > maxPiece-utf8.UTFMax && !utf8.RuneStart(piece[n]) {
-			n--
-		}
-		tokens += m.mergeHeap(e.vocabulary, piece[:n])
-		piece, cut = piece[n:], true
+	return m.mergeHeap(e.vocabulary, piece)
+}
+
+// longest returns where a longer piece is cut: the most whole characters within maxPiece.
+func longest(piece string) (n int) {
+	n = maxPiece
+	for n > maxPiece-utf8.UTFMax && !utf8.RuneStart(piece[n]) {
+		n--
 	}
-	return tokens + m.mergeHeap(e.vocabulary, piece), cut
+	return n
 }

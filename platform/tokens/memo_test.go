@@ -101,7 +101,7 @@ func TestCountingAgainAllocatesNothing(t *testing.T) {
 
 func segmentsInto(t *testing.T, e tokens.Encoding, text string, ends []int, sizes []int64) {
 	t.Helper()
-	if _, err := counter.Segments(e, text, ends, sizes); err != nil {
+	if _, err := counter.Segments(t.Context(), e, text, ends, sizes); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,8 @@
 package tokens_test
 
 import (
+	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -20,7 +22,7 @@ func segments(t *testing.T, e tokens.Encoding, text string, ends []int) ([]int64
 	for i := range sizes {
 		sizes[i] = -1 // what the caller had there before
 	}
-	whole, err := counter.Segments(e, text, ends, sizes)
+	whole, err := counter.Segments(t.Context(), e, text, ends, sizes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,4 +97,33 @@ func TestSentencesKeepTheirSizes(t *testing.T) {
 			t.Errorf("%s: %d of %+v", e, got, whole)
 		}
 	}
+}
+
+// Who waits no more is not kept waiting by one endless word, nor by many.
+func TestCountIsInterrupted(t *testing.T) {
+	for name, text := range map[string]string{"a word": strings.Repeat("a", 1<<20), "words": strings.Repeat("word ", 1<<18)} {
+		for _, e := range []tokens.Encoding{tokens.O200k, tokens.CL100k} {
+			ctx := &waning{Context: t.Context(), left: 3}
+			if n, err := counter.CountContext(ctx, e, text); !errors.Is(err, context.Canceled) || n.Tokens != 0 {
+				t.Errorf("%s, %s: %+v, %v", name, e, n, err)
+			}
+			whole, err := counter.CountContext(t.Context(), e, text)
+			if plain := count(t, e, text); err != nil || plain != whole {
+				t.Errorf("%s, %s: %+v with a context, %v, and %+v without", name, e, whole, err, plain)
+			}
+		}
+	}
+}
+
+// waning is a context that is looked at so many times before it ends.
+type waning struct {
+	context.Context //nolint:containedctx // it is one
+	left int
+}
+
+func (w *waning) Err() error {
+	if w.left--; w.left < 0 {
+		return context.Canceled
+	}
+	return nil
 }

@@ -36,7 +36,7 @@ var halve = fake{"halve", func(_ context.Context, draft *prompt.Draft) error {
 	for _, t := range draft.Texts {
 		lines := strings.SplitAfter(t.Original, "\n")
 		keep := int64(len(lines) / 2)
-		if least := draft.Least(t.Turn); least > t.Size/2 {
+		if least := draft.Leasts()[t.Turn]; least > t.Size/2 {
 			keep = (least*int64(len(lines)) + t.Size - 1) / t.Size
 		}
 		t.Replace(strings.Join(lines[:min(keep, int64(len(lines)))], ""))

@@ -110,12 +110,11 @@ func (m *meter) after(ctx context.Context, p *prompt.Prompt, before []int64) ([]
 	return turns, nil
 }
 
-// count looks at the context before each text: a counter can't be interrupted, and takes
-// milliseconds for a text of megabytes.
+// count looks at the context before each text, and the counter does within long ones.
 func (m *meter) count(ctx context.Context, text string) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	c, err := m.counter.Count(m.encoding, text)
+	c, err := m.counter.CountContext(ctx, m.encoding, text)
 	return c.Tokens, err
 }

@@ -1,6 +1,9 @@
 package extract
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // tally counts a term over the texts.
 type tally struct {
@@ -14,7 +17,7 @@ type tally struct {
 // central makes a question of the texts' own frequent terms, for when there is none, or none
 // of its words is in them: the centroid of Radev et al., "Centroid-based summarization of
 // multiple documents" (2004).
-func (sc *scratch) central(req *Request, rarity func(string) int) {
+func (sc *scratch) central(ctx context.Context, req *Request, rarity func(string) int) error {
 	words := 0
 	for i := range sc.segments {
 		words += sc.segments[i].words
@@ -34,10 +37,16 @@ func (sc *scratch) central(req *Request, rarity func(string) int) {
 	}
 	table := sc.tallies[:size]
 	clear(table)
-	order := 0
+	order, left := 0, paceTerms
 	for i := range req.Texts {
 		scan := wordScanner{text: req.Texts[i].Text, lang: sc.lang, lex: sc.lex}
 		for scan.next() && order < words {
+			if left--; left == 0 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				left = paceTerms
+			}
 			t := &scan.term
 			if t.entry.stop || t.runes < 3 && !t.dense {
 				continue
@@ -71,7 +80,9 @@ func (sc *scratch) central(req *Request, rarity func(string) int) {
 		q.terms = append(q.terms, queryTerm{stem: t.stem, rarity: r * lg(t.count) / one, order: i})
 	}
 	q.settle()
-	sc.match(req)
+	if err := sc.match(ctx, req); err != nil {
+		return err
+	}
 	for i := range q.terms {
 		q.terms[i].weight = q.terms[i].rarity
 	}
@@ -94,6 +105,7 @@ func (sc *scratch) central(req *Request, rarity func(string) int) {
 			}
 		}
 	}
+	return nil
 }
 
 // asked tells whether a term of the question is in the texts.

@@ -105,7 +105,9 @@ func (s *Selector) fill(ctx context.Context, sc *scratch, req *Request) (Result,
 	sc.line()
 	var best Result
 	for aim, round := req.Budget, 0; ; round++ {
-		sc.aim(aim)
+		if err := sc.aim(ctx, aim); err != nil {
+			return Result{}, err
+		}
 		res, err := sc.render(ctx, s.counter, req)
 		if err != nil {
 			return Result{}, err
@@ -185,13 +187,16 @@ func (sc *scratch) add(room int64) (added bool) {
 }
 
 // aim takes segments so that the estimate of what they cost together is close to a budget.
-func (sc *scratch) aim(budget int64) {
+func (sc *scratch) aim(ctx context.Context, budget int64) error {
 	const quick = 8
 	for target, round := budget, 0; ; round++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		sc.take(target)
 		over := sc.estimate() - budget
 		if over <= 0 || target <= 0 {
-			return
+			return nil
 		}
 		if target -= over; round > quick {
 			target -= target / 16
@@ -256,7 +261,7 @@ func (sc *scratch) render(ctx context.Context, c *tokens.Counter, req *Request) 
 			sc.out = appendKept(sc.out[:0], text, sc.segments[from:at])
 			text = string(sc.out)
 		}
-		n, err := c.Count(req.Encoding, text)
+		n, err := c.CountContext(ctx, req.Encoding, text)
 		if err != nil {
 			return Result{}, err
 		}

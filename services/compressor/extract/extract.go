@@ -76,7 +76,9 @@ func (s *Selector) Select(ctx context.Context, req Request) (Result, error) {
 	sc.reset()
 	req.Budget = max(req.Budget, 0)
 	for i := range req.Texts {
-		sc.split(i, &req.Texts[i])
+		if err := sc.split(ctx, i, &req.Texts[i]); err != nil {
+			return Result{}, err
+		}
 	}
 	if err := sc.count(ctx, s.counter, &req); err != nil {
 		return Result{}, err
@@ -86,19 +88,15 @@ func (s *Selector) Select(ctx context.Context, req Request) (Result, error) {
 	}
 	sc.group()
 	sc.question.read(req.Question, sc.lang, s.lex, s.rarity)
-	if err := ctx.Err(); err != nil {
-		return Result{}, err
-	}
-	sc.match(&req)
-	if err := ctx.Err(); err != nil {
+	if err := sc.match(ctx, &req); err != nil {
 		return Result{}, err
 	}
 	if sc.asked() {
 		sc.weigh()
 		sc.rank()
 		sc.score()
-	} else {
-		sc.central(&req, s.rarity)
+	} else if err := sc.central(ctx, &req, s.rarity); err != nil {
+		return Result{}, err
 	}
 	return s.fill(ctx, sc, &req)
 }
@@ -181,7 +179,10 @@ func (sc *scratch) unchanged(req *Request) Result {
 }
 
 // split cuts a text into segments.
-func (sc *scratch) split(i int, t *Text) {
+func (sc *scratch) split(ctx context.Context, i int, t *Text) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	lang := languageOf(t.Text, sc.lex)
 	if sc.lang == unknown {
 		sc.lang = lang
@@ -199,7 +200,9 @@ func (sc *scratch) split(i int, t *Text) {
 	}
 	from := len(sc.segments)
 	sp := splitter{text: t.Text, lang: lang, spans: sc.spans[:n], out: sc.segments}
-	sp.split()
+	if err := sp.split(ctx); err != nil {
+		return err
+	}
 	sc.segments = sp.out
 	for j := from; j < len(sc.segments); j++ {
 		sc.segments[j].text = i
@@ -210,6 +213,7 @@ func (sc *scratch) split(i int, t *Text) {
 			sc.segments[j].keep = true
 		}
 	}
+	return nil
 }
 
 // count counts the segments' tokens. A piece of the encoding's that is in two of them counts
@@ -226,7 +230,7 @@ func (sc *scratch) count(ctx context.Context, c *tokens.Counter, req *Request) e
 			sc.ends = append(sc.ends, sc.segments[at].end)
 		}
 		sc.sizes = slices.Grow(sc.sizes[:0], len(sc.ends))[:len(sc.ends)]
-		n, err := c.Segments(req.Encoding, req.Texts[i].Text, sc.ends, sc.sizes)
+		n, err := c.Segments(ctx, req.Encoding, req.Texts[i].Text, sc.ends, sc.sizes)
 		if err != nil {
 			return err
 		}

@@ -85,13 +85,18 @@ func sampleOf(tb testing.TB, s *Selector, it *labelled.Item, set int) sample {
 	tb.Helper()
 	req := &Request{Question: it.Question, Texts: []Text{{Text: it.Joined()}}, Encoding: tokens.O200k}
 	sc := &scratch{lex: s.lex}
-	sc.split(0, &req.Texts[0])
-	if err := sc.count(context.Background(), s.counter, req); err != nil {
+	ctx := context.Background()
+	if err := sc.split(ctx, 0, &req.Texts[0]); err != nil {
+		tb.Fatal(err)
+	}
+	if err := sc.count(ctx, s.counter, req); err != nil {
 		tb.Fatal(err)
 	}
 	sc.group()
 	sc.question.read(req.Question, sc.lang, s.lex, s.rarity)
-	sc.match(req)
+	if err := sc.match(ctx, req); err != nil {
+		tb.Fatal(err)
+	}
 	sc.weigh()
 	sc.rank()
 	sm := sample{sc: sc, req: req, item: it, set: set, measures: make([]measures, len(sc.segments))}
@@ -138,7 +143,9 @@ func (f *figures) add(sm *sample, w *[features]int64) {
 	sc.line()
 	f.all[sm.set]++
 	for r, rate := range fitRates {
-		sc.aim(int64(rate * float64(sc.total)))
+		if err := sc.aim(context.Background(), int64(rate*float64(sc.total))); err != nil {
+			panic(err)
+		}
 		if sm.item.Answered(string(appendKept(nil, sm.req.Texts[0].Text, sc.segments))) {
 			f.kept[sm.set][r]++
 		}

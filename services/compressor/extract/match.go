@@ -1,32 +1,48 @@
 package extract
 
 import (
+	"context"
 	"math/bits"
 	"slices"
 )
 
 // match finds the question's terms in the segments of texts, and what else their scores are
 // made of.
-func (sc *scratch) match(req *Request) {
+func (sc *scratch) match(ctx context.Context, req *Request) error {
+	scanned := pace // the context is looked at first
 	for i := range sc.segments {
 		g := &sc.segments[i]
 		from := g.start
 		if g.heading {
 			from = max(from, g.title)
 		}
-		sc.scan(g, &sc.passages[g.passage], req.Texts[g.text].Text[from:g.end])
+		text := req.Texts[g.text].Text[from:g.end]
+		if scanned += len(text); scanned >= pace {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			scanned = 0
+		}
+		if err := sc.scan(ctx, g, &sc.passages[g.passage], text); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // scan goes through a segment's words.
-func (sc *scratch) scan(g *segment, p *passage, text string) {
+func (sc *scratch) scan(ctx context.Context, g *segment, p *passage, text string) error {
 	q := &sc.question
 	words := wordScanner{text: text, lang: sc.lang, lex: sc.lex, met: sc.met.in(sc.lang)}
 	last, since := -2, 0 // the term of the question that was met, and how long ago
 	var names initials
 	for words.next() {
 		t := &words.term
-		g.words++
+		if g.words++; g.words%paceTerms == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
 		since++
 		switch {
 		case t.number:
@@ -72,6 +88,7 @@ func (sc *scratch) scan(g *segment, p *passage, text string) {
 	p.mask |= g.mask
 	p.fuzzy |= g.fuzzy
 	p.pairs |= g.pairs
+	return nil
 }
 
 // initials are those of the capitalised words that were read last, small words between them

@@ -25,35 +25,37 @@ func appendKept(out []byte, text string, segments []segment) []byte {
 		out = append(out, Mark...)
 	}
 	var dropped string
+	written, lost := 0, 0 // the line breaks in breaks, and in dropped
 	for i := range segments {
 		g := &segments[i]
 		body := text[g.start:g.end]
 		n := len(bodyOf(body))
 		if !g.kept {
 			gap = true
-			if lines(body[n:]) > lines(dropped) {
-				dropped = body[n:]
+			if more := lines(body[n:]); more > lost {
+				dropped, lost = body[n:], more
 			}
 			continue
 		}
 		if gap {
 			mark()
-			if lines(dropped) > lines(breaks) || keep {
+			if lost > written || keep {
 				breaks = dropped
 			}
 		}
 		out = append(out, breaks...)
 		out = append(out, body[:n]...)
 		gap, keep, breaks, dropped = false, g.keep, body[n:], ""
+		written, lost = lines(breaks), 0
 	}
 	if gap {
 		if mark(); len(out) == start+len(Mark) {
 			return out // nothing stays, nor what would set it apart
 		}
 		if keep {
-			breaks = ""
+			breaks, written = "", 0
 		}
-		if lines(dropped) > lines(breaks) {
+		if lost > written {
 			breaks = dropped
 		}
 	}

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"context"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,15 +56,30 @@ func closer(r rune) bool {
 	return false
 }
 
-// split cuts the text.
-func (s *splitter) split() {
+// pace is how much of a text is read, in bytes, before it is looked whether anybody still
+// waits for the result; paceTerms is the same in words.
+const (
+	pace      = 16 << 10
+	paceTerms = 1 << 11
+)
+
+// split cuts the text, in one pass: what is looked at beyond a stop is not looked at again from
+// the next one, but for a few bytes.
+func (s *splitter) split(ctx context.Context) error {
 	s.border = true
 	s.markLine(0)
+	look := pace
 	for i := 0; i < len(s.text); {
 		c := s.text[i]
 		if !stopper[c] {
 			i++
 			continue
+		}
+		if i >= look {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			look = i + pace
 		}
 		if c == '\n' {
 			i = s.lineEnd(i)
@@ -75,11 +91,10 @@ func (s *splitter) split() {
 		}
 		switch {
 		case full(r):
-			if end := s.afterStop(i + size); end < len(s.text) {
-				s.cut(end)
-				i = end
-				continue
-			}
+			end := s.afterStop(i + size)
+			s.cut(end)
+			i = end
+			continue
 		case r == '.' || r == '!' || r == '?' || r == '…':
 			end := s.afterStop(i + size)
 			if s.sentenceEnds(i, end, r) {
@@ -93,6 +108,7 @@ func (s *splitter) split() {
 		i += size
 	}
 	s.emit(len(s.text))
+	return nil
 }
 
 // afterStop returns where a sentence ends whose first stop ends at i: after more stops,

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,9 @@ import (
 // cutOf is the text's segments; headings have # in front.
 func cutOf(text string, spans ...Span) []string {
 	s := splitter{text: text, lang: languageOf(text, newLexicon()), spans: spans}
-	s.split()
+	if err := s.split(context.Background()); err != nil {
+		panic(err)
+	}
 	var out []string
 	for _, g := range s.out {
 		part := text[g.start:g.end]

@@ -138,23 +138,25 @@ type Draft struct {
 	Prefixes []int64
 }
 
-// Least returns how many tokens the texts of a turn should keep together, so that the prompt
+// Leasts returns, by turn, how many tokens its texts should keep together, so that the prompt
 // stays above its floor, as the texts stand by now. It may be more than they have.
-func (d *Draft) Least(turn int) int64 {
-	if d.Floors[turn] == 0 {
-		return 0
-	}
-	left, own := d.Prefixes[turn], int64(0)
-	for _, t := range d.Texts {
-		if t.Turn > turn {
-			break
+func (d *Draft) Leasts() []int64 {
+	leasts := make([]int64, len(d.Floors))
+	saved, at := int64(0), 0
+	for turn, floor := range d.Floors {
+		own := int64(0)
+		for ; at < len(d.Texts) && d.Texts[at].Turn <= turn; at++ {
+			t := d.Texts[at]
+			saved += t.Size - t.Tokens
+			if !t.Locked {
+				own += t.Tokens
+			}
 		}
-		left -= t.Size - t.Tokens
-		if t.Turn == turn && !t.Locked {
-			own += t.Tokens
+		if floor > 0 {
+			leasts[turn] = max(own-(d.Prefixes[turn]-saved-floor-FloorStep), 0)
 		}
 	}
-	return max(own-(left-d.Floors[turn]-FloorStep), 0)
+	return leasts
 }
 
 // FloorStep is how much above a floor stages keep a prompt, in tokens: OpenAI counts what it

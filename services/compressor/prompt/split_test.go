@@ -312,7 +312,7 @@ func TestFloors(t *testing.T) {
 	// Up to the end of turn 1 there are 990 tokens, 690 of them its own: 162 too few. Of
 	// turn 2 there are 1,190, 100 of them its own: 38 too many.
 	for turn, want := range []int64{0, 690 + 162 + prompt.FloorStep, 62 + prompt.FloorStep} {
-		if got := draft.Least(turn); got != want {
+		if got := draft.Leasts()[turn]; got != want {
 			t.Errorf("turn %d keeps %d tokens at least, want %d", turn, got, want)
 		}
 	}

@@ -27,6 +27,13 @@ func (Stage) Name() string { return "extractive" }
 // Apply is compressor.Stage's. A turn's texts are all there when the turn is first sent, so
 // what becomes of them together is the same in every later turn.
 func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
+	turns := make([]int64, len(draft.Floors)) // the tokens of each one's texts
+	for _, t := range draft.Texts {
+		if !t.Locked {
+			turns[t.Turn] += t.Tokens
+		}
+	}
+	leasts := draft.Leasts()
 	var group []*prompt.Text
 	for i, t := range draft.Texts {
 		if !t.Locked {
@@ -37,7 +44,8 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 				continue
 			}
 		}
-		if err := s.shorten(ctx, draft, group); err != nil {
+		least := min(leasts[t.Turn], turns[t.Turn])
+		if err := s.shorten(ctx, draft, group, share{least, max(turns[t.Turn], 1)}); err != nil {
 			return err
 		}
 		group = group[:0]
@@ -45,15 +53,21 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	return nil
 }
 
-// shorten shortens texts of one turn, question and rate.
-func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt.Text) error {
+// share is a part of a turn's tokens, of all of them.
+type share struct{ least, all int64 }
+
+// shorten shortens texts of one turn, question and rate. The turn is to keep a share.
+func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt.Text, turn share) error {
 	if len(texts) == 0 {
 		return nil
 	}
 	req := extract.Request{
-		Question: texts[0].Question, Encoding: draft.Encoding, Budget: budget(draft, texts), Texts: make([]extract.Text, len(texts)),
+		Question: texts[0].Question, Encoding: draft.Encoding, Budget: budget(draft, texts, turn), Texts: make([]extract.Text, len(texts)),
 	}
 	for i, t := range texts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		req.Texts[i] = guarded(t.Current())
 	}
 	res, err := s.selector.Select(ctx, req)
@@ -70,27 +84,17 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 
 // budget is the texts' share of the tokens that they came with, and no less than their part
 // of what keeps the prompt above its turn's floor.
-func budget(draft *prompt.Draft, texts []*prompt.Text) int64 {
+func budget(draft *prompt.Draft, texts []*prompt.Text, turn share) int64 {
 	rate := draft.Rate
 	if texts[0].Rate > 0 {
 		rate = texts[0].Rate
 	}
-	var size, own, turn int64
+	var size, own int64
 	for _, t := range texts {
 		size += t.Size
 		own += t.Tokens
 	}
-	for _, t := range draft.Texts {
-		if t.Turn == texts[0].Turn && !t.Locked {
-			turn += t.Tokens
-		}
-	}
-	share := int64(rate * float64(size))
-	if turn > 0 {
-		least := min(draft.Least(texts[0].Turn), turn)
-		share = max(share, (least*own+turn-1)/turn)
-	}
-	return share
+	return max(int64(rate*float64(size)), (turn.least*own+turn.all-1)/turn.all)
 }
 
 // guarded is a text with what must stay in it, and what must not be cut.
