@@ -98,6 +98,7 @@ func (l *loader) conditional(cfg *Config) {
 		{"compression.keep_omitted", !cfg.Compression.Enabled, "compression.enabled is false"},
 		{"compression.keep_omitted_bytes", cfg.Compression.KeepOmitted == 0, "compression.keep_omitted is 0"},
 		{"compression.namespace", !cfg.Redis.Configured(), "without a Redis, what was left out is kept in this process alone"},
+		{"compression.llmlingua2", !cfg.Compression.AsksModel(), "no profile has the engine llmlingua2"},
 		{"wal.dir", !cfg.WAL.Enabled, "wal.enabled is false"},
 		{"wal.max_bytes", !cfg.WAL.Enabled, "wal.enabled is false"},
 		{"wal.sync_every", !cfg.WAL.Enabled, "wal.enabled is false"},

@@ -487,6 +487,34 @@ func TestKeepOmitted(t *testing.T) {
 	}
 }
 
+// The engine that needs a model has a time of its own; other profiles keep theirs.
+func TestCompressionByAModel(t *testing.T) {
+	cfg, warnings, err := load(t, oneModel+"compression: {timeout: 1s, llmlingua2: {model: /models/m, concurrency: 2, threads: 4, timeout: 45s}, profiles: {rag: {engine: llmlingua2}}}\n")
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v, %v", warnings, err)
+	}
+	c := cfg.Compression
+	if c.LLMLingua2 != (config.LLMLingua2{Model: "/models/m", Concurrency: 2, Threads: 4, Timeout: 45 * time.Second}) || !c.AsksModel() {
+		t.Errorf("%+v", c)
+	}
+	for profile, want := range map[string]time.Duration{"rag": 45 * time.Second, "chat": time.Second, "default": time.Second} {
+		if got := c.TimeoutOf(profile); got != want {
+			t.Errorf("%s has %v", profile, got)
+		}
+	}
+	if p := c.Profiles["chat"]; p.Engine != config.EngineExtractive {
+		t.Errorf("chat has %q", p.Engine)
+	}
+	if _, _, err := load(t, oneModel+"compression: {profiles: {rag: {engine: llmlingua2}}}\n"); err == nil ||
+		!strings.Contains(err.Error(), "compression.profiles.rag.engine: needs a model: set compression.llmlingua2.model") {
+		t.Errorf("without a model: %v", err)
+	}
+	cfg, warnings, err = load(t, oneModel+"compression: {llmlingua2: {model: /models/m}}\n")
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), "compression.llmlingua2: has no effect: no profile has the engine llmlingua2") || cfg.Compression.AsksModel() {
+		t.Errorf("a model that nobody asks: %v, %v", warnings, err)
+	}
+}
+
 // Redis holds the cache only when the file does not say otherwise, so the conditional warnings need files of their own.
 func TestKeysThatOthersMakeIdle(t *testing.T) {
 	const redisCache = "litellm_settings: {cache: true, cache_params: {type: redis, host: r, max_bytes: 1048576}}\n"

@@ -35,10 +35,11 @@ func defaults(source string) *Config {
 		Compression: Compression{
 			Enabled: true, Timeout: 50 * time.Millisecond, KeepOmitted: time.Hour, KeepOmittedBytes: 64 << 20,
 			Profiles: map[string]CompressionProfile{
-				"default": {Rate: 0.5, MinTokens: 500},
-				"rag":     {Rate: 0.33, MinTokens: 1000},
-				"chat":    {Rate: 0.6, MinTokens: 300},
+				"default": {Rate: 0.5, MinTokens: 500, Engine: EngineExtractive},
+				"rag":     {Rate: 0.33, MinTokens: 1000, Engine: EngineExtractive},
+				"chat":    {Rate: 0.6, MinTokens: 300, Engine: EngineExtractive},
 			},
+			LLMLingua2: LLMLingua2{Concurrency: 1, Threads: 1, Timeout: 30 * time.Second},
 		},
 		RequestTimeout: 10 * time.Minute,
 		JSONLogs:       true,
@@ -194,12 +195,21 @@ func (l *loader) guardrails(root *section, g *Guardrails) {
 	s.done(nil)
 }
 
+// maxModelThreads is more than a machine has processors.
+const maxModelThreads = 1024
+
 func (l *loader) compression(s *section, c *Compression) {
 	c.Enabled = s.bool("enabled", c.Enabled)
 	c.Timeout = l.positive(s, "timeout", c.Timeout)
 	c.KeepOmitted = s.duration("keep_omitted", c.KeepOmitted)
 	c.KeepOmittedBytes = s.int("keep_omitted_bytes", 1<<20, 1<<40, c.KeepOmittedBytes)
 	c.Namespace, _ = s.text("namespace")
+	model := s.section("llmlingua2")
+	c.LLMLingua2.Model, _ = model.text("model")
+	c.LLMLingua2.Concurrency = int(model.int("concurrency", 1, maxModelThreads, int64(c.LLMLingua2.Concurrency)))
+	c.LLMLingua2.Threads = int(model.int("threads", 1, maxModelThreads, int64(c.LLMLingua2.Threads)))
+	c.LLMLingua2.Timeout = l.positive(model, "timeout", c.LLMLingua2.Timeout)
+	model.done(nil)
 	profiles := s.section("profiles")
 	for _, name := range profiles.keys() {
 		p := profiles.section(name)
@@ -215,6 +225,10 @@ func (l *loader) compression(s *section, c *Compression) {
 			Rate:      p.float("rate", 0, 1, base.Rate),
 			MinTokens: int(p.int("min_tokens", 0, 1<<31, int64(base.MinTokens))),
 			Stages:    stages,
+			Engine:    CompressionEngine(p.oneOf("engine", string(base.Engine), string(EngineExtractive), string(EngineLLMLingua2))),
+		}
+		if at := p.take("engine"); at.node != nil && c.Profiles[name].Engine == EngineLLMLingua2 && c.LLMLingua2.Model == "" {
+			l.errorf(at.line, at.path, "needs a model: set compression.llmlingua2.model to its folder")
 		}
 		p.done(nil)
 	}

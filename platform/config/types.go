@@ -380,8 +380,9 @@ type Guardrails struct {
 type Compression struct {
 	Enabled bool
 	// Timeout is when the original goes out instead.
-	Timeout  time.Duration
-	Profiles map[string]CompressionProfile
+	Timeout    time.Duration
+	Profiles   map[string]CompressionProfile
+	LLMLingua2 LLMLingua2
 	// KeepOmitted is how long what was left out can be fetched; 0 keeps nothing.
 	KeepOmitted time.Duration
 	// KeepOmittedBytes bounds the memory that it takes in a process: all of it, or with a Redis what waits for that.
@@ -398,6 +399,45 @@ type CompressionProfile struct {
 	MinTokens int
 	// Stages are the names of the stages that run; nil is all.
 	Stages []string
+	// Engine is what shortens text.
+	Engine CompressionEngine
+}
+
+// CompressionEngine names what shortens text by what it says.
+type CompressionEngine string
+
+// The engines.
+const (
+	EngineExtractive CompressionEngine = "extractive"
+	EngineLLMLingua2 CompressionEngine = "llmlingua2"
+)
+
+// LLMLingua2 is the model of the engine of that name.
+type LLMLingua2 struct {
+	// Model is the folder that it is in; empty is none, and then no profile has the engine.
+	Model string
+	// Concurrency is how many parts of texts are computed at once, Threads how many processors share one.
+	Concurrency, Threads int
+	// Timeout stands in Compression.Timeout's place for profiles with the engine.
+	Timeout time.Duration
+}
+
+// TimeoutOf is when the original goes out instead of what a profile makes of it.
+func (c *Compression) TimeoutOf(profile string) time.Duration {
+	if c.Profiles[profile].Engine == EngineLLMLingua2 {
+		return c.LLMLingua2.Timeout
+	}
+	return c.Timeout
+}
+
+// AsksModel tells whether a profile has the engine llmlingua2.
+func (c *Compression) AsksModel() bool {
+	for _, p := range c.Profiles {
+		if p.Engine == EngineLLMLingua2 {
+			return true
+		}
+	}
+	return false
 }
 
 // Keyless groups the deployments of one provider whose key is missing.

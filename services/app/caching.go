@@ -13,11 +13,9 @@ import (
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
-	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/memory"
 	cacheredis "tollgate.dev/services/cache/store/redis"
-	"tollgate.dev/services/compressor"
 )
 
 // answers is where answers are kept, with its health check.
@@ -67,14 +65,4 @@ func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, erro
 	}
 	out.Checks = []obs.Check{{Name: "redis", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
 	return out, nil
-}
-
-func compressorOptions(cfg *config.Config, p *prices, clk clock.Clock, counter *tokens.Counter) compressor.Options {
-	opts := compressor.Options{
-		Timeout: cfg.Compression.Timeout, Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter,
-	}
-	for name, p := range cfg.Compression.Profiles {
-		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages}
-	}
-	return opts
 }

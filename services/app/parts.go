@@ -129,7 +129,10 @@ func edgeOptions(opts Options) edge.Options {
 		out.CacheTimeout = cfg.Cache.Timeout + hopTimeout
 	}
 	if !cfg.Mesh.Runs(config.ServiceCompressor) {
-		out.CompressionTimeout = cfg.Compression.Timeout + hopTimeout
+		out.CompressionTimeouts = map[string]time.Duration{}
+		for profile := range cfg.Compression.Profiles {
+			out.CompressionTimeouts[profile] = cfg.Compression.TimeoutOf(profile) + hopTimeout
+		}
 	}
 	if !cfg.Mesh.Runs(config.ServiceRouter) {
 		out.RequestTimeout, out.RouterGrace = cfg.RequestTimeout, routerGrace

@@ -5,6 +5,7 @@
 package compressor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +19,14 @@ import (
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/llmlingua2"
 )
 
 // DefaultTimeout is how long a compression may take before the original goes out.
 const DefaultTimeout = 50 * time.Millisecond
+
+// DefaultModelTimeout is as much where a model is asked, which takes seconds.
+const DefaultModelTimeout = 30 * time.Second
 
 // DefaultProfile is the profile of a request that names none.
 const DefaultProfile = "default"
@@ -37,6 +42,41 @@ type Profile struct {
 	MinTokens int64
 	// Stages are the names of those that run; nil is all.
 	Stages []string
+	// Engine is which of the stages that shorten text by what it says may run, [Extractive]
+	// or [LLMLingua2]; empty is the former.
+	Engine string
+}
+
+// runs tells whether a stage runs for the profile.
+func (p *Profile) runs(stage string) bool {
+	if isEngine(stage) && stage != cmp.Or(p.Engine, Extractive) {
+		return false
+	}
+	return p.Stages == nil || slices.Contains(p.Stages, stage)
+}
+
+func (p *Profile) check(stages []Stage) error {
+	if !(p.Rate > 0 && p.Rate <= 1) || p.MinTokens < 0 {
+		return errors.New("wants a rate in (0, 1] and a size of 0 or more")
+	}
+	exists := func(stage string) bool {
+		return slices.ContainsFunc(stages, func(s Stage) bool { return s.Name() == stage })
+	}
+	for _, stage := range p.Stages {
+		if !exists(stage) && stage != LLMLingua2 {
+			return fmt.Errorf("names a stage %q that there is not", stage)
+		}
+		if !p.runs(stage) {
+			return fmt.Errorf("names the stage %q, and has another engine", stage)
+		}
+	}
+	switch {
+	case p.Engine != "" && !isEngine(p.Engine):
+		return fmt.Errorf("names an engine %q that there is not", p.Engine)
+	case p.Engine == LLMLingua2 && !exists(LLMLingua2):
+		return errors.New("has the engine llmlingua2, for which there is no model")
+	}
+	return nil
 }
 
 // Profiles are those of the product.
@@ -54,6 +94,11 @@ type Options struct {
 	Profiles map[string]Profile
 	// Timeout is [DefaultTimeout].
 	Timeout time.Duration
+	// Model is what the engine llmlingua2 asks; without one no profile may have that.
+	Model llmlingua2.Model
+	// ModelTimeout stands in Timeout's place for profiles with that engine;
+	// [DefaultModelTimeout].
+	ModelTimeout time.Duration
 	// Counter counts tokens; have one in a process. A new one.
 	Counter *tokens.Counter
 	// Prices tell what a provider's own prompt cache is worth; without them it is worth
@@ -85,23 +130,21 @@ func New(opts Options) (*Service, error) {
 		opts.Counter = &tokens.Counter{}
 	}
 	if opts.Stages == nil {
-		opts.Stages = stages(opts.Counter)
+		opts.Stages = stages(opts.Counter, opts.Model)
 	}
 	if _, ok := opts.Profiles[DefaultProfile]; !ok {
 		return nil, errors.New("compressor: there is no profile default")
 	}
 	for name, p := range opts.Profiles {
-		if !(p.Rate > 0 && p.Rate <= 1) || p.MinTokens < 0 {
-			return nil, fmt.Errorf("compressor: profile %q wants a rate in (0, 1] and a size of 0 or more", name)
-		}
-		for _, stage := range p.Stages {
-			if !slices.ContainsFunc(opts.Stages, func(s Stage) bool { return s.Name() == stage }) {
-				return nil, fmt.Errorf("compressor: profile %q names a stage %q that there is not", name, stage)
-			}
+		if err := p.check(opts.Stages); err != nil {
+			return nil, fmt.Errorf("compressor: profile %q %w", name, err)
 		}
 	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
+	}
+	if opts.ModelTimeout <= 0 {
+		opts.ModelTimeout = DefaultModelTimeout
 	}
 	if opts.Clock == nil {
 		opts.Clock = clock.Real()
@@ -171,7 +214,11 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 		return Result{}, err
 	}
 	began := s.opts.Clock.Now()
-	bounded, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	timeout := s.opts.Timeout
+	if profile.Engine == LLMLingua2 {
+		timeout = s.opts.ModelTimeout
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	result, err := s.compress(bounded, req, profile)
 	if err == nil {
@@ -248,7 +295,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	}
 	var work []done
 	for _, stage := range s.opts.Stages {
-		if profile.Stages != nil && !slices.Contains(profile.Stages, stage.Name()) {
+		if !profile.runs(stage.Name()) {
 			continue
 		}
 		changed, err := m.run(ctx, stage, draft)
@@ -317,6 +364,8 @@ func omitted(p *prompt.Prompt) (all []prompt.Omission) {
 	}
 	return all
 }
+
+func isEngine(stage string) bool { return stage == Extractive || stage == LLMLingua2 }
 
 // prefixes sums the turns' tokens up to each one's end.
 func prefixes(turns []int64) []int64 {

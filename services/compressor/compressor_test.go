@@ -255,6 +255,10 @@ func TestNewChecksItsOptions(t *testing.T) {
 		"a rate above 1":  {"default": {Rate: 1.5}},
 		"a rate of NaN":   {"default": {Rate: math.NaN()}},
 		"a negative size": {"default": {Rate: 1, MinTokens: -1}},
+		"no such stage":   {"default": {Rate: 1, Stages: []string{"shrink"}}},
+		"no such engine":  {"default": {Rate: 1, Engine: "shrink"}},
+		"no model":        {"default": {Rate: 1, Engine: compressor.LLMLingua2}},
+		"another engine":  {"default": {Rate: 1, Stages: []string{compressor.LLMLingua2}}},
 	} {
 		if _, err := compressor.New(compressor.Options{Profiles: profiles}); err == nil {
 			t.Errorf("%s is taken", name)

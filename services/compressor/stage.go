@@ -10,6 +10,7 @@ import (
 	"tollgate.dev/services/compressor/stage/fold"
 	"tollgate.dev/services/compressor/stage/jsonspace"
 	"tollgate.dev/services/compressor/stage/jsontable"
+	"tollgate.dev/services/compressor/stage/llmlingua2"
 	"tollgate.dev/services/compressor/stage/repeat"
 )
 
@@ -29,10 +30,11 @@ type Stage interface {
 }
 
 // stages is the one list of the stages, in the order in which they run: what loses nothing, or
-// next to nothing, comes first. Blobs are left out of JSON before it is written in another
+// next to nothing, comes first. Of the last two a profile has one, and without a model there
+// is but one. Blobs are left out of JSON before it is written in another
 // form, and repetitions are looked for when texts are as short as they get without loss.
-func stages(counter *tokens.Counter) []Stage {
-	return []Stage{
+func stages(counter *tokens.Counter, model llmlingua2.Model) []Stage {
+	list := []Stage{
 		blob.Stage{},
 		fold.Stage{},
 		jsonspace.Stage{},
@@ -40,4 +42,8 @@ func stages(counter *tokens.Counter) []Stage {
 		repeat.Stage{},
 		extractive.New(counter),
 	}
+	if model != nil {
+		list = append(list, llmlingua2.New(model, counter))
+	}
+	return list
 }

@@ -200,7 +200,8 @@ func TestWhatHangsHoldsUpNoCall(t *testing.T) {
 	both(t, func(t *testing.T, more []string) {
 		t.Helper()
 		r := newRig(t, func(s *setup) {
-			s.options.CacheTimeout, s.options.CompressionTimeout = 20*time.Millisecond, 20*time.Millisecond
+			s.options.CacheTimeout = 20 * time.Millisecond
+			s.options.CompressionTimeouts = map[string]time.Duration{"default": 20 * time.Millisecond, "rag": 20 * time.Millisecond, "chat": 20 * time.Millisecond}
 		})
 		r.cache.hangs.Store(true)
 		r.compressor.hangs.Store(true)

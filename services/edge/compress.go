@@ -143,7 +143,7 @@ func (c *completion) compress(ctx context.Context) {
 	if len(c.model.deployments) > 0 {
 		likely = c.model.deployments[0]
 	}
-	bounded, cancel := atMost(ctx, c.e.opts.CompressionTimeout)
+	bounded, cancel := atMost(ctx, c.e.opts.CompressionTimeouts[c.compression.profile])
 	defer cancel()
 	resp, err := c.e.Services.Compressor.Compress(bounded, &compressorv1.CompressRequest{
 		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, Model: likely.GetUpstreamModel(), DeploymentId: likely.GetId(),

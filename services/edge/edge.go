@@ -56,8 +56,9 @@ type Options struct {
 	// CacheTimeout bounds a look-up in the cache, which is a miss then; 0 is no bound, for one
 	// that runs in this process.
 	CacheTimeout time.Duration
-	// CompressionTimeout bounds a compression, as the edge waits for it; 0 is no bound.
-	CompressionTimeout time.Duration
+	// CompressionTimeouts bound compressions, by profile, as the edge waits for them; 0 is no
+	// bound.
+	CompressionTimeouts map[string]time.Duration
 	// RequestTimeout is how long the router may take for a whole answer, which it sees to itself.
 	// RouterGrace is how much longer the edge waits for its word on that; 0 is for as long as the
 	// caller does, for a router that runs in this process.

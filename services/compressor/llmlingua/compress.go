@@ -22,20 +22,10 @@ type Result struct {
 	Kept []int
 }
 
-// Compress drops the words of a text that the model holds for the least needed. It returns
+// CompressContexts drops the words of texts that the model holds for the least needed, and
+// before that whole texts, when the options say so and there is more than one. It returns
 // context.DeadlineExceeded when ctx ends before, and errs.InvalidRequest for options that
-// say nothing. No error holds a word of the text.
-func (e *Engine) Compress(ctx context.Context, text string, o Options) (string, error) {
-	r, err := e.CompressContexts(ctx, []string{text}, ContextOptions{Options: o})
-	if err != nil {
-		return "", err
-	}
-	return r.Texts[0], nil
-}
-
-// CompressContexts compresses several texts, and drops those before that the model holds for
-// the least needed, when the options say so and there is more than one. For errors see
-// [Engine.Compress].
+// say nothing. No error holds a word of the texts.
 func (e *Engine) CompressContexts(ctx context.Context, contexts []string, o ContextOptions) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err

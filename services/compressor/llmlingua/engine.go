@@ -34,6 +34,7 @@ type Engine struct {
 	family    family
 	counter   *tokens.Counter
 	model     classifier
+	answers   answers
 
 	slots chan struct{} // one for each chunk that may be computed
 	stop  chan struct{} // closed when the engine is
@@ -57,7 +58,7 @@ type config struct {
 
 // Open reads the model in a folder, and asks it once: a model that does not run is found
 // here. counter is the process's own. Close the engine in the end.
-func Open(folder string, s Settings, counter *tokens.Counter) (*Engine, error) {
+func Open(ctx context.Context, folder string, s Settings, counter *tokens.Counter) (*Engine, error) {
 	c, err := readConfig(filepath.Join(folder, "config.json"))
 	if err != nil {
 		return nil, fmt.Errorf("llmlingua: %w", err)
@@ -77,7 +78,7 @@ func Open(folder string, s Settings, counter *tokens.Counter) (*Engine, error) {
 	if e.model, err = newNetwork(m, s, c, int64(tokenizer.ID(e.family.unknown))); err != nil {
 		return nil, fmt.Errorf("llmlingua: %w", err)
 	}
-	if _, err := e.model.probabilities(context.Background(), e.ask("")); err != nil {
+	if _, err := e.model.probabilities(ctx, e.ask("")); err != nil {
 		return nil, fmt.Errorf("llmlingua: the model does not run: %w", err)
 	}
 	return e, nil
@@ -191,6 +192,11 @@ func (e *Engine) all(ctx context.Context, fail context.CancelCauseFunc, chunks [
 	for range min(len(chunks), cap(e.slots)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(chunks)); i = next.Add(1) - 1 {
+				key := chunks[i].key()
+				if p, ok := e.answers.get(key); ok {
+					out[i] = p
+					continue
+				}
 				select {
 				case e.slots <- struct{}{}:
 				case <-ctx.Done():
@@ -202,6 +208,7 @@ func (e *Engine) all(ctx context.Context, fail context.CancelCauseFunc, chunks [
 					fail(err)
 					return
 				}
+				e.answers.put(key, p)
 				out[i] = p
 			}
 		})

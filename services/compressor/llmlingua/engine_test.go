@@ -21,6 +21,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// compress compresses one text.
+func (e *Engine) compress(ctx context.Context, text string, o Options) (string, error) {
+	r, err := e.CompressContexts(ctx, []string{text}, ContextOptions{Options: o})
+	if err != nil {
+		return "", err
+	}
+	return r.Texts[0], nil
+}
+
 // forgetful is a model that holds every token for as needed as its place in the chunk.
 type forgetful struct{ calls atomic.Int64 }
 
@@ -68,11 +77,11 @@ func TestNoModelIsAsked(t *testing.T) {
 		f := &forgetful{}
 		e.model = f
 		for text, want := range map[string]string{"": "", " \n": "", "the services": "the services"} {
-			if got, err := e.Compress(t.Context(), text, Options{Rate: 1}); err != nil || got != want {
+			if got, err := e.compress(t.Context(), text, Options{Rate: 1}); err != nil || got != want {
 				t.Errorf("%s: %q became %q (%v), want %q", model, text, got, err, want)
 			}
 		}
-		if got, err := e.Compress(t.Context(), " ", Options{Rate: 0.5}); err != nil || got != "" {
+		if got, err := e.compress(t.Context(), " ", Options{Rate: 0.5}); err != nil || got != "" {
 			t.Errorf("%s: a space became %q (%v)", model, got, err)
 		}
 		if n := f.calls.Load(); n != 0 {
@@ -123,7 +132,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"empty token":       {Rate: 0.5, ForceTokens: []string{""}},
 		"too many to force": {Rate: 0.5, ForceTokens: make([]string, 101)},
 	} {
-		_, err := e.Compress(t.Context(), "secret", o)
+		_, err := e.compress(t.Context(), "secret", o)
 		if !errs.Is(err, errs.InvalidRequest) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -135,7 +144,7 @@ func TestForceTokens(t *testing.T) {
 	for _, model := range models {
 		e := openModel(t, model, Settings{})
 		e.model = &forgetful{}
-		got, err := e.Compress(t.Context(), "Anna: who\napproved it? Ben: nobody", Options{Rate: 0.1, ForceTokens: []string{"\n", "Anna", "approved it"}})
+		got, err := e.compress(t.Context(), "Anna: who\napproved it? Ben: nobody", Options{Rate: 0.1, ForceTokens: []string{"\n", "Anna", "approved it"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,15 +164,15 @@ func TestDeadlineAndClose(t *testing.T) {
 	e.model = b
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := e.Compress(ctx, manyChunks, Options{Rate: 0.5}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := e.compress(ctx, manyChunks, Options{Rate: 0.5}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v, want the deadline", err)
 	}
-	if _, err := e.Compress(ctx, "x", Options{Rate: 0.5}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := e.compress(ctx, "x", Options{Rate: 0.5}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v, want the deadline", err)
 	}
 	result := make(chan error, 1)
 	go func() {
-		_, err := e.Compress(context.WithoutCancel(t.Context()), manyChunks, Options{Rate: 0.5})
+		_, err := e.compress(context.WithoutCancel(t.Context()), manyChunks, Options{Rate: 0.5})
 		result <- err
 	}()
 	<-b.entered // whichever call's chunk it is, one is being computed
@@ -187,7 +196,7 @@ func TestDeadlineAndClose(t *testing.T) {
 	if n := b.running.Load(); n != 0 {
 		t.Fatalf("%d chunks are still being computed", n)
 	}
-	if _, err := e.Compress(t.Context(), "x y", Options{Rate: 0.5}); !errors.Is(err, ErrClosed) {
+	if _, err := e.compress(t.Context(), "x y", Options{Rate: 0.5}); !errors.Is(err, ErrClosed) {
 		t.Fatalf("got %v, want ErrClosed", err)
 	}
 }
@@ -200,7 +209,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			if _, err := e.Compress(t.Context(), manyChunks, Options{Rate: 0.5}); err != nil {
+			if _, err := e.compress(t.Context(), manyChunks, Options{Rate: 0.5}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -221,7 +230,7 @@ func TestConcurrentCalls(t *testing.T) {
 	want := make([]string, len(texts))
 	for i, text := range texts {
 		var err error
-		if want[i], err = e.Compress(t.Context(), text, Options{Rate: 0.5}); err != nil {
+		if want[i], err = e.compress(t.Context(), text, Options{Rate: 0.5}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -229,7 +238,7 @@ func TestConcurrentCalls(t *testing.T) {
 	for range 4 {
 		for i, text := range texts {
 			wg.Go(func() {
-				if got, err := e.Compress(t.Context(), text, Options{Rate: 0.5}); err != nil || got != want[i] {
+				if got, err := e.compress(t.Context(), text, Options{Rate: 0.5}); err != nil || got != want[i] {
 					t.Errorf("got %q (%v), want %q", got, err, want[i])
 				}
 			})
@@ -242,7 +251,7 @@ func TestConcurrentCalls(t *testing.T) {
 // their place.
 func TestModelWithoutAddedTokens(t *testing.T) {
 	folder := copyModel(t, "xlmr", func(c map[string]any) { c["vocab_size"] = 423 })
-	e, err := Open(folder, Settings{}, new(tokens.Counter))
+	e, err := Open(t.Context(), folder, Settings{}, new(tokens.Counter))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +259,7 @@ func TestModelWithoutAddedTokens(t *testing.T) {
 	if id := e.tokenizer.ID(added(0)); id < 422 {
 		t.Fatalf("the first added token has id %d", id)
 	}
-	got, err := e.Compress(t.Context(), "the services\n\nof models", Options{Rate: 0.2, ForceTokens: []string{"x", "\n"}})
+	got, err := e.compress(t.Context(), "the services\n\nof models", Options{Rate: 0.2, ForceTokens: []string{"x", "\n"}})
 	if err != nil || strings.Count(got, "\n") != 2 {
 		t.Fatalf("got %q (%v)", got, err)
 	}
@@ -270,7 +279,7 @@ func TestOpenRefuses(t *testing.T) {
 		"positions": {set("max_position_embeddings", 256), "less than 512"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(copyModel(t, "xlmr", c.change), Settings{}, new(tokens.Counter))
+			_, err := Open(t.Context(), copyModel(t, "xlmr", c.change), Settings{}, new(tokens.Counter))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want an error with %q", err, c.want)
 			}
@@ -281,11 +290,11 @@ func TestOpenRefuses(t *testing.T) {
 		if err := os.Remove(filepath.Join(folder, missing)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(folder, Settings{}, new(tokens.Counter)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := Open(t.Context(), folder, Settings{}, new(tokens.Counter)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("without %s: got %v", missing, err)
 		}
 	}
-	if _, err := Open(filepath.Join("testdata", "xlmr"), Settings{Threads: -1}, new(tokens.Counter)); err == nil {
+	if _, err := Open(t.Context(), filepath.Join("testdata", "xlmr"), Settings{Threads: -1}, new(tokens.Counter)); err == nil {
 		t.Error("a negative number of threads was taken")
 	}
 }

@@ -117,7 +117,7 @@ func readRecording(t testing.TB, name string, to any) {
 
 func openModel(t testing.TB, model string, s Settings) *Engine {
 	t.Helper()
-	e, err := Open(filepath.Join("testdata", model), s, new(tokens.Counter))
+	e, err := Open(t.Context(), filepath.Join("testdata", model), s, new(tokens.Counter))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,9 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/llmlingua"
 )
 
 const usage = `Show what compression makes of a text, and what that saves.
@@ -54,6 +56,9 @@ const maxFile = 10 << 20
 // timeout is how long a compression may take here, where nobody waits for an answer.
 const timeout = time.Minute
 
+// modelTimeout is as much where a model is asked.
+const modelTimeout = 10 * time.Minute
+
 // options are what the flags say.
 type options struct {
 	file, profile, question, provider, model, config, format string
@@ -79,10 +84,11 @@ func Run(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return fmt.Errorf("shipped price table: %w", err)
 	}
-	service, err := env.service(o, prices{table})
+	service, done, err := env.service(ctx, o, prices{table})
 	if err != nil {
 		return err
 	}
+	defer done()
 	body, whole := []byte(text), request(text)
 	if !whole {
 		if body, err = wrap(text, o.question); err != nil {
@@ -178,24 +184,37 @@ func (e Env) read(name string) (_ string, err error) {
 	return string(raw), nil
 }
 
-// service is the compressor as the configuration has it.
-func (e Env) service(o options, p prices) (*compressor.Service, error) {
-	opts := compressor.Options{Timeout: timeout, Prices: p}
+// service is the compressor as the configuration has it. The function that comes with it
+// closes what it holds.
+func (e Env) service(ctx context.Context, o options, p prices) (_ *compressor.Service, done func(), err error) {
+	opts := compressor.Options{Timeout: timeout, ModelTimeout: modelTimeout, Prices: p, Counter: new(tokens.Counter)}
+	done = func() {}
 	if _, named := e.Lookup("TOLLGATE_CONFIG"); named || o.config != "" {
 		source, err := config.Open(o.config, e.Lookup)
 		if err != nil {
-			return nil, err
+			return nil, done, err
 		}
 		cfg, _, err := config.Load(source)
 		if err != nil {
-			return nil, err
+			return nil, done, err
 		}
 		opts.Profiles = compressor.Profiles()
 		for name, p := range cfg.Compression.Profiles {
-			opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages}
+			opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages, Engine: string(p.Engine)}
+		}
+		if model := &cfg.Compression.LLMLingua2; cfg.Compression.AsksModel() {
+			engine, err := llmlingua.Open(ctx, model.Model, llmlingua.Settings{Concurrency: model.Concurrency, Threads: model.Threads}, opts.Counter)
+			if err != nil {
+				return nil, done, fmt.Errorf("compression.llmlingua2.model: %w", err)
+			}
+			opts.Model, done = engine, engine.Close
 		}
 	}
-	return compressor.New(opts)
+	service, err := compressor.New(opts)
+	if err != nil {
+		done()
+	}
+	return service, done, err
 }
 
 // prices finds a model's price in the shipped table.
@@ -232,7 +251,8 @@ func wrap(document, question string) ([]byte, error) {
 	return bytes.TrimSpace(out.Bytes()), err
 }
 
-// compress runs twice, so that the time is that of a gateway whose vocabularies are loaded.
+// compress runs twice, so that the time is that of a gateway whose vocabularies are loaded. A
+// model is asked once, and remembers what it said.
 func compress(ctx context.Context, service *compressor.Service, o options, body []byte) (result compressor.Result, err error) {
 	for range 2 {
 		result, err = service.Compress(ctx, compressor.Request{
@@ -240,6 +260,9 @@ func compress(ctx context.Context, service *compressor.Service, o options, body 
 		})
 		if err != nil {
 			return result, err
+		}
+		if result.Engine == compressor.LLMLingua2 {
+			break
 		}
 	}
 	if result.Original == 0 {

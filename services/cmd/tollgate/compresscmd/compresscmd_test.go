@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -142,6 +143,38 @@ func TestWhatGoesOutAsItIs(t *testing.T) {
 		if !strings.HasPrefix(got.out, "A few words.\n\n") || strings.Contains(got.out, "are left") {
 			t.Errorf("%s: %s", name, got.out)
 		}
+	}
+}
+
+// prose is sentences of the small model's own words, no two alike.
+func prose(sentences int) string {
+	words := strings.Fields("gateway services company models answer counts every call tells who may spend how much on which day of the month between that them")
+	r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same each time
+	var out strings.Builder
+	for range sentences {
+		out.WriteString("The")
+		for range 15 {
+			out.WriteString(" " + words[r.IntN(len(words))])
+		}
+		out.WriteString(".\n")
+	}
+	return out.String()
+}
+
+// A configuration's model is asked, and one that cannot be read is named.
+func TestAsksAModel(t *testing.T) {
+	config := func(folder string) string {
+		return file(t, "config.yaml", "model_list: [{model_name: m, litellm_params: {model: openai/gpt-4o, api_key: k}}]\n"+
+			"compression: {profiles: {chat: {engine: llmlingua2}}, llmlingua2: {model: "+folder+"}}\n")
+	}
+	text := prose(100)
+	bert := filepath.Join("..", "..", "..", "compressor", "llmlingua", "testdata", "bert")
+	got, err := run(t, nil, text, "-", "--profile", "chat", "--config", config(bert))
+	if err != nil || !strings.Contains(got.out, "engine  llmlingua2 (") {
+		t.Errorf("%v\n%s", err, got.out)
+	}
+	if _, err := run(t, nil, text, "-", "--config", config(t.TempDir())); err == nil || !strings.Contains(err.Error(), "compression.llmlingua2.model: ") {
+		t.Errorf("a model that is not there: %v", err)
 	}
 }
 

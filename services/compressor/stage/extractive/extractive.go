@@ -53,6 +53,10 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	return nil
 }
 
+// leastKept is the size of a text, in tokens, from which on it can be fetched as it was. What
+// is shorter has lost a sentence or two, and would only fill the store.
+const leastKept = 50
+
 // share is a part of a turn's tokens, of all of them.
 type share struct{ least, all int64 }
 
@@ -76,6 +80,9 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 	}
 	for i, t := range texts {
 		if len(res.Omitted[i]) > 0 {
+			if t.Tokens >= leastKept {
+				t.Omit(t.Current())
+			}
 			t.Replace(res.Texts[i])
 		}
 	}
