@@ -30,6 +30,9 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		}
 		text := t.Current()
 		at, ok := Find(text)
+		if err := ctx.Err(); err != nil {
+			return err // large JSON was read by now
+		}
 		if !ok {
 			continue
 		}

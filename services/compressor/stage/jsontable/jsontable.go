@@ -67,42 +67,47 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		}
 		text := t.Current()
 		if at, ok := jsonspace.Find(text); ok {
-			if short, ok := Encode(text[at:]); ok {
+			if short, ok := Encode(ctx, text[at:]); ok {
 				t.Replace(text[:at] + short)
 			}
-		} else if short, ok := encodeLines(text); ok {
+		} else if short, ok := encodeLines(ctx, text); ok {
 			t.Replace(short)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // Encode returns the short form of a JSON object or array. It is not ok when that is not
-// worth it, or the text is no such JSON.
-func Encode(text string) (short string, ok bool) {
+// worth it, the text is no such JSON, or the context ends: it is asked between reading,
+// writing and testing.
+func Encode(ctx context.Context, text string) (short string, ok bool) {
 	raw := []byte(text)
 	v, err := jsonscan.Scan(raw)
-	if err != nil || v.Kind != jsonscan.KindObject && v.Kind != jsonscan.KindArray {
+	if err != nil || ctx.Err() != nil || v.Kind != jsonscan.KindObject && v.Kind != jsonscan.KindArray {
 		return "", false
 	}
 	doc := string(jsonscan.AppendCanonical(make([]byte, 0, len(raw)), raw))
 	root := tree(doc)
-	if root.depth() > maxNesting {
+	if root.depth() > maxNesting || ctx.Err() != nil {
 		return "", false
 	}
 	var e encoder
 	e.value(&root)
-	return e.finish(doc, Head)
+	return e.finish(ctx, doc, Head)
 }
+
+// step is how much of JSON lines is read until it is asked again whether there is time, in
+// bytes.
+const step = 64 << 10
 
 // maxNesting is how deep JSON may nest: what nests deeper is not for readers.
 const maxNesting = 64
 
 // finish puts the head before what was written of a document, if it is worth it and stands
 // for nothing else.
-func (e *encoder) finish(doc, head string) (short string, ok bool) {
+func (e *encoder) finish(ctx context.Context, doc, head string) (short string, ok bool) {
 	short = e.text(head)
-	if len(short)*100 > len(doc)*worth {
+	if ctx.Err() != nil || len(short)*100 > len(doc)*worth {
 		return "", false
 	}
 	back, err := Decode(short)
@@ -130,13 +135,19 @@ func (e *encoder) text(head string) string {
 }
 
 // encodeLines is Encode for JSON lines: two objects or more, each on a line.
-func encodeLines(text string) (short string, ok bool) {
+func encodeLines(ctx context.Context, text string) (short string, ok bool) {
 	if !strings.HasPrefix(text, "{") {
 		return "", false
 	}
 	var doc []byte
 	var rows []node
+	asked := 0 // the size of doc when it was
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+		if len(doc)-asked > step {
+			if asked = len(doc); ctx.Err() != nil {
+				return "", false
+			}
+		}
 		raw := []byte(line)
 		if v, err := jsonscan.Scan(raw); err != nil || v.Kind != jsonscan.KindObject {
 			return "", false
@@ -153,11 +164,11 @@ func encodeLines(text string) (short string, ok bool) {
 		rows = append(rows, row)
 	}
 	s := common(&node{kids: rows})
-	if s == nil {
+	if s == nil || ctx.Err() != nil {
 		return "", false
 	}
 	var e encoder
 	e.out.WriteByte('{')
 	e.table(s, rows, false)
-	return e.finish(string(doc), headLines+": {a,b} heads rows of a,b")
+	return e.finish(ctx, string(doc), headLines+": {a,b} heads rows of a,b")
 }

@@ -42,7 +42,7 @@ func TestRealisticResults(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := string(raw)
-		short, ok := jsontable.Encode(text)
+		short, ok := jsontable.Encode(t.Context(), text)
 		if !ok {
 			t.Errorf("%s is not encoded", file)
 			short = canonical(text)
@@ -187,7 +187,7 @@ func BenchmarkEncode(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, ok := jsontable.Encode(text); !ok {
+				if _, ok := jsontable.Encode(b.Context(), text); !ok {
 					b.Fatal("not encoded")
 				}
 			}

@@ -39,14 +39,16 @@ const maxFields = 200
 // infer finds what objects have in common. There is no schema when members come in different
 // orders, a key occurs twice, or more than half of the cells would be empty.
 func infer(objects []*node) *schema {
-	keys := union(objects)
-	if len(keys) == 0 {
+	members := 0
+	for _, o := range objects {
+		members += len(o.kids)
+	}
+	keys := union(objects, 2*members)
+	if len(keys) == 0 || members*2 < len(keys)*len(objects) {
 		return nil
 	}
-	members := 0
 	columns := make([]*node, len(keys)*len(objects)) // one after the other
 	for i, o := range objects {
-		members += len(o.kids)
 		k := 0
 		for j := range o.kids {
 			for k < len(keys) && keys[k] != o.kids[j].key {
@@ -59,9 +61,6 @@ func infer(objects []*node) *schema {
 			k++
 		}
 	}
-	if members*2 < len(columns) {
-		return nil
-	}
 	s := &schema{fields: make([]field, len(keys))}
 	for k, key := range keys {
 		s.fields[k] = column(key, columns[k*len(objects):(k+1)*len(objects)])
@@ -69,8 +68,9 @@ func infer(objects []*node) *schema {
 	return s
 }
 
-// union merges the objects' keys: one that is new comes behind the key before it.
-func union(objects []*node) []string {
+// union merges the objects' keys: one that is new comes behind the key before it. There are
+// none when it goes over more than so many cells that stay empty.
+func union(objects []*node, most int) []string {
 	var keys []string
 	known := make(map[string]bool)
 	for _, o := range objects {
@@ -94,9 +94,10 @@ func union(objects []*node) []string {
 			}
 			for at < len(keys) && keys[at] != key {
 				at++
+				most--
 			}
 			at++
-			if at > len(keys) { // it comes before one that came before it
+			if most < 0 || at > len(keys) { // it comes before one that came before it
 				return nil
 			}
 		}

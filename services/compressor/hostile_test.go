@@ -1,0 +1,188 @@
+package compressor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/protect"
+	"tollgate.dev/services/compressor/stage/blob"
+	"tollgate.dev/services/compressor/stage/fold"
+	"tollgate.dev/services/compressor/stage/jsonspace"
+	"tollgate.dev/services/compressor/stage/jsontable"
+	"tollgate.dev/services/compressor/stage/repeat"
+)
+
+// nearLossless are the stages that go over every byte of every text.
+func nearLossless() []compressor.Stage {
+	return []compressor.Stage{blob.Stage{}, fold.Stage{}, jsonspace.Stage{}, jsontable.Stage{}, repeat.Stage{}}
+}
+
+// hostile are texts of a size that a search without a memory would go over again and again.
+func hostile(size int) map[string]string {
+	texts := make(map[string]string)
+	for _, part := range []string{
+		"a", "1", " ", "\n", "\r", "\r\n", ".", "\"", "\\\"", "\"a\\", "'a", "`", "``", "[", "{", "(", "<", "<!--", "‘a", "«", "。",
+		"\x1b", "\x1b]", "\x1bP", "\x1b[1", "a  \n", "\n\n\n ", "1.1.1.1", "1 1\n", "10:00:00Z", "10:00:00 1Z", "http://a)", "[a](", "Document [3] ",
+		"{\"a\":", "{\"a\":{\"b\":", "[[1],", "{\"a\":1}\n", "{\"a\":1,\n", "[\n", "a\nb\na\nc\n", "1%\r", "\x1b]8;;a\r",
+		"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo0123456789abcdefghijklmnopqr\n",
+	} {
+		texts[part] = strings.Repeat(part, size/len(part))
+	}
+	for _, part := range []string{"1.", " ", "1Z", "1 "} {
+		line := "5 " + strings.Repeat(part, size/2/len(part)) + "\n"
+		texts["two lines of "+part] = line + line
+		texts["short lines of "+part] = strings.Repeat("5 "+strings.Repeat(part, 2000/len(part))+"\n", size/2000)
+	}
+	texts["after a fence"] = "```\n" + strings.Repeat("\x1b]a\r", size/4)
+	texts["passages of signs"] = strings.Repeat("x"+strings.Repeat(" ", 250)+"y\n\n", size/256)
+	var objects strings.Builder
+	for i := 0; objects.Len() < size; i++ {
+		objects.WriteByte(" ,"[min(i, 1)])
+		fmt.Fprintf(&objects, `{"k%d":1}`, min(i, 199)) // most have one member of 200
+	}
+	texts["objects of other members"] = "[" + objects.String() + "]"
+	texts["lists in lists"] = strings.Repeat("[", 60) + strings.Repeat("[],", size/3) + "1" + strings.Repeat("]", 60)
+	return texts
+}
+
+// draft is a draft of one text.
+func draft(kind prompt.Kind, content ...string) *prompt.Draft {
+	d := &prompt.Draft{Rate: 1}
+	for _, c := range content {
+		t := &prompt.Text{Kind: kind, Original: c}
+		t.Restore()
+		d.Texts = append(d.Texts, t)
+	}
+	return d
+}
+
+// No text takes a stage more than linear time: in quadratic time half a mebibyte would take
+// minutes, and all of them hours.
+func TestHostileTextsTakeLinearTime(t *testing.T) {
+	for name, text := range hostile(1 << 19) {
+		protect.Append(nil, text)
+		for _, kind := range []prompt.Kind{prompt.ToolResult, prompt.Context} {
+			for _, stage := range nearLossless() {
+				if err := stage.Apply(t.Context(), draft(kind, text)); err != nil {
+					t.Errorf("%s of %q: %v", stage.Name(), name, err)
+				}
+			}
+		}
+	}
+}
+
+// Nor do very many small texts, whether they are the same or of one call.
+func TestHostileConversationsTakeLinearTime(t *testing.T) {
+	const many = 20_000
+	for name, result := range map[string]func(t *prompt.Text, i int){
+		"all the same":     func(t *prompt.Text, _ int) { t.Original = strings.Repeat("x ", 100) },
+		"of one call":      func(t *prompt.Text, i int) { t.Original, t.Call = strings.Repeat("x ", 100)+fmt.Sprint(i/2), "call" },
+		"of own questions": func(t *prompt.Text, i int) { t.Original, t.Question = strings.Repeat("x ", 100), fmt.Sprint(i) },
+		"of own rates":     func(t *prompt.Text, i int) { t.Original, t.Rate = strings.Repeat("x ", 100), 1/float64(i+2) },
+		"all others": func(t *prompt.Text, i int) {
+			t.Original, t.Call = strings.Repeat("x ", 100)+fmt.Sprint(i), fmt.Sprint(i)
+		},
+		"small": func(t *prompt.Text, i int) { t.Original = fmt.Sprint(i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, rate := range []float64{0.5, 1} {
+				d := &prompt.Draft{Rate: rate}
+				for i := range many {
+					text := &prompt.Text{Kind: prompt.ToolResult}
+					result(text, i)
+					text.Restore()
+					d.Texts = append(d.Texts, text)
+				}
+				for _, stage := range nearLossless() {
+					if err := stage.Apply(t.Context(), d); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A stage's memory is a small multiple of its text's.
+func TestHostileTextsTakeLittleMemory(t *testing.T) {
+	const size, most = 1 << 18, 160
+	var before, after runtime.MemStats
+	for name, text := range hostile(size) {
+		for _, stage := range nearLossless() {
+			d := draft(prompt.ToolResult, text)
+			runtime.ReadMemStats(&before)
+			if err := stage.Apply(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > most*size {
+				t.Errorf("%s of %q takes %d bytes a byte", stage.Name(), name, took/size)
+			}
+		}
+	}
+}
+
+// ending is a context that ends once it was asked so often.
+type ending struct {
+	context.Context //nolint:containedctx // it is one
+	left            int
+}
+
+func (e *ending) Err() error {
+	if e.left--; e.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// Within a large text a stage asks again and again whether there is time.
+func TestStagesEndWithinATextThatIsLarge(t *testing.T) {
+	var log, rows, data strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&log, "\x1b[1mthe line %d of a log, with %d\x1b[0m\n\n", i, i*i%997)
+		fmt.Fprintf(&rows, "{\"number\": %d, \"name\": \"name of %d\"}\n", i, i)
+	}
+	noise := make([]byte, 0, 400)
+	for i := range 400 {
+		noise = append(noise, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[i*i%3001%62])
+	}
+	for range 1000 {
+		data.Write(noise)
+		data.WriteString(". ")
+	}
+	list := "[" + strings.ReplaceAll(strings.TrimSpace(rows.String()), "\n", ",\n") + "]"
+	for name, tc := range map[string]struct {
+		stage compressor.Stage
+		text  string
+		asks  int
+	}{
+		"blob":       {blob.Stage{}, data.String(), 100},
+		"fold":       {fold.Stage{}, log.String(), 20},
+		"json_space": {jsonspace.Stage{}, list, 2},
+		"json_table": {jsontable.Stage{}, list, 4},
+		"JSON lines": {jsontable.Stage{}, rows.String(), 10},
+		"repeat":     {repeat.Stage{}, log.String(), 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := &ending{t.Context(), 1 << 30}
+			if err := tc.stage.Apply(all, draft(prompt.ToolResult, tc.text)); err != nil {
+				t.Fatal(err)
+			}
+			asked := 1<<30 - all.left
+			if asked < tc.asks {
+				t.Errorf("it asked %d times", asked)
+			}
+			for _, left := range []int{1, asked / 2, asked - 1} {
+				if err := tc.stage.Apply(&ending{t.Context(), left}, draft(prompt.ToolResult, tc.text)); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("asked %d times it goes on: %v", left, err)
+				}
+			}
+		})
+	}
+}
