@@ -157,8 +157,8 @@ func sequence(text string) int {
 		default:
 			return 1
 		}
-	case b == '(' || b == ')': // a set of characters
-		return min(3, len(text))
+	case (b == '(' || b == ')') && len(text) > 2 && text[2] >= '0' && text[2] <= '~': // a set of characters
+		return 3
 	case b >= '0' && b <= '~':
 		return 2
 	default:

@@ -95,6 +95,7 @@ func TestLines(t *testing.T) {
 		"numbers of an old Mac":   {"file.csv:\n" + times(99, "%d;7;8\r", 1, 1), ""},
 		"colours in code":         {"```\n\x1b[31mred\x1b[0m\n```\n", ""},
 		"titles without an end":   {"\x1b]0;a\n\x1bPb\x1b[1mc\x1b\\", "]0;a\nPbc"},
+		"no set of characters":    {"\x1b(é\x1b)\nb", "(é)\nb"},
 		"a title of two ends":     {"\x1b]0;a\x1b\\b\a", "b\a"},
 		"a mark is let be":        {strings.Repeat(long+"x\n", 4) + "[the line above, 2 more times]\n", ""},
 	} {
