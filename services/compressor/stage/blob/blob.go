@@ -237,7 +237,8 @@ func data(text string, start int) (from, end int, kind string) {
 	if n := repeated(text, start); n >= leastRun && n == width {
 		return start, end, same
 	}
-	for lines := 1; ; lines++ {
+	parted, ended := false, false // into lines, by one that is shorter than the others
+	for {
 		sep := ""
 		for _, s := range ends {
 			if strings.HasPrefix(text[end:], s) {
@@ -256,9 +257,14 @@ func data(text string, start int) (from, end int, kind string) {
 		if n < width && strings.Contains(text[end+len(sep):next], "--") { // the last line of PEM
 			break
 		}
-		if end = next; n < width {
+		parted, end = true, next
+		if n < width {
+			ended = true
 			break
 		}
+	}
+	if parted && !ended && text[end-1] != '=' {
+		return start, end, "" // a list of hashes or tokens
 	}
 	if end-start < least || address(text, start) || part(text, start, end) {
 		return start, end, ""
