@@ -118,7 +118,7 @@ func TestCountIsInterrupted(t *testing.T) {
 // waning is a context that is looked at so many times before it ends.
 type waning struct {
 	context.Context //nolint:containedctx // it is one
-	left int
+	left            int
 }
 
 func (w *waning) Err() error {

@@ -11,8 +11,9 @@ import (
 )
 
 // bars are the most that is paid of the bills of conversations with tools, or with much to
-// read. The others are about as small as what providers keep, and save less.
-var bars = map[string]float64{"coding": 0.65, "data": 0.45, "web": 0.8, "operations": 0.55, "chat": 0.77}
+// read. The others are about as small as what providers keep, and save less. The files that are
+// read in coding stay whole.
+var bars = map[string]float64{"coding": 0.75, "data": 0.45, "web": 0.8, "operations": 0.55, "chat": 0.77}
 
 // billed tells whether a model is billed in a profile: each in default, but for those that
 // come to the same as another, and the strictest caches in the others.

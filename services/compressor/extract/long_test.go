@@ -60,7 +60,7 @@ func TestSelectMany(t *testing.T) {
 // waning is a context that is looked at so many times before it ends.
 type waning struct {
 	context.Context //nolint:containedctx // it is one
-	left, looked int
+	left, looked    int
 }
 
 func (w *waning) Err() error {

@@ -12,8 +12,8 @@ import (
 
 // Stage is the stage extractive. Of the texts that were given together to answer one question
 // it keeps whole sentences up to their share of tokens, by package extract; where some are
-// left out stands a mark. Code blocks and JSON stay, and no sentence ends within a quotation,
-// an address, a number or the like.
+// left out stands a mark. Code, tables, logs and JSON stay, and no sentence ends within a
+// quotation, an address, a number or the like.
 type Stage struct {
 	selector *extract.Selector
 }
@@ -115,5 +115,6 @@ func guarded(text string) extract.Text {
 			g.Whole = append(g.Whole, span)
 		}
 	}
+	verbatim(&g)
 	return g
 }
