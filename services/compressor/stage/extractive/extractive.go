@@ -16,10 +16,11 @@ import (
 // quotation, an address, a number or the like.
 type Stage struct {
 	selector *extract.Selector
+	memo     *memo
 }
 
 // New returns the stage, which counts by the process's counter.
-func New(counter *tokens.Counter) Stage { return Stage{extract.New(counter)} }
+func New(counter *tokens.Counter) Stage { return Stage{extract.New(counter), newMemo()} }
 
 // Name is extractive.
 func (Stage) Name() string { return "extractive" }
@@ -65,18 +66,22 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 	if len(texts) == 0 {
 		return nil
 	}
-	req := extract.Request{
-		Question: texts[0].Question, Encoding: draft.Encoding, Budget: budget(draft, texts, turn), Texts: make([]extract.Text, len(texts)),
-	}
-	for i, t := range texts {
-		if err := ctx.Err(); err != nil {
+	question, budget := texts[0].Question, budget(draft, texts, turn)
+	key := keyOf(question, draft.Encoding, budget, texts)
+	res, known := s.memo.get(key)
+	if !known {
+		req := extract.Request{Question: question, Encoding: draft.Encoding, Budget: budget, Texts: make([]extract.Text, len(texts))}
+		for i, t := range texts {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			req.Texts[i] = guarded(t.Current())
+		}
+		var err error
+		if res, err = s.selector.Select(ctx, req); err != nil {
 			return err
 		}
-		req.Texts[i] = guarded(t.Current())
-	}
-	res, err := s.selector.Select(ctx, req)
-	if err != nil {
-		return err
+		s.memo.put(key, res)
 	}
 	for i, t := range texts {
 		if len(res.Omitted[i]) > 0 {
