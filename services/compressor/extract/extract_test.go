@@ -251,6 +251,17 @@ func TestSelectHeadings(t *testing.T) {
 	}
 }
 
+// What stands without its heading does not read as if it were of the document before.
+func TestSelectBorders(t *testing.T) {
+	at := strings.Index(lakes, "It is 212")
+	other := strings.Index(lakes, "Its water")
+	res := selected(t, extract.New(&counter), extract.Request{Question: "otters", Budget: 16, Texts: []extract.Text{{Text: lakes, Keep: []extract.Span{
+		{Start: at, End: at + 5}, {Start: other, End: other + 5}}}}})
+	if !strings.Contains(res.Texts[0], "\n\n[…] Its water is salty.") {
+		t.Errorf("got %q", res.Texts[0])
+	}
+}
+
 // Memory is that of the result, and a handful more.
 func TestSelectAllocates(t *testing.T) {
 	s := extract.New(&counter)

@@ -9,9 +9,11 @@ const markTokens = 1
 
 // appendKept appends the segments of a text that stay, each byte as it was. Where some are
 // left out stands a mark, and then the line breaks that were between what stays: of those
-// that were left out, the most at one place, so that what was apart stays apart.
+// that were left out, the most at one place, so that what was apart stays apart. Where a heading
+// was left out the mark comes behind them: what follows it is of another passage than what is
+// before.
 func appendKept(out []byte, text string, segments []segment) []byte {
-	gap, keep := false, false
+	gap, keep, headed := false, false, false
 	breaks := "" // that are still to be written
 	start := len(out)
 	mark := func() {
@@ -31,13 +33,25 @@ func appendKept(out []byte, text string, segments []segment) []byte {
 		body := text[g.start:g.end]
 		n := len(bodyOf(body))
 		if !g.kept {
-			gap = true
+			gap, headed = true, headed || g.heading
 			if more := lines(body[n:]); more > lost {
 				dropped, lost = body[n:], more
 			}
 			continue
 		}
-		if gap {
+		switch {
+		case gap && headed && !g.heading && max(lost, written) > 0:
+			if lost > written {
+				breaks = dropped
+			}
+			if len(out) > start {
+				out = append(out, breaks...)
+			}
+			out = append(out, Mark...)
+			if breaks = ""; body[0] != ' ' {
+				breaks = " "
+			}
+		case gap:
 			mark()
 			if lost > written || keep {
 				breaks = dropped
@@ -45,7 +59,7 @@ func appendKept(out []byte, text string, segments []segment) []byte {
 		}
 		out = append(out, breaks...)
 		out = append(out, body[:n]...)
-		gap, keep, breaks, dropped = false, g.keep, body[n:], ""
+		gap, headed, keep, breaks, dropped = false, false, g.keep, body[n:], ""
 		written, lost = lines(breaks), 0
 	}
 	if gap {
