@@ -20,19 +20,19 @@ const memoBytes = 16 << 20
 // that it says nothing of who asked.
 type memo struct {
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]*list.Element
-	used  *list.List // of *remembered, the last one used in front
+	known map[[sha256.Size]byte]*remembered
+	used  *list.List // of keys, the last one used in front
 	bytes int
 }
 
 type remembered struct {
-	key  [sha256.Size]byte
+	at   *list.Element
 	size int
 	res  extract.Result
 }
 
 func newMemo() *memo {
-	return &memo{known: map[[sha256.Size]byte]*list.Element{}, used: list.New()}
+	return &memo{known: map[[sha256.Size]byte]*remembered{}, used: list.New()}
 }
 
 // keyOf is the hash of everything that a selection depends on. No two selections run into
@@ -61,18 +61,18 @@ func keyOf(question string, encoding tokens.Encoding, budget int64, texts []*pro
 func (m *memo) get(key [sha256.Size]byte) (extract.Result, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.known[key]
+	r, ok := m.known[key]
 	if !ok {
 		return extract.Result{}, false
 	}
-	m.used.MoveToFront(e)
-	return e.Value.(*remembered).res, true //nolint:forcetypeassert // nothing else is in the list
+	m.used.MoveToFront(r.at)
+	return r.res, true
 }
 
 // put remembers a selection, which nobody writes to any more. One that would take a quarter
 // of the room is not.
 func (m *memo) put(key [sha256.Size]byte, res extract.Result) {
-	r := &remembered{key: key, res: res, size: sha256.Size}
+	r := &remembered{res: res, size: sha256.Size}
 	for i := range res.Texts {
 		r.size += len(res.Texts[i]) + 16*len(res.Omitted[i])
 	}
@@ -81,14 +81,14 @@ func (m *memo) put(key [sha256.Size]byte, res extract.Result) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.known[key]; ok {
+	if m.known[key] != nil {
 		return
 	}
-	m.known[key] = m.used.PushFront(r)
+	r.at = m.used.PushFront(key)
+	m.known[key] = r
 	for m.bytes += r.size; m.bytes > memoBytes; {
-		last := m.used.Back()
-		old := m.used.Remove(last).(*remembered) //nolint:forcetypeassert // nothing else is in the list
-		delete(m.known, old.key)
-		m.bytes -= old.size
+		oldest, _ := m.used.Remove(m.used.Back()).([sha256.Size]byte) // nothing else is in the list
+		m.bytes -= m.known[oldest].size
+		delete(m.known, oldest)
 	}
 }
