@@ -125,7 +125,7 @@ func (p *parts) withoutRedisAndKafka(loss string, lose, back func()) {
 	harness.Within(p.t, longPatience, "an answer comes from the cache", func() error { return p.answered(1, prompt, "hit") })
 	lose()
 	awaitCalls(p.t, p.load, 20)
-	p.mustSay(loss, "redis", "rate_limits", "kafka")
+	p.mustSay(loss, "redis", "rate_limits", "omitted", "kafka")
 	for i, n := range p.fleet.Of("edge") {
 		if err := p.answered(i, prompt, "miss"); err != nil {
 			p.t.Errorf("%s: %v", loss, err)

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -192,10 +193,18 @@ func (o *operator) caches(client cachev1connect.CacheServiceClient) {
 func (o *operator) compresses(client compressorv1connect.CompressorServiceClient) {
 	o.t.Helper()
 	ctx := o.context()
+	data := make([]byte, 3000)
+	for i := range data {
+		data[i] = byte(i * i * 31 >> 3)
+	}
+	blob := base64.StdEncoding.EncodeToString(data)
 	res, err := client.Compress(ctx, &compressorv1.CompressRequest{
-		Body: []byte(`{"model":"m","messages":[{"role":"user","content":"x"}]}`), Profile: "default", Provider: "openai", Model: "gpt-4o-mini", TenantId: o.tenant,
+		Body:    []byte(`{"model":"m","messages":[{"role":"tool","content":"The picture: ` + blob + `"}]}`),
+		Profile: "default", Provider: "openai", Model: "gpt-4o-mini", TenantId: o.tenant,
 	})
-	o.must("Compress", res.GetOriginalTokens() > 0, res, err)
+	o.must("Compress", len(res.GetOmitted()) == 1 && res.GetCompressedTokens() < res.GetOriginalTokens(), res, err)
+	part, err := client.Omitted(ctx, &compressorv1.OmittedRequest{TenantId: o.tenant, Name: res.GetOmitted()[0]})
+	o.must("Omitted", part.GetText() == blob, part, err)
 }
 
 func (o *operator) keepsTenants(client keystorev1connect.KeystoreServiceClient) {
