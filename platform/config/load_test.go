@@ -454,67 +454,6 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
-// What compression leaves out is kept for an hour, unless the file says otherwise.
-func TestKeepOmitted(t *testing.T) {
-	type kept struct {
-		time      time.Duration
-		bytes     int64
-		namespace string
-	}
-	for yaml, want := range map[string]kept{
-		"": {time.Hour, 64 << 20, ""},
-		"compression: {keep_omitted: 90, keep_omitted_bytes: 2097152, namespace: blue}\n": {90 * time.Second, 2 << 20, "blue"},
-		"compression: {keep_omitted: 0}\n":                                                {0, 64 << 20, ""},
-		"compression: {keep_omitted: 24h}\n":                                              {24 * time.Hour, 64 << 20, ""},
-	} {
-		cfg, warnings, err := load(t, oneModel+yaml, "REDIS_URL=redis://r")
-		if err != nil || len(warnings) > 0 {
-			t.Fatalf("%q: %v, %v", yaml, warnings, err)
-		}
-		if c := cfg.Compression; (kept{c.KeepOmitted, c.KeepOmittedBytes, c.Namespace}) != want {
-			t.Errorf("%q: %+v", yaml, c)
-		}
-	}
-	_, _, err := load(t, oneModel+"compression: {keep_omitted: -1s, keep_omitted_bytes: 1000}\n")
-	for _, want := range []string{"compression.keep_omitted: must not be negative", "compression.keep_omitted_bytes: must be"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
-	_, _, err = load(t, oneModel+"compression: {keep_omitted: 31d}\n")
-	if err == nil || !strings.Contains(err.Error(), "compression.keep_omitted: must be a number of seconds") {
-		t.Errorf("days: %v", err)
-	}
-}
-
-// The engine that needs a model has a time of its own; other profiles keep theirs.
-func TestCompressionByAModel(t *testing.T) {
-	cfg, warnings, err := load(t, oneModel+"compression: {timeout: 1s, llmlingua2: {model: /models/m, concurrency: 2, threads: 4, timeout: 45s}, profiles: {rag: {engine: llmlingua2}}}\n")
-	if err != nil || len(warnings) > 0 {
-		t.Fatalf("%v, %v", warnings, err)
-	}
-	c := cfg.Compression
-	if c.LLMLingua2 != (config.LLMLingua2{Model: "/models/m", Concurrency: 2, Threads: 4, Timeout: 45 * time.Second}) || !c.AsksModel() {
-		t.Errorf("%+v", c)
-	}
-	for profile, want := range map[string]time.Duration{"rag": 45 * time.Second, "chat": time.Second, "default": time.Second} {
-		if got := c.TimeoutOf(profile); got != want {
-			t.Errorf("%s has %v", profile, got)
-		}
-	}
-	if p := c.Profiles["chat"]; p.Engine != config.EngineExtractive {
-		t.Errorf("chat has %q", p.Engine)
-	}
-	if _, _, err := load(t, oneModel+"compression: {profiles: {rag: {engine: llmlingua2}}}\n"); err == nil ||
-		!strings.Contains(err.Error(), "compression.profiles.rag.engine: needs a model: set compression.llmlingua2.model") {
-		t.Errorf("without a model: %v", err)
-	}
-	cfg, warnings, err = load(t, oneModel+"compression: {llmlingua2: {model: /models/m}}\n")
-	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), "compression.llmlingua2: has no effect: no profile has the engine llmlingua2") || cfg.Compression.AsksModel() {
-		t.Errorf("a model that nobody asks: %v, %v", warnings, err)
-	}
-}
-
 // Redis holds the cache only when the file does not say otherwise, so the conditional warnings need files of their own.
 func TestKeysThatOthersMakeIdle(t *testing.T) {
 	const redisCache = "litellm_settings: {cache: true, cache_params: {type: redis, host: r, max_bytes: 1048576}}\n"

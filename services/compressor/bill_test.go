@@ -29,7 +29,7 @@ func billed(m bill.Model, profile string) bool {
 // others, from 128 tokens on, and doesn't say of which: there, that is so of the whole bill.
 func TestCompressionNeverRaisesTheBill(t *testing.T) {
 	prices := shipped(t)
-	biller := bill.Biller{Service: newService(t, compressor.Options{Prices: prices}), Counter: &counter, Prices: prices.table}
+	biller := bill.Biller{Service: newService(t, compressor.Options{Prices: prices}), Counter: &counter, Prices: prices.Table}
 	for _, m := range bill.Models() {
 		for profile := range compressor.Profiles() {
 			if !billed(m, profile) {
@@ -81,9 +81,9 @@ func countsAgree(t *testing.T, b bill.Bill) {
 // OpenAI counts what it found in steps of 128 tokens, with compression and without: a turn may
 // be off by the discount on so many. Where a cache is written at a rate of its own, what is
 // said goes by the rate of the input, and so says up to the difference of these too little.
-func savingsAgree(t *testing.T, b bill.Bill, m bill.Model, prices listed) {
+func savingsAgree(t *testing.T, b bill.Bill, m bill.Model, prices compressor.Listed) {
 	t.Helper()
-	price, _ := prices.table.Lookup(m.Provider, m.Name)
+	price, _ := prices.Table.Lookup(m.Provider, m.Name)
 	rate := func(u pricing.Usage) money.Nano { return price.Cost(u, pricing.Options{}) }
 	const step = 128
 	tolerance := rate(pricing.Usage{Input: step}) - rate(pricing.Usage{CachedInput: step}) + 2

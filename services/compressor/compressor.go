@@ -182,8 +182,7 @@ type Result struct {
 	Cache CacheEffect
 	// Stages are the names of those that changed something.
 	Stages []string
-	// Engine is what shortened text: a lossy stage's name, or lossless; empty when nothing
-	// changed.
+	// Engine is what shortened text most; empty when nothing changed.
 	Engine string
 	// Took is how long it took.
 	Took time.Duration
@@ -262,7 +261,6 @@ var errPanic = errors.New("a panic")
 func (s *Service) compress(ctx context.Context, req Request, profile Profile) (held Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			held.Body, held.Stages, held.Omitted, held.Compressed = nil, nil, nil, held.Original
 			err = fmt.Errorf("%w at %s", errPanic, debug.Stack())
 		}
 	}()
@@ -339,11 +337,10 @@ const (
 func engine(stages []string) string {
 	out := Lossless
 	for _, name := range stages {
-		switch name {
-		case Extractive, LLMLingua2: // the engines' names are their stages'
+		switch {
+		case isEngine(name): // its name is its stage's
 			return name
-		case "json_space", "json_table":
-		default:
+		case name != "json_space" && name != "json_table":
 			out = NearLossless
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor/prompt"
 )
@@ -21,6 +22,15 @@ type Prices interface {
 	Price(deploymentID, provider, model string) (*pricing.Price, bool)
 }
 
+// Listed are the prices of a table alone, whatever the deployment.
+type Listed struct{ Table *pricing.Table }
+
+// Price is [Prices]'.
+func (l Listed) Price(_, provider, model string) (*pricing.Price, bool) {
+	price, ok := l.Table.Lookup(provider, model)
+	return &price, ok
+}
+
 // CacheEffect is what a compression does to the provider's prompt cache, as far as the
 // price table tells that there is one.
 type CacheEffect struct {
@@ -30,6 +40,17 @@ type CacheEffect struct {
 	// Lost are tokens that are not read from the cache although they would be without the
 	// compression, because the prompt is too short for it now.
 	Lost int64
+}
+
+// Saved is what the tokens that were left out would have cost, less what is not read from the
+// provider's cache any more. It is below 0 when that is more.
+func (r *Result) Saved(price *pricing.Price) money.Nano {
+	cost := func(input, cached int64) money.Nano {
+		return price.Cost(pricing.Usage{Input: input, CachedInput: cached}, pricing.Options{})
+	}
+	less := r.Original - r.Compressed
+	read := min(r.Cache.Read, less)
+	return cost(less-read, read) - (cost(r.Cache.Lost, 0) - cost(0, r.Cache.Lost))
 }
 
 // promptCache is a provider's prompt cache for one model. The zero value is none that is

@@ -14,21 +14,14 @@ import (
 	"tollgate.dev/services/compressor/prompt"
 )
 
-// listed are the prices of the shipped table.
-type listed struct{ table *pricing.Table }
-
-func (p listed) Price(_, provider, model string) (*pricing.Price, bool) {
-	price, ok := p.table.Lookup(provider, model)
-	return &price, ok
-}
-
-func shipped(t testing.TB) listed {
+// shipped are the prices of the shipped table.
+func shipped(t testing.TB) compressor.Listed {
 	t.Helper()
 	table, err := pricing.Default(clock.Real().Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return listed{table}
+	return compressor.Listed{Table: table}
 }
 
 // halve keeps the half of each text's lines, or what the draft says is the least.

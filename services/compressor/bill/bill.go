@@ -77,22 +77,12 @@ func (b *Biller) Bill(ctx context.Context, t *trace.Trace, m Model, profile stri
 			return Bill{}, err
 		}
 		turn.Full, turn.Paid = price.Cost(turn.Without, pricing.Options{}), price.Cost(turn.With, pricing.Options{})
-		turn.Said = said(&price, turn.Result)
+		turn.Said = turn.Result.Saved(&price)
 		bill.Turns = append(bill.Turns, turn)
 		bill.Full += turn.Full
 		bill.Paid += turn.Paid
 	}
 	return bill, nil
-}
-
-// said is the arithmetic of the gateway's answers: what was left out, at the rate that it
-// would have had, less what is not read from the cache any more.
-func said(price *pricing.Price, r compressor.Result) money.Nano {
-	less := r.Original - r.Compressed
-	read := min(r.Cache.Read, less)
-	cost := func(u pricing.Usage) money.Nano { return price.Cost(u, pricing.Options{}) }
-	return cost(pricing.Usage{Input: less - read, CachedInput: read}) -
-		(cost(pricing.Usage{Input: r.Cache.Lost}) - cost(pricing.Usage{CachedInput: r.Cache.Lost}))
 }
 
 // block is what a prompt is made of as a provider sees it: the tools, then each message.

@@ -84,7 +84,7 @@ func Run(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return fmt.Errorf("shipped price table: %w", err)
 	}
-	service, done, err := env.service(ctx, o, prices{table})
+	service, done, err := env.service(ctx, o, compressor.Listed{Table: table})
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func Run(ctx context.Context, env Env, args []string) error {
 			return err
 		}
 	}
-	report.price, _ = prices{table}.Price("", o.provider, o.model)
+	report.price, _ = compressor.Listed{Table: table}.Price("", o.provider, o.model)
 	return report.write(env.Stdout)
 }
 
@@ -186,7 +186,7 @@ func (e Env) read(name string) (_ string, err error) {
 
 // service is the compressor as the configuration has it. The function that comes with it
 // closes what it holds.
-func (e Env) service(ctx context.Context, o options, p prices) (_ *compressor.Service, done func(), err error) {
+func (e Env) service(ctx context.Context, o options, p compressor.Prices) (_ *compressor.Service, done func(), err error) {
 	opts := compressor.Options{Timeout: timeout, ModelTimeout: modelTimeout, Prices: p, Counter: new(tokens.Counter)}
 	done = func() {}
 	if _, named := e.Lookup("TOLLGATE_CONFIG"); named || o.config != "" {
@@ -215,15 +215,6 @@ func (e Env) service(ctx context.Context, o options, p prices) (_ *compressor.Se
 		done()
 	}
 	return service, done, err
-}
-
-// prices finds a model's price in the shipped table.
-type prices struct{ table *pricing.Table }
-
-// Price is compressor.Prices'.
-func (p prices) Price(_, provider, model string) (*pricing.Price, bool) {
-	price, ok := p.table.Lookup(provider, model)
-	return &price, ok
 }
 
 // request tells whether a text is a chat-completions request.

@@ -136,7 +136,7 @@ func (r *report) json(out *strings.Builder, texts []text) error {
 		Omitted          []omitted  `json:"omitted"`
 	}{
 		Model: r.options.provider + "/" + r.options.model, Profile: r.options.profile, Engine: r.result.Engine, Stages: r.result.Stages,
-		OriginalTokens: r.result.Original, CompressedTokens: r.result.Compressed, Micros: r.result.Took.Microseconds(), Saved: r.saved(),
+		OriginalTokens: r.result.Original, CompressedTokens: r.result.Compressed, Micros: r.result.Took.Microseconds(), Saved: r.result.Saved(r.price),
 	}
 	for _, t := range texts {
 		view.Texts = append(view.Texts, changed{t.role, t.before, t.after})
@@ -148,16 +148,6 @@ func (r *report) json(out *strings.Builder, texts []text) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(view)
-}
-
-// saved is what the tokens that are left out would have cost, less what is lost of the
-// provider's cache; 0 for a model without a price.
-func (r *report) saved() money.Nano {
-	less := r.result.Original - r.result.Compressed
-	read := min(r.result.Cache.Read, less)
-	cost := func(u pricing.Usage) money.Nano { return r.price.Cost(u, pricing.Options{}) }
-	lost := r.result.Cache.Lost
-	return cost(pricing.Usage{Input: less - read, CachedInput: read}) - (cost(pricing.Usage{Input: lost}) - cost(pricing.Usage{CachedInput: lost}))
 }
 
 // diff shows what became of each text, and the figures below.
@@ -189,7 +179,7 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 	fmt.Fprintf(out, "engine  %s (%s)\n", result.Engine, strings.Join(result.Stages, ", "))
 	fmt.Fprintf(out, "time    %s\n", result.Took.Round(time.Microsecond))
 	if rate := r.price.Rate(pricing.Input, pricing.Standard, result.Original); rate > 0 {
-		fmt.Fprintf(out, "saved   $%s a call of %s/%s\n", r.saved().Dollars(), r.options.provider, r.options.model)
+		fmt.Fprintf(out, "saved   $%s a call of %s/%s\n", r.result.Saved(r.price).Dollars(), r.options.provider, r.options.model)
 	}
 	for _, o := range result.Omitted {
 		fmt.Fprintf(out, "omitted %s: %d bytes\n", o.Name, len(o.Text))

@@ -29,22 +29,13 @@ func main() {
 	}
 }
 
-// prices finds a model's price in the shipped table.
-type prices struct{ table *pricing.Table }
-
-// Price is compressor.Prices'.
-func (p prices) Price(_, provider, model string) (*pricing.Price, bool) {
-	price, ok := p.table.Lookup(provider, model)
-	return &price, ok
-}
-
 func run(ctx context.Context, profile string) error {
 	listed, err := pricing.Default(clock.Real().Now())
 	if err != nil {
 		return err
 	}
 	counter := &tokens.Counter{}
-	service, err := compressor.New(compressor.Options{Counter: counter, Prices: prices{listed}, Timeout: time.Minute})
+	service, err := compressor.New(compressor.Options{Counter: counter, Prices: compressor.Listed{Table: listed}, Timeout: time.Minute})
 	if err != nil {
 		return err
 	}
