@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect/v2"
 
@@ -51,7 +52,7 @@ func (s clientStream) Send(msg any) error {
 // it is, and so not an answer of the service.
 func callersError(ctx context.Context, procedure string, err error) error {
 	err = errs.FromConnect(err)
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if !timeIsOver(ctx) {
 		return err
 	}
 	switch errs.Of(err).Reason {
@@ -59,11 +60,21 @@ func callersError(ctx context.Context, procedure string, err error) error {
 	default:
 		return err // a verdict that came at the last moment, or a provider's time
 	}
-	cause := ctx.Err()
+	cause := error(context.DeadlineExceeded)
 	if errs.NotSent(err) {
 		cause = errors.Join(cause, errs.ErrNotSent)
 	}
 	return errs.Newf(errs.ServiceUnavailable, "the %s service did not answer in time", serviceOf(procedure)).WithCause(cause)
+}
+
+// timeIsOver reports whether the call's deadline has come. A service hears of it in whole
+// milliseconds, rounded down, and so may give up and answer within the last one.
+func timeIsOver(ctx context.Context) bool {
+	if err := ctx.Err(); err != nil {
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < 2*time.Millisecond
 }
 
 // serviceOf is the plain name of a procedure's service: keystore of

@@ -29,6 +29,12 @@ func (cacheHandler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*ca
 	case "patient":
 		<-ctx.Done()
 		return nil, fmt.Errorf("read: %w", ctx.Err())
+	case "early": // as a service does whose deadline was rounded down
+		deadline, _ := ctx.Deadline()
+		early, cancel := context.WithDeadline(ctx, deadline.Add(-time.Millisecond))
+		defer cancel()
+		<-early.Done()
+		return nil, fmt.Errorf("read: %w", early.Err())
 	case "late":
 		<-ctx.Done()
 		return nil, errs.New(errs.ProviderTimeout, "the provider did not answer in time")
@@ -93,6 +99,11 @@ func TestDeadlines(t *testing.T) {
 			ask := func(ctx context.Context, tenant string) *errs.Error {
 				_, err := client.Lookup(ctx, &cachev1.LookupRequest{Namespace: &cachev1.Namespace{TenantId: tenant}})
 				return errs.Of(err)
+			}
+			ending, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			if err := ask(ending, "early"); !errs.Is(err, errs.ServiceUnavailable) || errs.Answered(err) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a service that gives up within the last millisecond: %s", errs.Chain(err))
 			}
 			short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
