@@ -57,7 +57,7 @@ var (
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
 	budgetScopes       = [...]string{"platform", "tenant", "user", "key"}
 	profiles           = [...]string{"default", "rag", "chat"}
-	engines            = [...]string{"lossless", "near_lossless", "extractive", "llmlingua2"}
+	engines            = [...]string{"lossless", "near_lossless", "extractive", "llmlingua2", "none"}
 )
 
 type cacheMetrics struct {

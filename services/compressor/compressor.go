@@ -28,6 +28,10 @@ const DefaultTimeout = 50 * time.Millisecond
 // DefaultModelTimeout is as much where a model is asked, which takes seconds.
 const DefaultModelTimeout = 30 * time.Second
 
+// DefaultMaxTextBytes is how much text of a prompt may be compressed, in bytes: what a quiet
+// core does well within [DefaultTimeout].
+const DefaultMaxTextBytes = 1 << 20
+
 // DefaultProfile is the profile of a request that names none.
 const DefaultProfile = "default"
 
@@ -94,6 +98,9 @@ type Options struct {
 	Profiles map[string]Profile
 	// Timeout is [DefaultTimeout].
 	Timeout time.Duration
+	// MaxTextBytes bounds the text that is compressed, from the beginning of the conversation
+	// on: what comes after stays, in every later turn too. [DefaultMaxTextBytes].
+	MaxTextBytes int
 	// Model is what the engine llmlingua2 asks; without one no profile may have that.
 	Model llmlingua2.Model
 	// ModelTimeout stands in Timeout's place for profiles with that engine;
@@ -143,6 +150,9 @@ func New(opts Options) (*Service, error) {
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}
+	if opts.MaxTextBytes <= 0 {
+		opts.MaxTextBytes = DefaultMaxTextBytes
+	}
 	if opts.ModelTimeout <= 0 {
 		opts.ModelTimeout = DefaultModelTimeout
 	}
@@ -182,7 +192,7 @@ type Result struct {
 	Cache CacheEffect
 	// Stages are the names of those that changed something.
 	Stages []string
-	// Engine is what shortened text most; empty when nothing changed.
+	// Engine is what shortened text most; empty when nothing changed, or [None].
 	Engine string
 	// Took is how long it took.
 	Took time.Duration
@@ -275,6 +285,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	}
 	before := prefixes(turns)
 	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
+	bound(p.Texts, s.opts.MaxTextBytes)
 	cache := s.cacheOf(&req)
 	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
@@ -286,7 +297,10 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	if cache.least == 0 && s.opts.Prices != nil {
 		p.Refocus()
 	}
-	result := original
+	result, failed := original, original
+	if failed.Cache.Lost = cache.lost(p, before); failed.Cache.Lost > 0 {
+		failed.Engine = None
+	}
 	type done struct {
 		stage string
 		texts []*prompt.Text
@@ -298,7 +312,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		}
 		changed, err := m.run(ctx, stage, draft)
 		if err != nil {
-			return original, fmt.Errorf("stage %s: %w", stage.Name(), err)
+			return failed, fmt.Errorf("stage %s: %w", stage.Name(), err)
 		}
 		work = append(work, done{stage.Name(), changed})
 	}
@@ -309,7 +323,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		}
 	}
 	if turns, err = m.after(ctx, p, turns); err != nil {
-		return original, err
+		return failed, err
 	}
 	after := prefixes(turns)
 	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
@@ -331,6 +345,9 @@ const (
 	Extractive = "extractive"
 	// LLMLingua2 leaves out words.
 	LLMLingua2 = "llmlingua2"
+	// None stands where the original goes out although earlier turns went out compressed, so
+	// that the provider does not find them in its cache.
+	None = "none"
 )
 
 // engine is that of the stages that changed something: of what loses most.
@@ -372,6 +389,16 @@ func prefixes(turns []int64) []int64 {
 		sums[i] = sum
 	}
 	return sums
+}
+
+// bound locks the texts that end beyond so many bytes. Time alone would have the original go
+// out in one turn and not in another, and each would write the provider's cache anew.
+func bound(texts []*prompt.Text, most int) {
+	size := 0
+	for _, t := range texts {
+		size += len(t.Original)
+		t.Locked = t.Locked || size > most
+	}
 }
 
 // release locks the texts of turns that the prompt ends in while it is smaller than the

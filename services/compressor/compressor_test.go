@@ -9,6 +9,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +202,30 @@ func TestWhatDoesNotPayIsTakenBack(t *testing.T) {
 	got := compress(t, s, compressor.Request{Body: body})
 	if !slices.Equal(got.Stages, []string{"shorter", "shortest"}) || !bytes.Contains(got.Body, []byte(`"content":"word"`)) {
 		t.Errorf("got %q: %s", got.Stages, got.Body)
+	}
+}
+
+// What is beyond the bound stays, and what is before it becomes what it was before that came.
+func TestTextBeyondTheBoundStays(t *testing.T) {
+	one := `{"role":"tool","tool_call_id":"1","content":` + strconv.Quote(toolResult(4<<10)) + `}`
+	two := strings.ReplaceAll(one, "Article", "Chapter")
+	three := `{"role":"tool","tool_call_id":"3","content":"[ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ]"}`
+	call := `{"role":"assistant","content":"Let me see."}`
+	s := newService(t, compressor.Options{MaxTextBytes: 6 << 10, Stages: []compressor.Stage{replace("shorter", "x")}})
+	ask := func(all ...string) string {
+		body := []byte(`{"messages":[{"role":"user","content":"What?"},` + strings.Join(all, ",") + `]}`)
+		return string(compress(t, s, compressor.Request{Body: body, Profile: "chat"}).Body)
+	}
+	first := ask(call, one)
+	if strings.Contains(first, "Article") {
+		t.Fatalf("nothing was compressed: %s", first)
+	}
+	beginning := strings.TrimSuffix(first, "]}")
+	if got := ask(call, one, call, two); got != beginning+","+call+","+two+"]}" {
+		t.Errorf("the second turn is %s", got)
+	}
+	if got := ask(call, one, call, two, call, three); got != beginning+","+call+","+two+","+call+","+three+"]}" {
+		t.Errorf("the third turn is %s", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package compressor
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"tollgate.dev/platform/money"
@@ -38,7 +39,8 @@ type CacheEffect struct {
 	// what stood in earlier turns. They would have cost that rate.
 	Read int64
 	// Lost are tokens that are not read from the cache although they would be without the
-	// compression, because the prompt is too short for it now.
+	// compression, because the prompt is too short for it now, or because the original goes
+	// out after earlier turns were compressed.
 	Lost int64
 }
 
@@ -183,4 +185,26 @@ func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 		e.Lost = after[last]
 	}
 	return e
+}
+
+// lost is what the provider would have read of the originals of earlier turns, and does not
+// read if the original goes out now: those turns went out otherwise. One that had nothing to
+// compress, and all before it, did not.
+func (c promptCache) lost(p *prompt.Prompt, before []int64) int64 {
+	last := len(before) - 2
+	if c.least == 0 || last < 0 || before[last] < c.least {
+		return 0
+	}
+	for i := range p.Turns[:last+1] {
+		for _, content := range p.Turns[i].Contents {
+			if !content.Changed() && !slices.ContainsFunc(content.Texts, func(t *prompt.Text) bool { return !t.Locked }) {
+				continue
+			}
+			if i > 0 && before[i-1] >= c.least {
+				return before[last] - before[i-1]
+			}
+			return before[last]
+		}
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +154,38 @@ func TestEffectOnTheProvidersCache(t *testing.T) {
 		none := compress(t, s, compressor.Request{Body: body, Provider: "anthropic", Model: "claude-sonnet-4-5"})
 		if none.Body == nil || none.Cache != (compressor.CacheEffect{}) {
 			t.Errorf("%s, with breakpoints alone: %+v", name, none.Cache)
+		}
+	}
+}
+
+// Where the original goes out after earlier turns were compressed, the provider does not find
+// those. What stands before the first text that may be changed it finds.
+func TestWhatAFailureLosesOfTheProvidersCache(t *testing.T) {
+	failing := fake{"failing", func(context.Context, *prompt.Draft) error { return errors.New("broken") }}
+	s := newService(t, compressor.Options{Stages: []compressor.Stage{failing}, Prices: shipped(t)})
+	for name, tc := range map[string]struct {
+		lines []int
+		lost  bool
+	}{
+		"one turn":                   {[]int{400}, false},
+		"an earlier turn":            {[]int{400, 100}, true},
+		"an earlier turn, too short": {[]int{60, 400}, false},
+	} {
+		body := talk(t, false, tc.lines...)
+		got := compress(t, s, compressor.Request{Body: body})
+		if got.Body != nil || got.Compressed != got.Original || (got.Cache.Lost > 0) != tc.lost || (got.Engine == compressor.None) != tc.lost {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if got.Cache.Lost >= got.Original {
+			t.Errorf("%s: the last turn was never kept, and %d of %d tokens are lost", name, got.Cache.Lost, got.Original)
+		}
+		price, _ := shipped(t).Price("", "openai", "gpt-4o")
+		if saved := got.Saved(price); (saved < 0) != tc.lost || saved > 0 {
+			t.Errorf("%s: saved %d", name, saved)
+		}
+		none := compress(t, s, compressor.Request{Body: body, Provider: "anthropic", Model: "claude-sonnet-4-5"})
+		if none.Cache != (compressor.CacheEffect{}) || none.Engine != "" {
+			t.Errorf("%s, with breakpoints alone: %+v", name, none)
 		}
 	}
 }

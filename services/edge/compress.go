@@ -161,6 +161,8 @@ func (c *completion) compress(ctx context.Context) {
 		}
 		result = obs.Compressed
 		c.compressed = resp
+	case resp.GetCacheLostTokens() > 0: // the original goes out, and costs more for that
+		c.compressed = resp
 	}
 	c.e.Metrics.Compression(obs.Compression{
 		Profile: c.compression.profile, Engine: resp.GetEngine(), Result: result,

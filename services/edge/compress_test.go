@@ -152,3 +152,27 @@ func TestSavedNetOfTheProvidersCache(t *testing.T) {
 		})
 	}
 }
+
+// A prompt that goes out as it came, after earlier turns of it were compressed, costs more, and
+// that is told like a saving.
+func TestALossWithoutACompression(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(s *setup) { s.window = `"max_input_tokens": 100000, "cache_read_input_token_cost": 1e-7,` })
+	r.compressor.late.Store(true)
+	body := chat("many  words")
+	a := r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "rag"}, body})
+	if a.status != http.StatusOK || string(r.router.last().GetBody()) != body {
+		t.Fatalf("%d, sent %s", a.status, r.router.last().GetBody())
+	}
+	for name, want := range map[string]string{
+		"Compression": "rag", "Compression-Engine": "none", "Original-Tokens": "100", "Compressed-Tokens": "100", "Compression-Saved": "-0.000072",
+	} {
+		if got := a.header.Get("X-Tollgate-" + name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	told := &eventv1.Compression{Engine: "none", Profile: "rag", OriginalTokens: 100, CompressedTokens: 100, Micros: 95}
+	if rec := r.ledger(1)[0]; rec.GetSavedCompressionNanos() != -80*900 || !proto.Equal(rec.GetCompression(), told) {
+		t.Errorf("the ledger has %v", rec)
+	}
+}

@@ -213,12 +213,14 @@ func (f *cacheFake) kept() int {
 	return len(f.entries)
 }
 
-// compressorFake takes every space out of a body, or fails.
+// compressorFake takes every space out of a body, fails, or is too late in a conversation
+// whose earlier turns it compressed.
 type compressorFake struct {
 	calls atomic.Int64
 	last  atomic.Pointer[compressorv1.CompressRequest]
 	cache [2]int64 // tokens that the provider's cache would have read, and lost
 	fails error
+	late  atomic.Bool // the original goes out
 	hangs atomic.Bool // until its caller does not wait any longer
 }
 
@@ -233,6 +235,9 @@ func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.Compres
 	}
 	body := []byte(strings.ReplaceAll(string(req.GetBody()), " ", ""))
 	f.last.Store(req)
+	if f.late.Load() {
+		return &compressorv1.CompressResponse{OriginalTokens: 100, CompressedTokens: 100, CacheLostTokens: 80, Engine: "none", Micros: 95}, nil
+	}
 	return &compressorv1.CompressResponse{
 		Body: body, OriginalTokens: 100, CompressedTokens: 60, CacheReadTokens: f.cache[0], CacheLostTokens: f.cache[1],
 		Engine: "extractive", Micros: 95, Omitted: []string{"0123456789abcdef", "fedcba9876543210"},

@@ -138,7 +138,8 @@ type CompressResponse struct {
 	// The stages that changed something.
 	Stages []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
 	// What shortened text most: `extractive`, `llmlingua2`, `near_lossless`, or
-	// `lossless` where nothing is lost; empty when nothing changed.
+	// `lossless` where nothing is lost; empty when nothing changed. `none` where the
+	// original goes out although earlier turns of it went out compressed.
 	Engine string `protobuf:"bytes,5,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Of the tokens saved, those that the provider would have read from its prompt
 	// cache.
