@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 )
 
@@ -60,11 +61,11 @@ func callersError(ctx context.Context, procedure string, err error) error {
 	default:
 		return err // a verdict that came at the last moment, or a provider's time
 	}
-	cause := error(context.DeadlineExceeded)
+	late := errs.Newf(errs.ServiceUnavailable, "the %s service did not answer in time", serviceOf(procedure))
 	if errs.NotSent(err) {
-		cause = errors.Join(cause, errs.ErrNotSent)
+		return late.WithCause(errors.Join(context.DeadlineExceeded, errs.ErrNotSent))
 	}
-	return errs.Newf(errs.ServiceUnavailable, "the %s service did not answer in time", serviceOf(procedure)).WithCause(cause)
+	return late.WithCause(context.DeadlineExceeded)
 }
 
 // timeIsOver reports whether the call's deadline has come. A service hears of it in whole
@@ -74,7 +75,8 @@ func timeIsOver(ctx context.Context) bool {
 		return errors.Is(err, context.DeadlineExceeded)
 	}
 	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < 2*time.Millisecond
+	// Deadlines of contexts are by the system's clock, whatever the caller's is.
+	return ok && deadline.Sub(clock.Real().Now()) < 2*time.Millisecond
 }
 
 // serviceOf is the plain name of a procedure's service: keystore of
