@@ -1,7 +1,7 @@
 """Records what the reference implementation of LLMLingua-2 does, on small random models.
 
-Called by scripts/llmlingua-fixtures with the folder to write into. Everything is seeded, and
-the texts are this file's own, so that a second recording differs from the first only where
+Called by scripts/llmlingua-fixtures with the folder to write into, which is laid out as the
+repository. Everything is seeded, and the texts are this file's own, so that a second recording differs from the first only where
 the reference does.
 """
 
@@ -36,7 +36,10 @@ from transformers import (
     XLMRobertaTokenizerFast,
 )
 
-OUT = sys.argv[1]
+ROOT = sys.argv[1]
+OUT = os.path.join(ROOT, "services", "compressor", "llmlingua", "testdata")
+TOKENIZERS = os.path.join(ROOT, "platform", "hftokenizer", "testdata")
+EXPORTS = os.path.join(ROOT, "platform", "onnx", "testdata", "exports")
 
 CORPUS = """
 The gateway stands between the services of a company and the models that answer them.
@@ -95,9 +98,9 @@ ODD = [
 ]
 
 
-def save(name, value):
+def save(name, value, folder=OUT):
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True) + "\n"
-    with open(os.path.join(OUT, name), "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0, filename="") as z:
+    with open(os.path.join(folder, name), "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0, filename="") as z:
         z.write(text.encode())
 
 
@@ -325,9 +328,12 @@ def record(family, folder):
     for text in texts:
         tokens = tokenizer.tokenize(text)
         lines.append([text, tokens, tokenizer.convert_tokens_to_ids(tokens), tokenizer.convert_tokens_to_string(tokens)])
-    save(f"{family}/tokens.json.gz", lines)
+    beside = os.path.join(TOKENIZERS, family)
+    os.makedirs(beside, exist_ok=True)
+    tokenizer.backend_tokenizer.save(os.path.join(beside, "tokenizer.json"), pretty=False)
+    save("tokens.json.gz", lines, beside)
 
-    save(f"{family}/characters.json.gz", characters(tokenizer))
+    save("characters.json.gz", characters(tokenizer), beside)
 
 
 def characters(tokenizer):
@@ -385,7 +391,7 @@ VARIANTS = [
 
 def variants():
     """The same small models as several exporters write them, and what PyTorch answers."""
-    os.makedirs(os.path.join(OUT, "exports"), exist_ok=True)
+    os.makedirs(EXPORTS, exist_ok=True)
     shape = dict(
         vocab_size=40,
         hidden_size=8,
@@ -406,7 +412,7 @@ def variants():
                 XLMRobertaConfig(attn_implementation=attention, type_vocab_size=1, pad_token_id=1, **shape)
             )
         name = f"{family}-{attention}-{opset}{'-dynamo' if dynamo else ''}.onnx"
-        export(model.eval(), os.path.join(OUT, "exports", name), opset, dynamo, longest=64)
+        export(model.eval(), os.path.join(EXPORTS, name), opset, dynamo, longest=64)
         rng = np.random.RandomState(3)
         for batch, length, holes in ((1, 1, False), (1, 9, False), (2, 33, True), (3, 64, True)):
             ids = torch.tensor(rng.randint(5, 40, (batch, length)))
@@ -425,15 +431,15 @@ def variants():
                     "logits": [float(f"{v:.8g}") for v in logits.flatten().tolist()],
                 }
             )
-    save("exports/answers.json.gz", answers)
+    save("answers.json.gz", answers, EXPORTS)
     # A model of more than 2 GB has its weights in a file of their own.
-    graph = onnx.load(os.path.join(OUT, "exports", "bert-sdpa-14.onnx"))
-    weights = os.path.join(OUT, "exports", "bert-outside-14.bin")
+    graph = onnx.load(os.path.join(EXPORTS, "bert-sdpa-14.onnx"))
+    weights = os.path.join(EXPORTS, "bert-outside-14.bin")
     if os.path.exists(weights):
         os.remove(weights)
     onnx.save_model(
         graph,
-        os.path.join(OUT, "exports", "bert-outside-14.onnx"),
+        os.path.join(EXPORTS, "bert-outside-14.onnx"),
         save_as_external_data=True,
         location="bert-outside-14.bin",
         size_threshold=0,

@@ -20,9 +20,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"tollgate.dev/platform/hftokenizer"
+	"tollgate.dev/platform/onnx"
 	"tollgate.dev/platform/tokens"
-	"tollgate.dev/services/compressor/llmlingua/hftokenizer"
-	"tollgate.dev/services/compressor/llmlingua/onnx"
 )
 
 // ErrClosed is returned by calls to an Engine that was closed.

@@ -15,7 +15,7 @@ import (
 func TestCharactersAsRecorded(t *testing.T) {
 	for _, family := range []string{"bert", "xlmr"} {
 		t.Run(family, func(t *testing.T) {
-			folder := filepath.Join("..", "testdata", family)
+			folder := filepath.Join("testdata", family)
 			data, err := os.ReadFile(filepath.Join(folder, "tokenizer.json"))
 			if err != nil {
 				t.Fatal(err)

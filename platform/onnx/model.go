@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strconv"
 
-	"tollgate.dev/services/compressor/llmlingua/sgemm"
+	"tollgate.dev/platform/sgemm"
 )
 
 // Model is a graph with its weights. It is safe for concurrent use.

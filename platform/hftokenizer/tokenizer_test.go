@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate.dev/services/compressor/llmlingua/hftokenizer"
+	"tollgate.dev/platform/hftokenizer"
 )
 
 var families = []string{"bert", "xlmr"}
@@ -56,7 +56,7 @@ func (r *recorded) UnmarshalJSON(data []byte) error {
 
 func open(t testing.TB, family string) *hftokenizer.Tokenizer {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "testdata", family, "tokenizer.json"))
+	data, err := os.ReadFile(filepath.Join("testdata", family, "tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func open(t testing.TB, family string) *hftokenizer.Tokenizer {
 
 func read(t testing.TB, name string, to any) {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "testdata", name))
+	f, err := os.Open(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 func exported(t testing.TB) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "testdata", "exports", "xlmr-sdpa-18-dynamo.onnx"))
+	data, err := os.ReadFile(filepath.Join("testdata", "exports", "xlmr-sdpa-18-dynamo.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // Weights in a file of their own are read from the model's folder, and from nowhere else.
 func TestWeightsOutside(t *testing.T) {
-	folder := filepath.Join("..", "testdata", "exports")
+	folder := filepath.Join("testdata", "exports")
 	var answers [2][]float32
 	for i, name := range []string{"bert-sdpa-14.onnx", "bert-outside-14.onnx"} {
 		m, err := Open(filepath.Join(folder, name))
@@ -121,7 +121,7 @@ func TestWeightsOutside(t *testing.T) {
 // Whatever is in a file, it is refused or gives an answer.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"xlmr-sdpa-18-dynamo.onnx", "bert-eager-11.onnx"} {
-		data, err := os.ReadFile(filepath.Join("..", "testdata", "exports", name))
+		data, err := os.ReadFile(filepath.Join("testdata", "exports", name))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func TestExportsAsRecorded(t *testing.T) {
 		Mask   []int64
 		Logits []float32
 	}
-	folder := filepath.Join("..", "testdata", "exports")
+	folder := filepath.Join("testdata", "exports")
 	f, err := os.Open(filepath.Join(folder, "answers.json.gz"))
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"tollgate.dev/services/compressor/llmlingua/sgemm"
+	"tollgate.dev/platform/sgemm"
 )
 
 // run is one evaluation of the graph. Its buffers are its own and go with it.
