@@ -75,6 +75,17 @@ func (t *classes) at(text string, i int) (class, int) {
 
 // wide is at for characters beyond ASCII.
 func (t *classes) wide(text string) (class, int) {
+	// Most are of two bytes, or three without those whose second byte has a narrower range.
+	switch b := text[0]; {
+	case b-0xC2 < 0xE0-0xC2:
+		if len(text) >= 2 && text[1]&0xC0 == 0x80 {
+			return t[uint32(b&0x1F)<<6|uint32(text[1]&0x3F)], 2
+		}
+	case b-0xE1 < 0xED-0xE1:
+		if len(text) >= 3 && text[1]&0xC0 == 0x80 && text[2]&0xC0 == 0x80 {
+			return t[uint32(b&0xF)<<12|uint32(text[1]&0x3F)<<6|uint32(text[2]&0x3F)], 3
+		}
+	}
 	r, size := utf8.DecodeRuneInString(text)
 	if int(r) < len(t) {
 		return t[r], size

@@ -40,3 +40,22 @@ func TestEveryCharactersClass(t *testing.T) {
 		t.Errorf("half a character has kind %b and %d bytes", got, size)
 	}
 }
+
+// Characters are as long as UTF-8 says, whatever three bytes come together.
+func TestLengths(t *testing.T) {
+	table := newClasses()
+	for lead := 0x80; lead <= 0xff; lead++ {
+		for second := 0; second <= 0xff; second++ {
+			for _, third := range []byte{0, 0x41, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc0, 0xff} {
+				whole := string([]byte{byte(lead), byte(second), third, 0x80})
+				for n := 1; n <= len(whole); n++ {
+					r, want := utf8.DecodeRuneInString(whole[:n])
+					class, size := table.at(whole[:n], 0)
+					if size != want || int(r) < len(table) && class != table[r] {
+						t.Fatalf("% x is of kind %b and %d bytes long, want %U of %d", whole[:n], class, size, r, want)
+					}
+				}
+			}
+		}
+	}
+}

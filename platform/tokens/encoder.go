@@ -15,6 +15,7 @@ type encoder struct {
 	*vocabulary
 	classes *classes
 	o200k   bool
+	fronts  [256]front
 	recent  recent
 	memo    memo
 	mergers sync.Pool // of *merger
@@ -33,7 +34,7 @@ func newEncoder(e Encoding, t *classes) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &encoder{vocabulary: v, classes: t, o200k: e == O200k}, nil
+	return &encoder{vocabulary: v, classes: t, o200k: e == O200k, fronts: fronts(t, e == O200k)}, nil
 }
 
 // next returns where the piece ends that begins at text[i].
@@ -50,24 +51,41 @@ func (e *encoder) count(piece string) (tokens int) {
 	case n == 1:
 		return 1
 	case n <= recentBytes:
-		packed := short(piece)
-		slot := e.recent.slot(packed)
-		at := slot.Load()
-		if at&^tokensMask != packed {
-			at = packed | uint64(e.known(piece)) //nolint:gosec // at most recentBytes
-			slot.Store(at)
-		}
-		return int(at & tokensMask)
+		return e.brief(short(piece), piece)
+	case n <= midBytes:
+		return e.middle(word64(piece), middle(piece), piece)
 	case n > memoBytes && (n > e.longest || e.rank(piece) == unranked):
 		return e.long(piece)
 	}
 	return e.known(piece)
 }
 
+// brief counts a piece of 2 to recentBytes bytes.
+func (e *encoder) brief(packed uint64, piece string) (tokens int) {
+	slot := e.recent.slot(packed)
+	at := slot.Load()
+	if at&^tokensMask != packed {
+		at = packed | uint64(e.known(piece)) //nolint:gosec // at most recentBytes
+		slot.Store(at)
+	}
+	return int(at & tokensMask)
+}
+
+// middle counts a piece of 8 to midBytes bytes.
+func (e *encoder) middle(first, rest uint64, piece string) (tokens int) {
+	slot := e.recent.middleSlot(first, rest)
+	tokens, ok := slot.get(first, rest)
+	if !ok {
+		tokens = e.known(piece)
+		slot.put(first, rest, tokens)
+	}
+	return tokens
+}
+
 // known counts a piece of at most memoBytes, or one that is a token.
 func (e *encoder) known(piece string) (tokens int) {
 	h := hash(piece)
-	if e.hashed(piece, h) != unranked {
+	if len(piece) <= recentBytes && e.rank(piece) != unranked || len(piece) > recentBytes && e.hashed(piece, h) != unranked {
 		return 1
 	}
 	if tokens, ok := e.memo.get(piece, h); ok {

@@ -18,6 +18,9 @@ func (c *Counter) Forget(e Encoding) error {
 	for i := range encoder.recent.slots {
 		encoder.recent.slots[i].Store(0)
 	}
+	for i := range encoder.recent.mid {
+		encoder.recent.mid[i].put(0, 0, 0)
+	}
 	for i := range encoder.memo.slots {
 		encoder.memo.slots[i].Store(nil)
 	}

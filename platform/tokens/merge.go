@@ -10,17 +10,17 @@ const scanned = 96
 // mergeScan returns how many tokens a short piece has.
 func (v *vocabulary) mergeScan(piece string) int {
 	var (
-		starts [scanned + 1]int // of the parts, and the end
-		ranks  [scanned]uint32  // of a part with the next
+		starts [scanned + 1]uint8 // of the parts, and the end
+		ranks  [scanned]uint32    // of a part with the next
 	)
 	n := len(piece) // parts
 	for i := range n {
-		starts[i], ranks[i] = i, unranked
+		starts[i], ranks[i] = uint8(i), unranked
 		if i+2 <= n {
-			ranks[i] = v.rank(piece[i : i+2])
+			ranks[i] = v.pair(piece, i)
 		}
 	}
-	starts[n] = n
+	starts[n] = uint8(n) //nolint:gosec // at most scanned
 	for n > 1 {
 		best, at := unranked, 0
 		for i, rank := range ranks[:n-1] {
@@ -73,7 +73,7 @@ func (m *merger) mergeHeap(v *vocabulary, piece string) int {
 	for i := range n {
 		p := part{before: i - 1, end: i + 1, rank: unranked}
 		if i+2 <= n {
-			p.rank = v.rank(piece[i : i+2])
+			p.rank = v.pair(piece, i)
 		}
 		m.parts = append(m.parts, p)
 		if p.rank != unranked {

@@ -12,16 +12,28 @@ import (
 // unranked is the rank of what is no token.
 const unranked = ^uint32(0)
 
-// vocabulary finds a token's rank by its bytes. It is a table of open addressing that is
-// never written to once it is built, without a pointer for the garbage collector to follow: a
-// slot has some bits of the token's hash above its rank, plus one.
+// vocabulary finds a token's rank by its bytes. It is never written to once it is built, and
+// has no pointer for the garbage collector to follow. Tokens of two bytes are found by these,
+// and short ones in a table of open addressing that has their bytes in its slots: for one
+// look-up the processor waits for one line of memory. A slot for longer ones has some bits of
+// the token's hash above its rank, plus one.
 type vocabulary struct {
-	slots   []uint32
-	shift   uint     // from a hash to its slot
-	mask    uint64   // one less than there are slots
-	ends    []uint32 // of the tokens in bytes, by rank
-	bytes   string   // of all tokens
-	longest int      // token, in bytes
+	single     [1 << 8]uint32
+	pairs      []uint32 // ranks by two bytes, the first one in the low bits
+	packed     []packedToken
+	packedBits uint // from a packed token to its slot
+	slots      []uint32
+	shift      uint     // from a hash to its slot
+	mask       uint64   // one less than there are slots
+	ends       []uint32 // of the tokens in bytes, by rank
+	bytes      string   // of all tokens
+	longest    int      // token, in bytes
+}
+
+// packedToken is a token of 3 to recentBytes bytes as short packs it, or 0, and its rank.
+type packedToken struct {
+	packed uint64
+	rank   uint32
 }
 
 const (
@@ -49,22 +61,59 @@ func newVocabulary(from *codec.Codec, size uint32) (*vocabulary, error) {
 		v.ends[rank] = uint32(all.Len()) //nolint:gosec // some megabytes
 	}
 	v.bytes = all.String()
-	log := bits.Len(uint(2 * size)) // so that at most half of the slots are taken
-	v.slots, v.shift, v.mask = make([]uint32, 1<<log), uint(64-log), 1<<log-1
-	for rank := range size {
-		h := hash(v.token(rank))
-		at := h >> v.shift
-		for v.slots[at] != 0 {
-			at = (at + 1) & v.mask
-		}
-		v.slots[at] = tagged(h) | (rank + 1)
-	}
-	for b := range 256 {
-		if v.rank(string([]byte{byte(b)})) == unranked {
+	v.fill(size)
+	for _, rank := range v.single {
+		if rank == unranked {
 			return nil, errVocabulary
 		}
 	}
 	return v, nil
+}
+
+// fill makes the tables, of which at most two thirds of the slots are taken.
+func (v *vocabulary) fill(size uint32) {
+	few, many := 0, 0
+	for rank := range size {
+		if len(v.token(rank)) <= recentBytes {
+			few++
+		} else {
+			many++
+		}
+	}
+	log := bits.Len(uint(2 * many))
+	v.slots, v.shift, v.mask = make([]uint32, 1<<log), uint(64-log), 1<<log-1
+	log = bits.Len(uint(few + few/2))
+	v.packed, v.packedBits = make([]packedToken, 1<<log), uint(64-log)
+	v.pairs = make([]uint32, 1<<16)
+	for i := range v.single {
+		v.single[i] = unranked
+	}
+	for i := range v.pairs {
+		v.pairs[i] = unranked
+	}
+	for rank := range size {
+		token := v.token(rank)
+		switch n := len(token); {
+		case n == 1:
+			v.single[token[0]] = rank
+		case n == 2:
+			v.pairs[int(token[0])|int(token[1])<<8] = rank
+		case n <= recentBytes:
+			packed := short(token)
+			at := packed * fibonacci >> v.packedBits
+			for v.packed[at].packed != 0 {
+				at = (at + 1) % uint64(len(v.packed))
+			}
+			v.packed[at] = packedToken{packed, rank}
+		default:
+			h := hash(token)
+			at := h >> v.shift
+			for v.slots[at] != 0 {
+				at = (at + 1) & v.mask
+			}
+			v.slots[at] = tagged(h) | (rank + 1)
+		}
+	}
 }
 
 // token returns the bytes of a rank.
@@ -78,13 +127,36 @@ func (v *vocabulary) token(rank uint32) string {
 
 // rank returns the rank of a token, or unranked.
 func (v *vocabulary) rank(token string) uint32 {
-	if len(token) > v.longest {
+	switch n := len(token); {
+	case n > v.longest || n == 0:
 		return unranked
+	case n > recentBytes:
+		return v.hashed(token, hash(token))
+	case n > 2:
+		return v.short(short(token))
+	case n == 2:
+		return v.pair(token, 0)
+	default:
+		return v.single[token[0]]
 	}
-	return v.hashed(token, hash(token))
 }
 
-// hashed is rank with the token's hash.
+// pair returns the rank of two bytes of a text.
+func (v *vocabulary) pair(text string, i int) uint32 { return v.pairs[int(text[i])|int(text[i+1])<<8] }
+
+// short is rank for a packed token of 3 to recentBytes bytes.
+func (v *vocabulary) short(packed uint64) uint32 {
+	for at := packed * fibonacci >> v.packedBits; ; at = (at + 1) % uint64(len(v.packed)) {
+		switch slot := &v.packed[at]; slot.packed {
+		case packed:
+			return slot.rank
+		case 0:
+			return unranked
+		}
+	}
+}
+
+// hashed is rank for a token of more than recentBytes bytes, with its hash.
 func (v *vocabulary) hashed(token string, h uint64) uint32 {
 	tag := tagged(h)
 	for at := h >> v.shift; ; at = (at + 1) & v.mask {
