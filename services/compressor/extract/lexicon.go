@@ -14,8 +14,13 @@ const (
 
 // entry is what is known of a word.
 type entry struct {
-	hash  uint64
-	head  uint64   // the stem that stands for the word's; 0 for its own
+	hash uint64
+	head uint64 // the stem that stands for the word's; 0 for its own
+	gist
+}
+
+// gist is what a word tells of the text that it is in.
+type gist struct {
 	asks  kind     // a question with it asks for that
 	gives kind     // a sentence with it has that
 	votes language // the language whose function word it is
@@ -30,20 +35,28 @@ type lexicon struct {
 	slots  [1 << 12]entry
 }
 
-// find returns what is known of a word, or of a stem, by its hash.
-func (l *lexicon) find(h uint64) (entry, bool) {
+// find returns what is known of a word, or of a stem, by its hash; nil if nothing is.
+func (l *lexicon) find(h uint64) *entry {
 	at := mix(h)
 	if l.filter[at>>6&(1<<8-1)]>>(at&63)&1 == 0 {
-		return entry{}, false
+		return nil
 	}
 	for ; ; at++ {
 		switch e := &l.slots[at%uint64(len(l.slots))]; e.hash {
 		case h:
-			return *e, true
+			return e
 		case 0:
-			return entry{}, false
+			return nil
 		}
 	}
+}
+
+// gist is find for what a word tells.
+func (l *lexicon) gist(h uint64) gist {
+	if e := l.find(h); e != nil {
+		return e.gist
+	}
+	return gist{}
 }
 
 // note changes what is known of a word.

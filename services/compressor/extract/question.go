@@ -123,7 +123,7 @@ func compare(a, b uint64) int {
 func languageOf(text string, lex *lexicon) language {
 	const enough = 2048
 	var votes [languages]int
-	words := wordScanner{text: text[:min(len(text), enough)], lex: lex}
+	words := wordScanner{text: text[:min(len(text), enough)], lex: lex, bare: true}
 	for words.next() {
 		votes[words.term.entry.votes]++
 	}

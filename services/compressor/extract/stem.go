@@ -57,7 +57,7 @@ func stemEnglish(w []byte) int {
 	case n > 3 && w[n-1] == 's' && w[n-2] != 's' && w[n-2] != 'u' && w[n-2] != 'i':
 		n--
 	}
-	for _, s := range englishSuffixes {
+	for _, s := range englishSuffixes[w[n-1]] {
 		if n >= len(s)+4 && string(w[n-len(s):n]) == s || n == len(s)+3 && len(s) == 3 && string(w[n-3:n]) == s && s == "ing" {
 			n -= len(s)
 			if n > 3 && w[n-1] == w[n-2] && w[n-1] != 'l' && w[n-1] != 's' {
@@ -75,8 +75,13 @@ func stemEnglish(w []byte) int {
 	return n
 }
 
-// englishSuffixes: the first that fits is taken off.
-var englishSuffixes = []string{"ement", "ment", "ing", "ion", "ial", "ers", "ed", "er", "or", "ly", "al", "ic"}
+// englishSuffixes by their last letter: the first that fits is taken off.
+var englishSuffixes = func() (t [256][]string) {
+	for _, s := range []string{"ement", "ment", "ing", "ion", "ial", "ers", "ed", "er", "or", "ly", "al", "ic"} {
+		t[s[len(s)-1]] = append(t[s[len(s)-1]], s)
+	}
+	return t
+}()
 
 // stemGerman is the loop of CISTEM (Weissweiler and Fraser, "Developing a stemmer for German
 // based on a comparative analysis of publicly available stemmers", 2017), without its

@@ -1,13 +1,16 @@
 package extract
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
 
 // term is a word, or a pair of characters of a dense script, by its hashes.
 type term struct {
-	folded uint64 // of the word as it stands, folded
 	stem   uint64 // of what inflected forms have in common
 	prefix uint64 // of the first prefixRunes characters; 0 for shorter words and for pairs
-	entry  entry  // what the lexicon knows of the word
+	entry  gist   // what the lexicon knows of the word
 	runes  int    // how long the word is
 	start  int    // where it stands
 	end    int
@@ -27,6 +30,7 @@ type wordScanner struct {
 	pos  int
 	lang language
 	met  *metWords // may be nil
+	bare bool      // stems are not asked for
 	word [64]byte
 	term term
 
@@ -35,18 +39,31 @@ type wordScanner struct {
 	pair bool // last has been part of a pair
 }
 
-// FNV-1a, with a finishing step where a hash indexes a table.
+// What a hash multiplies by: the golden ratio, and a number without a pattern.
 const (
-	hashStart = 14695981039346656037
-	hashPrime = 1099511628211
+	hashLength = 0xD6E8FEB86659FD93
+	hashWord   = 0x9E3779B97F4A7C15
 )
 
+// hash is of a word's bytes, eight at a time, the last ones filled up with zeros.
 func hash(b []byte) uint64 {
-	h := uint64(hashStart)
-	for _, c := range b {
-		h = (h ^ uint64(c)) * hashPrime
+	h := uint64(len(b)) * hashLength
+	for ; len(b) > 8; b = b[8:] {
+		h = fold(h ^ binary.LittleEndian.Uint64(b))
 	}
-	return h
+	var last uint64
+	for i := len(b) - 1; i >= 0; i-- {
+		last = last<<8 | uint64(b[i])
+	}
+	return fold(h ^ last)
+}
+
+// hashShort is hash for n bytes, at most eight, that are one word of the machine.
+func hashShort(bytes uint64, n int) uint64 { return fold(uint64(n)*hashLength ^ bytes) } //nolint:gosec // a length
+
+func fold(x uint64) uint64 {
+	hi, lo := bits.Mul64(x, hashWord)
+	return hi ^ lo
 }
 
 // mix spreads a hash's high bits into its low ones.
@@ -108,32 +125,138 @@ func (s *wordScanner) flush() bool {
 	if last == 0 || !alone {
 		return false
 	}
-	b := utf8.AppendRune(s.word[:0], last)
-	s.emit(b, 1, s.at, s.at+len(b))
+	n := utf8.EncodeRune(s.word[:], last)
+	s.emit(n, 1, s.at, s.at+n)
 	return true
 }
 
-func (s *wordScanner) emit(w []byte, runes, start, end int) {
-	h := hash(w)
-	s.term = term{folded: h, stem: h, runes: runes, start: start, end: end, dense: true}
-	s.term.entry, _ = s.lex.find(h)
+// emit hands out the first n bytes of word, one or two characters.
+func (s *wordScanner) emit(n, runes, start, end int) {
+	h := hashShort(binary.LittleEndian.Uint64(s.word[:])&(1<<(8*n)-1), n)
+	s.term = term{stem: h, runes: runes, start: start, end: end, dense: true}
+	s.term.entry = s.lex.gist(h)
 }
 
 func (s *wordScanner) emitPair(a, b rune, start int) {
-	w := utf8.AppendRune(s.word[:0], a)
-	w = utf8.AppendRune(w, b)
-	s.emit(w, 2, start, s.pos)
+	n := utf8.EncodeRune(s.word[:], a)
+	n += utf8.EncodeRune(s.word[n:], b)
+	s.emit(n, 2, start, s.pos)
 }
 
-// scanWord reads the word of letters and digits at pos. What goes beyond the buffer does
-// not tell words apart.
+// Eight characters at a time: a byte's highest bit says what it is.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// alnum has the highest bit of each byte that is a letter or a digit of ASCII.
+func alnum(x uint64) uint64 {
+	low := x &^ highs
+	small := low | 0x20*ones
+	letters := (small + (0x80-'a')*ones) &^ (small + (0x7f-'z')*ones)
+	numbers := (low + (0x80-'0')*ones) &^ (low + (0x7f-'9')*ones)
+	return (letters | numbers) &^ x & highs
+}
+
+// eight are the eight bytes of a text from at, with zeros behind its end.
+func eight(text string, at int) uint64 {
+	if at+8 <= len(text) {
+		return word64(text[at:])
+	}
+	if len(text) >= 8 {
+		return word64(text[len(text)-8:]) >> (8 * (at + 8 - len(text)))
+	}
+	var x uint64
+	for i := len(text) - 1; i >= at; i-- {
+		x = x<<8 | uint64(text[i])
+	}
+	return x
+}
+
+func word64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// maxWord is how many bytes of a folded word tell it apart.
+const maxWord = 64 - utf8.UTFMax
+
+// simple reads the word at pos if it is of ASCII alone, is not too long, and no number that
+// goes on after a point. Otherwise it is left to be read character by character.
+func (s *wordScanner) simple() (n int, h, prefix uint64, ok bool) {
+	x := eight(s.text, s.pos)
+	at := 0
+	for {
+		in := bits.TrailingZeros64(^alnum(x)&highs) / 8
+		x |= 0x20 * ones // folds letters, and leaves digits
+		if in < 8 {
+			x &= 1<<(8*in) - 1
+		}
+		binary.LittleEndian.PutUint64(s.word[at:], x)
+		if n += in; in < 8 {
+			break
+		}
+		if at += 8; at+8 > maxWord {
+			return 0, 0, 0, false
+		}
+		x = eight(s.text, s.pos+at)
+	}
+	if end := s.pos + n; end < len(s.text) {
+		switch c := s.text[end]; {
+		case c >= utf8.RuneSelf:
+			return 0, 0, 0, false
+		case (c == '.' || c == ',') && digits(s.text[s.pos:s.pos+1]):
+			return 0, 0, 0, false
+		}
+	}
+	if n <= 8 {
+		h = hashShort(binary.LittleEndian.Uint64(s.word[:]), n)
+	} else {
+		h = hash(s.word[:n])
+	}
+	if n >= prefixRunes {
+		prefix = hashShort(binary.LittleEndian.Uint64(s.word[:])&(1<<(8*prefixRunes)-1), prefixRunes)
+	}
+	return n, h, prefix, true
+}
+
+// scanWord reads the word of letters and digits at pos.
 func (s *wordScanner) scanWord() {
-	t := term{start: s.pos}
+	t := &s.term
+	start := s.pos
+	first := s.text[start]
+	*t = term{start: start, number: first >= '0' && first <= '9', upper: first >= 'A' && first <= 'Z'}
+	n, h, prefix, ok := s.simple()
+	if ok {
+		t.runes, t.prefix = n, prefix
+		s.pos += n
+	} else {
+		n, h = s.spell(t)
+	}
+	t.end = s.pos
+	if t.number {
+		t.prefix = 0
+	}
+	if s.bare {
+		t.stem, t.entry = h, s.lex.gist(h)
+		return
+	}
+	switch m := s.met.at(h); {
+	case m == nil:
+		t.stem, t.entry = s.look(s.word[:n], h, t.number)
+	case m.folded == h && m.number == t.number:
+		t.stem, t.entry = m.stem, m.entry
+	default:
+		t.stem, t.entry = s.look(s.word[:n], h, t.number)
+		*m = met{folded: h, number: t.number, stem: t.stem, entry: t.entry}
+	}
+}
+
+// spell reads the word at pos character by character, folds it, and returns how many bytes
+// that are, and their hash. What goes beyond maxWord does not tell words apart.
+func (s *wordScanner) spell(t *term) (n int, h uint64) {
 	w := s.word[:0]
-	first := s.text[s.pos]
-	t.number = first >= '0' && first <= '9'
-	t.upper = first >= 'A' && first <= 'Z'
-	h := uint64(hashStart)
 scan:
 	for s.pos < len(s.text) {
 		c := s.text[s.pos]
@@ -149,9 +272,8 @@ scan:
 				}
 				break scan
 			}
-			if len(w) < cap(w)-utf8.UTFMax {
+			if len(w) < maxWord {
 				w = append(w, c)
-				h = (h ^ uint64(c)) * hashPrime
 			}
 			s.pos++
 		} else {
@@ -167,37 +289,21 @@ scan:
 			if t.runes == 0 {
 				t.upper = upper(r)
 			}
-			if len(w) < cap(w)-utf8.UTFMax {
+			if len(w) < maxWord {
 				w = appendFolded(w, r)
-				h = hash(w)
 			}
 			s.pos += size
 		}
 		if t.runes++; t.runes == prefixRunes {
-			t.prefix = h
+			t.prefix = hash(w)
 		}
 	}
-	t.end = s.pos
-	t.folded = h
-	if t.number {
-		t.prefix = 0
-	}
-	switch m := s.met.at(h); {
-	case m == nil:
-		t.stem, t.entry = s.look(w, h, t.number)
-	case m.folded == h && m.number == t.number:
-		t.stem, t.entry = m.stem, m.entry
-	default:
-		t.stem, t.entry = s.look(w, h, t.number)
-		*m = met{folded: h, number: t.number, stem: t.stem, entry: t.entry}
-	}
-	s.term = t
+	return len(w), hash(w)
 }
 
 // look finds what is known of a folded word, and the hash of its stem.
-func (s *wordScanner) look(w []byte, h uint64, number bool) (stemmed uint64, known entry) {
-	stemmed = h
-	known, _ = s.lex.find(h)
+func (s *wordScanner) look(w []byte, h uint64, number bool) (stemmed uint64, known gist) {
+	stemmed, known = h, s.lex.gist(h)
 	if !number && len(w) > 0 {
 		last := w[len(w)-1]
 		if n := stem(w, s.lang); n < len(w) || w[n-1] != last {
@@ -205,7 +311,7 @@ func (s *wordScanner) look(w []byte, h uint64, number bool) (stemmed uint64, kno
 		}
 	}
 	if s.lang == english {
-		if e, ok := s.lex.find(stemmed); ok && e.head != 0 {
+		if e := s.lex.find(stemmed); e != nil && e.head != 0 {
 			stemmed = e.head
 		}
 	}
@@ -215,7 +321,7 @@ func (s *wordScanner) look(w []byte, h uint64, number bool) (stemmed uint64, kno
 // met is a word that was looked up a while ago, in the language of its vocabulary.
 type met struct {
 	folded, stem uint64
-	entry        entry
+	entry        gist
 	number       bool
 }
 
@@ -223,7 +329,7 @@ type met struct {
 // text are few. nil has none.
 type metWords struct {
 	lang  language
-	words [1 << 10]met
+	words [1 << 13]met
 }
 
 // at is where a word may be; nil where nothing is kept.
