@@ -51,6 +51,7 @@ func number(s string, i int) int {
 type count struct {
 	digits        string
 	time, percent bool
+	start, end    int // in its line
 }
 
 // counts appends the numbers of a line.
@@ -72,7 +73,7 @@ func counts(to []count, s string) []count {
 				break
 			}
 		}
-		to = append(to, count{digits: s[start:i], time: inTime(s, left, right), percent: i < len(s) && s[i] == '%'})
+		to = append(to, count{digits: s[start:i], time: inTime(s, left, right), percent: i < len(s) && s[i] == '%', start: start, end: i})
 		i-- // what ends the number is looked at too
 	}
 	return to
@@ -138,6 +139,9 @@ type evenness struct {
 	before, now []count
 	steps       []int64
 	lines       int
+
+	times, percents bool // some of them differ
+	names           bool // a number differs that is part of a name
 }
 
 // begin takes the first line. It tells whether it has numbers.
@@ -158,11 +162,14 @@ func (e *evenness) goesOn(s string) bool {
 		step, ok := c.step(e.before[i])
 		switch {
 		case c.time && e.before[i].time:
+			e.times = true
 		case !ok:
 			return false
 		case c.percent && step >= 0:
+			e.percents = true
 		case e.lines == 0:
 			e.steps[i] = step
+			e.names = e.names || step != 0 && named(s, c.start, c.end)
 		case step != e.steps[i]:
 			return false
 		}

@@ -9,7 +9,8 @@
 //     says how many more there were;
 //   - of four lines or more that differ in nothing but times, percentages that grow and counters
 //     that go on in even steps, the first and the last stay, and a mark in between says how
-//     many there were.
+//     many there were. Names that count on stay, and so do other lists: such lines have a
+//     level, words beside the number or the name, or a time or a percentage and no name.
 //
 // States and lines that a mark stands for can be fetched by its name. Spaces at the beginning
 // of lines stay, since code, YAML and diffs mean something by them. Nothing changes within code

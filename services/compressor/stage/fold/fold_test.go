@@ -111,6 +111,42 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// Names that count on are a list that somebody asked for; lines that say something, and
+// have a counter, are a log's.
+func TestListsStay(t *testing.T) {
+	for name, tc := range map[string]struct {
+		line  string
+		folds bool
+	}{
+		"names":                     {"file_%03d.txt\n", false},
+		"paths":                     {"/var/lib/app/shards/%d/segment\n", false},
+		"quoted names":              {"  - \"host-%d.example.com\"\n", false},
+		"names with a time":         {"2026-11-28 10:00:00       1234 photos/img_%d.jpg\n", false},
+		"names with rights":         {"-rw-r--r-- 1 app staff  4096 Nov 28 10:00 file_%d.txt\n", false},
+		"names in a table":          {"| item-%d | new | blue |\n", false},
+		"two words":                 {"Article number %d\n", false},
+		"numbers":                   {"%d\n", false},
+		"addresses":                 {"10.0.0.%d\n", false},
+		"addresses in Chinese":      {"北京市朝阳区建国门外大街%d号\n", false},
+		"a log's level":             {"INFO GET /items/%d\n", true},
+		"a level as a field":        {"level=warn item=/items/%d\n", true},
+		"a time and a word":         {"10:00:00 try %d\n", true},
+		"words beside a name":       {"removed the file part_%d.tmp from disk\n", true},
+		"words beside a number":     {"waiting for the store, try %d\n", true},
+		"a number with a unit":      {"waiting since %dms for the store\n", true},
+		"progress":                  {"%d%% of 140\n", true},
+		"Chinese beside a number":   {"正在等待数据库应答，第 %d 次\n", true},
+		"Russian beside its number": {"ждём ответа от базы, попытка %d\n", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := times(40, tc.line, 100, 1)
+			if got := apply(t, text(t, prompt.ToolResult, in)); (got != in) != tc.folds {
+				t.Errorf("%.40q… becomes %.300q", in, got)
+			}
+		})
+	}
+}
+
 // What users give may mean its spaces and lines as they are.
 func TestUsersTextsStay(t *testing.T) {
 	for _, in := range []string{

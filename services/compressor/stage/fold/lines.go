@@ -253,7 +253,7 @@ func (f *folder) counted(l line) int {
 	if n < leastAlike || last.start-l.next < leastSaved {
 		return 0
 	}
-	if f.marked() || f.blocks.touches(l.start, last.end) {
+	if !e.tells(f.body(l)) || f.marked() || f.blocks.touches(l.start, last.end) {
 		f.tried = last.next
 		return 0
 	}
