@@ -219,6 +219,8 @@ func (l *lease) counted(p *pool, w *window, limit, now int64, full, closing bool
 	} else if keep < p.low && !p.useless && !closing && now-l.used < int64(idleAfter) {
 		c.Want = 1 // in the background: what can be spared, if anything
 	}
+	// What goes back is free until the answer tells otherwise: who asks meanwhile may have it.
+	p.free += p.held - keep
 	p.held, p.need, p.want, p.useless, p.low = keep, 0, 0, false, 0
 	return c
 }

@@ -253,6 +253,36 @@ func TestStopGivesBack(t *testing.T) {
 	pass(t, a, s, 93) // a call that outlives the stop is counted alone
 }
 
+// What a replica is just giving back is there for the call that it suffices for.
+func TestWhatIsOnItsWayBackIsFree(t *testing.T) {
+	p := newPool()
+	l, way := p.open(t, ratelimit.Options{Wait: time.Hour, CallTimeout: time.Minute})
+	s := ratelimit.NewSubject("k", tpm(40), "", nil)
+	take := func(n int64) error {
+		_, err := l.Acquire(t.Context(), s, "m", n)
+		return err
+	}
+	if err := take(3); err != nil { // of 5 that are granted
+		t.Fatal(err)
+	}
+	p.clk.Advance(ratelimit.Tick - 50*time.Millisecond)
+	if err := take(38); err == nil {
+		t.Fatal("38 more of 40 passed after 3")
+	}
+	before, hang := way.syncs.Load(), make(chan struct{})
+	way.hang.Store(&hang)
+	p.clk.Advance(50 * time.Millisecond) // the 2 are of no use, and go back
+	eventually(t, "the report", func() bool { return way.syncs.Load() > before })
+	done := make(chan error, 1)
+	go func() { done <- take(37) }()
+	eventually(t, "the call waits for the answer, or is refused", func() bool { return l.Waiting() || len(done) > 0 })
+	way.hang.Store(nil)
+	close(hang)
+	if err := <-done; err != nil {
+		t.Errorf("37 more of 40 do not pass after 3: %v", err)
+	}
+}
+
 // A replica that dies with calls in flight gives their slots back when its term ends.
 func TestSlotsOfADeadReplicaComeBack(t *testing.T) {
 	p := newPool()
