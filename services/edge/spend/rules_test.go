@@ -90,7 +90,7 @@ func (s *scripted) start(t *testing.T, opts spend.Options) *running {
 // money: the budget service may have charged that, and granted the rest to others.
 func TestTermEndsWhatTheSliceStillHas(t *testing.T) {
 	s, clk := &scripted{now: 1, lease: "l1", granted: 1000}, clocktest.New()
-	m := s.start(t, spend.Options{Clock: clk})
+	m := s.start(t, spend.Options{Clock: clk, IdleAfter: time.Hour}) // nothing goes back meanwhile
 	reserve(t, m, 1)
 	s.say(func() { s.away = true })
 	clk.Advance(termMillis*time.Millisecond - time.Millisecond)

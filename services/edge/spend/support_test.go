@@ -291,7 +291,10 @@ func call(cost money.Nano) *eventv1.UsageRecord {
 
 func reserve(t testing.TB, m *running, upper money.Nano) spend.Reservation {
 	t.Helper()
-	res, err := m.Reserve(context.Background(), caller, upper)
+	// By a clock that nobody turns, a refused call would wait for ever.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	res, err := m.Reserve(ctx, caller, upper)
 	if err != nil {
 		t.Fatal(err)
 	}
