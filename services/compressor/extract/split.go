@@ -50,7 +50,7 @@ func full(r rune) bool {
 // closer reports whether a character closes what ends together with a sentence.
 func closer(r rune) bool {
 	switch r {
-	case ')', ']', '}', '"', '\'', '”', '’', '»', '›', '」', '』', '）', '】', '》', '〉', '“':
+	case ')', ']', '}', '"', '\'', '”', '’', '»', '›', '」', '』', '）', '】', '〕', '］', '》', '〉', '“':
 		return true
 	}
 	return false
@@ -124,8 +124,8 @@ func (s *splitter) afterStop(i int) int {
 			i += size
 		case r == '.' || r == '!' || r == '?' || r == '…' || full(r) || closer(r):
 			i += size
-		case r == '[':
-			n := footnote(s.text[i:])
+		case r == '[' || r == '【' || r == '〔' || r == '［':
+			n := footnote(s.text[i:], size)
 			if n == 0 {
 				return i
 			}
@@ -137,17 +137,19 @@ func (s *splitter) afterStop(i int) int {
 	return i
 }
 
-// footnote returns the length of a reference such as [12] at the front of the text, or 0.
-func footnote(text string) int {
-	for i := 1; i < len(text) && i < 6; i++ {
-		switch {
-		case text[i] == ']' && i > 1:
-			return i + 1
-		case text[i] < '0' || text[i] > '9':
-			return 0
-		}
+// footnote returns the length of a reference such as [12] or 【12】 at the front of the text,
+// whose bracket is of some bytes, or 0.
+func footnote(text string, bracket int) int {
+	const most = 4 // digits
+	end := bracket
+	for end < len(text) && end-bracket < most && text[end] >= '0' && text[end] <= '9' {
+		end++
 	}
-	return 0
+	r, size := utf8.DecodeRuneInString(text[end:])
+	if end == bracket || r != ']' && r != '】' && r != '〕' && r != '］' {
+		return 0
+	}
+	return end + size
 }
 
 // sentenceEnds tells whether a sentence ends at end, after a stop at i.

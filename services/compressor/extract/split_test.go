@@ -33,6 +33,7 @@ func TestSplit(t *testing.T) {
 		"quotes":        {"He said \"Go home.\"", " She went (at once.)", " It was late.[12]", " They slept."},
 		"lower case":    {"The web site foo.example. is down etc. and so on.", " Next."},
 		"German":        {"Das war am 3. Oktober und ist z. B. ein Feiertag.", " Die Schule ist nicht auf.", " Dr. Meier kam."},
+		"references":    {"他来了。【1】", "她走了。〔23〕", "是的。［4］", "Yes."},
 		"Chinese":       {"他来了。", "她走了！", "“真的吗？”", "是的。"},
 		"Russian":       {"Он родился в 1799 г. в Москве.", " Потом он уехал.", " А. С. Пушкин был поэтом."},
 		"Arabic":        {"هل ذهب؟", " نعم ذهب."},

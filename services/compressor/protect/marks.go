@@ -20,8 +20,9 @@ const (
 	angle   = 12
 	comment = 13
 	address = 14
-	ticks   = 15 // and up to seven of them
-	closers = ticks + 8
+	ticks   = 15        // and up to seven of them
+	full    = ticks + 8 // and those of full width that follow it
+	closers = full + 4
 )
 
 // line goes on from the beginning of a line, over a code block or JSON in the short form if
@@ -184,13 +185,16 @@ var quotations = [...]struct{ open, close string }{
 	{"“", "”"}, {"„", "“"}, {"„", "”"}, {"«", "»"}, {"»", "«"}, {"「", "」"}, {"『", "』"}, {"‘", "’"}, {"‹", "›"},
 }
 
+// fullWidth are the brackets of Chinese and Japanese that citations stand in.
+var fullWidth = [...]struct{ open, close string }{{"【", "】"}, {"〔", "〕"}, {"（", "）"}, {"［", "］"}}
+
 // sign goes on from a character of several bytes.
 func (s *scanner) sign(i int) int {
 	text := s.text[i:]
 	switch b := s.byteAt(i + 1); {
 	case text[0] == 0xE3 && b != 0x80, text[0] == 0xEF && b != 0xBC && b != 0xBF, text[0] == 0xE2 && b != 0x80 && b != 0x82 && b != 0x88:
 		return s.next(i) // kana, full-width letters, arrows: none that is looked for
-	case text[0] == 0xEF && !wide(text) && s.after(i, "￥") == 0:
+	case text[0] == 0xEF && !wide(text) && !strings.HasPrefix(text, "（") && !strings.HasPrefix(text, "［") && s.after(i, "￥") == 0:
 		return s.next(i)
 	}
 	for n, q := range quotations {
@@ -213,6 +217,18 @@ func (s *scanner) sign(i int) int {
 			}
 			return s.add(i, k+len(q.close), Quote)
 		}
+	}
+	for n, b := range fullWidth {
+		if !strings.HasPrefix(text, b.open) {
+			continue
+		}
+		start := i + len(b.open)
+		if end := s.find(start, maxCite, full+n, b.close); end > 0 {
+			if inner := s.text[start:end]; cited(inner) || sourced(inner) {
+				return s.add(i, end+len(b.close), Citation)
+			}
+		}
+		return start
 	}
 	for _, currency := range [...]string{"€", "£", "¥", "₹", "₽", "±", "−", "￥"} {
 		if k := s.after(i, currency); k > 0 {
@@ -266,7 +282,7 @@ func (s *scanner) bracket(start, open int) int {
 	if kind := ours(s.text[open : end+1]); kind != 0 {
 		return s.add(open, end+1, kind)
 	}
-	if cited(s.text[open+1 : end]) {
+	if inner := s.text[open+1 : end]; cited(inner) || end-open <= maxCite && sourced(inner) {
 		return s.add(s.label(open), end+1, Citation)
 	}
 	return open + 1
@@ -297,12 +313,11 @@ func cited(text string) bool {
 		return len(text) > 1 && !strings.ContainsAny(text, " \n")
 	}
 	digits := 0
-	for k := range len(text) {
-		switch b := text[k]; {
-		case b >= '0' && b <= '9':
+	for _, r := range text {
+		switch {
+		case r >= '0' && r <= '9':
 			digits++
-		case b == ' ', b == ',', b == '-', b == ';', b == '.', b == 0xE2, b == 0x80, b == 0x93: // and the en dash
-		default:
+		case !strings.ContainsRune(" ,-;.–、，；", r):
 			return false
 		}
 	}
@@ -329,27 +344,20 @@ func (s *scanner) label(i int) int {
 	return i
 }
 
-// parenthesis goes on from an opening one, over a citation by author and year if it has one:
-// (Smith et al., 2020; Jones 2019b).
+// parenthesis goes on from an opening one, over a citation if it has one: (Smith et al., 2020;
+// Jones 2019b), (see Sec. 3.1.).
 func (s *scanner) parenthesis(i int) int {
-	if !s.is(i+1, upper) && s.after(i+1, "see ") == 0 && s.after(i+1, "cf. ") == 0 && s.after(i+1, "e.g., ") == 0 {
+	if !s.is(i+1, upper|other) && s.byteAt(i+1) < 0xE3 && refers(s.text[i+1:]) == 0 {
 		return i + 1
 	}
 	end := s.find(i+1, maxCite, round, ")")
-	if end < 0 {
-		return i + 1
-	}
-	k := end
-	if s.is(k-1, lower) && s.is(k-2, digit) { // 2019b
-		k--
-	}
-	if k-i < 7 || s.text[k-5] != ' ' || s.text[k-4] != '1' && s.text[k-4] != '2' {
-		return i + 1
-	}
-	for _, b := range []byte(s.text[k-4 : k]) {
-		if traits[b] != digit {
-			return i + 1
+	if end > 0 && strings.IndexByte(s.text[i+1:end], '(') >= 0 { // (see Smith (2019), p. 3)
+		if k := strings.IndexAny(s.text[end+1:min(i+maxCite, len(s.text))], "()\n"); k >= 0 && s.text[end+1+k] == ')' {
+			end += 1 + k
 		}
+	}
+	if end < 0 || !sourced(s.text[i+1:end]) {
+		return i + 1
 	}
 	return s.add(i, end+1, Citation)
 }

@@ -33,8 +33,9 @@ const (
 	Number
 	// ID is an identifier: a word with digits, a UUID, a hash, snake_case and camelCase.
 	ID
-	// Citation is a reference to a source: [12], [1, 2], [^note], (Smith et al., 2020), and
-	// Document [3] with its word. Marks of earlier stages count as well.
+	// Citation is a reference to a source: [12], 【12】, [1, 2], [^note], (Smith et al., 2020, p. 3.),
+	// [see Sec. 3.1.], （张三，2019）, and Document [3] with its word. Marks of earlier stages count
+	// as well.
 	Citation
 	// Tag is a tag or a comment of HTML or XML.
 	Tag

@@ -61,6 +61,11 @@ func TestSpans(t *testing.T) {
 		// Citations.
 		"As shown ⟦cite:[12]⟧, ⟦cite:[1, 2]⟧, ⟦cite:[3–5]⟧⟦cite:[^note]⟧ ⟦cite:(Smith et al., 2020; Jones 2019b)⟧ (about ⟦number:2020⟧) (so it is)",
 		"in ⟦cite:Document [3]⟧(Title: x), list [a]",
+		"It is so ⟦cite:(Smith et al., 2019, p. 3.)⟧ and so ⟦cite:[see Sec. 3.1.]⟧, ⟦cite:(see Smith (2019), p. 3. Emphasis added.)⟧",
+		"So ⟦cite:(cf. Fig. 2. and 3.)⟧ ⟦cite:[Smith 2019b: 12–14.]⟧ ⟦cite:[vgl. Kap. 3.]⟧ ⟦cite:(Öztürk & Müller, 2019; Meier, 2020, S. 4.)⟧",
+		"He moved (In ⟦number:2019⟧, he had to. Then he left.) and stayed (until ⟦number:2020⟧) [so he says] (See?)",
+		"结果如此⟦cite:【1】⟧，⟦cite:〔2、3〕⟧，⟦cite:［4］⟧⟦cite:（5）⟧。",
+		"结果如此⟦cite:（张三等，2019。第3页。）⟧，⟦cite:(张三, 2019)⟧，⟦cite:（参见第3章。）⟧。（成立于⟦number:2019年⟧。后来关闭。）",
 		// Marks.
 		"⟦ref:[same as the result of call_1 above]⟧",
 		"x\n⟦cite:[the line above, 41 more times]⟧\n⟦cite:[as above: \"The mill has…\"]⟧ ⟦cite:[base64, 1,234 bytes, omitted 0123456789abcdef]⟧",

@@ -129,3 +129,31 @@ func TestApplyFloor(t *testing.T) {
 		t.Errorf("%d of %d tokens are left, the floor is %d", n, d.Prefixes[0], d.Floors[0])
 	}
 }
+
+// A citation stays or goes as a whole, with the full stops in its brackets, and whatever
+// brackets they are.
+func TestApplyKeepsCitationsWhole(t *testing.T) {
+	for _, cite := range []string{
+		"(Smith et al., 2019, p. 3. Emphasis added.)", "(see Smith (2019), Sec. 3.1. Berlin.)", "[see Sec. 3.1. Proofs are there.]",
+		"[Smith, 2019. The Old Mills. Arden.]", "（张三等，2019。第3页。）", "【参见第3章。第4节。】", "〔张三，2019。旧磨坊。〕",
+	} {
+		whole := 0
+		for rate := 0.1; rate < 1; rate += 0.05 {
+			a := &prompt.Text{Original: mill + " The mill at Arden was the first of them " + cite + ". " + river, Question: "first mill at Arden"}
+			apply(t, draft(t, rate, a))
+			got := a.Current()
+			if strings.Contains(got, cite) {
+				whole++
+				got = strings.Replace(got, cite, "", 1)
+			}
+			for _, part := range strings.FieldsFunc(cite, func(r rune) bool { return strings.ContainsRune(" .,()[]，。（）【】〔〕", r) }) {
+				if len(part) > 3 && part != "Arden" && strings.Contains(got, part) {
+					t.Fatalf("at %.2f, of %q, %q is in %q", rate, cite, part, a.Current())
+				}
+			}
+		}
+		if whole == 0 {
+			t.Errorf("%q was never kept", cite)
+		}
+	}
+}
