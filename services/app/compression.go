@@ -12,11 +12,11 @@ import (
 )
 
 // compressorOptions opens the model of the engine llmlingua2 where a profile has that.
-func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p *prices, clk clock.Clock, counter *tokens.Counter) (compressor.Options, error) {
+func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p *prices, clk clock.Clock, counter *tokens.Counter, notes compressor.Notes) (compressor.Options, error) {
 	model := &cfg.Compression.LLMLingua2
 	opts := compressor.Options{
 		Timeout: cfg.Compression.Timeout, ModelTimeout: model.Timeout,
-		Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter,
+		Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter, Notes: notes,
 	}
 	for name, p := range cfg.Compression.Profiles {
 		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages, Engine: string(p.Engine)}

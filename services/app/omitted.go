@@ -45,13 +45,18 @@ func openOmitted(open *opened, cfg *config.Config, clk clock.Clock, metrics *obs
 		return out, fmt.Errorf("redis: %w", err)
 	}
 	open.addFunc(client.Close)
-	prefix := omittedredis.DefaultPrefix
-	if keep.Namespace != "" {
-		prefix += strings.NewReplacer("{", "_", "}", "_").Replace(keep.Namespace) + ":"
-	}
-	if out.Store, err = omittedredis.New(client, omittedredis.Options{Prefix: prefix, Clock: clk}); err != nil {
+	if out.Store, err = omittedredis.New(client, omittedredis.Options{Prefix: omittedredis.DefaultPrefix + namespace(cfg), Clock: clk}); err != nil {
 		return out, err
 	}
 	out.Checks = []obs.Check{{Name: "omitted", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
 	return out, nil
+}
+
+// namespace is what keys of the compressor's begin with behind their prefix, where platforms
+// share a Redis. A brace would end the part of a key that places it in a cluster.
+func namespace(cfg *config.Config) string {
+	if cfg.Compression.Namespace == "" {
+		return ""
+	}
+	return strings.NewReplacer("{", "_", "}", "_").Replace(cfg.Compression.Namespace) + ":"
 }

@@ -2,11 +2,13 @@ package compressor_test
 
 import (
 	"testing"
+	"time"
 
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/compressor/bill"
+	"tollgate.dev/services/compressor/store/memory"
 	"tollgate.dev/services/compressor/trace"
 )
 
@@ -29,7 +31,7 @@ func billed(m bill.Model, profile string) bool {
 // others, from 128 tokens on, and doesn't say of which: there, that is so of the whole bill.
 func TestCompressionNeverRaisesTheBill(t *testing.T) {
 	prices := shipped(t)
-	biller := bill.Biller{Service: newService(t, compressor.Options{Prices: prices}), Counter: &counter, Prices: prices.Table}
+	biller := bill.Biller{Service: newService(t, compressor.Options{Prices: prices, Notes: memory.NewNotes(memory.Options{}), NotesTimeout: time.Minute}), Counter: &counter, Prices: prices.Table}
 	for _, m := range bill.Models() {
 		for profile := range compressor.Profiles() {
 			if !billed(m, profile) {

@@ -116,7 +116,12 @@ type Options struct {
 	Stages []Stage
 	// Keeper keeps what is left out; nobody when nil.
 	Keeper *Keeper
-	// Clock tells how long a compression took; the system's.
+	// Notes remember how prompts began, so that many about the same documents are not dearer
+	// than they would be in the provider's cache; nobody does when nil.
+	Notes Notes
+	// NotesTimeout is how long one exchange with them may take; [DefaultNotesTimeout].
+	NotesTimeout time.Duration
+	// Clock tells how long a compression took, and how long ago prompts began; the system's.
 	Clock clock.Clock
 	// Logger takes failures, without a word of a prompt; nobody.
 	Logger *slog.Logger
@@ -124,7 +129,8 @@ type Options struct {
 
 // Service compresses prompts.
 type Service struct {
-	opts Options
+	opts  Options
+	began *beginnings
 }
 
 // New checks the options and returns a service.
@@ -162,7 +168,7 @@ func New(opts Options) (*Service, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{opts: opts}, nil
+	return &Service{opts: opts, began: newBeginnings(&opts)}, nil
 }
 
 // Request is a prompt to compress.
@@ -173,7 +179,8 @@ type Request struct {
 	Profile string
 	// Rate goes before the profile's; 0 is none.
 	Rate float64
-	// Tenant is whom what is left out is kept for; empty keeps nothing.
+	// Tenant is whom what is left out is kept for; empty keeps nothing. How prompts began is
+	// remembered of each tenant apart, and of calls without one together.
 	Tenant string
 	// Provider and Model decide the tokenizer, and with the deployment's price what the
 	// provider's cache is worth.
@@ -182,7 +189,8 @@ type Request struct {
 
 // Result is what became of a prompt.
 type Result struct {
-	// Body is the smaller request; nil when the original is to go out.
+	// Body is the smaller request; nil when the original is to go out. That may lose something
+	// too: see Cache.
 	Body []byte
 	// Original and Compressed are the prompt's tokens before and after, equal when the
 	// original is to go out. Both are 0 when nobody knows: the request could not be read,
@@ -287,12 +295,13 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
 	bound(p.Texts, s.opts.MaxTextBytes)
 	cache := s.cacheOf(&req)
+	last := s.began.recall(ctx, &req, &profile, p, cache, before)
 	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
 		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: plan.floors, Kept: cache.least,
 	}
 	if !release(p, draft, profile.MinTokens) {
-		return original, nil
+		return last.done(ctx, original, before, before), nil
 	}
 	if cache.least == 0 && s.opts.Prices != nil {
 		p.Refocus()
@@ -327,12 +336,12 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	}
 	after := prefixes(turns)
 	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
-		return original, nil
+		return last.done(ctx, original, before, before), nil
 	}
 	result.Body, result.Engine = p.Body(), engine(result.Stages)
 	result.Cache = cache.effect(plan, before, after)
 	result.Omitted = omitted(p)
-	return result, nil
+	return last.done(ctx, result, before, after), nil
 }
 
 // The engines: what a prompt was shortened by.
@@ -345,8 +354,9 @@ const (
 	Extractive = "extractive"
 	// LLMLingua2 leaves out words.
 	LLMLingua2 = "llmlingua2"
-	// None stands where the original goes out although earlier turns went out compressed, so
-	// that the provider does not find them in its cache.
+	// None stands where the original goes out although earlier turns, or earlier prompts with
+	// the same beginning, went out compressed, so that the provider does not find them in its
+	// cache.
 	None = "none"
 )
 

@@ -12,9 +12,10 @@ import (
 
 // Providers keep the beginnings of prompts and charge less for one that they find again. A
 // compression that writes such a beginning anew each time, or makes it too short to be kept,
-// costs more than it saves. Three rules keep it from that: a text becomes the same bytes in
+// costs more than it saves. Four rules keep it from that: a text becomes the same bytes in
 // every turn ([Stage]), nothing up to a breakpoint of the caller's changes (package prompt),
-// and a prompt that goes on is not made shorter than what the provider keeps (this file).
+// a prompt that goes on is not made shorter than what the provider keeps (this file), and
+// documents that are asked about again and again stay as they are (beginnings.go).
 
 // Prices tell what a model's tokens cost.
 type Prices interface {
@@ -36,11 +37,13 @@ func (l Listed) Price(_, provider, model string) (*pricing.Price, bool) {
 // price table tells that there is one.
 type CacheEffect struct {
 	// Read are those of the tokens saved that the provider would have read from its cache:
-	// what stood in earlier turns. They would have cost that rate.
+	// what stood in earlier turns, and in earlier prompts with the same beginning. They would
+	// have cost that rate.
 	Read int64
 	// Lost are tokens that are not read from the cache although they would be without the
-	// compression, because the prompt is too short for it now, or because the original goes
-	// out after earlier turns were compressed.
+	// compression, because the prompt is too short for it now, because the original goes out
+	// after earlier turns were compressed, or because an earlier prompt with the same beginning
+	// was compressed.
 	Lost int64
 }
 
@@ -61,6 +64,8 @@ type promptCache struct {
 	// from is the shortest prompt, in tokens, that may be kept, and least the shortest that
 	// surely is.
 	from, least int64
+	// within tells that it finds as much of a prompt as is the same, and not whole messages alone.
+	within bool
 	// input and cached are the rates of a token that is sent anew and of one that is read.
 	input, cached int64
 }
@@ -83,8 +88,11 @@ func (s *Service) cacheOf(req *Request) promptCache {
 	if s.opts.Prices == nil || req.Provider == "anthropic" {
 		return promptCache{}
 	}
-	c := promptCache{from: leastKept, least: leastKept, input: 1}
+	c := promptCache{from: leastKept, least: leastKept, within: true, input: 1}
 	if price, ok := s.opts.Prices.Price(req.DeploymentID, req.Provider, req.Model); ok {
+		// Who charges for what is kept keeps prompts up to their last message, and finds them
+		// again there (OpenAI since GPT-5.6).
+		c.within = price.Rate(pricing.CacheWrite, pricing.Standard, 0) <= price.Rate(pricing.Input, pricing.Standard, 0)
 		c.input = int64(price.Rate(pricing.Input, pricing.Standard, 0))
 		c.cached = int64(price.Rate(pricing.CachedInput, pricing.Standard, 0))
 	}

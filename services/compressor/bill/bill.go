@@ -48,41 +48,75 @@ type Biller struct {
 	Prices  *pricing.Table
 }
 
-// Bill sends a conversation turn by turn, once as it is and once compressed.
+// Bill sends a conversation turn by turn, once as it is and once compressed, in an account of
+// its own.
 func (b *Biller) Bill(ctx context.Context, t *trace.Trace, m Model, profile string) (Bill, error) {
-	price, ok := b.Prices.Lookup(m.Provider, m.Name)
-	if !ok {
-		return Bill{}, fmt.Errorf("%s/%s has no price", m.Provider, m.Name)
+	a, err := b.Open(m, profile, t.Name+" "+profile)
+	if err != nil {
+		return Bill{}, err
 	}
-	s := &scale{counter: b.Counter, encoding: tokens.ForModel(m.Provider, m.Name), known: map[string]int64{}}
-	without, with := &cache{rules: m.Rules, kept: map[string]bool{}}, &cache{rules: m.Rules, kept: map[string]bool{}}
-	var bill Bill
 	for i := range t.Turns() {
 		body, err := t.Request(i, m.Name, m.Breakpoints)
 		if err != nil {
 			return Bill{}, err
 		}
-		turn := Turn{Body: body, Sent: body}
-		turn.Result, err = b.Service.Compress(ctx, compressor.Request{Body: body, Profile: profile, Provider: m.Provider, Model: m.Name})
-		if err != nil {
+		if _, err := a.Call(ctx, body); err != nil {
 			return Bill{}, err
 		}
-		if turn.Result.Body != nil {
-			turn.Sent = turn.Result.Body
-		}
-		if turn.Without, err = s.send(without, turn.Body); err != nil {
-			return Bill{}, err
-		}
-		if turn.With, err = s.send(with, turn.Sent); err != nil {
-			return Bill{}, err
-		}
-		turn.Full, turn.Paid = price.Cost(turn.Without, pricing.Options{}), price.Cost(turn.With, pricing.Options{})
-		turn.Said = turn.Result.Saved(&price)
-		bill.Turns = append(bill.Turns, turn)
-		bill.Full += turn.Full
-		bill.Paid += turn.Paid
 	}
-	return bill, nil
+	return a.Bill, nil
+}
+
+// Account bills calls of one account at a provider, which keeps the beginnings of all of them.
+type Account struct {
+	// Bill is that of the calls so far.
+	Bill Bill
+
+	biller        *Biller
+	model         Model
+	profile       string
+	tenant        string
+	price         pricing.Price
+	scale         *scale
+	without, with *cache
+}
+
+// Open opens a tenant's account at a model's provider.
+func (b *Biller) Open(m Model, profile, tenant string) (*Account, error) {
+	price, ok := b.Prices.Lookup(m.Provider, m.Name)
+	if !ok {
+		return nil, fmt.Errorf("%s/%s has no price", m.Provider, m.Name)
+	}
+	return &Account{
+		biller: b, model: m, profile: profile, tenant: tenant, price: price,
+		scale:   &scale{counter: b.Counter, encoding: tokens.ForModel(m.Provider, m.Name), known: map[string]int64{}},
+		without: &cache{rules: m.Rules, kept: map[string]bool{}}, with: &cache{rules: m.Rules, kept: map[string]bool{}},
+	}, nil
+}
+
+// Call sends a request, once as it is and once compressed.
+func (a *Account) Call(ctx context.Context, body []byte) (Turn, error) {
+	turn := Turn{Body: body, Sent: body}
+	var err error
+	turn.Result, err = a.biller.Service.Compress(ctx, compressor.Request{Body: body, Profile: a.profile, Tenant: a.tenant, Provider: a.model.Provider, Model: a.model.Name})
+	if err != nil {
+		return Turn{}, err
+	}
+	if turn.Result.Body != nil {
+		turn.Sent = turn.Result.Body
+	}
+	if turn.Without, err = a.scale.send(a.without, turn.Body); err != nil {
+		return Turn{}, err
+	}
+	if turn.With, err = a.scale.send(a.with, turn.Sent); err != nil {
+		return Turn{}, err
+	}
+	turn.Full, turn.Paid = a.price.Cost(turn.Without, pricing.Options{}), a.price.Cost(turn.With, pricing.Options{})
+	turn.Said = turn.Result.Saved(&a.price)
+	a.Bill.Turns = append(a.Bill.Turns, turn)
+	a.Bill.Full += turn.Full
+	a.Bill.Paid += turn.Paid
+	return turn, nil
 }
 
 // block is what a prompt is made of as a provider sees it: the tools, then each message.

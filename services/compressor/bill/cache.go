@@ -79,7 +79,21 @@ func Models() []Model {
 // lookback is how many blocks before a breakpoint Anthropic looks for what it has kept.
 const lookback = 20
 
-// cache is a provider's, for one conversation that nobody waits long in.
+// Sharing returns models whose caches find documents again that another question follows, one
+// for each price of cached tokens: a tenth of the others', a quarter, the half; and two whose
+// caches do not: at the price of the others, and in whole messages alone.
+func Sharing() []Model {
+	openai := Rules{Kind: Anywhere, Least: 1024, Step: 128}
+	return []Model{
+		{Provider: "openai", Name: "gpt-5", Rules: openai},
+		{Provider: "openai", Name: "gpt-4.1", Rules: openai},
+		{Provider: "openai", Name: "gpt-4o", Rules: openai},
+		{Provider: "groq", Name: "llama-3.3-70b-versatile"},
+		{Provider: "openai", Name: "gpt-6-luna", Rules: Rules{Kind: Newest, Least: 1024, Writes: true}},
+	}
+}
+
+// cache is a provider's, for an account that never waits longer than it keeps.
 type cache struct {
 	rules Rules
 	sent  [][]block

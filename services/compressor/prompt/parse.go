@@ -29,6 +29,7 @@ func Parse(body []byte) (*Prompt, error) {
 			p.Tools = p.Tools || name != "response_format"
 		}
 	}
+	p.start, p.outside = messages.ValueStart, len(p.Turns[0].Fixed)
 	r := reader{prompt: p, breakpoint: -1, userTurn: -1, calls: map[string]string{}}
 	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
 		v.Start += messages.ValueStart
@@ -107,6 +108,7 @@ func (r *reader) message(v jsonscan.Value) error {
 	}
 	r.asked = role != "assistant"
 	r.turn().Messages++
+	r.turn().end = v.End
 	r.found = r.found[:0]
 	for field := range m.All() {
 		value := field.Value()

@@ -197,6 +197,8 @@ type Turn struct {
 	Contents []*Content
 	// Messages and Names are how many messages there are, and how many of them are named.
 	Messages, Names int
+
+	end int // of the last message, in the body
 }
 
 // Content is one string of the body.
@@ -269,6 +271,8 @@ type Prompt struct {
 
 	question string // the last one
 	body     []byte
+	start    int // of the list of messages, in the body
+	outside  int // how many of the first turn's fixed texts are from outside the messages
 }
 
 // Refocus puts the last question before that of every earlier text. It makes other bytes of

@@ -139,13 +139,15 @@ type CompressResponse struct {
 	Stages []string `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
 	// What shortened text most: `extractive`, `llmlingua2`, `near_lossless`, or
 	// `lossless` where nothing is lost; empty when nothing changed. `none` where the
-	// original goes out although earlier turns of it went out compressed.
+	// original goes out although earlier turns of it, or prompts with the same
+	// beginning, went out compressed.
 	Engine string `protobuf:"bytes,5,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Of the tokens saved, those that the provider would have read from its prompt
 	// cache.
 	CacheReadTokens int64 `protobuf:"varint,6,opt,name=cache_read_tokens,json=cacheReadTokens,proto3" json:"cache_read_tokens,omitempty"`
 	// Tokens that the provider would have read from its prompt cache without the
-	// compression, and does not now.
+	// compression, of this prompt or of an earlier one with the same beginning, and
+	// does not now. It may be above 0 where the body is empty.
 	CacheLostTokens int64 `protobuf:"varint,7,opt,name=cache_lost_tokens,json=cacheLostTokens,proto3" json:"cache_lost_tokens,omitempty"`
 	// How long it took, in microseconds.
 	Micros int64 `protobuf:"varint,8,opt,name=micros,proto3" json:"micros,omitempty"`

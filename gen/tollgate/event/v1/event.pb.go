@@ -142,7 +142,8 @@ type UsageRecord struct {
 	// What is told of a budget; absent in records of calls and of lost leases. A record
 	// with a notice costs nothing.
 	Notice *BudgetNotice `protobuf:"bytes,29,opt,name=notice,proto3" json:"notice,omitempty"`
-	// What compression did to the prompt; absent when it went out as it came.
+	// What compression did to the prompt; absent when it went out as it came and
+	// was no dearer for that.
 	Compression   *Compression `protobuf:"bytes,30,opt,name=compression,proto3" json:"compression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -392,7 +393,8 @@ func (x *UsageRecord) GetCompression() *Compression {
 type Compression struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What shortened text: `extractive`, `llmlingua2`, `near_lossless` or
-	// `lossless`.
+	// `lossless`; `none` where the prompt went out as it came, and was dearer for
+	// what had been compressed before.
 	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
 	// The profile: `default`, `rag` or `chat`.
 	Profile string `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`

@@ -1,5 +1,5 @@
-// Package memory keeps what was left out of prompts in the process, bounded by bytes over
-// all tenants.
+// Package memory keeps what was left out of prompts, and how prompts began, in the process,
+// each bounded by bytes over all tenants.
 //
 // Where there is no room, the tenant that holds the most loses its oldest part. So one
 // tenant may have all of the memory while nobody else wants any, and can push nobody out

@@ -1,7 +1,7 @@
-// Package redis keeps what was left out of prompts in Redis 7 or later, shared by every
-// replica.
+// Package redis keeps what was left out of prompts, and how prompts began, in Redis 7 or
+// later, shared by every replica.
 //
-// A part is one string, with a PX:
+// A part, and a note, is one string, with a PX:
 //
 //	<prefix>{tenant}:name   the text
 //

@@ -1,0 +1,473 @@
+package compressor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/services/compressor/prompt"
+)
+
+// Many calls may give the same documents and ask another question each. As they are, the
+// provider reads the documents from its cache; compressed, they are chosen by the question, and
+// each call pays for other bytes in full. So it is remembered for a while how prompts began,
+// and one whose beginning was there before stays as it is where that is cheaper. Only the turn
+// that a prompt ends in can have another end the next time; what was decided of it holds in
+// every later turn of its conversation. Nothing of a prompt is remembered but hashes.
+
+// DefaultNotesTimeout is how long one exchange with [Notes] may take.
+const DefaultNotesTimeout = 5 * time.Millisecond
+
+const (
+	// beginningLife is how long a provider's cache is taken to keep what nobody asks for.
+	// OpenAI, "Prompt caching" (developers.openai.com/api/docs/guides/prompt-caching, November
+	// 2026): 5 to 10 minutes of inactivity, an hour at most; the other providers name no time.
+	beginningLife = 10 * time.Minute
+	// decisionLife is as long as a conversation may rest and go on with the same bytes.
+	decisionLife = time.Hour
+)
+
+// A beginning is told by what stands before the first text that may be changed, and by as much
+// of that, in bytes.
+const openingBytes = 2 << 10
+
+// digest is the beginning of a SHA-256. Within a tenant, chance finds no two alike.
+type digest [16]byte
+
+// beginnings are what is known of how prompts begin. A nil one knows nothing.
+type beginnings struct {
+	notes   Notes
+	timeout time.Duration
+	clock   clock.Clock
+	logger  *slog.Logger
+	habits  *habits
+
+	mu     sync.Mutex
+	failed int       // exchanges in a row
+	quiet  time.Time // until when nothing is asked
+	silent time.Time // until when nothing is logged
+}
+
+func newBeginnings(opts *Options) *beginnings {
+	if opts.Notes == nil {
+		return nil
+	}
+	b := &beginnings{notes: opts.Notes, timeout: opts.NotesTimeout, clock: opts.Clock, logger: opts.Logger, habits: newHabits()}
+	if b.timeout <= 0 {
+		b.timeout = DefaultNotesTimeout
+	}
+	return b
+}
+
+// ending is the turn that a prompt ends in, where it may be another after the same beginning.
+// A nil one is where that makes no difference.
+type ending struct {
+	beginnings *beginnings
+	req        *Request
+	cache      promptCache
+	habit      string
+	name       digest
+	kept       record // as it is written when the prompt is done
+	// again tells that the beginning was there before, with another end or with the same;
+	// before is what is known of that prompt.
+	again, same bool
+	before      record
+	// read is how much of the prompt, in tokens, the provider has from the prompt before if
+	// nothing is compressed; head is how much if everything is.
+	read, head int64
+	// hoped is how many tokens the estimate says that compression saves.
+	hoped float64
+	// leave tells that the turn is to stay as it is.
+	leave    bool
+	decision digest
+}
+
+// recall locks the texts of turns that went out as they were, and of the last one if that is
+// to stay. It asks only where a turn has documents that stand before what is asked, in a
+// prompt that the provider keeps. Of tool results the question is part of the beginning.
+func (b *beginnings) recall(ctx context.Context, req *Request, profile *Profile, p *prompt.Prompt, cache promptCache, before []int64) *ending {
+	if b == nil || !cache.within || !cache.keeps(before) {
+		return nil
+	}
+	var open []int
+	for i := range p.Turns {
+		if before[i] >= cache.least && gives(&p.Turns[i], before[i] >= profile.MinTokens) {
+			open = append(open, i)
+		}
+	}
+	if len(open) == 0 || !b.awake() {
+		return nil
+	}
+	last := len(p.Turns) - 1
+	f := fingerprintOf(req, p, open)
+	asked := make([]Note, 0, len(open)+1)
+	for _, d := range f.turns {
+		asked = append(asked, Note{Name: d.of("left"), Life: decisionLife})
+	}
+	ends := open[len(open)-1] == last
+	if ends {
+		asked = append(asked, Note{Name: f.name.of("began"), Life: beginningLife})
+	}
+	known, ok := b.read(ctx, req.Tenant, asked)
+	if !ok {
+		return nil
+	}
+	for i, turn := range open {
+		if known[i] != "" {
+			lock(&p.Turns[turn])
+		}
+	}
+	if !ends || known[len(open)-1] != "" { // as it was sent before
+		return nil
+	}
+	e := &ending{
+		beginnings: b, req: req, cache: cache, habit: req.Tenant + "\x00" + req.Provider + "\x00" + req.Model,
+		name: f.name, decision: f.turns[len(open)-1], kept: record{whole: f.turns[len(open)-1], marks: f.marks, share: unknown},
+	}
+	after := estimated(p, before, profile.Rate)
+	if e.hoped = float64(before[last] - after[last]); last > 0 {
+		e.hoped -= float64(before[last-1] - after[last-1])
+	}
+	if e.hoped < prompt.FloorStep {
+		return nil
+	}
+	e.head = f.tokens(f.opening, before, cache.least)
+	e.before, e.again = parseRecord(known[len(open)])
+	e.decide(f, before)
+	if e.leave {
+		lock(&p.Turns[last])
+	}
+	return e
+}
+
+// decide compares what the prompt costs as it is with what it costs compressed.
+func (e *ending) decide(f *fingerprint, before []int64) {
+	b, now, input := e.beginnings, e.beginnings.clock.Now(), float64(e.cache.input)
+	discount := input - float64(e.cache.cached)
+	whole := before[len(before)-1]
+	if !e.again {
+		gain := input * e.hoped * b.habits.share(e.habit)
+		e.leave = b.habits.begins(e.habit, e.name, gain, discount*float64(whole-e.head)-gain, now)
+		return
+	}
+	e.kept.share = e.before.share
+	e.kept.counted = e.before.counted
+	if e.same = e.before.whole == e.kept.whole; e.same { // a repeat: it becomes what it became
+		e.read = whole
+		return
+	}
+	shared := f.shared(e.before.marks)
+	e.read = f.tokens(shared, before, e.cache.least)
+	share := float64(e.before.share)
+	if share == unknown {
+		share = b.habits.share(e.habit)
+	}
+	// Up to the next mark it may be more. To leave what would be as cheap compressed loses
+	// nothing from the next time on, and to compress what would be cheaper loses each time.
+	most := f.tokens(min(step(shared), f.ends[len(f.ends)-1]), before, e.cache.least)
+	e.leave = discount*float64(most-e.head) > input*e.hoped*share
+	if e.leave {
+		b.habits.returns(e.habit, e.name, !e.before.counted, now)
+		e.kept.counted = true
+	}
+}
+
+// done says what became of the provider's cache by what is known of the beginning, and
+// remembers how the prompt began. Sizes are of the prompt up to the end of each turn.
+func (e *ending) done(ctx context.Context, result Result, before, after []int64) Result {
+	if e == nil {
+		return result
+	}
+	last := len(before) - 1
+	saved := before[last] - after[last]
+	var kept int64 // of the turns before, which every later turn finds
+	if last > 0 {
+		saved -= before[last-1] - after[last-1]
+		if before[last-1] >= e.cache.least {
+			kept = before[last-1]
+		}
+	}
+	// Tags are taken out of what is left, too, in the same way each time.
+	compressed := saved > 0 && !e.leave
+	switch {
+	case e.same && compressed:
+		result.Cache = CacheEffect{Read: result.Original - result.Compressed}
+		if after[last] < e.cache.least {
+			result.Cache.Lost = after[last]
+		}
+	case e.again && !e.same && (compressed || !e.before.left):
+		missed := max(e.read, kept) - max(e.head, kept)
+		read := min(missed, result.Original-result.Compressed-result.Cache.Read)
+		result.Cache.Read += read
+		result.Cache.Lost += missed - read
+	}
+	if result.Body == nil && result.Cache.Lost > 0 {
+		result.Engine = None
+	}
+	if e.same {
+		return result
+	}
+	if e.kept.left = !compressed; !e.leave {
+		e.kept.share = float32(float64(saved) / e.hoped)
+		e.beginnings.habits.brought(e.habit, e.hoped, float64(saved))
+	}
+	notes := []Note{{Name: e.name.of("began"), Text: e.kept.text(), Life: beginningLife}}
+	if e.leave {
+		notes = append(notes, Note{Name: e.decision.of("left"), Text: "1", Life: decisionLife})
+	}
+	e.beginnings.write(ctx, e.req.Tenant, notes)
+	return result
+}
+
+// keeps tells whether a prompt is long enough to be kept.
+func (c promptCache) keeps(before []int64) bool {
+	return c.least > 0 && before[len(before)-1] >= c.least
+}
+
+// gives tells whether a turn has a text beside its question that would be changed: in a prompt
+// that is large enough, or between tags.
+func gives(t *prompt.Turn, large bool) bool {
+	for _, c := range t.Contents {
+		for _, text := range c.Texts {
+			if text.Kind == prompt.Context && !text.Locked && (large || c.Tagged()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func lock(t *prompt.Turn) {
+	for _, c := range t.Contents {
+		for _, text := range c.Texts {
+			text.Locked = true
+		}
+	}
+}
+
+// fingerprint is a prompt by hashes of its beginnings.
+type fingerprint struct {
+	turns   []digest // of the prompt up to the end of each turn that was asked for
+	name    digest   // of how it begins
+	marks   []uint64 // of the prompt up to each of the steps
+	opening int      // where the last turn's first text is
+	ends    []int    // of all turns
+	outside int      // what stands before the messages
+}
+
+// fingerprintOf takes a prompt's fingerprint. Tenants, providers and models have none in common.
+func fingerprintOf(req *Request, p *prompt.Prompt, open []int) *fingerprint {
+	raw, ends := p.Messages()
+	f := &fingerprint{ends: ends, opening: -1}
+	sum := sha256.New()
+	for _, text := range append([]string{req.Tenant, req.Provider, req.Model}, p.Outside()...) {
+		var size [8]byte
+		binary.LittleEndian.PutUint64(size[:], uint64(len(text)))
+		sum.Write(size[:])
+		sum.Write([]byte(text))
+	}
+	for _, text := range p.Outside() {
+		f.outside += len(text)
+	}
+	last := len(p.Turns) - 1
+	stops := make([]int, 0, 256)
+	for _, turn := range open {
+		stops = append(stops, ends[turn])
+	}
+	var first *prompt.Text
+	var place prompt.Place
+	if open[len(open)-1] == last {
+		first, place = p.First(last, prompt.Context)
+		f.opening = place.At
+		stops = append(stops, place.At)
+		for at := step(0); at < len(raw); at = step(at) {
+			stops = append(stops, at)
+		}
+	}
+	slices.Sort(stops)
+	at := 0
+	var out [sha256.Size]byte
+	next := step(0)
+	for _, stop := range slices.Compact(stops) {
+		sum.Write(raw[at:stop])
+		at = stop
+		d := digest(sum.Sum(out[:0]))
+		if first != nil && stop == place.At {
+			f.name = opening(d, place.Lead, first.Original)
+		}
+		if first != nil && stop == next {
+			f.marks = append(f.marks, binary.LittleEndian.Uint64(d[:]))
+			next = step(next)
+		}
+		for len(f.turns) < len(open) && stop == ends[open[len(f.turns)]] {
+			f.turns = append(f.turns, d)
+		}
+	}
+	return f
+}
+
+// step is the next place at which a hash is taken, in bytes: about every 128 tokens, in whose
+// steps providers count, and in a long prompt at every thirty-second part.
+func step(at int) int { return at + max(512, at/32) }
+
+// opening names how a prompt begins.
+func opening(before digest, lead, text string) digest {
+	sum := sha256.New()
+	sum.Write(before[:])
+	sum.Write([]byte(lead))
+	sum.Write([]byte(text[:min(len(text), openingBytes)]))
+	return digest(sum.Sum(nil))
+}
+
+// shared is how many bytes the prompt begins with in common with one of those marks, at the
+// least.
+func (f *fingerprint) shared(marks []uint64) int {
+	at := 0
+	for i := range min(len(marks), len(f.marks)) {
+		if marks[i] != f.marks[i] {
+			break
+		}
+		at = step(at)
+	}
+	return at
+}
+
+// tokens estimates how many tokens so many bytes of the messages are, by the size of their
+// turns; none where the provider keeps no prompt that is so short.
+func (f *fingerprint) tokens(bytes int, before []int64, least int64) int64 {
+	from, size := -f.outside, int64(0) // where the turn begins
+	for i, end := range f.ends {
+		if bytes < end {
+			size += int64(float64(before[i]-size) * float64(bytes-from) / float64(end-from))
+			break
+		}
+		from, size = end, before[i]
+	}
+	if size < least {
+		return 0
+	}
+	return size
+}
+
+// of is the name of a note on something.
+func (d digest) of(kind string) string { return kind + ":" + hex.EncodeToString(d[:]) }
+
+// record is what is remembered of the last prompt that began in a way.
+type record struct {
+	whole digest   // of the prompt
+	marks []uint64 // of its beginnings
+	// left tells that its last turn went out as it was, counted that it is known to habits that
+	// it came again.
+	left, counted bool
+	// share is what compression saved the last time of what the estimate said; unknown before.
+	share float32
+}
+
+const unknown = -1
+
+// recordForm begins a record's text: another form of it is none.
+const recordForm = 1
+
+const recordHead = 2 + 4 + len(digest{})
+
+func (r *record) text() string {
+	var flags byte
+	if r.left {
+		flags |= 1
+	}
+	if r.counted {
+		flags |= 2
+	}
+	out := make([]byte, 0, recordHead+8*len(r.marks))
+	out = append(out, recordForm, flags)
+	out = binary.LittleEndian.AppendUint32(out, math.Float32bits(r.share))
+	out = append(out, r.whole[:]...)
+	for _, m := range r.marks {
+		out = binary.LittleEndian.AppendUint64(out, m)
+	}
+	return string(out)
+}
+
+func parseRecord(text string) (r record, ok bool) {
+	raw := []byte(text)
+	if len(raw) < recordHead || raw[0] != recordForm || (len(raw)-recordHead)%8 != 0 {
+		return r, false
+	}
+	r.left, r.counted = raw[1]&1 != 0, raw[1]&2 != 0
+	r.share = math.Float32frombits(binary.LittleEndian.Uint32(raw[2:]))
+	r.whole = digest(raw[6:recordHead])
+	for raw = raw[recordHead:]; len(raw) > 0; raw = raw[8:] {
+		r.marks = append(r.marks, binary.LittleEndian.Uint64(raw))
+	}
+	return r, true
+}
+
+// read asks for notes. Where they do not answer in time nothing is known.
+func (b *beginnings) read(ctx context.Context, tenant string, notes []Note) ([]string, bool) {
+	bounded, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	texts, err := b.notes.Read(bounded, tenant, notes)
+	b.told(ctx, err)
+	return texts, err == nil && len(texts) == len(notes)
+}
+
+// write is done also where the caller has gone: what was decided may be sent again.
+func (b *beginnings) write(ctx context.Context, tenant string, notes []Note) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
+	defer cancel()
+	b.told(ctx, b.notes.Write(bounded, tenant, notes))
+}
+
+const (
+	// failures in a row are how many it takes until notes are left alone for a while, of
+	// restTime.
+	failures = 3
+	restTime = time.Second
+)
+
+// awake tells whether notes are to be asked.
+func (b *beginnings) awake() bool {
+	now := b.clock.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed < failures {
+		return true
+	}
+	if now.Before(b.quiet) {
+		return false
+	}
+	b.quiet = now.Add(restTime) // this one tries
+	return true
+}
+
+// told takes in how an exchange went, and says so once in a while.
+func (b *beginnings) told(ctx context.Context, err error) {
+	if err == nil {
+		b.mu.Lock()
+		b.failed = 0
+		b.mu.Unlock()
+		return
+	}
+	if ctx.Err() != nil {
+		return // the caller has gone, or the compression's time is over
+	}
+	now := b.clock.Now()
+	b.mu.Lock()
+	b.failed++
+	b.quiet = now.Add(restTime)
+	say := !now.Before(b.silent)
+	if say {
+		b.silent = now.Add(sayAgain)
+	}
+	b.mu.Unlock()
+	if say {
+		b.logger.WarnContext(ctx, "how prompts began is not known; their documents may be paid in full again", "error", err)
+	}
+}

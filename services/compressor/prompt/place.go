@@ -1,0 +1,57 @@
+package prompt
+
+// Outside are the texts outside the messages that count as tokens: the definitions of tools
+// and the form of the answer. Providers put them before the messages.
+func (p *Prompt) Outside() []string { return p.Turns[0].Fixed[:p.outside] }
+
+// Messages are the bytes of the body from the list of messages on up to the end of the last
+// one, and the places in them where each turn ends.
+func (p *Prompt) Messages() (raw []byte, ends []int) {
+	ends = make([]int, len(p.Turns))
+	at := p.start
+	for i := range p.Turns {
+		at = max(at, p.Turns[i].end) // a turn without a message ends where it begins
+		ends[i] = at - p.start
+	}
+	return p.body[p.start:at], ends
+}
+
+// Place is where a text is: behind so many bytes of [Prompt.Messages], and then behind a text
+// of the same string.
+type Place struct {
+	At   int
+	Lead string
+}
+
+// First finds the first text of a kind in a turn that may be changed; nil when there is none.
+func (p *Prompt) First(turn int, kind Kind) (*Text, Place) {
+	for _, c := range p.Turns[turn].Contents {
+		lead := 0
+		for _, piece := range c.pieces {
+			if t := piece.text; t == nil {
+				lead += len(piece.stays)
+			} else if t.Kind == kind && !t.Locked {
+				return t, Place{At: c.start - p.start, Lead: c.lead(t, lead)}
+			} else {
+				lead += len(t.Original)
+			}
+		}
+	}
+	return nil, Place{}
+}
+
+// lead is what stands before a text in its string, so many bytes long.
+func (c *Content) lead(before *Text, size int) string {
+	out := make([]byte, 0, size)
+	for _, piece := range c.pieces {
+		switch t := piece.text; {
+		case t == before:
+			return string(out)
+		case t == nil:
+			out = append(out, piece.stays...)
+		default:
+			out = append(out, t.Original...)
+		}
+	}
+	return string(out)
+}
