@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,5 +67,27 @@ func TestCompressionByAModel(t *testing.T) {
 	cfg, warnings, err = load(t, oneModel+"compression: {llmlingua2: {model: /models/m}}\n")
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), "compression.llmlingua2: has no effect: no profile has the engine llmlingua2") || cfg.Compression.AsksModel() {
 		t.Errorf("a model that nobody asks: %v, %v", warnings, err)
+	}
+}
+
+// A profile has stages that there are, and the product's profiles are all that there are.
+func TestCompressionProfiles(t *testing.T) {
+	cfg, warnings, err := load(t, oneModel+"compression: {profiles: {rag: {stages: [repeat, extractive]}, chat: {stages: []}, default: }}\n")
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v, %v", warnings, err)
+	}
+	for profile, want := range map[string][]string{"rag": {"repeat", "extractive"}, "chat": {}, "default": nil} {
+		if got := cfg.Compression.Profiles[profile].Stages; !slices.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("%s runs %q, want %q", profile, got, want)
+		}
+	}
+	for yaml, want := range map[string]string{
+		"{rga: {rate: 0.2}}":                    "compression.profiles.rga: unknown key; did you mean rag?",
+		"{rag: {stages: [json]}}":               `compression.profiles.rag.stages[0]: unknown stage "json": one of blob, fold, json_space, json_table, repeat, extractive, llmlingua2`,
+		"{rag: {stages: [repeat, llmlingua2]}}": "compression.profiles.rag.stages[1]: the stage llmlingua2 does not run: the profile's engine is extractive",
+	} {
+		if _, _, err := load(t, oneModel+"compression: {profiles: "+yaml+"}\n"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", yaml, err, want)
+		}
 	}
 }

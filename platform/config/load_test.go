@@ -321,7 +321,7 @@ router_settings:
   failover: {enabled: true, max_spend: 0.25, allowed_providers: [anthropic]}
 litellm_settings: {max_budget: 100, budget_duration: 30d, request_timeout: 90}
 server: {management_timeout: 1500ms}
-compression: {profiles: {rag: {rate: 0.25, stages: [json, extractive]}}}
+compression: {profiles: {rag: {rate: 0.25, stages: [json_table, extractive]}}}
 `)
 	d := cfg.Deployments[0]
 	if d.ID != "7" || d.Timeout != 1500*time.Millisecond || d.StreamTimeout != 500*time.Millisecond || d.StreamIdleTimeout != 20*time.Second || d.MaxRetries != 4 ||
@@ -346,7 +346,7 @@ compression: {profiles: {rag: {rate: 0.25, stages: [json, extractive]}}}
 	if cfg.Server.ManagementTimeout != 1500*time.Millisecond {
 		t.Errorf("management timeout %s", cfg.Server.ManagementTimeout)
 	}
-	if p := cfg.Compression.Profiles["rag"]; p.Rate != 0.25 || p.MinTokens != 1000 || !slices.Equal(p.Stages, []string{"json", "extractive"}) {
+	if p := cfg.Compression.Profiles["rag"]; p.Rate != 0.25 || p.MinTokens != 1000 || !slices.Equal(p.Stages, []string{"json_table", "extractive"}) {
 		t.Errorf("profile %+v", p)
 	}
 }

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -212,25 +215,40 @@ func (l *loader) compression(s *section, c *Compression) {
 	model.done(nil)
 	profiles := s.section("profiles")
 	for _, name := range profiles.keys() {
-		p := profiles.section(name)
 		base, known := c.Profiles[name]
 		if !known {
-			base = c.Profiles["default"]
+			continue
 		}
-		stages, given := p.texts("stages")
-		if given == nil {
-			stages = base.Stages
-		}
+		p := profiles.section(name)
+		engine := CompressionEngine(p.oneOf("engine", string(base.Engine), string(EngineExtractive), string(EngineLLMLingua2)))
 		c.Profiles[name] = CompressionProfile{
 			Rate:      p.float("rate", 0, 1, base.Rate),
 			MinTokens: int(p.int("min_tokens", 0, 1<<31, int64(base.MinTokens))),
-			Stages:    stages,
-			Engine:    CompressionEngine(p.oneOf("engine", string(base.Engine), string(EngineExtractive), string(EngineLLMLingua2))),
+			Stages:    l.compressionStages(p, base.Stages, engine),
+			Engine:    engine,
 		}
-		if at := p.take("engine"); at.node != nil && c.Profiles[name].Engine == EngineLLMLingua2 && c.LLMLingua2.Model == "" {
+		if at := p.take("engine"); at.node != nil && engine == EngineLLMLingua2 && c.LLMLingua2.Model == "" {
 			l.errorf(at.line, at.path, "needs a model: set compression.llmlingua2.model to its folder")
 		}
 		p.done(nil)
 	}
+	profiles.done(slices.Sorted(maps.Keys(c.Profiles)))
 	s.done(nil)
+}
+
+// compressionStages reads which stages run. An empty list is none.
+func (l *loader) compressionStages(s *section, def []string, engine CompressionEngine) []string {
+	if s.take("stages").node == nil {
+		return def
+	}
+	stages, at := s.texts("stages")
+	for i, name := range stages {
+		switch isEngine := name == string(EngineExtractive) || name == string(EngineLLMLingua2); {
+		case !slices.Contains(CompressionStages(), name):
+			l.errorf(at[i].line, at[i].path, "unknown stage %s: one of %s", at[i].quote(name), strings.Join(CompressionStages(), ", "))
+		case isEngine && name != string(engine):
+			l.errorf(at[i].line, at[i].path, "the stage %s does not run: the profile's engine is %s", name, engine)
+		}
+	}
+	return append([]string{}, stages...)
 }

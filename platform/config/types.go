@@ -380,7 +380,8 @@ type Guardrails struct {
 type Compression struct {
 	Enabled bool
 	// Timeout is when the original goes out instead.
-	Timeout    time.Duration
+	Timeout time.Duration
+	// Profiles are those of the product, by name, as the file changes them.
 	Profiles   map[string]CompressionProfile
 	LLMLingua2 LLMLingua2
 	// KeepOmitted is how long what was left out can be fetched; 0 keeps nothing.
@@ -411,6 +412,11 @@ const (
 	EngineExtractive CompressionEngine = "extractive"
 	EngineLLMLingua2 CompressionEngine = "llmlingua2"
 )
+
+// CompressionStages are the names of the stages, in the order in which they run.
+func CompressionStages() []string {
+	return []string{"blob", "fold", "json_space", "json_table", "repeat", string(EngineExtractive), string(EngineLLMLingua2)}
+}
 
 // LLMLingua2 is the model of the engine of that name.
 type LLMLingua2 struct {

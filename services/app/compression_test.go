@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tollgate.dev/platform/config"
+	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/llmlingua"
 )
 
 // modelled is a configuration in which the profile rag asks a model.
@@ -52,5 +56,20 @@ func TestNoModelToCompressBy(t *testing.T) {
 	p, err := New(t.Context(), options(t, modelled(t.TempDir()), &journal{}))
 	if err == nil || !strings.Contains(err.Error(), "compression.llmlingua2.model: ") || !strings.Contains(err.Error(), "config.json") {
 		t.Errorf("%v, %v", p, err)
+	}
+}
+
+// The stages that a configuration may name are the compressor's.
+func TestNamesOfStages(t *testing.T) {
+	for _, name := range append(config.CompressionStages(), "json") {
+		profile := compressor.Profile{Rate: 0.5, Stages: []string{name}}
+		opts := compressor.Options{Profiles: map[string]compressor.Profile{compressor.DefaultProfile: profile}}
+		if name == compressor.LLMLingua2 {
+			profile.Engine = name
+			opts.Profiles[compressor.DefaultProfile], opts.Model = profile, &llmlingua.Engine{}
+		}
+		if _, err := compressor.New(opts); (err == nil) != (name != "json") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
