@@ -1,10 +1,12 @@
 // Command bench measures the compressor's selection of sentences on labelled data: how often
-// the answer stays, how much of the budget is used, and how long it takes. Beside it stand
-// two that know nothing of the question: the head of the text, and random sentences.
+// the answer stays, how much of the budget is used, and how long it takes, alone and within
+// a whole compression. Beside it stand two that know nothing of the question: the head of the
+// text, and random sentences.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/compressor/bench/labelled"
 	"tollgate.dev/services/compressor/extract"
 	"tollgate.dev/services/compressor/protect"
@@ -29,7 +32,7 @@ func main() {
 	data := flag.String("data", folder, "folder with labelled data ($TOLLGATE_DATA)")
 	misses := flag.Bool("misses", false, "print the questions whose answer is lost at 0.33")
 	flag.Parse()
-	b := bench{out: os.Stdout, clock: clock.Real(), misses: *misses}
+	b := bench{out: os.Stdout, clock: clock.Real(), misses: *misses, runs: 100}
 	b.selector = extract.New(&b.counter)
 	if err := b.run(context.Background(), *data); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -43,6 +46,7 @@ type bench struct {
 	counter  tokens.Counter
 	selector *extract.Selector
 	misses   bool
+	runs     int // with long texts
 }
 
 // rates are those of the product's profiles, and a hard one.
@@ -212,45 +216,129 @@ func (b *bench) random(_ context.Context, question string, texts []string, budge
 	return []string{strings.Join(out, ".")}, nil
 }
 
-// speed prints how long counting and selecting take.
+// speed prints how long counting and selecting take, with texts that were counted before, and
+// how long the service takes for whole prompts that it never saw.
 func (b *bench) speed(ctx context.Context, sets []labelled.Set) error {
-	b.printf("\nTime, with counting, at rate 0.33\n")
+	b.printf("\nTime at rate 0.33\n%-22s %-9s %10s %10s %10s   %10s %10s %10s\n", "", "",
+		"1k: least", "p50", "p99", "100k: least", "p50", "p99")
 	for _, set := range sets {
-		var each []time.Duration // for a thousand tokens
-		for round := range 3 {
-			for i := range set.Items {
-				text := set.Items[i].Joined()
-				took, size, err := b.timed(ctx, set.Items[i].Question, text)
-				if err != nil {
-					return err
-				}
-				if round > 0 {
-					each = append(each, took*1000/time.Duration(max(size, 1)))
-				}
-			}
+		each, all, err := b.selecting(ctx, set)
+		if err != nil {
+			return err
 		}
-		b.printf("%-22s p50 %v, p99 %v per 1k tokens\n", set.Name, percentile(each, 50), percentile(each, 99))
-		var text strings.Builder
-		for size, i := int64(0), 0; size < long; i++ {
-			part := set.Items[i%len(set.Items)].Joined()
-			n, err := b.count(part)
-			if err != nil {
-				return err
-			}
-			text.WriteString(part)
-			size += n
+		b.times(set.Name, "select", each, all)
+		if each, all, err = b.compressing(ctx, set); err != nil {
+			return err
 		}
-		var all []time.Duration
-		for i := range 100 {
-			took, _, err := b.timed(ctx, set.Items[i%len(set.Items)].Question, text.String())
-			if err != nil {
-				return err
-			}
-			all = append(all, took)
-		}
-		b.printf("%-22s p50 %v, p99 %v for 100k tokens\n", "", percentile(all, 50), percentile(all, 99))
+		b.times("", "compress", each, all)
 	}
 	return nil
+}
+
+func (b *bench) times(set, what string, each, all []time.Duration) {
+	b.printf("%-22s %-9s %10v %10v %10v   %10v %10v %10v\n", set, what,
+		percentile(each, 0), percentile(each, 50), percentile(each, 99), percentile(all, 0), percentile(all, 50), percentile(all, 99))
+}
+
+// selecting measures the selector: for a thousand tokens, and for a long text.
+func (b *bench) selecting(ctx context.Context, set labelled.Set) (each, all []time.Duration, err error) {
+	for round := range 3 {
+		for i := range set.Items {
+			text := set.Items[i].Joined()
+			took, size, err := b.timed(ctx, set.Items[i].Question, text)
+			if err != nil {
+				return nil, nil, err
+			}
+			if round > 0 {
+				each = append(each, perThousand(took, size))
+			}
+		}
+	}
+	text, err := b.longText(set, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range b.runs {
+		took, _, err := b.timed(ctx, set.Items[i%len(set.Items)].Question, text)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, took)
+	}
+	return each, all, nil
+}
+
+// compressing measures Service.Compress, from a request's body to the smaller one. The
+// service has met no prompt before, and none twice; words come again, as they do.
+func (b *bench) compressing(ctx context.Context, set labelled.Set) (each, all []time.Duration, err error) {
+	service, err := compressor.New(compressor.Options{
+		Profiles: map[string]compressor.Profile{compressor.DefaultProfile: {Rate: 0.33}}, Timeout: time.Minute,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	// How long it took, or 0 where the question wants every word and the prompt goes out as it
+	// came.
+	once := func(question, text string) (time.Duration, int64, error) {
+		body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []any{map[string]any{
+			"role": "user", "content": text + "\n\nQuestion: " + question,
+		}}})
+		if err != nil {
+			return 0, 0, err
+		}
+		began := b.clock.Now()
+		res, err := service.Compress(ctx, compressor.Request{Body: body, Provider: "openai", Model: "gpt-4o"})
+		took := b.clock.Now().Sub(began)
+		if err != nil || res.Body == nil {
+			return 0, 0, err
+		}
+		return took, res.Original, nil
+	}
+	for i := range set.Items { // the first one builds the vocabulary
+		took, size, err := once(set.Items[i].Question, set.Items[i].Joined())
+		if err != nil {
+			return nil, nil, err
+		}
+		if took > 0 && i > 0 {
+			each = append(each, perThousand(took, size))
+		}
+	}
+	for i := range b.runs {
+		text, err := b.longText(set, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		took, _, err := once(set.Items[i%len(set.Items)].Question, text)
+		if err != nil {
+			return nil, nil, err
+		}
+		if took > 0 {
+			all = append(all, took)
+		}
+	}
+	if len(each) == 0 || len(all) == 0 {
+		return nil, nil, fmt.Errorf("%s: no prompt was shortened", set.Name)
+	}
+	return each, all, nil
+}
+
+// longText is a text of some more than long tokens, of a set's documents from an item on.
+func (b *bench) longText(set labelled.Set, from int) (string, error) {
+	var text strings.Builder
+	for size, i := int64(0), from; size < long; i++ {
+		part := set.Items[i%len(set.Items)].Joined()
+		n, err := b.count(part)
+		if err != nil {
+			return "", err
+		}
+		text.WriteString(part)
+		size += n
+	}
+	return text.String(), nil
+}
+
+func perThousand(took time.Duration, size int64) time.Duration {
+	return took * 1000 / time.Duration(max(size, 1))
 }
 
 func (b *bench) timed(ctx context.Context, question, text string) (took time.Duration, size int64, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"tollgate.dev/platform/clock"
@@ -47,6 +48,25 @@ func TestAnswersStay(t *testing.T) {
 			if kept*100 < all*96 {
 				t.Errorf("%s at %.2f: %d of %d answers stay", w.name, rate, kept, all)
 			}
+		}
+	}
+}
+
+// Both times are measured for each set, also where its questions are few.
+func TestTimes(t *testing.T) {
+	sets, err := labelled.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	b := bench{clock: clock.Real(), out: &out, runs: 2}
+	b.selector = extract.New(&b.counter)
+	if err := b.speed(t.Context(), sets[:1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{sets[0].Name, "select", "compress"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no %s in\n%s", want, out.String())
 		}
 	}
 }
