@@ -195,14 +195,18 @@ func TestHabitsAreATeamsOwn(t *testing.T) {
 		tenant, model string
 		set, question int
 		stays         bool
+		later         time.Duration
 	}{
-		{"a", "gpt-5", 0, 0, false},
-		{"b", "gpt-5", 0, 0, false},
-		{"a", "gpt-5", 0, 1, true}, // it comes again
-		{"a", "gpt-5", 1, 0, true}, // so may this one
-		{"b", "gpt-5", 1, 0, false},
-		{"a", "gpt-5-mini", 2, 0, false},
+		{"a", "gpt-5", 0, 0, false, 0},
+		{"b", "gpt-5", 0, 0, false, 0},
+		{"a", "gpt-5", 0, 1, true, 0}, // it comes again
+		{"a", "gpt-5", 1, 0, true, 0}, // so may this one
+		{"a", "gpt-5-mini", 2, 0, false, 0},
+		{"b", "gpt-5", 1, 0, false, 10 * time.Minute},
+		{"b", "gpt-5", 1, 1, true, 0},
+		{"b", "gpt-5", 2, 0, false, 0}, // of this team's, one of two came again
 	} {
+		s.clock.Advance(step.later)
 		body := request(t, calls[step.set*questions+step.question], 0, step.model)
 		got := compress(t, service, compressor.Request{Provider: "openai", Model: step.model, Tenant: step.tenant, Body: body})
 		if (got.Body == nil) != step.stays {
