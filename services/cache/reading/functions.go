@@ -1,0 +1,106 @@
+package reading
+
+// function is what a word of grammar does.
+type function uint8
+
+const (
+	article function = 1 << iota
+	pronoun
+	asking // what, how, …
+	auxiliary
+	preposition
+	conjunction
+	other
+)
+
+// functions are the words of grammar. They are never names, never inflected, and never
+// corrected to something else.
+var functions = func() map[string]function {
+	m := map[string]function{}
+	for f, list := range map[function][]string{
+		article: {"a", "an", "the"},
+		pronoun: {
+			"i", "you", "he", "she", "it", "we", "they", "me", "him", "her", "us", "them", "my", "your", "his",
+			"its", "our", "their", "mine", "yours", "hers", "ours", "theirs", "myself", "yourself", "himself",
+			"herself", "itself", "ourselves", "yourselves", "themselves", "one", "oneself", "someone", "somebody",
+			"anyone", "anybody", "everyone", "everybody", "something", "anything", "everything", "nothing", "nobody",
+			"this", "that", "these", "those",
+		},
+		asking: {"what", "which", "who", "whom", "whose", "when", "where", "why", "how"},
+		auxiliary: {
+			"be", "is", "are", "am", "was", "were", "been", "being", "do", "does", "did", "have", "has", "had",
+			"having", "can", "could", "will", "would", "shall", "should", "may", "might", "must", "ought",
+		},
+		preposition: {
+			"of", "in", "on", "at", "by", "for", "with", "without", "about", "against", "between", "into", "through",
+			"during", "before", "after", "above", "below", "to", "from", "up", "down", "off", "over", "under",
+			"since", "until", "till", "within", "among", "across", "behind", "beyond", "toward", "towards", "onto",
+			"upon", "via", "per", "than", "as", "like", "despite", "except", "besides", "beside", "around", "near",
+			"inside", "outside", "along", "out", "versus", "vs",
+		},
+		conjunction: {"and", "or", "but", "nor", "so", "if", "because", "while", "whether", "though", "although", "unless", "once"},
+		other: {
+			"not", "no", "never", "there", "here", "then", "too", "also", "very", "just", "only", "more", "most", "less",
+			"least", "some", "any", "all", "each", "every", "both", "either", "neither", "other", "another", "such",
+			"own", "same", "much", "many", "few", "little", "several", "none", "even", "still", "yet", "ever", "now",
+			"again", "please", "etc",
+		},
+	} {
+		for _, w := range list {
+			m[w] |= f
+		}
+	}
+	return m
+}()
+
+// runTogether are contractions without their apostrophe, and short spellings.
+var runTogether = map[string][]string{
+	"cannot": {"can", "not"}, "cant": {"can", "not"}, "dont": {"do", "not"}, "doesnt": {"does", "not"},
+	"didnt": {"did", "not"}, "isnt": {"is", "not"}, "arent": {"are", "not"}, "wasnt": {"was", "not"},
+	"werent": {"were", "not"}, "couldnt": {"could", "not"}, "shouldnt": {"should", "not"},
+	"wouldnt": {"would", "not"}, "havent": {"have", "not"}, "hasnt": {"has", "not"}, "hadnt": {"had", "not"},
+	"wont": {"will", "not"}, "mustnt": {"must", "not"}, "im": {"i", "am"}, "ive": {"i", "have"},
+	"youre": {"you", "are"}, "youve": {"you", "have"}, "theyre": {"they", "are"}, "whats": {"what", "is"},
+	"hows": {"how", "is"}, "wheres": {"where", "is"}, "whos": {"who", "is"}, "thats": {"that", "is"},
+	"theres": {"there", "is"}, "wanna": {"want", "to"}, "gonna": {"going", "to"}, "gotta": {"have", "to"},
+	"u": {"you"}, "ur": {"your"}, "pls": {"please"}, "plz": {"please"}, "thx": {"thanks"}, "cuz": {"because"},
+	"bcoz": {"because"}, "coz": {"because"}, "wat": {"what"}, "wht": {"what"}, "y'all": {"you"},
+}
+
+// foreign counts words of grammar: those that only English has, against those of its
+// neighbours that English doesn't have.
+func foreign(words []Word) bool {
+	var ours, theirs int
+	for i := range words {
+		switch {
+		case words[i].Quoted:
+		case words[i].Function && len(words[i].Text) > 1:
+			ours++
+		case elsewhere[words[i].Text]:
+			theirs++
+		}
+	}
+	return theirs > 1 && theirs >= ours || theirs == 1 && ours == 0
+}
+
+// elsewhere are frequent words of grammar in German, French, Spanish, Italian, Portuguese,
+// Dutch, and the Scandinavian languages. Those that are English words too are left out.
+var elsewhere = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range []string{
+		"der", "das", "und", "ist", "wie", "ich", "nicht", "ein", "eine", "einen", "einem", "mit", "auf", "für",
+		"fur", "sind", "wir", "sie", "kann", "mein", "meine", "wo", "warum", "welche", "welcher", "zu", "zum",
+		"zur", "im", "dem", "den", "des", "von", "vom", "bei", "nach", "über", "oder", "auch", "wird",
+		"le", "les", "est", "une", "un", "et", "pour", "que", "qui", "quel", "quelle", "comment", "je", "vous",
+		"nous", "dans", "sur", "avec", "ce", "cette", "au", "aux", "du", "mon", "pourquoi", "où", "quels", "sont",
+		"el", "los", "las", "una", "es", "como", "cómo", "qué", "cuál", "por", "para", "con", "del", "mi", "puedo",
+		"se", "dónde", "il", "lo", "gli", "che", "è", "di", "per", "sono", "perché", "nel", "della",
+		"o", "os", "um", "uma", "não", "é", "do", "da", "em", "meu", "het", "een", "van", "hoe", "ik", "wat",
+		"niet", "och", "att", "det", "hur", "jag", "är", "som", "på", "og", "hvordan", "jeg", "af", "til", "ikke",
+	} {
+		if functions[w] == 0 {
+			m[w] = true
+		}
+	}
+	return m
+}()

@@ -1,0 +1,263 @@
+package reading
+
+import (
+	"strings"
+
+	"tollgate.dev/services/cache/lexicon"
+)
+
+// lemmas finds each word's lemma, form and entry.
+func (s *splitter) lemmas() {
+	for i := range s.r.Words {
+		w := &s.r.Words[i]
+		if w.Kind != Plain {
+			continue
+		}
+		if _, ok := functions[w.Text]; ok {
+			w.Function = !w.Capital || len(w.Text) > 2 || !s.upper2(w)
+			if w.Function {
+				continue
+			}
+		}
+		w.Lemma, w.Form, w.Entry = Lemma(w.Text)
+		if w.Entry == 0 && !w.Capital && !w.Quoted {
+			if f := corrected(w.Text); f != "" {
+				w.Text, w.Lemma, w.Function = f, f, true
+			}
+		}
+	}
+}
+
+// upper2 reports whether a capitalised word of grammar is an abbreviation: US, IT.
+func (s *splitter) upper2(w *Word) bool {
+	i := strings.Index(s.r.Text, strings.ToUpper(w.Text))
+	return len(w.Text) == 2 && i >= 0
+}
+
+// Lemma takes inflection off a word in lower case. The entry is 0 when the lexicon has none,
+// and the lemma then is the word itself.
+func Lemma(text string) (string, Form, lexicon.Word) {
+	if ir, ok := irregular[text]; ok {
+		return ir.lemma, ir.form, lexicon.Find(ir.lemma)
+	}
+	own := lexicon.Find(text)
+	if l, f, e := regular(text, own); e != 0 {
+		return spelled(l, f, e)
+	}
+	return spelled(text, Base, own)
+}
+
+// regular finds the stem of a regularly inflected word; the entry is 0 when it is none.
+func regular(text string, own lexicon.Word) (string, Form, lexicon.Word) {
+	n := len(text)
+	if n < 4 {
+		return "", 0, 0
+	}
+	var b [40]byte
+	find := func(stem, tail string, parts lexicon.Part) lexicon.Word {
+		if len(stem)+len(tail) > len(b) {
+			return 0
+		}
+		w := lexicon.Find(append(append(b[:0], stem...), tail...))
+		if w != 0 && (parts == 0xff || w.Is(parts)) {
+			return w
+		}
+		return 0
+	}
+	lemma := own != 0 && own.Lemma()
+	switch {
+	case text[n-1] == 's':
+		if strings.HasSuffix(text, "ss") || strings.HasSuffix(text, "us") || strings.HasSuffix(text, "is") ||
+			strings.HasSuffix(text, "ics") || plurals[text] {
+			return "", 0, 0
+		}
+		either := lexicon.Noun | lexicon.Verb
+		if own == 0 || !own.Lemma() { // apps: words that are known, and no more
+			either = 0xff
+		}
+		if strings.HasSuffix(text, "ies") && n > 4 {
+			if w := find(text[:n-3], "y", either); w != 0 {
+				return w.String(), S, w
+			}
+		}
+		if w := find(text[:n-1], "", either); w != 0 {
+			return w.String(), S, w
+		}
+		if strings.HasSuffix(text, "es") {
+			if w := find(text[:n-2], "", either); w != 0 {
+				return w.String(), S, w
+			}
+		}
+	case strings.HasSuffix(text, "ed") && (!lemma || !own.Is(lexicon.Noun)):
+		if w := verb(text[:n-2], find); w != 0 && !(lemma && own.First() == lexicon.Verb) {
+			return w.String(), Past, w
+		}
+	case strings.HasSuffix(text, "ing") && n > 5 && (!lemma || own.Is(lexicon.Verb|lexicon.Adjective) || own.First() == lexicon.Noun && !own.Is(lexicon.Name)):
+		if lemma && fixed[text] {
+			return "", 0, 0
+		}
+		if w := verb(text[:n-3], find); w != 0 {
+			return w.String(), Ing, w
+		}
+	case strings.HasSuffix(text, "er") && (!lemma || !own.Is(lexicon.Noun|lexicon.Verb)):
+		if w := grade(text[:n-2], find); w != 0 {
+			return w.String(), More, w
+		}
+	case strings.HasSuffix(text, "est") && (!lemma || !own.Is(lexicon.Noun|lexicon.Verb)):
+		if w := grade(text[:n-3], find); w != 0 {
+			return w.String(), Most, w
+		}
+	}
+	return "", 0, 0
+}
+
+type finder func(stem, tail string, parts lexicon.Part) lexicon.Word
+
+// verb finds the verb whose stem is left when -ed or -ing is taken off.
+func verb(stem string, find finder) lexicon.Word {
+	n := len(stem)
+	if n < 2 {
+		return 0
+	}
+	if stem[n-1] == 'i' { // studied
+		if w := find(stem[:n-1], "y", lexicon.Verb); w != 0 {
+			return w
+		}
+	}
+	if n > 2 && stem[n-1] == stem[n-2] && strings.IndexByte("lsz", stem[n-1]) < 0 { // stopped
+		if w := find(stem[:n-1], "", lexicon.Verb); w != 0 {
+			return w
+		}
+	}
+	// "hop" and "hope": a single consonant after a single vowel had an e.
+	if w := find(stem, "e", lexicon.Verb); w != 0 && !strings.HasSuffix(stem, "ee") {
+		if x := find(stem, "", lexicon.Verb); x == 0 || short(stem) {
+			return w
+		}
+	}
+	if w := find(stem, "", lexicon.Verb); w != 0 {
+		return w
+	}
+	if n > 2 && stem[n-1] == stem[n-2] { // travelled
+		return find(stem[:n-1], "", lexicon.Verb)
+	}
+	return 0
+}
+
+// short reports whether a stem ends in one vowel and one consonant that would be doubled.
+func short(stem string) bool {
+	n := len(stem)
+	if n < 3 {
+		return false
+	}
+	vowel := func(c byte) bool { return strings.IndexByte("aeiou", c) >= 0 }
+	return !vowel(stem[n-1]) && strings.IndexByte("wxy", stem[n-1]) < 0 && vowel(stem[n-2]) && !vowel(stem[n-3]) && n <= 4
+}
+
+func grade(stem string, find finder) lexicon.Word {
+	n := len(stem)
+	if n < 2 {
+		return 0
+	}
+	if stem[n-1] == 'i' {
+		return find(stem[:n-1], "y", lexicon.Adjective)
+	}
+	if n > 2 && stem[n-1] == stem[n-2] {
+		if w := find(stem[:n-1], "", lexicon.Adjective); w != 0 {
+			return w
+		}
+	}
+	if w := find(stem, "", lexicon.Adjective); w != 0 {
+		return w
+	}
+	return find(stem, "e", lexicon.Adjective)
+}
+
+// spelled turns British into American spelling where the lexicon holds both to be one word.
+func spelled(text string, form Form, entry lexicon.Word) (string, Form, lexicon.Word) {
+	if entry == 0 {
+		return text, form, 0
+	}
+	if !entry.Lemma() && form == Base {
+		return text, form, entry
+	}
+	for _, p := range [...][2]string{{"our", "or"}, {"ise", "ize"}, {"isation", "ization"}, {"yse", "yze"}, {"tre", "ter"}, {"ogue", "og"}, {"ence", "ense"}} {
+		i := strings.LastIndex(text, p[0])
+		if i < 2 || p[0] != "our" && i+len(p[0]) != len(text) {
+			continue
+		}
+		var b [40]byte
+		if len(text)+1 > len(b) {
+			continue
+		}
+		american := append(append(append(b[:0], text[:i]...), p[1]...), text[i+len(p[0]):]...)
+		if w := lexicon.Find(american); w != 0 && w.Lemma() && (lexicon.Synonyms(w, entry) || p[1] == "ize" && w.Is(lexicon.Verb)) {
+			return w.String(), form, w
+		}
+	}
+	return text, form, entry
+}
+
+// plurals are words in -s that mean something else than one of them would.
+var plurals = set("glasses goods customs arms news means trousers pants jeans scissors clothes series species " +
+	"thanks odds contents savings spirits manners lens alias atlas bias canvas christmas gas texas always perhaps " +
+	"headquarters greens suds others yes bus plus minus james wales paris rails its looks wits sales " +
+	"forces communications humanities athletics blues windows")
+
+// fixed are words in -ing that are nothing that one does.
+var fixed = set("building meeting wedding morning evening nothing something anything everything thing king ring " +
+	"string spring wing being during interesting feeling ceiling clothing setting painting ending beginning")
+
+func set(words string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// corrected returns the word of grammar that an unknown word is one slip of the keyboard away
+// from, when there is only one: two letters swapped, one missing, or one doubled.
+func corrected(text string) string {
+	if len(text) < 3 || len(text) > 8 {
+		return ""
+	}
+	found := ""
+	for _, w := range &slippery {
+		if d := len(text) - len(w); d < -1 || d > 1 || !Slip(text, w) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = w
+	}
+	return found
+}
+
+// slippery are words of grammar that are long enough to be known again.
+var slippery = [...]string{
+	"what", "which", "when", "where", "should", "would", "could", "does", "have", "with", "without", "from", "about",
+	"because", "between", "after", "before", "through", "there", "their", "your", "that", "this", "these", "those",
+	"the", "and", "how", "why", "who", "are", "into", "some", "many", "much", "more", "most", "other", "please",
+}
+
+// Slip reports whether one of two words becomes the other by one slip of the keyboard: two
+// neighbours swapped, a letter missing or doubled. It doesn't hold for a letter in place of
+// another, which is too often another word.
+func Slip(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch len(b) - len(a) {
+	case 0:
+		return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+	case 1:
+		return i > 0 && a[i:] == b[i+1:]
+	}
+	return false
+}

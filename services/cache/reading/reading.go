@@ -1,0 +1,196 @@
+// Package reading reads a prompt once, into its words in order and what each of them is, for
+// the packages that decide whether two prompts ask the same. It knows English; what it can't
+// read it says so of, and nothing is concluded from it.
+package reading
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"tollgate.dev/services/cache/lexicon"
+)
+
+// MaxBytes is the longest text that is read as prose; of a longer one, the ways to say the same
+// are too many.
+const MaxBytes = 2 << 10
+
+// MaxWords bounds the words of a reading of prose. Texts with more are [Long].
+const MaxWords = 160
+
+// Manner is how far a text could be read.
+type Manner uint8
+
+const (
+	// Prose is English that was read into words.
+	Prose Manner = iota
+	// Foreign is a text in another language or script: nothing but its case and spacing is
+	// understood.
+	Foreign
+	// Long is a text past [MaxBytes], [MaxWords] or one line: as Foreign.
+	Long
+	// Code holds program text or markup, where case and spacing have a meaning.
+	Code
+)
+
+// Kind is what a word is.
+type Kind uint8
+
+// Kinds of words.
+const (
+	Plain  Kind = iota
+	Number      // in digits or words; Lemma is its value in digits, Unit its unit
+	Date        // a month, a weekday, a date in digits
+	Symbol      // signs, or letters with signs, as in c++ and utf-8
+)
+
+// Form is how a word is inflected.
+type Form uint8
+
+// Forms of words.
+const (
+	Base Form = iota
+	S         // a plural, or the third person
+	Past      // the past tense or its participle
+	Ing
+	More // the comparative
+	Most // the superlative
+)
+
+// Word is a word of a text.
+type Word struct {
+	// Text is the word in lower case; one that was contracted stands in full.
+	Text string
+	// Lemma is the word without inflection, in American spelling.
+	Lemma string
+	// Entry is the lemma's word in the lexicon, or 0.
+	Entry lexicon.Word
+	// Unit of a number in its shortest spelling, or empty. Units are never converted.
+	Unit string
+	// Sentence counts from 0.
+	Sentence uint16
+	Kind     Kind
+	Form     Form
+	// Function is set for words of grammar: articles, pronouns, prepositions, auxiliaries.
+	Function bool
+	// Capital is set for a word that is capitalised where grammar doesn't ask for it.
+	Capital bool
+	// Quoted is set within double quotes.
+	Quoted bool
+	// Break is set where a comma, a bracket or the like stands before the word.
+	Break bool
+	// Hyphen is set where a hyphen joins the word to the one before it.
+	Hyphen bool
+	// Possessive is set for the owner: Anna of "Anna's".
+	Possessive bool
+	// First is set for the first word of a sentence.
+	First bool
+}
+
+// Known reports whether the word is one of English, a number, a date or signs.
+func (w *Word) Known() bool { return w.Entry != 0 || w.Function || w.Kind != Plain }
+
+// Name reports whether the word is, or may be, a name: one of the lexicon's, a word that the
+// lexicon doesn't know, or a rare one that is capitalised.
+func (w *Word) Name() bool {
+	switch {
+	case w.Function || w.Kind != Plain:
+		return false
+	case w.Entry == 0:
+		return true
+	case w.Entry.Is(lexicon.Name):
+		return w.Entry.Is(lexicon.Place) || w.Capital || !w.Entry.Is(lexicon.Verb|lexicon.Adverb|lexicon.Adjective)
+	}
+	return w.Capital && !w.Entry.Is(lexicon.Common)
+}
+
+// Reading is a text that was read.
+type Reading struct {
+	// Text is what was read, in Unicode's compatibility form (NFKC).
+	Text string
+	// Words are empty unless the manner is Prose.
+	Words  []Word
+	Manner Manner
+	// Question is set when a question mark stands in the text.
+	Question bool
+}
+
+// Read reads a text. It never fails; see [Manner].
+func Read(text string) *Reading {
+	r := &Reading{Text: text}
+	if len(text) > MaxBytes || !utf8.ValidString(text) {
+		r.Manner = Long
+		return r
+	}
+	r.Text = strings.TrimSpace(compatible(text))
+	if program(r.Text) {
+		r.Manner = Code
+		return r
+	}
+	if strings.Contains(r.Text, "\n") {
+		r.Manner = Long
+		return r
+	}
+	s := splitter{r: r, lower: strings.ToLower(r.Text)}
+	if !s.split() {
+		r.Words = nil
+		return r
+	}
+	if foreign(r.Words) {
+		r.Manner = Foreign
+		r.Words = nil
+	}
+	return r
+}
+
+// compatible is NFKC with one kind of apostrophe, quote and dash.
+func compatible(s string) string {
+	ascii := true
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			ascii = false
+			break
+		}
+	}
+	if ascii {
+		return s
+	}
+	return signs.Replace(norm.NFKC.String(s))
+}
+
+// bare takes the accents off Latin letters, which many leave out.
+func bare(s string) string {
+	d := norm.NFD.String(s)
+	b := make([]byte, 0, len(d))
+	for _, c := range d {
+		if !unicode.Is(unicode.Mn, c) {
+			b = utf8.AppendRune(b, c)
+		}
+	}
+	return string(b)
+}
+
+var signs = strings.NewReplacer(
+	"’", "'", "‘", "'", "`", "'", "´", "'", "ʼ", "'",
+	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`,
+	"–", "-", "—", " - ", "−", "-", "‐", "-", "‑", "-",
+	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
+)
+
+// program reports whether a text looks like program text or markup.
+func program(s string) bool {
+	if strings.Contains(s, "```") || strings.Contains(s, "`") || strings.Contains(s, "\n\t") ||
+		strings.Contains(s, "\n  ") || strings.Contains(s, "</") || strings.Contains(s, "/>") {
+		return true
+	}
+	signs := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '{', '}', ';', '=', '<', '>', '\\', '|', '_':
+			signs++
+		}
+	}
+	return signs >= 3
+}
