@@ -1,0 +1,234 @@
+// Package canon brings a prompt into a form that is the same for prompts which ask the same
+// thing in nearly the same words: case, spacing, punctuation, contractions, spelling, polite
+// phrases and the frames of questions don't count, the order of words does. The tables in
+// tables.go say what is held to be equal.
+package canon
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"iter"
+	"strings"
+
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
+
+// Version changes whenever a form does; keys of different versions must not meet.
+const Version = 1
+
+// Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
+// belong into a namespace that the caller keeps apart. The forms of equal keys are compared
+// by [Same].
+type Key [16]byte
+
+// Form is the canonical form of a prompt.
+type Form struct {
+	// text holds the pieces, parted by spaces.
+	text   string
+	pieces []piece
+}
+
+// piece is a word of the form.
+type piece struct {
+	end   int // in text
+	slip  slip
+	typed string // the word as it was typed
+	form  reading.Form
+	entry lexicon.Word
+}
+
+// slip says which part a word may take in a typing error.
+type slip uint8
+
+const (
+	never  slip = iota
+	word        // a word of the lexicon
+	broken      // no word that is known, and no name
+)
+
+// String is the form, for people to read. It holds the prompt's words.
+func (f *Form) String() string { return f.text }
+
+// Key is the key of the whole form.
+func (f *Form) Key() Key { return key("", f.text) }
+
+func key(mark, s string, more ...string) Key {
+	h := fnv.New128a()
+	_, _ = h.Write([]byte(mark))
+	_, _ = h.Write([]byte(s))
+	for _, m := range more {
+		_, _ = h.Write([]byte(m))
+	}
+	var k Key
+	h.Sum(k[:0])
+	return k
+}
+
+// Near yields a key for each word that could be mistyped: that of the form without the word.
+// Two forms which differ by one slip of the keyboard share one of them. An index stores them
+// all beside the form's own key, and looks all of them up.
+func (f *Form) Near() iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		from := 0
+		var n [4]byte
+		for i, p := range f.pieces {
+			if p.slip != never {
+				binary.BigEndian.PutUint32(n[:], uint32(i))
+				if !yield(key("near"+string(n[:]), f.text[:from], "\x00", f.text[p.end:])) {
+					return
+				}
+			}
+			from = p.end + 1
+		}
+	}
+}
+
+// How says in what way two forms are the same.
+type How struct {
+	// Slip is set when one of them was mistyped; A and B are then the word that differs.
+	Slip bool
+	// Synonym is set when one word stands for another of the same meaning.
+	Synonym bool
+	A, B    string
+}
+
+// Same reports whether two forms are equal, but for at most one slip of the keyboard.
+func Same(a, b *Form) (How, bool) {
+	if a.text == b.text {
+		return How{}, true
+	}
+	if len(a.pieces) != len(b.pieces) {
+		return How{}, false
+	}
+	var how How
+	fa, fb := 0, 0
+	for i := range a.pieces {
+		x, y := a.text[fa:a.pieces[i].end], b.text[fb:b.pieces[i].end]
+		if x != y {
+			p, q := &a.pieces[i], &b.pieces[i]
+			if how.A != "" {
+				return How{}, false
+			}
+			how = How{A: p.typed, B: q.typed}
+			switch {
+			case mistyped(p, q):
+				how.Slip = true
+			case len(a.pieces) > 3 && p.form == q.form && p.entry != 0 && q.entry != 0 && lexicon.SameFirst(p.entry, q.entry):
+				how.Synonym = true
+			default:
+				return How{}, false
+			}
+		}
+		fa, fb = a.pieces[i].end+1, b.pieces[i].end+1
+	}
+	return how, how.A != ""
+}
+
+// Gap returns the words in which two forms differ: what is left of each without their common
+// beginning and end.
+func Gap(a, b *Form) (x, y []string) {
+	m, n := len(a.pieces), len(b.pieces)
+	from := 0
+	for from < m && from < n && a.piece(from) == b.piece(from) {
+		from++
+	}
+	for m > from && n > from && a.piece(m-1) == b.piece(n-1) {
+		m--
+		n--
+	}
+	for i := from; i < m; i++ {
+		x = append(x, a.piece(i))
+	}
+	for i := from; i < n; i++ {
+		y = append(y, b.piece(i))
+	}
+	return x, y
+}
+
+func (f *Form) piece(i int) string {
+	from := 0
+	if i > 0 {
+		from = f.pieces[i-1].end + 1
+	}
+	return f.text[from:f.pieces[i].end]
+}
+
+// mistyped reports whether one of two words is the other, mistyped: it must be unknown and the
+// other known, and no other known word may be as near.
+func mistyped(x, y *piece) bool {
+	if x.slip == word && y.slip == broken {
+		x, y = y, x
+	} else if x.slip != broken || y.slip != word {
+		return false
+	}
+	a, b := x.typed, y.typed
+	if reading.Slip(a, b) {
+		return true
+	}
+	return len(a) > 4 && len(b) > 4 && a[0] == b[0] && len(a) == len(b) && oneLetter(a, b) && !rivals(a, b)
+}
+
+func oneLetter(a, b string) bool {
+	n := 0
+	for i := range len(a) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// rivals reports whether another known word has one letter of a differ.
+func rivals(a, b string) bool {
+	var t [40]byte
+	if len(a) > len(t) {
+		return true
+	}
+	copy(t[:], a)
+	for i := range len(a) {
+		for c := byte('a'); c <= 'z'; c++ {
+			if c == a[i] {
+				continue
+			}
+			t[i] = c
+			if w := lexicon.Find(t[:len(a)]); w != 0 && w.Lemma() && string(t[:len(a)]) != b {
+				return true
+			}
+		}
+		t[i] = a[i]
+	}
+	return false
+}
+
+// Of returns the form of a reading. Of a text that isn't prose only case, spacing and a last
+// mark are taken off, and of one with program text nothing but the spaces around it.
+func Of(r *reading.Reading) *Form {
+	switch r.Manner {
+	case reading.Prose:
+	case reading.Code:
+		return &Form{text: "code " + r.Text}
+	case reading.Long, reading.Foreign:
+		return &Form{text: "text " + spaced(r.Text)}
+	}
+	if len(r.Words) == 0 {
+		return &Form{text: "text " + spaced(r.Text)}
+	}
+	return compose(r)
+}
+
+// spaced folds case and the runs of spaces within a line.
+func spaced(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for line := range strings.Lines(s) {
+		for i, f := range strings.Fields(line) {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(strings.ToLower(f))
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimRight(b.String(), "\n")
+}

@@ -1,0 +1,115 @@
+package canon_test
+
+import (
+	"strings"
+	"testing"
+
+	"tollgate.dev/services/cache/canon"
+	"tollgate.dev/services/cache/reading"
+)
+
+func of(s string) *canon.Form { return canon.Of(reading.Read(s)) }
+
+func TestTheSame(t *testing.T) {
+	for _, c := range [][2]string{
+		{"What's the capital of France?", "what is the capital of france"},
+		{"How do I cook rice?", "How to cook rice?"},
+		{"How do I cook rice?", "What is the best way to cook rice?"},
+		{"Could you please tell me how to cook rice? Thanks!", "how can you cook rice"},
+		{"I would like to know what the capital of France is.", "What is the capital of France?"},
+		{"What's the favourite colour of bees?", "What is the favorite color of bees?"},
+		{"Which book is best for learning Go?", "What are the best books for learning Go?"},
+		{"What is the difference between tea and coffee?", "difference between coffee and tea"},
+		{"If it rains, what should I wear?", "What should I wear if it rains?"},
+		{"List two rivers", "List 2 rivers"},
+		{"Is it 5 km long?", "Is it five kilometers long?"},
+		{"Is the film good?", "Is the movie good?"},
+		{"Is Tom a nurse or a baker?", "Is Tom a baker or a nurse?"},
+		{"How do you spell accommodation?", "How do you spell accommodatoin?"},
+		{"What is photosynthesis?", "Wath is photosynthesis"},
+		{"東京の人口は？", "東京の人口は？ "},
+	} {
+		if _, ok := canon.Same(of(c[0]), of(c[1])); !ok {
+			t.Errorf("not the same:\n\t%s\n\t%s\n\t%s | %s", c[0], c[1], of(c[0]), of(c[1]))
+		}
+		if a, b := of(c[0]), of(c[1]); a.String() == b.String() != (a.Key() == b.Key()) {
+			t.Errorf("keys and forms disagree: %s | %s", a, b)
+		}
+	}
+}
+
+func TestNotTheSame(t *testing.T) {
+	for _, c := range [][2]string{
+		{"Did Google sue Oracle?", "Did Oracle sue Google?"},
+		{"Can I cook rice?", "How do I cook rice?"},
+		{"Why do cats purr?", "How do cats purr?"},
+		{"What is the meaning of life?", "What is life?"},
+		{"Is it not legal?", "Is it legal?"},
+		{"Is milk good?", "Is only milk good?"},
+		{"Fly from Rome to Paris", "Fly from Paris to Rome"},
+		{"Was it cold?", "Is it cold?"},
+		{"Is Tom tall?", "Is Tom taller?"},
+		{"List 2 rivers", "List 3 rivers"},
+		{"how do I book a lyft", "how do I book a lift"},
+		{"how to use numpy", "how to use numba"},
+		{"Is Sara ill?", "Is Sarah ill?"},
+		{"How do I use C?", "How do I use C++?"},
+		{"```x = 1```", "```X = 1```"},
+		{"What are some logical fallacies?", "What is a logical fallacy?"},
+		{"What does \"abash\" mean?", "What does \"abashed\" mean?"},
+	} {
+		if how, ok := canon.Same(of(c[0]), of(c[1])); ok {
+			t.Errorf("the same by %v:\n\t%s\n\t%s\n\t%s", how, c[0], c[1], of(c[0]))
+		}
+	}
+}
+
+func TestOneSlipIsFoundByTheKeysNearby(t *testing.T) {
+	a, b := of("How do you spell accommodation?"), of("How do you spell accommodatoin?")
+	how, ok := canon.Same(a, b)
+	if !ok || !how.Slip || how.A != "accommodation" || how.B != "accommodatoin" {
+		t.Fatalf("got %v, %v", how, ok)
+	}
+	keys := map[canon.Key]bool{}
+	for k := range a.Near() {
+		keys[k] = true
+	}
+	for k := range b.Near() {
+		if keys[k] {
+			return
+		}
+	}
+	t.Error("no key is common to both")
+}
+
+// Fuzzing holds a form to be the same whatever case and spaces the prompt is written in.
+func FuzzOf(f *testing.F) {
+	f.Add("Could you please tell me what the capital of France is? Thanks")
+	f.Add("If it rains, which is better: \"tea\" or 2 coffees?")
+	f.Add("and and or what")
+	f.Fuzz(func(t *testing.T, s string) {
+		r := reading.Read(s)
+		form := canon.Of(r)
+		if again := canon.Of(reading.Read(s)); again.Key() != form.Key() {
+			t.Fatalf("%q has two forms: %q, %q", s, form, again)
+		}
+		if _, ok := canon.Same(form, form); !ok {
+			t.Errorf("%q is not the same as itself", s)
+		}
+		for range form.Near() {
+		}
+		if r.Manner == reading.Prose {
+			if wide := canon.Of(reading.Read(" " + strings.ReplaceAll(s, " ", "  ") + "\t")); len(s)*2 < reading.MaxBytes && wide.Key() != form.Key() {
+				t.Errorf("spaces change %q to %q", form, wide)
+			}
+		}
+	})
+}
+
+func BenchmarkOf(b *testing.B) {
+	r := reading.Read("Could you please tell me what the best way to learn French online is?")
+	b.ReportAllocs()
+	for b.Loop() {
+		canon.Of(r).Key()
+	}
+}
