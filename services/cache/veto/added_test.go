@@ -1,0 +1,15 @@
+package veto_test
+
+import "testing"
+
+func TestAdded(t *testing.T) {
+	check(t, "added", []pair{
+		{"How do I sort a list?", "How do I sort a list in Python?"},
+		{"What are the best books?", "What are the best books for kids?"},
+		{"How do I clean a car?", "How do I clean an electric car?"},
+	}, []pair{
+		{"What are the best games?", "What are the best games to play?"},
+		{"Is it really true?", "Is it true?"},
+		{"How fast is a Mac?", "How fast is a Mac laptop?"},
+	})
+}

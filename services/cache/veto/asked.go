@@ -1,0 +1,91 @@
+package veto
+
+import "tollgate.dev/services/cache/lexicon"
+
+// asked holds prompts apart that ask for another thing of the same: when and where, why and
+// how, how many and how long, whether and how.
+func asked(p *pair) (string, string, bool) {
+	if !p.minimal {
+		return "", "", false
+	}
+	x, y := p.a.question(), p.b.question()
+	if x == y || x == "" || y == "" {
+		return "", "", false
+	}
+	if open[x] && open[y] {
+		return "", "", false
+	}
+	return x, y, true
+}
+
+// open questions can stand for each other: "how do I" and "what is the way to".
+var open = words("what which how who")
+
+// question is the word that the first question asks with; "is" for those that yes or no
+// answers.
+func (s *side) question() string {
+	for i := range s.words {
+		w := &s.words[i]
+		switch w.Text {
+		case "what", "which", "who", "whom", "whose":
+			switch next := s.at(min(i+1, len(s.words)-1)); next {
+			case "time", "year", "date", "day":
+				return "when"
+			case "place":
+				return "where"
+			}
+			if s.reason(i) {
+				return "why"
+			}
+			return "what"
+		case "when", "if":
+			if i > 0 && !s.words[i-1].First { // "when you are 22", within another question
+				continue
+			}
+			if w.Text == "if" || !w.First {
+				continue
+			}
+			return "when"
+		case "where":
+			return "where"
+		case "why":
+			return "why"
+		case "how":
+			switch next := s.at(min(i+1, len(s.words)-1)); next {
+			case "many", "much", "long", "often", "far", "old", "big", "tall", "high", "fast":
+				return "how " + next
+			case "come":
+				return "why"
+			}
+			if i+1 < len(s.words) && !s.words[i+1].Function && s.words[i+1].Entry.First() == lexicon.Adjective { // how difficult is it
+				return "is"
+			}
+			return "how"
+		}
+		if w.First && begins(w.Text) {
+			if i+1 < len(s.words) && s.words[i+1].Text == "there" || s.possible(i) {
+				return "what"
+			}
+			return "is"
+		}
+	}
+	return ""
+}
+
+// possible reports whether a question is whether something can be done, which is answered by
+// how.
+func (s *side) possible(i int) bool {
+	if s.words[i].Text == "can" || s.words[i].Text == "could" {
+		return i+1 < len(s.words) && (me[s.words[i+1].Text] || you[s.words[i+1].Text] || s.words[i+1].Text == "we" || s.words[i+1].Text == "one")
+	}
+	return i+2 < len(s.words) && s.words[i+1].Text == "it" && s.words[i+2].Lemma == "possible"
+}
+
+func (s *side) reason(i int) bool {
+	for j := i + 1; j < len(s.words) && j < i+5; j++ {
+		if l := s.words[j].Lemma; l == "reason" || l == "cause" || l == "purpose" {
+			return true
+		}
+	}
+	return false
+}

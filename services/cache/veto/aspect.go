@@ -1,0 +1,50 @@
+package veto
+
+// aspects are verbs that turn what follows into another thing: to become rich isn't to be it.
+var aspects = words("become start begin stop quit continue keep remain try want plan avoid prevent fail refuse forget " +
+	"remember cease finish pretend intend hope decide deny claim consider regret threaten promise manage seem")
+
+// aspect holds prompts apart of which one is about beginning, ending, wanting, trying, and the
+// other isn't; and about what used to be.
+func aspect(p *pair) (string, string, bool) {
+	return p.either(func(p *pair) (string, string, bool) {
+		if i := p.a.usedTo(); i >= 0 && p.b.usedTo() < 0 {
+			return p.a.text(i, i+2), "", true
+		}
+		if !p.minimal {
+			return "", "", false
+		}
+		for _, i := range p.a.loose {
+			if w := &p.a.words[i]; aspects[w.Lemma] && !p.b.verb() {
+				return w.Text, "", true
+			}
+		}
+		return "", "", false
+	})
+}
+
+// usedTo finds what was so once. "Is used to" is another thing.
+func (s *side) usedTo() int {
+	for i := 0; i+1 < len(s.words); i++ {
+		if s.words[i].Lemma != "use" || s.words[i+1].Text != "to" || s.words[i].Function {
+			continue
+		}
+		if i > 0 && (s.words[i-1].Text == "be" || tenses[s.words[i-1].Text] == "now" || s.words[i-1].Text == "was" || s.words[i-1].Text == "were" || s.words[i-1].Text == "get" || s.words[i-1].Text == "been") {
+			continue
+		}
+		if s.words[i].Text == "used" || s.count("did") > 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// verb reports whether a verb has no partner.
+func (s *side) verb() bool {
+	for _, i := range s.loose {
+		if isVerb(&s.words[i]) {
+			return true
+		}
+	}
+	return false
+}

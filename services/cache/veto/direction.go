@@ -1,0 +1,80 @@
+package veto
+
+// contrary are words of grammar of which one says the opposite of the other.
+var contrary = [...][2]string{
+	{"before", "after"}, {"over", "under"}, {"above", "below"}, {"up", "down"}, {"in", "out"}, {"inside", "outside"},
+	{"with", "without"}, {"from", "to"}, {"into", "from"}, {"more", "less"}, {"most", "least"}, {"for", "against"},
+	{"since", "until"}, {"on", "off"}, {"during", "before"}, {"during", "after"}, {"always", "never"}, {"more", "least"},
+	{"past", "before"},
+}
+
+// placing are the words whose noun must not change places with another's.
+var placing = words("from to than over against before after into with by of on for under")
+
+// direction holds prompts apart that differ in before and after, over and under, from and to;
+// and those in which the nouns behind two of them have changed places.
+func direction(p *pair) (string, string, bool) {
+	for _, c := range contrary {
+		x := p.a.count(c[0]) - p.b.count(c[0])
+		y := p.a.count(c[1]) - p.b.count(c[1])
+		if x > 0 && y < 0 {
+			return c[0], c[1], true
+		}
+		if x < 0 && y > 0 {
+			return c[1], c[0], true
+		}
+	}
+	if flips(p) == 1 && compared(p) {
+		return "", "", false
+	}
+	for i := range p.a.words {
+		w := &p.a.words[i]
+		if !w.Function || !placing[w.Text] {
+			continue
+		}
+		x := p.a.next(i)
+		if x < 0 || p.a.to[x] < 0 || p.a.count(w.Text) != 1 || p.b.count(w.Text) != 1 {
+			continue
+		}
+		for j := range p.b.words {
+			if p.b.words[j].Text != w.Text {
+				continue
+			}
+			y := p.b.next(j)
+			// Each noun stands elsewhere in the other prompt, before what places it or behind
+			// another such word.
+			if y < 0 || p.b.to[y] < 0 || int(p.a.to[x]) == y || p.a.words[x].Lemma == p.b.words[y].Lemma {
+				continue
+			}
+			if p.a.words[x].Lemma == p.b.words[p.a.to[x]].Lemma && p.b.words[y].Lemma == p.a.words[p.b.to[y]].Lemma &&
+				p.b.moved(int(p.a.to[x]), y, j) && p.a.moved(int(p.b.to[y]), x, i) {
+				return p.a.text(i, x+1), p.b.text(j, y+1), true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// moved reports whether word i is no part of the phrase that begins at from and has its head
+// at head.
+func (s *side) moved(i, head, from int) bool {
+	if i < from {
+		return true
+	}
+	for k := head + 1; k <= i; k++ {
+		if s.words[k].Function {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *side) count(w string) int {
+	n := 0
+	for i := range s.words {
+		if s.words[i].Text == w && !s.words[i].Quoted {
+			n++
+		}
+	}
+	return n
+}

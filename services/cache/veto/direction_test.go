@@ -1,0 +1,15 @@
+package veto_test
+
+import "testing"
+
+func TestDirection(t *testing.T) {
+	check(t, "direction", []pair{
+		{"Should I eat before a run?", "Should I eat after a run?"},
+		{"Flights from Rome to Paris", "Flights from Paris to Rome"},
+		{"Port a program from Java to Kotlin", "Port a program from Kotlin to Java"},
+		{"Is Rome bigger than Milan?", "Is Milan bigger than Rome?"},
+		{"People over 30", "People under 30"},
+	}, []pair{
+		{"Flights from Rome to Paris", "Flights to Paris from Rome"},
+	})
+}

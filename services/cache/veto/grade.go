@@ -1,0 +1,33 @@
+package veto
+
+import "tollgate.dev/services/cache/reading"
+
+// grade holds prompts apart in which one word is compared and in the other isn't: tall, taller,
+// tallest. "Good" and "best" ask for the same when something is to be recommended.
+func grade(p *pair) (string, string, bool) {
+	if !p.minimal {
+		return "", "", false
+	}
+	for i := range p.a.words {
+		j := p.a.to[i]
+		if j < 0 {
+			continue
+		}
+		x, y := &p.a.words[i], &p.b.words[j]
+		if x.Lemma != y.Lemma || graded(x) == graded(y) {
+			continue
+		}
+		if x.Lemma == "good" && x.Form != reading.More && y.Form != reading.More {
+			continue
+		}
+		return x.Text, y.Text, true
+	}
+	return "", "", false
+}
+
+func graded(w *reading.Word) reading.Form {
+	if w.Form == reading.More || w.Form == reading.Most {
+		return w.Form
+	}
+	return reading.Base
+}

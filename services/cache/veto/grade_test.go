@@ -1,0 +1,12 @@
+package veto_test
+
+import "testing"
+
+func TestGrade(t *testing.T) {
+	check(t, "grade", []pair{
+		{"Which tree is tall?", "Which tree is taller?"},
+		{"Which is the fast car?", "Which is the fastest car?"},
+	}, []pair{
+		{"What is a good camera?", "What is the best camera?"},
+	})
+}

@@ -1,0 +1,61 @@
+package veto
+
+import "tollgate.dev/services/cache/lexicon"
+
+// names holds prompts apart of which one names a place, a person or a thing that the other
+// doesn't. A fuller name for the same is none: Trump is Donald Trump, when the other prompt has
+// no other name in that place.
+func names(p *pair) (string, string, bool) {
+	x, y := p.named(), p.flip().named()
+	return x, y, x != "" && y != "" && p.close >= 0.3 || (x != "" || y != "") && p.near()
+}
+
+// named returns a name of a's that b doesn't have.
+func (p *pair) named() string {
+	for _, i := range p.a.loose {
+		w := &p.a.words[i]
+		if p.a.name(i) && !filler[w.Lemma] && !states[w.Lemma] && !p.fuller(i) {
+			return w.Text
+		}
+	}
+	return ""
+}
+
+// states are parts of names of countries that are written in several ways.
+var states = words("united state states republic kingdom")
+
+// name reports whether word i is a name: by itself, or because it is capitalised beside one.
+func (s *side) name(i int) bool {
+	if i < 0 || i >= len(s.words) {
+		return false
+	}
+	w := &s.words[i]
+	if w.Name() {
+		return true
+	}
+	beside := func(k int) bool {
+		return k >= 0 && k < len(s.words) && s.words[k].Capital && s.words[k].Name() && !s.words[max(i, k)].Break
+	}
+	return w.Capital && content(w) && (beside(i-1) || beside(i+1))
+}
+
+// fuller reports whether the name at i stands before one that has its partner, or is the place
+// that it lies in, and the other side has nothing else there. What follows a name otherwise
+// makes it another: a phone of one maker has several models.
+func (p *pair) fuller(i int) bool {
+	for k := i + 1; k < len(p.a.words) && k <= i+2 && (p.a.name(k) || p.a.words[k].Capital); k++ {
+		if j := int(p.a.to[k]); j >= 0 {
+			return !p.looseName(j - 1)
+		}
+	}
+	if i > 0 && p.a.words[i].Break && p.a.words[i].Entry.Is(lexicon.Place) && p.a.name(i-1) {
+		j := int(p.a.to[i-1])
+		return j >= 0 && !p.looseName(j+1)
+	}
+	return false
+}
+
+// looseName reports whether b has a name without partner at j.
+func (p *pair) looseName(j int) bool {
+	return j >= 0 && j < len(p.b.words) && p.b.to[j] < 0 && (p.b.name(j) || p.b.words[j].Capital)
+}

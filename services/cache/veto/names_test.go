@@ -1,0 +1,15 @@
+package veto_test
+
+import "testing"
+
+func TestNames(t *testing.T) {
+	check(t, "names", []pair{
+		{"What is the capital of Chad?", "What is the capital of Mali?"},
+		{"Is Anna Reyes a nurse?", "Is Maria Reyes a nurse?"},
+		{"how to install numpy", "how to install scipy"},
+		{"How do I earn money in Kenya?", "How do I earn money?"},
+	}, []pair{
+		{"Who is Trump?", "Who is Donald Trump?"},
+		{"How is the Indian economy?", "How is the economy of India?"},
+	})
+}

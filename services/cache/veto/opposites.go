@@ -1,0 +1,32 @@
+package veto
+
+// opposites holds prompts apart of which one has the antonym of the other's word. With a
+// negation beside it, or where what is compared changes places, the two say the same.
+func opposites(p *pair) (string, string, bool) {
+	na, _ := negated(&p.a)
+	nb, _ := negated(&p.b)
+	for _, i := range p.a.loose {
+		for _, j := range p.b.loose {
+			if !opposite(&p.a.words[i], &p.b.words[j]) {
+				continue
+			}
+			if n := flips(p); n == 1 && (na-nb == 1 || nb-na == 1) || n == 1 && compared(p) {
+				continue
+			}
+			return p.a.at(i), p.b.at(j), true
+		}
+	}
+	return "", "", false
+}
+
+// compared reports whether what stands behind "than" has changed places.
+func compared(p *pair) bool {
+	i, j := p.a.find(than), p.b.find(than)
+	if i < 0 || j < 0 {
+		return false
+	}
+	x, y := p.a.next(i), p.b.next(j)
+	return x >= 0 && y >= 0 && p.a.to[x] >= 0 && p.b.to[y] >= 0 && p.a.to[x] < int16(j) && p.b.to[y] < int16(i) //nolint:gosec // at most reading.MaxWords
+}
+
+var than = words("than")

@@ -1,0 +1,78 @@
+package veto
+
+var (
+	male   = words("he him his himself")
+	female = words("she her hers herself")
+	plural = words("they them their theirs themselves")
+	me     = words("i me my mine myself")
+	you    = words("you your yours yourself")
+)
+
+// person holds prompts apart that speak of him and of her, that ask about oneself and about who
+// answers, and those in which a pronoun stands for what the other prompt names.
+func person(p *pair) (string, string, bool) {
+	return p.either(func(p *pair) (string, string, bool) {
+		if x, y := p.a.find(male), p.b.find(female); x >= 0 && y >= 0 && p.a.find(female) < 0 && p.b.find(male) < 0 {
+			return p.a.at(x), p.b.at(y), true
+		}
+		if x := p.a.third(); x >= 0 && p.a.thirds() > p.b.thirds() {
+			// The other prompt says a name once more.
+			for j := range p.b.words {
+				w := &p.b.words[j]
+				if (w.Name() || w.Capital || w.Possessive) && p.b.mentions(w.Lemma) > p.a.mentions(w.Lemma) {
+					return p.a.at(x), w.Text, true
+				}
+			}
+		}
+		if x, y := p.a.addressed(me), p.b.addressed(you); x >= 0 && y >= 0 && p.a.find(you) < 0 && p.b.find(me) < 0 {
+			return p.a.at(x), p.b.at(y), true
+		}
+		return "", "", false
+	})
+}
+
+func (s *side) third() int {
+	if i := s.find(male); i >= 0 {
+		return i
+	}
+	return s.find(female)
+}
+
+func (s *side) thirds() int {
+	n := 0
+	for i := range s.words {
+		if t := s.words[i].Text; male[t] || female[t] || plural[t] {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *side) mentions(lemma string) int {
+	n := 0
+	for i := range s.words {
+		if s.words[i].Lemma == lemma {
+			n++
+		}
+	}
+	return n
+}
+
+// addressed returns a pronoun of the set that a question is about: "am I", "did you", but not
+// "how do I" and "can you", which ask what anyone does.
+func (s *side) addressed(set map[string]bool) int {
+	for i := 1; i < len(s.words); i++ {
+		if !set[s.words[i].Text] {
+			continue
+		}
+		switch s.words[i-1].Text {
+		case "am", "are", "is", "was", "were", "did", "had", "have":
+			return i
+		case "do":
+			if i == 1 {
+				return i
+			}
+		}
+	}
+	return -1
+}

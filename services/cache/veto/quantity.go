@@ -1,0 +1,38 @@
+package veto
+
+// quantities are words of how much of something is meant, by their class.
+var quantities = map[string]string{
+	"all": "all", "every": "all", "everyone": "all", "everybody": "all", "everything": "all", "each": "all", "entire": "all", "whole": "all",
+	"only": "only", "solely": "only", "alone": "only", "just": "just", "none": "none", "few": "few", "fewer": "few", "little": "few", "half": "half",
+	"both": "both", "either": "either", "always": "always", "sometimes": "some", "often": "often", "rarely": "rarely",
+	"seldom": "rarely", "twice": "twice", "once": "once", "least": "least", "almost": "almost", "enough": "enough", "too": "too", "also": "",
+}
+
+// quantity holds prompts apart that mean all, only, few, both, at least, where the other
+// doesn't. "Some" and "any" are what most plurals mean without them.
+func quantity(p *pair) (string, string, bool) {
+	if !p.minimal {
+		return "", "", false
+	}
+	return p.either(func(p *pair) (string, string, bool) {
+		x, ok := less(quants(&p.a), quants(&p.b))
+		return x, "", ok
+	})
+}
+
+func quants(s *side) []string {
+	var v []string
+	for i := range s.words {
+		w := &s.words[i]
+		c := quantities[w.Text]
+		if c == "all" && (i > 0 && (s.words[i-1].Text == "at" || s.words[i-1].Text == "after" || s.words[i-1].Text == "above") ||
+			i+1 < len(s.words) && (s.words[i+1].Lemma == "time" || s.words[i+1].Text == "about")) {
+			continue // at all, of all time
+		}
+		if c == "" || c == "too" && (i == len(s.words)-1 || s.words[i+1].Break) || c == "few" && i > 0 && s.words[i-1].Text == "a" || c == "just" {
+			continue
+		}
+		v = append(v, c)
+	}
+	return v
+}

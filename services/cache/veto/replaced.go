@@ -1,0 +1,19 @@
+package veto
+
+// replaced holds prompts apart that are alike but for words in the same place, when these mean
+// neither the same nor a kind of it: an owl for a cat, bread for corn; verbs
+// only when nothing else differs.
+func replaced(p *pair) (string, string, bool) {
+	if !p.minimal || len(p.gaps) != 1 {
+		return "", "", false
+	}
+	g := p.gaps[0]
+	if len(g.a) == 0 || len(g.b) == 0 || len(g.a) > 3 || len(g.b) > 3 {
+		return "", "", false
+	}
+	one := len(p.x) == 1 && len(p.y) == 1
+	if x, y := &p.a.words[g.a[0]], &p.b.words[g.b[0]]; !one && (isVerb(x) || isVerb(y)) {
+		return "", "", false
+	}
+	return p.a.at(g.a[0]), p.b.at(g.b[0]), true
+}

@@ -1,0 +1,49 @@
+package veto
+
+// tenses and moods of auxiliaries.
+var tenses = map[string]string{
+	"do": "now", "does": "now", "is": "now", "are": "now", "am": "now", "has": "now", "have": "now",
+	"did": "past", "was": "past", "were": "past", "had": "past",
+	"will": "will", "shall": "will", "would": "would", "can": "can", "could": "can", "may": "may", "might": "may",
+	"should": "should", "must": "must", "ought": "should",
+}
+
+// tense holds prompts apart that ask about another time, or whether something can, should or
+// must be. What one can and should do comes to the same when the question is how.
+func tense(p *pair) (string, string, bool) {
+	if !p.minimal {
+		return "", "", false
+	}
+	i, j := p.a.auxiliary(), p.b.auxiliary()
+	if i < 0 || j < 0 {
+		return "", "", false
+	}
+	x, y := tenses[p.a.words[i].Text], tenses[p.b.words[j].Text]
+	if x == y {
+		return "", "", false
+	}
+	q := p.a.question()
+	if q != p.b.question() {
+		return "", "", false
+	}
+	if q != "is" {
+		past := x == "past" || y == "past"
+		if !past && q != "why" {
+			return "", "", false
+		}
+	}
+	return p.a.at(i), p.b.at(j), true
+}
+
+// auxiliary is the first of the first sentence.
+func (s *side) auxiliary() int {
+	for i := range s.words {
+		if s.words[i].Sentence > 0 {
+			return -1
+		}
+		if s.words[i].Function && tenses[s.words[i].Text] != "" {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,92 @@
+package veto_test
+
+import (
+	"slices"
+	"testing"
+
+	"tollgate.dev/services/cache/reading"
+	"tollgate.dev/services/cache/veto"
+)
+
+type pair struct{ a, b string }
+
+// check holds a rule to pairs that it must hold apart, and all rules to pairs that say the same.
+func check(t *testing.T, rule string, apart, same []pair) {
+	t.Helper()
+	for _, p := range apart {
+		all := veto.All(reading.Read(p.a), reading.Read(p.b))
+		if !slices.ContainsFunc(all, func(f veto.Finding) bool { return f.Rule == rule }) {
+			t.Errorf("%s doesn't hold apart:\n\t%s\n\t%s\n\t%v", rule, p.a, p.b, all)
+		}
+		if _, found := veto.Check(reading.Read(p.b), reading.Read(p.a)); !found {
+			t.Errorf("held apart in one direction only:\n\t%s\n\t%s", p.a, p.b)
+		}
+	}
+	for _, p := range same {
+		if f, found := veto.Check(reading.Read(p.a), reading.Read(p.b)); found {
+			t.Errorf("%v holds apart:\n\t%s\n\t%s", f, p.a, p.b)
+		}
+	}
+}
+
+func TestFindingsNameTheWordsThatDiffer(t *testing.T) {
+	f, found := veto.Check(reading.Read("Who won in 2022?"), reading.Read("Who won in 2023?"))
+	if want := (veto.Finding{Rule: "numbers", A: "2022", B: "2023"}); !found || f != want {
+		t.Errorf("got %v, want %v", f, want)
+	}
+}
+
+func TestUnfit(t *testing.T) {
+	for _, c := range []struct{ text, rule string }{
+		{"What is my name?", "personal"},
+		{"I am ill, what helps?", "personal"},
+		{"What is the weather today?", "time"},
+		{"What is the latest version of Go?", "time"},
+		{"Who won this week?", "time"},
+		{"How do I cook rice?", ""},
+		{"What does \"my\" mean?", ""},
+		{"Who won in 2022?", ""},
+	} {
+		if rule, unfit := veto.Unfit(reading.Read(c.text)); rule != c.rule || unfit != (c.rule != "") {
+			t.Errorf("%s: got %q, want %q", c.text, rule, c.rule)
+		}
+	}
+}
+
+// Fuzzing holds Check to be symmetric, and never to hold a text apart from itself.
+func FuzzCheck(f *testing.F) {
+	f.Add("Did Google sue Oracle in 2010?", "Was Oracle sued by Google?")
+	f.Add("Is tea better than coffee?", "Is coffee worse than tea?")
+	f.Add("x", "")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		x, y := reading.Read(a), reading.Read(b)
+		_, there := veto.Check(x, y)
+		_, back := veto.Check(y, x)
+		if there != back {
+			t.Errorf("%q against %q: %v, and back: %v", a, b, veto.All(x, y), veto.All(y, x))
+		}
+		if f, found := veto.Check(x, reading.Read(a)); found {
+			t.Errorf("%q is held apart from itself by %v", a, f)
+		}
+		if f, found := veto.Check(x, reading.Read(a+" ")); found && x.Manner == reading.Prose {
+			t.Errorf("%q is held apart from itself and a space by %v", a, f)
+		}
+		veto.Unfit(x)
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	x, y := reading.Read("What is the best way to learn French online in 2024?"), reading.Read("How do I learn French online in 2023?")
+	b.ReportAllocs()
+	for b.Loop() {
+		veto.Check(x, y)
+	}
+}
+
+func BenchmarkCheckPasses(b *testing.B) {
+	x, y := reading.Read("What is the best way to learn French online in 2024?"), reading.Read("How do I learn French online in 2024?")
+	b.ReportAllocs()
+	for b.Loop() {
+		veto.Check(x, y)
+	}
+}
