@@ -26,7 +26,7 @@ func TestTheSame(t *testing.T) {
 		{"Is the film good?", "Is the movie good?"},
 		{"Is Tom a nurse or a baker?", "Is Tom a baker or a nurse?"},
 		{"How do you spell accommodation?", "How do you spell accommodatoin?"},
-		{"What is photosynthesis?", "Wath is photosynthesis"},
+		{"What is photosynthesis?", "Hwat is photosynthesis"},
 		{"東京の人口は？", "東京の人口は？ "},
 	} {
 		if _, ok := canon.Same(of(c[0]), of(c[1])); !ok {

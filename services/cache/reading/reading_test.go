@@ -45,7 +45,7 @@ func TestRead(t *testing.T) {
 		{"Is the U.S. bigger than the US?", "is the us^ big/more than the us^"},
 		{"the studies stopped hoping, planned and travelled", "the study/s stop/past hope/ing plan/past and travel/past"},
 		{"favourite colour organise theatre", "favorite color organize theater"},
-		{"Wath shuold I do", "what should i do"},
+		{"Hwat shuold I do", "what should i do"},
 		{"how to use kubernetes", "how to use kubernetes^"},
 	} {
 		if got := show(Read(c.text)); got != c.want {
