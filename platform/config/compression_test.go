@@ -44,12 +44,12 @@ func TestKeepOmitted(t *testing.T) {
 
 // The engine that needs a model has a time of its own; other profiles keep theirs.
 func TestCompressionByAModel(t *testing.T) {
-	cfg, warnings, err := load(t, oneModel+"compression: {timeout: 1s, llmlingua2: {model: /models/m, concurrency: 2, threads: 4, timeout: 45s}, profiles: {rag: {engine: llmlingua2}}}\n")
+	cfg, warnings, err := load(t, oneModel+"compression: {timeout: 1s, llmlingua2: {model: /models/m, concurrency: 2, threads: 4, timeout: 45s, max_text_bytes: 65536}, profiles: {rag: {engine: llmlingua2}}}\n")
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("%v, %v", warnings, err)
 	}
 	c := cfg.Compression
-	if c.LLMLingua2 != (config.LLMLingua2{Model: "/models/m", Concurrency: 2, Threads: 4, Timeout: 45 * time.Second}) || !c.AsksModel() {
+	if c.LLMLingua2 != (config.LLMLingua2{Model: "/models/m", Concurrency: 2, Threads: 4, Timeout: 45 * time.Second, MaxTextBytes: 64 << 10}) || !c.AsksModel() {
 		t.Errorf("%+v", c)
 	}
 	for profile, want := range map[string]time.Duration{"rag": 45 * time.Second, "chat": time.Second, "default": time.Second} {

@@ -36,13 +36,13 @@ func defaults(source string) *Config {
 		RateLimits: RateLimits{Wait: 10 * time.Millisecond},
 		Guardrails: Guardrails{Enabled: true, Mode: "detect"},
 		Compression: Compression{
-			Enabled: true, Timeout: 50 * time.Millisecond, KeepOmitted: time.Hour, KeepOmittedBytes: 64 << 20,
+			Enabled: true, Timeout: 50 * time.Millisecond, MaxTextBytes: 512 << 10, KeepOmitted: time.Hour, KeepOmittedBytes: 64 << 20,
 			Profiles: map[string]CompressionProfile{
 				"default": {Rate: 0.5, MinTokens: 500, Engine: EngineExtractive},
 				"rag":     {Rate: 0.33, MinTokens: 1000, Engine: EngineExtractive},
 				"chat":    {Rate: 0.6, MinTokens: 300, Engine: EngineExtractive},
 			},
-			LLMLingua2: LLMLingua2{Concurrency: 1, Threads: 1, Timeout: 30 * time.Second},
+			LLMLingua2: LLMLingua2{Concurrency: 1, Threads: 1, Timeout: 30 * time.Second, MaxTextBytes: 24 << 10},
 		},
 		RequestTimeout: 10 * time.Minute,
 		JSONLogs:       true,
@@ -204,6 +204,7 @@ const maxModelThreads = 1024
 func (l *loader) compression(s *section, c *Compression) {
 	c.Enabled = s.bool("enabled", c.Enabled)
 	c.Timeout = l.positive(s, "timeout", c.Timeout)
+	c.MaxTextBytes = s.int("max_text_bytes", 1<<10, 1<<30, c.MaxTextBytes)
 	c.KeepOmitted = s.duration("keep_omitted", c.KeepOmitted)
 	c.KeepOmittedBytes = s.int("keep_omitted_bytes", 1<<20, 1<<40, c.KeepOmittedBytes)
 	c.Namespace, _ = s.text("namespace")
@@ -212,6 +213,7 @@ func (l *loader) compression(s *section, c *Compression) {
 	c.LLMLingua2.Concurrency = int(model.int("concurrency", 1, maxModelThreads, int64(c.LLMLingua2.Concurrency)))
 	c.LLMLingua2.Threads = int(model.int("threads", 1, maxModelThreads, int64(c.LLMLingua2.Threads)))
 	c.LLMLingua2.Timeout = l.positive(model, "timeout", c.LLMLingua2.Timeout)
+	c.LLMLingua2.MaxTextBytes = model.int("max_text_bytes", 1<<10, 1<<30, c.LLMLingua2.MaxTextBytes)
 	model.done(nil)
 	profiles := s.section("profiles")
 	for _, name := range profiles.keys() {

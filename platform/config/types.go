@@ -381,6 +381,8 @@ type Compression struct {
 	Enabled bool
 	// Timeout is when the original goes out instead.
 	Timeout time.Duration
+	// MaxTextBytes bounds the text of a prompt that is compressed.
+	MaxTextBytes int64
 	// Profiles are those of the product, by name, as the file changes them.
 	Profiles   map[string]CompressionProfile
 	LLMLingua2 LLMLingua2
@@ -424,8 +426,9 @@ type LLMLingua2 struct {
 	Model string
 	// Concurrency is how many parts of texts are computed at once, Threads how many processors share one.
 	Concurrency, Threads int
-	// Timeout stands in Compression.Timeout's place for profiles with the engine.
-	Timeout time.Duration
+	// Timeout and MaxTextBytes stand in the places of Compression's for profiles with the engine.
+	Timeout      time.Duration
+	MaxTextBytes int64
 }
 
 // TimeoutOf is when the original goes out instead of what a profile makes of it.

@@ -16,6 +16,7 @@ func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p 
 	model := &cfg.Compression.LLMLingua2
 	opts := compressor.Options{
 		Timeout: cfg.Compression.Timeout, ModelTimeout: model.Timeout,
+		MaxTextBytes: int(cfg.Compression.MaxTextBytes), ModelMaxTextBytes: int(model.MaxTextBytes),
 		Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter, Notes: notes,
 	}
 	for name, p := range cfg.Compression.Profiles {

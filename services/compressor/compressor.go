@@ -28,9 +28,13 @@ const DefaultTimeout = 50 * time.Millisecond
 // DefaultModelTimeout is as much where a model is asked, which takes seconds.
 const DefaultModelTimeout = 30 * time.Second
 
-// DefaultMaxTextBytes is how much text of a prompt may be compressed, in bytes: what a quiet
-// core does well within [DefaultTimeout].
-const DefaultMaxTextBytes = 1 << 20
+// DefaultMaxTextBytes is how much text of a prompt may be compressed, in bytes: 128,000 tokens of
+// English, which a core does within [DefaultTimeout], a busy one too.
+const DefaultMaxTextBytes = 512 << 10
+
+// DefaultModelMaxTextBytes is as much where a model is asked: what one of the size of BERT base
+// does on one core within [DefaultModelTimeout] (docs/adr/0014).
+const DefaultModelMaxTextBytes = 24 << 10
 
 // DefaultProfile is the profile of a request that names none.
 const DefaultProfile = "default"
@@ -101,6 +105,9 @@ type Options struct {
 	// MaxTextBytes bounds the text that is compressed, from the beginning of the conversation
 	// on: what comes after stays, in every later turn too. [DefaultMaxTextBytes].
 	MaxTextBytes int
+	// ModelMaxTextBytes stands in its place for profiles with the engine llmlingua2;
+	// [DefaultModelMaxTextBytes].
+	ModelMaxTextBytes int
 	// Model is what the engine llmlingua2 asks; without one no profile may have that.
 	Model llmlingua2.Model
 	// ModelTimeout stands in Timeout's place for profiles with that engine;
@@ -158,6 +165,9 @@ func New(opts Options) (*Service, error) {
 	}
 	if opts.MaxTextBytes <= 0 {
 		opts.MaxTextBytes = DefaultMaxTextBytes
+	}
+	if opts.ModelMaxTextBytes <= 0 {
+		opts.ModelMaxTextBytes = DefaultModelMaxTextBytes
 	}
 	if opts.ModelTimeout <= 0 {
 		opts.ModelTimeout = DefaultModelTimeout
@@ -287,14 +297,17 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		return Result{}, err
 	}
 	m := meter{counter: s.opts.Counter, encoding: tokens.ForModel(req.Provider, req.Model)}
+	bound(p.Texts, s.textBytes(&profile))
+	cache := s.cacheOf(&req)
 	turns, err := m.prompt(ctx, p)
 	if err != nil {
-		return Result{}, err
+		sizes := guessed(p)
+		release(p, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, profile.MinTokens)
+		held.Cache, held.Engine = cache.lost(p, sizes)
+		return held, err
 	}
 	before := prefixes(turns)
 	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
-	bound(p.Texts, s.opts.MaxTextBytes)
-	cache := s.cacheOf(&req)
 	last := s.began.recall(ctx, &req, &profile, p, cache, before)
 	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
@@ -306,10 +319,9 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	if cache.least == 0 && s.opts.Prices != nil {
 		p.Refocus()
 	}
-	result, failed := original, original
-	if failed.Cache.Lost = cache.lost(p, before); failed.Cache.Lost > 0 {
-		failed.Engine = None
-	}
+	result := original
+	held = original // if anything fails from here on
+	held.Cache, held.Engine = cache.lost(p, before)
 	type done struct {
 		stage string
 		texts []*prompt.Text
@@ -321,7 +333,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		}
 		changed, err := m.run(ctx, stage, draft)
 		if err != nil {
-			return failed, fmt.Errorf("stage %s: %w", stage.Name(), err)
+			return held, fmt.Errorf("stage %s: %w", stage.Name(), err)
 		}
 		work = append(work, done{stage.Name(), changed})
 	}
@@ -332,7 +344,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		}
 	}
 	if turns, err = m.after(ctx, p, turns); err != nil {
-		return failed, err
+		return held, err
 	}
 	after := prefixes(turns)
 	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
@@ -399,6 +411,14 @@ func prefixes(turns []int64) []int64 {
 		sums[i] = sum
 	}
 	return sums
+}
+
+// textBytes is how much text a profile may compress.
+func (s *Service) textBytes(p *Profile) int {
+	if p.Engine == LLMLingua2 {
+		return s.opts.ModelMaxTextBytes
+	}
+	return s.opts.MaxTextBytes
 }
 
 // bound locks the texts that end beyond so many bytes. Time alone would have the original go

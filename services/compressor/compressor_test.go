@@ -251,7 +251,7 @@ func TestItFailsOpen(t *testing.T) {
 		counted bool
 	}{
 		"a stage's failure":    {opts: compressor.Options{Stages: []compressor.Stage{replace("shorter", "x"), failing}}, body: body, log: "failing: broken", counted: true},
-		"a stage's panic":      {opts: compressor.Options{Stages: []compressor.Stage{panicking}}, body: body, log: "compressor_test.go"},
+		"a stage's panic":      {opts: compressor.Options{Stages: []compressor.Stage{panicking}}, body: body, log: "compressor_test.go", counted: true},
 		"time's end":           {opts: compressor.Options{Stages: []compressor.Stage{waiting}, Timeout: time.Second}, body: body, log: "in time", counted: true},
 		"no time to count":     {opts: compressor.Options{Timeout: time.Nanosecond}, body: body, log: "in time"},
 		"no stages":            {opts: compressor.Options{Stages: []compressor.Stage{}}, body: body, counted: true},

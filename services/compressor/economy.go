@@ -198,21 +198,46 @@ func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 // lost is what the provider would have read of the originals of earlier turns, and does not
 // read if the original goes out now: those turns went out otherwise. One that had nothing to
 // compress, and all before it, did not.
-func (c promptCache) lost(p *prompt.Prompt, before []int64) int64 {
+func (c promptCache) lost(p *prompt.Prompt, before []int64) (effect CacheEffect, engine string) {
 	last := len(before) - 2
 	if c.least == 0 || last < 0 || before[last] < c.least {
-		return 0
+		return effect, ""
 	}
 	for i := range p.Turns[:last+1] {
-		for _, content := range p.Turns[i].Contents {
-			if !content.Changed() && !slices.ContainsFunc(content.Texts, func(t *prompt.Text) bool { return !t.Locked }) {
-				continue
-			}
-			if i > 0 && before[i-1] >= c.least {
-				return before[last] - before[i-1]
-			}
-			return before[last]
+		if !changes(&p.Turns[i]) {
+			continue
+		}
+		effect.Lost = before[last]
+		if i > 0 && before[i-1] >= c.least {
+			effect.Lost -= before[i-1]
+		}
+		return effect, None
+	}
+	return effect, ""
+}
+
+// changes tells whether a turn has anything that may be changed.
+func changes(t *prompt.Turn) bool {
+	for _, content := range t.Contents {
+		if content.Changed() || slices.ContainsFunc(content.Texts, func(t *prompt.Text) bool { return !t.Locked }) {
+			return true
 		}
 	}
-	return 0
+	return false
+}
+
+// guessed are the sizes of the prompt up to the end of each turn where there was no time to
+// count, for [promptCache.lost] alone: OpenAI's rule of thumb, four bytes a token.
+func guessed(p *prompt.Prompt) []int64 {
+	sizes, size := make([]int64, len(p.Turns)), 0
+	for i := range p.Turns {
+		for _, text := range p.Turns[i].Fixed {
+			size += len(text)
+		}
+		for _, c := range p.Turns[i].Contents {
+			size += len(c.Original)
+		}
+		sizes[i] = int64(size / 4)
+	}
+	return sizes
 }

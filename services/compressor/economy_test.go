@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/pricing"
@@ -158,11 +159,23 @@ func TestEffectOnTheProvidersCache(t *testing.T) {
 	}
 }
 
-// Where the original goes out after earlier turns were compressed, the provider does not find
-// those. What stands before the first text that may be changed it finds.
+// Where the original goes out after earlier turns were compressed, whatever the reason, the
+// provider does not find those. What stands before the first text that may be changed it finds.
 func TestWhatAFailureLosesOfTheProvidersCache(t *testing.T) {
-	failing := fake{"failing", func(context.Context, *prompt.Draft) error { return errors.New("broken") }}
-	s := newService(t, compressor.Options{Stages: []compressor.Stage{failing}, Prices: shipped(t)})
+	waiting := func(ctx context.Context, _ *prompt.Draft) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	type reason struct {
+		opts    compressor.Options
+		counted bool
+	}
+	reasons := map[string]reason{
+		"an error": {compressor.Options{Stages: []compressor.Stage{fake{"broken", func(context.Context, *prompt.Draft) error { return errors.New("broken") }}}}, true},
+		"a panic":  {compressor.Options{Stages: []compressor.Stage{fake{"panicking", func(context.Context, *prompt.Draft) error { panic("broken") }}}}, true},
+		"time":     {compressor.Options{Stages: []compressor.Stage{fake{"waiting", waiting}}, Timeout: 200 * time.Millisecond}, true},
+		"no time":  {compressor.Options{Timeout: time.Nanosecond}, false},
+	}
 	for name, tc := range map[string]struct {
 		lines []int
 		lost  bool
@@ -171,21 +184,25 @@ func TestWhatAFailureLosesOfTheProvidersCache(t *testing.T) {
 		"an earlier turn":            {[]int{400, 100}, true},
 		"an earlier turn, too short": {[]int{60, 400}, false},
 	} {
-		body := talk(t, false, tc.lines...)
-		got := compress(t, s, compressor.Request{Body: body})
-		if got.Body != nil || got.Compressed != got.Original || (got.Cache.Lost > 0) != tc.lost || (got.Engine == compressor.None) != tc.lost {
-			t.Errorf("%s: %+v", name, got)
-		}
-		if got.Cache.Lost >= got.Original {
-			t.Errorf("%s: the last turn was never kept, and %d of %d tokens are lost", name, got.Cache.Lost, got.Original)
-		}
-		price, _ := shipped(t).Price("", "openai", "gpt-4o")
-		if saved := got.Saved(price); (saved < 0) != tc.lost || saved > 0 {
-			t.Errorf("%s: saved %d", name, saved)
-		}
-		none := compress(t, s, compressor.Request{Body: body, Provider: "anthropic", Model: "claude-sonnet-4-5"})
-		if none.Cache != (compressor.CacheEffect{}) || none.Engine != "" {
-			t.Errorf("%s, with breakpoints alone: %+v", name, none)
+		for why, r := range reasons {
+			r.opts.Prices = shipped(t)
+			s := newService(t, r.opts)
+			body := talk(t, false, tc.lines...)
+			got := compress(t, s, compressor.Request{Body: body})
+			if got.Body != nil || got.Compressed != got.Original || (got.Cache.Lost > 0) != tc.lost || (got.Engine == compressor.None) != tc.lost || (got.Original > 0) != r.counted {
+				t.Errorf("%s, %s: %+v", name, why, got)
+			}
+			if r.counted && got.Cache.Lost >= got.Original {
+				t.Errorf("%s, %s: the last turn was never kept, and %d of %d tokens are lost", name, why, got.Cache.Lost, got.Original)
+			}
+			price, _ := shipped(t).Price("", "openai", "gpt-4o")
+			if saved := got.Saved(price); (saved < 0) != tc.lost || saved > 0 {
+				t.Errorf("%s, %s: saved %d", name, why, saved)
+			}
+			none := compress(t, s, compressor.Request{Body: body, Provider: "anthropic", Model: "claude-sonnet-4-5"})
+			if none.Cache != (compressor.CacheEffect{}) || none.Engine != "" {
+				t.Errorf("%s, %s, with breakpoints alone: %+v", name, why, none)
+			}
 		}
 	}
 }

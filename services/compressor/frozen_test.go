@@ -66,22 +66,24 @@ func TestEarlierTurnsGoOutAsTheyDid(t *testing.T) {
 		least                    int64 // tokens
 		frozen                   bool
 		traces                   []*trace.Trace
+		most                     int // bytes of text; 0 is the default
 	}{
-		{"openai", "gpt-5", "default", 1024, true, all},
-		{"gemini", "gemini-2.5-pro", "rag", 2048, true, all},
-		{"gemini", "gemini-3.1-pro-preview", "chat", 4096, true, small},
-		{"openai", "gpt-4o", "rag", 1024, true, small},
-		{"openai", "unheard-of", "chat", 1024, true, small},
-		{"groq", "openai/gpt-oss-120b", "default", 1024, true, small},
-		{"groq", "llama-3.3-70b-versatile", "default", 0, false, small},
-		{"anthropic", "claude-sonnet-4-5", "default", 0, false, small},
+		{"openai", "gpt-5", "default", 1024, true, all, 0},
+		{"gemini", "gemini-2.5-pro", "rag", 2048, true, all, 0},
+		{"gemini", "gemini-3.1-pro-preview", "chat", 4096, true, small, 0},
+		{"openai", "gpt-4o", "rag", 1024, true, small, 0},
+		{"openai", "unheard-of", "chat", 1024, true, small, 0},
+		{"openai", "gpt-5-mini", "default", 1024, true, all, 24 << 10},
+		{"groq", "openai/gpt-oss-120b", "default", 1024, true, small, 0},
+		{"groq", "llama-3.3-70b-versatile", "default", 0, false, small, 0},
+		{"anthropic", "claude-sonnet-4-5", "default", 0, false, small, 0},
 	} {
 		t.Run(tc.model+"/"+tc.profile, func(t *testing.T) {
 			req := compressor.Request{Provider: tc.provider, Model: tc.model, Profile: tc.profile}
 			times := clocktest.New()
-			here := newService(t, compressor.Options{Prices: shipped(t), Clock: times})
+			here := newService(t, compressor.Options{Prices: shipped(t), Clock: times, MaxTextBytes: tc.most})
 			times.Advance(1000 * time.Hour)
-			there := newService(t, compressor.Options{Prices: shipped(t), Clock: times})
+			there := newService(t, compressor.Options{Prices: shipped(t), Clock: times, MaxTextBytes: tc.most})
 			changed := 0
 			for _, tr := range tc.traces {
 				least := tc.least
