@@ -30,11 +30,11 @@ type vocabulary struct {
 	longest    int      // token, in bytes
 }
 
-// packedToken is a token of 3 to recentBytes bytes as short packs it, or 0, and its rank.
-type packedToken struct {
-	packed uint64
-	rank   uint32
-}
+// packedToken is a token of 3 to recentBytes bytes as short packs it, or 0, and its rank: in
+// twelve bytes, which with a uint64 would be sixteen.
+type packedToken struct{ low, high, rank uint32 }
+
+func (t *packedToken) packed() uint64 { return uint64(t.low) | uint64(t.high)<<32 }
 
 const (
 	rankBits = 18
@@ -101,10 +101,10 @@ func (v *vocabulary) fill(size uint32) {
 		case n <= recentBytes:
 			packed := short(token)
 			at := packed * fibonacci >> v.packedBits
-			for v.packed[at].packed != 0 {
+			for v.packed[at].packed() != 0 {
 				at = (at + 1) % uint64(len(v.packed))
 			}
-			v.packed[at] = packedToken{packed, rank}
+			v.packed[at] = packedToken{uint32(packed & (1<<32 - 1)), uint32(packed >> 32), rank}
 		default:
 			h := hash(token)
 			at := h >> v.shift
@@ -147,7 +147,7 @@ func (v *vocabulary) pair(text string, i int) uint32 { return v.pairs[int(text[i
 // short is rank for a packed token of 3 to recentBytes bytes.
 func (v *vocabulary) short(packed uint64) uint32 {
 	for at := packed * fibonacci >> v.packedBits; ; at = (at + 1) % uint64(len(v.packed)) {
-		switch slot := &v.packed[at]; slot.packed {
+		switch slot := &v.packed[at]; slot.packed() {
 		case packed:
 			return slot.rank
 		case 0:
