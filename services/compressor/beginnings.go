@@ -73,6 +73,7 @@ type ending struct {
 	req        *Request
 	cache      promptCache
 	habit      string
+	untold     bool // who is likely to serve keeps nothing
 	name       digest
 	kept       record // as it is written when the prompt is done
 	// again tells that the beginning was there before, with another end or with the same;
@@ -197,6 +198,7 @@ func (e *ending) done(ctx context.Context, result Result, before, after []int64)
 	// Tags are taken out of what is left, too, in the same way each time.
 	compressed := saved > 0 && !e.leave
 	switch {
+	case e.untold:
 	case e.same && compressed:
 		result.Cache = CacheEffect{Read: result.Original - result.Compressed}
 		if after[last] < e.cache.least {

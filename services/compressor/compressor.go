@@ -193,9 +193,14 @@ type Request struct {
 	// remembered of each tenant apart, and of calls without one together.
 	Tenant string
 	// Provider and Model decide the tokenizer, and with the deployment's price what the
-	// provider's cache is worth.
+	// provider's cache is worth. They are those of the deployment that is likely to serve.
 	Provider, Model, DeploymentID string
+	// Others may serve as well: what the prompt costs is not more at any of them.
+	Others []Deployment
 }
+
+// Deployment is a model at a provider; its ID, which may be empty, finds a price of its own.
+type Deployment struct{ Provider, Model, ID string }
 
 // Result is what became of a prompt.
 type Result struct {
@@ -298,17 +303,20 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	}
 	m := meter{counter: s.opts.Counter, encoding: tokens.ForModel(req.Provider, req.Model)}
 	bound(p.Texts, s.textBytes(&profile))
-	cache := s.cacheOf(&req)
+	likely, cache := s.caches(&req)
 	turns, err := m.prompt(ctx, p)
 	if err != nil {
 		sizes := guessed(p)
 		release(p, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, profile.MinTokens)
-		held.Cache, held.Engine = cache.lost(p, sizes)
+		held.Cache, held.Engine = likely.lost(p, sizes)
 		return held, err
 	}
 	before := prefixes(turns)
 	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
 	last := s.began.recall(ctx, &req, &profile, p, cache, before)
+	if last != nil {
+		last.untold = likely.least == 0
+	}
 	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
 		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: plan.floors, Kept: cache.least,
@@ -321,7 +329,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	}
 	result := original
 	held = original // if anything fails from here on
-	held.Cache, held.Engine = cache.lost(p, before)
+	held.Cache, held.Engine = likely.lost(p, before)
 	type done struct {
 		stage string
 		texts []*prompt.Text
@@ -351,7 +359,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		return last.done(ctx, original, before, before), nil
 	}
 	result.Body, result.Engine = p.Body(), engine(result.Stages)
-	result.Cache = cache.effect(plan, before, after)
+	result.Cache = likely.effect(plan, before, after)
 	result.Omitted = omitted(p)
 	return last.done(ctx, result, before, after), nil
 }

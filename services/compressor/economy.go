@@ -81,15 +81,41 @@ const (
 	leastKeptGemini   = 4096
 )
 
-// cacheOf returns the cache of the model that a request is for. Anthropic keeps what ends at
+// caches returns the cache of the deployment that is likely to serve, and what holds for the
+// caches of all that may.
+func (s *Service) caches(req *Request) (likely, strictest promptCache) {
+	likely = s.cacheOf(&Deployment{req.Provider, req.Model, req.DeploymentID})
+	strictest = likely
+	for i := range req.Others {
+		strictest = strictest.and(s.cacheOf(&req.Others[i]))
+	}
+	return likely, strictest
+}
+
+// and is a cache of which nothing is lost that is not lost of either.
+func (c promptCache) and(other promptCache) promptCache {
+	switch {
+	case other.least == 0:
+		return c
+	case c.least == 0:
+		return other
+	}
+	if other.cached*c.input < c.cached*other.input {
+		c.input, c.cached = other.input, other.cached
+	}
+	c.from, c.least, c.within = min(c.from, other.from), max(c.least, other.least), c.within || other.within
+	return c
+}
+
+// cacheOf returns the cache of a deployment's model. Anthropic keeps what ends at
 // a breakpoint of the caller's, and nothing else ("Prompt caching", November 2026). A model
 // without a price is taken to have a cache that costs nothing to read.
-func (s *Service) cacheOf(req *Request) promptCache {
-	if s.opts.Prices == nil || req.Provider == "anthropic" {
+func (s *Service) cacheOf(d *Deployment) promptCache {
+	if s.opts.Prices == nil || d.Provider == "anthropic" {
 		return promptCache{}
 	}
 	c := promptCache{from: leastKept, least: leastKept, within: true, input: 1}
-	if price, ok := s.opts.Prices.Price(req.DeploymentID, req.Provider, req.Model); ok {
+	if price, ok := s.opts.Prices.Price(d.ID, d.Provider, d.Model); ok {
 		// Who charges for what is kept keeps prompts up to their last message, and finds them
 		// again there (OpenAI since GPT-5.6).
 		c.within = price.Rate(pricing.CacheWrite, pricing.Standard, 0) <= price.Rate(pricing.Input, pricing.Standard, 0)
@@ -99,11 +125,11 @@ func (s *Service) cacheOf(req *Request) promptCache {
 	switch {
 	case c.cached >= c.input:
 		return promptCache{}
-	case req.Provider == "gemini" && strings.HasPrefix(strings.TrimPrefix(req.Model, "gemini/"), "gemini-2.5"):
+	case d.Provider == "gemini" && strings.HasPrefix(strings.TrimPrefix(d.Model, "gemini/"), "gemini-2.5"):
 		c.from, c.least = leastKeptGemini25, leastKeptGemini25
-	case req.Provider == "gemini":
+	case d.Provider == "gemini":
 		c.from, c.least = leastKeptGemini25, leastKeptGemini
-	case req.Provider == "groq":
+	case d.Provider == "groq":
 		c.from = leastKeptGroq
 	}
 	return c

@@ -105,6 +105,42 @@ func TestPromptsStayAboveWhatProvidersKeep(t *testing.T) {
 	}
 }
 
+// Whichever deployment serves, nothing is lost of its provider's cache: the strictest goes.
+func TestTheStrictestOfAllCachesGoes(t *testing.T) {
+	openai, gemini := compressor.Deployment{Provider: "openai", Model: "gpt-4o"}, compressor.Deployment{Provider: "gemini", Model: "gemini-2.5-pro"}
+	anthropic, groq := compressor.Deployment{Provider: "anthropic", Model: "claude-sonnet-4-5"}, compressor.Deployment{Provider: "groq", Model: "llama-3.3-70b-versatile"}
+	cheap := compressor.Deployment{Provider: "openai", Model: "gpt-5"}
+	s := newService(t, compressor.Options{Stages: []compressor.Stage{halve}, Prices: shipped(t)})
+	for name, tc := range map[string]struct {
+		deployments []compressor.Deployment
+		tools       bool
+		lines       []int // seven tokens each
+		from, to    int64 // tokens; 0 is not compressed
+	}{
+		"one":                              {[]compressor.Deployment{openai}, true, []int{270}, 1152, 1260},
+		"and one that keeps longer ones":   {[]compressor.Deployment{openai, gemini}, true, []int{270}, 0, 0},
+		"above both":                       {[]compressor.Deployment{openai, gemini}, true, []int{350}, 2176, 2320},
+		"and one that takes nothing off":   {[]compressor.Deployment{openai, groq}, true, []int{270}, 1152, 1260},
+		"none that keeps by itself":        {[]compressor.Deployment{anthropic, groq}, true, []int{150}, 0, 700},
+		"one of three that does":           {[]compressor.Deployment{anthropic, groq, openai}, true, []int{140}, 0, 0},
+		"a last turn that is worth it":     {[]compressor.Deployment{openai, openai}, false, []int{190}, 600, 750},
+		"and not where a cache is cheaper": {[]compressor.Deployment{openai, cheap}, false, []int{190}, 1152, 1260},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range tc.deployments { // whichever is the likely one
+				d := tc.deployments
+				got := compress(t, s, compressor.Request{
+					Body: talk(t, tc.tools, tc.lines...), Provider: d[0].Provider, Model: d[0].Model, DeploymentID: d[0].ID, Others: d[1:],
+				})
+				if (got.Body != nil) != (tc.to > 0) || got.Body != nil && (got.Compressed < tc.from || got.Compressed > tc.to) {
+					t.Errorf("%v: %d to %d tokens, want %d to %d", d, got.Original, got.Compressed, tc.from, tc.to)
+				}
+				tc.deployments = append(d[1:len(d):len(d)], d[0])
+			}
+		})
+	}
+}
+
 // Where nobody keeps earlier turns, their texts are chosen by the last question as well.
 func TestQuestionsOfEarlierTurns(t *testing.T) {
 	var questions []string
@@ -119,16 +155,19 @@ func TestQuestionsOfEarlierTurns(t *testing.T) {
 	for name, tc := range map[string]struct {
 		provider, model string
 		prices          compressor.Prices
+		others          []compressor.Deployment
 		want            []string
 	}{
-		"a provider with a cache":            {"openai", "gpt-4o", shipped(t), own},
-		"a provider that takes nothing off":  {"groq", "llama-3.3-70b-versatile", shipped(t), last},
-		"a provider that keeps what is told": {"anthropic", "claude-sonnet-4-5", shipped(t), last},
-		"nobody knows":                       {"groq", "llama-3.3-70b-versatile", nil, own},
+		"a provider with a cache":            {"openai", "gpt-4o", shipped(t), nil, own},
+		"a provider that takes nothing off":  {"groq", "llama-3.3-70b-versatile", shipped(t), nil, last},
+		"a provider that keeps what is told": {"anthropic", "claude-sonnet-4-5", shipped(t), nil, last},
+		"nobody knows":                       {"groq", "llama-3.3-70b-versatile", nil, nil, own},
+		"one of all has a cache":             {"groq", "llama-3.3-70b-versatile", shipped(t), []compressor.Deployment{{Provider: "openai", Model: "gpt-4o"}}, own},
+		"none of all has":                    {"groq", "llama-3.3-70b-versatile", shipped(t), []compressor.Deployment{{Provider: "anthropic", Model: "claude-sonnet-4-5"}}, last},
 	} {
 		questions = nil
 		s := newService(t, compressor.Options{Stages: []compressor.Stage{look}, Prices: tc.prices})
-		compress(t, s, compressor.Request{Body: talk(t, false, 300, 300), Provider: tc.provider, Model: tc.model})
+		compress(t, s, compressor.Request{Body: talk(t, false, 300, 300), Provider: tc.provider, Model: tc.model, Others: tc.others})
 		if !slices.Equal(questions, tc.want) {
 			t.Errorf("%s: %q", name, questions)
 		}

@@ -17,10 +17,14 @@ var _ compressorv1connect.CompressorServiceHandler = (*Handler)(nil)
 
 // Compress is [Service.Compress].
 func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
-	result, err := h.service.Compress(ctx, Request{
+	asked := Request{
 		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Tenant: req.GetTenantId(),
 		Provider: req.GetProvider(), Model: req.GetModel(), DeploymentID: req.GetDeploymentId(),
-	})
+	}
+	for _, d := range req.GetOthers() {
+		asked.Others = append(asked.Others, Deployment{d.GetProvider(), d.GetModel(), d.GetDeploymentId()})
+	}
+	result, err := h.service.Compress(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

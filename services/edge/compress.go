@@ -8,7 +8,6 @@ import (
 
 	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
-	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
@@ -139,16 +138,9 @@ func (c *completion) compress(ctx context.Context) {
 		return
 	}
 	start := c.e.Clock.Now()
-	var likely *routerv1.Deployment // always the same, so that its cache is thought of in the same way in each turn
-	if len(c.model.deployments) > 0 {
-		likely = c.model.deployments[0]
-	}
 	bounded, cancel := atMost(ctx, c.e.opts.CompressionTimeouts[c.compression.profile])
 	defer cancel()
-	resp, err := c.e.Services.Compressor.Compress(bounded, &compressorv1.CompressRequest{
-		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, Model: likely.GetUpstreamModel(), DeploymentId: likely.GetId(),
-		TenantId: c.principal.TenantID,
-	})
+	resp, err := c.e.Services.Compressor.Compress(bounded, c.compressRequest())
 	result, took := obs.CompressionSkipped, c.e.Clock.Now().Sub(start)
 	switch {
 	case err != nil:
@@ -168,6 +160,22 @@ func (c *completion) compress(ctx context.Context) {
 		Profile: c.compression.profile, Engine: resp.GetEngine(), Result: result,
 		Original: resp.GetOriginalTokens(), Compressed: resp.GetCompressedTokens(), Took: took,
 	})
+}
+
+// compressRequest tells of all deployments that may serve, in the same order in each turn, so
+// that their caches are thought of in the same way.
+func (c *completion) compressRequest() *compressorv1.CompressRequest {
+	req := &compressorv1.CompressRequest{
+		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, TenantId: c.principal.TenantID,
+	}
+	for i, d := range c.model.deployments {
+		if i == 0 {
+			req.Provider, req.Model, req.DeploymentId = d.GetProvider(), d.GetUpstreamModel(), d.GetId()
+			continue
+		}
+		req.Others = append(req.Others, &compressorv1.Deployment{Provider: d.GetProvider(), Model: d.GetUpstreamModel(), DeploymentId: d.GetId()})
+	}
+	return req
 }
 
 // savedByCompression is what the tokens that were left out would have cost, less what is not

@@ -8,8 +8,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 )
 
 // TestCompression compresses on a miss alone, and on any doubt sends the original.
@@ -174,5 +176,30 @@ func TestALossWithoutACompression(t *testing.T) {
 	told := &eventv1.Compression{Engine: "none", Profile: "rag", OriginalTokens: 100, CompressedTokens: 100, Micros: 95}
 	if rec := r.ledger(1)[0]; rec.GetSavedCompressionNanos() != -80*900 || !proto.Equal(rec.GetCompression(), told) {
 		t.Errorf("the ledger has %v", rec)
+	}
+}
+
+// The compressor hears of every deployment that may serve, and of each one's own provider.
+func TestCompressionKnowsAllDeployments(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.router.mu.Lock()
+	r.router.models = []*routerv1.Model{{Name: "m", Deployments: []*routerv1.Deployment{
+		{Id: "m-1", Provider: "openai", UpstreamModel: "m-1"}, {Id: "m-2", Provider: "gemini", UpstreamModel: "gemini-2.5-pro"},
+	}}}
+	r.router.mu.Unlock()
+	if err := r.edge.RefreshModels(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "rag"}, chat("many  words")}); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	got := r.compressor.last.Load()
+	want := &compressorv1.CompressRequest{
+		Body: got.GetBody(), Profile: "rag", TenantId: "acme", Provider: "openai", Model: "m-1", DeploymentId: "m-1",
+		Others: []*compressorv1.Deployment{{Provider: "gemini", Model: "gemini-2.5-pro", DeploymentId: "m-2"}},
+	}
+	if !proto.Equal(got, want) {
+		t.Errorf("asked for %v", got)
 	}
 }

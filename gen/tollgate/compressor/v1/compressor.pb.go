@@ -42,7 +42,10 @@ type CompressRequest struct {
 	Rate float64 `protobuf:"fixed64,6,opt,name=rate,proto3" json:"rate,omitempty"`
 	// The deployment that is likely to serve, whose price tells what the provider's
 	// prompt cache is worth.
-	DeploymentId  string `protobuf:"bytes,7,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	DeploymentId string `protobuf:"bytes,7,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	// The others that may serve. What the prompt costs is not more at any of them
+	// for the compression.
+	Others        []*Deployment `protobuf:"bytes,8,rep,name=others,proto3" json:"others,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -126,6 +129,77 @@ func (x *CompressRequest) GetDeploymentId() string {
 	return ""
 }
 
+func (x *CompressRequest) GetOthers() []*Deployment {
+	if x != nil {
+		return x.Others
+	}
+	return nil
+}
+
+// Deployment is a model at a provider.
+type Deployment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The model's provider.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The model's name at the provider.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// The deployment, for its price.
+	DeploymentId  string `protobuf:"bytes,3,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deployment) Reset() {
+	*x = Deployment{}
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deployment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deployment) ProtoMessage() {}
+
+func (x *Deployment) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deployment.ProtoReflect.Descriptor instead.
+func (*Deployment) Descriptor() ([]byte, []int) {
+	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Deployment) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Deployment) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Deployment) GetDeploymentId() string {
+	if x != nil {
+		return x.DeploymentId
+	}
+	return ""
+}
+
 // CompressResponse is the smaller prompt.
 type CompressResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -159,7 +233,7 @@ type CompressResponse struct {
 
 func (x *CompressResponse) Reset() {
 	*x = CompressResponse{}
-	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[1]
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -171,7 +245,7 @@ func (x *CompressResponse) String() string {
 func (*CompressResponse) ProtoMessage() {}
 
 func (x *CompressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[1]
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -184,7 +258,7 @@ func (x *CompressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompressResponse.ProtoReflect.Descriptor instead.
 func (*CompressResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{1}
+	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CompressResponse) GetBody() []byte {
@@ -263,7 +337,7 @@ type OmittedRequest struct {
 
 func (x *OmittedRequest) Reset() {
 	*x = OmittedRequest{}
-	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[2]
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +349,7 @@ func (x *OmittedRequest) String() string {
 func (*OmittedRequest) ProtoMessage() {}
 
 func (x *OmittedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[2]
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +362,7 @@ func (x *OmittedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OmittedRequest.ProtoReflect.Descriptor instead.
 func (*OmittedRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{2}
+	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *OmittedRequest) GetTenantId() string {
@@ -316,7 +390,7 @@ type OmittedResponse struct {
 
 func (x *OmittedResponse) Reset() {
 	*x = OmittedResponse{}
-	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[3]
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -328,7 +402,7 @@ func (x *OmittedResponse) String() string {
 func (*OmittedResponse) ProtoMessage() {}
 
 func (x *OmittedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[3]
+	mi := &file_tollgate_compressor_v1_compressor_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -341,7 +415,7 @@ func (x *OmittedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OmittedResponse.ProtoReflect.Descriptor instead.
 func (*OmittedResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{3}
+	return file_tollgate_compressor_v1_compressor_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OmittedResponse) GetText() string {
@@ -355,7 +429,7 @@ var File_tollgate_compressor_v1_compressor_proto protoreflect.FileDescriptor
 
 const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\n" +
-	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\xc7\x01\n" +
+	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\x83\x02\n" +
 	"\x0fCompressRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x1a\n" +
@@ -363,7 +437,13 @@ const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\x05model\x18\x04 \x01(\tR\x05model\x12\x1b\n" +
 	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04rate\x18\x06 \x01(\x01R\x04rate\x12#\n" +
-	"\rdeployment_id\x18\a \x01(\tR\fdeploymentId\"\xb6\x02\n" +
+	"\rdeployment_id\x18\a \x01(\tR\fdeploymentId\x12:\n" +
+	"\x06others\x18\b \x03(\v2\".tollgate.compressor.v1.DeploymentR\x06others\"c\n" +
+	"\n" +
+	"Deployment\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12#\n" +
+	"\rdeployment_id\x18\x03 \x01(\tR\fdeploymentId\"\xb6\x02\n" +
 	"\x10CompressResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12'\n" +
 	"\x0foriginal_tokens\x18\x02 \x01(\x03R\x0eoriginalTokens\x12+\n" +
@@ -396,23 +476,25 @@ func file_tollgate_compressor_v1_compressor_proto_rawDescGZIP() []byte {
 	return file_tollgate_compressor_v1_compressor_proto_rawDescData
 }
 
-var file_tollgate_compressor_v1_compressor_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_tollgate_compressor_v1_compressor_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_tollgate_compressor_v1_compressor_proto_goTypes = []any{
 	(*CompressRequest)(nil),  // 0: tollgate.compressor.v1.CompressRequest
-	(*CompressResponse)(nil), // 1: tollgate.compressor.v1.CompressResponse
-	(*OmittedRequest)(nil),   // 2: tollgate.compressor.v1.OmittedRequest
-	(*OmittedResponse)(nil),  // 3: tollgate.compressor.v1.OmittedResponse
+	(*Deployment)(nil),       // 1: tollgate.compressor.v1.Deployment
+	(*CompressResponse)(nil), // 2: tollgate.compressor.v1.CompressResponse
+	(*OmittedRequest)(nil),   // 3: tollgate.compressor.v1.OmittedRequest
+	(*OmittedResponse)(nil),  // 4: tollgate.compressor.v1.OmittedResponse
 }
 var file_tollgate_compressor_v1_compressor_proto_depIdxs = []int32{
-	0, // 0: tollgate.compressor.v1.CompressorService.Compress:input_type -> tollgate.compressor.v1.CompressRequest
-	2, // 1: tollgate.compressor.v1.CompressorService.Omitted:input_type -> tollgate.compressor.v1.OmittedRequest
-	1, // 2: tollgate.compressor.v1.CompressorService.Compress:output_type -> tollgate.compressor.v1.CompressResponse
-	3, // 3: tollgate.compressor.v1.CompressorService.Omitted:output_type -> tollgate.compressor.v1.OmittedResponse
-	2, // [2:4] is the sub-list for method output_type
-	0, // [0:2] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1, // 0: tollgate.compressor.v1.CompressRequest.others:type_name -> tollgate.compressor.v1.Deployment
+	0, // 1: tollgate.compressor.v1.CompressorService.Compress:input_type -> tollgate.compressor.v1.CompressRequest
+	3, // 2: tollgate.compressor.v1.CompressorService.Omitted:input_type -> tollgate.compressor.v1.OmittedRequest
+	2, // 3: tollgate.compressor.v1.CompressorService.Compress:output_type -> tollgate.compressor.v1.CompressResponse
+	4, // 4: tollgate.compressor.v1.CompressorService.Omitted:output_type -> tollgate.compressor.v1.OmittedResponse
+	3, // [3:5] is the sub-list for method output_type
+	1, // [1:3] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_compressor_v1_compressor_proto_init() }
@@ -426,7 +508,7 @@ func file_tollgate_compressor_v1_compressor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_compressor_v1_compressor_proto_rawDesc), len(file_tollgate_compressor_v1_compressor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
