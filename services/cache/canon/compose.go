@@ -138,6 +138,7 @@ func (t *books) sentence(a []atom) []atom {
 		i++
 	}
 	a = condition(a)
+	a = heading(a)
 	a = leading(a)
 	if r, n := t.frames.longest(a, &at); r != nil {
 		a = r.apply(a, 0, n, &at)
@@ -145,6 +146,8 @@ func (t *books) sentence(a []atom) []atom {
 	if len(a) > 1 && a[0].text == "what" && a[1].word != nil && !a[1].word.Function && a[1].word.Kind == reading.Plain {
 		a[0] = atom{text: "WHICH", frame: true}
 	}
+	a = named(a)
+	a = manner(a)
 	a = unmark(a)
 	a = compound(a)
 	pairs(a)
@@ -198,6 +201,51 @@ func condition(a []atom) []atom {
 	return a
 }
 
+// heading makes a question of "uses of silk".
+func heading(a []atom) []atom {
+	if len(a) < 3 || !noun(&a[0]) || a[1].text != "of" {
+		return a
+	}
+	for i := range a {
+		if w := a[i].word; isBe(a[i].text) || w != nil && (w.Function && begins(a[i].text) || i > 0 && w.Entry.First() == lexicon.Verb) {
+			return a
+		}
+	}
+	return slices.Insert(a, 0, atom{text: "what"}, atom{text: "is"})
+}
+
+func begins(s string) bool {
+	switch s {
+	case "do", "did", "have", "had", "can", "will", "would", "should", "may", "might", "must":
+		return true
+	}
+	return false
+}
+
+// named takes "who was Martin Luther" for "who is"; who was president is another question.
+func named(a []atom) []atom {
+	if len(a) < 3 || a[0].text != "who" || a[1].text != "was" {
+		return a
+	}
+	for _, x := range a[2:] {
+		if x.word == nil || !x.word.Capital {
+			return a
+		}
+	}
+	a[1] = atom{text: "WHOIS", frame: true}
+	return a[1:]
+}
+
+// manner turns "the fastest way to lose weight" into "how to lose weight fast".
+func manner(a []atom) []atom {
+	if len(a) < 2 || a[0].text != "FAST" && a[0].text != "EASY" {
+		return a
+	}
+	a = append(a, atom{text: map[string]string{"FAST": "fast", "EASY": "easily"}[a[0].text]})
+	a[0].text = "HOW"
+	return a
+}
+
 func rotate(a []atom, i int) []atom {
 	slices.Reverse(a[:i])
 	slices.Reverse(a[i:])
@@ -236,8 +284,20 @@ func unmark(a []atom) []atom {
 		switch {
 		case a[i].text == "do" && i > 0 && i < len(a)-1 && question(&a[i-1]) && a[i].word != nil && a[i].word.Function:
 			continue
-		case a[i].text == "some" && i > 1 && isBe(a[i-1].text) && i < len(a)-2 && specific(a[i+1:]):
+		case a[i].text == "some" && i > 1 && isBe(a[i-1].text) && i < len(a)-2 && (specific(a[i+1:]) || listed(a[i+1:])):
 			continue
+		case a[i].text == "to" && i > 0 && i+1 < len(a) && either[a[i-1].text] && a[i-1].form <= reading.S && a[i+1].form == reading.Base:
+			continue
+		case i > 0 && a[i].form == reading.Ing && either[a[i-1].text] && a[i-1].form <= reading.S:
+			a[i].form = reading.Base
+		case a[i].text == "that" && i > 1 && i+1 < len(a) && a[0].text == "WHICH" && generic(a[i+1].text):
+			continue
+		case a[i].text == "in" && i+2 == len(a) && a[i+1].text == "world" && a[0].text == "WHICH" && a[1].form == reading.Most:
+			return out
+		case a[i].text == "of" && a[0].text == "WHICH" && a[1].form == reading.Most && i+1 < len(a) && a[i+1].word != nil && a[i+1].word.Entry.Is(lexicon.Place):
+			a[i].text = "in"
+		case a[i].text == "be" && i == 1 && a[0].text == "HOW":
+			a[i].text = "become"
 		case i > 0 && (a[i-1].text == "can" || a[i-1].text == "should") && generic(a[i].text):
 			a[i] = atom{text: "ANYONE", frame: true}
 		case i > 0 && (a[i].text == "your" || a[i].text == "our" || a[i].text == "one's") && owned(&a[0]):
@@ -257,6 +317,23 @@ func owned(a *atom) bool {
 	return a.frame && (a.text == "HOW" || a.text == "CAN" || a.text == "LIKE" || a.text == "WHERE" || a.text == "NEED" || a.text == "SHOULD")
 }
 
+// listed reports whether what is asked for is of a kind that one asks a list of: "some fun
+// facts" are fun facts, but some fallacies are not what fallacies are.
+func listed(a []atom) bool {
+	for i := range a {
+		if w := a[i].word; w == nil || w.Function {
+			return false
+		}
+		if listable[a[i].text] {
+			return true
+		}
+	}
+	return false
+}
+
+var listable = words("website site way tip idea fact thing book film song app tool game place example benefit effect " +
+	"symptom cause reason hack trick question topic quote puzzle joke use")
+
 func describing(a *atom) bool {
 	return a.word != nil && (a.text == "much" || a.text == "many" || a.word.Entry.Is(lexicon.Adjective|lexicon.Adverb))
 }
@@ -269,6 +346,9 @@ func generic(s string) bool {
 	}
 	return false
 }
+
+// either are verbs that take "to learn" and "learning" alike.
+var either = words("learn start begin like love hate prefer continue")
 
 func question(a *atom) bool {
 	switch a.text {
@@ -401,6 +481,9 @@ func form(a []atom) *Form {
 			b.WriteByte('#')
 		}
 		b.WriteString(a[i].text)
+		if w != nil && w.Capital && len(w.Text) == 2 && !w.Function { // IT is no pronoun
+			b.WriteByte('^')
+		}
 		b.WriteString(marks[a[i].form])
 		if w != nil && w.Unit != "" {
 			b.WriteByte('|')
@@ -418,5 +501,8 @@ func form(a []atom) *Form {
 		f.pieces = append(f.pieces, p)
 	}
 	f.text = b.String()
+	if len(a) > 0 {
+		f.loose = loosen(f, a[0].text)
+	}
 	return f
 }

@@ -126,6 +126,8 @@ func parse(f string) want {
 		w.text, w.form = f[:len(f)-2], reading.Past
 	case strings.HasSuffix(f, "+ing"):
 		w.text, w.form = f[:len(f)-4], reading.Ing
+	case strings.HasSuffix(f, "+t"):
+		w.text, w.form = f[:len(f)-2], reading.Most
 	case f == "best":
 		w.text, w.form = "good", reading.Most
 	}
@@ -179,6 +181,9 @@ func (r *rule) apply(atoms []atom, from, n int, at *[16]int8) []atom {
 			continue
 		}
 		to[k] = atom{text: w.text, form: w.form, frame: w.frame}
+		if len(r.become) == n && !w.frame { // word for word
+			to[k].word = atoms[from+k].word
+		}
 		k++
 	}
 	if r.capture {

@@ -66,6 +66,7 @@ thank you so? very? much? ->
 thanks ->
 many thanks ->
 in detail ->
+to have ->
 `
 
 // frames are the beginnings of questions that ask the same.
@@ -107,8 +108,24 @@ best {way} to -> HOW
 is it possible to -> CAN
 is it possible for {anyone} to -> CAN
 is it possible that {anyone} can -> CAN
-is there any? {way} to -> CAN
-is there any? {way} {anyone} can -> CAN
+is there any? {way} to -> HOW
+is there any? {way} of {ing} -> HOW
+is there any? {way} {anyone} can -> HOW
+how do people -> HOW
+what is fast+t {way} to -> FAST
+which is fast+t {way} to -> FAST
+what is fast+t possible {way} to -> FAST
+what is quick+t {way} to -> FAST
+what is quick+t possible {way} to -> FAST
+which is quick+t {way} to -> FAST
+what is easy+t {way} to -> EASY
+which is easy+t {way} to -> EASY
+what is easy {way} to -> EASY
+what is some easy {way} to -> EASY
+which one is best -> WHICH best
+which one is -> WHICH is
+what is some of your -> what is your
+what is some of -> what is some
 can {anyone} -> CAN
 could {anyone} -> CAN
 should i -> SHOULD
@@ -217,12 +234,25 @@ what is some tip for {ing} -> HOW
 what is some tip to -> HOW
 what is tip to -> HOW
 which is your -> what is your
-who was -> WHOIS
+who is great+t -> WHOIS best
+who is some of best -> WHOIS best
+who is some of your -> WHOIS your
 who is -> WHOIS
 `
 
 // phrases are the same wherever they stand.
 const phrases = `
+think of -> think about
+learn about -> learn
+future {of} -> future of
+salary {of} -> salary of
+alternative to -> alternative of
+alternative for -> alternative of
+answer to -> answer of
+key to -> key of
+loose weight -> lose weight
+quickly -> fast
+rapidly -> fast
 have get+d to -> have to
 could -> can
 of all time ->

@@ -88,7 +88,7 @@ func match(a, b *reading.Reading) *pair {
 	}
 	p.align()
 	p.x, p.y = canon.Gap(canon.Of(a), canon.Of(b))
-	p.minimal = len(p.x) <= 3 && len(p.y) <= 3
+	p.minimal = len(p.x)+len(p.y) > 0 && len(p.x) <= 3 && len(p.y) <= 3
 	return p
 }
 
