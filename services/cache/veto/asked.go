@@ -1,6 +1,9 @@
 package veto
 
-import "tollgate.dev/services/cache/lexicon"
+import (
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
 
 // asked holds prompts apart that ask for another thing of the same: when and where, why and
 // how, how many and how long, whether and how.
@@ -12,10 +15,22 @@ func asked(p *pair) (string, string, bool) {
 	if x == y || x == "" || y == "" {
 		return "", "", false
 	}
-	if open[x] && open[y] {
+	if open[x] && open[y] || x == "where" && y == "how" && p.a.anyone("where") && p.b.anyone("how") ||
+		x == "how" && y == "where" && p.a.anyone("how") && p.b.anyone("where") {
 		return "", "", false
 	}
 	return x, y, true
+}
+
+// anyone reports whether the question is what one can do: "where can I find", "how do I get".
+func (s *side) anyone(ask string) bool {
+	for i := 0; i+2 < len(s.words); i++ {
+		if s.words[i].Text == ask {
+			who := s.words[i+2].Text
+			return (s.words[i+1].Text == "can" || s.words[i+1].Text == "do" || s.words[i+1].Text == "should") && (who == "i" || who == "you" || who == "we" || who == "one")
+		}
+	}
+	return false
 }
 
 // open questions can stand for each other: "how do I" and "what is the way to".
@@ -47,6 +62,9 @@ func (s *side) question() string {
 			}
 			return "when"
 		case "where":
+			if i+3 < len(s.words) && s.words[i+1].Text == "is" && (s.words[i+2].Form == reading.Most || s.words[i+3].Form == reading.Most) {
+				return "what" // where is the best
+			}
 			return "where"
 		case "why":
 			return "why"

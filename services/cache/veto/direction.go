@@ -1,5 +1,7 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 // contrary are words of grammar of which one says the opposite of the other.
 var contrary = [...][2]string{
 	{"before", "after"}, {"over", "under"}, {"above", "below"}, {"up", "down"}, {"in", "out"}, {"inside", "outside"},
@@ -17,14 +19,14 @@ func direction(p *pair) (string, string, bool) {
 	for _, c := range contrary {
 		x := p.a.count(c[0]) - p.b.count(c[0])
 		y := p.a.count(c[1]) - p.b.count(c[1])
-		if x > 0 && y < 0 {
+		if x > 0 && y < 0 && p.govern(c[0], c[1]) {
 			return c[0], c[1], true
 		}
-		if x < 0 && y > 0 {
+		if x < 0 && y > 0 && p.govern(c[1], c[0]) {
 			return c[1], c[0], true
 		}
 	}
-	if flips(p) == 1 && compared(p) {
+	if flips(p) == 1 && compared(p) || p.close < 0.7 {
 		return "", "", false
 	}
 	for i := range p.a.words {
@@ -53,6 +55,28 @@ func direction(p *pair) (string, string, bool) {
 		}
 	}
 	return "", "", false
+}
+
+// govern reports whether x in a and y in b stand before the same word, or little else differs.
+func (p *pair) govern(x, y string) bool {
+	if p.minimal {
+		return true
+	}
+	for i := range p.a.words {
+		if p.a.words[i].Text != x {
+			continue
+		}
+		for j := range p.b.words {
+			if p.b.words[j].Text != y {
+				continue
+			}
+			k, l := p.a.next(i), p.b.next(j)
+			if k >= 0 && l >= 0 && (int(p.a.to[k]) == l || p.a.words[k].Kind != reading.Plain && p.a.words[k].Lemma == p.b.words[l].Lemma) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // moved reports whether word i is no part of the phrase that begins at from and has its head

@@ -42,7 +42,7 @@ var filler = words("actually really truly indeed exactly basically literally sim
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +
-	"top time term phrase concept process option quality part united state proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
+	"method top time term phrase concept process option quality part united state proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
 
 func words(list string) map[string]bool {
 	m := map[string]bool{}
@@ -63,6 +63,8 @@ func match(a, b *reading.Reading) *pair {
 	}
 	p.a.to, p.b.to = both[:len(a.Words)], both[len(a.Words):]
 	p.pass(exact)
+	p.join(&p.a, &p.b)
+	p.join(&p.b, &p.a)
 	p.pass(related)
 	p.pass(near)
 	total, met := 0, 0
@@ -161,6 +163,28 @@ func (p *pair) pass(same func(x, y *reading.Word) bool) {
 	}
 }
 
+// join matches a word with two that the other side writes apart: "timetravel".
+func (p *pair) join(s, o *side) {
+	for i := range s.words {
+		w := &s.words[i]
+		if s.to[i] >= 0 || w.Entry != 0 || !content(w) {
+			continue
+		}
+		for j := 0; j+1 < len(o.words); j++ {
+			x, y := o.words[j].Text, o.words[j+1].Text
+			if len(x)+len(y) == len(w.Text) && strings.HasPrefix(w.Text, x) && strings.HasSuffix(w.Text, y) {
+				s.to[i] = int16(j)
+				for k := j; k <= j+1; k++ {
+					if content(&o.words[k]) {
+						o.to[k] = int16(i)
+					}
+				}
+				break
+			}
+		}
+	}
+}
+
 func exact(x, y *reading.Word) bool { return x.Lemma == y.Lemma }
 
 // aliases are names of one thing that no dictionary relates.
@@ -170,13 +194,13 @@ var aliases = map[string]string{
 	"cellphone": "phone", "smartphone": "phone", "maths": "math", "mathematics": "math", "exam": "test",
 	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture",
 	"opinion": "think", "view": "think", "thought": "think", "stance": "position", "net": "internet", "broadband": "internet",
-	"corporate": "business", "attraction": "place", "famous": "popular",
+	"corporate": "business", "attraction": "place", "famous": "popular", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
 	"application": "app", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
 }
 
 // related reports whether two words mean the same or are of one family.
 func related(x, y *reading.Word) bool {
-	if alias(x.Lemma) == alias(y.Lemma) {
+	if alias(x.Lemma) == alias(y.Lemma) || y.Lemma == x.Lemma+"s" || x.Lemma == y.Lemma+"s" {
 		return true
 	}
 	if x.Entry != 0 && y.Entry != 0 {
@@ -194,7 +218,7 @@ func related(x, y *reading.Word) bool {
 	if x.Capital && y.Capital {
 		least = 6 // Sara and Sarah are two
 	}
-	if len(s) > 2 && t == s+"s" {
+	if (x.Entry == 0) != (y.Entry == 0) && len(s) > 5 && s[0] == t[0] && edit(s, t) {
 		return true
 	}
 	if len(s) == len(t) {
@@ -204,6 +228,18 @@ func related(x, y *reading.Word) bool {
 		}
 	}
 	return len(s) >= least && reading.Slip(s, t)
+}
+
+// edit reports whether a, the shorter, is b but for one letter that is another or missing.
+func edit(a, b string) bool {
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) == len(b) {
+		return i < len(a) && a[i+1:] == b[i+1:]
+	}
+	return len(b) == len(a)+1 && a[i:] == b[i+1:]
 }
 
 func alias(s string) string {

@@ -12,6 +12,9 @@ var symmetric = words("marry meet differ equal relate resemble compare same simi
 // roles holds prompts apart in which two have changed places around a verb: "A sued B" and "B
 // sued A". The passive changes them once more: "B was sued by A".
 func roles(p *pair) (string, string, bool) {
+	if p.close < 0.75 {
+		return "", "", false
+	}
 	for i := range p.a.words {
 		if !actor(&p.a, i) {
 			continue
@@ -23,7 +26,7 @@ func roles(p *pair) (string, string, bool) {
 			x, y := int(p.a.to[i]), int(p.a.to[k])
 			for v := i + 1; v < k; v++ {
 				u := int(p.a.to[v])
-				if u < 0 || !isPredicate(&p.a.words[v]) || p.a.words[v].Lemma != p.b.words[u].Lemma || symmetric[p.a.words[v].Lemma] {
+				if u < 0 || p.a.compound(v) || p.b.compound(u) || !isPredicate(&p.a.words[v]) || p.a.words[v].Lemma != p.b.words[u].Lemma || symmetric[p.a.words[v].Lemma] {
 					continue
 				}
 				turned := x > u && y < u
@@ -41,10 +44,15 @@ func roles(p *pair) (string, string, bool) {
 	return "", "", false
 }
 
+// compound reports whether the -ing at v belongs to a noun beside it, as in "booking site".
+func (s *side) compound(v int) bool {
+	return s.words[v].Form == reading.Ing && (v+1 < len(s.words) && content(&s.words[v+1]) && s.words[v+1].Entry.First() == lexicon.Noun && !s.words[v+1].Name())
+}
+
 // actor reports whether word i is a noun that has its partner.
 func actor(s *side, i int) bool {
 	w := &s.words[i]
-	return s.to[i] >= 0 && content(w) && (w.Name() || w.Entry.First() == lexicon.Noun && w.Form <= reading.S)
+	return s.to[i] >= 0 && content(w) && s.mentions(w.Lemma) == 1 && (w.Name() || w.Entry.First() == lexicon.Noun && w.Form <= reading.S)
 }
 
 func isVerb(w *reading.Word) bool {
