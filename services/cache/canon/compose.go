@@ -174,13 +174,19 @@ func (t *books) ending(a []atom, at *[16]int8) (*rule, int) {
 
 func isBe(s string) bool { return s == "is" || s == "was" }
 
-// direct turns "what the capital of France is" into "what is the capital of France".
+// direct turns "what the capital of France is" into "what is the capital of France", and "how
+// a plumber is trained" into "how is a plumber trained".
 func direct(a []atom) {
-	n := len(a)
-	if n > 2 && isBe(a[n-1].text) && (a[0].text == "what" || a[0].text == "who" || a[0].text == "where" || a[0].text == "when") {
-		last := a[n-1]
-		copy(a[2:], a[1:n-1])
-		a[1] = last
+	if len(a) < 3 || !asks(a[0].text) || isBe(a[1].text) || begins(a[1].text) {
+		return
+	}
+	for i := 2; i < len(a); i++ {
+		if isBe(a[i].text) || begins(a[i].text) {
+			be := a[i]
+			copy(a[2:i+1], a[1:i])
+			a[1] = be
+			return
+		}
 	}
 }
 

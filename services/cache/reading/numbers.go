@@ -167,7 +167,7 @@ var units = func() map[string]string {
 	} {
 		for s := range strings.FieldsSeq(spellings) {
 			m[s] = unit
-			if len(s) > 3 && !strings.HasSuffix(s, "s") {
+			if len(s) > 1 && !strings.HasSuffix(s, "s") {
 				m[s+"s"] = unit
 			}
 		}

@@ -77,7 +77,7 @@ type Word struct {
 	Function bool
 	// Capital is set for a word that is capitalised where grammar doesn't ask for it.
 	Capital bool
-	// Quoted is set within double quotes.
+	// Quoted is set within double quotes or backticks.
 	Quoted bool
 	// Break is set where a comma, a bracket or the like stands before the word.
 	Break bool
@@ -173,22 +173,23 @@ func bare(s string) string {
 }
 
 var signs = strings.NewReplacer(
-	"’", "'", "‘", "'", "`", "'", "´", "'", "ʼ", "'",
+	"’", "'", "‘", "'", "´", "'", "ʼ", "'",
 	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`,
 	"–", "-", "—", " - ", "−", "-", "‐", "-", "‑", "-",
 	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
 )
 
-// program reports whether a text looks like program text or markup.
+// program reports whether a text looks like program text or markup. A name between backticks
+// doesn't make it one.
 func program(s string) bool {
-	if strings.Contains(s, "```") || strings.Contains(s, "`") || strings.Contains(s, "\n\t") ||
-		strings.Contains(s, "\n  ") || strings.Contains(s, "</") || strings.Contains(s, "/>") {
+	if strings.Contains(s, "```") || strings.Contains(s, "\n\t") || strings.Contains(s, "\n  ") ||
+		strings.Contains(s, "</") || strings.Contains(s, "/>") {
 		return true
 	}
 	signs := 0
 	for i := range len(s) {
 		switch s[i] {
-		case '{', '}', ';', '=', '<', '>', '\\', '|', '_':
+		case '{', '}', ';', '=', '<', '>', '\\', '|':
 			signs++
 		}
 	}

@@ -65,6 +65,7 @@ func TestManners(t *testing.T) {
 		{"¿Cómo se cocina el arroz?", Foreign},
 		{"東京の人口は？", Foreign},
 		{"for i := range 10 { fmt.Println(i) } == x;", Code},
+		{"What does `len` do?", Prose},
 		{"```\nx\n```", Code},
 		{"one\ntwo", Long},
 		{strings.Repeat("rice ", 500), Long},

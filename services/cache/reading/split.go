@@ -151,11 +151,12 @@ func (s *splitter) sign(c rune, size int) {
 			s.at++
 			s.add(from, s.at, Symbol, "")
 		}
-	case '"':
-		for s.at < len(s.lower) && s.lower[s.at] == '"' {
+	case '"', '`':
+		mark := s.lower[from]
+		for s.at < len(s.lower) && s.lower[s.at] == mark {
 			s.at++
 		}
-		s.quoted = !s.quoted && strings.IndexByte(s.lower[s.at:], '"') >= 0
+		s.quoted = !s.quoted && strings.IndexByte(s.lower[s.at:], mark) >= 0
 	case '&':
 		if s.at < len(s.lower) && s.lower[s.at] == '&' {
 			s.at++

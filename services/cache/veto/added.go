@@ -1,6 +1,9 @@
 package veto
 
-import "tollgate.dev/services/cache/lexicon"
+import (
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
 
 // added holds prompts apart of which one says all that the other does and something more: a
 // place, a purpose, a condition, a kind. A verb or an adverb more, as in "the best games (to
@@ -26,11 +29,30 @@ func (p *pair) narrows(added []int) bool {
 		if class[w.Lemma] && s.beside(i) || p.fuller(i) {
 			continue
 		}
-		if w.Name() || w.Entry.First()&(lexicon.Noun|lexicon.Adjective) != 0 && !isVerb(w) || s.placed(i) {
+		if w.Name() || w.Entry.First()&(lexicon.Noun|lexicon.Adjective) != 0 && !isVerb(w) || s.placed(i) || s.modifies(i) {
 			return true
 		}
 	}
 	return false
+}
+
+// modifies reports whether word i, which may be a verb, stands before a noun as an adjective
+// does: "frozen peas", "a reverse mortgage".
+func (s *side) modifies(i int) bool {
+	if i+1 >= len(s.words) || s.words[i+1].Break || !content(&s.words[i+1]) || s.to[i+1] < 0 || s.words[i+1].Entry.First() != lexicon.Noun {
+		return false
+	}
+	if s.words[i].Form != reading.Past && s.words[i].Form != reading.Base {
+		return false
+	}
+	if i == 0 || s.words[i-1].Text == "to" || !s.words[i-1].Function && s.words[i].Form == reading.Base {
+		return false
+	}
+	switch s.words[i-1].Text {
+	case "i", "you", "we", "they", "he", "she", "who", "that", "can", "could", "will", "would", "should", "not", "have", "has", "had":
+		return false
+	}
+	return true
 }
 
 // class are nouns that only say what a name is the name of: "a Mac laptop", "Jaipur city".

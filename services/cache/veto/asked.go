@@ -8,11 +8,8 @@ import (
 // asked holds prompts apart that ask for another thing of the same: when and where, why and
 // how, how many and how long, whether and how.
 func asked(p *pair) (string, string, bool) {
-	if !p.minimal {
-		return "", "", false
-	}
 	x, y := p.a.question(), p.b.question()
-	if x == y || x == "" || y == "" {
+	if x == y || x == "" || y == "" || !p.minimal && !(certain[x] && certain[y] && p.near()) {
 		return "", "", false
 	}
 	if open[x] && open[y] || x == "where" && y == "how" && p.a.anyone("where") && p.b.anyone("how") ||
@@ -31,6 +28,12 @@ func (s *side) anyone(ask string) bool {
 		}
 	}
 	return false
+}
+
+// certain questions want a certain kind of answer, however they are put.
+var certain = map[string]bool{
+	"when": true, "where": true, "how many": true, "how much": true, "how long": true, "how often": true, "how far": true,
+	"how old": true, "how big": true, "how tall": true, "how high": true, "how fast": true,
 }
 
 // open questions can stand for each other: "how do I" and "what is the way to".

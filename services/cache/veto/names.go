@@ -14,15 +14,12 @@ func names(p *pair) (string, string, bool) {
 func (p *pair) named() string {
 	for _, i := range p.a.loose {
 		w := &p.a.words[i]
-		if p.a.name(i) && !filler[w.Lemma] && !states[w.Lemma] && !p.fuller(i) {
+		if p.a.name(i) && !filler[w.Lemma] && !p.fuller(i) {
 			return w.Text
 		}
 	}
 	return ""
 }
-
-// states are parts of names of countries that are written in several ways.
-var states = words("united state states republic kingdom")
 
 // name reports whether word i is a name: by itself, or because it is capitalised beside one.
 func (s *side) name(i int) bool {

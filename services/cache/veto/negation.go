@@ -43,8 +43,8 @@ func negated(s *side) (n, last int) {
 			s.words[i-1].Text == "why" && i > 1 && s.words[i-2].Text == "or") {
 			continue
 		}
-		if w.Text == "no" && i > 0 && s.words[i-1].Lemma == "say" {
-			continue
+		if w.Text == "no" && (i > 0 && s.words[i-1].Lemma == "say" || w.First && i+1 < len(s.words) && s.words[i+1].Break) {
+			continue // to say no; "no, it isn't"
 		}
 		n++
 		last = i

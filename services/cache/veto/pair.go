@@ -42,7 +42,7 @@ var filler = words("actually really truly indeed exactly basically literally sim
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +
-	"method top time term phrase concept process option quality part united state proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
+	"method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
 
 func words(list string) map[string]bool {
 	m := map[string]bool{}
@@ -163,16 +163,20 @@ func (p *pair) pass(same func(x, y *reading.Word) bool) {
 	}
 }
 
-// join matches a word with two that the other side writes apart: "timetravel".
+// unions are what follows "united" in names that are often shortened.
+var unions = map[string]string{"usa": "states", "uk": "kingdom", "uae": "arab"}
+
+// join matches a word with two that the other side writes apart: "timetravel", "United States".
 func (p *pair) join(s, o *side) {
 	for i := range s.words {
 		w := &s.words[i]
-		if s.to[i] >= 0 || w.Entry != 0 || !content(w) {
+		whole := unions[alias(w.Lemma)]
+		if s.to[i] >= 0 || !content(w) || w.Entry != 0 && whole == "" {
 			continue
 		}
 		for j := 0; j+1 < len(o.words); j++ {
 			x, y := o.words[j].Text, o.words[j+1].Text
-			if len(x)+len(y) == len(w.Text) && strings.HasPrefix(w.Text, x) && strings.HasSuffix(w.Text, y) {
+			if len(x)+len(y) == len(w.Text) && strings.HasPrefix(w.Text, x) && strings.HasSuffix(w.Text, y) || x == "united" && y == whole {
 				s.to[i] = int16(j)
 				for k := j; k <= j+1; k++ {
 					if content(&o.words[k]) {
@@ -206,6 +210,9 @@ func related(x, y *reading.Word) bool {
 	if x.Entry != 0 && y.Entry != 0 {
 		if lexicon.Opposites(x.Entry, y.Entry) {
 			return false
+		}
+		if x.Entry.Is(lexicon.Name) || y.Entry.Is(lexicon.Name) { // English and American are languages of one name
+			return lexicon.SameFirst(x.Entry, y.Entry) || lexicon.Kin(x.Entry, y.Entry)
 		}
 		return lexicon.Synonyms(x.Entry, y.Entry) || lexicon.Kin(x.Entry, y.Entry)
 	}

@@ -9,10 +9,14 @@ import (
 var symmetric = words("marry meet differ equal relate resemble compare same similar different equivalent date divorce " +
 	"collide intersect combine mix vs versus friend")
 
+// reach is how many words may stand between a verb and those who it is about; beyond that, they
+// more often belong to something else.
+const reach = 5
+
 // roles holds prompts apart in which two have changed places around a verb: "A sued B" and "B
 // sued A". The passive changes them once more: "B was sued by A".
 func roles(p *pair) (string, string, bool) {
-	if p.close < 0.75 {
+	if p.close < 0.9 {
 		return "", "", false
 	}
 	for i := range p.a.words {
@@ -31,7 +35,7 @@ func roles(p *pair) (string, string, bool) {
 				}
 				turned := x > u && y < u
 				straight := x < u && y > u
-				if !turned && !straight {
+				if !turned && !straight || v-i > reach || k-v > reach || max(u-x, x-u) > reach || max(u-y, y-u) > reach {
 					continue
 				}
 				if turned == (p.a.passive(v) != p.b.passive(u)) {

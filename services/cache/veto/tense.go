@@ -8,6 +8,8 @@ var tenses = map[string]string{
 	"should": "should", "must": "must", "ought": "should",
 }
 
+var asking = words("what which who when where why how")
+
 // tense holds prompts apart that ask about another time, or whether something can, should or
 // must be. What one can and should do comes to the same when the question is how.
 func tense(p *pair) (string, string, bool) {
@@ -35,9 +37,17 @@ func tense(p *pair) (string, string, bool) {
 	return p.a.at(i), p.b.at(j), true
 }
 
-// auxiliary is the first of the first sentence.
+// auxiliary is the first of the first sentence, behind the word that it asks with: what stands
+// before that is politeness.
 func (s *side) auxiliary() int {
+	from := 0
 	for i := range s.words {
+		if asking[s.words[i].Text] && s.words[i].Sentence == 0 {
+			from = i
+			break
+		}
+	}
+	for i := from; i < len(s.words); i++ {
 		if s.words[i].Sentence > 0 {
 			return -1
 		}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"tollgate.dev/platform/clock"
+)
+
+func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
+	var out strings.Builder
+	b := bench{out: &out, clock: clock.Real(), show: "wrong"}
+	if err := b.run(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Data: the project's own pairs; there is no ",
+		"own, by hand: ", "own, by templates: ",
+		"served by tier 1 of what asks another thing: 0.00 %",
+		"veto of one candidate",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output has no %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// The project's own pairs hold the tier and the veto to what they reached.
+func TestOwnPairs(t *testing.T) {
+	sets, _, err := load(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	b := bench{out: &out, clock: clock.Real()}
+	for _, s := range sets {
+		var c [2]count
+		for _, p := range s.pairs {
+			b.judge(s, p, &c[label(p)])
+		}
+		if c[0].served > 0 {
+			t.Errorf("%s: %d pairs that ask another thing are served", s.name, c[0].served)
+		}
+		if passes := c[0].all - c[0].unfit - c[0].vetoed; passes*50 > c[0].all {
+			t.Errorf("%s: %d of %d pairs that ask another thing pass the veto", s.name, passes, c[0].all)
+		}
+		if c[1].vetoed*12 > c[1].all {
+			t.Errorf("%s: %d of %d pairs that ask the same are vetoed", s.name, c[1].vetoed, c[1].all)
+		}
+		if c[1].served*4 < c[1].all*3 {
+			t.Errorf("%s: %d of %d pairs that ask the same are served", s.name, c[1].served, c[1].all)
+		}
+	}
+}
