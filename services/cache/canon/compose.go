@@ -27,7 +27,7 @@ func compose(r *reading.Reading) *Form {
 		for to < len(r.Words) && r.Words[to].Sentence == r.Words[from].Sentence && !(to > from+1 && another(r.Words, to)) {
 			to++
 		}
-		atoms = t.sentence(raw(atoms[:0], r.Words[from:to]))
+		atoms = t.sentence(raw(atoms[:0], r.Words[from:to]), r.Question)
 		if out == nil && to == len(r.Words) {
 			return form(atoms)
 		}
@@ -96,7 +96,7 @@ func kept(words []reading.Word, i int) bool {
 }
 
 // sentence applies the tables to one sentence.
-func (t *books) sentence(a []atom) []atom {
+func (t *books) sentence(a []atom, question bool) []atom {
 	var at [16]int8
 	// What is polite at the end first, so that a question behind it is seen whole.
 	for {
@@ -139,7 +139,11 @@ func (t *books) sentence(a []atom) []atom {
 	}
 	a = condition(a)
 	a = heading(a)
+	happened(a)
 	a = leading(a)
+	if question {
+		inverted(a)
+	}
 	if r, n := t.frames.longest(a, &at); r != nil {
 		a = r.apply(a, 0, n, &at)
 	}
@@ -147,6 +151,7 @@ func (t *books) sentence(a []atom) []atom {
 		a[0] = atom{text: "WHICH", frame: true}
 	}
 	a = named(a)
+	a = meaning(a)
 	a = manner(a)
 	a = unmark(a)
 	a = compound(a)
@@ -170,116 +175,6 @@ func (t *books) ending(a []atom, at *[16]int8) (*rule, int) {
 		}
 	}
 	return best, most
-}
-
-func isBe(s string) bool { return s == "is" || s == "was" }
-
-// direct turns "what the capital of France is" into "what is the capital of France", and "how
-// a plumber is trained" into "how is a plumber trained".
-func direct(a []atom) {
-	if len(a) < 3 || !asks(a[0].text) || isBe(a[1].text) || begins(a[1].text) {
-		return
-	}
-	for i := 2; i < len(a); i++ {
-		if isBe(a[i].text) || begins(a[i].text) {
-			be := a[i]
-			copy(a[2:i+1], a[1:i])
-			a[1] = be
-			return
-		}
-	}
-}
-
-// condition moves a clause that begins with "if" or "when" and ends with a comma behind the
-// question that it is a condition of.
-func condition(a []atom) []atom {
-	if len(a) < 5 || a[0].text != "if" {
-		return a
-	}
-	for i := 2; i < len(a)-1; i++ {
-		if w := a[i].word; w != nil && w.Break {
-			if a[i].text == "then" {
-				a = slices.Delete(a, i, i+1)
-			}
-			return rotate(a, i)
-		}
-	}
-	return a
-}
-
-// heading makes a question of "uses of silk".
-func heading(a []atom) []atom {
-	if len(a) < 3 || !noun(&a[0]) || a[1].text != "of" {
-		return a
-	}
-	for i := range a {
-		if w := a[i].word; isBe(a[i].text) || w != nil && (w.Function && begins(a[i].text) || i > 0 && w.Entry.First() == lexicon.Verb) {
-			return a
-		}
-	}
-	return slices.Insert(a, 0, atom{text: "what"}, atom{text: "is"})
-}
-
-func begins(s string) bool {
-	switch s {
-	case "do", "did", "have", "had", "can", "will", "would", "should", "may", "might", "must":
-		return true
-	}
-	return false
-}
-
-// named takes "who was Martin Luther" for "who is"; who was president is another question.
-func named(a []atom) []atom {
-	if len(a) < 3 || a[0].text != "who" || a[1].text != "was" {
-		return a
-	}
-	for _, x := range a[2:] {
-		if x.word == nil || !x.word.Capital {
-			return a
-		}
-	}
-	a[1] = atom{text: "WHOIS", frame: true}
-	return a[1:]
-}
-
-// manner turns "the fastest way to lose weight" into "how to lose weight fast".
-func manner(a []atom) []atom {
-	if len(a) < 2 || a[0].text != "FAST" && a[0].text != "EASY" {
-		return a
-	}
-	a = append(a, atom{text: map[string]string{"FAST": "fast", "EASY": "easily"}[a[0].text]})
-	a[0].text = "HOW"
-	return a
-}
-
-func rotate(a []atom, i int) []atom {
-	slices.Reverse(a[:i])
-	slices.Reverse(a[i:])
-	slices.Reverse(a)
-	return a
-}
-
-// leading turns "which book is best for X" into "which is best book for X".
-func leading(a []atom) []atom {
-	if len(a) < 4 || a[0].text != "which" && a[0].text != "what" || isBe(a[1].text) {
-		return a
-	}
-	for i := 2; i < len(a)-1 && i < 5; i++ {
-		if w := a[i-1].word; w == nil || w.Function || w.Kind != reading.Plain {
-			return a
-		}
-		if !isBe(a[i].text) || a[i].text == "was" {
-			continue
-		}
-		if a[i+1].form != reading.Most || a[i+1].text != "good" {
-			return a
-		}
-		be, best := a[i], a[i+1]
-		copy(a[3:], a[1:i])
-		a[1], a[2] = be, best
-		return a
-	}
-	return a
 }
 
 // unmark drops the words that carry no meaning in a question: do-support, and "some" where a
@@ -306,7 +201,7 @@ func unmark(a []atom) []atom {
 			a[i].text = "become"
 		case i > 0 && (a[i-1].text == "can" || a[i-1].text == "should") && generic(a[i].text):
 			a[i] = atom{text: "ANYONE", frame: true}
-		case i > 0 && (a[i].text == "your" || a[i].text == "our" || a[i].text == "one's") && owned(&a[0]):
+		case i > 0 && (a[i].text == "your" || a[i].text == "our") && (owned(&a[0]) || i > 2 && a[0].text != "what" && !addressed(a)):
 			continue
 		case a[i].text == "so" && i > 0 && i+1 < len(a) && a[0].text == "WHY" && describing(&a[i+1]):
 			continue
@@ -376,95 +271,6 @@ func specific(a []atom) bool {
 		}
 	}
 	return false
-}
-
-// pairs sorts the two sides of "and", "or" where each is one word.
-func pairs(a []atom) {
-	for i := 1; i < len(a)-1; i++ {
-		if a[i].text != "and" && a[i].text != "or" {
-			continue
-		}
-		x, y := &a[i-1], &a[i+1]
-		if !single(x) || !single(y) || i > 1 && !edge(&a[i-2]) || i+2 < len(a) && !edge(&a[i+2]) {
-			continue
-		}
-		if x.text > y.text {
-			*x, *y = *y, *x
-		}
-	}
-}
-
-// compound turns "best institute for vlsi training" into "best vlsi training institute", where
-// the best of something is asked for, and "capital of France" into "France capital".
-func compound(a []atom) []atom {
-	for i := 2; i < len(a)-1; i++ {
-		of := a[i].text == "of" || a[i].text == "for" && a[i-2].form == reading.Most && a[0].text == "WHICH"
-		if !of || !noun(&a[i-1]) || noun(&a[i-2]) && a[i-2].form != reading.Most {
-			continue
-		}
-		end := i + 1
-		for end < len(a) && noun(&a[end]) {
-			end++
-		}
-		if end == i+1 || end > i+4 || a[i].text == "of" && a[i-2].form != reading.Most && !a[i+1].word.Name() ||
-			end < len(a) && (a[end].text == "of" || a[end].text == "and" || a[end].text == "or") {
-			continue
-		}
-		head := a[i-1]
-		copy(a[i-1:], a[i+1:end])
-		a[end-2] = head
-		a = slices.Delete(a, end-1, end)
-	}
-	return a
-}
-
-// noun reports whether a word of content may stand in a compound.
-func noun(a *atom) bool {
-	return !a.frame && a.word != nil && !a.word.Function && a.word.Kind == reading.Plain && !a.word.Quoted
-}
-
-// sides sorts the two sides of "and" where a question is about their difference, and of "or"
-// where one of them is to be chosen.
-func sides(a []atom) {
-	if len(a) < 4 {
-		return
-	}
-	from := 1
-	sign := "and"
-	switch {
-	case a[0].text == "DIFFERENCE" || a[0].text == "ISDIFFERENCE":
-	case a[0].text == "WHICH" && a[1].text == "is" && a[2].form == reading.More:
-		from, sign = 3, "or"
-	default:
-		return
-	}
-	mid := -1
-	for i := from; i < len(a); i++ {
-		if a[i].text == sign || a[i].word != nil && a[i].word.Function && i > from {
-			if mid >= 0 || a[i].text != sign {
-				return
-			}
-			mid = i
-		}
-	}
-	if mid <= from || mid == len(a)-1 {
-		return
-	}
-	if slices.CompareFunc(a[from:mid], a[mid+1:], func(x, y atom) int { return strings.Compare(x.text, y.text) }) <= 0 {
-		return
-	}
-	left := slices.Clone(a[from:mid])
-	joint := a[mid]
-	n := copy(a[from:], a[mid+1:])
-	a[from+n] = joint
-	copy(a[from+n+1:], left)
-}
-
-func single(a *atom) bool { return !a.frame && a.word != nil && !a.word.Function }
-
-// edge reports whether a word can't belong to the same phrase as the noun beside it.
-func edge(a *atom) bool {
-	return a.frame || a.word == nil || a.word.Function && a.text != "of" || a.word.Name() && a.word.Capital
 }
 
 // marks tell a form's inflections apart; plurals and the third person have none.

@@ -26,7 +26,7 @@ func words(list string) map[string]bool {
 }
 
 // fewest words must be left for a loose form to say enough.
-const fewest = 3
+const fewest = 2
 
 // loosen makes the loose form of pieces.
 func loosen(f *Form, frame string) string {
@@ -52,7 +52,7 @@ func loosen(f *Form, frame string) string {
 	if len(out) < fewest+1 {
 		return ""
 	}
-	if free[frame] {
+	if free[frame] || frame == "what" && len(f.pieces) > 1 && f.piece(1) == "is" && !slices.Contains(out, "your") {
 		slices.Sort(out[1:])
 	}
 	return strings.Join(out, " ")

@@ -90,6 +90,16 @@ what do {anyone} have to do to -> HOW
 what must {anyone} do to -> HOW
 what step {aux} {anyone} take to -> HOW
 what is step to -> HOW
+what to do to -> HOW
+what to do -> what should ANYONE do
+where to -> WHERE
+when to -> when should ANYONE
+which to -> which should ANYONE
+what {aux} {anyone} do if {anyone} want to -> HOW
+how {aux} {anyone} do if {anyone} want to -> HOW
+who is best -> WHICH best
+who is great+t -> WHICH best
+who is some of best -> WHICH best
 what is process of {ing} -> HOW
 what is process to -> HOW
 what is procedure to -> HOW
@@ -187,6 +197,8 @@ what is difference in -> DIFFERENCE
 what difference between -> DIFFERENCE
 difference between -> DIFFERENCE
 is there any? difference between -> DIFFERENCE
+what is similarity between -> SIMILARITY
+similarity between -> SIMILARITY
 what is definition of -> DEFINE
 define -> DEFINE
 what is meaning of -> MEAN
@@ -234,8 +246,6 @@ what is some tip for {ing} -> HOW
 what is some tip to -> HOW
 what is tip to -> HOW
 which is your -> what is your
-who is great+t -> WHOIS best
-who is some of best -> WHOIS best
 who is some of your -> WHOIS your
 who is -> WHOIS
 `
@@ -243,7 +253,13 @@ who is -> WHOIS
 // phrases are the same wherever they stand.
 const phrases = `
 think of -> think about
+{wh} do you think is -> $1 is
+{wh} do you think will -> $1 will
+{wh} do you think was -> $1 was
+{wh} you think will -> $1 will
 learn about -> learn
+hack into -> hack
+spread into -> spread in
 future {of} -> future of
 salary {of} -> salary of
 alternative to -> alternative of
@@ -319,6 +335,32 @@ ww ii -> ww2
 wwii -> ww2
 artificial intelligence -> ai
 advice -> tip
+kind of -> type of
+sort of -> type of
+impact -> effect
+site -> website
+examination -> exam
+advertisement -> ad
+television -> tv
+information -> info
+application software -> app
+customer care -> customer service
+delete -> remove
+difficult -> hard
+large -> big
+famous -> popular
+obtain -> get
+technique -> method
+image -> picture
+have you ever -> have you
+to buy under -> under
+to buy below -> under
+to listen to ->
+film to watch -> film
+series to watch -> series
+show to watch -> show
+book to read -> book
+game to play -> game
 vs -> and
 versus -> and
 different {kind} -> $2

@@ -206,7 +206,7 @@ var plurals = set("glasses goods customs arms news means trousers pants jeans sc
 
 // fixed are words in -ing that are nothing that one does.
 var fixed = set("building meeting wedding morning evening nothing something anything everything thing king ring " +
-	"string spring wing being during interesting feeling ceiling clothing setting painting ending beginning")
+	"string spring wing being during meaning interesting feeling ceiling clothing setting painting ending beginning")
 
 func set(words string) map[string]bool {
 	m := map[string]bool{}
