@@ -13,7 +13,7 @@ import (
 // Characters of every kind are normalized and split as the library does it, around every
 // place where the treatment changes.
 func TestCharactersAsRecorded(t *testing.T) {
-	for _, family := range []string{"bert", "xlmr"} {
+	for _, family := range []string{"bert", "xlmr", "uncased"} {
 		t.Run(family, func(t *testing.T) {
 			folder := filepath.Join("testdata", family)
 			data, err := os.ReadFile(filepath.Join(folder, "tokenizer.json"))

@@ -32,10 +32,7 @@ func newNormalizer(p *part) (normalizer, error) {
 	case "Precompiled":
 		return newCharsmap(p.Charsmap)
 	case "BertNormalizer":
-		if p.Lowercase || (p.StripAccents != nil && *p.StripAccents) {
-			return nil, fmt.Errorf("a BertNormalizer that changes letters is not known here")
-		}
-		return bertNormalizer(p.CleanText, p.Chinese), nil
+		return newBERT(p), nil
 	case "Strip":
 		return func(s string) string {
 			if p.StripLeft {
@@ -69,44 +66,6 @@ func newReplace(p *part) (normalizer, error) {
 	default:
 		return nil, fmt.Errorf("a Replace of this pattern is not known here")
 	}
-}
-
-func bertNormalizer(clean, chinese bool) normalizer {
-	return func(s string) string {
-		var b strings.Builder
-		b.Grow(len(s))
-		for _, r := range s {
-			switch {
-			case clean && (r == 0 || r == utf8.RuneError || isControl(r)):
-			case clean && unicode.IsSpace(r):
-				b.WriteByte(' ')
-			case chinese && isChinese(r):
-				b.WriteByte(' ')
-				b.WriteRune(r)
-				b.WriteByte(' ')
-			default:
-				b.WriteRune(r)
-			}
-		}
-		return b.String()
-	}
-}
-
-// isControl tells whether BERT's cleaning takes a character out.
-func isControl(r rune) bool {
-	switch r {
-	case '\t', '\n', '\r':
-		return false
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) && !unicode.Is(laterControls, r)
-}
-
-// isChinese tells whether BERT makes a word of each such character: the blocks of unified
-// ideographs that there were when it was trained.
-func isChinese(r rune) bool {
-	return r >= 0x4E00 && r <= 0x9FFF || r >= 0x3400 && r <= 0x4DBF || r >= 0x20000 && r <= 0x2A6DF ||
-		r >= 0x2A700 && r <= 0x2B73F || r >= 0x2B740 && r <= 0x2B81F || r >= 0x2B920 && r <= 0x2CEAF ||
-		r >= 0xF900 && r <= 0xFAFF || r >= 0x2F800 && r <= 0x2FA1F
 }
 
 // charsmap is SentencePiece's compiled normalization: a double-array trie from text to

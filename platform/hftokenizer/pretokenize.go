@@ -55,7 +55,7 @@ func splitSpace(piece string, to []string) []string {
 func splitPunctuation(piece string, to []string) []string {
 	begin := 0
 	for i, r := range piece {
-		if !isPunctuation(r) {
+		if !IsPunctuation(r) {
 			continue
 		}
 		if begin < i {
@@ -70,7 +70,8 @@ func splitPunctuation(piece string, to []string) []string {
 	return to
 }
 
-func isPunctuation(r rune) bool {
+// IsPunctuation tells whether BERT makes a word of a character of its own as of a mark.
+func IsPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= '!' && r <= '/' || r >= ':' && r <= '@' || r >= '[' && r <= '`' || r >= '{' && r <= '~'
 	}

@@ -12,7 +12,7 @@ import (
 	"tollgate.dev/platform/hftokenizer"
 )
 
-var families = []string{"bert", "xlmr"}
+var families = []string{"bert", "xlmr", "uncased"}
 
 // Tokens, their identifiers and the text that they become again are the library's, for text
 // in many scripts, for characters that are hard to get right, and for random ones.
@@ -109,7 +109,6 @@ func TestParseRefuses(t *testing.T) {
 		"no model":       {`{` + decoder + `}`, "no model"},
 		"no decoder":     {`{` + model + `}`, "no decoder"},
 		"normalizer":     {`{` + model + `,` + decoder + `,"normalizer":{"type":"NFKC"}}`, "NFKC"},
-		"lower case":     {`{` + model + `,` + decoder + `,"normalizer":{"type":"BertNormalizer","lowercase":true}}`, "changes letters"},
 		"charsmap":       {`{` + model + `,` + decoder + `,"normalizer":{"type":"Precompiled","precompiled_charsmap":"/////w=="}}`, "well-formed"},
 		"pattern":        {`{` + model + `,` + decoder + `,"normalizer":{"type":"Replace","pattern":{"Regex":"a+"},"content":""}}`, "pattern"},
 		"pre-tokenizer":  {`{` + model + `,` + decoder + `,"pre_tokenizer":{"type":"ByteLevel"}}`, "ByteLevel"},
