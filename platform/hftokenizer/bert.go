@@ -15,6 +15,9 @@ func newBERT(p *part) normalizer {
 	if p.StripAccents != nil {
 		strip = *p.StripAccents
 	}
+	if p.CleanText && p.Chinese && strip && p.Lowercase {
+		return Uncased
+	}
 	return func(s string) string {
 		s = clean(s, p.CleanText, p.Chinese)
 		if strip {

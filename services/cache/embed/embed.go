@@ -1,0 +1,32 @@
+// Package embed is what the cache's semantic tier asks for the meaning of a text: a vector,
+// near to those of texts that mean the same. Embedders stand beside: static (a table in the
+// binary), provider (any OpenAI-compatible API) and onnx (a model that the operator brings).
+package embed
+
+import (
+	"context"
+	"errors"
+)
+
+// Embedder turns texts into vectors. It is safe for concurrent use.
+type Embedder interface {
+	// Embed writes the text's vector into to, which has room for Dim numbers: float32 of
+	// length 1. The same text gets the same vector as long as Version stays the same (of a
+	// provider's, as far as the provider keeps to that). It returns how many tokens were
+	// billed for it, 0 where nobody bills, and may do so beside an error. It ends with ctx.
+	// Its errors are ErrNothing, ErrTooLong, and what the embedder documents; none quotes
+	// the text.
+	Embed(ctx context.Context, text string, to []float32) (billed int64, err error)
+	// Dim is how many numbers a vector has, at least 1.
+	Dim() int
+	// Version names all that vectors depend on: those of two versions cannot be compared.
+	Version() string
+}
+
+var (
+	// ErrNothing says that a text has nothing in it that the embedder knows.
+	ErrNothing = errors.New("embed: nothing to embed")
+	// ErrTooLong says that a text is longer than the embedder reads. It is never cut: two
+	// texts that differ after the cut would be the same.
+	ErrTooLong = errors.New("embed: the text is too long")
+)
