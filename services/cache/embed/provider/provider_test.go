@@ -1,0 +1,303 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/secret"
+	"tollgate.dev/platform/secret/secrettest"
+	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/embed/embedtest"
+	"tollgate.dev/services/cache/embed/provider"
+)
+
+const (
+	key  = "sk-embedding-key-of-a-test"
+	food = "The food was delicious and the waiter..."
+)
+
+// serve answers every request with f, on a real server.
+func serve(t *testing.T, f http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return server.URL + "/v1/"
+}
+
+func open(t *testing.T, o provider.Options) *provider.Embedder {
+	t.Helper()
+	if o.Model == "" {
+		o.Model = "text-embedding-3-small"
+	}
+	if o.Dim == 0 {
+		o.Dim = 4
+	}
+	o.Key = secret.New(key)
+	e, err := provider.New(http.DefaultClient, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// model is a provider whose vectors hang on the text alone. It answers in the form that it
+// is asked for.
+func model(t *testing.T, dim int) http.HandlerFunc {
+	t.Helper()
+	return func(w http.ResponseWriter, r *http.Request) {
+		var asked struct {
+			Input    string `json:"input"`
+			Encoding string `json:"encoding_format"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			t.Errorf("it was asked with what is no JSON: %v", err)
+		}
+		seed := fnv.New64a()
+		_, _ = io.WriteString(seed, asked.Input)
+		random := rand.New(rand.NewPCG(seed.Sum64(), 1)) //nolint:gosec // the same each time
+		numbers, packed := make([]float32, dim), []byte(nil)
+		for i := range numbers {
+			numbers[i] = random.Float32() - 0.5
+			packed = binary.LittleEndian.AppendUint32(packed, math.Float32bits(numbers[i]))
+		}
+		var form any = numbers
+		if asked.Encoding == "base64" {
+			form = base64.StdEncoding.EncodeToString(packed)
+		}
+		answer := map[string]any{"data": []any{map[string]any{"embedding": form}}, "usage": map[string]any{"prompt_tokens": 3}}
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			t.Errorf("the answer did not get away: %v", err)
+		}
+	}
+}
+
+func TestConformance(t *testing.T) {
+	url := serve(t, model(t, 96))
+	for name, o := range map[string]provider.Options{
+		"base64": {URL: url, Dim: 96},
+		"float":  {URL: url, Dim: 96, Floats: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			embedtest.Run(t, func(t *testing.T) embed.Embedder {
+				t.Helper()
+				return open(t, o)
+			})
+		})
+	}
+}
+
+// Requests are what OpenAI documents, and its answers are read, in both forms.
+func TestAsDocumented(t *testing.T) {
+	for _, form := range []string{"base64", "float"} {
+		t.Run(form, func(t *testing.T) {
+			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPost || r.URL.Path != "/v1/embeddings" || r.Header.Get("Authorization") != "Bearer "+key ||
+					r.Header.Get("Content-Type") != "application/json" {
+					t.Errorf("it was asked by %s %s with %v", r.Method, r.URL, r.Header)
+				}
+				got, err := io.ReadAll(r.Body)
+				if want := strings.TrimSpace(file(t, "request."+form+".json")); err != nil || string(got) != want {
+					t.Errorf("it was asked\n%s\nnot\n%s", got, want)
+				}
+				_, _ = io.WriteString(w, file(t, "reply."+form+".json"))
+			})
+			e := open(t, provider.Options{URL: url, Floats: form == "float", Shorten: form == "float"})
+			to := make([]float32, 4)
+			billed, err := e.Embed(t.Context(), food, to)
+			if err != nil || billed != 8 {
+				t.Fatalf("%d tokens were billed, %v", billed, err)
+			}
+			documented := []float64{0.0023064255, -0.009327292, 0.015797727, -0.0028842222}
+			length := 0.0
+			for _, x := range documented {
+				length = math.Hypot(length, x)
+			}
+			for i, want := range documented {
+				if got := float64(to[i]); math.Abs(got-want/length) > 1e-6 {
+					t.Errorf("number %d is %v, want %v", i, got, want/length)
+				}
+			}
+		})
+	}
+}
+
+func file(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// What providers answer instead of a vector becomes an error of its kind, which says nothing
+// of the text or the key, even where the provider does. Tokens that it bills are known.
+func TestRefused(t *testing.T) {
+	quotes := fmt.Sprintf(`{"error":{"message":"bad: %s, key %s"}}`, food, key)
+	vector := func(form string) string {
+		return fmt.Sprintf(`{"data":[{"embedding":%s}],"usage":{"prompt_tokens":8}}`, form)
+	}
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   errs.Reason
+		billed int64
+	}{
+		"credential":         {401, quotes, errs.ProviderError, 0},
+		"model":              {404, quotes, errs.ProviderError, 0},
+		"request":            {400, quotes, errs.ProviderError, 0},
+		"rate limit":         {429, quotes, errs.ProviderRateLimited, 0},
+		"failure":            {500, quotes, errs.ProviderError, 0},
+		"bad gateway":        {502, quotes, errs.ProviderUnavailable, 0},
+		"overloaded":         {503, quotes, errs.ProviderUnavailable, 0},
+		"late":               {504, quotes, errs.ProviderTimeout, 0},
+		"redirect":           {307, quotes, errs.ProviderError, 0},
+		"no JSON":            {200, food + key, errs.ProviderError, 0},
+		"an error":           {200, quotes, errs.ProviderError, 0},
+		"two vectors":        {200, `{"data":[{"embedding":[1]},{"embedding":[1]}]}`, errs.ProviderError, 0},
+		"no vector":          {200, vector(`null`), errs.ProviderError, 8},
+		"a short vector":     {200, vector(`[1,2,3]`), errs.ProviderError, 8},
+		"a long vector":      {200, vector(`[1,2,3,4,5]`), errs.ProviderError, 8},
+		"a short one packed": {200, vector(`"AACAPw=="`), errs.ProviderError, 8},
+		"a long one packed":  {200, vector(`"` + strings.Repeat("AACAPwAAgD8AAIA/", 3) + `"`), errs.ProviderError, 8},
+		"half a number":      {200, vector(`"AAAA"`), errs.ProviderError, 8},
+		"words":              {200, vector(`"` + food + `"`), errs.ProviderError, 8},
+		"a list of words":    {200, vector(`["` + food + `"]`), errs.ProviderError, 8},
+		"zeros":              {200, vector(`[0,0,0,0]`), errs.ProviderError, 8},
+		"no numbers":         {200, vector(`"AADAfwAAwH8AAMB/AADAfw=="`), errs.ProviderError, 8},
+		"too much":           {200, strings.Repeat(" ", 1<<20) + vector(`[1,2,3,4]`), errs.ProviderError, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "42")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			})
+			billed, err := open(t, provider.Options{URL: url}).Embed(t.Context(), food, make([]float32, 4))
+			if !errs.Is(err, c.want) || billed != c.billed {
+				t.Fatalf("got %v and %d tokens, want %s and %d", err, billed, c.want, c.billed)
+			}
+			if c.want == errs.ProviderRateLimited && errs.Of(err).RetryAfter != 42*time.Second {
+				t.Errorf("to wait for %v", errs.Of(err).RetryAfter)
+			}
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				secrettest.AssertNoLeak(t, e.Error(), key, food)
+			}
+		})
+	}
+}
+
+// A provider that does not answer, or breaks off, ends a call in time.
+func TestAway(t *testing.T) {
+	hangs := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	breaks := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, `{"data":`)
+	})
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for name, c := range map[string]struct {
+		url     string
+		timeout time.Duration
+		is      func(error) bool
+	}{
+		"hangs":            {hangs, 20 * time.Millisecond, func(err error) bool { return errs.Is(err, errs.ProviderTimeout) }},
+		"hangs for longer": {hangs, time.Hour, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
+		"breaks off":       {breaks, 0, func(err error) bool { return errs.Is(err, errs.ProviderUnavailable) }},
+		"is not there":     {closed.URL, 0, func(err error) bool { return errs.Is(err, errs.ProviderUnavailable) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			if c.timeout == time.Hour {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
+				defer cancel()
+			}
+			_, err := open(t, provider.Options{URL: c.url, Timeout: c.timeout}).Embed(ctx, food, make([]float32, 4))
+			if !c.is(err) {
+				t.Fatalf("got %v", err)
+			}
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				secrettest.AssertNoLeak(t, e.Error(), key, food)
+			}
+		})
+	}
+}
+
+// Without a key none is sent.
+func TestNoKey(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := r.Header["Authorization"]; ok {
+			t.Error("a credential was sent")
+		}
+		model(t, 4)(w, r)
+	})
+	e, err := provider.New(http.DefaultClient, provider.Options{URL: url, Model: "m", Dim: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Embed(t.Context(), food, make([]float32, 4)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Vectors of two models, dimensions or places are of two versions.
+func TestVersion(t *testing.T) {
+	seen := map[string]bool{}
+	for _, o := range []provider.Options{
+		{URL: "https://a.example/v1"}, {URL: "https://b.example/v1"}, {URL: "https://a.example/v1", Model: "m"},
+		{URL: "https://a.example/v1", Dim: 5},
+	} {
+		seen[open(t, o).Version()] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("got %v", seen)
+	}
+	for version := range seen {
+		secrettest.AssertNoLeak(t, version, key)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := provider.Options{URL: "https://a.example/v1", Model: "m", Dim: 4}
+	for name, change := range map[string]func(*provider.Options){
+		"no URL":            func(o *provider.Options) { o.URL = "" },
+		"another scheme":    func(o *provider.Options) { o.URL = "ftp://a.example" },
+		"no host":           func(o *provider.Options) { o.URL = "https:///v1" },
+		"a URL with a key":  func(o *provider.Options) { o.URL = "https://x:" + key + "@a.example" },
+		"a query":           func(o *provider.Options) { o.URL = "https://a.example?key=" + key },
+		"no model":          func(o *provider.Options) { o.Model = "" },
+		"no dimension":      func(o *provider.Options) { o.Dim = 0 },
+		"a large dimension": func(o *provider.Options) { o.Dim = 1 << 20 },
+	} {
+		o := good
+		change(&o)
+		if _, err := provider.New(http.DefaultClient, o); err == nil {
+			t.Errorf("%s: it was taken", name)
+		} else {
+			secrettest.AssertNoLeak(t, err.Error(), key)
+		}
+	}
+	if _, err := provider.New(nil, good); err == nil {
+		t.Error("without a client: it was taken")
+	}
+}
