@@ -157,8 +157,11 @@ func compatible(s string) string {
 	if ascii {
 		return s
 	}
-	return signs.Replace(norm.NFKC.String(s))
+	return signs.Replace(norm.NFKC.String(accents.Replace(s)))
 }
+
+// accents stand for an apostrophe, and would become a space.
+var accents = strings.NewReplacer("´", "'")
 
 // bare takes the accents off Latin letters, which many leave out.
 func bare(s string) string {
@@ -173,7 +176,7 @@ func bare(s string) string {
 }
 
 var signs = strings.NewReplacer(
-	"’", "'", "‘", "'", "´", "'", "ʼ", "'",
+	"’", "'", "‘", "'", "ʼ", "'",
 	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`,
 	"–", "-", "—", " - ", "−", "-", "‐", "-", "‑", "-",
 	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",

@@ -168,6 +168,11 @@ func (s *splitter) sign(c rune, size int) {
 		s.brk = true
 	case '-':
 		s.dash(from)
+	case '#', '@':
+		if s.letter(s.at) { // #topic, @name
+			return
+		}
+		s.add(from, s.at, Symbol, "")
 	default:
 		for s.at < len(s.lower) && s.lower[s.at] < utf8.RuneSelf && strings.IndexByte("+-*=<>!~^|@#$%&\\", s.lower[s.at]) >= 0 {
 			s.at++

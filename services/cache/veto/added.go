@@ -26,7 +26,7 @@ func (p *pair) narrows(added []int) bool {
 	s := &p.a
 	for _, i := range added {
 		w := &s.words[i]
-		if class[w.Lemma] && s.beside(i) || p.fuller(i) {
+		if class[w.Lemma] && s.beside(i) || shell[w.Lemma] && s.attached(i) || p.fuller(i) {
 			continue
 		}
 		if w.Name() || w.Entry.First()&(lexicon.Noun|lexicon.Adjective) != 0 && !isVerb(w) || s.placed(i) || s.modifies(i) {
@@ -59,6 +59,22 @@ func (s *side) modifies(i int) bool {
 var class = words("city town country state company brand app website site phone mobile laptop computer device movie film book novel " +
 	"song series show university college school institute language animal man woman product software program framework " +
 	"company election game player actor singer river island district county province")
+
+// shell are nouns that add little to the one beside them: "investment options", "the market of
+// stocks".
+var shell = words("option product process system account exam test rank degree preparation service market personality job man girl " +
+	"boy woman human person member item activity quality structure management development energy term stuff area field case " +
+	"issue problem question task work level series version edition topic subject category")
+
+// attached reports whether a word that the other prompt has as well stands right beside word i.
+func (s *side) attached(i int) bool {
+	for _, j := range [...]int{i - 1, i + 1} {
+		if j >= 0 && j < len(s.words) && s.to[j] >= 0 && content(&s.words[j]) && !s.words[max(i, j)].Break {
+			return true
+		}
+	}
+	return false
+}
 
 // beside reports whether a name that the other prompt has as well stands beside word i.
 func (s *side) beside(i int) bool {

@@ -9,7 +9,7 @@ import (
 // how, how many and how long, whether and how.
 func asked(p *pair) (string, string, bool) {
 	x, y := p.a.question(), p.b.question()
-	if x == y || x == "" || y == "" || !p.minimal && !(certain[x] && certain[y] && p.near()) {
+	if x == y || x == "" || y == "" || x == "any" && loosely[y] || y == "any" && loosely[x] || !p.minimal && !(certain[x] && certain[y] && p.close >= 0.8) {
 		return "", "", false
 	}
 	if open[x] && open[y] || x == "where" && y == "how" && p.a.anyone("where") && p.b.anyone("how") ||
@@ -39,8 +39,11 @@ var certain = map[string]bool{
 // open questions can stand for each other: "how do I" and "what is the way to".
 var open = words("what which how who")
 
+// loosely are the questions that one whether there is something, or it can be done, may stand for.
+var loosely = words("is what which how who")
+
 // question is the word that the first question asks with; "is" for those that yes or no
-// answers.
+// answers, "any" for those whether there is or can be something.
 func (s *side) question() string {
 	for i := range s.words {
 		w := &s.words[i]
@@ -85,7 +88,7 @@ func (s *side) question() string {
 		}
 		if w.First && begins(w.Text) {
 			if i+1 < len(s.words) && s.words[i+1].Text == "there" || s.possible(i) {
-				return "what"
+				return "any"
 			}
 			return "is"
 		}

@@ -15,7 +15,7 @@ func aspect(p *pair) (string, string, bool) {
 			return "", "", false
 		}
 		for _, i := range p.a.loose {
-			if w := &p.a.words[i]; aspects[w.Lemma] && !p.b.verb() {
+			if w := &p.a.words[i]; aspects[w.Lemma] && !p.b.verb() && !(w.Lemma == "become" && p.b.count("be") > 0) {
 				return w.Text, "", true
 			}
 		}

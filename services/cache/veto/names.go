@@ -7,7 +7,7 @@ import "tollgate.dev/services/cache/lexicon"
 // no other name in that place.
 func names(p *pair) (string, string, bool) {
 	x, y := p.named(), p.flip().named()
-	return x, y, x != "" && y != "" && p.close >= 0.3 || (x != "" || y != "") && p.near()
+	return x, y, x != "" && y != "" && p.close >= 0.5 || (x != "" || y != "") && p.near()
 }
 
 // named returns a name of a's that b doesn't have.

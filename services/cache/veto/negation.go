@@ -14,7 +14,7 @@ var negatives = words("not no never without none nobody nothing neither nor hard
 func negation(p *pair) (string, string, bool) {
 	na, ia := negated(&p.a)
 	nb, ib := negated(&p.b)
-	if na == nb || p.close < 0.6 && !p.minimal {
+	if na == nb || p.close < 0.75 && !p.minimal {
 		return "", "", false
 	}
 	if (na-nb == 1 || nb-na == 1) && flips(p) == 1 {
@@ -39,7 +39,7 @@ func negated(s *side) (n, last int) {
 		if !negatives[w.Text] || w.Quoted {
 			continue
 		}
-		if w.Text == "not" && i > 0 && (s.words[i-1].Text == "or" || s.words[i-1].First && begins(s.words[i-1].Text) ||
+		if w.Text == "not" && i > 0 && (s.words[i-1].Text == "or" || s.words[i-1].Text == "if" || s.words[i-1].First && begins(s.words[i-1].Text) ||
 			s.words[i-1].Text == "why" && i > 1 && s.words[i-2].Text == "or") {
 			continue
 		}

@@ -42,7 +42,7 @@ var filler = words("actually really truly indeed exactly basically literally sim
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +
-	"method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
+	"ok incredible impressive salient method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
 
 func words(list string) map[string]bool {
 	m := map[string]bool{}
@@ -198,7 +198,7 @@ var aliases = map[string]string{
 	"cellphone": "phone", "smartphone": "phone", "maths": "math", "mathematics": "math", "exam": "test",
 	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture",
 	"opinion": "think", "view": "think", "thought": "think", "stance": "position", "net": "internet", "broadband": "internet",
-	"corporate": "business", "attraction": "place", "famous": "popular", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
+	"corporate": "business", "attraction": "place", "famous": "popular", "okay": "ok", "series": "show", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
 	"application": "app", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
 }
 
@@ -207,14 +207,11 @@ func related(x, y *reading.Word) bool {
 	if alias(x.Lemma) == alias(y.Lemma) || y.Lemma == x.Lemma+"s" || x.Lemma == y.Lemma+"s" {
 		return true
 	}
-	if x.Entry != 0 && y.Entry != 0 {
-		if lexicon.Opposites(x.Entry, y.Entry) {
-			return false
-		}
-		if x.Entry.Is(lexicon.Name) || y.Entry.Is(lexicon.Name) { // English and American are languages of one name
-			return lexicon.SameFirst(x.Entry, y.Entry) || lexicon.Kin(x.Entry, y.Entry)
-		}
-		return lexicon.Synonyms(x.Entry, y.Entry) || lexicon.Kin(x.Entry, y.Entry)
+	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {
+		return true
+	}
+	if x.Entry.Lemma() && y.Entry.Lemma() {
+		return false
 	}
 	// Mistyped, or a plural of what the lexicon doesn't know.
 	s, t := x.Text, y.Text
@@ -235,6 +232,17 @@ func related(x, y *reading.Word) bool {
 		}
 	}
 	return len(s) >= least && reading.Slip(s, t)
+}
+
+// lexically reports whether the lexicon holds two words to mean the same or to be of one family.
+func lexically(x, y lexicon.Word) bool {
+	switch {
+	case lexicon.Opposites(x, y):
+		return false
+	case x.Is(lexicon.Name) || y.Is(lexicon.Name): // English and American are languages of one name
+		return lexicon.SameFirst(x, y) || lexicon.Kin(x, y)
+	}
+	return lexicon.Synonyms(x, y) || lexicon.Kin(x, y)
 }
 
 // edit reports whether a, the shorter, is b but for one letter that is another or missing.
@@ -320,7 +328,7 @@ func (p *pair) apart(a, b []string) (string, string, bool) {
 }
 
 // near reports whether the two say so nearly the same that anything more in one of them counts.
-func (p *pair) near() bool { return p.minimal || p.close >= 0.8 }
+func (p *pair) near() bool { return p.minimal || p.close >= 0.9 }
 
 // less returns a value of a that b has fewer times, if there is one.
 func less(a, b []string) (string, bool) {

@@ -2,7 +2,7 @@ package veto
 
 // quantities are words of how much of something is meant, by their class.
 var quantities = map[string]string{
-	"all": "all", "every": "all", "everyone": "all", "everybody": "all", "everything": "all", "each": "all", "entire": "all", "whole": "all",
+	"all": "all", "every": "all", "everyone": "all", "everybody": "all", "everything": "all", "entire": "all", "whole": "all",
 	"only": "only", "solely": "only", "alone": "only", "just": "just", "none": "none", "few": "few", "fewer": "few", "little": "few", "half": "half",
 	"both": "both", "either": "either", "always": "always", "sometimes": "some", "often": "often", "rarely": "rarely",
 	"seldom": "rarely", "twice": "twice", "once": "once", "least": "least", "almost": "almost", "enough": "enough", "too": "too", "also": "",

@@ -9,6 +9,6 @@ func TestQuantity(t *testing.T) {
 		{"Can both parents work?", "Can parents work?"},
 	}, []pair{
 		{"What are the best songs of all time?", "What are the best songs?"},
-		{"Does each bird fly?", "Does every bird fly?"},
+		{"Does everyone sleep?", "Does everybody sleep?"},
 	})
 }

@@ -1,5 +1,16 @@
 package veto
 
+// partners counts the words of content that have one.
+func (p *pair) partners() int {
+	n := 0
+	for i := range p.a.words {
+		if content(&p.a.words[i]) && p.a.to[i] >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // replaced holds prompts apart that are alike but for words in the same place, when these mean
 // neither the same nor a kind of it: an owl for a cat, bread for corn; verbs
 // only when nothing else differs.
@@ -11,8 +22,8 @@ func replaced(p *pair) (string, string, bool) {
 	if len(g.a) == 0 || len(g.b) == 0 || len(g.a) > 3 || len(g.b) > 3 {
 		return "", "", false
 	}
-	one := len(p.x) == 1 && len(p.y) == 1
-	if x, y := &p.a.words[g.a[0]], &p.b.words[g.b[0]]; !one && (isVerb(x) || isVerb(y)) {
+	x, y := &p.a.words[g.a[0]], &p.b.words[g.b[0]]
+	if one := len(p.x) == 1 && len(p.y) == 1; !one && (isVerb(x) || isVerb(y)) || isVerb(x) && isVerb(y) && p.partners() > 1 {
 		return "", "", false
 	}
 	return p.a.at(g.a[0]), p.b.at(g.b[0]), true

@@ -28,7 +28,10 @@ func tense(p *pair) (string, string, bool) {
 	if q != p.b.question() {
 		return "", "", false
 	}
-	if q != "is" {
+	if q == "why" && (x == "should" && y == "would" || x == "would" && y == "should") {
+		return "", "", false
+	}
+	if q != "is" && q != "any" {
 		past := x == "past" || y == "past"
 		if !past && q != "why" {
 			return "", "", false
