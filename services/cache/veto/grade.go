@@ -20,6 +20,9 @@ func grade(p *pair) (string, string, bool) {
 		if x.Lemma == "good" && x.Form != reading.More && y.Form != reading.More {
 			continue
 		}
+		if x.Form >= reading.More && y.Form >= reading.More && p.a.find(or) >= 0 && p.b.find(or) >= 0 {
+			continue // of two, the better is the best
+		}
 		return x.Text, y.Text, true
 	}
 	return "", "", false

@@ -33,7 +33,7 @@ func (s *side) name(i int) bool {
 	beside := func(k int) bool {
 		return k >= 0 && k < len(s.words) && s.words[k].Capital && s.words[k].Name() && !s.words[max(i, k)].Break
 	}
-	return w.Capital && content(w) && (beside(i-1) || beside(i+1))
+	return w.Capital && content(w) && !class[w.Lemma] && !shell[w.Lemma] && (beside(i-1) || beside(i+1))
 }
 
 // fuller reports whether the name at i stands before one that has its partner, or is the place

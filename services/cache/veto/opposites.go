@@ -13,11 +13,16 @@ func opposites(p *pair) (string, string, bool) {
 			if n := flips(p); n == 1 && (na-nb == 1 || nb-na == 1) || n == 1 && compared(p) {
 				continue
 			}
+			if d := p.a.lessens() - p.b.lessens(); d == 1 || d == -1 {
+				continue // the least painful, and painless
+			}
 			return p.a.at(i), p.b.at(j), true
 		}
 	}
 	return "", "", false
 }
+
+func (s *side) lessens() int { return s.count("less") + s.count("least") }
 
 // compared reports whether what stands behind "than" has changed places.
 func compared(p *pair) bool {

@@ -171,15 +171,17 @@ func (p *pair) join(s, o *side) {
 	for i := range s.words {
 		w := &s.words[i]
 		whole := unions[alias(w.Lemma)]
-		if s.to[i] >= 0 || !content(w) || w.Entry != 0 && whole == "" {
+		if !content(w) || s.to[i] >= 0 && whole == "" {
 			continue
 		}
 		for j := 0; j+1 < len(o.words); j++ {
 			x, y := o.words[j].Text, o.words[j+1].Text
 			if len(x)+len(y) == len(w.Text) && strings.HasPrefix(w.Text, x) && strings.HasSuffix(w.Text, y) || x == "united" && y == whole {
-				s.to[i] = int16(j)
+				if s.to[i] < 0 {
+					s.to[i] = int16(j)
+				}
 				for k := j; k <= j+1; k++ {
-					if content(&o.words[k]) {
+					if content(&o.words[k]) && o.to[k] < 0 {
 						o.to[k] = int16(i)
 					}
 				}
