@@ -96,7 +96,7 @@ func (w *Word) Known() bool { return w.Entry != 0 || w.Function || w.Kind != Pla
 // lexicon doesn't know, or a rare one that is capitalised.
 func (w *Word) Name() bool {
 	switch {
-	case w.Function || w.Kind != Plain:
+	case w.Function || w.Kind != Plain || len(w.Text) == 1 && !w.Capital:
 		return false
 	case w.Entry == 0:
 		return true

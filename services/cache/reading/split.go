@@ -323,9 +323,9 @@ func (s *splitter) contracted(from, i int) {
 			s.add(0, 0, Plain, "not")
 			return
 		}
-	case "m", "re", "ve", "ll", "d":
+	case "m", "am", "re", "ve", "ll", "d":
 		s.add(from, i, Plain, stem)
-		s.add(0, 0, Plain, map[string]string{"m": "am", "re": "are", "ve": "have", "ll": "will", "d": "would"}[tail])
+		s.add(0, 0, Plain, map[string]string{"m": "am", "am": "am", "re": "are", "ve": "have", "ll": "will", "d": "would"}[tail])
 		return
 	case "s":
 		w := s.add(from, i, Plain, stem)

@@ -42,7 +42,7 @@ var filler = words("actually really truly indeed exactly basically literally sim
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +
-	"ok incredible impressive salient method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
+	"pm ok incredible impressive salient method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
 
 func words(list string) map[string]bool {
 	m := map[string]bool{}
@@ -198,7 +198,7 @@ var aliases = map[string]string{
 	"us": "usa", "america": "usa", "american": "usa", "u.s": "usa", "britain": "uk", "england": "uk", "british": "uk",
 	"emirates": "uae", "fb": "facebook", "insta": "instagram", "movie": "film", "pc": "computer", "mobile": "phone",
 	"cellphone": "phone", "smartphone": "phone", "maths": "math", "mathematics": "math", "exam": "test",
-	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture",
+	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture", "pics": "picture", "vw": "volkswagen",
 	"opinion": "think", "view": "think", "thought": "think", "stance": "position", "net": "internet", "broadband": "internet",
 	"corporate": "business", "attraction": "place", "famous": "popular", "okay": "ok", "series": "show", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
 	"application": "app", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
@@ -224,8 +224,10 @@ func related(x, y *reading.Word) bool {
 	if x.Capital && y.Capital {
 		least = 6 // Sara and Sarah are two
 	}
-	if (x.Entry == 0) != (y.Entry == 0) && len(s) > 5 && s[0] == t[0] && edit(s, t) {
-		return true
+	if one := (x.Entry == 0) != (y.Entry == 0); s[0] == t[0] && (one && len(s) > 4 || x.Entry == 0 && len(s) > 7 && !x.Capital) {
+		if edits(s, t) <= min(len(s)/4, 2) {
+			return true
+		}
 	}
 	if len(s) == len(t) {
 		least = 4
@@ -247,16 +249,31 @@ func lexically(x, y lexicon.Word) bool {
 	return lexicon.Synonyms(x, y) || lexicon.Kin(x, y)
 }
 
-// edit reports whether a, the shorter, is b but for one letter that is another or missing.
-func edit(a, b string) bool {
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
+// edits counts the letters that are others, missing or too many in one of two words, the shorter
+// first, up to 3.
+func edits(a, b string) int {
+	if len(b)-len(a) > 2 {
+		return 3
 	}
-	if len(a) == len(b) {
-		return i < len(a) && a[i+1:] == b[i+1:]
+	return edit(a, b, 2)
+}
+
+// edit is edits within a bound, whichever is shorter.
+func edit(a, b string, left int) int {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
 	}
-	return len(b) == len(a)+1 && a[i:] == b[i+1:]
+	switch {
+	case a == "" && b == "":
+		return 0
+	case left == 0:
+		return 1
+	case a == "":
+		return len(b)
+	case b == "":
+		return len(a)
+	}
+	return 1 + min(edit(a[1:], b[1:], left-1), edit(a[1:], b, left-1), edit(a, b[1:], left-1))
 }
 
 func alias(s string) string {
