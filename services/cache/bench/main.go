@@ -22,7 +22,7 @@ func main() {
 		folder = "../shared/data"
 	}
 	data := flag.String("data", folder, "folder with labelled data ($TOLLGATE_DATA)")
-	show := flag.String("show", "", "print the pairs that were served, wrong (served against the label), lost (vetoed against it) or passed (not vetoed, against it)")
+	show := flag.String("show", "", "print the pairs that were served, wrong (served against the label), lost (vetoed against it), kept (not vetoed, with it) or passed (not vetoed, against it)")
 	only := flag.String("set", "", "show those of this set alone")
 	flag.Parse()
 	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only}
@@ -175,7 +175,7 @@ func (b *bench) judge(s set, p pair, c *count) string {
 	served := same && !vetoed
 	if (b.only == "" || b.only == s.name) &&
 		(b.show == "served" && served || b.show == "wrong" && served && !p.same ||
-			b.show == "lost" && vetoed && p.same || b.show == "passed" && !vetoed && !p.same) {
+			b.show == "lost" && vetoed && p.same || b.show == "kept" && !vetoed && p.same || b.show == "passed" && !vetoed && !p.same) {
 		b.printf("%s\t%s %q %q\t%d\t%s\t%s\n", s.name, f.Rule, f.A, f.B, label(p), p.a, p.b)
 	}
 	return f.Rule

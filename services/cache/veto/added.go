@@ -62,7 +62,7 @@ var class = words("city town country state company brand app website site phone 
 
 // shell are nouns that add little to the one beside them: "investment options", "the market of
 // stocks".
-var shell = words("option product process system account exam test rank degree preparation service market personality job man girl " +
+var shell = words("course body option product process system account exam test rank degree preparation service market personality job man girl " +
 	"country student project programming language website site store boy woman human person member item activity quality structure management development energy term stuff area field case " +
 	"issue problem question task work level series version edition topic subject category")
 

@@ -100,7 +100,7 @@ func (s *side) question() string {
 // how.
 func (s *side) possible(i int) bool {
 	if s.words[i].Text == "can" || s.words[i].Text == "could" {
-		return i+1 < len(s.words) && (me[s.words[i+1].Text] || you[s.words[i+1].Text] || s.words[i+1].Text == "we" || s.words[i+1].Text == "one")
+		return true
 	}
 	return i+2 < len(s.words) && s.words[i+1].Text == "it" && s.words[i+2].Lemma == "possible"
 }

@@ -1,10 +1,9 @@
 package veto
 
 // aspects are verbs that turn what follows into another thing: to become rich isn't to be it.
-var aspects = words("become start begin stop quit continue keep remain try want plan avoid prevent fail refuse forget " +
-	"remember cease finish pretend intend hope decide deny claim consider regret threaten promise manage seem")
+var aspects = words("become stop quit avoid prevent fail refuse forget cease deny pretend regret threaten survive lose escape")
 
-// aspect holds prompts apart of which one is about beginning, ending, wanting, trying, and the
+// aspect holds prompts apart of which one is about becoming, ending, avoiding or failing, and the
 // other isn't; and about what used to be.
 func aspect(p *pair) (string, string, bool) {
 	return p.either(func(p *pair) (string, string, bool) {

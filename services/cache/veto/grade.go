@@ -17,7 +17,7 @@ func grade(p *pair) (string, string, bool) {
 		if x.Lemma != y.Lemma || graded(x) == graded(y) {
 			continue
 		}
-		if x.Lemma == "good" && x.Form != reading.More && y.Form != reading.More {
+		if x.Lemma == "good" && (x.Form != reading.More && y.Form != reading.More || p.a.find(than) < 0 && p.b.find(than) < 0 && len(p.a.loose)+len(p.b.loose) == 0) {
 			continue
 		}
 		if x.Form >= reading.More && y.Form >= reading.More && p.a.find(or) >= 0 && p.b.find(or) >= 0 {

@@ -42,7 +42,7 @@ var filler = words("actually really truly indeed exactly basically literally sim
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +
-	"pm ok incredible impressive salient method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
+	"sri shri ji pm ok incredible impressive salient method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
 
 func words(list string) map[string]bool {
 	m := map[string]bool{}
@@ -224,12 +224,12 @@ func related(x, y *reading.Word) bool {
 	if x.Capital && y.Capital {
 		least = 6 // Sara and Sarah are two
 	}
-	if one := (x.Entry == 0) != (y.Entry == 0); s[0] == t[0] && (one && len(s) > 4 || x.Entry == 0 && len(s) > 7 && !x.Capital) {
+	if one := (x.Entry == 0) != (y.Entry == 0); s[0] == t[0] && (one && len(s) > 4 || (x.Entry == 0 || y.Entry == 0) && len(s) > 7 && !(x.Capital && y.Capital)) {
 		if edits(s, t) <= min(len(s)/4, 2) {
 			return true
 		}
 	}
-	if len(s) == len(t) {
+	if len(s) == len(t) || doubled(s, t) {
 		least = 4
 		if (x.Entry == 0) != (y.Entry == 0) && !x.Capital && !y.Capital {
 			least = 3
@@ -247,6 +247,16 @@ func lexically(x, y lexicon.Word) bool {
 		return lexicon.SameFirst(x, y) || lexicon.Kin(x, y)
 	}
 	return lexicon.Synonyms(x, y) || lexicon.Kin(x, y)
+}
+
+// doubled reports whether t is s but for one letter that stands twice: Amir and Aamir.
+func doubled(s, t string) bool {
+	for i := 1; i < len(t); i++ {
+		if t[i] == t[i-1] && t[:i]+t[i+1:] == s {
+			return true
+		}
+	}
+	return false
 }
 
 // edits counts the letters that are others, missing or too many in one of two words, the shorter

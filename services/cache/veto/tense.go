@@ -24,14 +24,20 @@ func tense(p *pair) (string, string, bool) {
 	if x == y {
 		return "", "", false
 	}
-	q := p.a.question()
-	if q != p.b.question() {
+	q, r := p.a.question(), p.b.question()
+	if q == "any" {
+		q = "is"
+	}
+	if r == "any" {
+		r = "is"
+	}
+	if q != r {
 		return "", "", false
 	}
 	if q == "why" && (x == "should" && y == "would" || x == "would" && y == "should") {
 		return "", "", false
 	}
-	if q != "is" && q != "any" {
+	if q != "is" {
 		past := x == "past" || y == "past"
 		if !past && q != "why" {
 			return "", "", false
