@@ -2,9 +2,7 @@ package main
 
 import "strings"
 
-// template makes pairs of prompts that differ in one thing alone. It was written after the
-// rules, with other words and other kinds than the sets which these were tried on, and no rule
-// was changed for it: what it finds says how they do on what they haven't seen.
+// template makes pairs of prompts that differ in one thing alone.
 type template struct {
 	kind string
 	same bool
@@ -13,6 +11,9 @@ type template struct {
 	with string
 }
 
+// templates were written after the rules, with other words and other kinds than the sets which
+// these were tried on. Of the first, 1.5 % (mean over kinds) passed the veto when it was new;
+// two kinds of rules were mended by it since, so that it shows them at their best.
 var templates = []template{
 	{"city", false, "How do I get from the airport to the centre of $x?", "How do I get from the airport to the centre of $y?", cities, ""},
 	{"city, lower case", false, "cheap vegetarian food in $x", "cheap vegetarian food in $y", lower(cities), ""},
@@ -65,7 +66,73 @@ var templates = []template{
 	{"condition", true, "If a $x is ill, who pays?", "Who pays if a $x is ill?", trades, ""},
 }
 
+// unseen were written after those, and no rule was changed for them since.
+var unseen = []template{
+	{"river", false, "Which towns lie on the $x?", "Which towns lie on the $y?", rivers, ""},
+	{"river, lower case", false, "where does the $x begin", "where does the $y begin", lower(rivers), ""},
+	{"author", false, "Summarize the last novel of $x", "Summarize the last novel of $y", authors, ""},
+	{"author added", false, "Recommend a short story about grief", "Recommend a short story by $x about grief", authors, ""},
+	{"product", false, "How do I export contacts from $x?", "How do I export contacts from $y?", products, ""},
+	{"product, lower case", false, "reset admin password in $x", "reset admin password in $y", lower(products), ""},
+	{"percentage", false, "What is $x percent of 840?", "What is $y percent of 840?", "5 12 30 45 60", ""},
+	{"age", false, "Can a child of $x travel alone by train?", "Can a child of $y travel alone by train?", "six 7 nine 11 12", ""},
+	{"price", false, "Find a tent under $$x", "Find a tent under $$y", "80 120 200 350", ""},
+	{"clock", false, "Is the ferry at 7 $x crowded?", "Is the ferry at 7 $y crowded?", "am pm", ""},
+	{"weekday", false, "Do museums close on $x?", "Do museums close on $y?", "Mondays Tuesdays Sundays Fridays", ""},
+	{"date", false, "What was decided on 12 $x 1975?", "What was decided on 12 $y 1975?", "March May October January", ""},
+	{"century", false, "How did people heat houses in the $x century?", "How did people heat houses in the $y century?", "16th 17th 18th 19th", ""},
+	{"negated verb", false, "Which $xs conduct electricity?", "Which $xs don't conduct electricity?", stuffs, ""},
+	{"negated adjective", false, "Why is $x flammable?", "Why is $x not flammable?", stuffs, ""},
+	{"nobody", false, "Who may enter the $x?", "Why may nobody enter the $x?", rooms, ""},
+	{"prefix", false, "What makes a contract $x?", "What makes a contract un$x?", "fair lawful reasonable usual", ""},
+	{"opposite verb", false, "How do I raise the $x?", "How do I lower the $x?", "blinds shelf temperature brightness", ""},
+	{"opposite adjective", false, "Is a $x of iron heavy?", "Is a $x of iron light?", "bar ring sheet", ""},
+	{"beneath", false, "What should be stored above the $x?", "What should be stored below the $x?", rooms, ""},
+	{"since", false, "Prices since the reform of $x", "Prices until the reform of $x", "1985 1994 2003", ""},
+	{"translation", false, "Translate this letter from $x to $y", "Translate this letter from $y to $x", tongues, ""},
+	{"victim", false, "Why did $x arrest $y?", "Why did $y arrest $x?", authors, ""},
+	{"animals", false, "Do $xs eat $ys?", "Do $ys eat $xs?", "frog beetle heron snail otter", ""},
+	{"owner", false, "Does $x owe $y money?", "Does $y owe $x money?", authors, ""},
+	{"comparison of stuff", false, "Is $x harder than $y?", "Is $y harder than $x?", stuffs, ""},
+	{"passive of another", false, "Was $x replaced by $y?", "Did $x replace $y?", products, ""},
+	{"tense of events", false, "Will $x support passkeys?", "Did $x support passkeys?", products, ""},
+	{"duty", false, "Should a tenant paint the $x?", "Must a tenant paint the $x?", rooms, ""},
+	{"always", false, "Does $x always melt in the sun?", "Does $x never melt in the sun?", stuffs, ""},
+	{"all and some", false, "Are all $xs protected?", "Are only some $xs protected?", "frog beetle heron otter", ""},
+	{"how many and how much", false, "How many $xs live here?", "How long do $xs live here?", "frog beetle heron otter", ""},
+	{"who and where", false, "Who sells $x?", "Where is $x sold?", stuffs, ""},
+	{"compound", false, "How deep is a $x?", "How deep is a $x door?", rooms, ""},
+	{"kind of thing", false, "How do I clean a $x?", "How do I clean a leather $x?", "sofa jacket saddle belt", ""},
+	{"other thing", false, "How do I clean a $x?", "How do I clean a $y?", "sofa jacket saddle belt", ""},
+	{"other act", false, "Is it rude to $1 in a library?", "Is it rude to $2 in a library?", "", "whisper=snore eat=phone kiss=sneeze"},
+	{"tool added", false, "How do I merge two branches?", "How do I merge two branches with $x?", "Git Mercurial", ""},
+	{"condition added", false, "How do I water orchids?", "How do I water orchids if I travel?", "x", ""},
+	{"flag", false, "What does tar -$x do?", "What does tar -$y do?", "x c v", ""},
+	{"framework", false, "How do I test a component in $x?", "How do I test a component in $y?", "Vue.js Next.js .NET C# F#", ""},
+	{"pronoun", false, "Did he paint the $x?", "Did she paint the $x?", rooms, ""},
+	{"used to", false, "Is $x a free program?", "Did $x use to be a free program?", products, ""},
+	{"becoming", false, "Is the $x damp?", "Is the $x becoming damp?", rooms, ""},
+
+	{"passive", true, "Did $x replace $y?", "Was $y replaced by $x?", products, ""},
+	{"can you", true, "Can you explain how $x is made?", "Explain how $x is made", stuffs, ""},
+	{"way", true, "What's the best way to clean a $x?", "How do I clean a $x?", "sofa jacket saddle belt", ""},
+	{"spelling", true, "What colour is a $x?", "What color is a $x?", "frog beetle heron otter", ""},
+	{"plural", true, "Where does a $x sleep?", "Where do $xs sleep?", "frog beetle heron otter", ""},
+	{"difference", true, "What is the difference between a $x and a $y?", "difference between a $y and a $x", "frog beetle heron otter", ""},
+	{"indirect", true, "I'd like to know where the $x rises", "Where does the $x rise?", rivers, ""},
+	{"thanks", true, "Which towns lie on the $x? Thanks in advance!", "which towns lie on the $x", rivers, ""},
+	{"slip", true, "How do I export contacts from $x?", "How do I exprot contacts from $x?", products, ""},
+	{"comparison turned", true, "Is $x better than $y?", "Is $y worse than $x?", products, ""},
+}
+
 const (
+	rivers   = "Danube Rhine Volga Ganges Loire"
+	authors  = "Tolstoy Borges Morrison Ishiguro Atwood"
+	products = "Outlook Notion Dropbox Jira Figma"
+	stuffs   = "rubber copper glass amber granite"
+	rooms    = "cellar attic kitchen balcony garage"
+	tongues  = "Greek Finnish Hindi Welsh Korean"
+
 	cities = "Lyon Porto Krakow Osaka Nairobi Bogota Perth Tallinn"
 	people = "Nadia Oskar Priya Tomasz Ingrid Yusuf"
 	trades = "plumber baker surveyor florist welder dentist"
@@ -74,8 +141,8 @@ const (
 
 func lower(s string) string { return strings.ToLower(s) }
 
-// generated are the pairs of all templates.
-func generated() []pair {
+// generated are the pairs of templates.
+func generated(templates []template) []pair {
 	var pairs []pair
 	for _, t := range templates {
 		xs, with := strings.Fields(t.x), strings.Fields(t.with)
@@ -91,7 +158,8 @@ func generated() []pair {
 				x, y = a, b
 			}
 			for _, w := range with {
-				r := strings.NewReplacer("$x", x, "$y", y, "$1", w)
+				w, v, _ := strings.Cut(w, "=")
+				r := strings.NewReplacer("$x", x, "$y", y, "$1", w, "$2", v)
 				pairs = append(pairs, pair{t.kind, t.same, r.Replace(t.a), r.Replace(t.b)})
 			}
 		}
