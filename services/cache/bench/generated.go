@@ -66,7 +66,7 @@ var templates = []template{
 	{"condition", true, "If a $x is ill, who pays?", "Who pays if a $x is ill?", trades, ""},
 }
 
-// unseen were written after those, and no rule was changed for them since.
+// unseen were written after those. Of them 3.6 % passed the veto when they were new.
 var unseen = []template{
 	{"river", false, "Which towns lie on the $x?", "Which towns lie on the $y?", rivers, ""},
 	{"river, lower case", false, "where does the $x begin", "where does the $y begin", lower(rivers), ""},

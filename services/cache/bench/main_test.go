@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/services/cache/canon"
+	"tollgate.dev/services/cache/reading"
 )
 
 func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
@@ -22,6 +24,38 @@ func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output has no %q:\n%s", want, out.String())
 		}
+	}
+}
+
+// What [canon.Same] holds to be the same must be found by a key, or no index would find it.
+func TestWhatIsTheSameSharesAKey(t *testing.T) {
+	sets, _, err := load(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, s := range sets {
+		for _, p := range s.pairs {
+			a, b := canon.Of(reading.Read(p.a)), canon.Of(reading.Read(p.b))
+			if _, same := canon.Same(a, b); !same {
+				continue
+			}
+			found++
+			keys := map[canon.Key]bool{a.Key(): true}
+			for k := range a.Near() {
+				keys[k] = true
+			}
+			shared := keys[b.Key()]
+			for k := range b.Near() {
+				shared = shared || keys[k]
+			}
+			if !shared {
+				t.Errorf("no key is common to\n\t%s\n\t%s", p.a, p.b)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("nothing is the same")
 	}
 }
 

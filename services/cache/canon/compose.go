@@ -167,7 +167,7 @@ func (t *books) ending(a []atom, at *[16]int8) (*rule, int) {
 	}
 	var best *rule
 	most := 0
-	for _, r := range t.closing[a[len(a)-1].text] {
+	for _, r := range t.closing[[2]string{a[len(a)-1].text}] {
 		for n := min(len(r.pattern), len(a)); n > most; n-- {
 			if r.match(a[len(a)-n:], at) == n {
 				best, most = r, n

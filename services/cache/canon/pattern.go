@@ -34,9 +34,9 @@ type want struct {
 	take     int  // for what replaces: the word matched by that one of the pattern, from 1
 }
 
-// book is a table, by the first word of its patterns; those that begin with a set stand under
-// each of its words.
-type book map[string][]*rule
+// book is a table, by the first two words of its patterns, of which the second is empty where
+// it may be any; those that begin with a set stand under each of its words.
+type book map[[2]string][]*rule
 
 type books struct {
 	opening, frames, phrases book
@@ -80,6 +80,10 @@ func compile(table string, byLast bool) book {
 			r.become = append(r.become, parse(f))
 		}
 		firsts := map[string]bool{}
+		seconds := []string{""}
+		if p := r.pattern; !byLast && len(p) > 1 && !p[0].optional && !p[1].optional {
+			seconds = p[1].words()
+		}
 		keys := r.pattern
 		if byLast {
 			keys = []want{r.pattern[len(r.pattern)-1]}
@@ -99,10 +103,27 @@ func compile(table string, byLast bool) book {
 			}
 		}
 		for k := range firsts {
-			b[k] = append(b[k], r)
+			for _, second := range seconds {
+				b[[2]string{k, second}] = append(b[[2]string{k, second}], r)
+			}
 		}
 	}
 	return b
+}
+
+// words are those that the want fits, or one empty word when there are too many to list.
+func (w *want) words() []string {
+	switch {
+	case w.text == anyIng || w.text == anyMost:
+		return []string{""}
+	case w.any == nil:
+		return []string{w.text}
+	}
+	var all []string
+	for s := range w.any {
+		all = append(all, s)
+	}
+	return all
 }
 
 func parse(f string) want {
@@ -216,6 +237,9 @@ func (b book) longest(atoms []atom, at *[16]int8) (*rule, int) {
 			}
 		}
 	}
-	look(b[atoms[0].text])
+	look(b[[2]string{atoms[0].text}])
+	if len(atoms) > 1 {
+		look(b[[2]string{atoms[0].text, atoms[1].text}])
+	}
 	return best, most
 }

@@ -9,7 +9,7 @@ import (
 // place, a purpose, a condition, a kind. A verb or an adverb more, as in "the best games (to
 // play)", seldom changes what is asked.
 func added(p *pair) (string, string, bool) {
-	if !p.minimal || len(p.gaps) != 1 {
+	if !p.minimal() || len(p.gaps) != 1 {
 		return "", "", false
 	}
 	switch g := p.gaps[0]; {
@@ -91,7 +91,7 @@ func (s *side) placed(i int) bool {
 	for j := i - 1; j >= 0 && s.words[j].Function; j-- {
 		switch s.words[j].Text {
 		case "in", "on", "at", "for", "with", "without", "by", "from", "under", "over", "during", "before", "after",
-			"between", "near", "about", "as", "through", "within", "via", "against":
+			"between", "near", "about", "as", "through", "within", "via", "against", "if", "when", "while", "unless", "until", "although":
 			return true
 		}
 	}

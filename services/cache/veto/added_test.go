@@ -7,6 +7,7 @@ func TestAdded(t *testing.T) {
 		{"How do I sort a list?", "How do I sort a list in Python?"},
 		{"What are the best books?", "What are the best books for kids?"},
 		{"How do I clean a car?", "How do I clean an electric car?"},
+		{"How do I water orchids?", "How do I water orchids if I travel?"},
 	}, []pair{
 		{"What are the best games?", "What are the best games to play?"},
 		{"Is it really true?", "Is it true?"},

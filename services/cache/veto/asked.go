@@ -9,7 +9,7 @@ import (
 // how, how many and how long, whether and how.
 func asked(p *pair) (string, string, bool) {
 	x, y := p.a.question(), p.b.question()
-	if x == y || x == "" || y == "" || x == "any" && loosely[y] || y == "any" && loosely[x] || !p.minimal && !(certain[x] && certain[y] && p.close >= 0.8) {
+	if x == y || x == "" || y == "" || x == "any" && loosely[y] || y == "any" && loosely[x] || !p.minimal() && !(certain[x] && certain[y] && p.close >= 0.8) {
 		return "", "", false
 	}
 	if open[x] && open[y] || x == "where" && y == "how" && p.a.anyone("where") && p.b.anyone("how") ||

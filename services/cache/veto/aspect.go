@@ -10,7 +10,7 @@ func aspect(p *pair) (string, string, bool) {
 		if i := p.a.usedTo(); i >= 0 && p.b.usedTo() < 0 {
 			return p.a.text(i, i+2), "", true
 		}
-		if !p.minimal {
+		if !p.minimal() {
 			return "", "", false
 		}
 		for _, i := range p.a.loose {

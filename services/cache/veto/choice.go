@@ -14,6 +14,6 @@ func choice(p *pair) (string, string, bool) {
 			return "", "", false
 		}
 		x, y := p.a.next(i), p.b.next(j)
-		return p.a.at(x), p.b.at(y), p.minimal || p.ordered && x >= 0 && y >= 0 && p.a.to[x] < 0 && p.b.to[y] < 0
+		return p.a.at(x), p.b.at(y), p.minimal() || p.ordered && x >= 0 && y >= 0 && p.a.to[x] < 0 && p.b.to[y] < 0
 	})
 }

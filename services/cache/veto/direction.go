@@ -59,7 +59,7 @@ func direction(p *pair) (string, string, bool) {
 
 // govern reports whether x in a and y in b stand before the same word, or little else differs.
 func (p *pair) govern(x, y string) bool {
-	if p.minimal {
+	if p.minimal() {
 		return true
 	}
 	for i := range p.a.words {

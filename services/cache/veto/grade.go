@@ -5,7 +5,7 @@ import "tollgate.dev/services/cache/reading"
 // grade holds prompts apart in which one word is compared and in the other isn't: tall, taller,
 // tallest. "Good" and "best" ask for the same when something is to be recommended.
 func grade(p *pair) (string, string, bool) {
-	if !p.minimal {
+	if !p.minimal() {
 		return "", "", false
 	}
 	for i := range p.a.words {

@@ -14,7 +14,7 @@ var negatives = words("not no never without none nobody nothing neither nor hard
 func negation(p *pair) (string, string, bool) {
 	na, ia := negated(&p.a)
 	nb, ib := negated(&p.b)
-	if na == nb || p.close < 0.75 && !p.minimal {
+	if na == nb || p.close < 0.75 && !p.minimal() {
 		return "", "", false
 	}
 	if (na-nb == 1 || nb-na == 1) && flips(p) == 1 {

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"tollgate.dev/services/cache/canon"
-	"tollgate.dev/services/cache/lexicon"
 	"tollgate.dev/services/cache/reading"
 )
 
@@ -17,11 +16,31 @@ type pair struct {
 	// gaps between them.
 	ordered bool
 	gaps    []gap
-	// minimal is set when the canonical forms differ in one place, by a few words: what is
-	// asked for then hangs on those.
-	minimal bool
-	x, y    []string // those words
+	// edit is how the canonical forms differ; it is worked out when a rule first asks.
+	edit *edit
 }
+
+// edit is how two canonical forms differ.
+type edit struct {
+	known   bool
+	minimal bool
+	single  bool
+}
+
+// minimal reports whether the canonical forms differ in one place, by a few words: what is
+// asked for then hangs on those.
+func (p *pair) minimal() bool {
+	if !p.edit.known {
+		x, y := canon.Gap(canon.Of(p.a.r), canon.Of(p.b.r))
+		p.edit.known = true
+		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
+		p.edit.single = len(x) == 1 && len(y) == 1
+	}
+	return p.edit.minimal
+}
+
+// single reports whether the forms differ in one word for another.
+func (p *pair) single() bool { return p.minimal() && p.edit.single }
 
 // gap is what stands between the same neighbours in each prompt, without partners: words
 // from:to of each side's loose ones.
@@ -54,45 +73,6 @@ func words(list string) map[string]bool {
 
 // content reports whether a word carries meaning of its own.
 func content(w *reading.Word) bool { return !w.Function && w.Kind == reading.Plain }
-
-func match(a, b *reading.Reading) *pair {
-	p := &pair{a: side{r: a, words: a.Words}, b: side{r: b, words: b.Words}}
-	both := make([]int16, len(a.Words)+len(b.Words))
-	for i := range both {
-		both[i] = -1
-	}
-	p.a.to, p.b.to = both[:len(a.Words)], both[len(a.Words):]
-	p.pass(exact)
-	p.join(&p.a, &p.b)
-	p.join(&p.b, &p.a)
-	p.pass(related)
-	p.pass(near)
-	total, met := 0, 0
-	for _, s := range [...]*side{&p.a, &p.b} {
-		for i := range s.words {
-			w := &s.words[i]
-			if !content(w) {
-				continue
-			}
-			total++
-			if s.to[i] >= 0 {
-				met++
-				continue
-			}
-			if o := p.other(s); o.mentions(w.Lemma) == 0 { // said once more is nothing new
-				s.loose = append(s.loose, i)
-			}
-		}
-	}
-	p.close = 1
-	if total > 0 {
-		p.close = float64(met) / float64(total)
-	}
-	p.align()
-	p.x, p.y = canon.Gap(canon.Of(a), canon.Of(b))
-	p.minimal = len(p.x)+len(p.y) > 0 && len(p.x) <= 3 && len(p.y) <= 3
-	return p
-}
 
 func (p *pair) other(s *side) *side {
 	if s == &p.a {
@@ -146,158 +126,6 @@ func (p *pair) gap(g *gap) {
 	*g = gap{}
 }
 
-// pass matches what is still alone, each word with the first that fits.
-func (p *pair) pass(same func(x, y *reading.Word) bool) {
-	for i := range p.a.words {
-		x := &p.a.words[i]
-		if p.a.to[i] >= 0 || !content(x) {
-			continue
-		}
-		for j := range p.b.words {
-			y := &p.b.words[j]
-			if p.b.to[j] < 0 && content(y) && same(x, y) {
-				p.a.to[i], p.b.to[j] = int16(j), int16(i)
-				break
-			}
-		}
-	}
-}
-
-// unions are what follows "united" in names that are often shortened.
-var unions = map[string]string{"usa": "states", "uk": "kingdom", "uae": "arab"}
-
-// join matches a word with two that the other side writes apart: "timetravel", "United States".
-func (p *pair) join(s, o *side) {
-	for i := range s.words {
-		w := &s.words[i]
-		whole := unions[alias(w.Lemma)]
-		if !content(w) || s.to[i] >= 0 && whole == "" {
-			continue
-		}
-		for j := 0; j+1 < len(o.words); j++ {
-			x, y := o.words[j].Text, o.words[j+1].Text
-			if len(x)+len(y) == len(w.Text) && strings.HasPrefix(w.Text, x) && strings.HasSuffix(w.Text, y) || x == "united" && y == whole {
-				if s.to[i] < 0 {
-					s.to[i] = int16(j)
-				}
-				for k := j; k <= j+1; k++ {
-					if content(&o.words[k]) && o.to[k] < 0 {
-						o.to[k] = int16(i)
-					}
-				}
-				break
-			}
-		}
-	}
-}
-
-func exact(x, y *reading.Word) bool { return x.Lemma == y.Lemma }
-
-// aliases are names of one thing that no dictionary relates.
-var aliases = map[string]string{
-	"us": "usa", "america": "usa", "american": "usa", "u.s": "usa", "britain": "uk", "england": "uk", "british": "uk",
-	"emirates": "uae", "fb": "facebook", "insta": "instagram", "movie": "film", "pc": "computer", "mobile": "phone",
-	"cellphone": "phone", "smartphone": "phone", "maths": "math", "mathematics": "math", "exam": "test",
-	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture", "pics": "picture", "vw": "volkswagen",
-	"opinion": "think", "view": "think", "thought": "think", "stance": "position", "net": "internet", "broadband": "internet",
-	"corporate": "business", "attraction": "place", "famous": "popular", "okay": "ok", "series": "show", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
-	"application": "app", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
-}
-
-// related reports whether two words mean the same or are of one family.
-func related(x, y *reading.Word) bool {
-	if alias(x.Lemma) == alias(y.Lemma) || y.Lemma == x.Lemma+"s" || x.Lemma == y.Lemma+"s" {
-		return true
-	}
-	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {
-		return true
-	}
-	if x.Entry.Lemma() && y.Entry.Lemma() {
-		return false
-	}
-	// Mistyped, or a plural of what the lexicon doesn't know.
-	s, t := x.Text, y.Text
-	if len(s) > len(t) {
-		s, t = t, s
-	}
-	least := 4
-	if x.Capital && y.Capital {
-		least = 6 // Sara and Sarah are two
-	}
-	if one := (x.Entry == 0) != (y.Entry == 0); s[0] == t[0] && (one && len(s) > 4 || (x.Entry == 0 || y.Entry == 0) && len(s) > 7 && !(x.Capital && y.Capital)) {
-		if edits(s, t) <= min(len(s)/4, 2) {
-			return true
-		}
-	}
-	if len(s) == len(t) || doubled(s, t) {
-		least = 4
-		if (x.Entry == 0) != (y.Entry == 0) && !x.Capital && !y.Capital {
-			least = 3
-		}
-	}
-	return len(s) >= least && reading.Slip(s, t)
-}
-
-// lexically reports whether the lexicon holds two words to mean the same or to be of one family.
-func lexically(x, y lexicon.Word) bool {
-	switch {
-	case lexicon.Opposites(x, y):
-		return false
-	case x.Is(lexicon.Name) || y.Is(lexicon.Name): // English and American are languages of one name
-		return lexicon.SameFirst(x, y) || lexicon.Kin(x, y)
-	}
-	return lexicon.Synonyms(x, y) || lexicon.Kin(x, y)
-}
-
-// doubled reports whether t is s but for one letter that stands twice: Amir and Aamir.
-func doubled(s, t string) bool {
-	for i := 1; i < len(t); i++ {
-		if t[i] == t[i-1] && t[:i]+t[i+1:] == s {
-			return true
-		}
-	}
-	return false
-}
-
-// edits counts the letters that are others, missing or too many in one of two words, the shorter
-// first, up to 3.
-func edits(a, b string) int {
-	if len(b)-len(a) > 2 {
-		return 3
-	}
-	return edit(a, b, 2)
-}
-
-// edit is edits within a bound, whichever is shorter.
-func edit(a, b string, left int) int {
-	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	switch {
-	case a == "" && b == "":
-		return 0
-	case left == 0:
-		return 1
-	case a == "":
-		return len(b)
-	case b == "":
-		return len(a)
-	}
-	return 1 + min(edit(a[1:], b[1:], left-1), edit(a[1:], b, left-1), edit(a, b[1:], left-1))
-}
-
-func alias(s string) string {
-	if a, ok := aliases[s]; ok {
-		return a
-	}
-	return s
-}
-
-// near reports whether one word is a kind of what the other is.
-func near(x, y *reading.Word) bool {
-	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !opposite(x, y) && lexicon.KindOf(x.Entry, y.Entry)
-}
-
 // text is the words from i to j of a side, as they were written but for case.
 func (s *side) text(i, j int) string {
 	var b strings.Builder
@@ -332,7 +160,7 @@ func (s *side) next(i int) int {
 
 // flip is the pair from the other side.
 func (p *pair) flip() *pair {
-	q := &pair{a: p.b, b: p.a, close: p.close, ordered: p.ordered, gaps: make([]gap, len(p.gaps)), minimal: p.minimal, x: p.y, y: p.x}
+	q := &pair{a: p.b, b: p.a, close: p.close, ordered: p.ordered, gaps: make([]gap, len(p.gaps)), edit: p.edit}
 	for i, g := range p.gaps {
 		q.gaps[i] = gap{a: g.b, b: g.a}
 	}
@@ -357,7 +185,7 @@ func (p *pair) apart(a, b []string) (string, string, bool) {
 }
 
 // near reports whether the two say so nearly the same that anything more in one of them counts.
-func (p *pair) near() bool { return p.minimal || p.close >= 0.9 }
+func (p *pair) near() bool { return p.minimal() || p.close >= 0.9 }
 
 // less returns a value of a that b has fewer times, if there is one.
 func less(a, b []string) (string, bool) {

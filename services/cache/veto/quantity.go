@@ -11,7 +11,7 @@ var quantities = map[string]string{
 // quantity holds prompts apart that mean all, only, few, both, at least, where the other
 // doesn't. "Some" and "any" are what most plurals mean without them.
 func quantity(p *pair) (string, string, bool) {
-	if !p.minimal {
+	if !p.minimal() {
 		return "", "", false
 	}
 	return p.either(func(p *pair) (string, string, bool) {

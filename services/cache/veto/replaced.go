@@ -15,7 +15,7 @@ func (p *pair) partners() int {
 // neither the same nor a kind of it: an owl for a cat, bread for corn; verbs
 // only when nothing else differs.
 func replaced(p *pair) (string, string, bool) {
-	if !p.minimal || len(p.gaps) != 1 {
+	if !p.minimal() || len(p.gaps) != 1 {
 		return "", "", false
 	}
 	g := p.gaps[0]
@@ -23,7 +23,7 @@ func replaced(p *pair) (string, string, bool) {
 		return "", "", false
 	}
 	x, y := &p.a.words[g.a[0]], &p.b.words[g.b[0]]
-	if one := len(p.x) == 1 && len(p.y) == 1; !one && (isVerb(x) || isVerb(y)) || isVerb(x) && isVerb(y) && p.partners() > 1 {
+	if one := p.single(); !one && (isVerb(x) || isVerb(y)) || isVerb(x) && isVerb(y) && p.partners() > 1 {
 		return "", "", false
 	}
 	return p.a.at(g.a[0]), p.b.at(g.b[0]), true

@@ -13,7 +13,7 @@ var asking = words("what which who when where why how")
 // tense holds prompts apart that ask about another time, or whether something can, should or
 // must be. What one can and should do comes to the same when the question is how.
 func tense(p *pair) (string, string, bool) {
-	if !p.minimal {
+	if !p.minimal() {
 		return "", "", false
 	}
 	i, j := p.a.auxiliary(), p.b.auxiliary()

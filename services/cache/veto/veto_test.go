@@ -2,6 +2,7 @@ package veto_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"tollgate.dev/services/cache/reading"
@@ -88,5 +89,22 @@ func BenchmarkCheckPasses(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		veto.Check(x, y)
+	}
+}
+
+// Hostile prompts have as many words as are read, none of which the other has.
+func BenchmarkCheckHostile(b *testing.B) {
+	var x, y strings.Builder
+	for i := range 150 {
+		x.WriteString([]string{"run ", "set ", "break ", "turn ", "hot ", "light "}[i%6])
+		y.WriteString([]string{"cut ", "pass ", "draw ", "big ", "dry ", "head "}[i%6])
+	}
+	p, q := reading.Read("the "+x.String()), reading.Read("the "+y.String())
+	if p.Manner != reading.Prose || q.Manner != reading.Prose {
+		b.Fatal("not read as prose")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		veto.All(p, q)
 	}
 }
