@@ -218,29 +218,17 @@ func (e *Engine) all(ctx context.Context, fail context.CancelCauseFunc, chunks [
 
 // network is the model as a graph.
 type network struct {
-	graph   *onnx.Model
-	types   bool // whether it asks for token types
-	threads int
+	encoder *onnx.Encoder
 	size    int64 // of its vocabulary
 	unknown int64
 }
 
 func newNetwork(m *onnx.Model, s Settings, c config, unknown int64) (*network, error) {
-	n := &network{graph: m, threads: max(s.Threads, 1), size: int64(c.VocabSize), unknown: unknown}
-	inputs := m.Inputs()
-	for _, name := range inputs {
-		switch name {
-		case "input_ids", "attention_mask":
-		case "token_type_ids":
-			n.types = true
-		default:
-			return nil, fmt.Errorf("the model asks for an input %q", name)
-		}
+	encoder, err := onnx.NewEncoder(m, max(s.Threads, 1))
+	if err != nil {
+		return nil, err
 	}
-	if !slices.Contains(inputs, "input_ids") || !slices.Contains(inputs, "attention_mask") {
-		return nil, errors.New("the model does not ask for input_ids and attention_mask")
-	}
-	return n, nil
+	return &network{encoder: encoder, size: int64(c.VocabSize), unknown: unknown}, nil
 }
 
 func (n *network) probabilities(ctx context.Context, a asked) ([]float32, error) {
@@ -251,15 +239,7 @@ func (n *network) probabilities(ctx context.Context, a asked) ([]float32, error)
 			ids[i] = n.unknown
 		}
 	}
-	shape := []int{1, len(ids)}
-	in := map[string]*onnx.Tensor{
-		"input_ids":      {Kind: onnx.Int, Shape: shape, I: ids},
-		"attention_mask": {Kind: onnx.Int, Shape: shape, I: a.mask},
-	}
-	if n.types {
-		in["token_type_ids"] = &onnx.Tensor{Kind: onnx.Int, Shape: shape, I: make([]int64, len(ids))}
-	}
-	logits, err := n.graph.Run(ctx, in, n.threads)
+	logits, err := n.encoder.Run(ctx, ids, a.mask)
 	if err != nil {
 		return nil, err
 	}
