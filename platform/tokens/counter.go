@@ -66,57 +66,47 @@ func (c *Counter) encoder(e Encoding) (*encoder, error) {
 // has) is cut there, and the count is then marked estimated. So is the count of text that is
 // not UTF-8, which no provider accepts; its stray bytes count as punctuation.
 func (c *Counter) Count(e Encoding, text string) (Count, error) {
-	return c.segments(nil, e, text, nil, nil)
+	return c.count(nil, e, text)
 }
 
 // CountContext is Count, and fails when the context ends: a text of megabytes takes longer
 // than some can wait.
 func (c *Counter) CountContext(ctx context.Context, e Encoding, text string) (Count, error) {
-	return c.segments(ctx.Err, e, text, nil, nil)
-}
-
-// Segments is Count, and tells how the tokens spread over a text's segments, in one pass:
-// sizes[i] becomes the number of those in segment i, which ends before text[ends[i]] and
-// begins where the one before it ends. ends are in ascending order, and sizes has room for
-// them. What is between two segments is no token's end as a rule: a piece of text that the
-// encoding splits off (a word with the space before it, say), and that is in two segments,
-// counts in the one that it ends in. So the sizes add up to the count of the text up to the
-// last segment's end, but the sum of some may be off a token or two, for each place where
-// segments that were apart come together, from the count of the text that these make. It fails
-// when the context ends.
-func (c *Counter) Segments(ctx context.Context, e Encoding, text string, ends []int, sizes []int64) (Count, error) {
-	return c.segments(ctx.Err, e, text, ends, sizes)
+	return c.count(ctx.Err, e, text)
 }
 
 // between is after how many bytes of a text it is looked whether anybody still waits.
 const between = 16 << 10
 
-// segments is Segments; stopped, if it is there, ends it by an error.
-func (c *Counter) segments(stopped func() error, e Encoding, text string, ends []int, sizes []int64) (Count, error) {
+// count is Count; stopped, if it is there, ends it by an error.
+func (c *Counter) count(stopped func() error, e Encoding, text string) (Count, error) {
 	encoder, err := c.encoder(e)
 	if err != nil {
 		return Count{}, err
 	}
-	sizes = sizes[:len(ends)]
 	if encoder == nil {
-		return estimate(e, text, ends, sizes), nil
+		return estimate(e, text, nil, nil), nil
 	}
-	clear(sizes)
-	count, segment, look, whole := Count{Estimated: !e.Exact() || !utf8.ValidString(text)}, 0, between, 0
+	return encoder.segment(stopped, e, text, nil)
+}
+
+// segment counts a text, and notes its pieces where there is room for that.
+func (e *encoder) segment(stopped func() error, as Encoding, text string, to []marks) (Count, error) {
+	count, look, whole := Count{Estimated: !as.Exact() || !utf8.ValidString(text)}, between, 0
 	for i := 0; i < len(text); {
 		end, tokens := i, 0
 		if i >= whole {
-			end, tokens = encoder.plain(text, i)
+			end, tokens = e.plain(text, i)
 		}
 		if end == i {
 			if i >= whole {
-				whole = encoder.next(text, i)
+				whole = e.next(text, i)
 			}
 			if end = whole; end-i > maxPiece {
 				end = i + longest(text[i:end])
 				count.Estimated = true
 			}
-			tokens = encoder.count(text[i:end])
+			tokens = e.count(text[i:end])
 		}
 		count.Tokens += int64(tokens)
 		i = end
@@ -126,11 +116,8 @@ func (c *Counter) segments(stopped func() error, e Encoding, text string, ends [
 			}
 			look = i + between
 		}
-		for segment < len(ends) && ends[segment] < end {
-			segment++
-		}
-		if segment < len(ends) {
-			sizes[segment] += int64(tokens)
+		if to != nil {
+			note(to, end, tokens)
 		}
 	}
 	return count, nil

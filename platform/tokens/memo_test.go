@@ -88,20 +88,27 @@ func TestWaysOfMerging(t *testing.T) {
 // Counting what was counted before allocates nothing, whatever it is.
 func TestCountingAgainAllocatesNothing(t *testing.T) {
 	ends, sizes := []int{10, 100, 400}, make([]int64, 3)
+	var spread tokens.Spread
 	for _, e := range encodings {
 		for _, kind := range kinds {
 			text := sample(t, kind)
 			count(t, e, text)
-			if n := testing.AllocsPerRun(20, func() { segmentsInto(t, e, text, ends, sizes) }); n > 0 {
+			if n := testing.AllocsPerRun(20, func() { countAgain(t, e, text, &spread, ends, sizes) }); n > 0 {
 				t.Errorf("%s: %s takes %v allocations", e, kind, n)
 			}
 		}
 	}
 }
 
-func segmentsInto(t *testing.T, e tokens.Encoding, text string, ends []int, sizes []int64) {
+func countAgain(t *testing.T, e tokens.Encoding, text string, spread *tokens.Spread, ends []int, sizes []int64) {
 	t.Helper()
-	if _, err := counter.Segments(t.Context(), e, text, ends, sizes); err != nil {
+	whole, err := counter.Spread(t.Context(), e, text, spread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spread.Segments(ends, sizes)
+	parts := [...]tokens.Part{{Start: 0, End: len(text), Count: whole}}
+	if _, err := counter.CountParts(t.Context(), e, text, parts[:]); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,10 +8,11 @@ import (
 	"tollgate.dev/services/compressor/prompt"
 )
 
-// meter counts one prompt's tokens in its model's encoding.
+// meter counts one prompt's tokens in its model's encoding, each part of it once.
 type meter struct {
 	counter  *tokens.Counter
 	encoding tokens.Encoding
+	parts    []tokens.Part
 }
 
 // prompt counts the whole prompt, turn by turn. Media, and what providers put around tool
@@ -42,20 +43,57 @@ func (m *meter) prompt(ctx context.Context, p *prompt.Prompt) (turns []int64, er
 	return turns, nil
 }
 
-// content counts a content and the texts in it.
+// content counts a content, by its parts: the texts, and what stays.
 func (m *meter) content(ctx context.Context, c *prompt.Content) (err error) {
-	if c.Tokens, err = m.count(ctx, c.Original); err != nil {
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		if p.Text == nil {
+			p.Size, err = m.count(ctx, p.Stays)
+		} else {
+			err = m.text(ctx, p.Text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c.Tokens, err = m.joined(ctx, c, c.Original)
+	return err
+}
+
+// text counts a text. Of one that may be shortened it notes where the tokens are.
+func (m *meter) text(ctx context.Context, t *prompt.Text) (err error) {
+	if t.Locked {
+		t.Size, err = m.count(ctx, t.Original)
+		t.Tokens = t.Size
 		return err
 	}
-	for _, t := range c.Texts {
-		if t.Tokens = c.Tokens; t.Original != c.Original {
-			if t.Tokens, err = m.count(ctx, t.Original); err != nil {
-				return err
-			}
-		}
-		t.Size = t.Tokens
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return nil
+	t.Spread = new(tokens.Spread)
+	n, err := m.counter.Spread(ctx, m.encoding, t.Original, t.Spread)
+	t.Size, t.Tokens = n.Tokens, n.Tokens
+	return err
+}
+
+// joined counts a content that stands as its parts do, each of which is counted. One with tags
+// is longer than its parts.
+func (m *meter) joined(ctx context.Context, c *prompt.Content, content string) (int64, error) {
+	m.parts = m.parts[:0]
+	at := 0
+	for i := range c.Parts {
+		text, size := c.Parts[i].Current()
+		m.parts = append(m.parts, tokens.Part{Start: at, End: at + len(text), Count: tokens.Count{Tokens: size}})
+		at += len(text)
+	}
+	if at != len(content) {
+		return m.count(ctx, content)
+	}
+	if len(m.parts) == 1 {
+		return m.parts[0].Tokens, nil
+	}
+	n, err := m.counter.CountParts(ctx, m.encoding, content, m.parts)
+	return n.Tokens, err
 }
 
 // run lets a stage work, and takes back each change that makes a text no smaller. That is
@@ -78,8 +116,10 @@ func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (chan
 		if t.Current() == before[i].text {
 			continue
 		}
-		if t.Tokens, err = m.count(ctx, t.Current()); err != nil {
-			return nil, err
+		if !t.Counted() {
+			if t.Tokens, err = m.count(ctx, t.Current()); err != nil {
+				return nil, err
+			}
 		}
 		if t.Tokens >= before[i].tokens {
 			t.Replace(before[i].text)
@@ -100,7 +140,7 @@ func (m *meter) after(ctx context.Context, p *prompt.Prompt, before []int64) ([]
 			if !c.Changed() {
 				continue
 			}
-			n, err := m.count(ctx, c.Current())
+			n, err := m.joined(ctx, c, c.Current())
 			if err != nil {
 				return nil, err
 			}

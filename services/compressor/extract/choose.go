@@ -243,29 +243,36 @@ func (sc *scratch) least() bool {
 	return true
 }
 
-// render puts the texts together and counts them.
+// render puts the texts together and counts them: of what stays the joints alone, the rest
+// was counted.
 func (sc *scratch) render(ctx context.Context, c *tokens.Counter, req *Request) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	res := Result{Texts: make([]string, len(req.Texts)), Omitted: make([][]Span, len(req.Texts)), Original: sc.total}
+	res := newResult(len(req.Texts), sc.total)
 	at := 0
 	for i := range req.Texts {
 		from := at
 		for at < len(sc.segments) && sc.segments[at].text == i {
 			at++
 		}
-		text := req.Texts[i].Text
+		text, n := req.Texts[i].Text, sc.spreads[i].Count
 		res.Omitted[i] = omitted(sc.segments[from:at])
 		if len(res.Omitted[i]) > 0 {
-			sc.out = appendKept(sc.out[:0], text, sc.segments[from:at])
+			sc.out, sc.runs = appendKept(sc.out[:0], sc.runs[:0], text, sc.segments[from:at])
 			text = string(sc.out)
+			sc.parts = sc.parts[:0]
+			for _, r := range sc.runs {
+				p := sc.spreads[i].Part(r.start, r.end)
+				p.Start, p.End = p.Start+r.at-r.start, p.End+r.at-r.start
+				sc.parts = append(sc.parts, p)
+			}
+			var err error
+			if n, err = c.CountParts(ctx, req.Encoding, text, sc.parts); err != nil {
+				return Result{}, err
+			}
 		}
-		n, err := c.CountContext(ctx, req.Encoding, text)
-		if err != nil {
-			return Result{}, err
-		}
-		res.Texts[i] = text
+		res.Texts[i], res.Sizes[i] = text, n.Tokens
 		res.Tokens += n.Tokens
 	}
 	return res, nil

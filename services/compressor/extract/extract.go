@@ -27,6 +27,9 @@ type Text struct {
 	// Keep are parts that stay, with the sentences that they are in. Whole are parts that no
 	// sentence ends within. In any order.
 	Keep, Whole []Span
+	// Spread is how the text's tokens lie in it, where that was noted before. It is used as long
+	// as it is the text's by the request's encoding.
+	Spread *tokens.Spread
 }
 
 // Request is what to shorten.
@@ -48,6 +51,8 @@ type Result struct {
 	Texts []string
 	// Omitted are the parts of each text that were left out, in order.
 	Omitted [][]Span
+	// Sizes are the tokens of each text that is left.
+	Sizes []int64
 	// Original and Tokens are the texts' tokens before and after. Tokens is above the budget
 	// only where what must be kept, with the marks, is.
 	Original, Tokens int64
@@ -144,7 +149,10 @@ type scratch struct {
 	segments []segment
 	passages []passage
 	question question
+	spreads  []*tokens.Spread // of the texts
 	ends     []int
+	parts    []tokens.Part
+	runs     []run
 	sizes    []int64
 	order    []int
 	saved    []bool
@@ -159,6 +167,8 @@ type scratch struct {
 const maxPooled = 1 << 16
 
 func (s *Selector) release(sc *scratch) {
+	clear(sc.spreads) // which have texts
+	sc.spreads = sc.spreads[:0]
 	if cap(sc.segments) <= maxPooled {
 		s.pool.Put(sc)
 	}
@@ -169,11 +179,16 @@ func (sc *scratch) reset() {
 	sc.lang, sc.total = unknown, 0
 }
 
+func newResult(texts int, original int64) Result {
+	return Result{Texts: make([]string, texts), Omitted: make([][]Span, texts), Sizes: make([]int64, texts), Original: original}
+}
+
 // unchanged is the result that leaves nothing out.
 func (sc *scratch) unchanged(req *Request) Result {
-	res := Result{Texts: make([]string, len(req.Texts)), Omitted: make([][]Span, len(req.Texts)), Original: sc.total, Tokens: sc.total}
+	res := newResult(len(req.Texts), sc.total)
+	res.Tokens = sc.total
 	for i := range req.Texts {
-		res.Texts[i] = req.Texts[i].Text
+		res.Texts[i], res.Sizes[i] = req.Texts[i].Text, sc.spreads[i].Count.Tokens
 	}
 	return res
 }
@@ -230,11 +245,17 @@ func (sc *scratch) count(ctx context.Context, c *tokens.Counter, req *Request) e
 			sc.ends = append(sc.ends, sc.segments[at].end)
 		}
 		sc.sizes = slices.Grow(sc.sizes[:0], len(sc.ends))[:len(sc.ends)]
-		n, err := c.Segments(ctx, req.Encoding, req.Texts[i].Text, sc.ends, sc.sizes)
-		if err != nil {
-			return err
+		t := &req.Texts[i]
+		spread := t.Spread
+		if spread == nil || !spread.Of(req.Encoding, t.Text) {
+			spread = new(tokens.Spread)
+			if _, err := c.Spread(ctx, req.Encoding, t.Text, spread); err != nil {
+				return err
+			}
 		}
-		sc.total += n.Tokens
+		spread.Segments(sc.ends, sc.sizes)
+		sc.spreads = append(sc.spreads, spread)
+		sc.total += spread.Count.Tokens
 		for j, size := range sc.sizes {
 			sc.segments[from+j].tokens = int(size)
 		}

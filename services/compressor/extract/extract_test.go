@@ -50,8 +50,12 @@ func selected(tb testing.TB, s *extract.Selector, req extract.Request) extract.R
 func check(tb testing.TB, req extract.Request, res extract.Result) {
 	tb.Helper()
 	var tokens int64
-	for _, t := range res.Texts {
-		tokens += count(tb, t)
+	for i, t := range res.Texts {
+		n := count(tb, t)
+		if n != res.Sizes[i] {
+			tb.Errorf("text %d is said to have %d tokens and has %d", i, res.Sizes[i], n)
+		}
+		tokens += n
 	}
 	if tokens != res.Tokens {
 		tb.Errorf("the result says %d tokens and has %d", res.Tokens, tokens)

@@ -146,7 +146,8 @@ func (f *figures) add(sm *sample, w *[features]int64) {
 		if err := sc.aim(context.Background(), int64(rate*float64(sc.total))); err != nil {
 			panic(err)
 		}
-		if sm.item.Answered(string(appendKept(nil, sm.req.Texts[0].Text, sc.segments))) {
+		left, _ := appendKept(nil, nil, sm.req.Texts[0].Text, sc.segments)
+		if sm.item.Answered(string(left)) {
 			f.kept[sm.set][r]++
 		}
 	}

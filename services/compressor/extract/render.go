@@ -7,12 +7,15 @@ const Mark = "[…]"
 // markTokens is what a mark costs.
 const markTokens = 1
 
+// run is text[start:end] of a text, which stands at a place of what is left of it.
+type run struct{ at, start, end int }
+
 // appendKept appends the segments of a text that stay, each byte as it was. Where some are
 // left out stands a mark, and then the line breaks that were between what stays: of those
 // that were left out, the most at one place, so that what was apart stays apart. Where a heading
 // was left out the mark comes behind them: what follows it is of another passage than what is
-// before.
-func appendKept(out []byte, text string, segments []segment) []byte {
+// before. It notes what stands where.
+func appendKept(out []byte, runs []run, text string, segments []segment) ([]byte, []run) {
 	gap, keep, headed := false, false, false
 	breaks := "" // that are still to be written
 	start := len(out)
@@ -58,13 +61,17 @@ func appendKept(out []byte, text string, segments []segment) []byte {
 			}
 		}
 		out = append(out, breaks...)
+		if gap || len(out) == start {
+			runs = append(runs, run{len(out), g.start, 0})
+		}
+		runs[len(runs)-1].end = g.start + n
 		out = append(out, body[:n]...)
 		gap, headed, keep, breaks, dropped = false, false, g.keep, body[n:], ""
 		written, lost = lines(breaks), 0
 	}
 	if gap {
 		if mark(); len(out) == start+len(Mark) {
-			return out // nothing stays, nor what would set it apart
+			return out, runs // nothing stays, nor what would set it apart
 		}
 		if keep {
 			breaks, written = "", 0
@@ -73,7 +80,7 @@ func appendKept(out []byte, text string, segments []segment) []byte {
 			breaks = dropped
 		}
 	}
-	return append(out, breaks...)
+	return append(out, breaks...), runs
 }
 
 // bodyOf is a segment without the line breaks at its end.

@@ -331,13 +331,13 @@ func (r *reader) add(f found, segments []segment, kind Kind, call, question stri
 	for _, s := range segments {
 		c.tagged = c.tagged || s.tagged
 		if !s.free {
-			c.pieces = append(c.pieces, piece{stays: s.text})
+			c.Parts = append(c.Parts, Part{Stays: s.text})
 			continue
 		}
 		t := &Text{
 			Kind: kind, Original: s.text, Question: question, Call: call, Turn: len(r.prompt.Turns) - 1, Rate: s.rate, current: s.text,
 		}
-		c.pieces = append(c.pieces, piece{text: t})
+		c.Parts = append(c.Parts, Part{Text: t})
 		c.Texts = append(c.Texts, t)
 	}
 	if len(c.Texts) == 0 && !c.tagged {
@@ -356,10 +356,7 @@ func (r *reader) finish() {
 		for _, c := range r.prompt.Turns[t].Contents {
 			locked := r.marks[i] <= r.breakpoint
 			i++
-			if locked {
-				c.tagged = false
-				c.pieces = c.pieces[:0]
-			}
+			c.tagged = c.tagged && !locked
 			r.prompt.Tagged = r.prompt.Tagged || c.tagged
 			for _, text := range c.Texts {
 				text.Locked = locked

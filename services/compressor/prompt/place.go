@@ -27,9 +27,9 @@ type Place struct {
 func (p *Prompt) First(turn int, kind Kind) (*Text, Place) {
 	for _, c := range p.Turns[turn].Contents {
 		lead := 0
-		for _, piece := range c.pieces {
-			if t := piece.text; t == nil {
-				lead += len(piece.stays)
+		for _, part := range c.Parts {
+			if t := part.Text; t == nil {
+				lead += len(part.Stays)
 			} else if t.Kind == kind && !t.Locked {
 				return t, Place{At: c.start - p.start, Lead: c.lead(t, lead)}
 			} else {
@@ -43,12 +43,12 @@ func (p *Prompt) First(turn int, kind Kind) (*Text, Place) {
 // lead is what stands before a text in its string, so many bytes long.
 func (c *Content) lead(before *Text, size int) string {
 	out := make([]byte, 0, size)
-	for _, piece := range c.pieces {
-		switch t := piece.text; {
+	for _, part := range c.Parts {
+		switch t := part.Text; {
 		case t == before:
 			return string(out)
 		case t == nil:
-			out = append(out, piece.stays...)
+			out = append(out, part.Stays...)
 		default:
 			out = append(out, t.Original...)
 		}

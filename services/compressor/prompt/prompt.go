@@ -50,10 +50,14 @@ type Text struct {
 	// Locked texts stay as they are. They are there to be referred to.
 	Locked bool
 	// Size is how many tokens the original has, Tokens how many the text has as it stands.
-	// Who runs the stages counts; a stage that knows the tokens of what it wrote says so.
+	// Who runs the stages counts; a stage that knows the tokens of what it wrote says so by
+	// [Text.Rewrite].
 	Size, Tokens int64
+	// Spread is how the original's tokens lie in it; nil where nobody noted it.
+	Spread *tokens.Spread
 
 	current string
+	counted bool // Tokens are those of current
 	omitted []Omission
 }
 
@@ -97,9 +101,19 @@ func (t *Text) Changed() bool { return t.current != t.Original }
 // Replace changes the text, unless it is locked. The new one must be UTF-8.
 func (t *Text) Replace(text string) {
 	if !t.Locked {
-		t.current = text
+		t.current, t.counted = text, false
 	}
 }
+
+// Rewrite is Replace by a text whose tokens, in the draft's encoding, are known.
+func (t *Text) Rewrite(text string, size int64) {
+	if !t.Locked {
+		t.current, t.Tokens, t.counted = text, size, true
+	}
+}
+
+// Counted tells whether the last change said how many tokens the text has.
+func (t *Text) Counted() bool { return t.counted }
 
 // Omit notes a part that stands in the text no more, so that it can be fetched, and returns
 // its name for the mark in its place.
@@ -207,18 +221,30 @@ type Content struct {
 	Original string
 	// Texts are those in it, in order.
 	Texts []*Text
+	// Parts are what it becomes of, in order: what stays, too, and no tags.
+	Parts []Part
 	// Tokens is how many tokens the original has.
 	Tokens int64
 
 	start, end int // of the string with its quotes, in the body
-	pieces     []piece
 	tagged     bool
 }
 
-// piece is a part of a content: a text, or what stays.
-type piece struct {
-	stays string
-	text  *Text
+// Part is a part of a content: a text, or what stays.
+type Part struct {
+	// Text is nil where Stays is.
+	Text  *Text
+	Stays string
+	// Size is how many tokens has what stays.
+	Size int64
+}
+
+// Current is the part as it stands, with its tokens.
+func (p *Part) Current() (text string, size int64) {
+	if p.Text != nil {
+		return p.Text.current, p.Text.Tokens
+	}
+	return p.Stays, p.Size
 }
 
 // Current is the content as its texts stand.
@@ -226,15 +252,11 @@ func (c *Content) Current() string {
 	if !c.Changed() {
 		return c.Original
 	}
-	var out []byte
-	for _, p := range c.pieces {
-		if p.text != nil {
-			out = append(out, p.text.current...)
-		} else {
-			out = append(out, p.stays...)
-		}
+	texts := make([]string, len(c.Parts))
+	for i := range c.Parts {
+		texts[i], _ = c.Parts[i].Current()
 	}
-	return string(out)
+	return strings.Join(texts, "")
 }
 
 // Tagged tells whether tags of the caller's ask for compression in it.

@@ -130,7 +130,16 @@ func TestBodyChangesNothingElse(t *testing.T) {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
 	for _, text := range p.Texts {
-		text.Replace(text.Original)
+		if text.Rewrite("three", 3); text.Current() != "three" || text.Tokens != 3 || !text.Counted() {
+			t.Errorf("rewritten to %q of %d tokens", text.Current(), text.Tokens)
+		}
+		if text.Replace(text.Original); text.Counted() {
+			t.Error("nobody counted it")
+		}
+		text.Locked = true
+		if text.Rewrite("four", 4); text.Changed() || text.Tokens == 4 {
+			t.Error("a locked text was rewritten")
+		}
 	}
 	if p.Body() != nil {
 		t.Error("all is as it was, yet there is a body")

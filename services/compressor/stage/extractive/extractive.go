@@ -76,6 +76,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 				return err
 			}
 			req.Texts[i] = guarded(t.Current())
+			req.Texts[i].Spread = t.Spread
 		}
 		var err error
 		if res, err = s.selector.Select(ctx, req); err != nil {
@@ -88,7 +89,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 			if t.Tokens >= leastKept {
 				t.Omit(t.Current())
 			}
-			t.Replace(res.Texts[i])
+			t.Rewrite(res.Texts[i], res.Sizes[i])
 		}
 	}
 	return nil

@@ -140,8 +140,7 @@ func (s Stage) shorten(ctx context.Context, t *prompt.Text, g goal) error {
 	}
 	if before := t.Current(); best.text != before {
 		t.Omit(before)
-		t.Replace(best.text)
-		t.Tokens = best.tokens
+		t.Rewrite(best.text, best.tokens)
 	}
 	return nil
 }

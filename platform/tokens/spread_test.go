@@ -22,10 +22,12 @@ func segments(t *testing.T, e tokens.Encoding, text string, ends []int) ([]int64
 	for i := range sizes {
 		sizes[i] = -1 // what the caller had there before
 	}
-	whole, err := counter.Segments(t.Context(), e, text, ends, sizes)
-	if err != nil {
-		t.Fatal(err)
+	var spread tokens.Spread
+	whole, err := counter.Spread(t.Context(), e, text, &spread)
+	if err != nil || whole != spread.Count {
+		t.Fatalf("%+v, %+v, %v", whole, spread.Count, err)
 	}
+	spread.Segments(ends, sizes)
 	return sizes, whole
 }
 
