@@ -32,7 +32,7 @@ func (s *side) anyone(ask string) bool {
 
 // certain questions want a certain kind of answer, however they are put.
 var certain = map[string]bool{
-	"when": true, "where": true, "how many": true, "how much": true, "how long": true, "how often": true, "how far": true,
+	"when": true, "where": true, "how much": true, "how long": true, "how often": true, "how far": true,
 	"how old": true, "how big": true, "how tall": true, "how high": true, "how fast": true,
 }
 
@@ -77,6 +77,9 @@ func (s *side) question() string {
 		case "how":
 			switch next := s.at(min(i+1, len(s.words)-1)); next {
 			case "many", "much", "long", "often", "far", "old", "big", "tall", "high", "fast":
+				if next == "many" {
+					next = "much"
+				}
 				return "how " + next
 			case "come":
 				return "why"

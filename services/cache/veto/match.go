@@ -116,7 +116,8 @@ var aliases = map[string]string{
 	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture", "pics": "picture", "vw": "volkswagen",
 	"opinion": "think", "view": "think", "thought": "think", "stance": "position", "net": "internet", "broadband": "internet",
 	"corporate": "business", "attraction": "place", "famous": "popular", "okay": "ok", "series": "show", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
-	"application": "app", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
+	"application": "app", "software": "app", "site": "website", "firm": "company", "trick": "hack", "novel": "book", "fest": "event",
+	"scam": "fraud", "study": "learn", "reduce": "lose", "second-hand": "used", "unbiased": "objective", "loose": "lose", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
 }
 
 // related reports whether two words mean the same or are of one family.

@@ -1,5 +1,7 @@
 package veto
 
+import "tollgate.dev/services/cache/lexicon"
+
 // partners counts the words of content that have one.
 func (p *pair) partners() int {
 	n := 0
@@ -25,6 +27,9 @@ func replaced(p *pair) (string, string, bool) {
 	x, y := &p.a.words[g.a[0]], &p.b.words[g.b[0]]
 	if one := p.single(); !one && (isVerb(x) || isVerb(y)) || isVerb(x) && isVerb(y) && p.partners() > 1 {
 		return "", "", false
+	}
+	if (x.Entry.First() == lexicon.Adverb) != (y.Entry.First() == lexicon.Adverb) && x.Entry != 0 && y.Entry != 0 {
+		return "", "", false // they don't stand in the same place
 	}
 	return p.a.at(g.a[0]), p.b.at(g.b[0]), true
 }

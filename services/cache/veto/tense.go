@@ -20,7 +20,7 @@ func tense(p *pair) (string, string, bool) {
 	if i < 0 || j < 0 {
 		return "", "", false
 	}
-	x, y := tenses[p.a.words[i].Text], tenses[p.b.words[j].Text]
+	x, y := p.a.mood(i), p.b.mood(j)
 	if x == y {
 		return "", "", false
 	}
@@ -44,6 +44,14 @@ func tense(p *pair) (string, string, bool) {
 		}
 	}
 	return p.a.at(i), p.b.at(j), true
+}
+
+// mood is that of the auxiliary at i. "Is it possible" asks what "can" asks.
+func (s *side) mood(i int) string {
+	if i+2 < len(s.words) && s.words[i+1].Text == "it" && s.words[i+2].Lemma == "possible" {
+		return "can"
+	}
+	return tenses[s.words[i].Text]
 }
 
 // auxiliary is the first of the first sentence, behind the word that it asks with: what stands
