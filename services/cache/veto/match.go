@@ -91,7 +91,7 @@ func (p *pair) join(s, o *side) {
 		}
 		for j := 0; j+1 < len(o.words); j++ {
 			x, y := o.words[j].Text, o.words[j+1].Text
-			if len(x)+len(y) == len(w.Text) && strings.HasPrefix(w.Text, x) && strings.HasSuffix(w.Text, y) || x == "united" && y == whole {
+			if joined(w.Text, x, y) || x == "united" && y == whole {
 				if s.to[i] < 0 {
 					s.to[i] = int16(j)
 				}
@@ -104,6 +104,12 @@ func (p *pair) join(s, o *side) {
 			}
 		}
 	}
+}
+
+// joined reports whether text is x and y in one, perhaps inflected.
+func joined(text, x, y string) bool {
+	n := len(text) - len(x) - len(y)
+	return (n == 0 || n > 0 && n < 3 && len(y) > 2) && strings.HasPrefix(text, x) && strings.HasPrefix(text[len(x):], y)
 }
 
 func exact(x, y *reading.Word) bool { return x.Lemma == y.Lemma }

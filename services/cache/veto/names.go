@@ -14,11 +14,26 @@ func names(p *pair) (string, string, bool) {
 func (p *pair) named() string {
 	for _, i := range p.a.loose {
 		w := &p.a.words[i]
-		if p.a.name(i) && !filler[w.Lemma] && !p.fuller(i) {
+		if p.a.name(i) && !filler[w.Lemma] && !p.fuller(i) && !(w.Entry == 0 && misspelled(w.Text)) {
 			return w.Text
 		}
 	}
 	return ""
+}
+
+// misspelled reports whether an unknown word is one that says what a name is the name of, but for
+// a letter.
+func misspelled(text string) bool {
+	for c := range class {
+		s, t := c, text
+		if len(s) > len(t) {
+			s, t = t, s
+		}
+		if len(s) > 5 && s[0] == t[0] && edits(s, t) == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // name reports whether word i is a name: by itself, or because it is capitalised beside one.
@@ -45,7 +60,7 @@ func (p *pair) fuller(i int) bool {
 			return !p.looseName(j - 1)
 		}
 	}
-	if i > 0 && p.a.words[i].Break && p.a.words[i].Entry.Is(lexicon.Place) && p.a.name(i-1) {
+	if i > 0 && p.a.words[i].Entry.Is(lexicon.Place) && p.a.words[i-1].Capital {
 		j := int(p.a.to[i-1])
 		return j >= 0 && !p.looseName(j+1)
 	}
