@@ -163,7 +163,7 @@ var units = func() map[string]string {
 		"kwh": "kwh", "mah": "mah", "a": "amp ampere", "%": "percent pct percentage", "usd": "usd dollar buck", "eur": "eur euro",
 		"gbp": "gbp", "inr": "inr rs rupee", "jpy": "jpy yen", "cad": "cad", "aud": "aud", "px": "px pixel", "am": "am", "pm": "pm",
 		"mph": "mph", "kmh": "kmh kmph kph", "c": "c celsius", "f": "f fahrenheit", "k": "kelvin", "cal": "calorie calories kcal",
-		"lakh": "lakh lac", "crore": "crore", "cc": "cc", "deg": "degree",
+		"cc": "cc", "deg": "degree",
 	} {
 		for s := range strings.FieldsSeq(spellings) {
 			m[s] = unit
@@ -183,7 +183,9 @@ var amounts = map[string]int{
 	"sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }
 
-var powers = map[string]int{"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "thousands": 3, "millions": 6, "billions": 9}
+var powers = map[string]int{"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "thousands": 3, "millions": 6, "billions": 9,
+	"lakh": 5, "lac": 5, "lakhs": 5, "crore": 7, "crores": 7,
+}
 
 var ordinals = map[string]string{
 	"first": "1", "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7",

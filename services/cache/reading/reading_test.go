@@ -38,6 +38,7 @@ func TestRead(t *testing.T) {
 		{"Convert 5 kilometres to miles", "convert 5|km<n> to mile/s"},
 		{"5km, 5 km and five kilometers", "5|km<n> 5|km<n> and 5|km<n>"},
 		{"$1,000 or 1000 dollars or 1k", "1000|usd<n> or 1000|usd<n> or 1000<n>"},
+		{"1 lakh rupees or 100,000 rupees", "100000|inr<n> or 100000|inr<n>"},
 		{"twenty-one 21 1.50 3rd third", "21<n> 21<n> 1.5<n> 3|th<n> 3|th<n>"},
 		{"C vs C++ vs C# vs Node.js", "c vs c++<sym> vs c#<sym> vs node.js<sym>"},
 		{"on March 3, 2024 at 8am", "on march<d> 3<n> 2024<n> at 8|am<n>"},
