@@ -1,6 +1,7 @@
 package compressor
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -146,6 +147,23 @@ func (b *beginnings) recall(ctx context.Context, req *Request, profile *Profile,
 		lock(&p.Turns[last])
 	}
 	return e
+}
+
+// estimated is what the prompt comes to by the end of each turn when every text that may be
+// changed keeps its share.
+func estimated(p *prompt.Prompt, before []int64, rate float64) []int64 {
+	after, left := make([]int64, len(before)), p.Texts
+	var less int64
+	for i := range after {
+		for len(left) > 0 && left[0].Turn == i {
+			if t := left[0]; !t.Locked {
+				less += t.Size - int64(cmp.Or(t.Rate, rate)*float64(t.Size))
+			}
+			left = left[1:]
+		}
+		after[i] = before[i] - less
+	}
+	return after
 }
 
 // decide compares what the prompt costs as it is with what it costs compressed.

@@ -317,9 +317,8 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	if last != nil {
 		last.untold = likely.least == 0
 	}
-	plan := cache.plan(p, before, profile.Rate)
 	draft := &prompt.Draft{
-		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: plan.floors, Kept: cache.least,
+		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
 	}
 	if !release(p, draft, profile.MinTokens) {
 		return last.done(ctx, original, before, before), nil
@@ -327,9 +326,44 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	if cache.least == 0 && s.opts.Prices != nil {
 		p.Refocus()
 	}
-	result := original
 	held = original // if anything fails from here on
 	held.Cache, held.Engine = likely.lost(p, before)
+	result := original
+	if result.Stages, err = s.run(ctx, &m, draft, &profile); err != nil {
+		return held, err
+	}
+	after, err := m.after(ctx, p, turns)
+	if err != nil {
+		return held, err
+	}
+	plan := cache.plan(p, before, after)
+	if plan.more {
+		draft.Floors = plan.floors
+		release(p, draft, profile.MinTokens)
+		for _, t := range p.Texts {
+			t.Restore()
+		}
+		if result.Stages, err = s.run(ctx, &m, draft, &profile); err != nil {
+			return held, err
+		}
+		if after, err = m.after(ctx, p, turns); err != nil {
+			return held, err
+		}
+	}
+	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
+		if original.Cache = likely.effect(plan, before, before); original.Cache.Lost > 0 {
+			original.Engine = None
+		}
+		return last.done(ctx, original, before, before), nil
+	}
+	result.Body, result.Engine = p.Body(), engine(result.Stages)
+	result.Cache = likely.effect(plan, before, after)
+	result.Omitted = omitted(p)
+	return last.done(ctx, result, before, after), nil
+}
+
+// run lets the profile's stages work, and returns the names of those that changed something.
+func (s *Service) run(ctx context.Context, m *meter, draft *prompt.Draft, profile *Profile) (names []string, err error) {
 	type done struct {
 		stage string
 		texts []*prompt.Text
@@ -341,27 +375,17 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		}
 		changed, err := m.run(ctx, stage, draft)
 		if err != nil {
-			return held, fmt.Errorf("stage %s: %w", stage.Name(), err)
+			return nil, fmt.Errorf("stage %s: %w", stage.Name(), err)
 		}
 		work = append(work, done{stage.Name(), changed})
 	}
 	draft.Hold()
 	for _, w := range work {
 		if slices.ContainsFunc(w.texts, (*prompt.Text).Changed) {
-			result.Stages = append(result.Stages, w.stage)
+			names = append(names, w.stage)
 		}
 	}
-	if turns, err = m.after(ctx, p, turns); err != nil {
-		return held, err
-	}
-	after := prefixes(turns)
-	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
-		return last.done(ctx, original, before, before), nil
-	}
-	result.Body, result.Engine = p.Body(), engine(result.Stages)
-	result.Cache = likely.effect(plan, before, after)
-	result.Omitted = omitted(p)
-	return last.done(ctx, result, before, after), nil
+	return names, nil
 }
 
 // The engines: what a prompt was shortened by.

@@ -1,12 +1,12 @@
 package compressor
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/prompt"
 )
 
@@ -132,6 +132,9 @@ func (s *Service) cacheOf(d *Deployment) promptCache {
 	case d.Provider == "groq":
 		c.from = leastKeptGroq
 	}
+	// What primes the answer is counted with a prompt, and no part of the next one.
+	c.from += tokens.PerReply
+	c.least += tokens.PerReply
 	return c
 }
 
@@ -139,43 +142,51 @@ func (s *Service) cacheOf(d *Deployment) promptCache {
 type plan struct {
 	// floors are, by turn, what the prompt up to its end is not to fall below.
 	floors []int64
+	// more tells that there are others than [promptCache.floors].
+	more bool
 	// again tells that the turn before the last one went out shorter than what is kept, and
 	// is written once more now.
 	again bool
 }
 
-// plan finds how short a prompt may become, turn by turn.
+// floors are those that are known before any stage: a conversation with tools goes on, and
+// each turn of it has one.
+func (c promptCache) floors(p *prompt.Prompt) []int64 {
+	floors := make([]int64, len(p.Turns))
+	if p.Tools {
+		for i := range floors {
+			floors[i] = c.least
+		}
+	}
+	return floors
+}
+
+// plan finds how short a prompt may become, turn by turn, by what stages made of it with no
+// other floors than the first ones.
 //
-// A conversation with tools goes on, and each turn of it has a floor. One without may end
-// with any turn: its last turn has no floor if what is saved now is at least what a next
-// turn would lose, which then has to send a prompt of that length anew in place of reading
-// the longer one from the cache. An earlier turn that had none keeps its bytes if the turn
-// after it made the prompt long enough; if not, the provider has kept nothing of it yet, and
-// it is written once more, in a length that is kept.
+// A conversation without tools may end with any turn: its last turn has no floor if what is
+// saved now is at least what a next turn would lose, which then has to send a prompt of that
+// length anew in place of reading the longer one from the cache. An earlier turn that had
+// none keeps its bytes if the turn after it made the prompt long enough; if not, the provider
+// has kept nothing of it yet, and it is written once more, in a length that is kept.
 //
-// What a turn comes to is estimated by the rate, so that all of this depends on the turns up
-// to the next one and on nothing else.
-func (c promptCache) plan(p *prompt.Prompt, before []int64, rate float64) plan {
-	out := plan{floors: make([]int64, len(before))}
-	if c.least == 0 {
+// What stages make of a turn with those floors depends on the turns up to it. So what a turn
+// becomes depends on the turns up to the next one, and on nothing else.
+func (c promptCache) plan(p *prompt.Prompt, before, after []int64) plan {
+	out := plan{floors: c.floors(p)}
+	if c.least == 0 || p.Tools {
 		return out
 	}
-	after := estimated(p, before, rate)
-	held := int64(0) // what floors of earlier turns keep that the rate would not
+	held := int64(0) // what floors of earlier turns keep
 	for i := range out.floors {
-		after[i] += held
-		free := !p.Tools && c.pays(before[i], after[i])
-		if last := i == len(before)-1; last || !free || after[i+1]+held >= c.least+prompt.FloorStep {
-			if !free {
-				out.floors[i] = c.least
-			}
-		} else {
-			out.floors[i] = c.least
-			out.again = i == len(before)-2 && after[i] < c.least
+		size := after[i] + held
+		pays, last := c.pays(before[i], size), i == len(before)-1
+		if size >= c.least || pays && (last || after[i+1]+held >= c.least) {
+			continue
 		}
-		if floor := min(out.floors[i]+prompt.FloorStep, before[i]); out.floors[i] > 0 && after[i] < floor {
-			held += floor - after[i]
-		}
+		out.floors[i], out.more = c.least, true
+		out.again = pays && i == len(before)-2
+		held += max(min(c.least+prompt.FloorStep, before[i])-size, 0)
 	}
 	return out
 }
@@ -188,23 +199,6 @@ func (c promptCache) pays(before, after int64) bool {
 	}
 	again := min(before, c.least+prompt.FloorStep)
 	return c.input*(before-after) >= c.input*again-c.cached*before
-}
-
-// estimated is what the prompt comes to by the end of each turn when every text that may be
-// changed keeps its share.
-func estimated(p *prompt.Prompt, before []int64, rate float64) []int64 {
-	after, left := make([]int64, len(before)), p.Texts
-	var less int64
-	for i := range after {
-		for len(left) > 0 && left[0].Turn == i {
-			if t := left[0]; !t.Locked {
-				less += t.Size - int64(cmp.Or(t.Rate, rate)*float64(t.Size))
-			}
-			left = left[1:]
-		}
-		after[i] = before[i] - less
-	}
-	return after
 }
 
 // effect compares the sizes of the prompt up to the end of each turn. What the provider has

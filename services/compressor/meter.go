@@ -132,7 +132,8 @@ func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (chan
 	return changed, nil
 }
 
-// after returns what the turns have now that had as many tokens before.
+// after returns the sizes now of the prompt up to the end of each turn; before are what the
+// turns had.
 func (m *meter) after(ctx context.Context, p *prompt.Prompt, before []int64) ([]int64, error) {
 	turns := slices.Clone(before)
 	for i := range p.Turns {
@@ -147,7 +148,7 @@ func (m *meter) after(ctx context.Context, p *prompt.Prompt, before []int64) ([]
 			turns[i] += n - c.Tokens
 		}
 	}
-	return turns, nil
+	return prefixes(turns), nil
 }
 
 // count looks at the context before each text, and the counter does within long ones.

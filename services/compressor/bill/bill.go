@@ -90,8 +90,14 @@ func (b *Biller) Open(m Model, profile, tenant string) (*Account, error) {
 	return &Account{
 		biller: b, model: m, profile: profile, tenant: tenant, price: price,
 		scale:   &scale{counter: b.Counter, encoding: tokens.ForModel(m.Provider, m.Name), known: map[string]int64{}},
-		without: &cache{rules: m.Rules, kept: map[string]bool{}}, with: &cache{rules: m.Rules, kept: map[string]bool{}},
+		without: newCache(m.Rules), with: newCache(m.Rules),
 	}, nil
+}
+
+// Forget has the provider forget all that it keeps, as it does when nobody calls for long.
+func (a *Account) Forget() {
+	a.without.forget()
+	a.with.forget()
 }
 
 // Call sends a request, once as it is and once compressed.

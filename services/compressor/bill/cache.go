@@ -93,12 +93,16 @@ func Sharing() []Model {
 	}
 }
 
-// cache is a provider's, for an account that never waits longer than it keeps.
+// cache is a provider's for an account. It keeps everything until it is told to forget.
 type cache struct {
 	rules Rules
 	sent  [][]block
 	kept  map[string]bool // beginnings up to a breakpoint
 }
+
+func newCache(rules Rules) *cache { return &cache{rules: rules, kept: map[string]bool{}} }
+
+func (c *cache) forget() { *c = *newCache(c.rules) }
 
 // send is a request's usage, and keeps the prompt.
 func (c *cache) send(s *scale, prompt []block) (u pricing.Usage, err error) {

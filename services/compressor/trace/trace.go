@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 )
 
 // texts are what agents read and people paste: sources and documents.
@@ -27,6 +28,7 @@ type Trace struct {
 	tools    json.RawMessage
 	messages []Message
 	turns    []int // how many messages each turn's request has
+	pauses   []time.Duration
 }
 
 // Message is one of a conversation's, in OpenAI's dialect.
@@ -70,6 +72,14 @@ const (
 
 // Turns is how many requests there are.
 func (t *Trace) Turns() int { return len(t.turns) }
+
+// Pause is how long nothing was said before a turn.
+func (t *Trace) Pause(turn int) time.Duration {
+	if t.pauses == nil {
+		return time.Minute
+	}
+	return t.pauses[turn]
+}
 
 // Request is the body of a turn, the first of which is 0: all that was said before it.
 func (t *Trace) Request(turn int, model string, b Breakpoints) ([]byte, error) {
