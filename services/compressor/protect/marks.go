@@ -352,7 +352,8 @@ func (s *scanner) parenthesis(i int) int {
 	}
 	end := s.find(i+1, maxCite, round, ")")
 	if end > 0 && strings.IndexByte(s.text[i+1:end], '(') >= 0 { // (see Smith (2019), p. 3)
-		if k := strings.IndexAny(s.text[end+1:min(i+maxCite, len(s.text))], "()\n"); k >= 0 && s.text[end+1+k] == ')' {
+		most := max(end+1, min(i+maxCite, len(s.text)))
+		if k := strings.IndexAny(s.text[end+1:most], "()\n"); k >= 0 && s.text[end+1+k] == ')' {
 			end += 1 + k
 		}
 	}

@@ -123,22 +123,62 @@ func TestTakesLinearTime(t *testing.T) {
 	}
 }
 
+// spans finds a text's spans, and checks that they are in order and of whole characters.
+func spans(t *testing.T, text string) {
+	t.Helper()
+	last := 0
+	for _, s := range protect.Append(nil, text) {
+		if s.Start < last || s.End <= s.Start || s.End > len(text) || names[s.Kind] == "" {
+			t.Fatalf("%v after %d of %d bytes", s, last, len(text))
+		}
+		if utf8.ValidString(text) && !utf8.ValidString(text[s.Start:s.End]) {
+			t.Fatalf("%v cuts a character: %q", s, text[s.Start:s.End])
+		}
+		last = s.End
+	}
+}
+
+// marks are what may open and close, with what may stand between.
+var marks = []struct{ open, inner, close string }{
+	{"(Aa ", "(b ", ")"}, {"(see Smith ", "(2019", ") p. 3)"}, {"(Aa ", "(((", "))"}, {"(Öa, ", "", " 2019)"}, {"[see ", "[", " 2019]"}, {"[a](", "(", "))"}, {"[", "", "](b)"},
+	{"【", "（", "】"}, {"（张三，", "(", "2019）"}, {"“", "‘", "”"}, {"‘a", "’b", "’"}, {"„", "“", "”"}, {"\"a", "\\\"", "\""}, {"'a", "'b", "'"}, {"`", "``", "`"}, {"``", "`", "``"},
+	{"<a ", "<", ">"}, {"<!--", "--", "-->"},
+}
+
+// Closing marks are looked for within bounds; there, one byte more or less makes no
+// difference but that they are found or not.
+func TestAroundTheBounds(t *testing.T) {
+	for _, bound := range []int{160, 300, 400, 1000, 2000} {
+		for _, m := range marks {
+			for n := bound - 8; n <= bound+4; n++ {
+				filler := strings.Repeat("x", max(0, n-len(m.open)-len(m.inner)))
+				spans(t, m.open+m.inner+filler+m.close)
+				spans(t, "a "+m.open+m.inner+filler+m.close+" tail (b) and more, 2019) end")
+			}
+		}
+	}
+}
+
+// FuzzBounds makes texts whose closing marks are so far from the opening ones.
+func FuzzBounds(f *testing.F) {
+	for _, bound := range []uint16{160, 300, 400, 1000, 2000} {
+		for i := range marks {
+			f.Add(uint8(i), uint8(i), bound, uint8(0), " tail)")
+		}
+	}
+	f.Add(uint8(0), uint8(0), uint16(160), uint8(6), " tail and more text here, 2019) end of it all")
+	f.Fuzz(func(t *testing.T, opens, closes uint8, size uint16, less uint8, tail string) {
+		open, end := marks[int(opens)%len(marks)], marks[int(closes)%len(marks)]
+		filler := strings.Repeat("x", max(0, int(size%4096)-int(less)))
+		spans(t, open.open+open.inner+filler+end.close+tail)
+	})
+}
+
 func FuzzAppend(f *testing.F) {
 	for _, seed := range []string{"```\nx\n```", "{\"a\":[1,\"b\"]} “q” 'q' `c`", "12 March 2020, 5 € 50\xff% (S, 2020) [1] <a> [a](b)", "\xe2\x80", "２０年", "12 345 678,9 a://b)"} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		last := 0
-		for _, s := range protect.Append(nil, text) {
-			if s.Start < last || s.End <= s.Start || s.End > len(text) || names[s.Kind] == "" {
-				t.Fatalf("%v after %d of %d bytes", s, last, len(text))
-			}
-			if utf8.ValidString(text) && !utf8.ValidString(text[s.Start:s.End]) {
-				t.Fatalf("%v cuts a character: %q", s, text[s.Start:s.End])
-			}
-			last = s.End
-		}
-	})
+	f.Fuzz(func(t *testing.T, text string) { spans(t, text) })
 }
 
 const prose = `The harbour was built between 1907 and 1912, after the storm that had taken the old pier. Its engineer, who had
