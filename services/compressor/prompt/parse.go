@@ -363,7 +363,7 @@ func (r *reader) finish() {
 				if r.ordered || t < len(r.wanted) && r.wanted[t] {
 					// Stages that lose nothing may still shorten what a tool returned.
 					text.Locked = locked || text.Kind == Context && !c.tagged
-					text.Rate = 1
+					text.Verbatim, text.Rate = true, 1
 				}
 				r.prompt.Texts = append(r.prompt.Texts, text)
 			}

@@ -133,7 +133,7 @@ func TestWhatTakesEveryWord(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, text := range p.Texts {
-					if !text.Locked && (text.Kind != prompt.ToolResult || text.Rate != 1) {
+					if !text.Locked && (text.Kind != prompt.ToolResult || text.Rate != 1 || !text.Verbatim) {
 						t.Errorf("%q may be shortened: %.150s", order, messages)
 					}
 				}

@@ -9,7 +9,8 @@
 // It stands as well within a string of JSON. What a model may have to repeat stays: keys,
 // hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
 // is around them, and text of words by its letters. Code in fences stays as it is, and in
-// users' messages JSON, inline code and what is in quotation marks as well.
+// users' messages JSON, inline code and what is in quotation marks as well. All of it stays where the user
+// needs the text to the letter, such as to have it decoded.
 package blob
 
 import (
@@ -43,7 +44,7 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.Locked || len(t.Current()) < least {
+		if t.Locked || t.Verbatim || len(t.Current()) < least {
 			continue
 		}
 		text, err := elide(ctx, t.Current(), t.Kind, t.Omit)

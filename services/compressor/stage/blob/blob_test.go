@@ -200,3 +200,21 @@ func BenchmarkBlob(b *testing.B) {
 		apply(b, in)
 	}
 }
+
+// Who asks to have data decoded needs the data.
+func TestVerbatimData(t *testing.T) {
+	data := "payload:\n" + base64.StdEncoding.EncodeToString(noise(900)) + "\nend"
+	for question, want := range map[string]bool{
+		"Read payload.txt, decode the base64 in it and tell me what it says.": false,
+		"Read payload.txt. How large is the picture in it?":                   true,
+	} {
+		body := fmt.Sprintf(`{"messages":[{"role":"user","content":%q},{"role":"tool","content":%q}]}`, question, data)
+		p, err := prompt.Parse([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if apply(t, p.Texts[0]); p.Texts[0].Changed() != want {
+			t.Errorf("%s: the data is left out: %t", question, !want)
+		}
+	}
+}

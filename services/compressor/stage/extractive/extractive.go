@@ -37,7 +37,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	leasts := draft.Leasts()
 	var group []*prompt.Text
 	for i, t := range draft.Texts {
-		if !t.Locked {
+		if !t.Locked && !t.Verbatim {
 			group = append(group, t)
 		}
 		if i+1 < len(draft.Texts) {

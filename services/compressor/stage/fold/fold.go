@@ -16,6 +16,8 @@
 // of lines stay, since code, YAML and diffs mean something by them. Nothing changes within code
 // fences and JSON, and in diffs no spaces do.
 //
+// Of a text that is needed to the letter nothing but lines that are the same are folded.
+//
 // What users give stays: they may mean the spaces at a line's end, as Markdown does, and lines
 // that come again, as verses do.
 package fold
@@ -43,11 +45,13 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if t.Locked || t.Kind != prompt.ToolResult {
 			continue
 		}
-		text, err := render(ctx, t.Current(), t.Omit)
-		if err != nil {
-			return err
+		text, err := t.Current(), error(nil)
+		if !t.Verbatim {
+			if text, err = render(ctx, text, t.Omit); err != nil {
+				return err
+			}
 		}
-		if text, err = lines(ctx, text, t.Omit); err != nil {
+		if text, err = lines(ctx, text, t); err != nil {
 			return err
 		}
 		t.Replace(text)

@@ -275,3 +275,26 @@ func BenchmarkFold(b *testing.B) {
 		})
 	}
 }
+
+// Of what is needed to the letter nothing goes but lines that a mark tells in full.
+func TestVerbatimLines(t *testing.T) {
+	same := strings.Repeat("the same words again and again\n", 9)
+	for name, tc := range map[string]struct{ in, want string }{
+		"escapes":      {"\x1b[31mred\x1b[0m\nend\n", ""},
+		"blank lines":  {"a\n\n\n\n\n\nb\n", ""},
+		"trailing":     {"a    \nb\t\t\n", ""},
+		"times":        {times(9, wait, 0, 1), ""},
+		"states":       {times(25, "Receiving objects: %3d%%\r", 0, 4) + "\ndone\n", ""},
+		"the same":     {same + "end\n", "the same words again and again\n[the line above, 8 more times]\nend\n"},
+		"but for ends": {strings.ReplaceAll(same, "\n", "  \n") + same, "the same words again and again  \n[the line above, 8 more times]\nthe same words again and again\n[the line above, 8 more times]\n"},
+	} {
+		if tc.want == "" {
+			tc.want = tc.in
+		}
+		in := text(t, prompt.ToolResult, tc.in)
+		in.Verbatim = true
+		if got := apply(t, in); got != tc.want || len(in.Omitted()) > 0 {
+			t.Errorf("%s becomes\n%q", name, got)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tollgate.dev/services/compressor/prompt"
 	"tollgate.dev/services/compressor/protect"
 )
 
@@ -52,10 +53,12 @@ type folder struct {
 	text   string
 	blocks blocks
 	omit   func(string) string
-	out    []byte
-	done   int // what is written of text
-	marks  answer
-	diffs  answer
+	// verbatim says that nothing may be lost but what a mark tells: lines that are the same.
+	verbatim bool
+	out      []byte
+	done     int // what is written of text
+	marks    answer
+	diffs    answer
 	// tried is up to where lines were found to be alike and let be all the same, so that they
 	// are not looked at again from each of them on.
 	tried int
@@ -90,10 +93,11 @@ func (f *folder) diff() bool {
 }
 
 // lines folds the lines of a text until nothing is left to fold: lines may be the same once
-// their spaces are off. What can't be told from the rest is noted by omit.
-func lines(ctx context.Context, text string, omit func(string) string) (string, error) {
+// their spaces are off. What can't be told from the rest is noted as omitted from the text
+// that they are of.
+func lines(ctx context.Context, text string, of *prompt.Text) (string, error) {
 	for {
-		folded, err := once(ctx, text, omit)
+		folded, err := once(ctx, text, of)
 		if err != nil || folded == text {
 			return text, err
 		}
@@ -101,8 +105,8 @@ func lines(ctx context.Context, text string, omit func(string) string) (string, 
 	}
 }
 
-func once(ctx context.Context, text string, omit func(string) string) (string, error) {
-	f := folder{text: text, blocks: blocks{text: text}, omit: omit}
+func once(ctx context.Context, text string, of *prompt.Text) (string, error) {
+	f := folder{text: text, blocks: blocks{text: text}, omit: of.Omit, verbatim: of.Verbatim}
 	var last [maxGroup]line // the lines before, the last one first
 	known := 0
 	for at, asked := 0, 0; at < len(text); {
@@ -131,7 +135,7 @@ func once(ctx context.Context, text string, omit func(string) string) (string, e
 
 // line folds what begins at a line, and returns where to go on.
 func (f *folder) line(l line, before []line) int {
-	if f.empty(l) {
+	if f.empty(l) && !f.verbatim {
 		return f.blank(l)
 	}
 	for n := 1; n <= len(before) && l.start >= f.tried; n++ {
@@ -140,6 +144,9 @@ func (f *folder) line(l line, before []line) int {
 				return next
 			}
 		}
+	}
+	if f.verbatim {
+		return l.next
 	}
 	if l.start >= f.tried {
 		if next := f.counted(l); next > 0 {

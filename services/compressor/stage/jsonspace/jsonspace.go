@@ -25,7 +25,7 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.Kind != prompt.ToolResult {
+		if t.Kind != prompt.ToolResult || t.Locked {
 			continue
 		}
 		text := t.Current()

@@ -73,3 +73,20 @@ func TestEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What is locked is not even read.
+func TestLockedStays(t *testing.T) {
+	p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"{ \"a\" : [ 1, 2, 3 ] }"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Texts[0].Locked = true
+	draft := &prompt.Draft{Texts: p.Texts}
+	if n := testing.AllocsPerRun(10, func() {
+		if err := (jsonspace.Stage{}).Apply(t.Context(), draft); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 || p.Texts[0].Changed() {
+		t.Errorf("%v allocations for %q", n, p.Texts[0].Current())
+	}
+}

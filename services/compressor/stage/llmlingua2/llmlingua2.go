@@ -51,7 +51,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		}
 		for _, t := range draft.Texts[start:end] {
 			rate := cmp.Or(t.Rate, draft.Rate)
-			if t.Locked || t.Tokens < leastTokens || rate >= 1 {
+			if t.Locked || t.Verbatim || t.Tokens < leastTokens || rate >= 1 {
 				continue
 			}
 			part := (least*t.Tokens + own - 1) / own

@@ -17,7 +17,7 @@
 // A reference is to what the model can still read. Where later stages shorten texts by what
 // they are asked, an earlier text may be shortened for another question, so it is referred to
 // only when both have the same question, nothing is to be shortened, or it is JSON, which is
-// not. Only texts that stand earlier are looked at, as any turn has them.
+// not. A text that is needed to the letter is only referred to one that has it so. Only texts that stand earlier are looked at, as any turn has them.
 package repeat
 
 import (
@@ -87,6 +87,7 @@ type results struct {
 type asked struct {
 	question string
 	rate     float64
+	verbatim bool
 }
 
 // found is a result, and its number from 1 on; none when that is 0.
@@ -104,8 +105,14 @@ type passage struct {
 
 // stands tells whether what an earlier text says can be read by who reads a later one.
 func (r *reader) stands(earlier, later *prompt.Text) bool {
-	return earlier == later || earlier.Question == later.Question && earlier.Rate == later.Rate ||
-		r.draft.Rate == 1 && earlier.Rate == 0
+	return earlier == later || complete(earlier, later) && (earlier.Question == later.Question && earlier.Rate == later.Rate ||
+		r.draft.Rate == 1 && earlier.Rate == 0)
+}
+
+// complete tells whether an earlier text has all that a later one needs: to the letter, if
+// that is what it is needed for.
+func complete(earlier, later *prompt.Text) bool {
+	return !later.Verbatim || earlier.Verbatim || !earlier.Changed()
 }
 
 // whole tells whether a text is JSON, all of it.
@@ -132,7 +139,7 @@ func (r *reader) result(t *prompt.Text) string {
 	if same.untold.number == 0 && t.Rate == 0 {
 		same.untold = now
 	}
-	if key := (asked{t.Question, t.Rate}); same.asked[key].number == 0 {
+	if key := (asked{t.Question, t.Rate, t.Verbatim}); same.asked[key].number == 0 {
 		same.asked[key] = now
 	}
 	if earlier.number == 0 {
@@ -153,11 +160,11 @@ func (s *results) standing(unshortened bool, t *prompt.Text) (first found) {
 	if !s.looked {
 		s.whole, s.looked = whole(t.Original), true
 	}
-	if s.whole {
+	if s.whole && complete(s.first.text, t) {
 		return s.first
 	}
-	first = s.asked[asked{t.Question, t.Rate}]
-	if u := s.untold; unshortened && u.number > 0 && (first.number == 0 || u.number < first.number) {
+	first = s.asked[asked{t.Question, t.Rate, t.Verbatim}]
+	if u := s.untold; unshortened && u.number > 0 && complete(u.text, t) && (first.number == 0 || u.number < first.number) {
 		return u
 	}
 	return first
@@ -199,7 +206,7 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 			r.passages[h] = &passage{in: t, text: body}
 			continue
 		}
-		if t.Locked || !r.stands(first.in, t) || !first.says(body) {
+		if t.Locked || !r.stands(first.in, t) || !first.says(body) || t.Verbatim && first.text != body {
 			continue
 		}
 		if !looked {

@@ -245,3 +245,32 @@ func TestLastLinesOfSpaces(t *testing.T) {
 		}
 	}
 }
+
+// A text that is needed to the letter is referred to one that stands as it came, and is the
+// same to the last space.
+func TestVerbatimTexts(t *testing.T) {
+	doc := `{"harbour":"` + harbour + `"}`
+	for name, tc := range map[string]struct {
+		first, second string
+		changed       bool // an earlier stage left something out of the first
+		verbatim      bool // the first is needed to the letter too
+		want          bool
+	}{
+		"as it came":        {first: harbour, second: harbour, want: true},
+		"left out of":       {first: harbour, second: harbour, changed: true},
+		"left out of JSON":  {first: doc, second: doc, changed: true},
+		"both":              {first: harbour, second: harbour, verbatim: true, want: true},
+		"a passage":         {first: harbour, second: "Then:\n\n" + harbour, want: true},
+		"a passage spaced":  {first: harbour, second: "Then:\n\n" + strings.ReplaceAll(harbour, ". ", ".  ")},
+		"a passage changed": {first: harbour + "\n\nMore.", second: "Then:\n\n" + harbour, changed: true},
+	} {
+		texts := parse(t, result{"call_1", tc.first}, result{"call_2", tc.second})
+		if tc.changed {
+			texts[0].Replace(strings.Replace(tc.first, "More", "", 1) + " ")
+		}
+		texts[0].Verbatim, texts[1].Verbatim = tc.verbatim, true
+		if apply(t, 1, texts...); texts[1].Changed() != tc.want {
+			t.Errorf("%s: the second becomes %q", name, texts[1].Current())
+		}
+	}
+}
