@@ -45,13 +45,16 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if t.Locked || t.Kind != prompt.ToolResult {
 			continue
 		}
-		text, err := t.Current(), error(nil)
+		text := t.Current()
 		if !t.Verbatim {
-			if text, err = render(ctx, text, t.Omit); err != nil {
+			rendered, err := render(ctx, text, t.Omit)
+			if err != nil {
 				return err
 			}
+			text = rendered
 		}
-		if text, err = lines(ctx, text, t); err != nil {
+		text, err := lines(ctx, text, t)
+		if err != nil {
 			return err
 		}
 		t.Replace(text)
