@@ -68,23 +68,28 @@ func load() *table {
 	n := bytes.Count(raw, []byte("\n"))
 	t := &table{entry: make([]entry, 1, n+1), slots: make([]Word, 1<<18), seed: maphash.MakeSeed()}
 	var text strings.Builder
-	for line := range strings.Lines(string(raw)) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		e := entry{start: uint32(text.Len()), from: uint32(len(t.lists))} //nolint:gosec // a few megabytes
-		text.WriteString(f[0])
+	lists := make([]uint32, 0, len(raw)/6)
+	for rest := string(raw); rest != ""; {
+		var line, field string
+		line, rest, _ = strings.Cut(rest, "\n")
+		field, line, _ = strings.Cut(line, "\t")
+		e := entry{start: uint32(text.Len()), from: uint32(len(lists))} //nolint:gosec // a few megabytes
+		text.WriteString(field)
 		e.end = uint32(text.Len()) //nolint:gosec // as above
-		for i := range len(f[1]) {
-			p := map[byte]Part{'n': Noun, 'v': Verb, 'a': Adjective, 'r': Adverb, 'i': Name, 'p': Place, 'c': Common}[f[1][i]|0x20]
+		at := maphash.String(t.seed, field)
+		field, line, _ = strings.Cut(line, "\t")
+		for i := range len(field) {
+			p := part(field[i] | 0x20)
 			e.parts |= p
-			if f[1][i] < 'a' {
+			if field[i] < 'a' {
 				e.first = p
 			}
 		}
-		for i, end := range []*uint32{&e.senses, &e.kinds, &e.opposites, &e.kin} {
-			for id := range strings.SplitSeq(f[2+i], ",") {
-				if id == "" {
-					continue
-				}
+		for i, end := range [...]*uint32{&e.senses, &e.kinds, &e.opposites, &e.kin} {
+			field, line, _ = strings.Cut(line, "\t")
+			for field != "" {
+				var id string
+				id, field, _ = strings.Cut(field, ",")
 				v, err := strconv.ParseUint(id, 36, 32)
 				if err != nil {
 					panic("lexicon: " + err.Error())
@@ -92,21 +97,46 @@ func load() *table {
 				if i > 1 { // lines count from 0, words from 1
 					v++
 				}
-				t.lists = append(t.lists, uint32(v)) //nolint:gosec // it was parsed as 32 bits
+				lists = append(lists, uint32(v)) //nolint:gosec // it was parsed as 32 bits
 			}
-			*end = uint32(len(t.lists)) //nolint:gosec // as above
+			*end = uint32(len(lists)) //nolint:gosec // a few megabytes
 		}
 		w := Word(len(t.entry)) //nolint:gosec // as above
 		t.entry = append(t.entry, e)
-		at := maphash.String(t.seed, f[0])
 		for t.slots[at%uint64(len(t.slots))] != 0 {
 			at++
 		}
 		t.slots[at%uint64(len(t.slots))] = w
 	}
+	t.lists = lists
 	t.text = text.String()
 	return t
 }
+
+// part is what a flag of the table stands for.
+func part(flag byte) Part {
+	switch flag {
+	case 'n':
+		return Noun
+	case 'v':
+		return Verb
+	case 'a':
+		return Adjective
+	case 'r':
+		return Adverb
+	case 'i':
+		return Name
+	case 'p':
+		return Place
+	case 'c':
+		return Common
+	}
+	return 0
+}
+
+// Load reads the table, which takes some tens of milliseconds and 6 MB. Otherwise the first use
+// does, and whoever it is for waits.
+func Load() { words() }
 
 // Find returns the word that is spelled so, in lower case, or 0.
 func Find[T string | []byte](spelled T) Word {
