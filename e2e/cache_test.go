@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,8 +14,9 @@ import (
 
 var errStillCached = errors.New("it is still answered from the cache")
 
-// TestCacheAnswersTwice shows a miss and then a hit: the second answer is the first
-// one byte for byte, whole and streamed, costs nothing, and is told apart by a header.
+// TestCacheAnswersTwice shows a miss and then hits: the second answer is the first one,
+// byte for byte where it is whole, costs nothing, and is told apart by a header. Who asks
+// for the other form is answered, too.
 func TestCacheAnswersTwice(t *testing.T) {
 	t.Parallel()
 	g := harness.Start(t, harness.Options{})
@@ -29,8 +31,17 @@ func TestCacheAnswersTwice(t *testing.T) {
 				if a, b := first.Header.Get("X-Cache"), second.Header.Get("X-Cache"); a != "miss" || b != "hit" {
 					t.Errorf("X-Cache is %q and then %q", a, b)
 				}
-				if string(first.Body) != string(second.Body) {
+				if name == "whole" && string(first.Body) != string(second.Body) {
 					t.Errorf("the replay differs:\n%s\n%s", first.Body, second.Body)
+				}
+				other := map[string]func(string, string) map[string]any{"whole": harness.ChatStream, "streamed": harness.Chat}[name]
+				third := g.Complete(key.Secret, other(m.name, prompt)).MustBe(t, http.StatusOK)
+				if got := third.Header.Get("X-Cache"); got != "hit" {
+					t.Errorf("X-Cache of the other form is %q", got)
+				}
+				said := text(t, first)
+				if second, third := text(t, second), text(t, third); said == "" || second != said || third != said {
+					t.Errorf("first %q, then %q, in the other form %q", said, second, third)
 				}
 				for _, h := range []string{"Content-Type", "X-Tollgate-Provider", "X-Tollgate-Model", "X-Tollgate-Upstream-Model", "X-Tollgate-Simulated"} {
 					if a, b := first.Header.Get(h), second.Header.Get(h); a != b || a == "" {
@@ -51,6 +62,29 @@ func TestCacheAnswersTwice(t *testing.T) {
 			})
 		}
 	}
+}
+
+// text is what an answer says, whole or streamed.
+func text(t *testing.T, a harness.Answer) (said string) {
+	t.Helper()
+	events := []string{string(a.Body)}
+	if strings.HasPrefix(a.Header.Get("Content-Type"), "text/event-stream") {
+		events = strings.Split(strings.TrimSuffix(string(a.Body), "\n\ndata: [DONE]\n\n"), "\n\n")
+	}
+	for _, event := range events {
+		var chunk struct {
+			Choices []struct {
+				Message, Delta struct{ Content string }
+			}
+		}
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(event, "data: ")), &chunk); err != nil {
+			t.Fatalf("%v: %s", err, event)
+		}
+		for _, c := range chunk.Choices {
+			said += c.Message.Content + c.Delta.Content
+		}
+	}
+	return said
 }
 
 // TestCacheControls shows what a caller can say about the cache, each in a run of

@@ -128,6 +128,8 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 	c.MaxBytes = s.int("max_bytes", 1<<20, 1<<40, c.MaxBytes)
 	c.Timeout = l.positive(s, "socket_timeout", c.Timeout)
 	c.OptIn = s.oneOf("mode", "default_on", "default_on", "default_off") == "default_off"
+	c.ToolCalls = s.bool("store_tool_calls", c.ToolCalls)
+	c.Truncated = s.bool("store_truncated", c.Truncated)
 	c.SimilarityThreshold = s.float("similarity_threshold", 0, 1, c.SimilarityThreshold)
 	if name, at := s.text("redis_semantic_cache_embedding_model"); name != "" {
 		c.EmbeddingModel = name

@@ -242,6 +242,9 @@ type Cache struct {
 	MaxBytes int64
 	// OptIn means that only requests that ask are cached (LiteLLM's mode: default_off).
 	OptIn bool
+	// ToolCalls keeps answers that call tools, too, and Truncated those that were cut by a limit
+	// on their length.
+	ToolCalls, Truncated bool
 	// SimilarityThreshold is in (0, 1].
 	SimilarityThreshold float64
 	// EmbeddingModel is a model name of this Config, or empty for the built-in one.

@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/edge/answer"
 	"tollgate.dev/services/edge/idempotency"
 	"tollgate.dev/services/edge/ratelimit"
 	"tollgate.dev/services/edge/spend"
@@ -176,7 +177,7 @@ func (c *completion) run() (err error) {
 	c.cache = cacheMiss
 	if c.store {
 		// Who looks into the cache first would miss an answer that is kept in the meantime.
-		if fl := e.flights.find(keyOf(c.namespace, c.fingerprint, c.req.timeoutMillis)); fl != nil {
+		if fl := e.flights.find(c.key()); fl != nil {
 			return c.follow(ctx, fl)
 		}
 	}
@@ -187,7 +188,7 @@ func (c *completion) run() (err error) {
 	asked := e.Clock.Now()
 	found, err := c.lookUp(ctx, req)
 	e.Metrics.CacheLookup(e.Clock.Now().Sub(asked))
-	if err == nil && found.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED {
+	if err == nil && found.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED && c.render(found.GetEntry()) {
 		return c.replay(found.GetEntry())
 	}
 	if err != nil && ctx.Err() == nil {
@@ -273,7 +274,19 @@ func (c *completion) hit() {
 	}
 }
 
-// replay answers from the cache.
+// render puts a kept answer into the form that the caller asked for. It reports false for one
+// that cannot be said in it.
+func (c *completion) render(entry *cachev1.Entry) bool {
+	if !c.req.stream {
+		c.outcome.body = entry.GetBody()
+		return len(c.outcome.body) > 0
+	}
+	chunks, err := answer.Stream(entry.GetBody(), c.req.includeUsage)
+	c.outcome.chunks = chunks
+	return err == nil
+}
+
+// replay answers from the cache what was rendered.
 func (c *completion) replay(entry *cachev1.Entry) error {
 	c.hit()
 	c.outcome.served = &routerv1.Served{
@@ -281,7 +294,6 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 		UpstreamModel: entry.GetUpstreamModel(), Simulated: entry.GetSimulated(), DroppedParams: entry.GetDroppedParams(),
 	}
 	c.outcome.usage, c.outcome.saved = entry.GetUsage(), money.Nano(entry.GetCostNanos())
-	c.outcome.body, c.outcome.chunks = entry.GetBody(), entry.GetChunks()
 	c.outcome.firstByte = c.e.Clock.Now()
 	c.settle(spend.Reservation{})
 	if c.req.stream {
@@ -294,8 +306,8 @@ func (c *completion) replay(entry *cachev1.Entry) error {
 	return nil
 }
 
-// remember returns what keeps a whole and proper answer for the next identical request; nil
-// where there is none to keep. It outlives the completion.
+// remember returns what keeps a whole and proper answer for the next identical request, in
+// whatever form that asks for it; nil where there is none to keep. It outlives the completion.
 func (c *completion) remember() func(context.Context) {
 	// An answer that a nearly spent budget cut short is nobody else's answer. One that was
 	// too long to be kept would not be taken.
@@ -308,8 +320,20 @@ func (c *completion) remember() func(context.Context) {
 		req.Ttl = durationpb.New(ttl)
 	}
 	return func(ctx context.Context) {
+		body := o.body
+		if len(o.chunks) > 0 {
+			whole, err := answer.Whole(o.chunks, answer.Usage(o.usage))
+			if err != nil {
+				e.Log.DebugContext(ctx, "a stream cannot be kept as a whole answer", "error", err)
+				return
+			}
+			body = whole
+		}
+		if !e.opts.keeps(body) {
+			return
+		}
 		req.Entry = &cachev1.Entry{
-			Body: o.body, Chunks: compact(o.chunks), Usage: o.usage, CostNanos: int64(o.cost),
+			Body: body, Usage: o.usage, CostNanos: int64(o.cost),
 			Provider: o.served.GetProvider(), UpstreamModel: o.served.GetUpstreamModel(),
 			DeploymentId: o.served.GetDeploymentId(), Simulated: o.served.GetSimulated(),
 			DroppedParams: o.served.GetDroppedParams(), CreatedMillis: e.Clock.Now().UnixMilli(),
@@ -322,21 +346,20 @@ func (c *completion) remember() func(context.Context) {
 	}
 }
 
-// compact copies chunks into one block that is just large enough: what is kept must
-// not hold on to the larger blocks that a stream was read into.
-func compact(chunks [][]byte) [][]byte {
-	size := 0
-	for _, chunk := range chunks {
-		size += len(chunk)
+// keeps tells whether an answer may be another caller's: one that was filtered is not, and one
+// that calls tools, or was cut by a limit, if the operator says so.
+func (o *Options) keeps(body []byte) bool {
+	end, err := answer.EndOf(body)
+	switch {
+	case err != nil || end == answer.Filtered:
+		return false
+	case end == answer.Truncated:
+		return o.CacheTruncated
+	case end == answer.Calls:
+		return o.CacheToolCalls
+	default:
+		return true
 	}
-	block := make([]byte, 0, size)
-	out := make([][]byte, len(chunks))
-	for i, chunk := range chunks {
-		start := len(block)
-		block = append(block, chunk...)
-		out[i] = block[start:len(block):len(block)]
-	}
-	return out
 }
 
 // storeTimeout bounds how long storing an answer may take.

@@ -68,10 +68,14 @@ func TestOneCall(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		more []string
-		want string
+		want [2]string // at first, and from the cache
 	}{
-		"whole":    {nil, answerBody},
-		"streamed": {[]string{streamed}, "data: " + string(delta("Hel")) + "\n\ndata: " + string(delta("lo")) + "\n\ndata: [DONE]\n\n"},
+		"whole": {nil, [2]string{answerBody, answerBody}},
+		"streamed": {[]string{streamed}, [2]string{
+			"data: " + string(delta("Hel")) + "\n\ndata: " + string(delta("lo")) + "\n\ndata: [DONE]\n\n",
+			`data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,"finish_reason":null}]}` +
+				"\n\n" + `data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +90,7 @@ func TestOneCall(t *testing.T) {
 			}{{"miss", "0.00002", answerCost, 0}, {"hit", "0", 0, answerCost}} {
 				a := r.complete(body)
 				cost := a.header.Get("X-Tollgate-Cost") + a.trailer.Get("X-Tollgate-Cost")
-				if a.status != http.StatusOK || a.body != tc.want || a.header.Get("X-Cache") != want.cache || cost != want.cost {
+				if a.status != http.StatusOK || a.body != tc.want[i] || a.header.Get("X-Cache") != want.cache || cost != want.cost {
 					t.Errorf("answer %d: %d, %s at $%s: %q", i, a.status, a.header.Get("X-Cache"), cost, a.body)
 				}
 				rec := r.ledger(i + 1)[i]

@@ -53,6 +53,9 @@ type Options struct {
 	// CacheOptIn caches the answers of those requests alone that ask for it with
 	// `"cache": {"use-cache": true}`.
 	CacheOptIn bool
+	// CacheToolCalls keeps answers that call tools, too, and CacheTruncated those that a limit
+	// on their length cut.
+	CacheToolCalls, CacheTruncated bool
 	// CacheTimeout bounds a look-up in the cache, which is a miss then; 0 is no bound, for one
 	// that runs in this process.
 	CacheTimeout time.Duration

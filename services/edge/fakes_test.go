@@ -29,7 +29,7 @@ import (
 // The answer of every call that a test does not answer itself, and what it costs: 10 tokens
 // of prompt at a dollar a million, 5 of answer at two.
 const (
-	answerBody = `{"id":"1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"}}]}`
+	answerBody = `{"id":"1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}]}`
 	answerCost = 10*1000 + 5*2000
 )
 
@@ -69,9 +69,9 @@ func newRouter() *routerFake {
 	}
 }
 
-// delta is a chunk with a piece of text.
+// delta is a chunk with a piece of text. Any of them may be the last one.
 func delta(text string) []byte {
-	return fmt.Appendf(nil, `{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":%q}}]}`, text)
+	return fmt.Appendf(nil, `{"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":%q},"finish_reason":"stop"}]}`, text)
 }
 
 // sendAll sends a stream of texts and its proper end.

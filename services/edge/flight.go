@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"sync"
 
-	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/memory"
@@ -25,16 +24,19 @@ type flights struct {
 	}
 }
 
-// flightKey is a namespace and a fingerprint in it, and how long the callers want to wait:
-// none is to hear that another one's time is over.
+// flightKey is a namespace and a fingerprint in it, the form in which the callers hear the
+// answer, and how long they want to wait: none is to hear that another one's time is over.
 type flightKey struct {
 	tenant, provider, model, partition string
 	fingerprint                        [sha256.Size]byte
+	form                               string
 	timeoutMillis                      int64
 }
 
-func keyOf(ns *cachev1.Namespace, fingerprint [sha256.Size]byte, timeoutMillis int64) flightKey {
-	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), fingerprint, timeoutMillis}
+// key is the call's place on the board.
+func (c *completion) key() flightKey {
+	ns := c.namespace
+	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), c.fingerprint, c.req.form(), c.req.timeoutMillis}
 }
 
 // flight is one call with everyone who waits for it.
@@ -275,7 +277,7 @@ func (f *flight) next(seen int) (chunks [][]byte, over bool, wait <-chan struct{
 
 // share leads the call, or follows an identical one that is under way.
 func (c *completion) share(ctx context.Context) error {
-	key := keyOf(c.namespace, c.fingerprint, c.req.timeoutMillis)
+	key := c.key()
 	// The call goes on while anyone waits for it, also after its leader has left.
 	flown, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -61,7 +61,7 @@ func TestOnlyAdminsLearnOfBases(t *testing.T) {
 		key  string
 		sees bool
 	}{{acmeKey, false}, {masterKey, true}} {
-		for _, body := range []string{chat(c.key), chat(c.key, streamed)} {
+		for _, body := range []string{chat(c.key), chat("Again "+c.key, streamed)} {
 			want := ""
 			if c.sees {
 				want = base

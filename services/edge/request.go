@@ -311,10 +311,19 @@ var (
 // says the same as a header, a key or a tenant may.
 func notInFingerprint(name string) bool {
 	switch name {
-	case "cache", "caching", "compress", "user", "metadata", "timeout", "safety_identifier", "prompt_cache_key", "store":
+	case "cache", "caching", "compress", "user", "metadata", "timeout", "safety_identifier", "prompt_cache_key", "store", "stream", "stream_options":
 		return true
 	}
 	return ignoredMember(name)
+}
+
+// form is in which form the caller hears the answer: empty for a whole one, and else with the
+// options of the stream.
+func (c *chatRequest) form() string {
+	if !c.stream {
+		return ""
+	}
+	return "stream" + string(c.fields.Raw("stream_options"))
 }
 
 // fingerprint is the SHA-256 over everything that changes the answer: the members in

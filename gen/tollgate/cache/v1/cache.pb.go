@@ -275,7 +275,7 @@ type Entry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The answer as a chat.completion object in the OpenAI dialect.
 	Body []byte `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
-	// The chunks of the answer if it was streamed, each a chat.completion.chunk.
+	// Not used: a streamed answer is kept as a whole one.
 	Chunks [][]byte `protobuf:"bytes,2,rep,name=chunks,proto3" json:"chunks,omitempty"`
 	// What it consumed when it was made.
 	Usage *v1.Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
