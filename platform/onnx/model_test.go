@@ -140,3 +140,19 @@ func FuzzRead(f *testing.F) {
 		_, _ = m.Run(t.Context(), in, 1) // an error is as good as an answer
 	})
 }
+
+// A panic on a run's own thread reaches who called, after all threads have ended.
+func TestAPanicReachesTheCaller(t *testing.T) {
+	r := &run{threads: 4}
+	defer func() {
+		if p := recover(); p != "broken" {
+			t.Errorf("recovered %v", p)
+		}
+	}()
+	r.splitOnto(4, small, func(thread, _, _ int) {
+		if thread == 2 {
+			panic("broken")
+		}
+	})
+	t.Error("no panic")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"tollgate.dev/platform/sgemm"
 )
@@ -155,6 +156,7 @@ func (r *run) split(n, cost int, work func(from, to int)) {
 	r.splitOnto(n, cost, func(_, from, to int) { work(from, to) })
 }
 
+// splitOnto panics where work does, on whichever thread.
 func (r *run) splitOnto(n, cost int, work func(thread, from, to int)) {
 	threads := min(r.threads, n)
 	if threads <= 1 || n*cost < small {
@@ -162,9 +164,22 @@ func (r *run) splitOnto(n, cost int, work func(thread, from, to int)) {
 		return
 	}
 	var wg sync.WaitGroup
+	var failed atomic.Pointer[any]
 	for t := 1; t < threads; t++ {
-		wg.Go(func() { work(t, n*t/threads, n*(t+1)/threads) })
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					failed.Store(&p)
+				}
+			}()
+			work(t, n*t/threads, n*(t+1)/threads)
+		})
 	}
-	work(0, 0, n/threads)
-	wg.Wait()
+	func() {
+		defer wg.Wait() // their memory is the run's
+		work(0, 0, n/threads)
+	}()
+	if p := failed.Load(); p != nil {
+		panic(*p) // where who called may recover it
+	}
 }

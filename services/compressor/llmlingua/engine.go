@@ -16,6 +16,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -192,28 +193,40 @@ func (e *Engine) all(ctx context.Context, fail context.CancelCauseFunc, chunks [
 	for range min(len(chunks), cap(e.slots)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(chunks)); i = next.Add(1) - 1 {
-				key := chunks[i].key()
-				if p, ok := e.answers.get(key); ok {
-					out[i] = p
-					continue
-				}
-				select {
-				case e.slots <- struct{}{}:
-				case <-ctx.Done():
-					return
-				}
-				p, err := e.model.probabilities(ctx, chunks[i])
-				<-e.slots
+				p, err := e.chunk(ctx, chunks[i])
 				if err != nil {
 					fail(err)
 					return
 				}
-				e.answers.put(key, p)
 				out[i] = p
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// chunk asks the model about one chunk, in its turn. A panic of the model's is an error: it runs
+// in a goroutine that no caller recovers.
+func (e *Engine) chunk(ctx context.Context, a asked) (p []float32, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("llmlingua: a panic at %s", debug.Stack()) // what it says may quote the prompt
+		}
+	}()
+	key := a.key()
+	if p, ok := e.answers.get(key); ok {
+		return p, nil
+	}
+	select {
+	case e.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-e.slots }()
+	if p, err = e.model.probabilities(ctx, a); err == nil {
+		e.answers.put(key, p)
+	}
+	return p, err
 }
 
 // network is the model as a graph.

@@ -67,6 +67,30 @@ func (b *blocked) probabilities(ctx context.Context, a asked) ([]float32, error)
 	return (&forgetful{}).probabilities(ctx, a)
 }
 
+// broken is a model at fault.
+type broken struct{}
+
+func (broken) probabilities(_ context.Context, a asked) ([]float32, error) {
+	var out []float32
+	return out[:len(a.ids)], nil
+}
+
+// A panic of the model's fails the call, which quotes nothing, and neither the process nor the
+// calls after it.
+func TestAPanicIsAnError(t *testing.T) {
+	e := openModel(t, "bert", Settings{})
+	for range 3 { // more than there are slots
+		e.model = broken{}
+		if _, err := e.compress(t.Context(), manyChunks, Options{Rate: 0.5}); err == nil || strings.Contains(err.Error(), "range") {
+			t.Fatalf("got %v", err)
+		}
+	}
+	e.model = &forgetful{}
+	if _, err := e.compress(t.Context(), manyChunks, Options{Rate: 0.5}); err != nil {
+		t.Error(err)
+	}
+}
+
 // manyChunks is a text of several chunks.
 var manyChunks = strings.Repeat("Der Schlüssel liegt unter der Fußmatte. ", 100)
 
