@@ -68,7 +68,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 	}
 	question, budget := texts[0].Question, budget(draft, texts, turn)
 	key := keyOf(question, draft.Encoding, budget, texts)
-	res, known := s.memo.get(key)
+	res, known := s.memo.get(key, texts)
 	if !known {
 		req := extract.Request{Question: question, Encoding: draft.Encoding, Budget: budget, Texts: make([]extract.Text, len(texts))}
 		for i, t := range texts {
@@ -82,7 +82,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 		if res, err = s.selector.Select(ctx, req); err != nil {
 			return err
 		}
-		s.memo.put(key, res)
+		s.memo.put(key, texts, res)
 	}
 	for i, t := range texts {
 		if len(res.Omitted[i]) > 0 {

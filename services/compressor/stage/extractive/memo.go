@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
+	"strings"
 	"sync"
 
 	"tollgate.dev/platform/tokens"
@@ -11,13 +13,17 @@ import (
 	"tollgate.dev/services/compressor/prompt"
 )
 
-// memoBytes bounds what is remembered of selections, in bytes of text.
+// memoBytes bounds what is remembered of selections, in bytes of memory.
 const memoBytes = 16 << 20
+
+// overhead is what a selection takes beside its pieces and spans, and textOverhead what a text
+// of it does: places in the map, the list and the slices, in bytes.
+const overhead, textOverhead = 320, 96
 
 // memo remembers selections. A conversation comes again with each turn, and what becomes of
 // its earlier texts is the same each time: to find it takes a hash of them, a hundredth of
 // what choosing again would. What is remembered depends on nothing but what was asked, so
-// that it says nothing of who asked.
+// that it says nothing of who asked; and it is places in the texts, and none of their words.
 type memo struct {
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]*remembered
@@ -26,9 +32,16 @@ type memo struct {
 }
 
 type remembered struct {
-	at   *list.Element
-	size int
-	res  extract.Result
+	at    *list.Element
+	size  int
+	res   extract.Result // without its texts
+	texts [][]piece      // what they are put together of; nil is what they were
+}
+
+// piece is a part of a text, or what stands between two: marks and white space.
+type piece struct {
+	kept    extract.Span
+	between string
 }
 
 func newMemo() *memo {
@@ -58,23 +71,41 @@ func keyOf(question string, encoding tokens.Encoding, budget int64, texts []*pro
 	return key
 }
 
-func (m *memo) get(key [sha256.Size]byte) (extract.Result, bool) {
+// get returns the selection of that key, whose texts these are.
+func (m *memo) get(key [sha256.Size]byte, texts []*prompt.Text) (extract.Result, bool) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	r, ok := m.known[key]
+	if ok {
+		m.used.MoveToFront(r.at)
+	}
+	m.mu.Unlock()
 	if !ok {
 		return extract.Result{}, false
 	}
-	m.used.MoveToFront(r.at)
-	return r.res, true
+	res := r.res
+	res.Texts = make([]string, len(texts))
+	for i, t := range texts {
+		res.Texts[i] = together(r.texts[i], t.Current())
+	}
+	return res, true
 }
 
-// put remembers a selection, which nobody writes to any more. One that would take a quarter
-// of the room is not.
-func (m *memo) put(key [sha256.Size]byte, res extract.Result) {
-	r := &remembered{res: res, size: sha256.Size}
-	for i := range res.Texts {
-		r.size += len(res.Texts[i]) + 16*len(res.Omitted[i])
+// put remembers a selection of texts, to which nobody writes any more. One that would take a
+// quarter of the room is not.
+func (m *memo) put(key [sha256.Size]byte, texts []*prompt.Text, res extract.Result) {
+	r := &remembered{res: res, size: overhead, texts: make([][]piece, len(texts))}
+	r.res.Texts = nil
+	for i, t := range texts {
+		r.size += textOverhead
+		if len(res.Omitted[i]) == 0 {
+			continue
+		}
+		pieces, size, ok := apart(t.Current(), res.Texts[i], res.Omitted[i])
+		if !ok {
+			return
+		}
+		r.texts[i] = pieces
+		r.size += size + spanSize*cap(res.Omitted[i])
 	}
 	if r.size > memoBytes/4 {
 		return
@@ -91,4 +122,54 @@ func (m *memo) put(key [sha256.Size]byte, res extract.Result) {
 		m.bytes -= m.known[oldest].size
 		delete(m.known, oldest)
 	}
+}
+
+// spanSize and pieceSize are what a span and a piece take, in bytes, and rounding is what the
+// allocator adds to a piece and its string.
+const spanSize, pieceSize, rounding = 16, 32, 16
+
+// apart takes what is left of a text apart into pieces, by what was left out, and tells how many
+// bytes they take. It fails where there would be more between them than marks and white space.
+func apart(text, left string, out []extract.Span) (pieces []piece, size int, ok bool) {
+	pieces = make([]piece, 0, len(out)+2)
+	at, from := 0, 0 // in what is left, in the text
+	between := func(s string) bool {
+		size += pieceSize + len(s) + rounding
+		pieces[len(pieces)-1].between = strings.Clone(s)
+		return strings.TrimSpace(strings.ReplaceAll(s, extract.Mark, "")) == ""
+	}
+	pieces = append(pieces, piece{})
+	for _, o := range append(slices.Clone(out), extract.Span{Start: len(text), End: len(text)}) {
+		start, end := from, o.Start
+		from = o.End
+		kept := strings.TrimRight(text[start:end], " \t\r\n")
+		if kept == "" {
+			continue
+		}
+		n := strings.Index(left[at:], kept)
+		if n < 0 || !between(left[at:at+n]) {
+			return nil, 0, false
+		}
+		at += n + len(kept)
+		pieces = append(pieces, piece{kept: extract.Span{Start: start, End: start + len(kept)}})
+	}
+	return pieces, size, between(left[at:])
+}
+
+// together is what is left of a text.
+func together(pieces []piece, text string) string {
+	if pieces == nil {
+		return text
+	}
+	n := 0
+	for _, p := range pieces {
+		n += p.kept.End - p.kept.Start + len(p.between)
+	}
+	var out strings.Builder
+	out.Grow(n)
+	for _, p := range pieces {
+		out.WriteString(text[p.kept.Start:p.kept.End])
+		out.WriteString(p.between)
+	}
+	return out.String()
 }

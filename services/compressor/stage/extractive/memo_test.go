@@ -2,6 +2,7 @@ package extractive
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -45,33 +46,91 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// The memo holds what was used last, and no more than it has room for.
+// The memo holds what was used last, and takes no more memory than it has room for, however
+// large the requests are that its texts were in.
 func TestMemoIsBounded(t *testing.T) {
 	m := newMemo()
 	of := func(i int) [32]byte { return keyOf(fmt.Sprint(i), tokens.O200k, 1, nil) }
-	res := extract.Result{Texts: []string{strings.Repeat("x", memoBytes/8)}, Omitted: [][]extract.Span{nil}}
+	request := func(i int) (string, string) {
+		body := fmt.Sprint(i) + strings.Repeat("The mill stands by the river. ", 1<<15)
+		return body[:1<<19], body[1<<19:]
+	}
+	remember := func(i int) {
+		left, kept := request(i)
+		texts := []*prompt.Text{{Original: kept}, {Original: left}}
+		for _, text := range texts {
+			text.Restore()
+		}
+		half := extract.Span{Start: 6000, End: len(left)}
+		m.put(of(i), texts, extract.Result{Texts: []string{kept, left[:6000] + extract.Mark}, Omitted: [][]extract.Span{nil, {half}}})
+	}
 	var callers sync.WaitGroup
 	for i := range 40 {
 		callers.Go(func() {
-			m.put(of(i), res)
-			m.get(of(0))
+			remember(i)
+			_, _ = m.get(of(0), textsOf(t, "a", strings.Repeat("a", 7000)))
 		})
 	}
 	callers.Wait()
-	m.put(of(0), res)
-	for i := 100; i < 105; i++ {
-		m.put(of(i), res)
-		if _, ok := m.get(of(0)); !ok {
+	before := heap()
+	for i := range 200 {
+		remember(i)
+		if _, ok := m.get(of(0), textsOf(t, "a", strings.Repeat("a", 7000))); !ok {
 			t.Fatal("what is used is forgotten")
 		}
 	}
-	if _, ok := m.get(of(104)); !ok || m.bytes > memoBytes || len(m.known) != m.used.Len() || len(m.known) > 8 {
+	if grown := int64(heap() - before); grown > memoBytes {
+		t.Errorf("%d MB more in the heap after 200 requests", grown>>20)
+	}
+	if m.bytes > memoBytes || len(m.known) != m.used.Len() {
 		t.Errorf("%d bytes, %d known, %d in order", m.bytes, len(m.known), m.used.Len())
 	}
-	m.put(of(200), extract.Result{Texts: []string{strings.Repeat("x", memoBytes/2)}, Omitted: [][]extract.Span{nil}})
-	if _, ok := m.get(of(200)); ok {
-		t.Error("one selection takes most of the room")
+	const many = memoBytes / 4 / spanSize / 2
+	large, left, spans := &prompt.Text{Original: strings.Repeat("ab", many)}, strings.Repeat("a"+extract.Mark, many), make([]extract.Span, many)
+	large.Restore()
+	for i := range spans {
+		spans[i] = extract.Span{Start: 2*i + 1, End: 2*i + 2}
 	}
+	m.put(of(-1), []*prompt.Text{large}, extract.Result{Texts: []string{left}, Omitted: [][]extract.Span{spans}})
+	if _, ok := m.get(of(-1), []*prompt.Text{large}); ok {
+		t.Error("one selection takes much of the room")
+	}
+}
+
+// As much is counted as is taken, whatever the selections are.
+func TestMemoCountsWhatItTakes(t *testing.T) {
+	for name, pieces := range map[string]int{"of one piece": 1, "of many": 400} {
+		m, before := newMemo(), heap()
+		body := strings.Repeat("A mill. ", 2*pieces)
+		for i := range 1 << 20 {
+			text := &prompt.Text{Original: body}
+			text.Restore()
+			var left strings.Builder
+			omitted := make([]extract.Span, 0, pieces)
+			for j := range pieces {
+				left.WriteString("A mill. " + extract.Mark)
+				omitted = append(omitted, extract.Span{Start: 16*j + 8, End: 16*j + 16})
+			}
+			res := extract.Result{Texts: []string{left.String()}, Omitted: [][]extract.Span{omitted}}
+			m.put(keyOf(fmt.Sprint(i), tokens.O200k, 1, nil), []*prompt.Text{text}, res)
+			if m.bytes > memoBytes*9/10 {
+				break
+			}
+		}
+		if grown := int64(heap() - before); m.bytes < memoBytes/2 || grown > memoBytes {
+			t.Errorf("%s: %d selections counted as %d KiB take %d KiB", name, len(m.known), m.bytes>>10, grown>>10)
+		}
+		runtime.KeepAlive(m)
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // What is remembered is what would be chosen again.
