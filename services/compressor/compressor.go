@@ -304,6 +304,9 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	m := meter{counter: s.opts.Counter, encoding: tokens.ForModel(req.Provider, req.Model)}
 	bound(p.Texts, s.textBytes(&profile))
 	likely, cache := s.caches(&req)
+	if p.Breakpoints && cache.least > 0 {
+		freeze(p)
+	}
 	turns, err := m.prompt(ctx, p)
 	if err != nil {
 		sizes := guessed(p)
@@ -460,6 +463,14 @@ func bound(texts []*prompt.Text, most int) {
 	for _, t := range texts {
 		size += len(t.Original)
 		t.Locked = t.Locked || size > most
+	}
+}
+
+// freeze locks the whole prompt. Behind a breakpoint that moves on, what goes out compressed goes
+// out as it came in the next turn: a cache that is not the caller's to end would not find it.
+func freeze(p *prompt.Prompt) {
+	for i := range p.Turns {
+		p.Turns[i].Freeze()
 	}
 }
 

@@ -56,7 +56,8 @@ type Model struct {
 //   - Anthropic, "Prompt caching" (platform.claude.com): up to breakpoints, from 1,024 tokens on
 //     for Claude Sonnet 4.5, found at most 20 blocks before one; writes cost 1.25 times the
 //     input. Clients set a breakpoint after the system prompt, and many one that moves with
-//     the last message.
+//     the last message. They do the same where a router hands such a prompt to another provider,
+//     which ends its cache where it wants to.
 func Models() []Model {
 	openai := Rules{Kind: Anywhere, Least: 1024, Step: 128}
 	marked := Rules{Kind: Marked, Least: 1024, Writes: true}
@@ -65,6 +66,8 @@ func Models() []Model {
 		{Provider: "openai", Name: "gpt-5", Rules: openai},
 		{Provider: "openai", Name: "gpt-6-luna", Rules: Rules{Kind: Newest, Least: 1024, Writes: true}},
 		{Provider: "gemini", Name: "gemini-2.5-pro", Rules: Rules{Kind: Anywhere, Least: 2048}},
+		{Provider: "openai", Name: "gpt-5", Note: "questions", Breakpoints: trace.Questions, Rules: openai},
+		{Provider: "gemini", Name: "gemini-2.5-pro", Note: "questions", Breakpoints: trace.Questions, Rules: Rules{Kind: Anywhere, Least: 2048}},
 		{Provider: "gemini", Name: "gemini-2.5-flash", Rules: Rules{Kind: Anywhere, Least: 2048}},
 		{Provider: "gemini", Name: "gemini-3.1-pro-preview", Rules: Rules{Kind: Anywhere, Least: 4096}},
 		{Provider: "groq", Name: "openai/gpt-oss-120b", Rules: Rules{Kind: Anywhere, Least: 1024}},

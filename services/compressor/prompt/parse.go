@@ -44,6 +44,7 @@ func Parse(body []byte) (*Prompt, error) {
 			r.breakpoint = r.count // where, the provider or the router decides
 		}
 	}
+	p.Breakpoints = r.breakpoint >= 0
 	r.finish()
 	return p, nil
 }

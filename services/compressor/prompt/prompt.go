@@ -280,6 +280,17 @@ func (c *Content) Changed() bool {
 	return false
 }
 
+// Freeze locks all that may be changed in a turn, tags with what is between them: the turn goes
+// out as it came.
+func (t *Turn) Freeze() {
+	for _, c := range t.Contents {
+		c.tagged = false
+		for _, text := range c.Texts {
+			text.Locked = true
+		}
+	}
+}
+
 // Prompt is a request's texts.
 type Prompt struct {
 	// Turns are the conversation's; there is one at least. What is outside the messages
@@ -294,6 +305,8 @@ type Prompt struct {
 	Tagged bool
 	// Tools tells whether the model may call tools, so that the conversation goes on.
 	Tools bool
+	// Breakpoints tells that the caller says where the provider's cache is to end.
+	Breakpoints bool
 
 	question string // the last one
 	body     []byte

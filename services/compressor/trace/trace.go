@@ -68,6 +68,9 @@ const (
 	System
 	// Moving sets one there and one at the end of the last message.
 	Moving
+	// Questions sets one there and one at the end of the user's last message, before what tools
+	// answer to it.
+	Questions
 )
 
 // Turns is how many requests there are.
@@ -94,8 +97,16 @@ func (t *Trace) Request(turn int, model string, b Breakpoints) ([]byte, error) {
 	if b != None {
 		mark(0)
 	}
-	if b == Moving {
+	switch b {
+	case Moving:
 		mark(len(messages) - 1)
+	case Questions:
+		last := len(messages) - 1
+		for last > 0 && messages[last].Role != "user" {
+			last--
+		}
+		mark(last)
+	case None, System:
 	}
 	return encode(struct {
 		Model    string          `json:"model"`
