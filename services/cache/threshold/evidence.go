@@ -1,0 +1,241 @@
+package threshold
+
+import (
+	"fmt"
+	"math"
+)
+
+// Thresholds that can be learned: 0.50, 0.51 … 1.00.
+const (
+	levels    = 51
+	leastPart = 50 // of 100
+)
+
+// level is the threshold of that number; the highest is exactly 1.
+func level(k int) float64 { return float64(leastPart+k) / 100 }
+
+// band is the number of the highest level that is at most score; not ok below the lowest, and
+// for what is no number.
+func band(score float64) (k int, ok bool) {
+	if !(score >= level(0)) {
+		return 0, false
+	}
+	k = min(int(score*100)-leastPart, levels-1)
+	// A product like 0.57*100 may fall short of, or pass, what it means.
+	for k > 0 && level(k) > score {
+		k--
+	}
+	for k < levels-1 && level(k+1) <= score {
+		k++
+	}
+	return k, true
+}
+
+// tally counts answers whose score lay in one band.
+type tally struct{ right, wrong uint64 }
+
+// bands counts by band.
+type bands [levels]tally
+
+// row is what one replica has counted in the window of that number and in the one before it. Its
+// counts only grow until their window is over, so that two versions of a row join by taking the
+// larger of each.
+type row struct {
+	window uint64
+	spare  float64 // the replica's account, for its next start
+	counts [2]bands
+}
+
+// of that window, which is the row's or the one before.
+func (r *row) of(window uint64) *bands { return &r.counts[window%2] }
+
+// advance to a window, forgetting those before its predecessor.
+func (r *row) advance(to uint64) {
+	switch {
+	case to <= r.window:
+		return
+	case to == r.window+1:
+		*r.of(to) = bands{}
+	default:
+		r.counts = [2]bands{}
+	}
+	r.window = to
+}
+
+// join takes the larger of each count; both are of the same replica.
+func (r *row) join(o *row) {
+	if o.window > r.window {
+		r.advance(o.window)
+	}
+	for _, w := range [2]uint64{o.window, o.window - 1} {
+		if w > r.window || w+1 < r.window {
+			continue
+		}
+		mine, theirs := r.of(w), o.of(w)
+		for k := range mine {
+			mine[k].right = max(mine[k].right, theirs[k].right)
+			mine[k].wrong = max(mine[k].wrong, theirs[k].wrong)
+		}
+	}
+}
+
+// Level is what is known of one threshold.
+type Level struct {
+	// Threshold from which on it would serve.
+	Threshold float64
+	// Right and Wrong are the answers with at least that score that count at present.
+	Right, Wrong uint64
+	// Upper limit of the share of wrong ones, at the confidence that this level has to reach.
+	Upper float64
+	// Proven: the upper limit is within the bound.
+	Proven bool
+}
+
+// evidence is what all replicas have compared, by window.
+type evidence struct {
+	wager  wager
+	error  float64 // probability, over all windows
+	size   uint64  // of a window, in comparisons
+	window uint64  // the current one, from 1
+	rows   map[string]*row
+}
+
+// windowSize: a level that has half of the comparisons is proven within two windows if its
+// wrong rate is below about three quarters of the bound.
+func windowSize(bound float64) uint64 { return uint64(math.Ceil(256 / bound)) }
+
+func newEvidence(bound, errorProbability float64) *evidence {
+	return &evidence{
+		wager: newWager(bound), error: errorProbability, size: windowSize(bound), window: 1,
+		rows: map[string]*row{},
+	}
+}
+
+// at is the row of a replica, in the current window.
+func (e *evidence) at(replica string) *row {
+	r, ok := e.rows[replica]
+	if !ok {
+		r = &row{window: e.window}
+		e.rows[replica] = r
+	}
+	r.advance(e.window)
+	return r
+}
+
+// count an answer of a decision that was made in that window. What is older than the current
+// evidence is left out.
+func (e *evidence) count(replica string, window uint64, score float64, wrong bool) {
+	k, ok := band(score)
+	if !ok || window > e.window || window+1 < e.window {
+		return
+	}
+	t := &e.at(replica).of(window)[k]
+	if wrong {
+		t.wrong++
+	} else {
+		t.right++
+	}
+}
+
+// share of the error probability for the evidence of the current and the last window: the shares
+// of all windows there will ever be add up to the whole.
+func (e *evidence) share() float64 {
+	w := float64(e.window)
+	return e.error / (w * (w + 1))
+}
+
+// sum over replicas of the last window's and the current window's counts by band, and how many
+// are in the current one.
+func (e *evidence) sum() (all bands, current uint64) {
+	for _, r := range e.rows {
+		for _, w := range [2]uint64{e.window - 1, e.window} {
+			if w > r.window || w+1 < r.window {
+				continue
+			}
+			for k, t := range r.of(w) {
+				all[k].right += t.right
+				all[k].wrong += t.wrong
+				if w == e.window {
+					current += t.right + t.wrong
+				}
+			}
+		}
+	}
+	return all, current
+}
+
+// lowest is the lowest proven threshold in whose band something was compared, [Nothing] if none
+// is, and how many comparisons there are. Levels are tested from the strictest on; each has an equal part of the error
+// probability, and one that is proven hands what it had to the next lower one (the fallback
+// procedure).
+func (e *evidence) lowest() (threshold float64, compared uint64) {
+	all, _ := e.sum()
+	threshold = Nothing
+	e.test(all, func(k int, _ tally, _ float64, proven bool) {
+		// An empty band adds nothing today; tomorrow something unknown may lie there.
+		if proven && all[k] != (tally{}) {
+			threshold = level(k)
+		}
+	})
+	for _, t := range all {
+		compared += t.right + t.wrong
+	}
+	return threshold, compared
+}
+
+// test the levels from the strictest on, and tell of each its counts, the error probability at
+// which it was tested, and whether it is proven.
+func (e *evidence) test(all bands, tell func(k int, above tally, budget float64, proven bool)) {
+	part := e.share() / levels
+	var above tally
+	handed := 0.0
+	for k := levels - 1; k >= 0; k-- {
+		above.right += all[k].right
+		above.wrong += all[k].wrong
+		budget := part + handed
+		proven := above.right > 0 && e.wager.logWealth(above.right, above.wrong) >= -math.Log(budget)
+		if handed = 0; proven {
+			handed = budget
+		}
+		tell(k, above, budget, proven)
+	}
+}
+
+// rotate begins a new window when the current one is full; the last one stays until the next.
+func (e *evidence) rotate() {
+	if _, current := e.sum(); current >= e.size {
+		e.advance(e.window + 1)
+	}
+}
+
+// restart forgets all evidence.
+func (e *evidence) restart() { e.advance(e.window + 2) }
+
+func (e *evidence) advance(to uint64) {
+	e.window = max(e.window, to)
+	for id, r := range e.rows {
+		// A replica that has counted nothing for two windows is gone, or will come again.
+		if r.window+1 < e.window {
+			delete(e.rows, id)
+		}
+	}
+}
+
+// merge rows of other replicas, or of this one before it was started again.
+func (e *evidence) merge(rows map[string]*row) error {
+	for id := range rows {
+		if _, ok := e.rows[id]; !ok && len(e.rows) >= maxRows {
+			return fmt.Errorf("more than %d replicas", maxRows)
+		}
+	}
+	for id, theirs := range rows {
+		if mine, ok := e.rows[id]; ok {
+			mine.join(theirs)
+		} else {
+			joined := *theirs
+			e.rows[id] = &joined
+		}
+		e.advance(theirs.window)
+	}
+	return nil
+}

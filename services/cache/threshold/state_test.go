@@ -1,0 +1,166 @@
+package threshold
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"reflect"
+	"testing"
+)
+
+func counted(t testing.TB, replica string, right int, score float64) *Learner {
+	t.Helper()
+	l, err := New(Policy{MaxWrongHitRate: 0.02, Confidence: 0.95, Sample: 0.1}, replica)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range right {
+		l.Observe(l.Decide(score, 0), false)
+	}
+	return l
+}
+
+func merge(t testing.TB, into *Learner, states ...[]byte) {
+	t.Helper()
+	for _, s := range states {
+		if err := into.Merge(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Replicas that know too little each know enough together; in whatever order and however often
+// their states arrive, what comes of them is the same.
+func TestReplicasLearnTogether(t *testing.T) {
+	a, b, c := counted(t, "a", 250, 0.9), counted(t, "b", 250, 0.95), counted(t, "c", 250, 0.9)
+	for _, l := range []*Learner{a, b, c} {
+		if l.Threshold() != Nothing {
+			t.Fatal("one knows enough alone: the test shows nothing")
+		}
+	}
+	one, two := counted(t, "d", 0, 0), counted(t, "d", 0, 0)
+	merge(t, one, a.State(), b.State(), c.State())
+	merge(t, two, c.State(), a.State(), c.State(), b.State(), a.State())
+	if one.Threshold() != 0.9 || two.Threshold() != 0.9 {
+		t.Errorf("together they put %v and %v in force, want 0.9", one.Threshold(), two.Threshold())
+	}
+	if !bytes.Equal(one.State(), two.State()) {
+		t.Error("the order of states makes a difference")
+	}
+	if got := len(one.State()); got > 200 {
+		t.Errorf("a state of four replicas has %d bytes", got)
+	}
+	// A state passed on by another counts once.
+	merge(t, a, one.State())
+	if got := a.Levels()[0].Right; got != 750 {
+		t.Errorf("%d right answers count, want 750", got)
+	}
+}
+
+// What one replica finds to hold no longer, none trusts any more.
+func TestForgettingReachesAllReplicas(t *testing.T) {
+	a, b := counted(t, "a", 700, 0.9), counted(t, "b", 700, 0.9)
+	merge(t, b, a.State())
+	if b.Threshold() != 0.9 {
+		t.Fatalf("threshold %v before", b.Threshold())
+	}
+	for range 12 {
+		a.ReportWrong(0.9)
+	}
+	merge(t, b, a.State())
+	if b.Threshold() != Nothing || b.Levels()[0].Right != 0 {
+		t.Errorf("threshold %v with %d right answers after another replica forgot all", b.Threshold(), b.Levels()[0].Right)
+	}
+	// Its own old state brings nothing back.
+	merge(t, a, counted(t, "a", 700, 0.9).State())
+	if a.Threshold() != Nothing {
+		t.Errorf("threshold %v came back", a.Threshold())
+	}
+}
+
+func TestRestartedReplicaGoesOn(t *testing.T) {
+	before := counted(t, "a", 700, 0.9)
+	for range 3000 {
+		before.Decide(0.9, 0.999)
+	}
+	before.Observe(before.Decide(0.9, 0), false)
+	state := before.State()
+	after := counted(t, "a", 0, 0)
+	merge(t, after, state)
+	if after.Threshold() != before.Threshold() || !bytes.Equal(after.State(), state) {
+		t.Error("it does not go on where it was")
+	}
+	if math.Abs(after.account.spare-before.account.spare) > 1e-9 || after.account.spare <= patience {
+		t.Errorf("spare %v, was %v", after.account.spare, before.account.spare)
+	}
+	// One that has begun keeps its own account.
+	begun := counted(t, "a", 1, 0.9)
+	merge(t, begun, state)
+	if begun.account.spare != patience {
+		t.Errorf("spare %v of one that had begun", begun.account.spare)
+	}
+}
+
+func TestWhatIsNoState(t *testing.T) {
+	good := counted(t, "a", 3, 0.9).State()
+	spare := func(v float64) []byte {
+		b := bytes.Clone(good)
+		binary.BigEndian.PutUint64(b[5:], math.Float64bits(v))
+		return b
+	}
+	for name, state := range map[string][]byte{
+		"empty":               {},
+		"another version":     {2, 0},
+		"cut":                 good[:len(good)-1],
+		"with a rest":         append(bytes.Clone(good), 0),
+		"no name":             {1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"too many replicas":   binary.AppendUvarint([]byte{1}, maxRows+1),
+		"twice the same":      {1, 2, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"window 0":            {1, 1, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"no such band":        {1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, levels, 1, 0, 0},
+		"bands out of order":  {1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 5, 1, 0, 4, 1, 0, 0},
+		"a band of nothing":   {1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 0, 0, 0},
+		"a spare of infinity": spare(math.Inf(1)),
+		"no spare":            spare(math.NaN()),
+	} {
+		l := counted(t, "b", 2, 0.9)
+		before := l.State()
+		if err := l.Merge(state); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if !bytes.Equal(l.State(), before) {
+			t.Errorf("%s: changed the learner", name)
+		}
+	}
+}
+
+// FuzzState: whatever bytes come, they are refused or are a state that is written as it was read
+// and that a learner can take.
+func FuzzState(f *testing.F) {
+	f.Add(counted(f, "a", 0, 0).State())
+	both := counted(f, "a", 30, 0.9)
+	merge(f, both, counted(f, "another", 3, 0.6).State())
+	f.Add(both.State())
+	f.Add([]byte{1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 1, 0, 0})
+	f.Fuzz(func(t *testing.T, state []byte) {
+		rows, err := parseState(state)
+		if err != nil {
+			return
+		}
+		again, err := parseState(appendState(nil, rows))
+		if err != nil || !reflect.DeepEqual(rows, again) {
+			t.Fatalf("read back otherwise: %v", err)
+		}
+		l := counted(t, "a", 1, 0.9)
+		merge(t, l, state, state)
+		if v := l.Threshold(); !(v >= 0.5) {
+			t.Fatalf("threshold %v", v)
+		}
+		if v := l.Rate(); !(v >= 0.1 && v <= 1) {
+			t.Fatalf("rate %v", v)
+		}
+		if _, err := parseState(l.State()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,223 @@
+package threshold
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+)
+
+// Nothing is the threshold that no score reaches.
+var Nothing = math.Inf(1)
+
+// Policy is what the operator sets.
+type Policy struct {
+	// MaxWrongHitRate is the bound: wrong hits per hit, above 0 and at most 0.5.
+	MaxWrongHitRate float64
+	// Confidence that no threshold above the bound is ever in force while the world stays as it
+	// is; from 0.5, below 1. The usual one is 0.95.
+	Confidence float64
+	// Sample is the least share of would-be hits that are compared rather than served; above 0,
+	// below 1. More are compared as long as the learner has little to lose.
+	Sample float64
+}
+
+func (p Policy) validate() error {
+	var errs []error
+	// Written so that what is no number fails.
+	if !(p.MaxWrongHitRate > 0 && p.MaxWrongHitRate <= 0.5) {
+		errs = append(errs, fmt.Errorf("max wrong hit rate %v is not above 0 and at most 0.5", p.MaxWrongHitRate))
+	}
+	if !(p.Confidence >= 0.5 && p.Confidence < 1) {
+		errs = append(errs, fmt.Errorf("confidence %v is not from 0.5 and below 1", p.Confidence))
+	}
+	if !(p.Sample > 0 && p.Sample < 1) {
+		errs = append(errs, fmt.Errorf("sample %v is not between 0 and 1", p.Sample))
+	}
+	return errors.Join(errs...)
+}
+
+// Verdict is what to do with a would-be hit.
+type Verdict uint8
+
+const (
+	// Pass: ask upstream; nothing is to be learned of the answer.
+	Pass Verdict = iota
+	// Compare: ask upstream, answer with what comes from there, and tell [Learner.Observe]
+	// whether the cached answer would have been wrong.
+	Compare
+	// Serve the cached answer.
+	Serve
+)
+
+// Decision about a would-be hit.
+type Decision struct {
+	Verdict Verdict
+	// Score of the would-be hit.
+	Score float64
+	// Threshold that was in force; [Nothing] if none was.
+	Threshold float64
+	// Rate is the probability with which this would-be hit was to be compared.
+	Rate float64
+
+	window uint64
+}
+
+// force is what is in force until something is learned.
+type force struct {
+	threshold float64
+	rate      float64
+	window    uint64
+}
+
+// Learner holds the threshold of one namespace. It may be used by many goroutines.
+type Learner struct {
+	replica string
+	fixed   bool
+	inForce atomic.Pointer[force]
+	hits    atomic.Int64
+
+	mu       sync.Mutex // holds what stands below; never taken by Decide
+	evidence *evidence
+	account  account
+	earned   int64 // hits that the account has been paid for
+	pending  uint64
+	compared uint64
+	begun    bool
+}
+
+// New learner that has seen nothing and serves nothing. The replica's name, 1 to 128 bytes, is
+// unique among those whose states are merged, and best the same after a restart.
+func New(p Policy, replica string) (*Learner, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	if replica == "" || len(replica) > maxName {
+		return nil, fmt.Errorf("a replica's name has 1 to %d bytes, not %d", maxName, len(replica))
+	}
+	l := &Learner{
+		replica:  replica,
+		evidence: newEvidence(p.MaxWrongHitRate, 1-p.Confidence),
+		account:  newAccount(p.MaxWrongHitRate, p.Sample),
+	}
+	l.refresh()
+	return l, nil
+}
+
+// NewFixed never learns and never compares: it serves from the threshold on, 0 to 1. At 0 every
+// candidate is served, at 1 only one with the full score.
+func NewFixed(threshold float64) (*Learner, error) {
+	if !(threshold >= 0 && threshold <= 1) {
+		return nil, fmt.Errorf("threshold %v is not from 0 to 1", threshold)
+	}
+	l := &Learner{fixed: true}
+	l.inForce.Store(&force{threshold: threshold})
+	return l, nil
+}
+
+// Threshold in force, or [Nothing]. It takes no lock.
+func (l *Learner) Threshold() float64 { return l.inForce.Load().threshold }
+
+// Rate is the share of would-be hits, of whatever score, that are compared at present. It takes
+// no lock.
+func (l *Learner) Rate() float64 { return l.inForce.Load().rate }
+
+// Decide about a would-be hit: an entry that every other rule would let pass. The coin is
+// uniform in [0, 1) and independent of all else. One rate holds for all scores, so that what is
+// compared is a fair sample at each level. It takes no lock.
+func (l *Learner) Decide(score, coin float64) Decision {
+	f := l.inForce.Load()
+	d := Decision{Score: score, Threshold: f.threshold, Rate: f.rate, window: f.window}
+	switch {
+	case coin < f.rate:
+		d.Verdict = Compare
+	case score >= f.threshold:
+		d.Verdict = Serve
+		if !l.fixed {
+			l.hits.Add(1)
+		}
+	}
+	return d
+}
+
+// Observe what came of a comparison. A comparison that could not be made is to be told as wrong:
+// if hard ones were left out, what is left would look better than it is. Other decisions than
+// [Compare] are ignored.
+func (l *Learner) Observe(d Decision, wrong bool) {
+	if l.fixed || d.Verdict != Compare {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begin()
+	l.evidence.count(l.replica, d.window, d.Score, wrong)
+	l.pending++
+	wouldServe := d.Score >= d.Threshold
+	if wrong && wouldServe {
+		l.account.pay(charge(d.Rate))
+	}
+	// A wrong answer in what is served acts at once. The rest can only make the learner bolder,
+	// and waits until there is enough of it to be worth the work.
+	if (wrong && d.Score >= l.Threshold()) || l.pending > l.compared/32 {
+		l.refresh()
+	}
+}
+
+// ReportWrong tells that a user called a served answer wrong. There is no such call for right
+// ones: users tell of wrong answers more readily, so a sample of reports is none of hits, and
+// right answers count only where a comparison drew them.
+func (l *Learner) ReportWrong(score float64) {
+	if l.fixed {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begin()
+	l.evidence.count(l.replica, l.evidence.window, score, true)
+	l.account.pay(1)
+	l.refresh()
+}
+
+// Levels are all thresholds from the lowest to 1, with what is known of them. None if fixed.
+func (l *Learner) Levels() []Level {
+	if l.fixed {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]Level, levels)
+	all, _ := l.evidence.sum()
+	l.evidence.test(all, func(k int, above tally, budget float64, proven bool) {
+		out[k] = Level{
+			Threshold: level(k), Right: above.right, Wrong: above.wrong,
+			Upper: upperLimit(above.right, above.wrong, budget), Proven: proven,
+		}
+	})
+	return out
+}
+
+// begin pays the account for the hits since the last time.
+func (l *Learner) begin() {
+	l.begun = true
+	hits := l.hits.Load()
+	l.account.earn(hits - l.earned)
+	l.earned = hits
+}
+
+// refresh puts in force what is known.
+func (l *Learner) refresh() {
+	if l.account.overdrawn() {
+		l.evidence.restart()
+		l.account.restart()
+	}
+	l.evidence.rotate()
+	f := &force{window: l.evidence.window, rate: 1}
+	f.threshold, l.compared = l.evidence.lowest()
+	l.pending = 0
+	// Where nothing is served, a comparison costs no hit.
+	if f.threshold <= 1 {
+		f.rate = l.account.rate()
+	}
+	l.inForce.Store(f)
+}

@@ -1,0 +1,261 @@
+package threshold_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"tollgate.dev/services/cache/threshold"
+)
+
+func policy() threshold.Policy {
+	return threshold.Policy{MaxWrongHitRate: 0.02, Confidence: 0.95, Sample: 0.1}
+}
+
+func learner(t testing.TB, replica string) *threshold.Learner {
+	t.Helper()
+	l, err := threshold.New(policy(), replica)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// compare n would-be hits with that score.
+func compare(t testing.TB, l *threshold.Learner, n int, score float64, wrong bool) {
+	t.Helper()
+	for range n {
+		d := l.Decide(score, 0) // a coin of 0 always compares
+		if d.Verdict != threshold.Compare {
+			t.Fatalf("verdict %d, want Compare", d.Verdict)
+		}
+		l.Observe(d, wrong)
+	}
+}
+
+func TestFixedThresholdMeansWhatItSays(t *testing.T) {
+	for _, c := range []struct {
+		threshold, score float64
+		want             threshold.Verdict
+	}{
+		{0, 0, threshold.Serve},
+		{0, 0.3, threshold.Serve},
+		{1, 1, threshold.Serve},
+		{1, math.Nextafter(1, 0), threshold.Pass},
+		{0.85, 0.85, threshold.Serve},
+		{0.85, 0.849, threshold.Pass},
+		{0.85, math.NaN(), threshold.Pass},
+	} {
+		l, err := threshold.NewFixed(c.threshold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			l.ReportWrong(c.score)
+			l.Observe(threshold.Decision{Verdict: threshold.Compare, Score: c.score, Threshold: 0, Rate: 0.5}, true)
+		}
+		if got := l.Decide(c.score, 0).Verdict; got != c.want {
+			t.Errorf("threshold %v, score %v: verdict %d, want %d", c.threshold, c.score, got, c.want)
+		}
+		if l.Threshold() != c.threshold || l.Rate() != 0 || l.Levels() != nil || l.State() != nil {
+			t.Errorf("threshold %v has learned", c.threshold)
+		}
+		if err := l.Merge(learner(t, "a").State()); err == nil {
+			t.Error("a fixed threshold took a state")
+		}
+	}
+}
+
+func TestWhatCannotBeAPolicy(t *testing.T) {
+	nan := math.NaN()
+	for name, change := range map[string]func(*threshold.Policy){
+		"no wrong hits":      func(p *threshold.Policy) { p.MaxWrongHitRate = 0 },
+		"mostly wrong hits":  func(p *threshold.Policy) { p.MaxWrongHitRate = 0.51 },
+		"rate is no number":  func(p *threshold.Policy) { p.MaxWrongHitRate = nan },
+		"certainty":          func(p *threshold.Policy) { p.Confidence = 1 },
+		"no confidence":      func(p *threshold.Policy) { p.Confidence = 0.4 },
+		"no comparisons":     func(p *threshold.Policy) { p.Sample = 0 },
+		"comparisons only":   func(p *threshold.Policy) { p.Sample = 1 },
+		"sample is no share": func(p *threshold.Policy) { p.Sample = nan },
+	} {
+		p := policy()
+		change(&p)
+		if _, err := threshold.New(p, "a"); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := threshold.New(policy(), ""); err == nil {
+		t.Error("a replica without a name: no error")
+	}
+	for _, v := range []float64{-0.01, 1.01, nan} {
+		if _, err := threshold.NewFixed(v); err == nil {
+			t.Errorf("a fixed threshold of %v: no error", v)
+		}
+	}
+}
+
+func TestNothingIsServedBeforeItIsProven(t *testing.T) {
+	l := learner(t, "a")
+	if l.Threshold() != threshold.Nothing || l.Rate() != 1 {
+		t.Fatalf("it starts with threshold %v and rate %v", l.Threshold(), l.Rate())
+	}
+	// Even what is as alike as can be is compared: embedders take "A sued B" for "B sued A".
+	if got := l.Decide(1, 0.999).Verdict; got != threshold.Compare {
+		t.Fatalf("verdict %d at the start, want Compare", got)
+	}
+	// No 148 right answers prove that at most 2 % are wrong, at 95 %, whatever one does:
+	// 0.98¹⁴⁸ is 0.0502.
+	compare(t, l, 148, 0.9, false)
+	if l.Threshold() != threshold.Nothing {
+		t.Fatalf("148 right answers put %v in force", l.Threshold())
+	}
+	compare(t, l, 500, 0.9, false)
+	if l.Threshold() != 0.9 {
+		t.Fatalf("648 right answers put %v in force, want 0.9", l.Threshold())
+	}
+	if l.Rate() >= 1 || l.Rate() < policy().Sample {
+		t.Errorf("rate %v while serving", l.Rate())
+	}
+	// All that is known lies at 0.9, so nothing below is served.
+	for score, want := range map[float64]threshold.Verdict{
+		0.95: threshold.Serve, 0.9: threshold.Serve, 0.899: threshold.Pass, 0.1: threshold.Pass,
+	} {
+		if got := l.Decide(score, 0.999).Verdict; got != want {
+			t.Errorf("score %v: verdict %d, want %d", score, got, want)
+		}
+	}
+	for _, level := range l.Levels() {
+		if above := level.Threshold > 0.9; level.Proven == above {
+			t.Errorf("level %v: proven %v with %d right answers", level.Threshold, level.Proven, level.Right)
+		}
+		if level.Proven != (level.Upper <= policy().MaxWrongHitRate) {
+			t.Errorf("level %v: proven %v at an upper limit of %v", level.Threshold, level.Proven, level.Upper)
+		}
+	}
+}
+
+func TestWrongAnswersBelowKeepTheThresholdAbove(t *testing.T) {
+	l := learner(t, "a")
+	for range 1500 {
+		compare(t, l, 1, 0.9, false)
+		compare(t, l, 1, 0.7, true)
+	}
+	if l.Threshold() != 0.9 {
+		t.Errorf("threshold %v, want 0.9", l.Threshold())
+	}
+}
+
+func TestWrongAnswersEndWhatWasProven(t *testing.T) {
+	tell := map[string]func(*testing.T, *threshold.Learner){
+		"found by comparing": func(t *testing.T, l *threshold.Learner) { compare(t, l, 1, 0.9, true) },
+		"told by users":      func(_ *testing.T, l *threshold.Learner) { l.ReportWrong(0.9) },
+	}
+	for name, wrong := range tell {
+		t.Run(name, func(t *testing.T) {
+			l := learner(t, "a")
+			compare(t, l, 648, 0.9, false)
+			before := l.Threshold()
+			n := 0
+			for ; l.Threshold() != threshold.Nothing; n++ {
+				wrong(t, l)
+			}
+			if before != 0.9 || n == 0 || n > 12 {
+				t.Errorf("threshold %v was withdrawn after %d wrong answers, want at most 12", before, n)
+			}
+			if l.Rate() != 1 {
+				t.Errorf("rate %v, want all to be compared again", l.Rate())
+			}
+		})
+	}
+}
+
+// After a restart of the evidence, what was decided before it says nothing about the world now.
+func TestLateComparisonsOfForgottenEvidenceDontCount(t *testing.T) {
+	l := learner(t, "a")
+	compare(t, l, 648, 0.9, false)
+	var late []threshold.Decision
+	for range 2000 {
+		late = append(late, l.Decide(0.9, 0))
+	}
+	for range 12 {
+		l.ReportWrong(0.9)
+	}
+	for _, d := range late {
+		l.Observe(d, false)
+	}
+	if l.Threshold() != threshold.Nothing {
+		t.Errorf("late comparisons put %v in force", l.Threshold())
+	}
+}
+
+func TestOnlyComparisonsAreObserved(t *testing.T) {
+	l := learner(t, "a")
+	compare(t, l, 648, 0.9, false)
+	served := l.Decide(0.9, 0.999)
+	for range 100 {
+		l.Observe(served, true)
+		l.Observe(threshold.Decision{Score: 0.9}, true)
+	}
+	if l.Threshold() != 0.9 {
+		t.Errorf("what was not compared changed the threshold to %v", l.Threshold())
+	}
+}
+
+func TestManyAtATime(t *testing.T) {
+	l, other := learner(t, "a"), learner(t, "b")
+	var wg sync.WaitGroup
+	for g := range uint64(4) {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(g, 0))
+			for i := range 2000 {
+				d := l.Decide(0.5+r.Float64()/2, r.Float64())
+				if d.Verdict == threshold.Compare {
+					l.Observe(d, d.Score < 0.7)
+				}
+				switch i % 500 {
+				case 100:
+					if err := other.Merge(l.State()); err != nil {
+						t.Error(err)
+					}
+				case 200:
+					if err := l.Merge(other.State()); err != nil {
+						t.Error(err)
+					}
+				case 300:
+					l.Levels()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if l.Threshold() < 0.69 || l.Threshold() > 1 {
+		t.Errorf("threshold %v, want one from 0.69", l.Threshold())
+	}
+}
+
+func TestDecideAllocatesNothing(t *testing.T) {
+	l := learner(t, "a")
+	compare(t, l, 648, 0.9, false)
+	if n := testing.AllocsPerRun(1000, func() { l.Decide(0.9, 0.999) }); n != 0 {
+		t.Errorf("Decide allocates %v times", n)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	l := learner(b, "a")
+	compare(b, l, 648, 0.9, false)
+	for b.Loop() {
+		l.Decide(0.95, 0.999)
+	}
+}
+
+// The mean over many comparisons, most of which leave what is in force as it is.
+func BenchmarkObserve(b *testing.B) {
+	l := learner(b, "a")
+	r := rand.New(rand.NewPCG(1, 0))
+	for b.Loop() {
+		d := l.Decide(0.5+r.Float64()/2, 0)
+		l.Observe(d, r.IntN(200) == 0)
+	}
+}

@@ -1,0 +1,146 @@
+// Package world makes worlds in which a rule for the threshold of a semantic cache can be tried:
+// would-be hits with a score and, which the rule does not see unless it compares, whether their
+// answer is wrong. Each is made from a seed alone, and its true rates are known exactly.
+package world
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+)
+
+// Kind is how a world changes.
+type Kind string
+
+// The kinds of worlds.
+const (
+	// Steady worlds never change.
+	Steady Kind = "steady"
+	// Rise: wrong answers become several times as frequent at once, at all scores.
+	Rise Kind = "rise"
+	// Embedder: scores are distributed otherwise, as after a change of the embedder.
+	Embedder Kind = "embedder"
+	// Season: the share of wrong answers swings about its mean, four times.
+	Season Kind = "season"
+)
+
+// Kinds are all of them.
+func Kinds() []Kind { return []Kind{Steady, Rise, Embedder, Season} }
+
+// shape is a Kumaraswamy distribution, 1−(1−xᵃ)ᵇ, of scores spread over [0.5, 1].
+type shape struct{ a, b float64 }
+
+// above is the share of scores that are at least s.
+func (d shape) above(s float64) float64 {
+	if s <= 0.5 {
+		return 1
+	}
+	return math.Pow(1-math.Pow(min(1, 2*s-1), d.a), d.b)
+}
+
+func (d shape) draw(r *rand.Rand) float64 {
+	return 0.5 + 0.5*math.Pow(1-math.Pow(1-r.Float64(), 1/d.b), 1/d.a)
+}
+
+// law is what would-be hits are drawn from at one time.
+type law struct {
+	wrong      float64 // share of all
+	alike      float64 // share of the wrong whose scores are as those of right ones
+	right, bad shape
+}
+
+func (l law) draw(r *rand.Rand) (score float64, wrong bool) {
+	if r.Float64() >= l.wrong {
+		return l.right.draw(r), false
+	}
+	if r.Float64() < l.alike {
+		return l.right.draw(r), true
+	}
+	return l.bad.draw(r), true
+}
+
+// from a threshold on: the share of would-be hits, and the share of wrong ones among them.
+func (l law) from(threshold float64) (share, wrong float64) {
+	right := (1 - l.wrong) * l.right.above(threshold)
+	bad := l.wrong * (l.alike*l.right.above(threshold) + (1-l.alike)*l.bad.above(threshold))
+	if right+bad <= 0 {
+		return 0, 0
+	}
+	return right + bad, bad / (right + bad)
+}
+
+// World is a course of would-be hits.
+type World struct {
+	Kind Kind
+	Seed uint64
+	// Bound on wrong hits per hit, and the least Sample of comparisons.
+	Bound, Sample float64
+	// Length in would-be hits.
+	Length int
+
+	before, after law
+}
+
+// New world. Its length is that many would-be hits for each wrong one that the bound allows in
+// as many hits: 400 means 400/bound.
+func New(kind Kind, seed uint64, length float64) World {
+	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a world is to be the same for its seed
+	between := func(low, high float64) float64 { return low + (high-low)*r.Float64() }
+	even := func(low, high float64) float64 { return low * math.Pow(high/low, r.Float64()) }
+	w := World{Kind: kind, Seed: seed, Bound: even(0.005, 0.05), Sample: even(0.01, 0.2)}
+	w.Length = int(length / w.Bound)
+	l := law{
+		wrong: between(0.05, 0.5),
+		right: shape{a: between(2, 6), b: between(0.6, 2)},
+		bad:   shape{a: between(0.8, 1.6), b: between(3, 8)},
+	}
+	// At the highest scores up to 0.8 of the bound is wrong: what no threshold can keep out.
+	l.alike = min(0.5, between(0, 0.8)*w.Bound*(1-l.wrong)/l.wrong)
+	w.before, w.after = l, l
+	switch kind {
+	case Steady:
+	case Rise:
+		w.after.alike = min(0.9, l.alike*between(3, 20)+w.Bound)
+		w.after.wrong = min(0.8, l.wrong*between(1, 3))
+	case Embedder:
+		w.after.right = shape{a: between(1, 8), b: between(0.4, 3)}
+		w.after.bad = shape{a: between(1, 4), b: between(1.5, 6)}
+	case Season:
+		w.after.wrong = min(0.9, l.wrong*2)
+		w.after.alike = min(0.9, l.alike*2)
+	default:
+		panic(fmt.Sprintf("no such kind of world: %s", kind))
+	}
+	return w
+}
+
+// at a time from 0 to 1 of the whole.
+func (w World) at(part float64) law {
+	switch w.Kind {
+	case Season:
+		x := (1 - math.Cos(8*math.Pi*part)) / 2
+		l := w.before
+		l.wrong += x * (w.after.wrong - l.wrong)
+		l.alike += x * (w.after.alike - l.alike)
+		return l
+	default:
+		if part >= 0.5 {
+			return w.after
+		}
+		return w.before
+	}
+}
+
+// oracle is the share of would-be hits that is served by the lowest threshold of the grid that
+// keeps the bound, for who knows the law.
+func (l law) oracle(bound float64) float64 {
+	for k := 50; k < 100; k++ {
+		if share, wrong := l.from(float64(k) / 100); wrong <= bound {
+			return share
+		}
+	}
+	return 0
+}
+
+// Oracle is the share of would-be hits that could be served within the bound at the start.
+func (w World) Oracle() float64 { return w.before.oracle(w.Bound) }

@@ -1,0 +1,133 @@
+package threshold_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"tollgate.dev/services/cache/threshold"
+	"tollgate.dev/services/cache/threshold/world"
+)
+
+// A hundred worlds, 25 of each kind: with other distributions of scores, shares of wrong
+// answers, bounds (0.5 to 5 %) and samples (1 to 20 %). `go run ./services/cache/threshold/simulate`
+// has longer ones.
+func TestBoundHoldsInAHundredWorlds(t *testing.T) {
+	const each, length = 25, 400
+	// The spare that a learner begins with, in wrong hits.
+	const spare = 12
+	var learned, guessed struct {
+		beyond, unsafe int
+		excess         float64
+	}
+	var first, last, oracle float64
+	for _, kind := range world.Kinds() {
+		for seed := range uint64(each) {
+			w := world.New(kind, seed, length)
+			rule, err := world.NewLearned(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, naive := w.Run(rule), w.Run(world.NewGuessed(w))
+			learned.excess += got.Beyond(w.Bound) / (4 * each)
+			guessed.excess += naive.Beyond(w.Bound) / (4 * each)
+			if got.Beyond(w.Bound) > spare {
+				learned.beyond++
+			}
+			if naive.Beyond(w.Bound) > spare {
+				guessed.beyond++
+			}
+			if kind != world.Steady {
+				continue
+			}
+			if got.Unsafe > 0 {
+				learned.unsafe++
+			}
+			if naive.Unsafe > 0 {
+				guessed.unsafe++
+			}
+			first += got.Served[0] / each
+			last += got.Served[9] / each
+			oracle += w.Oracle() / each
+		}
+	}
+	t.Logf("learned %+v, guessed %+v; steady worlds serve %.3f in the first tenth, %.3f in the last; %.3f could be",
+		learned, guessed, first, last, oracle)
+	// At a confidence of 95 %: of 25 steady worlds 1.25 may have an unsafe threshold; that 5 or
+	// more do has a probability below 1 %.
+	if learned.unsafe >= 5 {
+		t.Errorf("in %d of %d steady worlds a threshold above the bound was in force", learned.unsafe, each)
+	}
+	// Whatever the world does, no more wrong hits than the bound allows and the first spare are
+	// expected; and few worlds have more.
+	if learned.excess > spare {
+		t.Errorf("%v wrong hits beyond the bound in the mean over worlds", learned.excess)
+	}
+	if learned.beyond > 5 {
+		t.Errorf("in %d of %d worlds there were more than %d wrong hits beyond the bound", learned.beyond, 4*each, spare)
+	}
+	// The worlds are such that a rule without limits fails in them.
+	if guessed.unsafe < each/2 || guessed.beyond < each || guessed.excess < spare {
+		t.Errorf("the rule that trusts an estimate passes: %+v", guessed)
+	}
+	if first > last/4 || last < 0.4*oracle {
+		t.Errorf("steady worlds serve %.3f in the first tenth and %.3f in the last, of %.3f", first, last, oracle)
+	}
+}
+
+// Two replicas that exchange states learn the same as one that sees all, only later, and each
+// within the bound.
+func TestBoundHoldsOverReplicas(t *testing.T) {
+	unsafe, over := 0, 0.0
+	const worlds = 20
+	for seed := range uint64(worlds) {
+		w := world.New(world.Steady, seed, 200)
+		pair, err := newPair(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := w.Run(pair)
+		if got.Unsafe > 0 {
+			unsafe++
+		}
+		over += got.Beyond(w.Bound) / worlds
+	}
+	if unsafe >= 5 || over > 24 {
+		t.Errorf("in %d of %d worlds a threshold above the bound was in force; %v wrong hits beyond it", unsafe, worlds, over)
+	}
+}
+
+// pair of replicas behind a balancer.
+type pair struct {
+	a, b  *world.Learned
+	coin  *rand.Rand
+	at    *world.Learned
+	calls int
+}
+
+func newPair(w world.World) (*pair, error) {
+	p := &pair{coin: rand.New(rand.NewPCG(w.Seed, 3))}
+	for name, to := range map[string]**world.Learned{"a": &p.a, "b": &p.b} {
+		l, err := threshold.New(threshold.Policy{MaxWrongHitRate: w.Bound, Confidence: 0.95, Sample: w.Sample}, name)
+		if err != nil {
+			return nil, err
+		}
+		*to = &world.Learned{Learner: l}
+	}
+	return p, nil
+}
+
+func (p *pair) Decide(score, coin float64) (serve, compare bool, limit float64) {
+	p.at = p.a
+	if p.coin.IntN(2) == 0 {
+		p.at = p.b
+	}
+	if p.calls++; p.calls%500 == 0 {
+		a, b := p.a.Learner.State(), p.b.Learner.State()
+		if p.a.Learner.Merge(b) != nil || p.b.Learner.Merge(a) != nil {
+			panic("states of two replicas don't merge")
+		}
+	}
+	return p.at.Decide(score, coin)
+}
+
+func (p *pair) Learn(wrong bool) { p.at.Learn(wrong) }
