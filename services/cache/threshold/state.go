@@ -108,8 +108,8 @@ func (r *reader) fail(format string, args ...any) {
 }
 
 // take n bytes, none if there are fewer.
-func (r *reader) take(n int) []byte {
-	if n > len(r.rest) {
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.rest)) {
 		r.fail("it ends too early")
 		return nil
 	}
@@ -142,7 +142,7 @@ func parseState(state []byte) (map[string]*row, error) {
 	rows := map[string]*row{}
 	last := ""
 	for i := uint64(0); i < n && r.err == nil; i++ {
-		name := string(r.take(int(r.number("a name's length", 1, maxName))))
+		name := string(r.take(r.number("a name's length", 1, maxName)))
 		if r.err == nil && name <= last {
 			r.fail("replicas are not in order")
 		}

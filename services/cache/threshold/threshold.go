@@ -42,9 +42,9 @@ func (p Policy) validate() error {
 type Verdict uint8
 
 const (
-	// Pass: ask upstream; nothing is to be learned of the answer.
+	// Pass it to upstream; nothing is to be learned of the answer.
 	Pass Verdict = iota
-	// Compare: ask upstream, answer with what comes from there, and tell [Learner.Observe]
+	// Compare it: ask upstream, answer with what comes from there, and tell [Learner.Observe]
 	// whether the cached answer would have been wrong.
 	Compare
 	// Serve the cached answer.

@@ -148,7 +148,7 @@ func TestWrongAnswersBelowKeepTheThresholdAbove(t *testing.T) {
 
 func TestWrongAnswersEndWhatWasProven(t *testing.T) {
 	tell := map[string]func(*testing.T, *threshold.Learner){
-		"found by comparing": func(t *testing.T, l *threshold.Learner) { compare(t, l, 1, 0.9, true) },
+		"found by comparing": func(t *testing.T, l *threshold.Learner) { t.Helper(); compare(t, l, 1, 0.9, true) },
 		"told by users":      func(_ *testing.T, l *threshold.Learner) { l.ReportWrong(0.9) },
 	}
 	for name, wrong := range tell {
@@ -207,7 +207,7 @@ func TestManyAtATime(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range uint64(4) {
 		wg.Go(func() {
-			r := rand.New(rand.NewPCG(g, 0))
+			r := rand.New(rand.NewPCG(g, 0)) //nolint:gosec // the same each time
 			for i := range 2000 {
 				d := l.Decide(0.5+r.Float64()/2, r.Float64())
 				if d.Verdict == threshold.Compare {
@@ -253,7 +253,7 @@ func BenchmarkDecide(b *testing.B) {
 // The mean over many comparisons, most of which leave what is in force as it is.
 func BenchmarkObserve(b *testing.B) {
 	l := learner(b, "a")
-	r := rand.New(rand.NewPCG(1, 0))
+	r := rand.New(rand.NewPCG(1, 0)) //nolint:gosec // the same each time
 	for b.Loop() {
 		d := l.Decide(0.5+r.Float64()/2, 0)
 		l.Observe(d, r.IntN(200) == 0)

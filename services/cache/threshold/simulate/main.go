@@ -24,11 +24,9 @@ func main() {
 
 // sums of one rule over the worlds of one kind.
 type sums struct {
-	worlds, over, unsafe int
-	beyond               []float64
-	hits, wrong          int
-	compared, all        int
-	served, oracle       [10]float64
+	worlds, over, unsafe, compared, all int
+	beyond                              []float64 // wrong hits, by world
+	served, oracle                      [10]float64
 }
 
 func (s *sums) add(w world.World, r world.Result) {
@@ -40,8 +38,6 @@ func (s *sums) add(w world.World, r world.Result) {
 		s.unsafe++
 	}
 	s.beyond = append(s.beyond, r.Beyond(w.Bound))
-	s.hits += r.Hits
-	s.wrong += r.Wrong
 	s.compared += r.Compared
 	s.all += w.Length
 	for i := range r.Served {
@@ -50,10 +46,20 @@ func (s *sums) add(w world.World, r world.Result) {
 	}
 }
 
+const legend = `
+over      worlds with more wrong hits per hit than the bound
+unsafe    worlds in which a threshold was ever in force above which more than the bound is wrong
+beyond    wrong hits more than the bound allows: mean over the worlds, and the most
+compared  share of would-be hits
+served    share of would-be hits, in the first, second, fifth, sixth and last tenth of a course
+oracle    share that the lowest threshold within the bound would serve in the last tenth, known
+          from the start and without comparisons
+`
+
 func run(out io.Writer, worlds uint64, length float64) error {
 	printf := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }
-	printf("%d worlds of each kind; bounds 0.5-5 %%, least samples 1-20 %%, %g/bound would-be hits\n\n", worlds, length)
-	printf("%-9s %-8s %6s %6s %10s %10s %8s  %s\n", "kind", "rule", "over", "unsafe", "most beyond", "mean", "compared", "share served, by tenths of the course; oracle's last; of the oracle's")
+	printf("%d worlds of each kind, of %g/bound would-be hits; bounds 0.5-5 %%, least samples 1-20 %%\n\n", worlds, length)
+	printf("%-9s %-8s %5s %6s %8s %7s %9s   %-24s %6s\n", "kind", "rule", "over", "unsafe", "beyond", "most", "compared", "served", "oracle")
 	for _, kind := range world.Kinds() {
 		var learned, guessed sums
 		for seed := range worlds {
@@ -62,26 +68,27 @@ func run(out io.Writer, worlds uint64, length float64) error {
 			if err != nil {
 				return err
 			}
-			learned.add(w, w.Run(rule))
-			guessed.add(w, w.Run(world.NewGuessed(w)))
+			results := w.Run(rule, world.NewGuessed(w))
+			learned.add(w, results[0])
+			guessed.add(w, results[1])
 		}
-		for _, s := range []struct {
+		for _, rule := range []struct {
 			name string
-			of   sums
+			sums sums
 		}{{"learned", learned}, {"guessed", guessed}} {
-			n := float64(s.of.worlds)
+			s := rule.sums
+			n := float64(s.worlds)
 			mean := 0.0
-			for _, b := range s.of.beyond {
+			for _, b := range s.beyond {
 				mean += b / n
 			}
-			printf("%-9s %-8s %6d %6d %10.1f %10.1f %8.3f ", kind, s.name, s.of.over, s.of.unsafe, slices.Max(s.of.beyond), mean, float64(s.of.compared)/float64(s.of.all))
-			for _, v := range s.of.served {
-				printf(" %.2f", v/n)
+			printf("%-9s %-8s %5d %6d %8.1f %7.1f %9.3f  ", kind, rule.name, s.over, s.unsafe, mean, slices.Max(s.beyond), float64(s.compared)/float64(s.all))
+			for _, tenth := range []int{0, 1, 4, 5, 9} {
+				printf(" %.2f", s.served[tenth]/n)
 			}
-			last := s.of.oracle[9] / n
-			printf("; %.2f; %.2f\n", last, s.of.served[9]/n/last)
+			printf(" %6.2f\n", s.oracle[9]/n)
 		}
 	}
-	printf("\nover: worlds with more wrong hits per hit than the bound. unsafe: worlds in which a threshold was ever in force whose true wrong rate was above it.\nbeyond: wrong hits more than the bound allows; negative: fewer.\n")
+	printf("%s", legend)
 	return nil
 }

@@ -34,43 +34,69 @@ func (r Result) Rate() float64 { return float64(r.Wrong) / float64(max(1, r.Hits
 // Beyond is how many wrong hits there were more than the bound allows; negative if fewer.
 func (r Result) Beyond(bound float64) float64 { return float64(r.Wrong) - bound*float64(r.Hits) }
 
-// Run a rule through a world.
-func (w World) Run(rule Rule) Result {
+// Run rules through a world, all through the same course; the results are in their order.
+func (w World) Run(rules ...Rule) []Result {
 	r := rand.New(rand.NewPCG(w.Seed, 2)) //nolint:gosec // a course is to be the same for its seed
-	var out Result
+	runs := make([]run, len(rules))
+	for i, rule := range rules {
+		runs[i] = run{rule: rule, known: -1}
+	}
 	var l law
-	trueWrong, known := 0.0, -1.0
+	var oracle [10]float64
 	for i := range w.Length {
 		// The law changes slowly or seldom: 400 steps are enough.
 		if i%max(1, w.Length/400) == 0 {
 			l = w.at(float64(i) / float64(w.Length))
-			known = -1
+			for k := range runs {
+				runs[k].known = -1
+			}
 		}
 		tenth := i * 10 / w.Length
 		if i == 0 || tenth != (i-1)*10/w.Length {
-			out.Oracle[tenth] = l.oracle(w.Bound)
+			oracle[tenth] = l.oracle(w.Bound)
 		}
 		score, wrong := l.draw(r)
-		serve, compare, threshold := rule.Decide(score, r.Float64())
-		switch {
-		case compare:
-			out.Compared++
-			rule.Learn(wrong)
-		case serve:
-			if threshold != known {
-				known = threshold
-				_, trueWrong = l.from(threshold)
-			}
-			out.Hits++
-			out.Served[tenth] += 10 / float64(w.Length)
-			out.Expected += trueWrong
-			if trueWrong > w.Bound {
-				out.Unsafe++
-			}
-			if wrong {
-				out.Wrong++
-			}
+		coin := r.Float64()
+		for k := range runs {
+			runs[k].step(w, l, tenth, score, coin, wrong)
 		}
 	}
+	out := make([]Result, len(runs))
+	for i, run := range runs {
+		out[i] = run.result
+		out[i].Oracle = oracle
+	}
 	return out
+}
+
+// run of one rule.
+type run struct {
+	rule   Rule
+	result Result
+	// wrong rate from the threshold on that is known.
+	wrong, known float64
+}
+
+func (r *run) step(w World, l law, tenth int, score, coin float64, wrong bool) {
+	serve, compare, threshold := r.rule.Decide(score, coin)
+	out := &r.result
+	switch {
+	case compare:
+		out.Compared++
+		r.rule.Learn(wrong)
+	case serve:
+		if threshold != r.known {
+			r.known = threshold
+			_, r.wrong = l.from(threshold)
+		}
+		out.Hits++
+		out.Served[tenth] += 10 / float64(w.Length)
+		out.Expected += r.wrong
+		if r.wrong > w.Bound {
+			out.Unsafe++
+		}
+		if wrong {
+			out.Wrong++
+		}
+	}
 }

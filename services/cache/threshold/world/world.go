@@ -38,8 +38,9 @@ func (d shape) above(s float64) float64 {
 	return math.Pow(1-math.Pow(min(1, 2*s-1), d.a), d.b)
 }
 
+// draw by inverting the distribution; e⁻ˣ of an exponential x is uniform.
 func (d shape) draw(r *rand.Rand) float64 {
-	return 0.5 + 0.5*math.Pow(1-math.Pow(1-r.Float64(), 1/d.b), 1/d.a)
+	return 0.5 + 0.5*math.Exp(math.Log(1-math.Exp(-r.ExpFloat64()/d.b))/d.a)
 }
 
 // law is what would-be hits are drawn from at one time.
