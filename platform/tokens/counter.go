@@ -18,7 +18,7 @@ type Count struct {
 // Counter counts tokens. Its zero value is ready, and it is safe for concurrent use. A
 // vocabulary is built when an encoding is first counted by (some 15 MB and a tenth of a
 // second for o200k_base) and kept: have one Counter a process. It also keeps pieces of text
-// that it counted, up to 2.2 MB of them for each encoding.
+// that it counted, up to 3.3 MB of them for each encoding.
 type Counter struct {
 	classes       lazy[*classes]
 	o200k, cl100k lazy[*encoder]

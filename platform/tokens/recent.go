@@ -3,14 +3,14 @@ package tokens
 import "sync/atomic"
 
 const (
-	// recentSlots is how many short pieces are at hand: 64 KiB, which stay in a processor's
-	// near caches, where a vocabulary of megabytes does not.
-	recentSlots = 1 << 13
+	// recentSlots is how many short pieces are at hand: 256 KiB, of which those that come again
+	// and again stay in a processor's near caches, where a vocabulary of megabytes does not.
+	recentSlots = 1 << 15
 	// recentBytes is how long such a piece may be: with its length and its tokens it is one
 	// word.
 	recentBytes = 7
-	// midSlots is how many longer pieces are at hand, of up to midBytes: 128 KiB.
-	midSlots = 1 << 12
+	// midSlots is how many longer pieces are at hand, of up to midBytes: 1 MiB.
+	midSlots = 1 << 15
 	midBytes = 15
 )
 
@@ -47,7 +47,7 @@ const fibonacci = 0x9E3779B97F4A7C15
 
 // slot is where a packed piece may be.
 func (r *recent) slot(packed uint64) *atomic.Uint64 {
-	return &r.slots[packed*fibonacci>>(64-13)%recentSlots]
+	return &r.slots[packed*fibonacci>>(64-15)%recentSlots]
 }
 
 // tokensMask has the bits of a slot that are a piece's tokens, at most as many as its bytes.
@@ -71,7 +71,7 @@ func middle(piece string) uint64 {
 
 // middleSlot is where a piece may be.
 func (r *recent) middleSlot(first, rest uint64) *midSlot {
-	return &r.mid[(first*fibonacci^rest)*fibonacci>>(64-12)%midSlots]
+	return &r.mid[(first*fibonacci^rest)*fibonacci>>(64-15)%midSlots]
 }
 
 // get finds a piece's tokens.

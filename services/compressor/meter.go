@@ -63,16 +63,24 @@ func (m *meter) content(ctx context.Context, c *prompt.Content) (err error) {
 // text counts a text. Of one that may be shortened it notes where the tokens are.
 func (m *meter) text(ctx context.Context, t *prompt.Text) (err error) {
 	if t.Locked {
-		t.Size, err = m.count(ctx, t.Original)
-		t.Tokens = t.Size
-		return err
+		t.Tokens, err = m.count(ctx, t.Original)
+	} else {
+		err = m.spread(ctx, t)
 	}
+	t.Size = t.Tokens
+	return err
+}
+
+// spread counts a text as it stands, and notes where the tokens are.
+func (m *meter) spread(ctx context.Context, t *prompt.Text) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	t.Spread = new(tokens.Spread)
-	n, err := m.counter.Spread(ctx, m.encoding, t.Original, t.Spread)
-	t.Size, t.Tokens = n.Tokens, n.Tokens
+	if t.Spread == nil {
+		t.Spread = new(tokens.Spread)
+	}
+	n, err := m.counter.Spread(ctx, m.encoding, t.Current(), t.Spread)
+	t.Tokens = n.Tokens
 	return err
 }
 
@@ -117,7 +125,7 @@ func (m *meter) run(ctx context.Context, stage Stage, draft *prompt.Draft) (chan
 			continue
 		}
 		if !t.Counted() {
-			if t.Tokens, err = m.count(ctx, t.Current()); err != nil {
+			if err := m.spread(ctx, t); err != nil {
 				return nil, err
 			}
 		}

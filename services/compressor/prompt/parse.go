@@ -154,13 +154,20 @@ func hasBreakpoint(message []byte) bool {
 	if !bytes.Contains(message, escape) {
 		return false
 	}
-	var plain []byte
+	var plain []byte // what is before, without escapes, or its end
 	for {
 		at := bytes.Index(message, escape)
 		if at < 0 || at+6 > len(message) {
-			return bytes.Contains(append(plain, message...), name)
+			return bytes.Contains(append(plain, message[:min(len(message), len(name))]...), name)
 		}
-		plain = append(plain, message[:at]...)
+		if most := len(name); at > 2*most { // it has no name within
+			if plain = append(plain, message[:most]...); bytes.Contains(plain, name) {
+				return true
+			}
+			plain = append(plain[:0], message[at-most:at]...)
+		} else {
+			plain = append(plain, message[:at]...)
+		}
 		if c, err := strconv.ParseUint(string(message[at+4:at+6]), 16, 8); err == nil {
 			plain = append(plain, byte(c))
 		}

@@ -57,7 +57,7 @@ type Text struct {
 	// Who runs the stages counts; a stage that knows the tokens of what it wrote says so by
 	// [Text.Rewrite].
 	Size, Tokens int64
-	// Spread is how the original's tokens lie in it; nil where nobody noted it.
+	// Spread is how the tokens lie in the text as it was counted last; nil where nobody noted it.
 	Spread *tokens.Spread
 
 	current string
@@ -79,8 +79,14 @@ const nameDigits = 16
 
 // NameOf names a part of a prompt: the first 16 hexadecimal digits of its SHA-256.
 func NameOf(part string) string {
-	sum := sha256.Sum256([]byte(part))
-	return hex.EncodeToString(sum[:nameDigits/2])
+	h := sha256.New()
+	var buf [4 << 10]byte // so that the part is not copied whole
+	for part != "" {
+		n := copy(buf[:], part)
+		_, _ = h.Write(buf[:n]) // it never fails
+		part = part[n:]
+	}
+	return hex.EncodeToString(h.Sum(buf[:0])[:nameDigits/2])
 }
 
 // IsName tells whether a text is one that [NameOf] may return.
@@ -256,11 +262,26 @@ func (c *Content) Current() string {
 	if !c.Changed() {
 		return c.Original
 	}
-	texts := make([]string, len(c.Parts))
-	for i := range c.Parts {
-		texts[i], _ = c.Parts[i].Current()
+	if len(c.Parts) == 1 {
+		text, _ := c.Parts[0].Current()
+		return text
 	}
-	return strings.Join(texts, "")
+	var out strings.Builder
+	out.Grow(c.size())
+	for i := range c.Parts {
+		text, _ := c.Parts[i].Current()
+		out.WriteString(text)
+	}
+	return out.String()
+}
+
+// size is the length of the changed content.
+func (c *Content) size() (n int) {
+	for i := range c.Parts {
+		text, _ := c.Parts[i].Current()
+		n += len(text)
+	}
+	return n
 }
 
 // Tagged tells whether tags of the caller's ask for compression in it.
@@ -324,6 +345,21 @@ func (p *Prompt) Refocus() {
 	}
 }
 
+// room is how much the body with the changed contents may take, if not many characters of
+// theirs are escaped.
+func (p *Prompt) room() int {
+	n := len(p.body)
+	for i := range p.Turns {
+		for _, c := range p.Turns[i].Contents {
+			if c.Changed() {
+				size := c.size()
+				n += size + size/16 - (c.end - c.start)
+			}
+		}
+	}
+	return n + 64
+}
+
 // Body is the request with the changed contents in place; nil when none changed.
 func (p *Prompt) Body() []byte {
 	var out []byte
@@ -334,7 +370,7 @@ func (p *Prompt) Body() []byte {
 				continue
 			}
 			if out == nil {
-				out = make([]byte, 0, len(p.body))
+				out = make([]byte, 0, p.room())
 			}
 			out = append(out, p.body[done:c.start]...)
 			out = jsonscan.AppendQuoted(out, c.Current())

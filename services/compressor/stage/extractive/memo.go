@@ -53,13 +53,18 @@ func newMemo() *memo {
 func keyOf(question string, encoding tokens.Encoding, budget int64, texts []*prompt.Text) (key [sha256.Size]byte) {
 	h := sha256.New()
 	var b [8]byte
+	var buf [4 << 10]byte // so that texts are not copied whole
 	number := func(n int64) {
 		binary.LittleEndian.PutUint64(b[:], uint64(n)) //nolint:gosec // any bits will do
 		_, _ = h.Write(b[:])
 	}
 	text := func(s string) {
 		number(int64(len(s)))
-		_, _ = h.Write([]byte(s))
+		for s != "" {
+			n := copy(buf[:], s)
+			_, _ = h.Write(buf[:n])
+			s = s[n:]
+		}
 	}
 	number(int64(encoding))
 	number(budget)

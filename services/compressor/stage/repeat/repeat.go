@@ -215,6 +215,9 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 		if protect.Touches(blocks, at, end) {
 			continue
 		}
+		if out == nil {
+			out = make([]byte, 0, len(text))
+		}
 		out = append(out, text[done:at]...)
 		out = append(out, protect.AsAbove...)
 		out = append(out, '"')
