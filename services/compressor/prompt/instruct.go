@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -46,6 +47,106 @@ var commandWords = []string{
 var commandPairs = []string{
 	"do not", "make sure", "be sure", "be brief", "be concise", "use only", "use the", "only use", "keep it", "keep the", "think step",
 	"give the", "give a", "base your", "if the", "if you", "quote the", "include the", "include a",
+}
+
+// orders counts what tells what to do: lines, and sentences within lines, that begin with a
+// command which few texts do.
+func orders(text string) (lines, sentences int) {
+	for line := range strings.Lines(text) {
+		first := true
+		for clause := range clauses(line) {
+			if ordered(clause) {
+				if first {
+					lines++
+				} else {
+					sentences++
+				}
+			}
+			first = false
+		}
+	}
+	return lines, sentences
+}
+
+// clauses are the sentences of a line, and what follows its colons, without the marks of lists.
+func clauses(line string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		line = strings.TrimLeft(line, "-*•#>0123456789.)( \t")
+		for line != "" {
+			end := len(line)
+			for i := 0; i+1 < len(line); i++ {
+				if strings.IndexByte(".!?:;", line[i]) >= 0 && (line[i+1] == ' ' || line[i+1] == '*') {
+					end = i + 1
+					break
+				}
+			}
+			if !yield(line[:end]) {
+				return
+			}
+			line = strings.TrimLeft(line[end:], " *\t")
+		}
+	}
+}
+
+// ordered tells whether a sentence begins with a command of [orderWords] or [orderPairs].
+func ordered(clause string) bool {
+	words := strings.Fields(strings.ToLower(head(clause, 80)))
+	for len(words) > 0 && slices.Contains(polite, strings.Trim(words[0], ",*_")) {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return false
+	}
+	bare := func(word string) string {
+		return strings.TrimFunc(word, func(r rune) bool { return unicode.IsPunct(r) && r != '\'' && r != '’' })
+	}
+	first := strings.ReplaceAll(bare(words[0]), "’", "'")
+	return slices.Contains(orderWords, first) || len(words) > 1 && slices.Contains(orderPairs, first+" "+bare(words[1]))
+}
+
+// orderWords and orderPairs begin sentences that tell what to do, and few others.
+var orderWords = []string{
+	"never", "always", "don't", "answer", "respond", "reply", "ensure", "refrain", "cite", "ignore", "avoid",
+	"niemals", "antworte", "antworten", "vermeide", "verwende", "beachte", "beende", "réponds", "répondez", "évite", "évitez", "termine", "terminez",
+	"responde", "responda", "evita", "evite", "termina", "rispondi", "rispondere", "antwoord", "vermijd", "отвечай", "отвечайте", "никогда", "избегай", "odpowiadaj", "nigdy", "unikaj",
+}
+
+var orderPairs = []string{
+	"do not", "make sure", "be sure", "be brief", "be concise", "be polite", "use only", "only use", "only answer", "keep it", "keep your", "keep the",
+	"end every", "end each", "end your", "end all", "begin every", "begin each", "begin your", "start every", "start each", "start your", "finish every", "finish each", "sign every", "sign each",
+	"you must", "you should", "you may", "you shall", "you will", "you are", "your answer", "your answers", "your reply", "your replies", "your response", "your responses",
+	"every answer", "each answer", "all answers", "every reply", "each reply", "under no", "quote the", "base your", "think step", "say that", "say so",
+	"du musst", "du sollst", "du darfst", "verwende nur", "jede antwort", "ne pas", "tu dois", "vous devez", "no uses", "no menciones", "debes responder", "non usare", "gebruik alleen", "не используй", "не упоминай",
+}
+
+// binds tells whether a text says what must, should or may not be: a rule, or a text with one
+// in it.
+func binds(text string) bool {
+	for start := 0; start < len(text); {
+		word, end := wordAt(text, start)
+		start = end
+		if word != "" && len(word) <= 32 && bindingWords[strings.ToLower(word)] {
+			return true
+		}
+	}
+	return slices.ContainsFunc(bindingSigns, func(s string) bool { return strings.Contains(text, s) })
+}
+
+var bindingWords = func() map[string]bool {
+	all := map[string]bool{}
+	for _, w := range strings.Fields(`must should shall never always mustn shouldn
+		muss musst müssen soll sollst sollen darf darfst dürfen nie niemals immer stets
+		doit doivent dois devez jamais toujours debe deben debes nunca siempre deve devono devi devem mai sempre
+		moet moeten nooit altijd musi musisz nigdy zawsze należy
+		должен должна должно должны никогда всегда нельзя надо нужно`) {
+		all[w] = true
+	}
+	return all
+}()
+
+var bindingSigns = []string{
+	"必须", "必須", "不要", "请勿", "禁止", "务必", "始终", "永远", "一律", "てください", "必ず", "しないこと", "ないで", "하세요", "마세요", "마십시오", "반드시", "십시오",
+	"do not ", "don't ", "don’t ", "may not ", "have to ", "need to ",
 }
 
 // polite words may stand before a command.

@@ -174,14 +174,10 @@ func ask(all []block) (given int, question string) {
 			ends = append(ends, last.text)
 		}
 	}
+	own(all, mark)
 	for i := range all {
-		b := &all[i]
-		text := strings.TrimSpace(b.text)
-		if !b.stays && len(text) <= instructionBytes && !document(text) && (labelled(text, ruleLabels) || mark != byDocuments && instructs(text)) {
-			b.stays = true
-		}
-		if !b.stays {
-			given += len(b.text)
+		if !all[i].stays {
+			given += len(all[i].text)
 		}
 	}
 	switch {
@@ -193,6 +189,102 @@ func ask(all []block) (given int, question string) {
 		return given, strings.Join(ends, "\n")
 	}
 	return 0, "" // nobody can tell what is asked
+}
+
+// own marks the paragraphs that are the caller's own words to stay: rules, of any size, and
+// where nothing but a question tells what is given apart, what speaks in the first or second
+// person or says what must be.
+func own(all []block, mark mark) {
+	rules := false // a heading or a label of rules holds for what follows it
+	counted := numbered(all)
+	for i := range all {
+		b := &all[i]
+		text := strings.TrimSpace(b.text)
+		switch {
+		case ruled(text):
+			rules = strings.IndexByte(text, '\n') < 0 && len(text) <= labelBytes // a heading alone
+		case document(text) && !(counted && digits(text)) || labelled(text, contextLabels) || labelled(text, questionLabels) || asks(text):
+			rules = false
+		}
+		if b.stays {
+			continue
+		}
+		switch {
+		case rules, ruled(text), counted && digits(text):
+			b.stays = true
+		case document(text) && (mark == byDocuments || titled(text)):
+		case mark == unmarked || mark == byParts:
+			_, second := speaks(text)
+			b.stays = second || instructs(text) || ordering(text) || binds(text)
+		case mark == byLabel && len(text) <= instructionBytes:
+			b.stays = instructs(text) || ordering(text)
+		default:
+			b.stays = ordering(text)
+		}
+	}
+	if mark == byLabel || mark == byDocuments && !outlined(all) {
+		return
+	}
+	// A story is not taken apart: what does not say I in it belongs to what does.
+	told := map[int]bool{} // the parts that are one
+	for i := range all {
+		if b := &all[i]; len(b.text) > smallBytes || !b.stays {
+			if first, _ := speaks(b.text); first {
+				told[b.from] = true
+			}
+		}
+	}
+	for i := range all {
+		all[i].stays = all[i].stays || told[all[i].from]
+	}
+}
+
+// ordering tells whether a paragraph within what is marked as given tells what to do: by a line
+// that begins with a command, or by two sentences.
+func ordering(text string) bool {
+	lines, sentences := orders(text)
+	return lines > 0 || sentences > 1
+}
+
+// ruled tells whether a paragraph begins with a label, a heading or a tag of rules.
+func ruled(text string) bool {
+	if labelled(text, ruleLabels) {
+		return true
+	}
+	line, _, _ := strings.Cut(head(text, 2*labelBytes), "\n")
+	if line == "" || strings.IndexByte("#<[*_", line[0]) < 0 {
+		return false
+	}
+	if tag, _, ok := strings.Cut(line, ">"); ok && line[0] == '<' {
+		line = tag
+	}
+	name := strings.ToLower(strings.Trim(line, " \t\r#*_<>[]:："))
+	return slices.Contains(ruleLabels, name) || slices.Contains(questionLabels, name)
+}
+
+// outlined tells whether what is told apart as documents is so by numbers and headings alone,
+// by which people set out their own affairs as well.
+func outlined(all []block) bool {
+	return !slices.ContainsFunc(all, func(b block) bool {
+		text := strings.TrimSpace(b.text)
+		heading := strings.HasPrefix(strings.TrimLeft(text, "#"), " ")
+		return document(text) && !ruled(text) && !digits(text) && !(text[0] == '#' && heading)
+	})
+}
+
+// digits tells whether a paragraph begins with a number.
+func digits(text string) bool { return text != "" && text[0] >= '0' && text[0] <= '9' }
+
+// numbered tells whether the paragraphs that begin with numbers are rules, by one that is.
+func numbered(all []block) bool {
+	for i := range all {
+		if text := strings.TrimSpace(all[i].text); digits(text) && document(text) {
+			if lines, _ := orders(text); lines > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mark is how what is given is told apart.
@@ -208,12 +300,13 @@ const (
 // opening returns the first paragraph of what is given, and how it is told apart.
 func opening(all []block) (first int, by mark) {
 	documents, at := 0, 0
+	counted := numbered(all)
 	for i := range all {
 		text := strings.TrimSpace(all[i].text)
 		switch {
 		case labelled(text, contextLabels):
 			return i, byLabel
-		case document(text):
+		case document(text) && !ruled(text) && !(counted && digits(text)):
 			if documents++; documents == 1 {
 				at = i
 			}
@@ -261,10 +354,14 @@ var ruleLabels = []string{
 	"要求", "规则", "注意", "格式", "ルール", "규칙",
 }
 
+// labelBytes is the most that a label has.
+const labelBytes = 40
+
 // labelled tells whether a text begins with one of the labels and a colon.
 func labelled(line string, labels []string) bool {
+	line = head(line, labelBytes+utf8.UTFMax)
 	at := strings.IndexAny(line, ":：")
-	if at < 0 || at > 40 {
+	if at < 0 || at > labelBytes {
 		return false
 	}
 	label := strings.ToLower(strings.Trim(line[:at], " \t#*_<>[]"))

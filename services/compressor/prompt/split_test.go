@@ -109,6 +109,91 @@ func TestQuestionAndContext(t *testing.T) {
 	}
 }
 
+// What the caller says of themselves, and what they want, stays, however long it is and however
+// it is laid out; with documents beside it too.
+func TestOwnWordsStay(t *testing.T) {
+	long := func(sentence string) string {
+		return strings.TrimSpace(strings.Repeat(sentence+" ", 1500/len(sentence)))
+	}
+	mill := long("The mill stands by the river, and is older than the town.")
+	labelled := "Context:\n" + mill + "\n\n"
+	listed := "Document [1] " + mill + "\n\nDocument [2] " + mill + "\n\n"
+	story := long("The hotel there was small but nice, and the food was rather good.") + " We have eight hundred euros and would rather not rent a car."
+	for name, tc := range map[string]struct{ own, other string }{
+		"a story":               {story, ""},
+		"a story in parts":      {story + "\n\n" + long("The week is the second one of May."), ""},
+		"a story with headings": {"# The plan\n\n" + story + "\n\n# The time\n\n" + long("The week is the second one of May."), ""},
+		"a story with numbers":  {"1. " + story + "\n\n2. " + long("The week is the second one of May."), ""},
+		"I":                     {long("In the morning I like to read and to walk."), ""},
+		"i":                     {long("last year i went to the lake and it rained."), ""},
+		"a letter to you":       {long("You told him that the tower is closed in winter."), ""},
+		"in German":             {long("Meine Frau verträgt keine Nüsse, und das Hotel war klein."), ""},
+		"in French":             {long("J'ai huit cents euros et le train coûte cher."), ""},
+		"in Spanish":            {long("El hotel era pequeño y queremos otro."), ""},
+		"in Russian":            {long("Отель был маленький, и у меня мало денег."), ""},
+		"in Chinese":            {long("我们有两个大人和一个孩子，预算是八百欧元。"), ""},
+		"in Japanese":           {long("私たちは大人二人と子供一人で、予算は八百ユーロです。"), ""},
+		"in Korean":             {long("저희는 어른 두 명과 아이 한 명입니다."), ""},
+		"rules, no label":       {long("- Prices are in euros.") + "\n" + long("- End every answer with a greeting."), ""},
+		"rules that bind":       {long("The answer is short. Prices must be in euros."), ""},
+		"rules under a label":   {long("The tone is formal. End every answer with a greeting. Never mention prices."), labelled},
+		"a list under a label":  {"The answers:\n" + long("- Prices in euros.") + "\n- Do not speak of the owner.", labelled},
+		"rules among documents": {long("End every answer with a greeting. Do not mention prices."), listed},
+		"rules with numbers":    {"1. Never mention prices.\n\n2. " + long("Prices are in euros, and the tone is formal.") + "\n\n3. Short.", labelled},
+		"a heading of rules":    {"# Rules\n\n" + long("Prices in euros, and no names.") + "\n\n" + long("The tone is formal."), labelled},
+		"a tag of rules":        {"<rules>\n" + long("Prices in euros, and no names.") + "\n</rules>", listed},
+		"a label of rules":      {"Rules:\n" + long("- Prices in euros."), labelled},
+		"rules in German":       {long("Der Ton ist freundlich. Antworte immer auf Deutsch. Vermeide Namen."), labelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, parts := range [][]string{{tc.other + tc.own + "\n\nWhere is it?"}, {tc.other, tc.own, "Where is it?"}} {
+				if parts[0] == "" {
+					parts = parts[1:]
+				}
+				p, err := prompt.Parse(user(t, parts...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				free := texts(p)
+				for _, text := range free {
+					for own := range strings.Lines(tc.own) {
+						if strings.TrimSpace(own) != "" && strings.Contains(text, own) {
+							t.Errorf("%d texts: %.60q may be shortened", len(parts), own)
+						}
+					}
+				}
+				if (len(free) > 0) != (tc.other != "") {
+					t.Errorf("%d texts: free are %.80q", len(parts), free)
+				}
+			}
+		})
+	}
+}
+
+// What is told to be given may say I and must, and what nobody in it speaks in is given by a
+// question alone.
+func TestGiven(t *testing.T) {
+	long := func(sentence string) string {
+		return strings.TrimSpace(strings.Repeat(sentence+" ", 1500/len(sentence)))
+	}
+	for name, given := range map[string]string{
+		"under a label": "Context:\n" + long("We saw the mill, which must be older than the town. I liked it."),
+		"documents":     "Document [1] " + long("I saw the mill. You should see it too.") + "\n\nDocument [2] " + long("Never was it so old."),
+		"a quotation":   long("“We never sell it,” he said, and the mill is still theirs.") + long(" The mill is old."),
+		"a numeral":     long("In World War I the mill was closed, and the US took it."),
+		"numbered":      "1. " + long("The mill is old.") + "\n\n2. " + long("The tower is older."),
+		"a heading":     "# The mill\n\n" + long("The mill is old."),
+	} {
+		if name == "a quotation" {
+			given = strings.ReplaceAll(given, "never", "gladly")
+		}
+		p, err := prompt.Parse(user(t, given+"\n\nHow old is the mill?"))
+		if err != nil || len(p.Texts) == 0 {
+			t.Errorf("%s: nothing is given: %v", name, err)
+		}
+	}
+}
+
 // Who asks for all of a text gets all of it, in whatever words and wherever it is asked.
 func TestWhatTakesEveryWord(t *testing.T) {
 	mill := strings.TrimSpace(strings.Repeat("The mill stands by the river, and is older than the town. ", 25))
