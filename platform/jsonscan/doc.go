@@ -11,8 +11,8 @@
 //     [AppendQuoted] writes a string.
 //   - [Patch] writes the document again with members replaced, removed or added and every
 //     other byte the same.
-//   - [AppendCanonical] and [WriteCanonical] drop the white space that means nothing, so
-//     that a digest does not depend on it.
+//   - [AppendCanonical] drops the white space that means nothing; [Sorter] brings members
+//     into one order, too, so that a digest depends on neither.
 //
 // # Strictness
 //

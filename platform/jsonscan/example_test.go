@@ -83,16 +83,17 @@ func ExampleLookup() {
 	// Output: "Hello" string true
 }
 
-// Requests that differ only in white space have one digest.
-func ExampleWriteCanonical() {
+// Requests that differ only in white space and in the order of members have one digest.
+func ExampleSorter() {
 	digest := func(raw string) string {
+		var s jsonscan.Sorter
 		h := sha256.New()
-		if err := jsonscan.WriteCanonical(h, []byte(raw)); err != nil {
+		if err := s.Write(h, []byte(raw)); err != nil {
 			return err.Error()
 		}
 		return fmt.Sprintf("%x", h.Sum(nil))
 	}
-	fmt.Println(digest(`{"a": "b c"}`) == digest("{\n\t\"a\": \"b c\"\n}"))
+	fmt.Println(digest(`{"a": "b c", "d": 1}`) == digest("{\n\t\"d\": 1, \"a\": \"b c\"\n}"))
 	fmt.Println(digest(`{"a": "b c"}`) == digest(`{"a":"bc"}`))
 	// Output:
 	// true

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"tollgate.dev/platform/errs"
@@ -327,9 +328,8 @@ func (c *chatRequest) form() string {
 }
 
 // fingerprint is the SHA-256 over everything that changes the answer: the members in
-// the order of their names, each without meaningless white space, and how the
-// prompt is compressed, whoever chose it. White space and the order of those members do
-// not count; the order of members within their values does.
+// the order of their names, at any depth, without meaningless white space, and how the
+// prompt is compressed, whoever chose it.
 func (c *chatRequest) fingerprint(compressed string) [sha256.Size]byte {
 	members := make([]jsonscan.Member, 0, 32)
 	for m := range c.fields.All() {
@@ -338,6 +338,8 @@ func (c *chatRequest) fingerprint(compressed string) [sha256.Size]byte {
 		}
 	}
 	slices.SortFunc(members, func(a, b jsonscan.Member) int { return bytes.Compare(a.Key, b.Key) })
+	sorter, _ := sorters.Get().(*jsonscan.Sorter) // the pool holds nothing else
+	defer sorters.Put(sorter)
 	h := sha256.New()
 	var frame [8]byte
 	for _, m := range members {
@@ -346,12 +348,7 @@ func (c *chatRequest) fingerprint(compressed string) [sha256.Size]byte {
 		h.Write(m.Key)
 		value := m.Raw(c.body)
 		if m.Kind == jsonscan.KindArray || m.Kind == jsonscan.KindObject {
-			if c.fields.Compact() {
-				h.Write(value)
-			} else {
-				// A hash takes whatever it is given; WriteCanonical's error is the hash's.
-				_ = jsonscan.WriteCanonical(h, value)
-			}
+			_ = sorter.Write(h, value) // a hash never fails
 			h.Write([]byte{0})
 			continue
 		}
@@ -366,6 +363,9 @@ func (c *chatRequest) fingerprint(compressed string) [sha256.Size]byte {
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }
+
+// sorters bring members into their order.
+var sorters = sync.Pool{New: func() any { return new(jsonscan.Sorter) }}
 
 func writeLength(w io.Writer, frame *[8]byte, n int) {
 	binary.LittleEndian.PutUint64(frame[:], uint64(n)) //nolint:gosec // a length is never negative

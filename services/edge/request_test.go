@@ -134,6 +134,7 @@ func TestFingerprint(t *testing.T) {
 	for _, same := range []string{
 		`{"temperature":0,"messages":[{"role":"user","content":"a b"}],"model":"m"}`,
 		"{ \"model\" : \"m\",\n\"messages\": [ {\"role\": \"user\", \"content\": \"a b\"} ], \"temperature\": 0 }",
+		`{"model":"m","messages":[{ "content":"a b", "role":"user" }],"temperature":0}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"user":"u","metadata":{"a":"b"},"cache":{"ttl":1}}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"timeout":5,"caching":false,"num_retries":2,"litellm_x":1}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"stream":true,"stream_options":{"include_usage":true}}`,
@@ -150,7 +151,6 @@ func TestFingerprint(t *testing.T) {
 		`{"model":"m","messages":[{"role":"user","content":"a b"}]}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"seed":1}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"tools":[]}`,
-		`{"model":"m","messages":[{"content":"a b","role":"user"}],"temperature":0}`,
 		`{"model":"m","messages":[{"role":"user","content":"a\u0020b"}],"temperature":0}`,
 		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0.0}`,
 	} {
