@@ -27,6 +27,9 @@ type Text struct {
 	// Keep are parts that stay, with the sentences that they are in. Whole are parts that no
 	// sentence ends within. In any order.
 	Keep, Whole []Span
+	// Lines are parts of which each line stays or goes by itself, and is not cut: those of
+	// tables. They begin and end with lines, and are in order and apart from each other.
+	Lines []Span
 	// Spread is how the text's tokens lie in it, where that was noted before. It is used as long
 	// as it is the text's by the request's encoding.
 	Spread *tokens.Spread
@@ -124,6 +127,7 @@ type segment struct {
 	heading bool
 	refers  bool // it begins with a pronoun
 	ends    bool // it ends with a line break
+	line    bool // it is a line of a table
 	keep    bool // it must stay
 	kept    bool // it stays
 }
@@ -214,7 +218,7 @@ func (sc *scratch) split(ctx context.Context, i int, t *Text) error {
 		n++
 	}
 	from := len(sc.segments)
-	sp := splitter{text: t.Text, lang: lang, spans: sc.spans[:n], out: sc.segments}
+	sp := splitter{text: t.Text, lang: lang, spans: sc.spans[:n], lines: t.Lines, out: sc.segments}
 	if err := sp.split(ctx); err != nil {
 		return err
 	}

@@ -16,13 +16,13 @@ type run struct{ at, start, end int }
 // was left out the mark comes behind them: what follows it is of another passage than what is
 // before. It notes what stands where.
 func appendKept(out []byte, runs []run, text string, segments []segment) ([]byte, []run) {
-	gap, keep, headed := false, false, false
+	gap, apart, headed := false, false, false
 	breaks := "" // that are still to be written
 	start := len(out)
 	mark := func() {
 		switch {
 		case len(out) == start:
-		case keep && breaks != "": // nothing may stand on a closing fence's line
+		case apart && breaks != "": // nothing may stand on a closing fence's line, nor on a table's
 			out = append(out, breaks...)
 		default:
 			out = append(out, ' ')
@@ -56,7 +56,7 @@ func appendKept(out []byte, runs []run, text string, segments []segment) ([]byte
 			}
 		case gap:
 			mark()
-			if lost > written || keep {
+			if lost > written || apart {
 				breaks = dropped
 			}
 		}
@@ -66,14 +66,14 @@ func appendKept(out []byte, runs []run, text string, segments []segment) ([]byte
 		}
 		runs[len(runs)-1].end = g.start + n
 		out = append(out, body[:n]...)
-		gap, headed, keep, breaks, dropped = false, false, g.keep, body[n:], ""
+		gap, headed, apart, breaks, dropped = false, false, g.keep || g.line, body[n:], ""
 		written, lost = lines(breaks), 0
 	}
 	if gap {
 		if mark(); len(out) == start+len(Mark) {
 			return out, runs // nothing stays, nor what would set it apart
 		}
-		if keep {
+		if apart {
 			breaks, written = "", 0
 		}
 		if lost > written {

@@ -19,6 +19,7 @@ type splitter struct {
 	lang  language
 	spans []Span // never cut within; in order, apart from each other
 	next  int    // the first span that may hold a place that is still to come
+	lines []Span // of which each line is a segment; those before the place at hand are gone
 
 	start     int  // of the segment at hand
 	lineStart int  // of the line at hand
@@ -70,6 +71,10 @@ func (s *splitter) split(ctx context.Context) error {
 	s.markLine(0)
 	look := pace
 	for i := 0; i < len(s.text); {
+		if len(s.lines) > 0 && i >= s.lines[0].Start {
+			i = s.table()
+			continue
+		}
 		c := s.text[i]
 		if !stopper[c] {
 			i++
@@ -109,6 +114,29 @@ func (s *splitter) split(ctx context.Context) error {
 	}
 	s.emit(len(s.text))
 	return nil
+}
+
+// table makes a segment of each line of the first of lines, and returns where it ends.
+func (s *splitter) table() int {
+	at := s.lines[0]
+	s.lines = s.lines[1:]
+	if s.start < at.Start {
+		s.emit(at.Start)
+	}
+	s.border = true
+	for s.start < at.End {
+		end := at.End
+		if n := strings.IndexByte(s.text[s.start:end], '\n'); n >= 0 {
+			end = s.start + n + 1
+		}
+		s.push(end)
+		s.out[len(s.out)-1].line = true
+	}
+	s.lineStart, s.border = at.End, true
+	if at.End < len(s.text) {
+		s.markLine(at.End)
+	}
+	return at.End
 }
 
 // afterStop returns where a sentence ends whose first stop ends at i: after more stops,

@@ -121,6 +121,8 @@ func guarded(text string) extract.Text {
 			g.Whole = append(g.Whole, span)
 		}
 	}
-	verbatim(&g)
+	if !columns(&g) {
+		verbatim(&g)
+	}
 	return g
 }

@@ -1,0 +1,164 @@
+package extractive
+
+import (
+	"slices"
+	"strings"
+
+	"tollgate.dev/services/compressor/extract"
+)
+
+// table is a run of lines whose fields stand below each other, from first up to before end;
+// body is the first line behind the header.
+type table struct{ first, body, end int }
+
+// columns adds what a text has of tables whose columns are set apart by spaces or tabs, as a
+// system's tools print them, and tells whether they are most of the text. Then lines are what is
+// left out, each as a whole, but for a table's header. A table beside other text stays whole.
+func columns(g *extract.Text) bool {
+	lines := strings.SplitAfter(g.Text, "\n")
+	tables := tablesOf(lines)
+	if len(tables) == 0 {
+		return false
+	}
+	starts, all := make([]int, len(lines)+1), 0
+	for i, line := range lines {
+		starts[i+1] = starts[i] + len(line)
+		if strings.TrimSpace(line) != "" {
+			all++
+		}
+	}
+	rows := 0
+	tables = slices.DeleteFunc(tables, func(t table) bool { // in a fence, or in JSON
+		return slices.ContainsFunc(g.Keep, func(k extract.Span) bool {
+			return k.Start < starts[t.end] && starts[t.first] < k.End && strings.Contains(g.Text[k.Start:k.End], "\n")
+		})
+	})
+	for _, t := range tables {
+		rows += t.end - t.first
+	}
+	most := 2*rows > all
+	for _, t := range tables {
+		if !most {
+			g.Keep = append(g.Keep, extract.Span{Start: starts[t.first], End: starts[t.end]})
+			continue
+		}
+		g.Keep = append(g.Keep, extract.Span{Start: starts[t.first], End: starts[t.body]})
+		g.Lines = append(g.Lines, extract.Span{Start: starts[t.first], End: starts[t.end]})
+	}
+	return most
+}
+
+// tablesOf finds the tables: three lines and more, of which half at the least have a field set
+// apart by more than one space, or all as many fields and a number in the same one.
+func tablesOf(lines []string) (tables []table) {
+	for i := 0; i < len(lines); {
+		first, wide, coded := i, 0, 0
+		var before, now []extract.Span
+		same := true // as many fields in each line
+		numbers := ^uint64(0)
+		for ; i < len(lines); i++ {
+			before, now = now, fieldsOf(lines[i])
+			if len(now) == 0 || i > first && !rule(lines[i]) && !rule(lines[i-1]) && !below(lines[i-1], before, lines[i], now) {
+				break
+			}
+			if spaced(lines[i], now) {
+				wide++
+			}
+			if i > first {
+				same = same && len(now) == len(before)
+				numbers &= numbersOf(lines[i], now)
+			}
+			if s := sortOf(lines[i]); s == code || s == log {
+				coded++
+			}
+		}
+		if n := i - first; n >= least && 2*coded < n && (2*wide >= n || same && len(before) > 2 && numbers != 0) {
+			body := first + 1
+			if rule(lines[body]) {
+				body++
+			}
+			tables = append(tables, table{first, body, i})
+		}
+		i = max(i, first+1)
+	}
+	return tables
+}
+
+// maxFields is how many fields of a line are looked at.
+const maxFields = 64
+
+// fieldsOf are a line's fields, between spaces and tabs.
+func fieldsOf(line string) (fields []extract.Span) {
+	for i := 0; i < len(line) && len(fields) < maxFields; {
+		for i < len(line) && line[i] <= ' ' {
+			i++
+		}
+		start := i
+		for i < len(line) && line[i] > ' ' {
+			i++
+		}
+		if i > start {
+			fields = append(fields, extract.Span{Start: start, End: i})
+		}
+	}
+	return fields
+}
+
+// spaced tells whether a tab or two spaces set a field apart, other than behind the end of a
+// sentence.
+func spaced(line string, fields []extract.Span) bool {
+	for j := 1; j < len(fields); j++ {
+		from, to := fields[j-1].End, fields[j].Start
+		if strings.IndexByte(line[from:to], '\t') >= 0 || to-from > 1 && !ends(line[fields[j-1].Start:from]) {
+			return true
+		}
+	}
+	return false
+}
+
+// ends tells whether a word ends a sentence or a clause.
+func ends(word string) bool {
+	return len(word) > 1 && strings.IndexByte(".!?:,;)\"'", word[len(word)-1]) >= 0
+}
+
+// below tells whether the fields of a line stand below those of the line before: the first three
+// of each, or all, begin or end in the same columns, or there are as many, two at the least, that
+// tabs or more than one space set apart.
+func below(last string, before []extract.Span, line string, now []extract.Span) bool {
+	n := 0
+	for n < len(before) && n < len(now) && (before[n].Start == now[n].Start || before[n].End == now[n].End) {
+		n++
+	}
+	if n > 2 || n > 1 && n == min(len(before), len(now)) {
+		return true
+	}
+	a, b := cells(last, before), cells(line, now)
+	return a > 2 && b > 2 || a > 1 && a == b
+}
+
+// cells counts what tabs and more than one space set apart.
+func cells(line string, fields []extract.Span) int {
+	n := 1
+	for j := 1; j < len(fields); j++ {
+		if spaced(line, fields[j-1:j+1]) {
+			n++
+		}
+	}
+	return n
+}
+
+// rule tells whether a line is drawn, as below a header.
+func rule(line string) bool {
+	line = strings.TrimSpace(line)
+	return len(line) > 2 && strings.Trim(line, "-=+| \t") == "" && strings.ContainsAny(line, "-=")
+}
+
+// numbersOf are the fields that have a digit.
+func numbersOf(line string, fields []extract.Span) (set uint64) {
+	for j, f := range fields {
+		if strings.ContainsAny(line[f.Start:f.End], "0123456789") {
+			set |= 1 << j
+		}
+	}
+	return set
+}
