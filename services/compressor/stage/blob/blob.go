@@ -154,7 +154,7 @@ func digits(data string) (n int) {
 			i++ // an escaped line end
 			continue
 		}
-		if alphabet[data[i]] && data[i] != '=' {
+		if alphabet[data[i]] {
 			n++
 		}
 	}
@@ -170,9 +170,9 @@ func grouped(n int) string {
 	return s
 }
 
-// alphabet are the characters of base64 and base64url.
+// alphabet are the characters of base64 and base64url, without those that fill it up.
 var alphabet = func() (t [256]bool) {
-	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_") {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_") {
 		t[b] = true
 	}
 	return t
@@ -219,58 +219,144 @@ func repeated(text string, i int) int {
 	return n - i
 }
 
-// stretch returns the end of the characters of the alphabet from i on.
-func stretch(text string, i int) int {
-	for i < len(text) && alphabet[text[i]] {
-		i++
+// stretch is the run of characters of one alphabet, base64's or base64url's, that begins at i, and
+// what fills it up. Where a shorter run of the other one stands before it, as a name does, it
+// begins behind that.
+func stretch(text string, i int) (start, end int) {
+	start = i
+	plain, url := -1, -1 // where a character of one alphabet alone was last
+	for ; i < len(text) && alphabet[text[i]]; i++ {
+		mine, other := &plain, &url
+		switch text[i] {
+		case '-', '_':
+			mine, other = &url, &plain
+		case '+', '/':
+		default:
+			continue
+		}
+		if *other >= start {
+			if i-start >= least {
+				return start, i
+			}
+			start = *other + 1
+		}
+		*mine = i
 	}
-	return i
+	for end = i; end < len(text) && end < i+2 && text[end] == '='; {
+		end++
+	}
+	return start, end
+}
+
+// named returns where data begins behind the words of a path.
+func named(text string, start, end int) int {
+	for {
+		from := start
+		if text[from] == '/' {
+			from++
+		}
+		n := strings.IndexByte(text[from:min(from+leastLine, end)], '/')
+		if n < 1 || !word(text[from:from+n]) {
+			return start
+		}
+		start = from + n + 1
+	}
+}
+
+// word tells whether a short text may be words, joined or one by one, or a number: letters of one
+// case, with a capital in front or without, and then digits.
+func word(s string) bool {
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '-' || r == '_' || r == '/' }) {
+		letters := strings.TrimRight(part, "0123456789")
+		if len(part)-len(letters) > 4 && letters != "" {
+			return false
+		}
+		for letters != "" && strings.ToUpper(letters) != letters {
+			n := 1
+			for n < len(letters) && letters[n] >= 'a' && letters[n] <= 'z' {
+				n++
+			}
+			if n < 3 && n < len(letters) || strings.ContainsAny(letters[:n], "+0123456789") {
+				return false
+			}
+			letters = letters[n:]
+		}
+		if strings.ContainsAny(letters, "+0123456789") {
+			return false
+		}
+	}
+	return true
 }
 
 // ends are what parts lines of data; in strings of JSON they are escaped.
 var ends = [...]string{"\n", "\r\n", `\n`, `\r\n`}
 
+// lineEnd is the line end at i, nothing where there is none.
+func lineEnd(text string, i int) string {
+	for _, s := range ends {
+		if strings.HasPrefix(text[i:], s) {
+			return s
+		}
+	}
+	return ""
+}
+
 // data tells whether what begins at start, in one run or in lines of the same length, is data.
-// It returns where to go on if not.
-func data(text string, start int) (from, end int, kind string) {
-	end = stretch(text, start)
+// It returns where to go on if not. The last of three lines and more may be shorter, if base64 can
+// end with it and it is no word.
+func data(text string, at int) (start, end int, kind string) {
+	start, end = stretch(text, at)
 	width := end - start
 	if n := repeated(text, start); n >= leastRun && n == width {
 		return start, end, same
 	}
-	parted, ended := false, false // into lines, by one that is shorter than the others
+	lines, length, ended := 1, width, false
 	for {
-		sep := ""
-		for _, s := range ends {
-			if strings.HasPrefix(text[end:], s) {
-				sep = s
-				break
-			}
-		}
+		sep := lineEnd(text, end)
 		if sep == "" {
 			break
 		}
-		next := stretch(text, end+len(sep))
-		n := next - end - len(sep)
-		if n == 0 || n > width || n < width && next < len(text) && strings.IndexByte("\n\r\"\\ '-", text[next]) < 0 {
+		from, next := stretch(text, end+len(sep))
+		n := next - from
+		if n == 0 || n > width || from != end+len(sep) || next < len(text) && strings.IndexByte("\n\r\"\\'", text[next]) < 0 {
 			break
 		}
-		if n < width && strings.Contains(text[end+len(sep):next], "--") { // the last line of PEM
+		if n < width && (lines < 2 || !last(text[from:next], text[start:end], length)) {
 			break
 		}
-		parted, end = true, next
+		end = next
+		length += n
+		lines++
 		if n < width {
 			ended = true
 			break
 		}
 	}
-	if parted && !ended && text[end-1] != '=' {
+	if lines > 1 && !ended && text[end-1] != '=' {
 		return start, end, "" // a list of hashes or tokens
 	}
 	if end-start < least || address(text, start) || part(text, start, end) {
 		return start, end, ""
 	}
+	if lines == 1 {
+		start = named(text, start, end)
+	}
 	return start, end, classify(text[start:end])
+}
+
+// last tells whether a line can be the end of data of some length in lines before it: it is filled
+// up, or makes up the length, and is no word.
+func last(line, before string, length int) bool {
+	if line[len(line)-1] == '=' {
+		return (length+len(line))%4 == 0
+	}
+	if strings.Contains(line, "--") || word(line) { // the last line of PEM
+		return false
+	}
+	if classify(before) == hex {
+		return strings.Trim(line, "0123456789abcdefABCDEF") == "" && len(line)%2 == 0
+	}
+	return (length+len(line))%4 == 0
 }
 
 // address tells whether what begins at i is a part of a URL: there is a :// in the word.
