@@ -49,6 +49,7 @@ type beginnings struct {
 	clock   clock.Clock
 	logger  *slog.Logger
 	habits  *habits
+	lately  lately
 
 	mu     sync.Mutex
 	failed int       // exchanges in a row
@@ -87,51 +88,28 @@ type ending struct {
 	// hoped is how many tokens the estimate says that compression saves.
 	hoped float64
 	// leave tells that the turn is to stay as it is.
-	leave    bool
-	decision digest
+	leave bool
 }
 
-// recall locks the texts of turns that went out as they were, and of the last one if that is
-// to stay. It asks only where a turn has documents that stand before what is asked, in a
-// prompt that the provider keeps. Of tool results the question is part of the beginning.
+// recall locks the texts of the last turn if that is to stay. It asks only where the turn has
+// documents that stand before what is asked, in a prompt that the provider keeps. Of tool
+// results the question is part of the beginning.
 func (b *beginnings) recall(ctx context.Context, req *Request, profile *Profile, p *prompt.Prompt, cache promptCache, before []int64) *ending {
 	if b == nil || !cache.within || !cache.keeps(before) {
 		return nil
 	}
-	var open []int
-	for i := range p.Turns {
-		if before[i] >= cache.least && gives(&p.Turns[i], before[i] >= profile.MinTokens) {
-			open = append(open, i)
-		}
-	}
-	if len(open) == 0 || !b.awake() {
-		return nil
-	}
 	last := len(p.Turns) - 1
-	f := fingerprintOf(req, p, open)
-	asked := make([]Note, 0, len(open)+1)
-	for _, d := range f.turns {
-		asked = append(asked, Note{Name: d.of("left"), Life: decisionLife})
-	}
-	ends := open[len(open)-1] == last
-	if ends {
-		asked = append(asked, Note{Name: f.name.of("began"), Life: beginningLife})
-	}
-	known, ok := b.read(ctx, req.Tenant, asked)
-	if !ok {
+	if !gives(&p.Turns[last], before[last] >= profile.MinTokens) || !b.awake() {
 		return nil
 	}
-	for i, turn := range open {
-		if known[i] != "" {
-			lock(&p.Turns[turn])
-		}
-	}
-	if !ends || known[len(open)-1] != "" { // as it was sent before
+	f := fingerprintOf(req, p)
+	known, ok := b.read(ctx, req.Tenant, []Note{{Name: f.name.of("began"), Life: beginningLife}})
+	if !ok {
 		return nil
 	}
 	e := &ending{
 		beginnings: b, req: req, cache: cache, habit: req.Tenant + "\x00" + req.Provider + "\x00" + req.Model,
-		name: f.name, decision: f.turns[len(open)-1], kept: record{whole: f.turns[len(open)-1], marks: f.marks, share: unknown},
+		name: f.name, kept: record{whole: f.whole, marks: f.marks, share: unknown},
 	}
 	after := estimated(p, before, profile.Rate)
 	if e.hoped = float64(before[last] - after[last]); last > 0 {
@@ -141,7 +119,7 @@ func (b *beginnings) recall(ctx context.Context, req *Request, profile *Profile,
 		return nil
 	}
 	e.head = f.tokens(f.opening, before, cache.least)
-	e.before, e.again = parseRecord(known[len(open)])
+	e.before, e.again = parseRecord(known[0])
 	e.decide(f, before)
 	if e.leave {
 		lock(&p.Turns[last])
@@ -238,11 +216,7 @@ func (e *ending) done(ctx context.Context, result Result, before, after []int64)
 		e.kept.share = float32(float64(saved) / e.hoped)
 		e.beginnings.habits.brought(e.habit, e.hoped, float64(saved))
 	}
-	notes := []Note{{Name: e.name.of("began"), Text: e.kept.text(), Life: beginningLife}}
-	if e.leave {
-		notes = append(notes, Note{Name: e.decision.of("left"), Text: "1", Life: decisionLife})
-	}
-	e.beginnings.write(ctx, e.req.Tenant, notes)
+	e.beginnings.write(ctx, e.req.Tenant, []Note{{Name: e.name.of("began"), Text: e.kept.text(), Life: beginningLife}})
 	return result
 }
 
@@ -274,7 +248,7 @@ func lock(t *prompt.Turn) {
 
 // fingerprint is a prompt by hashes of its beginnings.
 type fingerprint struct {
-	turns   []digest // of the prompt up to the end of each turn that was asked for
+	whole   digest   // of the prompt
 	name    digest   // of how it begins
 	marks   []uint64 // of the prompt up to each of the steps
 	opening int      // where the last turn's first text is
@@ -282,34 +256,21 @@ type fingerprint struct {
 	outside int      // what stands before the messages
 }
 
-// fingerprintOf takes a prompt's fingerprint. Tenants, providers and models have none in common.
-func fingerprintOf(req *Request, p *prompt.Prompt, open []int) *fingerprint {
+// fingerprintOf takes the fingerprint of a prompt whose last turn has documents.
+func fingerprintOf(req *Request, p *prompt.Prompt) *fingerprint {
 	raw, ends := p.Messages()
-	f := &fingerprint{ends: ends, opening: -1}
-	sum := sha256.New()
-	for _, text := range append([]string{req.Tenant, req.Provider, req.Model}, p.Outside()...) {
-		var size [8]byte
-		binary.LittleEndian.PutUint64(size[:], uint64(len(text)))
-		sum.Write(size[:])
-		sum.Write([]byte(text))
-	}
+	f := &fingerprint{ends: ends}
 	for _, text := range p.Outside() {
 		f.outside += len(text)
 	}
-	last := len(p.Turns) - 1
+	sum := sha256.New()
+	writeOutside(sum, req, p)
+	first, place := p.First(len(p.Turns)-1, prompt.Context)
+	f.opening = place.At
 	stops := make([]int, 0, 256)
-	for _, turn := range open {
-		stops = append(stops, ends[turn])
-	}
-	var first *prompt.Text
-	var place prompt.Place
-	if open[len(open)-1] == last {
-		first, place = p.First(last, prompt.Context)
-		f.opening = place.At
-		stops = append(stops, place.At)
-		for at := step(0); at < len(raw); at = step(at) {
-			stops = append(stops, at)
-		}
+	stops = append(stops, place.At, len(raw))
+	for at := step(0); at < len(raw); at = step(at) {
+		stops = append(stops, at)
 	}
 	slices.Sort(stops)
 	at := 0
@@ -319,16 +280,14 @@ func fingerprintOf(req *Request, p *prompt.Prompt, open []int) *fingerprint {
 		sum.Write(raw[at:stop])
 		at = stop
 		d := digest(sum.Sum(out[:0]))
-		if first != nil && stop == place.At {
+		if stop == place.At {
 			f.name = opening(d, place.Lead, first.Original)
 		}
-		if first != nil && stop == next {
+		if stop == next {
 			f.marks = append(f.marks, binary.LittleEndian.Uint64(d[:]))
 			next = step(next)
 		}
-		for len(f.turns) < len(open) && stop == ends[open[len(f.turns)]] {
-			f.turns = append(f.turns, d)
-		}
+		f.whole = d
 	}
 	return f
 }
@@ -440,6 +399,9 @@ func (b *beginnings) read(ctx context.Context, tenant string, notes []Note) ([]s
 
 // write is done also where the caller has gone: what was decided may be sent again.
 func (b *beginnings) write(ctx context.Context, tenant string, notes []Note) {
+	if !b.awake() {
+		return
+	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
 	defer cancel()
 	b.told(ctx, b.notes.Write(bounded, tenant, notes))

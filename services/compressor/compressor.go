@@ -292,9 +292,13 @@ var errPanic = errors.New("a panic")
 
 // compress runs the stages. With an error comes the result that holds all the same.
 func (s *Service) compress(ctx context.Context, req Request, profile Profile) (held Result, err error) {
+	var course *course
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w at %s", errPanic, debug.Stack())
+		}
+		if !errors.Is(err, context.Canceled) { // nothing goes out
+			course.done(ctx, err != nil)
 		}
 	}()
 	p, err := prompt.Parse(req.Body)
@@ -307,11 +311,12 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	if p.Breakpoints && cache.least > 0 {
 		freeze(p)
 	}
+	course = s.began.follow(ctx, &req, &profile, p, cache)
 	turns, err := m.prompt(ctx, p)
 	if err != nil {
 		sizes := guessed(p)
 		release(p, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, profile.MinTokens)
-		held.Cache, held.Engine = likely.lost(p, sizes)
+		held.Cache, held.Engine = likely.lost(p, course, sizes)
 		return held, err
 	}
 	before := prefixes(turns)
@@ -319,6 +324,9 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 	last := s.began.recall(ctx, &req, &profile, p, cache, before)
 	if last != nil {
 		last.untold = likely.least == 0
+		if last.leave {
+			course.leave()
+		}
 	}
 	draft := &prompt.Draft{
 		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
@@ -330,7 +338,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		p.Refocus()
 	}
 	held = original // if anything fails from here on
-	held.Cache, held.Engine = likely.lost(p, before)
+	held.Cache, held.Engine = likely.lost(p, course, before)
 	result := original
 	if result.Stages, err = s.run(ctx, &m, draft, &profile); err != nil {
 		return held, err
@@ -360,7 +368,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 		return last.done(ctx, original, before, before), nil
 	}
 	result.Body, result.Engine = p.Body(), engine(result.Stages)
-	result.Cache = likely.effect(plan, before, after)
+	result.Cache = course.effect(likely.effect(plan, before, after), likely, p, before, after)
 	result.Omitted = omitted(p)
 	return last.done(ctx, result, before, after), nil
 }

@@ -218,9 +218,9 @@ func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 // lost is what the provider would have read of the originals of earlier turns, and does not
 // read if the original goes out now: those turns went out otherwise. One that had nothing to
 // compress, and all before it, did not.
-func (c promptCache) lost(p *prompt.Prompt, before []int64) (effect CacheEffect, engine string) {
+func (c promptCache) lost(p *prompt.Prompt, sent *course, before []int64) (effect CacheEffect, engine string) {
 	last := len(before) - 2
-	if c.least == 0 || last < 0 || before[last] < c.least {
+	if c.least == 0 || last < 0 || sent.unsent() || before[last] < c.least {
 		return effect, ""
 	}
 	for i := range p.Turns[:last+1] {

@@ -1,0 +1,192 @@
+package compressor_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/bill"
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/trace"
+)
+
+// agent is a conversation of an agent's so many tool calls long, or a user's so many questions
+// about documents.
+func agent(t testing.TB, tools bool, turns int) []byte {
+	t.Helper()
+	messages := []any{map[string]any{"role": "system", "content": strings.Repeat("You look after the mill by the river. ", 150)}}
+	for i := range turns {
+		text := fmt.Sprintf("Part %d. ", i) + strings.Repeat(fmt.Sprintf("The mill %d stands by the river.\n", i), 120)
+		if i > 0 {
+			messages = append(messages, map[string]any{"role": "assistant", "content": "It is so."})
+		}
+		if tools {
+			messages = append(messages, map[string]any{"role": "tool", "content": text})
+		} else {
+			messages = append(messages, map[string]any{"role": "user", "content": "Context:\n" + text + "\n\nQuestion: which is it?"})
+		}
+	}
+	request := map[string]any{"messages": messages}
+	if tools {
+		request["tools"] = []any{map[string]any{"type": "function", "function": map[string]any{"name": "look"}}}
+	}
+	raw, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// failing fails when it is told to.
+func failing(fails *bool) compressor.Stage {
+	return fake{"failing", func(context.Context, *prompt.Draft) error {
+		if *fails {
+			return errors.New("broken")
+		}
+		return nil
+	}}
+}
+
+func gpt5(t testing.TB) bill.Model {
+	t.Helper()
+	for _, m := range bill.Sharing() {
+		if m.Name == "gpt-5" {
+			return m
+		}
+	}
+	t.Fatal("no such model")
+	return bill.Model{}
+}
+
+// What went out as it came because there was no time, or after a failure, goes out so in later
+// turns, too: the provider has it. What is said is what was saved.
+func TestTurnsThatFailedStay(t *testing.T) {
+	prices, m := shipped(t), gpt5(t)
+	price, _ := prices.Table.Lookup(m.Provider, m.Name)
+	for _, tools := range []bool{true, false} {
+		for name, fail := range map[string]func(turn int) bool{
+			"once":  func(turn int) bool { return turn == 3 },
+			"often": func(turn int) bool { return turn%2 == 0 },
+			"first": func(turn int) bool { return turn < 2 },
+		} {
+			s, fails := newShelf(), false
+			service := newService(t, compressor.Options{
+				Prices: prices, Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Stages: []compressor.Stage{halve, failing(&fails)},
+			})
+			account, err := (&bill.Biller{Service: service, Counter: &counter, Prices: prices.Table}).Open(m, "default", "t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said, lost money.Nano
+			for i := range 10 {
+				fails = fail(i)
+				turn, err := account.Call(t.Context(), agent(t, tools, i+1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				said += turn.Said
+				lost = max(lost, turn.Paid-turn.Full)
+				// The provider finds what the first shortened text begins with, too: up to the half of it.
+				step, text := price.Cost(pricing.Usage{Input: 256}, pricing.Options{}), price.Cost(pricing.Usage{Input: 1100}, pricing.Options{})
+				off := turn.Said - (turn.Full - turn.Paid)
+				if off > step || off < -step && (!fails || i < 2) || off < -2*text {
+					t.Errorf("%s, tools %t, turn %d: %s are saved, %s said\n%+v\n%+v\n%+v", name, tools, i, turn.Full-turn.Paid, turn.Said, turn.Without, turn.With, turn.Result.Cache)
+				}
+			}
+			// Of the turns that failed, those lose that come after one that was compressed.
+			if most := account.Bill.Full + lost; account.Bill.Paid > most {
+				t.Errorf("%s, tools %t: %s are paid, and one failure costs %s of %s", name, tools, account.Bill.Paid, lost, account.Bill.Full)
+			}
+		}
+	}
+}
+
+// The same prompt again, after there was no time to count it: nothing went out otherwise.
+func TestNothingIsLostOfWhatFailedAgain(t *testing.T) {
+	s := newShelf()
+	service := newService(t, compressor.Options{Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Timeout: time.Nanosecond})
+	for i := range 3 {
+		got := compress(t, service, compressor.Request{Provider: "openai", Model: "gpt-5", Body: agent(t, true, 4)})
+		if got.Body != nil || (got.Cache.Lost > 0) != (i == 0) { // at first nobody knows
+			t.Errorf("time %d: %+v", i, got)
+		}
+	}
+	// Nor is it where the team has asked for the profile for long: it is the first time that
+	// the prompt goes out.
+	s.clock.Advance(2 * time.Hour)
+	if got := compress(t, service, compressor.Request{Provider: "openai", Model: "gpt-5", Body: agent(t, true, 4)}); got.Cache.Lost != 0 {
+		t.Errorf("after hours: %+v", got.Cache)
+	}
+}
+
+// Where nobody knows whether earlier turns went out otherwise, or it is known that they did,
+// what is said to be saved is no more than what is.
+func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
+	prices, m := shipped(t), gpt5(t)
+	price, _ := prices.Table.Lookup(m.Provider, m.Name)
+	talks := trace.Asked(1, 3, 0)
+	ask := func(s *compressor.Service, c *trace.Trace, turn int, profile string) compressor.Result {
+		t.Helper()
+		return compress(t, s, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Profile: profile, Body: request(t, c, turn, m.Name)})
+	}
+	t.Run("after a restart", func(t *testing.T) {
+		here := newShelf().service(t)
+		ask(here, talks[0], 0, "")
+		if got := ask(here, talks[1], 0, ""); got.Body != nil {
+			t.Fatal("the second is not left")
+		}
+		there := newShelf().service(t)
+		got := ask(there, talks[1], 1, "")
+		if got.Body == nil || got.Saved(&price) >= 0 {
+			t.Errorf("%s said to be saved, %+v", got.Saved(&price), got.Cache)
+		}
+		if got := ask(there, talks[1], 1, ""); got.Cache.Lost > 0 {
+			t.Errorf("known by now: %+v", got.Cache)
+		}
+	})
+	for _, tools := range []bool{true, false} {
+		s := newShelf()
+		service := s.service(t)
+		call := func(turns int, profile string) compressor.Result {
+			t.Helper()
+			return compress(t, service, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Profile: profile, Body: agent(t, tools, turns)})
+		}
+		if got := call(4, ""); got.Body == nil || got.Cache.Lost == 0 {
+			t.Errorf("turned on, tools %t: %s said to be saved, %d to %d tokens, %+v", tools, got.Saved(&price), got.Original, got.Compressed, got.Cache)
+		}
+		if got := call(5, ""); got.Cache.Lost > 0 {
+			t.Errorf("goes on, tools %t: %+v", tools, got.Cache)
+		}
+		if got := call(6, "rag"); got.Cache.Lost == 0 {
+			t.Errorf("another profile, tools %t: %s said to be saved, %+v", tools, got.Saved(&price), got.Cache)
+		}
+		if got := call(7, "rag"); got.Cache.Lost > 0 {
+			t.Errorf("and goes on, tools %t: %+v", tools, got.Cache)
+		}
+	}
+}
+
+// What a process noted itself it knows while notes are away.
+func TestTurnsAreKnownWhileNotesAreAway(t *testing.T) {
+	n := &notesFake{fails: errors.New("away")}
+	fails := true
+	service := newService(t, compressor.Options{Prices: shipped(t), Clock: clocktest.New(), Notes: n, Stages: []compressor.Stage{halve, failing(&fails)}})
+	body := agent(t, true, 3)
+	compress(t, service, compressor.Request{Provider: "openai", Model: "gpt-5", Body: body})
+	fails = false
+	next := agent(t, true, 4)
+	got := compress(t, service, compressor.Request{Provider: "openai", Model: "gpt-5", Body: next})
+	end := bytes.LastIndex(body, []byte(`],"tools"`))
+	if got.Body == nil || !bytes.HasPrefix(got.Body, body[:end]) || got.Cache != (compressor.CacheEffect{}) {
+		t.Errorf("%d to %d tokens, %+v", got.Original, got.Compressed, got.Cache)
+	}
+}
