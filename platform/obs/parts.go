@@ -24,6 +24,7 @@ const (
 	Compressed         CompressionResult = iota
 	CompressionSkipped                   // below the size, or nothing that may be touched
 	CompressionFailed                    // the original went out
+	CompressionLate                      // the original went out, as there was no more time
 )
 
 // ReservationOutcome is what became of a budget reservation.
@@ -52,7 +53,7 @@ const (
 // Enumerations index these, so that a label can't be anything else.
 var (
 	cacheKinds         = [...]string{"exact"}
-	compressionResults = [...]string{"compressed", "skipped", "failed"}
+	compressionResults = [...]string{"compressed", "skipped", "failed", "late"}
 	reservations       = [...]string{"granted", "denied", "settled", "released"}
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
 	budgetScopes       = [...]string{"platform", "tenant", "user", "key"}

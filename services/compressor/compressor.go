@@ -217,6 +217,9 @@ type Result struct {
 	Stages []string
 	// Engine is what shortened text most; empty when nothing changed, or [None].
 	Engine string
+	// Late tells that the original is to go out for lack of time, Failed that it is after a
+	// failure.
+	Late, Failed bool
 	// Took is how long it took.
 	Took time.Duration
 	// Omitted are the parts that were left out and can be fetched, in order.
@@ -260,9 +263,11 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	switch {
 	case err == nil, errors.Is(err, prompt.ErrShape), ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
+		result.Late = true
 		s.opts.Logger.DebugContext(ctx, "a prompt could not be compressed in time; the original goes out",
 			"profile", name, "bytes", len(req.Body))
 	default:
+		result.Failed = true
 		s.opts.Logger.WarnContext(ctx, "a prompt could not be compressed; the original goes out",
 			"profile", name, "bytes", len(req.Body), "error", err)
 	}

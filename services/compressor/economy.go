@@ -47,15 +47,11 @@ type CacheEffect struct {
 	Lost int64
 }
 
-// Saved is what the tokens that were left out would have cost, less what is not read from the
-// provider's cache any more. It is below 0 when that is more.
+// Saved is [pricing.Compressed]'s at a price.
 func (r *Result) Saved(price *pricing.Price) money.Nano {
-	cost := func(input, cached int64) money.Nano {
-		return price.Cost(pricing.Usage{Input: input, CachedInput: cached}, pricing.Options{})
-	}
-	less := r.Original - r.Compressed
-	read := min(r.Cache.Read, less)
-	return cost(less-read, read) - (cost(r.Cache.Lost, 0) - cost(0, r.Cache.Lost))
+	return pricing.Compressed{
+		Original: r.Original, Compressed: r.Compressed, Read: r.Cache.Read, Lost: r.Cache.Lost,
+	}.Saved(func(u pricing.Usage) money.Nano { return price.Cost(u, pricing.Options{}) })
 }
 
 // promptCache is a provider's prompt cache for one model. The zero value is none that is

@@ -206,14 +206,14 @@ func TestWhatAFailureLosesOfTheProvidersCache(t *testing.T) {
 		return ctx.Err()
 	}
 	type reason struct {
-		opts    compressor.Options
-		counted bool
+		opts          compressor.Options
+		counted, late bool
 	}
 	reasons := map[string]reason{
-		"an error": {compressor.Options{Stages: []compressor.Stage{fake{"broken", func(context.Context, *prompt.Draft) error { return errors.New("broken") }}}}, true},
-		"a panic":  {compressor.Options{Stages: []compressor.Stage{fake{"panicking", func(context.Context, *prompt.Draft) error { panic("broken") }}}}, true},
-		"time":     {compressor.Options{Stages: []compressor.Stage{fake{"waiting", waiting}}, Timeout: 200 * time.Millisecond}, true},
-		"no time":  {compressor.Options{Timeout: time.Nanosecond}, false},
+		"an error": {compressor.Options{Stages: []compressor.Stage{fake{"broken", func(context.Context, *prompt.Draft) error { return errors.New("broken") }}}}, true, false},
+		"a panic":  {compressor.Options{Stages: []compressor.Stage{fake{"panicking", func(context.Context, *prompt.Draft) error { panic("broken") }}}}, true, false},
+		"time":     {compressor.Options{Stages: []compressor.Stage{fake{"waiting", waiting}}, Timeout: 200 * time.Millisecond}, true, true},
+		"no time":  {compressor.Options{Timeout: time.Nanosecond}, false, true},
 	}
 	for name, tc := range map[string]struct {
 		lines []int
@@ -230,6 +230,9 @@ func TestWhatAFailureLosesOfTheProvidersCache(t *testing.T) {
 			got := compress(t, s, compressor.Request{Body: body})
 			if got.Body != nil || got.Compressed != got.Original || (got.Cache.Lost > 0) != tc.lost || (got.Engine == compressor.None) != tc.lost || (got.Original > 0) != r.counted {
 				t.Errorf("%s, %s: %+v", name, why, got)
+			}
+			if got.Late != r.late || got.Failed == r.late {
+				t.Errorf("%s, %s: late %t, failed %t", name, why, got.Late, got.Failed)
 			}
 			if r.counted && got.Cache.Lost >= got.Original {
 				t.Errorf("%s, %s: the last turn was never kept, and %d of %d tokens are lost", name, why, got.Cache.Lost, got.Original)

@@ -13,6 +13,7 @@ import (
 	"tollgate.dev/platform/jsonscan"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/pricing"
 )
 
 // compressionOff is the profile that asks for none, defaultProfile that of who names none.
@@ -153,8 +154,16 @@ func (c *completion) compress(ctx context.Context) {
 		}
 		result = obs.Compressed
 		c.compressed = resp
-	case resp.GetCacheLostTokens() > 0: // the original goes out, and costs more for that
-		c.compressed = resp
+	default:
+		switch {
+		case resp.GetLate():
+			result = obs.CompressionLate
+		case resp.GetFailed():
+			result = obs.CompressionFailed
+		}
+		if resp.GetCacheLostTokens() > 0 { // the original goes out, and costs more for that
+			c.compressed = resp
+		}
 	}
 	c.e.Metrics.Compression(obs.Compression{
 		Profile: c.compression.profile, Engine: resp.GetEngine(), Result: result,
@@ -185,16 +194,14 @@ func (c *completion) savedByCompression() money.Nano {
 	if r == nil || c.cache == cacheHit {
 		return 0
 	}
-	less := r.GetOriginalTokens() - r.GetCompressedTokens()
-	read := min(r.GetCacheReadTokens(), less)
-	saved := c.rated(less-read, read)
-	lost := c.rated(r.GetCacheLostTokens(), 0) - c.rated(0, r.GetCacheLostTokens())
-	return saved - lost
+	return pricing.Compressed{
+		Original: r.GetOriginalTokens(), Compressed: r.GetCompressedTokens(), Read: r.GetCacheReadTokens(), Lost: r.GetCacheLostTokens(),
+	}.Saved(c.rated)
 }
 
-// rated is what so many prompt tokens cost, sent anew or read from the provider's cache.
-func (c *completion) rated(input, cached int64) money.Nano {
-	cost, _ := c.costOf(c.outcome.served, &usagev1.Usage{Input: input, CachedInput: cached})
+// rated is what prompt tokens cost at the deployment that served.
+func (c *completion) rated(u pricing.Usage) money.Nano {
+	cost, _ := c.costOf(c.outcome.served, &usagev1.Usage{Input: u.Input, CachedInput: u.CachedInput})
 	return cost
 }
 

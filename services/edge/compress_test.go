@@ -179,6 +179,37 @@ func TestALossWithoutACompression(t *testing.T) {
 	}
 }
 
+// Originals that go out for lack of time, or after a failure, are counted apart from those of
+// which there is nothing to compress.
+func TestLateAndFailedCompressionsAreCounted(t *testing.T) {
+	t.Parallel()
+	for want, set := range map[string]func(*compressorFake){
+		"late":   func(f *compressorFake) { f.late.Store(true) },
+		"failed": func(f *compressorFake) { f.fails = errors.New("away") },
+	} {
+		r := newRig(t)
+		set(r.compressor)
+		if a := r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "rag"}, chat("many  words")}); a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		families, err := r.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() != "tollgate_compression_requests_total" {
+				continue
+			}
+			for _, m := range family.GetMetric() {
+				labels := m.GetLabel()[0].GetValue() + " " + m.GetLabel()[1].GetValue()
+				if one := labels == "rag "+want; (m.GetCounter().GetValue() == 1) != one {
+					t.Errorf("%s: %s has %v", want, labels, m.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+}
+
 // The compressor hears of every deployment that may serve, and of each one's own provider.
 func TestCompressionKnowsAllDeployments(t *testing.T) {
 	t.Parallel()

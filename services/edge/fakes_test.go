@@ -236,7 +236,7 @@ func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.Compres
 	body := []byte(strings.ReplaceAll(string(req.GetBody()), " ", ""))
 	f.last.Store(req)
 	if f.late.Load() {
-		return &compressorv1.CompressResponse{OriginalTokens: 100, CompressedTokens: 100, CacheLostTokens: 80, Engine: "none", Micros: 95}, nil
+		return &compressorv1.CompressResponse{OriginalTokens: 100, CompressedTokens: 100, CacheLostTokens: 80, Engine: "none", Micros: 95, Late: true}, nil
 	}
 	return &compressorv1.CompressResponse{
 		Body: body, OriginalTokens: 100, CompressedTokens: 60, CacheReadTokens: f.cache[0], CacheLostTokens: f.cache[1],

@@ -226,7 +226,11 @@ type CompressResponse struct {
 	// How long it took, in microseconds.
 	Micros int64 `protobuf:"varint,8,opt,name=micros,proto3" json:"micros,omitempty"`
 	// The names of the parts that were left out, for Omitted, in order.
-	Omitted       []string `protobuf:"bytes,9,rep,name=omitted,proto3" json:"omitted,omitempty"`
+	Omitted []string `protobuf:"bytes,9,rep,name=omitted,proto3" json:"omitted,omitempty"`
+	// The original goes out for lack of time.
+	Late bool `protobuf:"varint,10,opt,name=late,proto3" json:"late,omitempty"`
+	// The original goes out after a failure.
+	Failed        bool `protobuf:"varint,11,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +326,20 @@ func (x *CompressResponse) GetOmitted() []string {
 		return x.Omitted
 	}
 	return nil
+}
+
+func (x *CompressResponse) GetLate() bool {
+	if x != nil {
+		return x.Late
+	}
+	return false
+}
+
+func (x *CompressResponse) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
 }
 
 // OmittedRequest names a part of a prompt.
@@ -443,7 +461,7 @@ const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"Deployment\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12#\n" +
-	"\rdeployment_id\x18\x03 \x01(\tR\fdeploymentId\"\xb6\x02\n" +
+	"\rdeployment_id\x18\x03 \x01(\tR\fdeploymentId\"\xe2\x02\n" +
 	"\x10CompressResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12'\n" +
 	"\x0foriginal_tokens\x18\x02 \x01(\x03R\x0eoriginalTokens\x12+\n" +
@@ -453,7 +471,10 @@ const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\x11cache_read_tokens\x18\x06 \x01(\x03R\x0fcacheReadTokens\x12*\n" +
 	"\x11cache_lost_tokens\x18\a \x01(\x03R\x0fcacheLostTokens\x12\x16\n" +
 	"\x06micros\x18\b \x01(\x03R\x06micros\x12\x18\n" +
-	"\aomitted\x18\t \x03(\tR\aomitted\"A\n" +
+	"\aomitted\x18\t \x03(\tR\aomitted\x12\x12\n" +
+	"\x04late\x18\n" +
+	" \x01(\bR\x04late\x12\x16\n" +
+	"\x06failed\x18\v \x01(\bR\x06failed\"A\n" +
 	"\x0eOmittedRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"%\n" +
