@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,37 @@ func TestKeyTypes(t *testing.T) {
 		})
 		g.Call(http.MethodGet, "/key/list", harness.Call{Key: key.Secret}).MustBe(t, http.StatusForbidden, "route_not_allowed")
 	})
+}
+
+// TestPoliciesAreShown has keys and teams show how their answers are cached and their prompts
+// compressed, as they were set.
+func TestPoliciesAreShown(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Options{})
+	type shown struct {
+		Cache       any
+		Compression any
+	}
+	policies := map[string]any{"cache": map[string]any{"ttl": 60}, "compression": "rag"}
+	want := shown{map[string]any{"disabled": false, "ttl": 60.0}, "rag"}
+	var team struct {
+		Info shown `json:"team_info"`
+	}
+	id := g.NewTeam(policies)
+	g.Call(http.MethodGet, "/team/info?team_id="+id, harness.Call{}).MustBe(t, http.StatusOK).JSON(t, &team)
+	if !reflect.DeepEqual(team.Info, want) {
+		t.Errorf("the team shows %v, want %v", team.Info, want)
+	}
+	for name, tc := range map[string]struct {
+		body map[string]any
+		want shown
+	}{"a key's own": {policies, want}, "the team's": {map[string]any{"team_id": id}, shown{}}} {
+		var made shown
+		g.Call(http.MethodPost, "/key/generate", harness.Call{Body: tc.body}).MustBe(t, http.StatusOK).JSON(t, &made)
+		if !reflect.DeepEqual(made, tc.want) {
+			t.Errorf("%s: the new key shows %v, want %v", name, made, tc.want)
+		}
+	}
 }
 
 // TestManagementFaults sends management requests that are wrong. Each is refused with the

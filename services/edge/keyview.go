@@ -31,11 +31,27 @@ type keyView struct {
 	Metadata      json.RawMessage   `json:"metadata"`
 	Tags          []string          `json:"tags"`
 	Blocked       bool              `json:"blocked"`
+	policyView
 	limitsView
 	CreatedAt string `json:"created_at"`
 	CreatedBy string `json:"created_by"`
 	UpdatedAt string `json:"updated_at"`
 	UpdatedBy string `json:"updated_by"`
+}
+
+// policyView is how answers are cached and prompts compressed; null is as the team or the
+// configuration has it.
+type policyView struct {
+	Cache       *cacheRequest `json:"cache"`
+	Compression *string       `json:"compression"`
+}
+
+func showPolicy(cache *keystorev1.CachePolicy, compression string) (v policyView) {
+	if cache != nil {
+		v.Cache = &cacheRequest{Disabled: cache.GetDisabled(), TTL: cache.GetTtlMillis() / 1000}
+	}
+	v.Compression = optional(compression)
+	return v
 }
 
 // limitsView are the limits and budgets that keys and teams share.
@@ -122,7 +138,7 @@ func viewOf(key *keystorev1.Key, budgets []*budgetv1.BudgetState, spend money.Na
 		Spend: spend, Expires: timestamp(key.GetExpiresMillis()), Models: list(key.GetLimits().GetModels()),
 		Aliases: mapping(key.GetAliases()), UserID: optional(key.GetUserId()), TeamID: optional(key.GetTenantId()),
 		Scopes: list(key.GetScopes()), AllowedRoutes: list(key.GetLimits().GetRoutes()), Metadata: object(key.GetMetadata()),
-		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), limitsView: showLimits(budgets, key.GetLimits()),
+		Tags: list(key.GetTags()), Blocked: key.GetBlocked(), policyView: showPolicy(key.GetCache(), key.GetCompressionProfile()), limitsView: showLimits(budgets, key.GetLimits()),
 		CreatedAt: timeText(key.GetCreatedMillis()), CreatedBy: key.GetCreatedBy(), UpdatedAt: timeText(key.GetUpdatedMillis()),
 		UpdatedBy: key.GetUpdatedBy(),
 	}

@@ -129,6 +129,7 @@ type teamView struct {
 	Blocked       bool              `json:"blocked"`
 	Members       []member          `json:"members_with_roles"`
 	Providers     []string          `json:"credential_providers"`
+	policyView
 	limitsView
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
@@ -170,8 +171,8 @@ func teamOf(t *keystorev1.Tenant, budgets []*budgetv1.BudgetState, spend money.N
 		Models: list(t.GetLimits().GetModels()), ModelAliases: mapping(t.GetAliases()),
 		AllowedRoutes: list(t.GetLimits().GetRoutes()), Metadata: object(t.GetMetadata()), Tags: list(t.GetTags()),
 		Blocked: t.GetBlocked(), Members: []member{}, Providers: list(t.GetCredentialProviders()),
-		limitsView: showLimits(budgets, t.GetLimits()),
-		CreatedAt:  timeText(t.GetCreatedMillis()), UpdatedAt: timeText(t.GetUpdatedMillis()),
+		policyView: showPolicy(t.GetCache(), t.GetCompressionProfile()), limitsView: showLimits(budgets, t.GetLimits()),
+		CreatedAt: timeText(t.GetCreatedMillis()), UpdatedAt: timeText(t.GetUpdatedMillis()),
 		UpdatedBy: t.GetUpdatedBy(),
 	}
 	for _, m := range t.GetMembers() {
