@@ -164,7 +164,7 @@ func (e *evidence) sum() (all bands, current uint64) {
 	return all, current
 }
 
-// lowest is the lowest proven threshold in whose band something was compared, [Nothing] if none
+// lowest is the lowest proven threshold in whose band an answer was right, [Nothing] if none
 // is, and how many comparisons there are. Levels are tested from the strictest on; each has an equal part of the error
 // probability, and one that is proven hands what it had to the next lower one (the fallback
 // procedure).
@@ -172,8 +172,8 @@ func (e *evidence) lowest() (threshold float64, compared uint64) {
 	all, _ := e.sum()
 	threshold = Nothing
 	e.test(all, func(k int, _ tally, _ float64, proven bool) {
-		// An empty band adds nothing today; tomorrow something unknown may lie there.
-		if proven && all[k] != (tally{}) {
+		// Such a band adds no right hit today; tomorrow something unknown may lie there.
+		if proven && all[k].right > 0 {
 			threshold = level(k)
 		}
 	})

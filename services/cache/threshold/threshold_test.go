@@ -170,6 +170,16 @@ func TestWrongAnswersEndWhatWasProven(t *testing.T) {
 	}
 }
 
+// A report where nothing is known opens nothing.
+func TestReportsOnlyRaiseTheThreshold(t *testing.T) {
+	l := learner(t, "a")
+	compare(t, l, 2000, 0.9, false)
+	l.ReportWrong(0.6)
+	if l.Threshold() != 0.9 {
+		t.Errorf("a report at 0.6 put %v in force, want 0.9", l.Threshold())
+	}
+}
+
 // After a restart of the evidence, what was decided before it says nothing about the world now.
 func TestLateComparisonsOfForgottenEvidenceDontCount(t *testing.T) {
 	l := learner(t, "a")
