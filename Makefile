@@ -51,8 +51,9 @@ bench-compress: ## measure what compression keeps of answers, its time, and the 
 	go run ./services/compressor/trace/bills
 
 .PHONY: bench-cache
-bench-cache: ## measure which prompts the cache takes for the same, and which its veto holds apart (TOLLGATE_DATA=folder)
+bench-cache: ## measure which prompts the cache takes for the same, which its veto holds apart, and its index (TOLLGATE_DATA=folder)
 	go run ./services/cache/bench
+	go run ./services/cache/index/bench
 
 .PHONY: lint
 lint: ## lint Go, protos and scripts
