@@ -64,6 +64,11 @@ func TestWhatMayBeChanged(t *testing.T) {
 			`{"messages":[` + tool + `,{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"},"cache_control":{"type":"ephemeral"}}]},{"role":"tool","content":"R2"}]}`,
 			[]string{"R2"},
 		},
+		"nothing up to a breakpoint with escapes, far behind another": {
+			"{\"messages\":[{\"role\":\"tool\",\"content\":\"\\u0026" + strings.Repeat("far ", 30) + "\",\"c\\u0061che_\\u0063ontrol\":{\"type\":\"ephemeral\"},\"x\":\"" +
+				strings.Repeat("behind ", 30) + "\\u0026\"},{\"role\":\"tool\",\"content\":\"R3\"}]}",
+			[]string{"R3"},
+		},
 		"nothing up to a breakpoint with an escape": {
 			"{\"messages\":[" + tool + ",{\"role\":\"tool\",\"content\":\"R2\",\"cache\\u005fcontrol\":{\"type\":\"ephemeral\"}},{\"role\":\"tool\",\"content\":\"R3 \\u0041\"}]}",
 			[]string{"R3 A"},
