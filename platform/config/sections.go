@@ -36,7 +36,7 @@ func defaults(source string) *Config {
 		RateLimits: RateLimits{Wait: 10 * time.Millisecond},
 		Guardrails: Guardrails{Enabled: true, Mode: "detect"},
 		Compression: Compression{
-			Enabled: true, Timeout: 50 * time.Millisecond, MaxTextBytes: 512 << 10, KeepOmitted: time.Hour, KeepOmittedBytes: 64 << 20,
+			Enabled: true, Timeout: 50 * time.Millisecond, MaxTextBytes: 128 << 10, KeepOmitted: time.Hour, KeepOmittedBytes: 64 << 20,
 			Profiles: map[string]CompressionProfile{
 				"default": {Rate: 0.5, MinTokens: 500, Engine: EngineExtractive},
 				"rag":     {Rate: 0.33, MinTokens: 1000, Engine: EngineExtractive},

@@ -19,6 +19,9 @@ func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p 
 		MaxTextBytes: int(cfg.Compression.MaxTextBytes), ModelMaxTextBytes: int(model.MaxTextBytes),
 		Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter, Notes: notes,
 	}
+	if !cfg.Redis.Configured() {
+		opts.NotesTimeout = compressor.AtOnce
+	}
 	for name, p := range cfg.Compression.Profiles {
 		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages, Engine: string(p.Engine)}
 	}

@@ -6,10 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tollgate.dev/platform/clock"
@@ -51,6 +54,9 @@ type beginnings struct {
 	habits  *habits
 	lately  lately
 
+	running atomic.Bool // Run takes from the queue
+	queue   chan jotting
+
 	mu     sync.Mutex
 	failed int       // exchanges in a row
 	quiet  time.Time // until when nothing is asked
@@ -61,11 +67,10 @@ func newBeginnings(opts *Options) *beginnings {
 	if opts.Notes == nil {
 		return nil
 	}
-	b := &beginnings{notes: opts.Notes, timeout: opts.NotesTimeout, clock: opts.Clock, logger: opts.Logger, habits: newHabits()}
-	if b.timeout <= 0 {
-		b.timeout = DefaultNotesTimeout
+	return &beginnings{
+		notes: opts.Notes, timeout: cmp.Or(opts.NotesTimeout, DefaultNotesTimeout), clock: opts.Clock, logger: opts.Logger,
+		habits: newHabits(), queue: make(chan jotting, maxJottings),
 	}
-	return b
 }
 
 // ending is the turn that a prompt ends in, where it may be another after the same beginning.
@@ -390,21 +395,80 @@ func parseRecord(text string) (r record, ok bool) {
 
 // read asks for notes. Where they do not answer in time nothing is known.
 func (b *beginnings) read(ctx context.Context, tenant string, notes []Note) ([]string, bool) {
-	bounded, cancel := context.WithTimeout(ctx, b.timeout)
+	bounded, cancel := b.bounded(ctx)
 	defer cancel()
 	texts, err := b.notes.Read(bounded, tenant, notes)
 	b.told(ctx, err)
 	return texts, err == nil && len(texts) == len(notes)
 }
 
-// write is done also where the caller has gone: what was decided may be sent again.
+// bounded is ctx for the time of an exchange.
+func (b *beginnings) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if b.timeout < 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, b.timeout)
+}
+
+// jotting is what is to be written.
+type jotting struct {
+	tenant string
+	notes  []Note
+}
+
+// maxJottings is how many prompts' notes wait at most: some 10 KiB each at the most.
+const maxJottings = 1024
+
+var errJottings = errors.New("too much waits to be noted")
+
+// write is done also where the caller has gone: what was decided may be sent again. Nobody waits
+// for notes that may take time.
 func (b *beginnings) write(ctx context.Context, tenant string, notes []Note) {
 	if !b.awake() {
 		return
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
+	if b.timeout < 0 || !b.running.Load() {
+		_ = b.jot(context.WithoutCancel(ctx), jotting{tenant, notes}) // it has been told
+		return
+	}
+	select {
+	case b.queue <- jotting{strings.Clone(tenant), notes}: // a piece of the request would keep all of it
+	default:
+		b.told(ctx, errJottings)
+	}
+}
+
+func (b *beginnings) jot(ctx context.Context, j jotting) error {
+	bounded, cancel := b.bounded(ctx)
 	defer cancel()
-	b.told(ctx, b.notes.Write(bounded, tenant, notes))
+	err := b.notes.Write(bounded, j.tenant, j.notes)
+	b.told(ctx, err)
+	return err
+}
+
+// run writes what waits until ctx ends, and what still waits then, as long as notes answer.
+func (b *beginnings) run(ctx context.Context) {
+	b.running.Store(true)
+	for {
+		select {
+		case j := <-b.queue:
+			_ = b.jot(context.WithoutCancel(ctx), j) // it has been told, and what comes next may fare better
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	b.running.Store(false)
+	for {
+		select {
+		case j := <-b.queue:
+			if b.jot(context.WithoutCancel(ctx), j) != nil {
+				return
+			}
+		default:
+			return
+		}
+	}
 }
 
 const (

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,5 +189,55 @@ func TestTurnsAreKnownWhileNotesAreAway(t *testing.T) {
 	end := bytes.LastIndex(body, []byte(`],"tools"`))
 	if got.Body == nil || !bytes.HasPrefix(got.Body, body[:end]) || got.Cache != (compressor.CacheEffect{}) {
 		t.Errorf("%d to %d tokens, %+v", got.Original, got.Compressed, got.Cache)
+	}
+}
+
+// slowNotes are written when they are let, but for calls that write themselves.
+type slowNotes struct {
+	compressor.Notes
+	release        chan struct{}
+	waits          atomic.Bool
+	calls, written atomic.Int64
+}
+
+// aCall marks the context of a call.
+type aCall struct{}
+
+func (n *slowNotes) Write(ctx context.Context, tenant string, notes []compressor.Note) error {
+	if ctx.Value(aCall{}) != nil {
+		n.calls.Add(1)
+		return n.Notes.Write(ctx, tenant, notes)
+	}
+	n.waits.Store(true)
+	<-n.release
+	n.written.Add(1)
+	return n.Notes.Write(ctx, tenant, notes)
+}
+
+// No call waits for notes to be written while Run does that, and what waits at its end is
+// written then.
+func TestNotesAreWrittenBesideTheCalls(t *testing.T) {
+	n := &slowNotes{Notes: newShelf().notes, release: make(chan struct{})}
+	service := newService(t, compressor.Options{Prices: shipped(t), Notes: n, NotesTimeout: time.Minute})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- service.Run(ctx) }()
+	req := compressor.Request{Provider: "openai", Model: "gpt-5", Tenant: "t", Body: request(t, trace.Asked(1, 1, 0)[0], 0, "gpt-5")}
+	call := func() {
+		if _, err := service.Compress(context.WithValue(t.Context(), aCall{}, true), req); err != nil {
+			t.Error(err)
+		}
+	}
+	for !n.waits.Load() { // it does not run yet
+		call()
+	}
+	before := n.calls.Load()
+	for range 3 {
+		call()
+	}
+	stop()
+	close(n.release)
+	if err := <-ended; err != nil || n.calls.Load() != before || n.written.Load() < 4 {
+		t.Errorf("calls wrote %d times, and %d times beside them: %v", n.calls.Load()-before, n.written.Load(), err)
 	}
 }

@@ -41,4 +41,6 @@ func serve(lc fx.Lifecycle, server *connect.Server, service *Service, keeper *Ke
 	lc.Append(fx.StopHook(keeper.Flush))
 	loop := work.Loop("the keeping of what is left out of prompts", keeper.Run)
 	lc.Append(fx.StartStopHook(loop.Start, loop.Stop))
+	notes := work.Loop("the noting of how prompts began", service.Run)
+	lc.Append(fx.StartStopHook(notes.Start, notes.Stop))
 }
