@@ -5,22 +5,50 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/llmlingua"
 	"tollgate.dev/services/compressor/prompt"
 	"tollgate.dev/services/compressor/protect"
 	"tollgate.dev/services/compressor/stage/blob"
+	"tollgate.dev/services/compressor/stage/extractive"
 	"tollgate.dev/services/compressor/stage/fold"
 	"tollgate.dev/services/compressor/stage/jsonspace"
 	"tollgate.dev/services/compressor/stage/jsontable"
+	"tollgate.dev/services/compressor/stage/llmlingua2"
 	"tollgate.dev/services/compressor/stage/repeat"
 )
 
 // nearLossless are the stages that go over every byte of every text.
 func nearLossless() []compressor.Stage {
 	return []compressor.Stage{blob.Stage{}, fold.Stage{}, jsonspace.Stage{}, jsontable.Stage{}, repeat.Stage{}}
+}
+
+// losing are the stages that shorten a text by what it says.
+func losing() []compressor.Stage {
+	return []compressor.Stage{extractive.New(&counter), llmlingua2.New(needless{}, &counter)}
+}
+
+// needless is a model to which every other word is needless.
+type needless struct{}
+
+func (needless) CompressContexts(ctx context.Context, contexts []string, _ llmlingua.ContextOptions) (llmlingua.Result, error) {
+	out := llmlingua.Result{Texts: make([]string, len(contexts))}
+	for i, c := range contexts {
+		words := strings.Fields(c)
+		kept := words[:0]
+		for j, w := range words {
+			if j%2 == 0 {
+				kept = append(kept, w)
+			}
+		}
+		out.Texts[i] = strings.Join(kept, " ")
+	}
+	return out, ctx.Err()
 }
 
 // hostile are texts of a size that a search without a memory would go over again and again.
@@ -62,10 +90,30 @@ func draft(kind prompt.Kind, content ...string) *prompt.Draft {
 	return d
 }
 
-// No text takes a stage more than linear time: in quadratic time half a mebibyte would take
-// minutes, and all of them hours.
+// losingDraft is a draft of one text that is to lose the half.
+func losingDraft(t *testing.T, text string) *prompt.Draft {
+	t.Helper()
+	n, err := counter.Count(tokens.O200k, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := draft(prompt.Context, text)
+	d.Rate, d.Encoding, d.Floors, d.Prefixes = 0.5, tokens.O200k, []int64{0}, []int64{n.Tokens}
+	d.Texts[0].Question, d.Texts[0].Size, d.Texts[0].Tokens = "Which mill was sold in 1871?", n.Tokens, n.Tokens
+	return d
+}
+
+// No text takes a stage more than linear time: in quadratic time a quarter of a mebibyte would
+// take a minute, and all of them an hour.
 func TestHostileTextsTakeLinearTime(t *testing.T) {
-	for name, text := range hostile(1 << 19) {
+	for name, text := range hostile(1 << 14) {
+		for _, stage := range losing() {
+			if err := stage.Apply(t.Context(), losingDraft(t, text)); err != nil {
+				t.Errorf("%s of %q: %v", stage.Name(), name, err)
+			}
+		}
+	}
+	for name, text := range hostile(1 << 18) {
 		protect.Append(nil, text)
 		for _, kind := range []prompt.Kind{prompt.ToolResult, prompt.Context} {
 			for _, stage := range nearLossless() {
@@ -79,7 +127,7 @@ func TestHostileTextsTakeLinearTime(t *testing.T) {
 
 // Nor do very many small texts, whether they are the same or of one call.
 func TestHostileConversationsTakeLinearTime(t *testing.T) {
-	const many = 20_000
+	const many = 10_000
 	for name, result := range map[string]func(t *prompt.Text, i int){
 		"all the same":     func(t *prompt.Text, _ int) { t.Original = strings.Repeat("x ", 100) },
 		"of one call":      func(t *prompt.Text, i int) { t.Original, t.Call = strings.Repeat("x ", 100)+fmt.Sprint(i/2), "call" },
@@ -111,20 +159,26 @@ func TestHostileConversationsTakeLinearTime(t *testing.T) {
 
 // A stage's memory is a small multiple of its text's.
 func TestHostileTextsTakeLittleMemory(t *testing.T) {
-	const size, most = 1 << 18, 160
-	var before, after runtime.MemStats
-	for name, text := range hostile(size) {
-		for _, stage := range nearLossless() {
-			d := draft(prompt.ToolResult, text)
-			runtime.ReadMemStats(&before)
-			if err := stage.Apply(t.Context(), d); err != nil {
-				t.Fatal(err)
-			}
-			runtime.ReadMemStats(&after)
-			if took := after.TotalAlloc - before.TotalAlloc; took > most*size {
-				t.Errorf("%s of %q takes %d bytes a byte", stage.Name(), name, took/size)
-			}
+	check := func(stage compressor.Stage, name string, d *prompt.Draft, most int) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := stage.Apply(t.Context(), d); err != nil {
+			t.Fatal(err)
 		}
+		runtime.ReadMemStats(&after)
+		size := max(len(d.Texts[0].Original), 1)
+		if took := int(after.TotalAlloc-before.TotalAlloc) / size; took > most {
+			t.Errorf("%s of %q takes %d bytes a byte", stage.Name(), name, took)
+		}
+	}
+	for name, text := range hostile(1 << 17) {
+		for _, stage := range nearLossless() {
+			check(stage, name, draft(prompt.ToolResult, text), 160)
+		}
+	}
+	for name, text := range hostile(1 << 13) {
+		check(extractive.New(&counter), name, losingDraft(t, text), 800)
+		check(llmlingua2.New(needless{}, &counter), name, losingDraft(t, text), 6*350) // at six rates
 	}
 }
 
@@ -168,10 +222,19 @@ func TestStagesEndWithinATextThatIsLarge(t *testing.T) {
 		"json_table": {jsontable.Stage{}, list, 4},
 		"JSON lines": {jsontable.Stage{}, rows.String(), 10},
 		"repeat":     {repeat.Stage{}, log.String(), 10},
+		"extractive": {nil, prose(500), 10},
+		"llmlingua2": {nil, prose(500), 5},
 	} {
 		t.Run(name, func(t *testing.T) {
+			apply := func(ctx context.Context) error { return tc.stage.Apply(ctx, draft(prompt.ToolResult, tc.text)) }
+			if tc.stage == nil { // one of its own each time, for it remembers what it chose
+				apply = func(ctx context.Context) error {
+					at := slices.IndexFunc(losing(), func(s compressor.Stage) bool { return s.Name() == name })
+					return losing()[at].Apply(ctx, losingDraft(t, tc.text))
+				}
+			}
 			all := &ending{t.Context(), 1 << 30}
-			if err := tc.stage.Apply(all, draft(prompt.ToolResult, tc.text)); err != nil {
+			if err := apply(all); err != nil {
 				t.Fatal(err)
 			}
 			asked := 1<<30 - all.left
@@ -179,7 +242,7 @@ func TestStagesEndWithinATextThatIsLarge(t *testing.T) {
 				t.Errorf("it asked %d times", asked)
 			}
 			for _, left := range []int{1, asked / 2, asked - 1} {
-				if err := tc.stage.Apply(&ending{t.Context(), left}, draft(prompt.ToolResult, tc.text)); !errors.Is(err, context.DeadlineExceeded) {
+				if err := apply(&ending{t.Context(), left}); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("asked %d times it goes on: %v", left, err)
 				}
 			}
