@@ -7,7 +7,10 @@
 // one too few may cost the answer.
 package protect
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+)
 
 // Kind is what a span is; kinds are bits, so that a caller can ask for several at once.
 type Kind uint16
@@ -97,7 +100,7 @@ func find(dst []Span, text string, kinds Kind) []Span {
 
 // Touches tells whether one of a text's spans has a byte of text[start:end].
 func Touches(spans []Span, start, end int) bool {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].End > start })
+	i, _ := slices.BinarySearchFunc(spans, start, func(s Span, at int) int { return cmp.Compare(s.End, at+1) })
 	return i < len(spans) && spans[i].Start < end
 }
 

@@ -8,7 +8,7 @@
 //
 // It stands as well within a string of JSON. What a model may have to repeat stays: keys,
 // hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
-// is around them, and text of words by its letters. Code in fences stays as it is, and in
+// is around them, and text of words by its letters. Code stays as it is, with a fence or without, and in
 // users' messages JSON, inline code and what is in quotation marks as well. All of it stays where the user
 // needs the text to the letter, such as to have it decoded.
 package blob
@@ -67,7 +67,7 @@ func fixed(kind prompt.Kind) protect.Kind {
 // elide puts marks in place of data.
 func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) string) (string, error) {
 	var out []byte
-	var stay []protect.Span
+	var stay, sources, json []protect.Span
 	done, looked := 0, false
 	for at := 0; at < len(text); {
 		start, end, kind := find(text, at)
@@ -79,8 +79,9 @@ func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) s
 		}
 		if !looked {
 			stay, looked = protect.Of(text, fixed(of)), true
+			sources, json = protect.Sources(text), protect.Of(text, protect.JSON)
 		}
-		if at = end; protect.Touches(stay, start, end) || of != prompt.ToolResult && quoted(text, start, end) {
+		if at = end; protect.Touches(stay, start, end) || protect.Touches(sources, start, end) && !protect.Touches(json, start, end) || of != prompt.ToolResult && quoted(text, start, end) {
 			continue
 		}
 		data := text[start:end]

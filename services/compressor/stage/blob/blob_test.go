@@ -232,3 +232,16 @@ func TestVerbatimData(t *testing.T) {
 		}
 	}
 }
+
+// Data in source is part of it; in JSON it is not, however that is indented.
+func TestDataInSource(t *testing.T) {
+	data := base64.StdEncoding.EncodeToString(noise(900))
+	source := "import base64\n\nICON = \"" + data + "\"\n\ndef icon():\n    return base64.b64decode(ICON)\n"
+	if got := apply(t, text(t, prompt.ToolResult, source)); got != source {
+		t.Errorf("source becomes %q", got)
+	}
+	indented := "{\n  \"name\": \"icon\",\n  \"size\": 900,\n  \"data\": \"" + data + "\",\n  \"kind\": \"png\"\n}\n"
+	if got := apply(t, text(t, prompt.ToolResult, indented)); strings.Contains(got, data) {
+		t.Errorf("JSON becomes %q", got)
+	}
+}

@@ -5,11 +5,15 @@ import (
 	"strings"
 
 	"tollgate.dev/services/compressor/extract"
+	"tollgate.dev/services/compressor/protect"
 )
 
 // table is a run of lines whose fields stand below each other, from first up to before end;
 // body is the first line behind the header.
 type table struct{ first, body, end int }
+
+// leastRows is how many lines columns have at least.
+const leastRows = 3
 
 // columns adds what a text has of tables whose columns are set apart by spaces or tabs, as a
 // system's tools print them, and tells whether they are most of the text. Then lines are what is
@@ -68,11 +72,11 @@ func tablesOf(lines []string) (tables []table) {
 				same = same && len(now) == len(before)
 				numbers &= numbersOf(lines[i], now)
 			}
-			if s := sortOf(lines[i]); s == code || s == log {
+			if look := protect.LookOf(lines[i]); look == protect.Source || look == protect.Log {
 				coded++
 			}
 		}
-		if n := i - first; n >= least && 2*coded < n && (2*wide >= n || same && len(before) > 2 && numbers != 0) {
+		if n := i - first; n >= leastRows && 2*coded < n && (2*wide >= n || same && len(before) > 2 && numbers != 0) {
 			body := first + 1
 			if rule(lines[body]) {
 				body++

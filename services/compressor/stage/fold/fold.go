@@ -13,8 +13,8 @@
 //     level, words beside the number or the name, or a time or a percentage and no name.
 //
 // States and lines that a mark stands for can be fetched by its name. Spaces at the beginning
-// of lines stay, since code, YAML and diffs mean something by them. Nothing changes within code
-// fences and JSON, and in diffs no spaces do.
+// of lines stay, since code, YAML and diffs mean something by them. Nothing changes within JSON and
+// code, with a fence or by the look of its lines, and in diffs no spaces do.
 //
 // Of a text that is needed to the letter nothing but lines that are the same are folded.
 //
@@ -176,15 +176,28 @@ func sequence(text string) int {
 
 // blocks are a text's code and JSON, found when they are first asked for.
 type blocks struct {
-	text  string
-	spans []protect.Span
-	found bool
+	text    string
+	spans   []protect.Span
+	sources []protect.Span
+	found   bool
+	looked  bool
 }
 
-// touches tells whether there is code or JSON between two places.
+// touches tells whether there is fenced code or JSON between two places.
 func (b *blocks) touches(start, end int) bool {
 	if !b.found {
 		b.found, b.spans = true, protect.Blocks(b.text)
 	}
 	return protect.Touches(b.spans, start, end)
+}
+
+// stays tells whether there is code between two places, with a fence or without, or JSON.
+func (b *blocks) stays(start, end int) bool {
+	if b.touches(start, end) {
+		return true
+	}
+	if !b.looked {
+		b.looked, b.sources = true, protect.Sources(b.text)
+	}
+	return protect.Touches(b.sources, start, end)
 }

@@ -298,3 +298,18 @@ func TestVerbatimLines(t *testing.T) {
 		}
 	}
 }
+
+// Code stays to the last space, without a fence too.
+func TestSourceStays(t *testing.T) {
+	for name, code := range map[string]string{
+		"Python": "import os\n\n\n\n\nTABLE = [\n" + strings.Repeat("    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n", 24) + "]\n\ndef f(x):   \n    return TABLE[x]\n",
+		"SQL":    "INSERT INTO t (a, b) VALUES\n" + strings.Repeat("  (0, 'the same value again and again'),\n", 12) + "  (1, 'x');\n\n\n\nSELECT a   \nFROM t\nWHERE a >= 0;\n",
+		"Go":     "package a\n\nimport \"x\"\n\n\n\nvar t = []int{\n" + strings.Repeat("\t0, 0, 0, 0, 0, 0, 0, 0, 0, 0,\n", 9) + "}\n\nfunc f() int {   \n\treturn 1\n}\n",
+		"YAML":   "server:\n  port: 8080  \n  host: localhost\n\n\n\nretries: 3\nlist:\n  - a\n  - b: 1\n",
+		"beside": "The file has this:\n\nfunc f(x int) error {\n\tif x > 0 {   \n\t\treturn nil\n\t}\n\treturn x.Err()\n}\n\nThat is all of it, and it is short.\nIt was read from the disk.\nNobody changed it.\nIt is old.\nIt is good.\nIt works.\nIt was tried.\n",
+	} {
+		if got := apply(t, text(t, prompt.ToolResult, code)); got != code {
+			t.Errorf("%s becomes\n%s", name, got)
+		}
+	}
+}

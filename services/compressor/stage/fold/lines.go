@@ -174,7 +174,7 @@ func (f *folder) trim(l line) {
 	for end > l.start && (f.text[end-1] == ' ' || f.text[end-1] == '\t') {
 		end--
 	}
-	if l.end-end > 1 && !f.diff() && !f.blocks.touches(l.start, l.end) {
+	if l.end-end > 1 && !f.diff() && !f.blocks.stays(l.start, l.end) {
 		f.replace(end, l.end, "")
 	}
 }
@@ -200,7 +200,7 @@ func (f *folder) blank(l line) int {
 		n++
 		next = b.next
 	}
-	if n >= leastBlank && !f.diff() && !f.blocks.touches(l.start, next) {
+	if n >= leastBlank && !f.diff() && !f.blocks.stays(l.start, next) {
 		f.replace(l.next, next, "")
 	}
 	return next
@@ -223,7 +223,7 @@ func (f *folder) group(start, at, n int) int {
 	if times < 2 || end-at < leastSaved {
 		return 0
 	}
-	if f.marked() || f.blocks.touches(start, end) {
+	if f.marked() || f.blocks.stays(start, end) {
 		f.tried = end
 		return 0
 	}
@@ -260,7 +260,7 @@ func (f *folder) counted(l line) int {
 	if n < leastAlike || last.start-l.next < leastSaved {
 		return 0
 	}
-	if !e.tells(f.body(l)) || f.marked() || f.blocks.touches(l.start, last.end) {
+	if !e.tells(f.body(l)) || f.marked() || f.blocks.stays(l.start, last.end) {
 		f.tried = last.next
 		return 0
 	}

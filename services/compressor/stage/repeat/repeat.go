@@ -12,7 +12,7 @@
 //
 // with a name to fetch it by when it was spaced differently. Any other difference keeps a
 // paragraph: there is no threshold of likeness, and no negation can get lost. Paragraphs are
-// parted by blank lines; those in or around code and JSON stay.
+// parted by blank lines; those in or around JSON and code stay, with a fence or without.
 //
 // A reference is to what the model can still read. Where later stages shorten texts by what
 // they are asked, an earlier text may be shortened for another question, so it is referred to
@@ -185,7 +185,7 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 		return nil
 	}
 	var out []byte
-	var blocks []protect.Span
+	var blocks, sources []protect.Span
 	done, looked := 0, false
 	for start, checked := 0, 0; start < len(text); {
 		if start-checked > step {
@@ -210,9 +210,9 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 			continue
 		}
 		if !looked {
-			blocks, looked = protect.Blocks(text), true
+			blocks, sources, looked = protect.Blocks(text), protect.Sources(text), true
 		}
-		if protect.Touches(blocks, at, end) {
+		if protect.Touches(blocks, at, end) || protect.Touches(sources, at, end) {
 			continue
 		}
 		if out == nil {

@@ -274,3 +274,16 @@ func TestVerbatimTexts(t *testing.T) {
 		}
 	}
 }
+
+// A passage of code stays, without a fence too; a whole result may be referred to.
+func TestSourceStays(t *testing.T) {
+	function := "def f(x, y):\n    if x > y:\n        return x - y\n    for i in range(10):\n        x = x + i * y\n        print(x, y, i)\n    z = [x, y, x + y]\n    z.append(len(z) + 1)\n    z.sort(key=lambda a: -a)\n    return z[0]\n"
+	texts := parse(t, result{"call_1", "import os\n\n" + function}, result{"call_2", "import sys\n\n" + function + "\nprint(f(1, 2))\n"}, result{"call_3", "import os\n\n" + function})
+	apply(t, 0.5, texts...)
+	if texts[0].Changed() || texts[1].Changed() {
+		t.Errorf("the code becomes %q, %q", texts[0].Current(), texts[1].Current())
+	}
+	if got := texts[2].Current(); got != "[same as the result of call_1 above]" {
+		t.Errorf("the same result is %q", got)
+	}
+}
