@@ -65,4 +65,8 @@
 // All neighbours that a flat scan found for 30 of the queries were found, at each of these
 // sizes and floors. In 1000 queries each at 128, 256 and 384 dimensions, of 3000 entries, none
 // of 2027 was missed for recall@1 at a floor of 0.8, and 22 of 27,955 for recall@10 at 0.3.
+//
+// Of real questions (15,188 of Quora's question pairs by embed/static, 400 as queries) none of
+// 566 was missed for recall@1 at floors of 0.9 to 0.7, none of 1614 for recall@10 there, and 3
+// of 2739 for recall@10 at 0.5.
 package index
