@@ -11,7 +11,7 @@ import (
 func (sc *scratch) line() {
 	sc.order = sc.order[:0]
 	for i := range sc.segments {
-		if !sc.segments[i].keep {
+		if !sc.segments[i].keep && sc.segments[i].role == 0 {
 			sc.order = append(sc.order, i)
 		}
 	}
@@ -32,6 +32,9 @@ func (sc *scratch) line() {
 // gap is filled, a mark goes.
 func (sc *scratch) take(budget int64) {
 	used := int64(0)
+	for i := range sc.labels {
+		sc.labels[i].kept = 0
+	}
 	for i := range sc.segments {
 		sc.segments[i].kept = false
 		if i == 0 || sc.segments[i].text != sc.segments[i-1].text {
@@ -41,7 +44,7 @@ func (sc *scratch) take(budget int64) {
 	for i := range sc.segments {
 		if sc.segments[i].keep {
 			used += sc.cost(i)
-			sc.segments[i].kept = true
+			sc.hold(i)
 		}
 	}
 	sc.add(budget - used)
@@ -67,7 +70,7 @@ func (sc *scratch) exchange(left int64) (exchanged bool) {
 	}
 	out, in, best := -1, -1, int64(0)
 	for _, i := range taken[:min(n, all/4)] {
-		sc.segments[i].kept = false
+		sc.drop(i)
 		back := sc.cost(i)
 		for _, j := range sc.order {
 			if g := &sc.segments[j]; g.kept || j == i {
@@ -77,10 +80,11 @@ func (sc *scratch) exchange(left int64) (exchanged bool) {
 				out, in, best = i, j, more
 			}
 		}
-		sc.segments[i].kept = true
+		sc.hold(i)
 	}
 	if out >= 0 {
-		sc.segments[out].kept, sc.segments[in].kept = false, true
+		sc.drop(out)
+		sc.hold(in)
 	}
 	return out >= 0
 }
@@ -95,7 +99,7 @@ func (sc *scratch) cost(i int) int64 {
 	if i+1 < len(sc.segments) && sc.segments[i+1].text == g.text && !sc.segments[i+1].kept {
 		marks++
 	}
-	return int64(g.tokens) + marks*markTokens
+	return int64(g.tokens) + marks*markTokens + sc.labelCost(i)
 }
 
 // fill takes as much as the budget allows, exactly. What segments and marks cost one by one
@@ -155,7 +159,13 @@ func (sc *scratch) save() {
 
 func (sc *scratch) restore() {
 	for i, kept := range sc.saved {
-		sc.segments[i].kept = kept
+		if g := &sc.segments[i]; g.role == 0 && g.kept != kept {
+			if kept {
+				sc.hold(i)
+			} else {
+				sc.drop(i)
+			}
+		}
 	}
 }
 
@@ -174,11 +184,12 @@ func (sc *scratch) add(room int64) (added bool) {
 		if cost > room {
 			continue
 		}
-		g.kept, added = true, true
+		sc.hold(i)
+		added = true
 		room -= cost
-		if title := sc.passages[g.passage].title; room > early && title >= 0 && !sc.segments[title].kept {
+		if title := sc.passages[g.passage].title; room > early && title >= 0 && !sc.segments[title].kept && sc.segments[title].role == 0 {
 			if cost = sc.cost(title); cost <= room {
-				sc.segments[title].kept = true
+				sc.hold(title)
 				room -= cost
 			}
 		}
@@ -236,7 +247,7 @@ func (sc *scratch) estimate() (n int64) {
 // least tells whether nothing is kept but what must be.
 func (sc *scratch) least() bool {
 	for i := range sc.segments {
-		if sc.segments[i].kept && !sc.segments[i].keep {
+		if g := &sc.segments[i]; g.kept && !g.keep && g.role == 0 {
 			return false
 		}
 	}

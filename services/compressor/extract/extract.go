@@ -128,6 +128,8 @@ type segment struct {
 	refers  bool // it begins with a pronoun
 	ends    bool // it ends with a line break
 	line    bool // it is a line of a table
+	role    uint8
+	label   int  // what it is of; -1
 	keep    bool // it must stay
 	kept    bool // it stays
 }
@@ -150,9 +152,13 @@ type scratch struct {
 	lex      *lexicon
 	lang     language
 	spans    []Span
+	fixed    []Span // that no tag is in
 	segments []segment
 	passages []passage
 	question question
+	tags     []tag
+	open     []int // tags that are not closed yet
+	labels   []label
 	spreads  []*tokens.Spread // of the texts
 	ends     []int
 	parts    []tokens.Part
@@ -180,6 +186,7 @@ func (s *Selector) release(sc *scratch) {
 
 func (sc *scratch) reset() {
 	sc.segments, sc.passages = sc.segments[:0], sc.passages[:0]
+	sc.labels = sc.labels[:0]
 	sc.lang, sc.total = unknown, 0
 }
 
@@ -206,19 +213,14 @@ func (sc *scratch) split(ctx context.Context, i int, t *Text) error {
 	if sc.lang == unknown {
 		sc.lang = lang
 	}
+	sc.spans = append(append(append(sc.spans[:0], t.Whole...), t.Keep...), t.Lines...)
+	sc.settle()
+	sc.fixed = append(sc.fixed[:0], sc.spans...)
 	sc.spans = append(append(sc.spans[:0], t.Whole...), t.Keep...)
-	slices.SortFunc(sc.spans, func(a, b Span) int { return a.Start - b.Start })
-	n := 0
-	for _, sp := range sc.spans {
-		if n > 0 && sp.Start < sc.spans[n-1].End { // they overlap
-			sc.spans[n-1].End = max(sc.spans[n-1].End, sp.End)
-			continue
-		}
-		sc.spans[n] = sp
-		n++
-	}
+	sc.findTags(t.Text, sc.fixed)
+	sc.settle()
 	from := len(sc.segments)
-	sp := splitter{text: t.Text, lang: lang, spans: sc.spans[:n], lines: t.Lines, out: sc.segments}
+	sp := splitter{text: t.Text, lang: lang, spans: sc.spans, tags: sc.tags, lines: t.Lines, out: sc.segments}
 	if err := sp.split(ctx); err != nil {
 		return err
 	}
@@ -232,7 +234,23 @@ func (sc *scratch) split(ctx context.Context, i int, t *Text) error {
 			sc.segments[j].keep = true
 		}
 	}
+	sc.label(from)
 	return nil
+}
+
+// settle puts the spans in order, and those that overlap together.
+func (sc *scratch) settle() {
+	slices.SortFunc(sc.spans, func(a, b Span) int { return a.Start - b.Start })
+	n := 0
+	for _, sp := range sc.spans {
+		if n > 0 && sp.Start < sc.spans[n-1].End {
+			sc.spans[n-1].End = max(sc.spans[n-1].End, sp.End)
+			continue
+		}
+		sc.spans[n] = sp
+		n++
+	}
+	sc.spans = sc.spans[:n]
 }
 
 // count counts the segments' tokens. A piece of the encoding's that is in two of them counts

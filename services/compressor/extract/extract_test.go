@@ -255,14 +255,78 @@ func TestSelectHeadings(t *testing.T) {
 	}
 }
 
-// What stands without its heading does not read as if it were of the document before.
+// What stands without its heading does not read as if it were of the passage before.
 func TestSelectBorders(t *testing.T) {
-	at := strings.Index(lakes, "It is 212")
-	other := strings.Index(lakes, "Its water")
-	res := selected(t, extract.New(&counter), extract.Request{Question: "otters", Budget: 16, Texts: []extract.Text{{Text: lakes, Keep: []extract.Span{
+	text := strings.NewReplacer("Document [1](Title: Lake Orrin) ", "## Lake Orrin\n\n", "Document [2](Title: Lake Sill) ", "## Lake Sill\n\n").Replace(lakes)
+	at := strings.Index(text, "It is 212")
+	other := strings.Index(text, "Its water")
+	res := selected(t, extract.New(&counter), extract.Request{Question: "otters", Budget: 16, Texts: []extract.Text{{Text: text, Keep: []extract.Span{
 		{Start: at, End: at + 5}, {Start: other, End: other + 5}}}}})
 	if !strings.Contains(res.Texts[0], "\n\n[…] Its water is salty.") {
 		t.Errorf("got %q", res.Texts[0])
+	}
+}
+
+// What stays of a document has its number, and the tags around it, however documents are told
+// apart.
+func TestSelectLabels(t *testing.T) {
+	const documents = 12
+	for name, form := range map[string]func(n int, title, text string) (label, whole, end string){
+		"Document [n](Title)": func(n int, title, text string) (string, string, string) {
+			return fmt.Sprintf("Document [%d]", n), fmt.Sprintf("Document [%d](Title: %s) %s\n\n", n, title, text), ""
+		},
+		"[n] title": func(n int, title, text string) (string, string, string) {
+			return fmt.Sprintf("[%d]", n), fmt.Sprintf("[%d] %s: %s\n", n, title, text), ""
+		},
+		"[Doc n]": func(n int, _, text string) (string, string, string) {
+			return fmt.Sprintf("[Doc %d]", n), fmt.Sprintf("[Doc %d]\n%s\n---\n", n, text), ""
+		},
+		"--- n ---": func(n int, _, text string) (string, string, string) {
+			return fmt.Sprintf("--- %d ---", n), fmt.Sprintf("--- %d ---\n%s\n", n, text), ""
+		},
+		"<doc id>": func(n int, _, text string) (string, string, string) {
+			return fmt.Sprintf("<doc id=\"%d\">", n), fmt.Sprintf("<doc id=\"%d\">%s</doc>\n", n, text), "</doc>"
+		},
+		"<document index>": func(n int, title, text string) (string, string, string) {
+			return fmt.Sprintf("<document index=\"%d\">", n), fmt.Sprintf("<document index=\"%d\">\n<source>%s</source>\n<document_content>\n%s\n</document_content>\n</document>\n", n, title, text), "</document>"
+		},
+	} {
+		var text strings.Builder
+		text.WriteString("<documents>\n")
+		for n := 1; n <= documents; n++ {
+			_, whole, _ := form(n, fmt.Sprintf("The lake of V%da", n), fmt.Sprintf("Lake V%da is deep. It has K%da fish. Boats K%db go there. Its shore is K%dc.", n, n, n, n))
+			text.WriteString(whole)
+		}
+		text.WriteString("</documents>\n")
+		in := text.String()
+		for rate := int64(15); rate < 100; rate += 7 {
+			req := extract.Request{Question: "which boats go to the lake of V7a", Texts: []extract.Text{{Text: in}}, Budget: count(t, in) * rate / 100}
+			got := selected(t, extract.New(&counter), req).Texts[0]
+			for n := 1; n <= documents; n++ {
+				label, _, end := form(n, "", "")
+				from := 0
+				for _, part := range []string{"Lake V%da is", "It has K%da", "Boats K%db", "shore is K%dc"} {
+					at := strings.Index(got, fmt.Sprintf(part, n))
+					if at < 0 {
+						continue
+					}
+					opened := strings.LastIndex(got[:at], label)
+					if next, _, _ := form(n-1, "", ""); opened < 0 || strings.LastIndex(got[:at], next) > opened {
+						t.Fatalf("%s, %d%%: %q stands without its label in\n%s", name, rate, fmt.Sprintf(part, n), got)
+					}
+					from = at
+				}
+				if from > 0 && end != "" && !strings.Contains(got[from:], end) {
+					t.Fatalf("%s, %d%%: %q is not closed in\n%s", name, rate, label, got)
+				}
+			}
+			for _, element := range []string{"documents", "document", "document_content", "doc", "source"} {
+				opened := strings.Count(got, "<"+element+">") + strings.Count(got, "<"+element+" ")
+				if closed := strings.Count(got, "</"+element+">"); opened != closed {
+					t.Fatalf("%s, %d%%: %d of %s are opened and %d closed in\n%s", name, rate, opened, element, closed, got)
+				}
+			}
+		}
 	}
 }
 

@@ -68,12 +68,16 @@ func (sc *scratch) extremes() extremes {
 	for i := range sc.passages {
 		e.passage = max(e.passage, sc.passages[i].score)
 	}
+	n := 0
 	for i := range sc.segments {
 		g := &sc.segments[i]
+		if g.role == 0 {
+			n++
+		}
 		e.words += g.words
 		e.segment = max(e.segment, sc.sum(g.mask))
 	}
-	e.words = max(e.words/max(len(sc.segments), 1), 1)
+	e.words = max(e.words/max(n, 1), 1)
 	return e
 }
 

@@ -19,12 +19,21 @@ var markers = []string{
 // markLine looks for a heading at the front of the line that begins at i, and cuts after it.
 func (s *splitter) markLine(i int) {
 	line := s.text[i:]
-	if n, title := marker(line); n > 0 {
+	if len(s.tags) > 0 { // a tag is a segment by itself
+		line = line[:max(min(s.tags[0].Start-i, len(line)), 0)]
+	}
+	if n, label, title := marker(line); n > 0 {
 		s.border = true
 		if s.start < i && strings.TrimSpace(s.text[s.start:i]) != "" {
 			return // within a protected span
 		}
-		s.heading(i+n, i+title)
+		before := len(s.out)
+		if label < n {
+			s.heading(i+label, i+label)
+		}
+		if s.heading(i+n, i+title); len(s.out) > before {
+			s.out[before].role = numbering
+		}
 		return
 	}
 	end := strings.IndexByte(line, '\n')
@@ -85,10 +94,18 @@ func (s *splitter) headingLine(line string) bool {
 }
 
 // marker reads what numbers a document at the front of a line, as in "Document [3](Title: …)",
-// "[3] Title", "Source 2: …", and returns its length and where the title in it begins, or 0.
-func marker(line string) (n, title int) {
+// "[3] Title", "[Doc 3]", "Source 2: …", "--- 3 ---", and returns its length, that of what numbers
+// in it, and where the title in it begins, or 0.
+func marker(line string) (n, label, title int) {
+	if n = drawn(line); n > 0 {
+		return n, n, n
+	}
 	i := 0
 	for i < len(line) && (line[i] == '#' || line[i] == ' ' || line[i] == '*' || line[i] == '<') && i < 6 {
+		i++
+	}
+	bracket := i < len(line)-1 && line[i] == '[' && ascii[line[i+1]&0x7f] == letter
+	if bracket {
 		i++
 	}
 	from := i
@@ -104,9 +121,14 @@ func marker(line string) (n, title int) {
 	}
 	numbered := number(line[i:], !named)
 	if numbered == 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
-	i += numbered
+	if i += numbered; bracket {
+		if i >= len(line) || line[i] != ']' {
+			return 0, 0, 0
+		}
+		i++
+	}
 	for i < len(line) && (line[i] == ':' || line[i] == '.' || line[i] == '>' || line[i] == '*') {
 		i++
 	}
@@ -121,10 +143,30 @@ func marker(line string) (n, title int) {
 			if rest := line[title:]; len(rest) > 6 && strings.EqualFold(rest[:6], "title:") {
 				title += 6
 			}
-			return at + size, title
+			return at + size, i, title
 		}
 	}
-	return i, title
+	return i, i, title
+}
+
+// drawn is the length of a line that is a number between dashes or the like, with its line break,
+// or 0.
+func drawn(line string) int {
+	end := strings.IndexByte(line, '\n')
+	if end < 0 || end > maxHeading || !strings.HasPrefix(line, "--") && !strings.HasPrefix(line, "==") {
+		return 0
+	}
+	text := strings.TrimSpace(strings.Trim(strings.TrimRight(line[:end], " \t\r"), "-="))
+	for _, m := range markers {
+		if len(text) > len(m) && strings.EqualFold(text[:len(m)], m) {
+			text = strings.TrimLeft(text[len(m):], " #")
+			break
+		}
+	}
+	if text == "" || len(text) > 5 || !digits(text) {
+		return 0
+	}
+	return end + 1
 }
 
 // number reads a number at the front of a text, in brackets or, unless they are a must,

@@ -19,6 +19,7 @@ type splitter struct {
 	lang  language
 	spans []Span // never cut within; in order, apart from each other
 	next  int    // the first span that may hold a place that is still to come
+	tags  []tag  // segments by themselves; those before the place at hand are gone
 	lines []Span // of which each line is a segment; those before the place at hand are gone
 
 	start     int  // of the segment at hand
@@ -30,7 +31,7 @@ type splitter struct {
 // stopper are the bytes that a sentence or a line may end at, or that begin such a
 // character.
 var stopper = func() (t [256]bool) {
-	for _, c := range []byte(".!?\n") {
+	for _, c := range []byte(".!?\n<") {
 		t[c] = true
 	}
 	for _, c := range []byte{0xE2, 0xE3, 0xEF, 0xD8, 0xDB, 0xE0, 0xE1} {
@@ -73,6 +74,10 @@ func (s *splitter) split(ctx context.Context) error {
 	for i := 0; i < len(s.text); {
 		if len(s.lines) > 0 && i >= s.lines[0].Start {
 			i = s.table()
+			continue
+		}
+		if len(s.tags) > 0 && i >= s.tags[0].Start {
+			i = s.tag()
 			continue
 		}
 		c := s.text[i]
@@ -137,6 +142,37 @@ func (s *splitter) table() int {
 		s.markLine(at.End)
 	}
 	return at.End
+}
+
+// tag makes a segment of the first of tags, with the line break behind it, and returns where it
+// ends.
+func (s *splitter) tag() int {
+	t := s.tags[0]
+	s.tags = s.tags[1:]
+	if strings.TrimSpace(s.text[s.start:t.Start]) != "" {
+		s.emit(t.Start)
+	}
+	end := t.End
+	for end < len(s.text) && (s.text[end] == ' ' || s.text[end] == '\t' || s.text[end] == '\r' || s.text[end] == '\n') {
+		end++
+	}
+	if n := strings.LastIndexByte(s.text[t.End:end], '\n'); n >= 0 {
+		end = t.End + n + 1
+	} else {
+		end = t.End
+	}
+	s.border = s.border || t.opens
+	s.push(end)
+	g := &s.out[len(s.out)-1]
+	g.role = closing
+	if t.opens {
+		g.role, g.heading, g.title = opening, true, end
+	}
+	if g.ends && end < len(s.text) {
+		s.lineStart = end
+		s.markLine(end)
+	}
+	return end
 }
 
 // afterStop returns where a sentence ends whose first stop ends at i: after more stops,

@@ -42,7 +42,7 @@ func TestSplit(t *testing.T) {
 		"paragraphs":    {"One ends here.\n\n", "Two ends here.\n", "Three."},
 		"lists":         {"We need:\n", "- apples\n", "- pears\n", "1. Wash them.\n", "2. Eat."},
 		"headings":      {"## The title\n\n", "#Setup\n", "It is easy."},
-		"documents":     {"#Document [1](Title: A (b) c)", " Text is here.\n\n", "#Document [2](Title: D)", " More."},
+		"documents":     {"#Document [1]", "#(Title: A (b) c)", " Text is here.\n\n", "#Document [2]", "#(Title: D)", " More."},
 		"title line":    {"#The Great Lake\n", "It is deep."},
 		"tags":          {"#<doc id=\"3\">\n", "Text is here.\n", "</doc>"},
 		"one word":      {"word"},

@@ -52,6 +52,11 @@ func (sc *scratch) score() {
 	var m measures
 	for i := range sc.segments {
 		sc.measure(i, e, &m)
-		sc.segments[i].score = scoreOf(&weights, &m)
+		g := &sc.segments[i]
+		g.score = scoreOf(&weights, &m)
+		if g.label >= 0 && g.role == 0 { // a short sentence of a new document comes with its label
+			own := g.tokens + 1
+			g.score -= lengthCost * int64(lg(own+sc.segments[sc.labels[g.label].open].tokens)-lg(own)) / (2 * one)
+		}
 	}
 }
