@@ -228,7 +228,8 @@ func (s *splitter) sentenceEnds(i, end int, stop rune) bool {
 	if !unicode.IsSpace(r) {
 		return r >= utf8.RuneSelf && classOf(r) == dense && i > 0 && s.text[i-1] >= utf8.RuneSelf
 	}
-	for at := end + size; at < len(s.text); at += size {
+	at := end + size
+	for ; at < len(s.text); at += size {
 		r, size = utf8.DecodeRuneInString(s.text[at:])
 		if r == '\n' {
 			return false
@@ -240,11 +241,48 @@ func (s *splitter) sentenceEnds(i, end int, stop rune) bool {
 	if unicode.IsLower(r) || r == ',' || r == ';' || r == ':' || r == ')' {
 		return false
 	}
-	return stop != '.' || end > i+1 || !s.pointed(i)
+	if stop == '!' && end == i+1 && firm(s.text[at:]) || s.bracketed(end) {
+		return false
+	}
+	return stop != '.' || end > i+1 || !s.pointed(i, s.text[at:])
 }
 
-// pointed tells whether the point at i belongs to the word before it.
-func (s *splitter) pointed(i int) bool {
+// bracketed tells whether a place is within parentheses that are opened and closed on its line,
+// not far from each other: what is in them stands or falls as one.
+func (s *splitter) bracketed(at int) bool {
+	const reach = 240
+	from := max(s.start, at-reach)
+	if strings.IndexByte(s.text[from:at], '(') < 0 {
+		return false
+	}
+	depth := 0
+	for i := at - 1; i >= from && depth >= 0 && s.text[i] != '\n'; i-- {
+		switch s.text[i] {
+		case ')':
+			depth++
+		case '(':
+			depth--
+		}
+	}
+	if depth >= 0 {
+		return false
+	}
+	depth = 1
+	for i := at; i < min(at+reach, len(s.text)) && s.text[i] != '\n'; i++ {
+		switch s.text[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pointed tells whether the point at i belongs to the word before it; next is what follows.
+func (s *splitter) pointed(i int, next string) bool {
 	from := i
 	for from > s.start && i-from < 12 {
 		c := s.text[from-1]
@@ -260,6 +298,12 @@ func (s *splitter) pointed(i int) bool {
 	if digits(w) {
 		// An ordinal, as German writes dates, or the number of a line of a list.
 		return len(w) <= 2 && s.lang == german || from == s.lineStart && len(w) <= 3
+	}
+	if w == "al" { // et al.
+		return strings.HasSuffix(s.text[s.start:from], "et ")
+	}
+	if country(w, next) {
+		return true
 	}
 	if strings.IndexByte(w, '.') >= 0 { // i.e, U.S, J.R.R
 		short := true
