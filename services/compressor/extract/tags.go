@@ -65,15 +65,15 @@ func (sc *scratch) findTags(text string, fixed []Span) {
 		if !t.opens || t.mate < 0 {
 			continue
 		}
-		close := &sc.tags[t.mate]
+		end := &sc.tags[t.mate]
 		switch {
-		case touched(t.Span) || touched(close.Span):
-		case strings.IndexByte(text[t.Start:t.End], '=') >= 0 || strings.IndexByte(text[t.End:close.Start], '\n') >= 0:
+		case touched(t.Span) || touched(end.Span):
+		case strings.IndexByte(text[t.Start:t.End], '=') >= 0 || strings.IndexByte(text[t.End:end.Start], '\n') >= 0:
 			continue
-		case close.End-t.Start <= maxTag:
-			sc.spans = append(sc.spans, Span{t.Start, close.End})
+		case end.End-t.Start <= maxTag:
+			sc.spans = append(sc.spans, Span{t.Start, end.End})
 		}
-		t.mate, close.mate = -1, -1
+		t.mate, end.mate = -1, -1
 	}
 	sc.tags = slices.DeleteFunc(sc.tags, func(t tag) bool { return t.mate < 0 })
 }
