@@ -164,6 +164,8 @@ func awkward() []string {
 		strings.Repeat("Yes. No! ", 100), strings.Repeat("\n\n# A\n\nB.", 60), strings.Repeat("[1] a (b\n", 60),
 		strings.Repeat("Document [1](Title: ((", 30), strings.Repeat("....", 500), strings.Repeat("한국어 문장입니다. ", 60),
 		"a\u0301\u0301. \u200d\u200c. ภาษาไทยไม่มีช่องว่าง " + strings.Repeat("ประโยค", 80), lakes + lakes,
+		strings.Repeat("<doc id=\"1\"><a>\nx. Y.</a> Z <b x=1>\n</doc></doc>\n[3] <c k=2> (A. B.\n</c>", 30),
+		strings.Repeat("<a>\n\n", 70) + "It is. So." + strings.Repeat("</a>", 70), strings.Repeat("--- 1 ---\n[Doc 2]\n(A. B. ", 40),
 	}
 }
 

@@ -252,7 +252,7 @@ func (s *splitter) sentenceEnds(i, end int, stop rune) bool {
 func (s *splitter) bracketed(at int) bool {
 	const reach = 240
 	from := max(s.start, at-reach)
-	if strings.IndexByte(s.text[from:at], '(') < 0 {
+	if from >= at || strings.IndexByte(s.text[from:at], '(') < 0 {
 		return false
 	}
 	depth := 0

@@ -32,6 +32,7 @@ func TestSplit(t *testing.T) {
 		"abbreviations": {"Dr. Smith met J. R. R. Tolkien at St. Mary vs. the rest, i.e. Nobody.", " He was on Vol. 3 then."},
 		"citations":     {"As Meyer et al. (2020) say.", " See (Roe et al. 2019) of it.", " He came et al. Nobody else did.", " The metal.", " It was hot."},
 		"names":         {"The U.S. Army is of the U.S.", " Then Yahoo! Inc. came.", " Yahoo!", " They left.", " Warner Bros. Company paid 5 mio. Euro."},
+		"a short title": {"#Document [1]", "#(Title: U.S.A. (v. 2.) Is. Go)", " It is.", " So.\n\n", "#Document [2]", "#(Title: St. (A. Is.) Go)", " More."},
 		"parentheses":   {"It is red (so they say. It is old, too.) and paid.", " It is (in a way.", " They left.", " Then (so it is.)", " He went."},
 		"quotes":        {"He said \"Go home.\"", " She went (at once.)", " It was late.[12]", " They slept."},
 		"lower case":    {"The web site foo.example. is down etc. and so on.", " Next."},
