@@ -11,30 +11,42 @@ import (
 	"tollgate.dev/services/compressor/llmlingua"
 )
 
-// compressorOptions opens the model of the engine llmlingua2 where a profile has that.
+// compressorOptions is how this process compresses.
 func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p *prices, clk clock.Clock, counter *tokens.Counter, notes compressor.Notes) (compressor.Options, error) {
-	model := &cfg.Compression.LLMLingua2
-	opts := compressor.Options{
-		Timeout: cfg.Compression.Timeout, ModelTimeout: model.Timeout,
-		MaxTextBytes: int(cfg.Compression.MaxTextBytes), ModelMaxTextBytes: int(model.MaxTextBytes),
-		Prices: p, Clock: clk, Profiles: compressor.Profiles(), Counter: counter, Notes: notes,
+	opts, done, err := Compression(ctx, &cfg.Compression, counter)
+	if err != nil {
+		return opts, err
 	}
+	open.addFunc(func() error {
+		done()
+		return nil
+	})
+	opts.Prices, opts.Clock, opts.Notes = p, clk, notes
 	if !cfg.Redis.Configured() {
 		opts.NotesTimeout = compressor.AtOnce
 	}
-	for name, p := range cfg.Compression.Profiles {
+	return opts, nil
+}
+
+// Compression is how a configuration has prompts compressed. It opens the model of the engine
+// llmlingua2 where a profile has that; done closes it, and is never nil.
+func Compression(ctx context.Context, cfg *config.Compression, counter *tokens.Counter) (opts compressor.Options, done func(), err error) {
+	model := &cfg.LLMLingua2
+	opts = compressor.Options{
+		Timeout: cfg.Timeout, ModelTimeout: model.Timeout,
+		MaxTextBytes: int(cfg.MaxTextBytes), ModelMaxTextBytes: int(model.MaxTextBytes),
+		Profiles: compressor.Profiles(), Counter: counter,
+	}
+	for name, p := range cfg.Profiles {
 		opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages, Engine: string(p.Engine)}
 	}
-	if cfg.Compression.AsksModel() {
-		engine, err := llmlingua.Open(ctx, model.Model, llmlingua.Settings{Concurrency: model.Concurrency, Threads: model.Threads}, counter)
-		if err != nil {
-			return opts, fmt.Errorf("compression.llmlingua2.model: %w", err)
-		}
-		open.addFunc(func() error {
-			engine.Close()
-			return nil
-		})
-		opts.Model = engine
+	if !cfg.AsksModel() {
+		return opts, func() {}, nil
 	}
-	return opts, nil
+	engine, err := llmlingua.Open(ctx, model.Model, llmlingua.Settings{Concurrency: model.Concurrency, Threads: model.Threads}, counter)
+	if err != nil {
+		return opts, func() {}, fmt.Errorf("compression.llmlingua2.model: %w", err)
+	}
+	opts.Model = engine
+	return opts, engine.Close, nil
 }

@@ -21,8 +21,8 @@ import (
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/app"
 	"tollgate.dev/services/compressor"
-	"tollgate.dev/services/compressor/llmlingua"
 )
 
 const usage = `Show what compression makes of a text, and what that saves.
@@ -187,8 +187,8 @@ func (e Env) read(name string) (_ string, err error) {
 // service is the compressor as the configuration has it. The function that comes with it
 // closes what it holds.
 func (e Env) service(ctx context.Context, o options, p compressor.Prices) (_ *compressor.Service, done func(), err error) {
-	opts := compressor.Options{Timeout: timeout, ModelTimeout: modelTimeout, Prices: p, Counter: new(tokens.Counter)}
-	done = func() {}
+	counter := new(tokens.Counter)
+	opts, done := compressor.Options{Counter: counter}, func() {}
 	if _, named := e.Lookup("TOLLGATE_CONFIG"); named || o.config != "" {
 		source, err := config.Open(o.config, e.Lookup)
 		if err != nil {
@@ -198,18 +198,11 @@ func (e Env) service(ctx context.Context, o options, p compressor.Prices) (_ *co
 		if err != nil {
 			return nil, done, err
 		}
-		opts.Profiles = compressor.Profiles()
-		for name, p := range cfg.Compression.Profiles {
-			opts.Profiles[name] = compressor.Profile{Rate: p.Rate, MinTokens: int64(p.MinTokens), Stages: p.Stages, Engine: string(p.Engine)}
-		}
-		if model := &cfg.Compression.LLMLingua2; cfg.Compression.AsksModel() {
-			engine, err := llmlingua.Open(ctx, model.Model, llmlingua.Settings{Concurrency: model.Concurrency, Threads: model.Threads}, opts.Counter)
-			if err != nil {
-				return nil, done, fmt.Errorf("compression.llmlingua2.model: %w", err)
-			}
-			opts.Model, done = engine, engine.Close
+		if opts, done, err = app.Compression(ctx, &cfg.Compression, counter); err != nil {
+			return nil, done, err
 		}
 	}
+	opts.Timeout, opts.ModelTimeout, opts.Prices = timeout, modelTimeout, p // nobody waits for an answer here
 	service, err := compressor.New(opts)
 	if err != nil {
 		done()
