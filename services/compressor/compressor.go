@@ -319,7 +319,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 			course.done(ctx, err != nil)
 		}
 	}()
-	p, err := prompt.Parse(req.Body)
+	p, err := prompt.Parse(ctx, req.Body)
 	if err != nil {
 		return Result{}, err
 	}

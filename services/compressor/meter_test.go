@@ -14,7 +14,7 @@ import (
 // whole is a request's size in tokens, of every string as a whole.
 func whole(t *testing.T, body []byte, e tokens.Encoding) (size int64) {
 	t.Helper()
-	p, err := prompt.Parse(body)
+	p, err := prompt.Parse(t.Context(), body)
 	if err != nil {
 		t.Fatal(err)
 	}

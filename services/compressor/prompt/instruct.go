@@ -178,6 +178,8 @@ var orderPhrases = []string{
 	"übersetz", "wortwörtlich", "wort für wort", "korrektur", "korrigier", "umformulier", "lektor", "traduc", "traduir", "traduis", "traduz",
 	"traduç", "mot à mot", "corrige", "réécri", "reescrib", "palabra por palabra", "tradurre", "traduzione", "перевод", "переве", "перевест", "дословно", "исправ",
 	"перепиш", "翻译", "翻譯", "翻訳", "译成", "譯成", "訳して", "校对", "校正", "改写", "润色", "逐字", "번역", "교정", "ترجم", "अनुवाद", "çevir", "tłumacz", "vertaal", "dịch",
+	"přelož", "překlad", "prelož", "preklad", "переклад", "перекла", "översätt", "oversett", "oversæt", "käänn", "μετάφρα", "μεταφρά", "terjemah", "แปล", "תרגם", "תרגמ", "לתרגם", "תרגום",
+	"fordít", "превед", "превод", "prevedi", "prijevod", "অনুবাদ", "மொழிபெயர்", "訳",
 }
 
 // allPhrases are those, and of who asks for other things that take all of a text.
@@ -188,5 +190,6 @@ var allPhrases = append([]string{
 	"how many words", "how many times", "how many sentences", "how many lines", "word count", "count the", "count all", "count how", "extract all",
 	"extract every", "extract the names", "all names", "all the", "list all", "list every", "every mention", "find all", "find every", "each of the", "write it back",
 	"rename", "what changed", "differences between", "grammatik", "rechtschreib", "verbessere", "auflisten", "alle ", "orthograph", "grammaire", "gramática", "ortograf", "tous les", "todos los",
+	"comma", "missing", "check the", "line by line", "plain english", "simplif", "every date", "json array", "as json", "into json", "a json", "as csv", "into a table", "as a table", "as a list",
 	"грамматик", "орфограф", "все ", "所有", "全部", "すべて", "全て",
 }, orderPhrases...)

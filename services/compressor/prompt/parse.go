@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,8 +13,8 @@ import (
 )
 
 // Parse reads a request in OpenAI's dialect. Its errors are [ErrShape]. The body is kept,
-// and must not change.
-func Parse(body []byte) (*Prompt, error) {
+// and must not change. It ends with the context.
+func Parse(ctx context.Context, body []byte) (*Prompt, error) {
 	p := &Prompt{body: body, Turns: make([]Turn, 1)}
 	var request jsonscan.Fields
 	if err := request.Scan(body); err != nil {
@@ -30,7 +31,7 @@ func Parse(body []byte) (*Prompt, error) {
 		}
 	}
 	p.start, p.outside = messages.ValueStart, len(p.Turns[0].Fixed)
-	r := reader{prompt: p, breakpoint: -1, userTurn: -1, calls: map[string]string{}}
+	r := reader{ctx: ctx, prompt: p, breakpoint: -1, userTurn: -1, calls: map[string]string{}}
 	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
 		v.Start += messages.ValueStart
 		v.End += messages.ValueStart
@@ -50,7 +51,7 @@ func Parse(body []byte) (*Prompt, error) {
 }
 
 func shape(err error) error {
-	if errors.Is(err, ErrShape) {
+	if errors.Is(err, ErrShape) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrShape, err)
@@ -58,6 +59,7 @@ func shape(err error) error {
 
 // reader goes through the messages.
 type reader struct {
+	ctx        context.Context //nolint:containedctx // a reader lives as long as one call
 	prompt     *Prompt
 	count      int
 	breakpoint int               // the last message with a cache breakpoint
@@ -84,6 +86,9 @@ func (r *reader) turn() *Turn { return &r.prompt.Turns[len(r.prompt.Turns)-1] }
 func (r *reader) message(v jsonscan.Value) error {
 	if v.Kind != jsonscan.KindObject {
 		return fmt.Errorf("%w: a message is no object", ErrShape)
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
 	}
 	index := r.count
 	r.count++
@@ -128,7 +133,9 @@ func (r *reader) message(v jsonscan.Value) error {
 	case "tool", "function":
 		r.result(&m, index)
 	case "user":
-		r.user(index)
+		if err := r.user(index); err != nil {
+			return err
+		}
 	case "assistant":
 		r.note(m.Raw("tool_calls"))
 		fallthrough
@@ -304,12 +311,15 @@ func (r *reader) result(m *jsonscan.Fields, index int) {
 }
 
 // user takes in a user's message.
-func (r *reader) user(index int) {
+func (r *reader) user(index int) error {
 	texts := make([]string, len(r.found))
 	for i, f := range r.found {
 		texts[i] = f.text
 	}
-	split, question := message(texts)
+	split, question, err := message(r.ctx, texts)
+	if err != nil {
+		return err
+	}
 	r.question = head(question, questionBytes)
 	if last := len(r.prompt.Turns) - 1; r.userTurn != last {
 		r.userTurn, r.all = last, false // several messages of a turn are one
@@ -323,6 +333,7 @@ func (r *reader) user(index int) {
 	for i, f := range r.found {
 		r.add(f, split[i], Context, "", r.question, index)
 	}
+	return nil
 }
 
 // want notes whether all is wanted in the turn at hand.

@@ -16,7 +16,7 @@ func TestPlaces(t *testing.T) {
 	later := opening + ` ,{"role":"assistant","content":"Old."}, {"role":"tool","content":"R"}, {"role":"user","content":"And how tall?"}`
 	parse := func(body string) *prompt.Prompt {
 		t.Helper()
-		p, err := prompt.Parse([]byte(body))
+		p, err := prompt.Parse(t.Context(), []byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}

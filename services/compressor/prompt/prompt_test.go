@@ -1,6 +1,7 @@
 package prompt_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func TestWhatMayBeChanged(t *testing.T) {
 		"no content":                                   {`{"messages":[{"role":"tool","content":null},{"role":"tool"}]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := prompt.Parse([]byte(tc.body))
+			p, err := prompt.Parse(t.Context(), []byte(tc.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +109,7 @@ func TestWhatIsNoRequestOfOneMeaning(t *testing.T) {
 		"bytes that are no UTF-8": "{\"messages\":[{\"role\":\"tool\",\"content\":\"\xff\"}]}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := prompt.Parse([]byte(body))
+			_, err := prompt.Parse(t.Context(), []byte(body))
 			if !errors.Is(err, prompt.ErrShape) {
 				t.Fatalf("got %v", err)
 			}
@@ -122,7 +123,7 @@ func TestWhatIsNoRequestOfOneMeaning(t *testing.T) {
 func TestBodyChangesNothingElse(t *testing.T) {
 	const body = ` {"model" : "m", "messages" : [ {"content" : "one\n\"1\"", "role" : "tool"} ,{ "role":"\u0074ool","content":[ {"text":"two","type":"text" } ],"x":1.50 } ], "seed": 1e2 } `
 	const want = ` {"model" : "m", "messages" : [ {"content" : "1 \"é\"\n", "role" : "tool"} ,{ "role":"\u0074ool","content":[ {"text":"","type":"text" } ],"x":1.50 } ], "seed": 1e2 } `
-	p, err := prompt.Parse([]byte(body))
+	p, err := prompt.Parse(t.Context(), []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestBodyChangesNothingElse(t *testing.T) {
 }
 
 func TestWhatCounts(t *testing.T) {
-	p, err := prompt.Parse([]byte(`{"model":"not","tools":[{"t":1}],"messages":[
+	p, err := prompt.Parse(t.Context(), []byte(`{"model":"not","tools":[{"t":1}],"messages":[
 		{"role":"system","content":"S","name":"N"},{"role":"user","content":[{"type":"text","text":"U"},{"type":"image_url","image_url":{"url":"not"}}]},
 		{"role":"assistant","content":null,"refusal":null,"tool_calls":[{"id":"x"}]},{"role":"tool","tool_call_id":"not","content":"T"}]}`))
 	if err != nil {
@@ -162,5 +163,14 @@ func TestWhatCounts(t *testing.T) {
 	want := []string{"N", "S", "U", `[{"id":"x"}]`, `[{"t":1}]`, "assistant", "system", "tool", "user"}
 	if !slices.Equal(got, want) || messages != 4 || names != 1 || !slices.Equal(texts(p), []string{"T"}) {
 		t.Errorf("got %q, %d messages, %d names, %q; want %q", got, messages, names, texts(p), want)
+	}
+}
+
+// Reading ends with its context, within a long message too.
+func TestEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := prompt.Parse(ctx, []byte(`{"messages":[{"role":"user","content":"Q"}]}`)); !errors.Is(err, context.Canceled) || errors.Is(err, prompt.ErrShape) {
+		t.Errorf("got %v", err)
 	}
 }

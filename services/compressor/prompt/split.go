@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +14,8 @@ const (
 	instructionBytes = 1000
 	// contextBytes is the least that has to be left beside it: less is not worth it.
 	contextBytes = 600
+	// step is how much of a text is gone over until it is asked again whether there is time.
+	step = 64 << 10
 )
 
 // message takes the texts of a user's message apart into what is asked, which stays, and
@@ -23,7 +26,7 @@ const (
 // `Context:`, by parts of their own, or, where there is none of these, by a question that is
 // one by its label or its mark. What stands before the first mark stays, and so do short
 // paragraphs at the end.
-func message(texts []string) (segments [][]segment, question string) {
+func message(ctx context.Context, texts []string) (segments [][]segment, question string, err error) {
 	segments = make([][]segment, len(texts))
 	var asked []string
 	tagged := false
@@ -41,20 +44,25 @@ func message(texts []string) (segments [][]segment, question string) {
 		}
 	}
 	if tagged {
-		return segments, strings.Join(asked, "\n")
+		return segments, strings.Join(asked, "\n"), nil
 	}
 	var all []block
 	for i, text := range texts {
-		all = paragraphs(all, i, text)
+		if all, err = paragraphs(ctx, all, i, text); err != nil {
+			return nil, "", err
+		}
 	}
-	given, question := ask(all)
+	given, question, err := ask(ctx, all)
+	if err != nil {
+		return nil, "", err
+	}
 	if given < contextBytes {
-		return segments, strings.Join(texts, "\n")
+		return segments, strings.Join(texts, "\n"), nil
 	}
 	for i, text := range texts {
 		segments[i] = runs(text, i, all)
 	}
-	return segments, question
+	return segments, question, nil
 }
 
 // block is a paragraph of a message.
@@ -100,7 +108,7 @@ func runs(text string, from int, all []block) (segments []segment) {
 
 // paragraphs appends the paragraphs of a text: what blank lines part, but not within code
 // fences. A line with a label, and a short question at either end, is one of its own.
-func paragraphs(to []block, from int, text string) []block {
+func paragraphs(ctx context.Context, to []block, from int, text string) ([]block, error) {
 	begin, fenced := -1, false
 	put := func(end int) {
 		if begin < 0 {
@@ -110,7 +118,12 @@ func paragraphs(to []block, from int, text string) []block {
 		to = append(to, block{text: body, from: from, start: begin, end: begin + len(body)})
 		begin = -1
 	}
-	for at := 0; at < len(text); {
+	for at, asked := 0, 0; at < len(text); {
+		if at-asked > step {
+			if asked = at; ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
 		next := at + strings.IndexByte(text[at:], '\n') + 1
 		if next == at {
 			next = len(text)
@@ -137,11 +150,11 @@ func paragraphs(to []block, from int, text string) []block {
 		at = next
 	}
 	put(len(text))
-	return to
+	return to, nil
 }
 
 // ask marks the paragraphs that stay, and returns how many bytes are left and what is asked.
-func ask(all []block) (given int, question string) {
+func ask(ctx context.Context, all []block) (given int, question string, err error) {
 	first, mark := opening(all)
 	var labels, marks, ends []string
 	ask := func(b *block) {
@@ -174,7 +187,9 @@ func ask(all []block) (given int, question string) {
 			ends = append(ends, last.text)
 		}
 	}
-	own(all, mark)
+	if err := own(ctx, all, mark); err != nil {
+		return 0, "", err
+	}
 	for i := range all {
 		if !all[i].stays {
 			given += len(all[i].text)
@@ -182,22 +197,25 @@ func ask(all []block) (given int, question string) {
 	}
 	switch {
 	case labels != nil:
-		return given, strings.Join(labels, "\n")
+		return given, strings.Join(labels, "\n"), nil
 	case marks != nil:
-		return given, strings.Join(marks, "\n")
+		return given, strings.Join(marks, "\n"), nil
 	case mark != unmarked && ends != nil:
-		return given, strings.Join(ends, "\n")
+		return given, strings.Join(ends, "\n"), nil
 	}
-	return 0, "" // nobody can tell what is asked
+	return 0, "", nil // nobody can tell what is asked
 }
 
 // own marks the paragraphs that are the caller's own words to stay: rules, of any size, and
 // where nothing but a question tells what is given apart, what speaks in the first or second
 // person or says what must be.
-func own(all []block, mark mark) {
+func own(ctx context.Context, all []block, mark mark) error {
 	rules := false // a heading or a label of rules holds for what follows it
 	counted := numbered(all)
 	for i := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		b := &all[i]
 		text := strings.TrimSpace(b.text)
 		switch {
@@ -223,7 +241,7 @@ func own(all []block, mark mark) {
 		}
 	}
 	if mark == byLabel || mark == byDocuments && !outlined(all) {
-		return
+		return nil
 	}
 	// A story is not taken apart: what does not say I in it belongs to what does.
 	told := map[int]bool{} // the parts that are one
@@ -237,6 +255,7 @@ func own(all []block, mark mark) {
 	for i := range all {
 		all[i].stays = all[i].stays || told[all[i].from]
 	}
+	return nil
 }
 
 // ordering tells whether a paragraph within what is marked as given tells what to do: by a line

@@ -88,7 +88,7 @@ func TestQuestionAndContext(t *testing.T) {
 		"a question about a translation": {[]string{"Who was the first to translate it?\n\n" + mill}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := prompt.Parse(user(t, tc.texts...))
+			p, err := prompt.Parse(t.Context(), user(t, tc.texts...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +150,7 @@ func TestOwnWordsStay(t *testing.T) {
 				if parts[0] == "" {
 					parts = parts[1:]
 				}
-				p, err := prompt.Parse(user(t, parts...))
+				p, err := prompt.Parse(t.Context(), user(t, parts...))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -187,7 +187,7 @@ func TestGiven(t *testing.T) {
 		if name == "a quotation" {
 			given = strings.ReplaceAll(given, "never", "gladly")
 		}
-		p, err := prompt.Parse(user(t, given+"\n\nHow old is the mill?"))
+		p, err := prompt.Parse(t.Context(), user(t, given+"\n\nHow old is the mill?"))
 		if err != nil || len(p.Texts) == 0 {
 			t.Errorf("%s: nothing is given: %v", name, err)
 		}
@@ -204,6 +204,8 @@ func TestWhatTakesEveryWord(t *testing.T) {
 		"¿Puedes traducir este texto al inglés?", "Прошу перевести следующий текст на английский.", "ترجم النص التالي إلى الإنجليزية.",
 		"निम्नलिखित पाठ का अंग्रेजी में अनुवाद करें।", "次の文章を英語に訳してください。", "把下面的文字译成英文。", "Check the grammar and spelling of the text below.",
 		"Spell-check the following.", "Return the text unchanged.", "Reproduce the text exactly.", "How many words does the text have?",
+		"Přelož text do angličtiny.", "Переклади текст англійською мовою.", "Översätt texten till engelska.", "Käännä teksti englanniksi.", "Μετάφρασε το κείμενο στα αγγλικά.",
+		"Terjemahkan teks ini ke bahasa Inggris.", "แปลข้อความเป็นภาษาอังกฤษ", "תרגם את הטקסט לאנגלית.", "Check the contract for missing commas.", "Give me a JSON array with the amounts in the text.",
 		"Extract the names of all people.", "Encode the text below in base64.", "Sort the paragraphs alphabetically.",
 	} {
 		for _, text := range []string{order + "\n\n" + given, given + "\n\n" + order} {
@@ -213,7 +215,7 @@ func TestWhatTakesEveryWord(t *testing.T) {
 				`{"role":"user","content":` + quote(t, "Is it old?\n\n"+given) + `},{"role":"user","content":` + quote(t, order) + `}`,
 				`{"role":"user","content":` + quote(t, order) + `},{"role":"assistant","content":null},{"role":"tool","content":` + quote(t, given) + `}`,
 			} {
-				p, err := prompt.Parse([]byte(`{"messages":[` + messages + `]}`))
+				p, err := prompt.Parse(t.Context(), []byte(`{"messages":[`+messages+`]}`))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -226,7 +228,7 @@ func TestWhatTakesEveryWord(t *testing.T) {
 		}
 	}
 	system := `{"role":"system","content":"You are a translator. Translate everything into German."},`
-	p, err := prompt.Parse([]byte(`{"messages":[` + system + `{"role":"user","content":` + quote(t, "Is it old?\n\n"+given) + `}]}`))
+	p, err := prompt.Parse(t.Context(), []byte(`{"messages":[`+system+`{"role":"user","content":`+quote(t, "Is it old?\n\n"+given)+`}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,8 +238,8 @@ func TestWhatTakesEveryWord(t *testing.T) {
 		}
 	}
 	// What was asked in an earlier turn holds until the user asks for something else.
-	p, err = prompt.Parse([]byte(`{"messages":[{"role":"user","content":"Translate it."},{"role":"assistant","content":"What?"},
-		{"role":"user","content":` + quote(t, "Is it old?\n\n"+given) + `}]}`))
+	p, err = prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"user","content":"Translate it."},{"role":"assistant","content":"What?"},
+		{"role":"user","content":`+quote(t, "Is it old?\n\n"+given)+`}]}`))
 	if err != nil || len(p.Texts) != 1 || p.Texts[0].Locked {
 		t.Errorf("an earlier order holds: %v", err)
 	}
@@ -250,11 +252,11 @@ func TestLaterMessagesChangeNothing(t *testing.T) {
 		{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"look","arguments":"{\"what\":\"mill\"}"}}]},
 		{"role":"tool","tool_call_id":"c1","content":` + quote(t, mill) + `}`
 	later := `,{"role":"assistant","content":"Old."},{"role":"user","content":` + quote(t, "And the tower?\n\n"+mill) + `},{"role":"tool","content":"R"}`
-	short, err := prompt.Parse([]byte(`{"messages":[` + first + `]}`))
+	short, err := prompt.Parse(t.Context(), []byte(`{"messages":[`+first+`]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	long, err := prompt.Parse([]byte(`{"messages":[` + first + later + `]}`))
+	long, err := prompt.Parse(t.Context(), []byte(`{"messages":[`+first+later+`]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +333,7 @@ func TestTags(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			{
 				const role = "user"
-				p, err := prompt.Parse([]byte(`{"messages":[{"role":"` + role + `","content":` + quote(t, tc.text) + `}]}`))
+				p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"`+role+`","content":`+quote(t, tc.text)+`}]}`))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -349,11 +351,11 @@ func TestTags(t *testing.T) {
 		})
 	}
 	// What a tool returned may be anybody's words.
-	if p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"<llmlingua>A</llmlingua>"}]}`)); err != nil || p.Tagged || p.Body() != nil {
+	if p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"tool","content":"<llmlingua>A</llmlingua>"}]}`)); err != nil || p.Tagged || p.Body() != nil {
 		t.Errorf("a tool's tags are heard: %v, %s", err, p.Body())
 	}
 	for _, role := range []string{"system", "developer", "assistant"} {
-		p, err := prompt.Parse([]byte(`{"messages":[{"role":"` + role + `","content":"<llmlingua>A</llmlingua>"}]}`))
+		p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"`+role+`","content":"<llmlingua>A</llmlingua>"}]}`))
 		if err != nil || len(p.Texts) > 0 || p.Body() != nil {
 			t.Errorf("%s: %v, %s", role, err, p.Body())
 		}
@@ -384,7 +386,7 @@ func jsonEqual(t testing.TB, raw []byte, want string) bool {
 // A draft keeps the prompt above its floors.
 func TestFloors(t *testing.T) {
 	text := func(turn int, size, tokens int64) *prompt.Text {
-		p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"R"}]}`))
+		p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"tool","content":"R"}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -416,7 +418,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add("<llmlingua, rate=0.5>a < b</llmlingua> c")
 	f.Add("\u2028\n \n" + strings.Repeat("问题：？\n", 90))
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := prompt.Parse([]byte(`{"messages":[{"role":"user","content":` + quote(t, text) + `}]}`))
+		p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"user","content":`+quote(t, text)+`}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ func wrap(data string, width int, end string) string {
 func text(t testing.TB, kind prompt.Kind, content string) *prompt.Text {
 	t.Helper()
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"Q"},{"role":"tool","content":%s}]}`, jsonscan.AppendQuoted(nil, content))
-	p, err := prompt.Parse([]byte(body))
+	p, err := prompt.Parse(t.Context(), []byte(body))
 	if err != nil || len(p.Texts) != 1 {
 		t.Fatalf("%v, %v", p, err)
 	}
@@ -223,7 +223,7 @@ func TestVerbatimData(t *testing.T) {
 		"Read payload.txt. How large is the picture in it?":                   true,
 	} {
 		body := fmt.Sprintf(`{"messages":[{"role":"user","content":%q},{"role":"tool","content":%q}]}`, question, data)
-		p, err := prompt.Parse([]byte(body))
+		p, err := prompt.Parse(t.Context(), []byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}

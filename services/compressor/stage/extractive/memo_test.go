@@ -15,7 +15,7 @@ import (
 func textsOf(t *testing.T, all ...string) (texts []*prompt.Text) {
 	t.Helper()
 	for _, text := range all {
-		p, err := prompt.Parse(fmt.Appendf(nil, `{"messages":[{"role":"tool","content":%q}]}`, text))
+		p, err := prompt.Parse(t.Context(), fmt.Appendf(nil, `{"messages":[{"role":"tool","content":%q}]}`, text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 func text(t testing.TB, kind prompt.Kind, content string) *prompt.Text {
 	t.Helper()
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"Q"},{"role":"tool","content":%s}]}`, jsonscan.AppendQuoted(nil, content))
-	p, err := prompt.Parse([]byte(body))
+	p, err := prompt.Parse(t.Context(), []byte(body))
 	if err != nil || len(p.Texts) != 1 {
 		t.Fatalf("%v, %v", p, err)
 	}

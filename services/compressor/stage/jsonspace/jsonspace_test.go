@@ -15,7 +15,7 @@ import (
 func apply(t *testing.T, role, content string) string {
 	t.Helper()
 	body := fmt.Sprintf(`{"messages":[{"role":%q,"content":%s},{"role":"user","content":"Q"}]}`, role, jsonscan.AppendQuoted(nil, content))
-	p, err := prompt.Parse([]byte(body))
+	p, err := prompt.Parse(t.Context(), []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestOtherMessagesStay(t *testing.T) {
 }
 
 func TestEndsWithItsContext(t *testing.T) {
-	p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"[ 1 ]"}]}`))
+	p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"tool","content":"[ 1 ]"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestEndsWithItsContext(t *testing.T) {
 
 // What is locked is not even read.
 func TestLockedStays(t *testing.T) {
-	p, err := prompt.Parse([]byte(`{"messages":[{"role":"tool","content":"{ \"a\" : [ 1, 2, 3 ] }"}]}`))
+	p, err := prompt.Parse(t.Context(), []byte(`{"messages":[{"role":"tool","content":"{ \"a\" : [ 1, 2, 3 ] }"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

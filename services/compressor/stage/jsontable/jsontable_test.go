@@ -74,7 +74,7 @@ func apply(t testing.TB, role, content string) string {
 func parse(t testing.TB, role, content string) *prompt.Prompt {
 	t.Helper()
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":"Q"},{"role":%q,"content":%s}]}`, role, jsonscan.AppendQuoted(nil, content))
-	p, err := prompt.Parse([]byte(body))
+	p, err := prompt.Parse(t.Context(), []byte(body))
 	if err != nil || len(p.Texts) != 1 {
 		t.Fatalf("%v, %v", p, err)
 	}

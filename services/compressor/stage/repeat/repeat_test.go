@@ -27,7 +27,7 @@ func parse(t testing.TB, results ...result) []*prompt.Text {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := prompt.Parse(body)
+	p, err := prompt.Parse(t.Context(), body)
 	if err != nil || len(p.Texts) != len(results) {
 		t.Fatalf("%v, %v", p, err)
 	}
@@ -233,7 +233,7 @@ func TestLastLinesOfSpaces(t *testing.T) {
 	for _, end := range []string{" ", "\n ", "\n\n \t", "\n\n\n\r\n  \n "} {
 		text := strings.Repeat("The mill is older than the town, and the river is older than both. ", 20)
 		once := fmt.Sprintf(`{"messages":[{"role":"tool","content":%q},{"role":"tool","content":%q}]}`, text+end, "Of another one.\n\n"+text+end)
-		p, err := prompt.Parse([]byte(once))
+		p, err := prompt.Parse(t.Context(), []byte(once))
 		if err != nil {
 			t.Fatal(err)
 		}
