@@ -118,6 +118,20 @@ func TestApplyKeepsCode(t *testing.T) {
 	}
 }
 
+// JSON stays, however deep it nests.
+func TestApplyKeepsDeepJSON(t *testing.T) {
+	rows := `[{"note": "The mill is old. It is well."}, ` + strings.Repeat(`{"note": "The weir is of stone. Go there."}, `, 40) + `{}]`
+	for _, depth := range []int{1, 90, 99, 100, 101, 200, 1000, 5000} {
+		data := strings.Repeat(`{"a":`, depth) + rows + strings.Repeat("}", depth)
+		for _, before := range []string{"", "Result:\n", mill + "\n\n"} {
+			a := &prompt.Text{Original: before + data, Question: "mill", Kind: prompt.ToolResult}
+			if apply(t, draft(t, 0.2, a)); !strings.HasSuffix(a.Current(), data) {
+				t.Errorf("%d deep, behind %q: it became %.80q…", depth, before, a.Current())
+			}
+		}
+	}
+}
+
 // A prompt is not made shorter than its floor where the texts can help it.
 func TestApplyFloor(t *testing.T) {
 	a := &prompt.Text{Original: mill, Question: "mill"}
