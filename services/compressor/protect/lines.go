@@ -216,6 +216,7 @@ func sortsOf(lines []string) []sort {
 		}
 		before = columns
 	}
+	patches(lines, sorts)
 	return sorts
 }
 
@@ -293,7 +294,7 @@ func sortOf(raw string) sort {
 		return code // values
 	case words <= 16 && last != '.' && signs(line):
 		return code
-	case line[0] == '[' && last == ']' && words == 1:
+	case line[0] == '[' && last == ']' && words == 1, required(line), instructed(line), words == 2 && (strings.HasPrefix(line, "go 1.") || strings.HasPrefix(line, "toolchain go")):
 		return code
 	case last == ')' && strings.IndexByte(line, '(') > 0 && !strings.Contains(line[:strings.IndexByte(line, '(')], " "):
 		return code // a call

@@ -32,6 +32,12 @@ func columns(g *extract.Text) bool {
 		}
 	}
 	rows := 0
+	regions, _ := protect.Regions(g.Text)
+	tables = slices.DeleteFunc(tables, func(t table) bool { // a difference, or code in columns
+		return slices.ContainsFunc(regions, func(r protect.Region) bool {
+			return r.Look == protect.Source && r.Start < starts[t.end] && starts[t.first] < r.End
+		})
+	})
 	tables = slices.DeleteFunc(tables, func(t table) bool { // in a fence, or in JSON
 		return slices.ContainsFunc(g.Keep, func(k extract.Span) bool {
 			return k.Start < starts[t.end] && starts[t.first] < k.End && strings.Contains(g.Text[k.Start:k.End], "\n")

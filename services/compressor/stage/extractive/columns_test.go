@@ -58,3 +58,12 @@ func TestApplyTables(t *testing.T) {
 		}
 	}
 }
+
+// A difference is none, however its lines stand below each other.
+func TestApplyDifferences(t *testing.T) {
+	diff := rows("--- a/x\n+++ b/x\n@@ -1,40 +1,40 @@\n", "-old line %d\n+new line %d\n", 40, func(i int) []any { return []any{i, i} })
+	a := &prompt.Text{Original: diff, Question: "What has become of line 7?"}
+	if apply(t, draft(t, 0.3, a)); a.Changed() {
+		t.Errorf("it became %q", a.Current())
+	}
+}
