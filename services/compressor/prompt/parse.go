@@ -324,10 +324,20 @@ func (r *reader) user(index int) error {
 	if last := len(r.prompt.Turns) - 1; r.userTurn != last {
 		r.userTurn, r.all = last, false // several messages of a turn are one
 	}
+	given, about := false, false
 	for i := range split {
 		for _, s := range split[i] {
 			r.all = r.all || !s.free && wantsAll(s.text)
+			given = given || s.free && !s.tagged
 		}
+	}
+	if given && !r.all && !questioning(r.question) {
+		for i := range split {
+			for _, s := range split[i] {
+				about = about || s.free && shares(r.question, s.text)
+			}
+		}
+		r.all = !about // an order in words that nobody here knows
 	}
 	r.want()
 	for i, f := range r.found {

@@ -245,6 +245,29 @@ func TestWhatTakesEveryWord(t *testing.T) {
 	}
 }
 
+// An order in a language that is not known is told by its form: it is no question, and has no
+// word of what is given.
+func TestOrdersOfNoKnownWords(t *testing.T) {
+	mill := strings.TrimSpace(strings.Repeat("The mill stands by the river, and is older than the town. ", 25))
+	given := "Document [1] " + mill + "\n\nDocument [2] " + mill
+	for order, whole := range map[string]bool{
+		"Umtolikele lokhu ngesiZulu.":       true,
+		"Þýddu textann á íslensku.":         true,
+		"Tell the age of the mill.":         false,
+		"Name who built it.":                false,
+		"Question: the age":                 false,
+		"Umtolikele: ukhona, the mill, na?": false,
+	} {
+		p, err := prompt.Parse(t.Context(), user(t, given+"\n\n"+order))
+		if err != nil || len(p.Texts) == 0 {
+			t.Fatalf("%s: %v", order, err)
+		}
+		if got := p.Texts[0].Locked; got != whole {
+			t.Errorf("%s: the documents stay: %t", order, got)
+		}
+	}
+}
+
 // The same message is the same texts with the same question, whatever follows it.
 func TestLaterMessagesChangeNothing(t *testing.T) {
 	mill := strings.Repeat("The mill stands by the river. ", 50)
