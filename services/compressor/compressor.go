@@ -268,7 +268,11 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	result, err := s.compress(bounded, req, profile)
+	// What is late is read all the same, to know what that loses of the provider's cache; but not
+	// for ever.
+	reading, stop := context.WithTimeout(ctx, max(timeout, DefaultTimeout))
+	defer stop()
+	result, err := s.compress(bounded, reading, req, profile)
 	if err == nil {
 		s.opts.Keeper.keep(ctx, req.Tenant, result.Omitted)
 	}
@@ -309,7 +313,7 @@ func (s *Service) Omitted(ctx context.Context, tenant, name string) (string, err
 var errPanic = errors.New("a panic")
 
 // compress runs the stages. With an error comes the result that holds all the same.
-func (s *Service) compress(ctx context.Context, req Request, profile Profile) (held Result, err error) {
+func (s *Service) compress(ctx, reading context.Context, req Request, profile Profile) (held Result, err error) {
 	var course *course
 	defer func() {
 		if r := recover(); r != nil {
@@ -319,7 +323,7 @@ func (s *Service) compress(ctx context.Context, req Request, profile Profile) (h
 			course.done(ctx, err != nil)
 		}
 	}()
-	p, err := prompt.Parse(ctx, req.Body)
+	p, err := prompt.Parse(reading, req.Body)
 	if err != nil {
 		return Result{}, err
 	}
