@@ -190,6 +190,6 @@ var allPhrases = append([]string{
 	"how many words", "how many times", "how many sentences", "how many lines", "word count", "count the", "count all", "count how", "extract all",
 	"extract every", "extract the names", "all names", "all the", "list all", "list every", "every mention", "find all", "find every", "each of the", "write it back",
 	"rename", "what changed", "differences between", "grammatik", "rechtschreib", "verbessere", "auflisten", "alle ", "orthograph", "grammaire", "gramática", "ortograf", "tous les", "todos los",
-	"comma", "missing", "check the", "line by line", "plain english", "simplif", "every date", "json array", "as json", "into json", "a json", "as csv", "into a table", "as a table", "as a list",
+	"commas", "comma ", "check the ", "line by line", "plain english", "simplif", "every date", "json array", "as json", "into json", "a json", "as csv", "into a table", "as a table", "as a list",
 	"грамматик", "орфограф", "все ", "所有", "全部", "すべて", "全て",
 }, orderPhrases...)
