@@ -272,7 +272,7 @@ func (b *bench) selecting(ctx context.Context, set labelled.Set) (each, all []ti
 // service has met no prompt before, and none twice; words come again, as they do.
 func (b *bench) compressing(ctx context.Context, set labelled.Set) (each, all []time.Duration, err error) {
 	service, err := compressor.New(compressor.Options{
-		Profiles: map[string]compressor.Profile{compressor.DefaultProfile: {Rate: 0.33}}, Timeout: time.Minute,
+		Profiles: map[string]compressor.Profile{compressor.DefaultProfile: {Rate: 0.33}}, Timeout: time.Minute, MaxTextBytes: 1 << 20,
 	})
 	if err != nil {
 		return nil, nil, err
