@@ -74,7 +74,7 @@ func (sc *scratch) central(ctx context.Context, req *Request, rarity func(string
 	})
 	table = table[:min(len(table), maxTerms)]
 	q := &sc.question
-	*q = question{terms: q.terms[:0]}
+	*q = question{terms: q.terms[:0], kinds: q.kinds & value}
 	for i, t := range table {
 		r := rarity(req.Texts[t.text].Text[t.start:t.end])
 		q.terms = append(q.terms, queryTerm{stem: t.stem, rarity: r * lg(t.count) / one, order: i})
@@ -86,6 +86,7 @@ func (sc *scratch) central(ctx context.Context, req *Request, rarity func(string
 	for i := range q.terms {
 		q.terms[i].weight = q.terms[i].rarity
 	}
+	best := int64(0)
 	for i := range sc.passages {
 		p := &sc.passages[i]
 		for j := p.from; j < p.to; j++ {
@@ -103,8 +104,10 @@ func (sc *scratch) central(ctx context.Context, req *Request, rarity func(string
 			if j == 0 || g.text != sc.segments[j-1].text {
 				g.score *= 2
 			}
+			best = max(best, g.score)
 		}
 	}
+	sc.prefer(req, best)
 	return nil
 }
 

@@ -102,7 +102,7 @@ func (s *Selector) Select(ctx context.Context, req Request) (Result, error) {
 	if sc.asked() {
 		sc.weigh()
 		sc.rank()
-		sc.score()
+		sc.score(&req)
 	} else if err := sc.central(ctx, &req, s.rarity); err != nil {
 		return Result{}, err
 	}

@@ -269,6 +269,22 @@ func TestSelectBorders(t *testing.T) {
 	}
 }
 
+// Who asks for a path or a hash is given what looks like one, though it has none of the question's
+// words.
+func TestSelectValues(t *testing.T) {
+	path := "/srv/" + strings.Repeat("models7/exports/", 9)
+	hash := strings.Repeat("9f86d081884c7d65", 8)
+	for question, want := range map[string]string{
+		"What's the path?": path, "hash?": hash, "路径是什么？": path, "What is the SHA512 of the lake's file?": hash,
+	} {
+		text := strings.Repeat(lakes, 2) + "It is " + want + "\n\n" + strings.Repeat(lakes, 3)
+		res := selected(t, extract.New(&counter), extract.Request{Question: question, Texts: []extract.Text{{Text: text}}, Budget: count(t, text) / 2})
+		if !strings.Contains(res.Texts[0], want) {
+			t.Errorf("%s: %q is not in\n%s", question, want, res.Texts[0])
+		}
+	}
+}
+
 // What stays of a document has its number, and the tags around it, however documents are told
 // apart.
 func TestSelectLabels(t *testing.T) {

@@ -10,6 +10,7 @@ const (
 	when
 	where
 	amount
+	value // a path, an address on the web, a hash, a name for machines
 )
 
 // entry is what is known of a word.
@@ -137,6 +138,8 @@ var askers = []struct {
 	{amount, `many much long old far number percent percentage population tall high big age wieviel wieviele viele viel alt lang
 		hoch prozent anzahl combien nombre cuantos cuantas cuanto cuanta quanti quante quanto quanta quantos quantas hoeveel
 		сколько ile kaç كم عدد कितने कितनी कितना πόσο πόσα πόσους πόσοι πόσες cât câți câte nhiêu mấy`},
+	{value, `path paths pathname hash hashes checksum digest fingerprint md5 sha sha1 sha256 sha512 url urls uri link links id ids uuid guid
+		identifier pfad pfade prüfsumme kennung chemin empreinte lien ruta enlace percorso caminho путь хеш ссылка`},
 }
 
 // denseAskers do the same where words are not spaced; they are looked for anywhere.
@@ -151,6 +154,7 @@ var denseAskers = []struct {
 	{where, "どこ"}, {where, "어디"}, {where, "ที่ไหน"},
 	{amount, "多少"}, {amount, "几"}, {amount, "多大"}, {amount, "多长"}, {amount, "多久"}, {amount, "百分"},
 	{amount, "いくつ"}, {amount, "何個"}, {amount, "どのくらい"}, {amount, "몇"}, {amount, "얼마"}, {amount, "กี่"},
+	{value, "路径"}, {value, "哈希"}, {value, "链接"}, {value, "网址"}, {value, "パス"}, {value, "ハッシュ"}, {value, "경로"}, {value, "해시"},
 }
 
 // functionWords stand in most sentences of their language and say little; by their number

@@ -1,5 +1,7 @@
 package extract
 
+import "strings"
+
 // weights of the measures, in fixed point, as BenchmarkFit fitted them in November 2026 on 300
 // questions of NaturalQuestions in English and 250 each of XQuAD in German and Chinese, with 20
 // documents each. Nothing of the texts is in them.
@@ -47,7 +49,8 @@ func scoreOf(w *[features]int64, m *measures) int64 {
 	return sum / one
 }
 
-func (sc *scratch) score() {
+// score gives the segments their scores.
+func (sc *scratch) score(req *Request) {
 	e := sc.extremes()
 	var m measures
 	for i := range sc.segments {
@@ -59,4 +62,30 @@ func (sc *scratch) score() {
 			g.score -= lengthCost * int64(lg(own+sc.segments[sc.labels[g.label].open].tokens)-lg(own)) / (2 * one)
 		}
 	}
+	sc.prefer(req, 6*one)
+}
+
+// prefer adds to the scores of segments with a value, where one is asked for, and takes from them
+// nothing for their length: values are long, and have none of the question's words.
+func (sc *scratch) prefer(req *Request, more int64) {
+	if sc.question.kinds&value == 0 {
+		return
+	}
+	for i := range sc.segments {
+		if g := &sc.segments[i]; valued(req.Texts[g.text].Text[g.start:g.end]) {
+			g.score += more + lengthCost*int64(lg(g.tokens+1))/one
+		}
+	}
+}
+
+// valued tells whether a text has a long word with what is in paths, addresses, hashes and names
+// for machines.
+func valued(text string) bool {
+	const long = 16
+	for word := range strings.FieldsSeq(text) {
+		if len(word) >= long && strings.ContainsAny(word, "0123456789/\\") {
+			return true
+		}
+	}
+	return false
 }
