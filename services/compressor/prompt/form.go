@@ -34,7 +34,7 @@ var interrogatives = func() map[string]bool {
 	all := map[string]bool{}
 	for _, w := range strings.Fields(`what when where who whom whose which why how
 		wann wo wer wen wem wie warum weshalb welche welcher welches welchen wieviel wieviele
-		quand où qui comment pourquoi quel quelle quels quelles combien qué cuándo dónde quién cómo cuál cuánto
+		quand où qui comment pourquoi quel quelle quels quelles combien qué cuándo dónde quién cómo cuál
 		quando dove chi perché quale quali quanto quanti qual quem onde wanneer waar waarom hoe hoeveel welke
 		когда где кто почему какой какая какие сколько kiedy gdzie kto dlaczego jaki jaka ile`) {
 		all[w] = true
