@@ -58,7 +58,12 @@ func (sc *scratch) findTags(text string, fixed []Span) {
 	sc.open = open
 	touched := func(s Span) bool {
 		i, _ := slices.BinarySearchFunc(fixed, s.Start, func(f Span, start int) int { return f.End - start - 1 })
-		return i < len(fixed) && fixed[i].Start < s.End
+		for ; i < len(fixed) && fixed[i].Start < s.End; i++ {
+			if fixed[i].Start < s.Start || fixed[i].End > s.End { // what is within a tag is not cut by it
+				return true
+			}
+		}
+		return false
 	}
 	for i := range sc.tags {
 		t := &sc.tags[i]

@@ -59,7 +59,8 @@ func columns(g *extract.Text) bool {
 }
 
 // tablesOf finds the tables: three lines and more, of which half at the least have a field set
-// apart by more than one space, or all as many fields and a number in the same one.
+// apart by more than one space, or all as many fields and a number in the same one. What begins
+// with a tag is none.
 func tablesOf(lines []string) (tables []table) {
 	for i := 0; i < len(lines); {
 		first, wide, coded := i, 0, 0
@@ -68,7 +69,7 @@ func tablesOf(lines []string) (tables []table) {
 		numbers := ^uint64(0)
 		for ; i < len(lines); i++ {
 			before, now = now, fieldsOf(lines[i])
-			if len(now) == 0 || i > first && !rule(lines[i]) && !rule(lines[i-1]) && !below(lines[i-1], before, lines[i], now) {
+			if len(now) == 0 || lines[i][now[0].Start] == '<' || i > first && !rule(lines[i]) && !rule(lines[i-1]) && !below(lines[i-1], before, lines[i], now) {
 				break
 			}
 			if spaced(lines[i], now) {
@@ -141,6 +142,9 @@ func below(last string, before []extract.Span, line string, now []extract.Span) 
 	}
 	if n > 2 || n > 1 && n == min(len(before), len(now)) {
 		return true
+	}
+	if len(before) == maxFields || len(now) == maxFields {
+		return false // paragraphs, in which two spaces are by chance
 	}
 	a, b := cells(last, before), cells(line, now)
 	return a > 2 && b > 2 || a > 1 && a == b

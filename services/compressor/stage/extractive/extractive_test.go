@@ -1,6 +1,7 @@
 package extractive_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -115,6 +116,37 @@ func TestApplyKeepsCode(t *testing.T) {
 	apply(t, draft(t, 0.2, a))
 	if !strings.Contains(a.Current(), "\n"+code+"\n") || !a.Changed() {
 		t.Errorf("got %q", a.Current())
+	}
+}
+
+// What stays of a document stays in its tags.
+func TestApplyKeepsTags(t *testing.T) {
+	for _, form := range []string{
+		"<document index=\"%d\">\n<source>%s</source>\n<document_content>\n%s\n</document_content>\n</document>\n",
+		"<doc id=\"%d\" title=\"%s\">%s</doc>\n",
+	} {
+		var text strings.Builder
+		for i := range 8 {
+			body := river
+			if i == 5 {
+				body = mill
+			}
+			fmt.Fprintf(&text, form, i+1, "The old places", strings.ReplaceAll(body, "in it", fmt.Sprintf("in it at %d", i)))
+		}
+		for rate := 0.2; rate < 0.9; rate += 0.1 {
+			a := &prompt.Text{Original: text.String(), Question: "When was the mill at Arden built?", Kind: prompt.ToolResult}
+			apply(t, draft(t, rate, a))
+			got := a.Current()
+			at := strings.Index(got, "1742")
+			if at < 0 || strings.LastIndex(got[:at], "=\"6\"") < 0 || strings.LastIndex(got[:at], "=\"6\"") < strings.LastIndex(got[:at], "=\"5\"") {
+				t.Errorf("at %.1f, the mill's document has lost its number: %q", rate, got)
+			}
+			for _, name := range []string{"document", "document_content", "doc"} {
+				if opened := strings.Count(got, "<"+name+">") + strings.Count(got, "<"+name+" "); opened != strings.Count(got, "</"+name+">") {
+					t.Errorf("at %.1f, %d of %s are opened: %q", rate, opened, name, got)
+				}
+			}
+		}
 	}
 }
 
