@@ -207,6 +207,8 @@ func TestWhatTakesEveryWord(t *testing.T) {
 		"Přelož text do angličtiny.", "Переклади текст англійською мовою.", "Översätt texten till engelska.", "Käännä teksti englanniksi.", "Μετάφρασε το κείμενο στα αγγλικά.",
 		"Terjemahkan teks ini ke bahasa Inggris.", "แปลข้อความเป็นภาษาอังกฤษ", "תרגם את הטקסט לאנגלית.", "Check the contract for missing commas.", "Give me a JSON array with the amounts in the text.",
 		"Extract the names of all people.", "Encode the text below in base64.", "Sort the paragraphs alphabetically.",
+		"How many documents mention tennis?", "Wie viele Dokumente gibt es?", "Wie oft kommt das Wort 'Fluss' vor?", "Give the full text of document 2.", "Return document 2 as is.", "Print document 1.",
+		"Which of these is the shortest?", "Are there any duplicates?", "Put the documents into a table.", "Show me the raw JSON.", "Give me the JSON.", "Print the whole log.",
 	} {
 		for _, text := range []string{order + "\n\n" + given, given + "\n\n" + order} {
 			for _, messages := range []string{
