@@ -21,7 +21,7 @@ import (
 	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/compressor/bench/labelled"
 	"tollgate.dev/services/compressor/extract"
-	"tollgate.dev/services/compressor/protect"
+	"tollgate.dev/services/compressor/stage/extractive"
 )
 
 func main() {
@@ -157,14 +157,7 @@ func (b *bench) extract(ctx context.Context, question string, texts []string, bu
 func (b *bench) guarded(ctx context.Context, question string, texts []string, budget int64) ([]string, error) {
 	in := make([]extract.Text, len(texts))
 	for i, t := range texts {
-		in[i].Text = t
-		for _, s := range protect.Append(nil, t) {
-			if span := (extract.Span{Start: s.Start, End: s.End}); s.Kind&protect.Block != 0 {
-				in[i].Keep = append(in[i].Keep, span)
-			} else {
-				in[i].Whole = append(in[i].Whole, span)
-			}
-		}
+		in[i] = extractive.Guard(t, question)
 	}
 	return b.selectFrom(ctx, question, in, budget)
 }

@@ -78,7 +78,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			req.Texts[i] = guarded(t.Current(), question)
+			req.Texts[i] = Guard(t.Current(), question)
 			req.Texts[i].Spread = t.Spread
 		}
 		var err error
@@ -113,8 +113,8 @@ func budget(draft *prompt.Draft, texts []*prompt.Text, turn share) int64 {
 	return max(int64(rate*float64(size)), (turn.least*own+turn.all-1)/turn.all)
 }
 
-// guarded is a text with what must stay in it for a question, and what must not be cut.
-func guarded(text, question string) extract.Text {
+// Guard is a text with what must stay in it for a question, and what must not be cut.
+func Guard(text, question string) extract.Text {
 	g := extract.Text{Text: text}
 	for _, s := range protect.Append(nil, text) {
 		span := extract.Span{Start: s.Start, End: s.End}
