@@ -13,6 +13,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"tollgate.dev/platform/clock"
@@ -73,7 +74,7 @@ func (p *Profile) check(stages []Stage) error {
 	}
 	for _, stage := range p.Stages {
 		if !exists(stage) && stage != LLMLingua2 {
-			return fmt.Errorf("names a stage %q that there is not", stage)
+			return fmt.Errorf("names a stage %q that there is not: there are %s", stage, strings.Join(Names(), ", "))
 		}
 		if !p.runs(stage) {
 			return fmt.Errorf("names the stage %q, and has another engine", stage)
@@ -389,7 +390,7 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		}
 		return last.done(ctx, original, before, before), nil
 	}
-	result.Body, result.Engine = p.Body(), engine(result.Stages)
+	result.Body, result.Engine = p.Body(), s.engine(result.Stages)
 	result.Cache = course.effect(likely.effect(plan, before, after), likely, p, before, after)
 	result.Omitted = omitted(p)
 	return last.done(ctx, result, before, after), nil
@@ -438,13 +439,14 @@ const (
 )
 
 // engine is that of the stages that changed something: of what loses most.
-func engine(stages []string) string {
+func (s *Service) engine(stages []string) string {
 	out := Lossless
-	for _, name := range stages {
-		switch {
+	for _, stage := range s.opts.Stages {
+		switch name := stage.Name(); {
+		case !slices.Contains(stages, name):
 		case isEngine(name): // its name is its stage's
 			return name
-		case name != "json_space" && name != "json_table":
+		case stage.Loses():
 			out = NearLossless
 		}
 	}

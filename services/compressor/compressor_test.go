@@ -55,6 +55,7 @@ type fake struct {
 }
 
 func (f fake) Name() string { return f.name }
+func (f fake) Loses() bool  { return true }
 func (f fake) Apply(ctx context.Context, draft *prompt.Draft) error {
 	return f.apply(ctx, draft)
 }

@@ -24,9 +24,21 @@ import (
 type Stage interface {
 	// Name is what answers, metrics and profiles call it: lower case, words joined by `_`.
 	Name() string
+	// Loses tells whether anything that it takes out cannot be had back from what it writes.
+	Loses() bool
 	// Apply changes texts. An error, which must not quote the prompt, discards what every
 	// stage did.
 	Apply(ctx context.Context, draft *prompt.Draft) error
+}
+
+// Names are those of all stages, in the order in which they run, with a model or without.
+func Names() []string {
+	list := stages(nil, nil)
+	names := make([]string, 0, len(list)+1)
+	for _, s := range list {
+		names = append(names, s.Name())
+	}
+	return append(names, LLMLingua2)
 }
 
 // stages is the one list of the stages, in the order in which they run: what loses nothing, or

@@ -38,6 +38,9 @@ type Stage struct{}
 // Name is blob.
 func (Stage) Name() string { return "blob" }
 
+// Loses tells that the data is gone.
+func (Stage) Loses() bool { return true }
+
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	for _, t := range draft.Texts {

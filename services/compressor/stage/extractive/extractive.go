@@ -28,6 +28,9 @@ func New(counter *tokens.Counter) Stage { return Stage{extract.New(counter), new
 // Name is extractive.
 func (Stage) Name() string { return "extractive" }
 
+// Loses tells that sentences are gone.
+func (Stage) Loses() bool { return true }
+
 // Apply is compressor.Stage's. A turn's texts are all there when the turn is first sent, so
 // what becomes of them together is the same in every later turn.
 func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {

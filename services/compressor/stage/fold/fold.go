@@ -36,6 +36,9 @@ type Stage struct{}
 // Name is fold.
 func (Stage) Name() string { return "fold" }
 
+// Loses tells that times and states are gone.
+func (Stage) Loses() bool { return true }
+
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	for _, t := range draft.Texts {

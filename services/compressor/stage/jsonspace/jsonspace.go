@@ -19,6 +19,9 @@ type Stage struct{}
 // Name is json_space.
 func (Stage) Name() string { return "json_space" }
 
+// Loses tells that nothing is lost.
+func (Stage) Loses() bool { return false }
+
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	for _, t := range draft.Texts {

@@ -56,6 +56,9 @@ type Stage struct{}
 // Name is json_table.
 func (Stage) Name() string { return "json_table" }
 
+// Loses tells that nothing is lost.
+func (Stage) Loses() bool { return false }
+
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	for _, t := range draft.Texts {

@@ -31,6 +31,9 @@ func New(model Model, counter *tokens.Counter) Stage { return Stage{model, count
 // Name is llmlingua2.
 func (Stage) Name() string { return "llmlingua2" }
 
+// Loses tells that words are gone.
+func (Stage) Loses() bool { return true }
+
 // leastTokens is the size of a text from which on it is shortened: a model that sees less
 // knows too little of what it is about.
 const leastTokens = 50

@@ -45,6 +45,9 @@ type Stage struct{}
 // Name is repeat.
 func (Stage) Name() string { return "repeat" }
 
+// Loses tells that what is the same but for spaces comes back with those of the first.
+func (Stage) Loses() bool { return true }
+
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	r := reader{draft: draft, results: make(map[string]*results), calls: make(map[string]int), passages: make(map[uint64]*passage)}
