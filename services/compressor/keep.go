@@ -144,7 +144,7 @@ func (k *Keeper) keep(ctx context.Context, tenant string, parts []prompt.Omissio
 
 var (
 	errFull  = errors.New("too much waits for the store")
-	errLarge = errors.New("a part is too large for the store")
+	errLarge = errors.New("the store did not take a part: it is too large, or its time was over")
 	errEnd   = errors.New("the process stops")
 )
 

@@ -234,3 +234,15 @@ func TestCompressionKnowsAllDeployments(t *testing.T) {
 		t.Errorf("asked for %v", got)
 	}
 }
+
+// For a key without a team nothing of a prompt is kept, and no part is named that nobody could fetch.
+func TestNoPartIsNamedToAKeyWithoutATeam(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for key, want := range map[string]string{lonerKey: "", acmeKey: "0123456789abcdef,fedcba9876543210"} {
+		a := r.do(http.MethodPost, chatPath, call{key, map[string]string{"X-Compress": "default"}, chat("many  words")})
+		if a.header.Get("X-Tollgate-Compression") != "default" || a.header.Get("X-Tollgate-Omitted") != want {
+			t.Errorf("%s is told %v, want %q", key, a.header, want)
+		}
+	}
+}

@@ -171,7 +171,8 @@ func (c *completion) answerHeaders(h http.Header) {
 		set("X-Tollgate-Original-Tokens", itoa(r.GetOriginalTokens()))
 		set("X-Tollgate-Compressed-Tokens", itoa(r.GetCompressedTokens()))
 		set("X-Tollgate-Compression-Saved", c.savedByCompression().Dollars())
-		if omitted := r.GetOmitted(); len(omitted) > 0 {
+		// Of a key without a team nothing is kept that could be fetched.
+		if omitted := r.GetOmitted(); len(omitted) > 0 && c.principal.TenantID != "" {
 			set("X-Tollgate-Omitted", strings.Join(omitted[:min(len(omitted), omittedShown)], ","))
 		}
 	}

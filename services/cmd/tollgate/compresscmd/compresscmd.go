@@ -90,6 +90,9 @@ func Run(ctx context.Context, env Env, args []string) error {
 	}
 	defer done()
 	body, whole := []byte(text), request(text)
+	if whole && o.question != "" {
+		return fmt.Errorf("--question is for a document; %s is a request, which has its own", o.file)
+	}
 	if !whole {
 		if body, err = wrap(text, o.question); err != nil {
 			return err

@@ -208,6 +208,7 @@ func TestMistakes(t *testing.T) {
 		"no provider":        {[]string{small, "--model", "gpt-4o"}, "--model"},
 		"no UTF-8":           {[]string{file(t, "b", "\xff")}, "UTF-8"},
 		"a large file":       {[]string{file(t, "c", strings.Repeat("x", 10<<20+1))}, "MiB"},
+		"a request's other":  {[]string{file(t, "e.json", `{"messages":[{"role":"user","content":"x"}]}`), "--question", "What?"}, "--question is for a document"},
 		"half a request":     {[]string{file(t, "d.json", `{"messages":[{"role":"oracle","content":"x"}]}`)}, "cannot be read"},
 	} {
 		_, err := run(t, nil, "", tc.args...)
