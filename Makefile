@@ -51,9 +51,10 @@ bench-compress: ## measure what compression keeps of answers, its time, and the 
 	go run ./services/compressor/trace/bills
 
 .PHONY: bench-cache
-bench-cache: ## measure which prompts the cache takes for the same, which its veto holds apart, and its index (TOLLGATE_DATA=folder)
+bench-cache: ## measure what the semantic cache is to be built of: which prompts are taken for the same, which its veto holds apart, index and threshold (TOLLGATE_DATA=folder)
 	go run ./services/cache/bench
 	go run ./services/cache/index/bench
+	go run ./services/cache/threshold/simulate
 
 .PHONY: lint
 lint: ## lint Go, protos and scripts
