@@ -183,21 +183,21 @@ func (e *evidence) lowest() (threshold float64, compared uint64) {
 	return threshold, compared
 }
 
-// test the levels from the strictest on, and tell of each its counts, the error probability at
+// test the levels from the strictest on, and tell of each its counts, the error probability (alpha) at
 // which it was tested, and whether it is proven.
-func (e *evidence) test(all bands, tell func(k int, above tally, budget float64, proven bool)) {
+func (e *evidence) test(all bands, tell func(k int, above tally, alpha float64, proven bool)) {
 	part := e.share() / levels
 	var above tally
 	handed := 0.0
 	for k := levels - 1; k >= 0; k-- {
 		above.right += all[k].right
 		above.wrong += all[k].wrong
-		budget := part + handed
-		proven := above.right > 0 && e.wager.logWealth(above.right, above.wrong) >= -math.Log(budget)
+		alpha := part + handed
+		proven := above.right > 0 && e.wager.logWealth(above.right, above.wrong) >= -math.Log(alpha)
 		if handed = 0; proven {
-			handed = budget
+			handed = alpha
 		}
-		tell(k, above, budget, proven)
+		tell(k, above, alpha, proven)
 	}
 }
 

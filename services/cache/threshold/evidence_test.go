@@ -38,23 +38,23 @@ func TestProvenLevelsHandTheirPartOn(t *testing.T) {
 	all[levels-2].wrong = 1
 	all[levels-2].right = 150
 	e := newEvidence(0.02, 0.1)
-	budgets := map[int]float64{}
+	alphas := map[int]float64{}
 	proven := map[int]bool{}
-	e.test(all, func(k int, _ tally, budget float64, ok bool) { budgets[k], proven[k] = budget, ok })
+	e.test(all, func(k int, _ tally, alpha float64, ok bool) { alphas[k], proven[k] = alpha, ok })
 	part := 0.05 / levels
-	if got := budgets[levels-1]; math.Abs(got-part) > 1e-12 {
+	if got := alphas[levels-1]; math.Abs(got-part) > 1e-12 {
 		t.Fatalf("the first level has the part %v, want %v", got, part)
 	}
 	if !proven[levels-1] {
 		t.Fatal("the first level is not proven")
 	}
-	if got := budgets[levels-2]; math.Abs(got-2*part) > 1e-12 {
+	if got := alphas[levels-2]; math.Abs(got-2*part) > 1e-12 {
 		t.Errorf("the second level has the part %v, want its own and the first's: %v", got, 2*part)
 	}
 	// Without evidence of its own at the top nothing is handed on.
 	all[levels-1] = tally{}
-	e.test(all, func(k int, _ tally, budget float64, _ bool) { budgets[k] = budget })
-	if got := budgets[levels-2]; math.Abs(got-part) > 1e-12 {
+	e.test(all, func(k int, _ tally, alpha float64, _ bool) { alphas[k] = alpha })
+	if got := alphas[levels-2]; math.Abs(got-part) > 1e-12 {
 		t.Errorf("the second level has the part %v after one that is not proven, want %v", got, part)
 	}
 }

@@ -24,7 +24,7 @@ func newWager(limit float64) wager {
 }
 
 // logWealth is the logarithm of the wealth after so many right and wrong answers. That it ever
-// reaches ln(1/budget), whenever one looks, has at most the probability budget if the wrong rate
+// reaches ln(1/alpha), whenever one looks, has at most the probability alpha if the wrong rate
 // is at least the limit (Ville's inequality).
 func (w *wager) logWealth(right, wrong uint64) float64 {
 	var logs [len(rivals)]float64
@@ -48,15 +48,15 @@ func (w *wager) logWealth(right, wrong uint64) float64 {
 }
 
 // upperLimit of the wrong rate after so many right and wrong answers: the smallest one that the
-// wealth against it disproves, with an error probability of budget at all times together. It is
+// wealth against it disproves, with an error probability of alpha at all times together. It is
 // 1 while nothing is disproven, and exact to 2⁻²⁰.
-func upperLimit(right, wrong uint64, budget float64) float64 {
+func upperLimit(right, wrong uint64, alpha float64) float64 {
 	low, high := 0.0, 1.0
 	// The wealth grows with the limit that it is against.
 	for range 20 {
 		middle := (low + high) / 2
 		w := newWager(middle)
-		if w.logWealth(right, wrong) >= -math.Log(budget) {
+		if w.logWealth(right, wrong) >= -math.Log(alpha) {
 			high = middle
 		} else {
 			low = middle

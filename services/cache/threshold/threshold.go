@@ -188,10 +188,10 @@ func (l *Learner) Levels() []Level {
 	defer l.mu.Unlock()
 	out := make([]Level, levels)
 	all, _ := l.evidence.sum()
-	l.evidence.test(all, func(k int, above tally, budget float64, proven bool) {
+	l.evidence.test(all, func(k int, above tally, alpha float64, proven bool) {
 		out[k] = Level{
 			Threshold: level(k), Right: above.right, Wrong: above.wrong,
-			Upper: upperLimit(above.right, above.wrong, budget), Proven: proven,
+			Upper: upperLimit(above.right, above.wrong, alpha), Proven: proven,
 		}
 	})
 	return out
