@@ -17,6 +17,7 @@ import (
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
+	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/edge/answer"
 	"tollgate.dev/services/edge/idempotency"
@@ -322,7 +323,7 @@ func (c *completion) remember() func(context.Context) {
 	return func(ctx context.Context) {
 		body := o.body
 		if len(o.chunks) > 0 {
-			whole, err := answer.Whole(o.chunks, answer.Usage(o.usage))
+			whole, err := answer.Whole(o.chunks, openaiwire.UsageFrom(o.usage))
 			if err != nil {
 				e.Log.DebugContext(ctx, "a stream cannot be kept as a whole answer", "error", err)
 				return

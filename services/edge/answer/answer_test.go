@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/services/edge/answer"
 )
 
@@ -35,42 +36,43 @@ func whole(message, finish, more string) string {
 // The streams are as OpenAI's reference shows them, and as LiteLLM's clients read them.
 func TestWhole(t *testing.T) {
 	const usage = `{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}`
+	used := &openaiwire.Usage{PromptTokens: 9, CompletionTokens: 12, TotalTokens: 21}
 	for name, tc := range map[string]struct {
 		chunks [][]byte
-		usage  string
+		usage  *openaiwire.Usage
 		want   string
 	}{
 		"text": {chunks(
 			`{"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-4o-mini", "system_fingerprint": "fp_44709d6fcb", "choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}`,
 			`{"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-4o-mini", "system_fingerprint": "fp_44709d6fcb", "choices":[{"index":0,"delta":{"content":"Hello"},"logprobs":null,"finish_reason":null}]}`,
 			`{"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-4o-mini", "system_fingerprint": "fp_44709d6fcb", "choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}`,
-		), usage, `{"id":"chatcmpl-123","object":"chat.completion","created":1694268190,"model":"gpt-4o-mini","system_fingerprint":"fp_44709d6fcb",` +
+		), used, `{"id":"chatcmpl-123","object":"chat.completion","created":1694268190,"model":"gpt-4o-mini","system_fingerprint":"fp_44709d6fcb",` +
 			`"choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":` + usage + `}`},
 		"tool calls": {chunks(
 			delta(`{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_a","type":"function","function":{"name":"look","arguments":""}}],"refusal":null}`, `null`),
 			delta(`{"tool_calls":[{"index":0,"function":{"arguments":"{\"q\":"}}]}`, `null`),
 			delta(`{"tool_calls":[{"index":1,"id":"call_b","type":"function","function":{"name":"find","arguments":"{}"}},{"index":0,"function":{"arguments":"\"mill\"}"}}]}`, `null`),
 			delta(`{}`, `"tool_calls"`),
-		), "", whole(`{"role":"assistant","content":null,"refusal":null,"tool_calls":[`+
+		), nil, whole(`{"role":"assistant","content":null,"refusal":null,"tool_calls":[`+
 			`{"id":"call_a","type":"function","function":{"name":"look","arguments":"{\"q\":\"mill\"}"}},{"id":"call_b","type":"function","function":{"name":"find","arguments":"{}"}}]}`, `"tool_calls"`, "")},
 		"the usage of the stream goes first": {chunks(
 			delta(`{"role":"assistant","content":"Hi"}`, `"stop"`), head+`[],"usage":{"total_tokens":3}}`,
-		), usage, whole(`{"role":"assistant","content":"Hi","refusal":null}`, `"stop"`, `,"usage":{"total_tokens":3}`)},
+		), used, whole(`{"role":"assistant","content":"Hi","refusal":null}`, `"stop"`, `,"usage":{"total_tokens":3}`)},
 		"a character in two halves": {chunks(
 			delta(`{"content":"a \ud83d"}`, `null`), delta(`{"content":"\ude00"}`, `"stop"`),
-		), "", whole(`{"role":"assistant","content":"a \ud83d\ude00","refusal":null}`, `"stop"`, "")},
+		), nil, whole(`{"role":"assistant","content":"a \ud83d\ude00","refusal":null}`, `"stop"`, "")},
 		"several choices": {chunks(
 			head+`[{"index":1,"delta":{"role":"assistant","content":"b"},"finish_reason":null}]}`,
 			head+`[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":"stop"}]}`,
 			head+`[{"index":1,"delta":{"content":"c"},"finish_reason":"length"}]}`,
-		), "", `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[` +
+		), nil, `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[` +
 			`{"index":0,"message":{"role":"assistant","content":"a","refusal":null},"logprobs":null,"finish_reason":"stop"},` +
 			`{"index":1,"message":{"role":"assistant","content":"bc","refusal":null},"logprobs":null,"finish_reason":"length"}]}`},
 		"log probabilities": {chunks(
 			head+`[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[{"token":"a","logprob":-0.1}],"refusal":null},"finish_reason":null}]}`,
 			head+`[{"index":0,"delta":{"content":"b"},"logprobs":{"content":[{"token":"b","logprob":-1e-3}],"refusal":null},"finish_reason":null}]}`,
 			delta(`{}`, `"stop"`),
-		), "", `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{"index":0,"message":{"content":"ab","role":"assistant","refusal":null},` +
+		), nil, `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{"index":0,"message":{"content":"ab","role":"assistant","refusal":null},` +
 			`"logprobs":{"content":[{"token":"a","logprob":-0.1},{"token":"b","logprob":-1e-3}],"refusal":null},"finish_reason":"stop"}]}`},
 		"thought": {chunks(
 			delta(`{"role":"assistant","reasoning_content":"Let ","thinking_blocks":[{"type":"thinking","thinking":"Let "}]}`, `null`),
@@ -79,25 +81,21 @@ func TestWhole(t *testing.T) {
 			delta(`{"thinking_blocks":[{"type":"redacted_thinking","data":"xyz"}]}`, `null`),
 			delta(`{"thinking_blocks":[{"type":"thinking","thinking":"more","signature":"s2"}]}`, `null`),
 			delta(`{"content":"Done"}`, `"stop"`),
-		), "", whole(`{"role":"assistant","reasoning_content":"Let me see","content":"Done","refusal":null,"thinking_blocks":[`+
+		), nil, whole(`{"role":"assistant","reasoning_content":"Let me see","content":"Done","refusal":null,"thinking_blocks":[`+
 			`{"type":"thinking","thinking":"Let me see","signature":"s1"},{"type":"redacted_thinking","data":"xyz"},{"type":"thinking","thinking":"more","signature":"s2"}]}`, `"stop"`, "")},
 		"annotations, a lane and what nobody knows": {chunks(
 			delta(`{"role":"assistant","content":"a","annotations":[{"n":1}],"x_new":{"a":[1]}}`, `null`),
 			delta(`{"role":"assistant","annotations":[{"n":2}],"x_new":{"a": [1]}}`, `null`),
 			`{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o","service_tier":"flex","x_groq":{"id":"r"},"obfuscation":"abc","choices":[{"index":0,"delta":{},"finish_reason":"stop","x_choice":7}]}`,
-		), "", `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","service_tier":"flex","x_groq":{"id":"r"},"choices":[{"index":0,` +
+		), nil, `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","service_tier":"flex","x_groq":{"id":"r"},"choices":[{"index":0,` +
 			`"message":{"role":"assistant","content":"a","x_new":{"a":[1]},"refusal":null,"annotations":[{"n":1},{"n":2}]},"logprobs":null,"finish_reason":"stop","x_choice":7}]}`},
 		"an older function call": {chunks(
 			delta(`{"role":"assistant","content":null,"function_call":{"name":"look","arguments":""}}`, `null`),
 			delta(`{"function_call":{"arguments":"{}"}}`, `"function_call"`),
-		), "", whole(`{"role":"assistant","content":null,"refusal":null,"function_call":{"name":"look","arguments":"{}"}}`, `"function_call"`, "")},
+		), nil, whole(`{"role":"assistant","content":null,"refusal":null,"function_call":{"name":"look","arguments":"{}"}}`, `"function_call"`, "")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var usage []byte
-			if tc.usage != "" {
-				usage = []byte(tc.usage)
-			}
-			got, err := answer.Whole(tc.chunks, usage)
+			got, err := answer.Whole(tc.chunks, tc.usage)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,7 +150,7 @@ func TestStream(t *testing.T) {
 	const body = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[` +
 		`{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"},` +
 		`{"index":1,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],` +
-		`"usage":{"total_tokens":3},"service_tier":"default","x_groq":{"id":"r"}}`
+		`"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":3},"service_tier":"default","x_groq":{"id":"r"}}`
 	const begin = `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o","service_tier":"default","choices":`
 	for _, usage := range []bool{false, true} {
 		got, err := answer.Stream([]byte(body), usage)
@@ -167,7 +165,7 @@ func TestStream(t *testing.T) {
 			begin + `[{"index":1,"delta":{},"logprobs":null,"finish_reason":"tool_calls"}]` + none + `}`,
 		}
 		if usage {
-			want = append(want, begin+`[],"usage":{"total_tokens":3}}`)
+			want = append(want, begin+`[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":3}}`)
 		}
 		if len(got) != len(want) {
 			t.Fatalf("%d chunks, want %d", len(got), len(want))
@@ -175,7 +173,7 @@ func TestStream(t *testing.T) {
 		for i := range want {
 			equal(t, got[i], want[i])
 		}
-		back, err := answer.Whole(got, []byte(`{"total_tokens":3}`))
+		back, err := answer.Whole(got, &openaiwire.Usage{TotalTokens: 3})
 		if err != nil {
 			t.Fatal(err)
 		}

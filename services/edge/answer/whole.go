@@ -2,8 +2,11 @@ package answer
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strconv"
+
+	"tollgate.dev/platform/openaiwire"
 )
 
 // text is a string that comes in pieces, as JSON without its quotes: what is put together in
@@ -160,8 +163,8 @@ type block struct {
 }
 
 // Whole is the answer that a stream's chunks bring, as one JSON object. Usage stands in for
-// a stream's that says none; nil leaves it out. Errors are [ErrForm].
-func Whole(chunks [][]byte, usage []byte) ([]byte, error) {
+// that of a stream that says none; nil leaves it out. Errors are [ErrForm].
+func Whole(chunks [][]byte, usage *openaiwire.Usage) ([]byte, error) {
 	var head object
 	var choices []choice
 	var told []byte
@@ -214,8 +217,11 @@ func Whole(chunks [][]byte, usage []byte) ([]byte, error) {
 		}
 	}
 	out = append(out, field{"choices", append(list, ']')})
-	if told == nil {
-		told = usage
+	if told == nil && usage != nil {
+		var err error
+		if told, err = json.Marshal(usage); err != nil {
+			return nil, form("its usage is none")
+		}
 	}
 	if told != nil {
 		out = append(out, field{"usage", told})

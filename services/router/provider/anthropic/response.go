@@ -6,6 +6,7 @@ import (
 
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/services/router/chat"
 )
 
@@ -91,7 +92,7 @@ func (d *decoder) Response(body []byte) (chat.Answer, error) {
 			return chat.Answer{}, broken("the provider's usage cannot be read").WithCause(err)
 		}
 		out.Usage = d.usage.disjoint()
-		completion.Usage = chat.UsageFrom(out.Usage)
+		completion.Usage = openaiwire.UsageFrom(out.Usage)
 		completion.ServiceTier = d.usage.openAITier()
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/platform/sse"
 	"tollgate.dev/services/router/chat"
 )
@@ -315,7 +316,7 @@ func (d *decoder) messageStop(sink *chat.Sink) error {
 		return broken("the provider's stream ended without a reason")
 	}
 	if d.includeUsage && sink.Usage != nil {
-		usage, err := json.Marshal(chat.UsageFrom(sink.Usage))
+		usage, err := json.Marshal(openaiwire.UsageFrom(sink.Usage))
 		if err != nil {
 			return malformed(err)
 		}

@@ -8,6 +8,7 @@ import (
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/services/router/chat"
 )
 
@@ -38,7 +39,7 @@ func (d *decoder) Response(body []byte) (chat.Answer, error) {
 	id := answerID(r.responseID, body)
 	out := chat.Completion{
 		ID: id, Object: "chat.completion", Created: d.created, Model: d.model,
-		Usage: chat.UsageFrom(usage), ServiceTier: usage.GetServiceTier(),
+		Usage: openaiwire.UsageFrom(usage), ServiceTier: usage.GetServiceTier(),
 	}
 	if r.modelVersion != "" {
 		out.Model = r.modelVersion

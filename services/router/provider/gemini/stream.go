@@ -8,6 +8,7 @@ import (
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/platform/sse"
 	"tollgate.dev/services/router/chat"
 )
@@ -228,7 +229,7 @@ func (d *decoder) End(sink *chat.Sink) error {
 	if !d.includeUsage || d.usage == nil {
 		return nil
 	}
-	usage, err := json.Marshal(chat.UsageFrom(d.usage))
+	usage, err := json.Marshal(openaiwire.UsageFrom(d.usage))
 	if err != nil {
 		return errs.New(errs.ProviderError, "the provider's usage cannot be read").WithCause(err)
 	}
