@@ -35,18 +35,16 @@ func aggregates(question string) bool {
 }
 
 // aggregateWords, aggregatePairs and aggregateSigns are of questions that take every row.
-var aggregateWords = set(`count counts sum total totals average mean median maximum minimum max min highest lowest largest smallest
+var aggregateWords = setOf(strings.Fields(`count counts sum total totals average mean median maximum minimum max min highest lowest largest smallest
 	biggest longest shortest oldest newest latest earliest most least fewest twice duplicate duplicates unique distinct rank sort top share percentage distribution
 	anzahl summe durchschnitt mittelwert insgesamt größte größten kleinste kleinsten höchste höchsten niedrigste meisten wenigsten doppelt älteste neueste
-	combien somme moyenne médiane maximum total doublons cuántos cuántas suma promedio media mediana duplicados quanti quante somma
-	сколько сумма среднее максимум минимум итого`)
+	combien somme moyenne médiane doublons cuántos cuántas suma promedio media mediana duplicados quanti quante somma
+	сколько сумма среднее максимум минимум итого`)...)
 
 var aggregatePairs = setOf("how many", "how much", "how often", "number of", "wie viele", "wie viel", "wie oft", "which files", "what files", "which rows", "which lines", "what lines",
 	"what rows", "the files", "the rows", "the entries", "the processes", "le plus", "la plus", "les plus", "el más", "la más")
 
-var aggregateSigns = []string{"多少", "几个", "总共", "总数", "平均", "最大", "最小", "最高", "最低", "最多", "最少", "重复", "いくつ", "合計", "平均", "最大", "最小", "몇", "합계", "평균"}
-
-func set(words string) map[string]bool { return setOf(strings.Fields(words)...) }
+var aggregateSigns = []string{"多少", "几个", "总共", "总数", "平均", "最大", "最小", "最高", "最低", "最多", "最少", "重复", "いくつ", "合計", "몇", "합계", "평균"}
 
 func setOf(words ...string) map[string]bool {
 	all := make(map[string]bool, len(words))
