@@ -83,10 +83,12 @@ func NewKey(ns *cachev1.Namespace, fingerprint []byte) (Key, error) {
 	return k, nil
 }
 
-// Selector names what to invalidate: the namespaces of one tenant, less those that
-// differ in a component that is set. An empty Provider, Model or Partition means all.
+// Selector names what to invalidate: the entries of one tenant, less those that differ in
+// what is set. An empty Provider, Model or Partition means all.
 type Selector struct {
 	Tenant, Provider, Model, Partition string
+	// Entry is the fingerprint of a single one; zero means all.
+	Entry Fingerprint
 }
 
 // NewSelector checks a request's components. Its errors are [errs.InvalidRequest].

@@ -12,7 +12,10 @@ import (
 )
 
 // Handler serves the contract from a [Service].
-type Handler struct{ service *Service }
+type Handler struct {
+	cachev1connect.UnimplementedCacheServiceHandler
+	service *Service
+}
 
 // NewHandler returns the handler of a service.
 func NewHandler(service *Service) *Handler { return &Handler{service: service} }

@@ -11,18 +11,20 @@ func Share(dst, src any) bool {
 		from, ok := src.(*cachev1.LookupRequest)
 		if ok {
 			to.Namespace, to.Fingerprint, to.MaxAge = from.Namespace, from.Fingerprint, from.MaxAge
+			to.Question, to.Last, to.Threshold = from.Question, from.Last, from.Threshold
 		}
 		return ok
 	case *cachev1.LookupResponse:
 		from, ok := src.(*cachev1.LookupResponse)
 		if ok {
-			to.Hit, to.Entry = from.Hit, from.Entry
+			to.Hit, to.Entry, to.Score, to.EntryId, to.Comparison = from.Hit, from.Entry, from.Score, from.EntryId, from.Comparison
 		}
 		return ok
 	case *cachev1.StoreRequest:
 		from, ok := src.(*cachev1.StoreRequest)
 		if ok {
 			to.Namespace, to.Fingerprint, to.Entry, to.Ttl = from.Namespace, from.Fingerprint, from.Entry, from.Ttl
+			to.Question, to.Last = from.Question, from.Last
 		}
 		return ok
 	case *cachev1.StoreResponse:

@@ -14,6 +14,9 @@ type Record struct {
 	Entry *cachev1.Entry
 	// Expires is when it must no longer be served, in milliseconds.
 	Expires time.Time
+	// Announce is told to those who follow the store's [Feed], if it has one; nil tells
+	// nobody. Its key and end are the record's. Get does not return it.
+	Announce *Kept
 }
 
 // Store keeps records. Implementations are safe for concurrent use, never return what

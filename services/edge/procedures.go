@@ -39,6 +39,8 @@ var procedures = map[string]audience{
 	cachev1connect.CacheServiceLookupProcedure:     admins,
 	cachev1connect.CacheServiceStoreProcedure:      admins,
 	cachev1connect.CacheServiceInvalidateProcedure: admins,
+	cachev1connect.CacheServiceCompareProcedure:    admins,
+	cachev1connect.CacheServiceFeedbackProcedure:   admins,
 
 	compressorv1connect.CompressorServiceCompressProcedure: admins,
 	compressorv1connect.CompressorServiceOmittedProcedure:  admins,

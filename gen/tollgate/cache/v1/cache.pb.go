@@ -25,6 +25,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Tier is a way to find an answer. Each takes in those before it.
+type Tier int32
+
+const (
+	// Not given.
+	Tier_TIER_UNSPECIFIED Tier = 0
+	// The same request.
+	Tier_TIER_EXACT Tier = 1
+	// The same question in nearly the same words.
+	Tier_TIER_NEAR Tier = 2
+	// The same question in other words.
+	Tier_TIER_SEMANTIC Tier = 3
+)
+
+// Enum value maps for Tier.
+var (
+	Tier_name = map[int32]string{
+		0: "TIER_UNSPECIFIED",
+		1: "TIER_EXACT",
+		2: "TIER_NEAR",
+		3: "TIER_SEMANTIC",
+	}
+	Tier_value = map[string]int32{
+		"TIER_UNSPECIFIED": 0,
+		"TIER_EXACT":       1,
+		"TIER_NEAR":        2,
+		"TIER_SEMANTIC":    3,
+	}
+)
+
+func (x Tier) Enum() *Tier {
+	p := new(Tier)
+	*p = x
+	return p
+}
+
+func (x Tier) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Tier) Descriptor() protoreflect.EnumDescriptor {
+	return file_tollgate_cache_v1_cache_proto_enumTypes[0].Descriptor()
+}
+
+func (Tier) Type() protoreflect.EnumType {
+	return &file_tollgate_cache_v1_cache_proto_enumTypes[0]
+}
+
+func (x Tier) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Tier.Descriptor instead.
+func (Tier) EnumDescriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{0}
+}
+
 // HitKind says how an answer was found.
 type HitKind int32
 
@@ -35,6 +92,8 @@ const (
 	HitKind_HIT_KIND_EXACT HitKind = 1
 	// The request meant the same.
 	HitKind_HIT_KIND_SEMANTIC HitKind = 2
+	// The request asked the same in nearly the same words.
+	HitKind_HIT_KIND_NEAR HitKind = 3
 )
 
 // Enum value maps for HitKind.
@@ -43,11 +102,13 @@ var (
 		0: "HIT_KIND_UNSPECIFIED",
 		1: "HIT_KIND_EXACT",
 		2: "HIT_KIND_SEMANTIC",
+		3: "HIT_KIND_NEAR",
 	}
 	HitKind_value = map[string]int32{
 		"HIT_KIND_UNSPECIFIED": 0,
 		"HIT_KIND_EXACT":       1,
 		"HIT_KIND_SEMANTIC":    2,
+		"HIT_KIND_NEAR":        3,
 	}
 )
 
@@ -62,11 +123,11 @@ func (x HitKind) String() string {
 }
 
 func (HitKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_tollgate_cache_v1_cache_proto_enumTypes[0].Descriptor()
+	return file_tollgate_cache_v1_cache_proto_enumTypes[1].Descriptor()
 }
 
 func (HitKind) Type() protoreflect.EnumType {
-	return &file_tollgate_cache_v1_cache_proto_enumTypes[0]
+	return &file_tollgate_cache_v1_cache_proto_enumTypes[1]
 }
 
 func (x HitKind) Number() protoreflect.EnumNumber {
@@ -75,7 +136,7 @@ func (x HitKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HitKind.Descriptor instead.
 func (HitKind) EnumDescriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{0}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{1}
 }
 
 // Namespace keeps answers apart. Nothing crosses it.
@@ -159,7 +220,15 @@ type LookupRequest struct {
 	// SHA-256 over everything in the request that changes its answer.
 	Fingerprint []byte `protobuf:"bytes,2,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	// Entries older than this are not wanted; absent takes any that still lives.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,3,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge *durationpb.Duration `protobuf:"bytes,3,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// What another request must have asked for its answer to serve; absent looks for the
+	// same request only.
+	Question *Question `protobuf:"bytes,4,opt,name=question,proto3" json:"question,omitempty"`
+	// The last tier to ask; unspecified asks all that the service has.
+	Last Tier `protobuf:"varint,5,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
+	// The least score, from 0 to 1, of an answer that the semantic tier may serve; absent
+	// takes the service's own, which may be a learned one.
+	Threshold     *float64 `protobuf:"fixed64,6,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,20 +284,105 @@ func (x *LookupRequest) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *LookupRequest) GetQuestion() *Question {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *LookupRequest) GetLast() Tier {
+	if x != nil {
+		return x.Last
+	}
+	return Tier_TIER_UNSPECIFIED
+}
+
+func (x *LookupRequest) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
+// Question is what a request asks, where an answer to another one may serve it.
+type Question struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 over everything in the request that changes its answer, but for the text.
+	Context []byte `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The last user's text, of at most 2,048 bytes.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Question) GetContext() []byte {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *Question) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // LookupResponse is what was found.
 type LookupResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How, unspecified for a miss.
 	Hit HitKind `protobuf:"varint,1,opt,name=hit,proto3,enum=tollgate.cache.v1.HitKind" json:"hit,omitempty"`
 	// The answer; absent for a miss.
-	Entry         *Entry `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Entry *Entry `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	// How near the request's question is to the one that was answered, from 0 to 1; 1 for
+	// an exact hit.
+	Score float64 `protobuf:"fixed64,3,opt,name=score,proto3" json:"score,omitempty"`
+	// The entry's id within its tenant: the fingerprint of the request that was answered, in
+	// unpadded base64url.
+	EntryId string `protobuf:"bytes,4,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	// With a miss: what to hand to Compare with the provider's answer. It says nothing of
+	// prompts. Absent where nothing is to be compared.
+	Comparison    []byte `protobuf:"bytes,5,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LookupResponse) Reset() {
 	*x = LookupResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[2]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -240,7 +394,7 @@ func (x *LookupResponse) String() string {
 func (*LookupResponse) ProtoMessage() {}
 
 func (x *LookupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[2]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -253,7 +407,7 @@ func (x *LookupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupResponse.ProtoReflect.Descriptor instead.
 func (*LookupResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{2}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LookupResponse) GetHit() HitKind {
@@ -266,6 +420,27 @@ func (x *LookupResponse) GetHit() HitKind {
 func (x *LookupResponse) GetEntry() *Entry {
 	if x != nil {
 		return x.Entry
+	}
+	return nil
+}
+
+func (x *LookupResponse) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *LookupResponse) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
+func (x *LookupResponse) GetComparison() []byte {
+	if x != nil {
+		return x.Comparison
 	}
 	return nil
 }
@@ -299,7 +474,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[3]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +486,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[3]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +499,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{3}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Entry) GetBody() []byte {
@@ -407,14 +582,18 @@ type StoreRequest struct {
 	// The answer.
 	Entry *Entry `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
 	// How long it lives; absent takes the service's own.
-	Ttl           *durationpb.Duration `protobuf:"bytes,4,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	Ttl *durationpb.Duration `protobuf:"bytes,4,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// What it answers, where it may serve other requests as well.
+	Question *Question `protobuf:"bytes,5,opt,name=question,proto3" json:"question,omitempty"`
+	// The last tier that is to find it; unspecified is all that the service has.
+	Last          Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StoreRequest) Reset() {
 	*x = StoreRequest{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +605,7 @@ func (x *StoreRequest) String() string {
 func (*StoreRequest) ProtoMessage() {}
 
 func (x *StoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +618,7 @@ func (x *StoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreRequest.ProtoReflect.Descriptor instead.
 func (*StoreRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{4}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StoreRequest) GetNamespace() *Namespace {
@@ -470,6 +649,20 @@ func (x *StoreRequest) GetTtl() *durationpb.Duration {
 	return nil
 }
 
+func (x *StoreRequest) GetQuestion() *Question {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *StoreRequest) GetLast() Tier {
+	if x != nil {
+		return x.Last
+	}
+	return Tier_TIER_UNSPECIFIED
+}
+
 // StoreResponse says whether the answer was kept.
 type StoreResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -481,7 +674,7 @@ type StoreResponse struct {
 
 func (x *StoreResponse) Reset() {
 	*x = StoreResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +686,7 @@ func (x *StoreResponse) String() string {
 func (*StoreResponse) ProtoMessage() {}
 
 func (x *StoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +699,7 @@ func (x *StoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreResponse.ProtoReflect.Descriptor instead.
 func (*StoreResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{5}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StoreResponse) GetStored() bool {
@@ -528,14 +721,16 @@ type InvalidateRequest struct {
 	// The caller's own partition; empty means all.
 	Partition string `protobuf:"bytes,4,opt,name=partition,proto3" json:"partition,omitempty"`
 	// Shorten the entries' remaining life to this; absent forgets them at once.
-	TtlOverride   *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl_override,json=ttlOverride,proto3" json:"ttl_override,omitempty"`
+	TtlOverride *durationpb.Duration `protobuf:"bytes,5,opt,name=ttl_override,json=ttlOverride,proto3" json:"ttl_override,omitempty"`
+	// One entry alone, by its id; empty means all.
+	EntryId       string `protobuf:"bytes,6,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InvalidateRequest) Reset() {
 	*x = InvalidateRequest{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +742,7 @@ func (x *InvalidateRequest) String() string {
 func (*InvalidateRequest) ProtoMessage() {}
 
 func (x *InvalidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +755,7 @@ func (x *InvalidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidateRequest.ProtoReflect.Descriptor instead.
 func (*InvalidateRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{6}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *InvalidateRequest) GetTenantId() string {
@@ -598,6 +793,13 @@ func (x *InvalidateRequest) GetTtlOverride() *durationpb.Duration {
 	return nil
 }
 
+func (x *InvalidateRequest) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
 // InvalidateResponse says what happened.
 type InvalidateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -609,7 +811,7 @@ type InvalidateResponse struct {
 
 func (x *InvalidateResponse) Reset() {
 	*x = InvalidateResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +823,7 @@ func (x *InvalidateResponse) String() string {
 func (*InvalidateResponse) ProtoMessage() {}
 
 func (x *InvalidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,12 +836,242 @@ func (x *InvalidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidateResponse.ProtoReflect.Descriptor instead.
 func (*InvalidateResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{7}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InvalidateResponse) GetEntries() int64 {
 	if x != nil {
 		return x.Entries
+	}
+	return 0
+}
+
+// CompareRequest brings what a provider answered.
+type CompareRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the look-up was.
+	Namespace *Namespace `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The look-up's comparison.
+	Comparison []byte `protobuf:"bytes,2,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	// The answer as a chat.completion object in the OpenAI dialect; empty where the call
+	// came to none for a reason that may lie in the question.
+	Body          []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRequest) Reset() {
+	*x = CompareRequest{}
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRequest) ProtoMessage() {}
+
+func (x *CompareRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRequest.ProtoReflect.Descriptor instead.
+func (*CompareRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CompareRequest) GetNamespace() *Namespace {
+	if x != nil {
+		return x.Namespace
+	}
+	return nil
+}
+
+func (x *CompareRequest) GetComparison() []byte {
+	if x != nil {
+		return x.Comparison
+	}
+	return nil
+}
+
+func (x *CompareRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// CompareResponse is empty.
+type CompareResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareResponse) Reset() {
+	*x = CompareResponse{}
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareResponse) ProtoMessage() {}
+
+func (x *CompareResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareResponse.ProtoReflect.Descriptor instead.
+func (*CompareResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{10}
+}
+
+// FeedbackRequest is what a caller thinks of an answer.
+type FeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The namespace that it was found in. Its partition may be empty whatever it was.
+	Namespace *Namespace `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The entry's id.
+	EntryId string `protobuf:"bytes,2,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	// How it was found; unspecified is not known.
+	Hit HitKind `protobuf:"varint,3,opt,name=hit,proto3,enum=tollgate.cache.v1.HitKind" json:"hit,omitempty"`
+	// The score with which it was found; absent is not known, and counts as 1.
+	Score *float64 `protobuf:"fixed64,4,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// The answer was wrong for the question.
+	Wrong         bool `protobuf:"varint,5,opt,name=wrong,proto3" json:"wrong,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackRequest) Reset() {
+	*x = FeedbackRequest{}
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackRequest) ProtoMessage() {}
+
+func (x *FeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackRequest.ProtoReflect.Descriptor instead.
+func (*FeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FeedbackRequest) GetNamespace() *Namespace {
+	if x != nil {
+		return x.Namespace
+	}
+	return nil
+}
+
+func (x *FeedbackRequest) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
+func (x *FeedbackRequest) GetHit() HitKind {
+	if x != nil {
+		return x.Hit
+	}
+	return HitKind_HIT_KIND_UNSPECIFIED
+}
+
+func (x *FeedbackRequest) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *FeedbackRequest) GetWrong() bool {
+	if x != nil {
+		return x.Wrong
+	}
+	return false
+}
+
+// FeedbackResponse says what came of it.
+type FeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Entries that were forgotten.
+	Forgotten     int64 `protobuf:"varint,1,opt,name=forgotten,proto3" json:"forgotten,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackResponse) Reset() {
+	*x = FeedbackResponse{}
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackResponse) ProtoMessage() {}
+
+func (x *FeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackResponse.ProtoReflect.Descriptor instead.
+func (*FeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *FeedbackResponse) GetForgotten() int64 {
+	if x != nil {
+		return x.Forgotten
 	}
 	return 0
 }
@@ -653,14 +1085,27 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1c\n" +
-	"\tpartition\x18\x04 \x01(\tR\tpartition\"\xa1\x01\n" +
+	"\tpartition\x18\x04 \x01(\tR\tpartition\"\xb8\x02\n" +
 	"\rLookupRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x122\n" +
-	"\amax_age\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"n\n" +
+	"\amax_age\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x127\n" +
+	"\bquestion\x18\x04 \x01(\v2\x1b.tollgate.cache.v1.QuestionR\bquestion\x12+\n" +
+	"\x04last\x18\x05 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\x12!\n" +
+	"\tthreshold\x18\x06 \x01(\x01H\x00R\tthreshold\x88\x01\x01B\f\n" +
+	"\n" +
+	"_threshold\"8\n" +
+	"\bQuestion\x12\x18\n" +
+	"\acontext\x18\x01 \x01(\fR\acontext\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xbf\x01\n" +
 	"\x0eLookupResponse\x12,\n" +
 	"\x03hit\x18\x01 \x01(\x0e2\x1a.tollgate.cache.v1.HitKindR\x03hit\x12.\n" +
-	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\"\xd6\x02\n" +
+	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\x12\x14\n" +
+	"\x05score\x18\x03 \x01(\x01R\x05score\x12\x19\n" +
+	"\bentry_id\x18\x04 \x01(\tR\aentryId\x12\x1e\n" +
+	"\n" +
+	"comparison\x18\x05 \x01(\fR\n" +
+	"comparison\"\xd6\x02\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x16\n" +
 	"\x06chunks\x18\x02 \x03(\fR\x06chunks\x12.\n" +
@@ -673,31 +1118,59 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\rdeployment_id\x18\b \x01(\tR\fdeploymentId\x12\x1c\n" +
 	"\tsimulated\x18\t \x01(\bR\tsimulated\x12%\n" +
 	"\x0edropped_params\x18\n" +
-	" \x03(\tR\rdroppedParams\"\xc9\x01\n" +
+	" \x03(\tR\rdroppedParams\"\xaf\x02\n" +
 	"\fStoreRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12.\n" +
 	"\x05entry\x18\x03 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\x12+\n" +
-	"\x03ttl\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"'\n" +
+	"\x03ttl\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x127\n" +
+	"\bquestion\x18\x05 \x01(\v2\x1b.tollgate.cache.v1.QuestionR\bquestion\x12+\n" +
+	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\"'\n" +
 	"\rStoreResponse\x12\x16\n" +
-	"\x06stored\x18\x01 \x01(\bR\x06stored\"\xbe\x01\n" +
+	"\x06stored\x18\x01 \x01(\bR\x06stored\"\xd9\x01\n" +
 	"\x11InvalidateRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1c\n" +
 	"\tpartition\x18\x04 \x01(\tR\tpartition\x12<\n" +
-	"\fttl_override\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vttlOverride\".\n" +
+	"\fttl_override\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vttlOverride\x12\x19\n" +
+	"\bentry_id\x18\x06 \x01(\tR\aentryId\".\n" +
 	"\x12InvalidateResponse\x12\x18\n" +
-	"\aentries\x18\x01 \x01(\x03R\aentries*N\n" +
+	"\aentries\x18\x01 \x01(\x03R\aentries\"\x80\x01\n" +
+	"\x0eCompareRequest\x12:\n" +
+	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12\x1e\n" +
+	"\n" +
+	"comparison\x18\x02 \x01(\fR\n" +
+	"comparison\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\"\x11\n" +
+	"\x0fCompareResponse\"\xd1\x01\n" +
+	"\x0fFeedbackRequest\x12:\n" +
+	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12\x19\n" +
+	"\bentry_id\x18\x02 \x01(\tR\aentryId\x12,\n" +
+	"\x03hit\x18\x03 \x01(\x0e2\x1a.tollgate.cache.v1.HitKindR\x03hit\x12\x19\n" +
+	"\x05score\x18\x04 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x14\n" +
+	"\x05wrong\x18\x05 \x01(\bR\x05wrongB\b\n" +
+	"\x06_score\"0\n" +
+	"\x10FeedbackResponse\x12\x1c\n" +
+	"\tforgotten\x18\x01 \x01(\x03R\tforgotten*N\n" +
+	"\x04Tier\x12\x14\n" +
+	"\x10TIER_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"TIER_EXACT\x10\x01\x12\r\n" +
+	"\tTIER_NEAR\x10\x02\x12\x11\n" +
+	"\rTIER_SEMANTIC\x10\x03*a\n" +
 	"\aHitKind\x12\x18\n" +
 	"\x14HIT_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eHIT_KIND_EXACT\x10\x01\x12\x15\n" +
-	"\x11HIT_KIND_SEMANTIC\x10\x022\x93\x02\n" +
+	"\x11HIT_KIND_SEMANTIC\x10\x02\x12\x11\n" +
+	"\rHIT_KIND_NEAR\x10\x032\xba\x03\n" +
 	"\fCacheService\x12R\n" +
 	"\x06Lookup\x12 .tollgate.cache.v1.LookupRequest\x1a!.tollgate.cache.v1.LookupResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\x05Store\x12\x1f.tollgate.cache.v1.StoreRequest\x1a .tollgate.cache.v1.StoreResponse\"\x03\x90\x02\x02\x12^\n" +
 	"\n" +
-	"Invalidate\x12$.tollgate.cache.v1.InvalidateRequest\x1a%.tollgate.cache.v1.InvalidateResponse\"\x03\x90\x02\x02B\xb5\x01\n" +
+	"Invalidate\x12$.tollgate.cache.v1.InvalidateRequest\x1a%.tollgate.cache.v1.InvalidateResponse\"\x03\x90\x02\x02\x12P\n" +
+	"\aCompare\x12!.tollgate.cache.v1.CompareRequest\x1a\".tollgate.cache.v1.CompareResponse\x12S\n" +
+	"\bFeedback\x12\".tollgate.cache.v1.FeedbackRequest\x1a#.tollgate.cache.v1.FeedbackResponseB\xb5\x01\n" +
 	"\x15com.tollgate.cache.v1B\n" +
 	"CacheProtoP\x01Z*tollgate.dev/gen/tollgate/cache/v1;cachev1\xa2\x02\x03TCX\xaa\x02\x11Tollgate.Cache.V1\xca\x02\x11Tollgate\\Cache\\V1\xe2\x02\x1dTollgate\\Cache\\V1\\GPBMetadata\xea\x02\x13Tollgate::Cache::V1b\x06proto3"
 
@@ -713,42 +1186,59 @@ func file_tollgate_cache_v1_cache_proto_rawDescGZIP() []byte {
 	return file_tollgate_cache_v1_cache_proto_rawDescData
 }
 
-var file_tollgate_cache_v1_cache_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tollgate_cache_v1_cache_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_tollgate_cache_v1_cache_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_tollgate_cache_v1_cache_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_tollgate_cache_v1_cache_proto_goTypes = []any{
-	(HitKind)(0),                // 0: tollgate.cache.v1.HitKind
-	(*Namespace)(nil),           // 1: tollgate.cache.v1.Namespace
-	(*LookupRequest)(nil),       // 2: tollgate.cache.v1.LookupRequest
-	(*LookupResponse)(nil),      // 3: tollgate.cache.v1.LookupResponse
-	(*Entry)(nil),               // 4: tollgate.cache.v1.Entry
-	(*StoreRequest)(nil),        // 5: tollgate.cache.v1.StoreRequest
-	(*StoreResponse)(nil),       // 6: tollgate.cache.v1.StoreResponse
-	(*InvalidateRequest)(nil),   // 7: tollgate.cache.v1.InvalidateRequest
-	(*InvalidateResponse)(nil),  // 8: tollgate.cache.v1.InvalidateResponse
-	(*durationpb.Duration)(nil), // 9: google.protobuf.Duration
-	(*v1.Usage)(nil),            // 10: tollgate.usage.v1.Usage
+	(Tier)(0),                   // 0: tollgate.cache.v1.Tier
+	(HitKind)(0),                // 1: tollgate.cache.v1.HitKind
+	(*Namespace)(nil),           // 2: tollgate.cache.v1.Namespace
+	(*LookupRequest)(nil),       // 3: tollgate.cache.v1.LookupRequest
+	(*Question)(nil),            // 4: tollgate.cache.v1.Question
+	(*LookupResponse)(nil),      // 5: tollgate.cache.v1.LookupResponse
+	(*Entry)(nil),               // 6: tollgate.cache.v1.Entry
+	(*StoreRequest)(nil),        // 7: tollgate.cache.v1.StoreRequest
+	(*StoreResponse)(nil),       // 8: tollgate.cache.v1.StoreResponse
+	(*InvalidateRequest)(nil),   // 9: tollgate.cache.v1.InvalidateRequest
+	(*InvalidateResponse)(nil),  // 10: tollgate.cache.v1.InvalidateResponse
+	(*CompareRequest)(nil),      // 11: tollgate.cache.v1.CompareRequest
+	(*CompareResponse)(nil),     // 12: tollgate.cache.v1.CompareResponse
+	(*FeedbackRequest)(nil),     // 13: tollgate.cache.v1.FeedbackRequest
+	(*FeedbackResponse)(nil),    // 14: tollgate.cache.v1.FeedbackResponse
+	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
+	(*v1.Usage)(nil),            // 16: tollgate.usage.v1.Usage
 }
 var file_tollgate_cache_v1_cache_proto_depIdxs = []int32{
-	1,  // 0: tollgate.cache.v1.LookupRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	9,  // 1: tollgate.cache.v1.LookupRequest.max_age:type_name -> google.protobuf.Duration
-	0,  // 2: tollgate.cache.v1.LookupResponse.hit:type_name -> tollgate.cache.v1.HitKind
-	4,  // 3: tollgate.cache.v1.LookupResponse.entry:type_name -> tollgate.cache.v1.Entry
-	10, // 4: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
-	1,  // 5: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	4,  // 6: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
-	9,  // 7: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
-	9,  // 8: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
-	2,  // 9: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
-	5,  // 10: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
-	7,  // 11: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
-	3,  // 12: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
-	6,  // 13: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
-	8,  // 14: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	2,  // 0: tollgate.cache.v1.LookupRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	15, // 1: tollgate.cache.v1.LookupRequest.max_age:type_name -> google.protobuf.Duration
+	4,  // 2: tollgate.cache.v1.LookupRequest.question:type_name -> tollgate.cache.v1.Question
+	0,  // 3: tollgate.cache.v1.LookupRequest.last:type_name -> tollgate.cache.v1.Tier
+	1,  // 4: tollgate.cache.v1.LookupResponse.hit:type_name -> tollgate.cache.v1.HitKind
+	6,  // 5: tollgate.cache.v1.LookupResponse.entry:type_name -> tollgate.cache.v1.Entry
+	16, // 6: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
+	2,  // 7: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	6,  // 8: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
+	15, // 9: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
+	4,  // 10: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
+	0,  // 11: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
+	15, // 12: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
+	2,  // 13: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	2,  // 14: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	1,  // 15: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
+	3,  // 16: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
+	7,  // 17: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
+	9,  // 18: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
+	11, // 19: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
+	13, // 20: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
+	5,  // 21: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
+	8,  // 22: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
+	10, // 23: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
+	12, // 24: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
+	14, // 25: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_cache_v1_cache_proto_init() }
@@ -756,13 +1246,15 @@ func file_tollgate_cache_v1_cache_proto_init() {
 	if File_tollgate_cache_v1_cache_proto != nil {
 		return
 	}
+	file_tollgate_cache_v1_cache_proto_msgTypes[1].OneofWrappers = []any{}
+	file_tollgate_cache_v1_cache_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_cache_v1_cache_proto_rawDesc), len(file_tollgate_cache_v1_cache_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

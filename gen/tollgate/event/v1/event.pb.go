@@ -74,7 +74,7 @@ func (x BudgetNotice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BudgetNotice_Kind.Descriptor instead.
 func (BudgetNotice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2, 0}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{3, 0}
 }
 
 // UsageRecord is one entry of the ledger, and the payload of an event: a settled call, or
@@ -144,7 +144,9 @@ type UsageRecord struct {
 	Notice *BudgetNotice `protobuf:"bytes,29,opt,name=notice,proto3" json:"notice,omitempty"`
 	// What compression did to the prompt; absent when it went out as it came and
 	// was no dearer for that.
-	Compression   *Compression `protobuf:"bytes,30,opt,name=compression,proto3" json:"compression,omitempty"`
+	Compression *Compression `protobuf:"bytes,30,opt,name=compression,proto3" json:"compression,omitempty"`
+	// How the cache found the answer; absent where it found none.
+	CacheHit      *CacheHit `protobuf:"bytes,31,opt,name=cache_hit,json=cacheHit,proto3" json:"cache_hit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -389,6 +391,86 @@ func (x *UsageRecord) GetCompression() *Compression {
 	return nil
 }
 
+func (x *UsageRecord) GetCacheHit() *CacheHit {
+	if x != nil {
+		return x.CacheHit
+	}
+	return nil
+}
+
+// CacheHit is how an answer was found in the cache.
+type CacheHit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tier that found it: `exact`, `near` or `semantic`.
+	Tier string `protobuf:"bytes,1,opt,name=tier,proto3" json:"tier,omitempty"`
+	// How near the question is to the one that was answered, from 0 to 1.
+	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
+	// The entry's age, in milliseconds.
+	AgeMillis int64 `protobuf:"varint,3,opt,name=age_millis,json=ageMillis,proto3" json:"age_millis,omitempty"`
+	// The entry's id within the tenant.
+	EntryId       string `protobuf:"bytes,4,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheHit) Reset() {
+	*x = CacheHit{}
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheHit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheHit) ProtoMessage() {}
+
+func (x *CacheHit) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheHit.ProtoReflect.Descriptor instead.
+func (*CacheHit) Descriptor() ([]byte, []int) {
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CacheHit) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *CacheHit) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *CacheHit) GetAgeMillis() int64 {
+	if x != nil {
+		return x.AgeMillis
+	}
+	return 0
+}
+
+func (x *CacheHit) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
 // Compression is what became of a prompt before it was sent.
 type Compression struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -410,7 +492,7 @@ type Compression struct {
 
 func (x *Compression) Reset() {
 	*x = Compression{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +504,7 @@ func (x *Compression) String() string {
 func (*Compression) ProtoMessage() {}
 
 func (x *Compression) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[1]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +517,7 @@ func (x *Compression) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compression.ProtoReflect.Descriptor instead.
 func (*Compression) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Compression) GetEngine() string {
@@ -492,7 +574,7 @@ type BudgetNotice struct {
 
 func (x *BudgetNotice) Reset() {
 	*x = BudgetNotice{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +586,7 @@ func (x *BudgetNotice) String() string {
 func (*BudgetNotice) ProtoMessage() {}
 
 func (x *BudgetNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[2]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +599,7 @@ func (x *BudgetNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetNotice.ProtoReflect.Descriptor instead.
 func (*BudgetNotice) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BudgetNotice) GetKind() BudgetNotice_Kind {
@@ -576,7 +658,7 @@ type LeaseDraw struct {
 
 func (x *LeaseDraw) Reset() {
 	*x = LeaseDraw{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +670,7 @@ func (x *LeaseDraw) String() string {
 func (*LeaseDraw) ProtoMessage() {}
 
 func (x *LeaseDraw) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[3]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +683,7 @@ func (x *LeaseDraw) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseDraw.ProtoReflect.Descriptor instead.
 func (*LeaseDraw) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LeaseDraw) GetLeaseId() string {
@@ -658,7 +740,7 @@ type BudgetWindow struct {
 
 func (x *BudgetWindow) Reset() {
 	*x = BudgetWindow{}
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[4]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +752,7 @@ func (x *BudgetWindow) String() string {
 func (*BudgetWindow) ProtoMessage() {}
 
 func (x *BudgetWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_event_v1_event_proto_msgTypes[4]
+	mi := &file_tollgate_event_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +765,7 @@ func (x *BudgetWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BudgetWindow.ProtoReflect.Descriptor instead.
 func (*BudgetWindow) Descriptor() ([]byte, []int) {
-	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_tollgate_event_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *BudgetWindow) GetBudgetId() string {
@@ -725,7 +807,7 @@ var File_tollgate_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1dtollgate/event/v1/event.proto\x12\x11tollgate.event.v1\x1a\x1dtollgate/usage/v1/usage.proto\"\xcb\b\n" +
+	"\x1dtollgate/event/v1/event.proto\x12\x11tollgate.event.v1\x1a\x1dtollgate/usage/v1/usage.proto\"\x85\t\n" +
 	"\vUsageRecord\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12'\n" +
 	"\x0foccurred_millis\x18\x02 \x01(\x03R\x0eoccurredMillis\x12\x1b\n" +
@@ -760,7 +842,14 @@ const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\x04tags\x18\x1b \x03(\tR\x04tags\x127\n" +
 	"\x06window\x18\x1c \x01(\v2\x1f.tollgate.event.v1.BudgetWindowR\x06window\x127\n" +
 	"\x06notice\x18\x1d \x01(\v2\x1f.tollgate.event.v1.BudgetNoticeR\x06notice\x12@\n" +
-	"\vcompression\x18\x1e \x01(\v2\x1e.tollgate.event.v1.CompressionR\vcompression\"\xad\x01\n" +
+	"\vcompression\x18\x1e \x01(\v2\x1e.tollgate.event.v1.CompressionR\vcompression\x128\n" +
+	"\tcache_hit\x18\x1f \x01(\v2\x1b.tollgate.event.v1.CacheHitR\bcacheHit\"n\n" +
+	"\bCacheHit\x12\x12\n" +
+	"\x04tier\x18\x01 \x01(\tR\x04tier\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x1d\n" +
+	"\n" +
+	"age_millis\x18\x03 \x01(\x03R\tageMillis\x12\x19\n" +
+	"\bentry_id\x18\x04 \x01(\tR\aentryId\"\xad\x01\n" +
 	"\vCompression\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12'\n" +
@@ -809,29 +898,31 @@ func file_tollgate_event_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_event_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tollgate_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_tollgate_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_tollgate_event_v1_event_proto_goTypes = []any{
 	(BudgetNotice_Kind)(0), // 0: tollgate.event.v1.BudgetNotice.Kind
 	(*UsageRecord)(nil),    // 1: tollgate.event.v1.UsageRecord
-	(*Compression)(nil),    // 2: tollgate.event.v1.Compression
-	(*BudgetNotice)(nil),   // 3: tollgate.event.v1.BudgetNotice
-	(*LeaseDraw)(nil),      // 4: tollgate.event.v1.LeaseDraw
-	(*BudgetWindow)(nil),   // 5: tollgate.event.v1.BudgetWindow
-	(*v1.Usage)(nil),       // 6: tollgate.usage.v1.Usage
+	(*CacheHit)(nil),       // 2: tollgate.event.v1.CacheHit
+	(*Compression)(nil),    // 3: tollgate.event.v1.Compression
+	(*BudgetNotice)(nil),   // 4: tollgate.event.v1.BudgetNotice
+	(*LeaseDraw)(nil),      // 5: tollgate.event.v1.LeaseDraw
+	(*BudgetWindow)(nil),   // 6: tollgate.event.v1.BudgetWindow
+	(*v1.Usage)(nil),       // 7: tollgate.usage.v1.Usage
 }
 var file_tollgate_event_v1_event_proto_depIdxs = []int32{
-	6, // 0: tollgate.event.v1.UsageRecord.usage:type_name -> tollgate.usage.v1.Usage
-	4, // 1: tollgate.event.v1.UsageRecord.draws:type_name -> tollgate.event.v1.LeaseDraw
-	5, // 2: tollgate.event.v1.UsageRecord.window:type_name -> tollgate.event.v1.BudgetWindow
-	3, // 3: tollgate.event.v1.UsageRecord.notice:type_name -> tollgate.event.v1.BudgetNotice
-	2, // 4: tollgate.event.v1.UsageRecord.compression:type_name -> tollgate.event.v1.Compression
-	0, // 5: tollgate.event.v1.BudgetNotice.kind:type_name -> tollgate.event.v1.BudgetNotice.Kind
-	5, // 6: tollgate.event.v1.BudgetNotice.ended:type_name -> tollgate.event.v1.BudgetWindow
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7, // 0: tollgate.event.v1.UsageRecord.usage:type_name -> tollgate.usage.v1.Usage
+	5, // 1: tollgate.event.v1.UsageRecord.draws:type_name -> tollgate.event.v1.LeaseDraw
+	6, // 2: tollgate.event.v1.UsageRecord.window:type_name -> tollgate.event.v1.BudgetWindow
+	4, // 3: tollgate.event.v1.UsageRecord.notice:type_name -> tollgate.event.v1.BudgetNotice
+	3, // 4: tollgate.event.v1.UsageRecord.compression:type_name -> tollgate.event.v1.Compression
+	2, // 5: tollgate.event.v1.UsageRecord.cache_hit:type_name -> tollgate.event.v1.CacheHit
+	0, // 6: tollgate.event.v1.BudgetNotice.kind:type_name -> tollgate.event.v1.BudgetNotice.Kind
+	6, // 7: tollgate.event.v1.BudgetNotice.ended:type_name -> tollgate.event.v1.BudgetWindow
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_event_v1_event_proto_init() }
@@ -845,7 +936,7 @@ func file_tollgate_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_event_v1_event_proto_rawDesc), len(file_tollgate_event_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

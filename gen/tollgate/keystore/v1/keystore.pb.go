@@ -13,6 +13,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
 	sync "sync"
+	v1 "tollgate.dev/gen/tollgate/cache/v1"
 	unsafe "unsafe"
 )
 
@@ -129,7 +130,14 @@ type CachePolicy struct {
 	// Never cache.
 	Disabled bool `protobuf:"varint,1,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	// How long answers live, in milliseconds; 0 takes the default.
-	TtlMillis     int64 `protobuf:"varint,2,opt,name=ttl_millis,json=ttlMillis,proto3" json:"ttl_millis,omitempty"`
+	TtlMillis int64 `protobuf:"varint,2,opt,name=ttl_millis,json=ttlMillis,proto3" json:"ttl_millis,omitempty"`
+	// The last tier that may answer; unspecified takes the default.
+	LastTier v1.Tier `protobuf:"varint,3,opt,name=last_tier,json=lastTier,proto3,enum=tollgate.cache.v1.Tier" json:"last_tier,omitempty"`
+	// The least score, from 0 to 1, of an answer by the semantic tier; absent takes the
+	// default, which may be a learned one.
+	Threshold *float64 `protobuf:"fixed64,4,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	// What differs for single models, by the names that callers use.
+	Models        map[string]*ModelCachePolicy `protobuf:"bytes,5,rep,name=models,proto3" json:"models,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,6 +182,101 @@ func (x *CachePolicy) GetDisabled() bool {
 func (x *CachePolicy) GetTtlMillis() int64 {
 	if x != nil {
 		return x.TtlMillis
+	}
+	return 0
+}
+
+func (x *CachePolicy) GetLastTier() v1.Tier {
+	if x != nil {
+		return x.LastTier
+	}
+	return v1.Tier(0)
+}
+
+func (x *CachePolicy) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
+func (x *CachePolicy) GetModels() map[string]*ModelCachePolicy {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+// ModelCachePolicy says how answers of one model are cached for a key or a tenant. What is
+// not given is as for other models.
+type ModelCachePolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Cache, or never; absent is not given.
+	Disabled *bool `protobuf:"varint,1,opt,name=disabled,proto3,oneof" json:"disabled,omitempty"`
+	// How long answers live, in milliseconds; 0 is not given.
+	TtlMillis int64 `protobuf:"varint,2,opt,name=ttl_millis,json=ttlMillis,proto3" json:"ttl_millis,omitempty"`
+	// The last tier that may answer; unspecified is not given.
+	LastTier v1.Tier `protobuf:"varint,3,opt,name=last_tier,json=lastTier,proto3,enum=tollgate.cache.v1.Tier" json:"last_tier,omitempty"`
+	// The least score of an answer by the semantic tier; absent is not given.
+	Threshold     *float64 `protobuf:"fixed64,4,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelCachePolicy) Reset() {
+	*x = ModelCachePolicy{}
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelCachePolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelCachePolicy) ProtoMessage() {}
+
+func (x *ModelCachePolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelCachePolicy.ProtoReflect.Descriptor instead.
+func (*ModelCachePolicy) Descriptor() ([]byte, []int) {
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ModelCachePolicy) GetDisabled() bool {
+	if x != nil && x.Disabled != nil {
+		return *x.Disabled
+	}
+	return false
+}
+
+func (x *ModelCachePolicy) GetTtlMillis() int64 {
+	if x != nil {
+		return x.TtlMillis
+	}
+	return 0
+}
+
+func (x *ModelCachePolicy) GetLastTier() v1.Tier {
+	if x != nil {
+		return x.LastTier
+	}
+	return v1.Tier(0)
+}
+
+func (x *ModelCachePolicy) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
 	}
 	return 0
 }
@@ -225,7 +328,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[2]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +340,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[2]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +353,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{2}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Key) GetId() string {
@@ -425,7 +528,7 @@ type Tenant struct {
 
 func (x *Tenant) Reset() {
 	*x = Tenant{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[3]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -437,7 +540,7 @@ func (x *Tenant) String() string {
 func (*Tenant) ProtoMessage() {}
 
 func (x *Tenant) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[3]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -450,7 +553,7 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
 func (*Tenant) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{3}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Tenant) GetId() string {
@@ -571,7 +674,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[4]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +686,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[4]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +699,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{4}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Member) GetUserId() string {
@@ -629,7 +732,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[5]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +744,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[5]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +757,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{5}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Grant) GetKey() *Key {
@@ -692,7 +795,7 @@ type IssueKeyRequest struct {
 
 func (x *IssueKeyRequest) Reset() {
 	*x = IssueKeyRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[6]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +807,7 @@ func (x *IssueKeyRequest) String() string {
 func (*IssueKeyRequest) ProtoMessage() {}
 
 func (x *IssueKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[6]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +820,7 @@ func (x *IssueKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueKeyRequest.ProtoReflect.Descriptor instead.
 func (*IssueKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{6}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *IssueKeyRequest) GetKey() *Key {
@@ -747,7 +850,7 @@ type IssueKeyResponse struct {
 
 func (x *IssueKeyResponse) Reset() {
 	*x = IssueKeyResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[7]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +862,7 @@ func (x *IssueKeyResponse) String() string {
 func (*IssueKeyResponse) ProtoMessage() {}
 
 func (x *IssueKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[7]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +875,7 @@ func (x *IssueKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueKeyResponse.ProtoReflect.Descriptor instead.
 func (*IssueKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{7}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *IssueKeyResponse) GetKey() *Key {
@@ -808,7 +911,7 @@ type KeyRef struct {
 
 func (x *KeyRef) Reset() {
 	*x = KeyRef{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[8]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -820,7 +923,7 @@ func (x *KeyRef) String() string {
 func (*KeyRef) ProtoMessage() {}
 
 func (x *KeyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[8]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -833,7 +936,7 @@ func (x *KeyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyRef.ProtoReflect.Descriptor instead.
 func (*KeyRef) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{8}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *KeyRef) GetRef() isKeyRef_Ref {
@@ -913,7 +1016,7 @@ type GetKeyRequest struct {
 
 func (x *GetKeyRequest) Reset() {
 	*x = GetKeyRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[9]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1028,7 @@ func (x *GetKeyRequest) String() string {
 func (*GetKeyRequest) ProtoMessage() {}
 
 func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[9]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1041,7 @@ func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyRequest.ProtoReflect.Descriptor instead.
 func (*GetKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{9}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetKeyRequest) GetRef() *KeyRef {
@@ -959,7 +1062,7 @@ type GetKeyResponse struct {
 
 func (x *GetKeyResponse) Reset() {
 	*x = GetKeyResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[10]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1074,7 @@ func (x *GetKeyResponse) String() string {
 func (*GetKeyResponse) ProtoMessage() {}
 
 func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[10]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1087,7 @@ func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyResponse.ProtoReflect.Descriptor instead.
 func (*GetKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{10}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetKeyResponse) GetKey() *Key {
@@ -1015,7 +1118,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[11]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1130,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[11]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1143,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{11}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListKeysRequest) GetTenantId() string {
@@ -1100,7 +1203,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[12]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1215,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[12]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1228,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{12}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1165,7 +1268,7 @@ type UpdateKeyRequest struct {
 
 func (x *UpdateKeyRequest) Reset() {
 	*x = UpdateKeyRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[13]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1280,7 @@ func (x *UpdateKeyRequest) String() string {
 func (*UpdateKeyRequest) ProtoMessage() {}
 
 func (x *UpdateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[13]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1293,7 @@ func (x *UpdateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateKeyRequest.ProtoReflect.Descriptor instead.
 func (*UpdateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{13}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateKeyRequest) GetRef() *KeyRef {
@@ -1225,7 +1328,7 @@ type UpdateKeyResponse struct {
 
 func (x *UpdateKeyResponse) Reset() {
 	*x = UpdateKeyResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[14]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1340,7 @@ func (x *UpdateKeyResponse) String() string {
 func (*UpdateKeyResponse) ProtoMessage() {}
 
 func (x *UpdateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[14]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1353,7 @@ func (x *UpdateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateKeyResponse.ProtoReflect.Descriptor instead.
 func (*UpdateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{14}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UpdateKeyResponse) GetKey() *Key {
@@ -1277,7 +1380,7 @@ type RotateKeyRequest struct {
 
 func (x *RotateKeyRequest) Reset() {
 	*x = RotateKeyRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[15]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1392,7 @@ func (x *RotateKeyRequest) String() string {
 func (*RotateKeyRequest) ProtoMessage() {}
 
 func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[15]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1405,7 @@ func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{15}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RotateKeyRequest) GetRef() *KeyRef {
@@ -1346,7 +1449,7 @@ type RotateKeyResponse struct {
 
 func (x *RotateKeyResponse) Reset() {
 	*x = RotateKeyResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[16]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1461,7 @@ func (x *RotateKeyResponse) String() string {
 func (*RotateKeyResponse) ProtoMessage() {}
 
 func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[16]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1474,7 @@ func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeyResponse.ProtoReflect.Descriptor instead.
 func (*RotateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{16}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RotateKeyResponse) GetKey() *Key {
@@ -1403,7 +1506,7 @@ type SetKeyBlockedRequest struct {
 
 func (x *SetKeyBlockedRequest) Reset() {
 	*x = SetKeyBlockedRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[17]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1518,7 @@ func (x *SetKeyBlockedRequest) String() string {
 func (*SetKeyBlockedRequest) ProtoMessage() {}
 
 func (x *SetKeyBlockedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[17]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1531,7 @@ func (x *SetKeyBlockedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetKeyBlockedRequest.ProtoReflect.Descriptor instead.
 func (*SetKeyBlockedRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{17}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetKeyBlockedRequest) GetRef() *KeyRef {
@@ -1463,7 +1566,7 @@ type SetKeyBlockedResponse struct {
 
 func (x *SetKeyBlockedResponse) Reset() {
 	*x = SetKeyBlockedResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[18]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1578,7 @@ func (x *SetKeyBlockedResponse) String() string {
 func (*SetKeyBlockedResponse) ProtoMessage() {}
 
 func (x *SetKeyBlockedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[18]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1591,7 @@ func (x *SetKeyBlockedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetKeyBlockedResponse.ProtoReflect.Descriptor instead.
 func (*SetKeyBlockedResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{18}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SetKeyBlockedResponse) GetKey() *Key {
@@ -1509,7 +1612,7 @@ type DeleteKeysRequest struct {
 
 func (x *DeleteKeysRequest) Reset() {
 	*x = DeleteKeysRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[19]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1624,7 @@ func (x *DeleteKeysRequest) String() string {
 func (*DeleteKeysRequest) ProtoMessage() {}
 
 func (x *DeleteKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[19]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1637,7 @@ func (x *DeleteKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeysRequest.ProtoReflect.Descriptor instead.
 func (*DeleteKeysRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{19}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteKeysRequest) GetRefs() []*KeyRef {
@@ -1556,7 +1659,7 @@ type DeleteKeysResponse struct {
 
 func (x *DeleteKeysResponse) Reset() {
 	*x = DeleteKeysResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[20]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1671,7 @@ func (x *DeleteKeysResponse) String() string {
 func (*DeleteKeysResponse) ProtoMessage() {}
 
 func (x *DeleteKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[20]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1684,7 @@ func (x *DeleteKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeysResponse.ProtoReflect.Descriptor instead.
 func (*DeleteKeysResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{20}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteKeysResponse) GetIds() []string {
@@ -1602,7 +1705,7 @@ type ResolveKeyRequest struct {
 
 func (x *ResolveKeyRequest) Reset() {
 	*x = ResolveKeyRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[21]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1717,7 @@ func (x *ResolveKeyRequest) String() string {
 func (*ResolveKeyRequest) ProtoMessage() {}
 
 func (x *ResolveKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[21]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1730,7 @@ func (x *ResolveKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveKeyRequest.ProtoReflect.Descriptor instead.
 func (*ResolveKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{21}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResolveKeyRequest) GetSecretSha256() []byte {
@@ -1648,7 +1751,7 @@ type ResolveKeyResponse struct {
 
 func (x *ResolveKeyResponse) Reset() {
 	*x = ResolveKeyResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[22]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1763,7 @@ func (x *ResolveKeyResponse) String() string {
 func (*ResolveKeyResponse) ProtoMessage() {}
 
 func (x *ResolveKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[22]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1776,7 @@ func (x *ResolveKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveKeyResponse.ProtoReflect.Descriptor instead.
 func (*ResolveKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{22}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResolveKeyResponse) GetGrant() *Grant {
@@ -1692,7 +1795,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[23]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +1807,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[23]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +1820,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{23}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{24}
 }
 
 // WatchResponse tells of changes.
@@ -1738,7 +1841,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[24]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1853,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[24]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1866,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{24}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchResponse) GetKeyIds() []string {
@@ -1808,7 +1911,7 @@ type PutTenantRequest struct {
 
 func (x *PutTenantRequest) Reset() {
 	*x = PutTenantRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[25]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +1923,7 @@ func (x *PutTenantRequest) String() string {
 func (*PutTenantRequest) ProtoMessage() {}
 
 func (x *PutTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[25]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +1936,7 @@ func (x *PutTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTenantRequest.ProtoReflect.Descriptor instead.
 func (*PutTenantRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{25}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PutTenantRequest) GetTenant() *Tenant {
@@ -1861,7 +1964,7 @@ type PutTenantResponse struct {
 
 func (x *PutTenantResponse) Reset() {
 	*x = PutTenantResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[26]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +1976,7 @@ func (x *PutTenantResponse) String() string {
 func (*PutTenantResponse) ProtoMessage() {}
 
 func (x *PutTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[26]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +1989,7 @@ func (x *PutTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTenantResponse.ProtoReflect.Descriptor instead.
 func (*PutTenantResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{26}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PutTenantResponse) GetTenant() *Tenant {
@@ -1907,7 +2010,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[27]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +2022,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[27]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +2035,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{27}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetTenantRequest) GetId() string {
@@ -1953,7 +2056,7 @@ type GetTenantResponse struct {
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[28]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2068,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[28]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2081,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{28}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetTenantResponse) GetTenant() *Tenant {
@@ -2001,7 +2104,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[29]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2116,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[29]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2129,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{29}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListTenantsRequest) GetLimit() int32 {
@@ -2056,7 +2159,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[30]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2171,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[30]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2184,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{30}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -2109,7 +2212,7 @@ type DeleteTenantsRequest struct {
 
 func (x *DeleteTenantsRequest) Reset() {
 	*x = DeleteTenantsRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[31]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2121,7 +2224,7 @@ func (x *DeleteTenantsRequest) String() string {
 func (*DeleteTenantsRequest) ProtoMessage() {}
 
 func (x *DeleteTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[31]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2134,7 +2237,7 @@ func (x *DeleteTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTenantsRequest.ProtoReflect.Descriptor instead.
 func (*DeleteTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{31}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DeleteTenantsRequest) GetIds() []string {
@@ -2157,7 +2260,7 @@ type DeleteTenantsResponse struct {
 
 func (x *DeleteTenantsResponse) Reset() {
 	*x = DeleteTenantsResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[32]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2272,7 @@ func (x *DeleteTenantsResponse) String() string {
 func (*DeleteTenantsResponse) ProtoMessage() {}
 
 func (x *DeleteTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[32]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2285,7 @@ func (x *DeleteTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteTenantsResponse.ProtoReflect.Descriptor instead.
 func (*DeleteTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{32}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DeleteTenantsResponse) GetIds() []string {
@@ -2218,7 +2321,7 @@ type PutCredentialRequest struct {
 
 func (x *PutCredentialRequest) Reset() {
 	*x = PutCredentialRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[33]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2333,7 @@ func (x *PutCredentialRequest) String() string {
 func (*PutCredentialRequest) ProtoMessage() {}
 
 func (x *PutCredentialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[33]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2346,7 @@ func (x *PutCredentialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutCredentialRequest.ProtoReflect.Descriptor instead.
 func (*PutCredentialRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{33}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PutCredentialRequest) GetTenantId() string {
@@ -2283,7 +2386,7 @@ type PutCredentialResponse struct {
 
 func (x *PutCredentialResponse) Reset() {
 	*x = PutCredentialResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[34]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2398,7 @@ func (x *PutCredentialResponse) String() string {
 func (*PutCredentialResponse) ProtoMessage() {}
 
 func (x *PutCredentialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[34]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2411,7 @@ func (x *PutCredentialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutCredentialResponse.ProtoReflect.Descriptor instead.
 func (*PutCredentialResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{34}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{35}
 }
 
 // DeleteCredentialRequest names a credential.
@@ -2324,7 +2427,7 @@ type DeleteCredentialRequest struct {
 
 func (x *DeleteCredentialRequest) Reset() {
 	*x = DeleteCredentialRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[35]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2439,7 @@ func (x *DeleteCredentialRequest) String() string {
 func (*DeleteCredentialRequest) ProtoMessage() {}
 
 func (x *DeleteCredentialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[35]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2452,7 @@ func (x *DeleteCredentialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCredentialRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCredentialRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{35}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DeleteCredentialRequest) GetTenantId() string {
@@ -2375,7 +2478,7 @@ type DeleteCredentialResponse struct {
 
 func (x *DeleteCredentialResponse) Reset() {
 	*x = DeleteCredentialResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[36]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2490,7 @@ func (x *DeleteCredentialResponse) String() string {
 func (*DeleteCredentialResponse) ProtoMessage() {}
 
 func (x *DeleteCredentialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[36]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2503,7 @@ func (x *DeleteCredentialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCredentialResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCredentialResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{36}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{37}
 }
 
 // OpenCredentialRequest names a credential.
@@ -2416,7 +2519,7 @@ type OpenCredentialRequest struct {
 
 func (x *OpenCredentialRequest) Reset() {
 	*x = OpenCredentialRequest{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[37]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2428,7 +2531,7 @@ func (x *OpenCredentialRequest) String() string {
 func (*OpenCredentialRequest) ProtoMessage() {}
 
 func (x *OpenCredentialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[37]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2441,7 +2544,7 @@ func (x *OpenCredentialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenCredentialRequest.ProtoReflect.Descriptor instead.
 func (*OpenCredentialRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{37}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *OpenCredentialRequest) GetTenantId() string {
@@ -2471,7 +2574,7 @@ type OpenCredentialResponse struct {
 
 func (x *OpenCredentialResponse) Reset() {
 	*x = OpenCredentialResponse{}
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[38]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2483,7 +2586,7 @@ func (x *OpenCredentialResponse) String() string {
 func (*OpenCredentialResponse) ProtoMessage() {}
 
 func (x *OpenCredentialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[38]
+	mi := &file_tollgate_keystore_v1_keystore_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2496,7 +2599,7 @@ func (x *OpenCredentialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenCredentialResponse.ProtoReflect.Descriptor instead.
 func (*OpenCredentialResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{38}
+	return file_tollgate_keystore_v1_keystore_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *OpenCredentialResponse) GetApiKey() string {
@@ -2517,7 +2620,7 @@ var File_tollgate_keystore_v1_keystore_proto protoreflect.FileDescriptor
 
 const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\n" +
-	"#tollgate/keystore/v1/keystore.proto\x12\x14tollgate.keystore.v1\"\x8c\x05\n" +
+	"#tollgate/keystore/v1/keystore.proto\x12\x14tollgate.keystore.v1\x1a\x1dtollgate/cache/v1/cache.proto\"\x8c\x05\n" +
 	"\x06Limits\x12\x16\n" +
 	"\x06models\x18\x01 \x03(\tR\x06models\x12\x16\n" +
 	"\x06routes\x18\x02 \x03(\tR\x06routes\x123\n" +
@@ -2534,11 +2637,28 @@ const file_tollgate_keystore_v1_keystore_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\x16\n" +
 	"\x14_requests_per_minuteB\x14\n" +
 	"\x12_tokens_per_minuteB\x14\n" +
-	"\x12_parallel_requests\"H\n" +
+	"\x12_parallel_requests\"\xd9\x02\n" +
 	"\vCachePolicy\x12\x1a\n" +
 	"\bdisabled\x18\x01 \x01(\bR\bdisabled\x12\x1d\n" +
 	"\n" +
-	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\"\xdc\x05\n" +
+	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\x124\n" +
+	"\tlast_tier\x18\x03 \x01(\x0e2\x17.tollgate.cache.v1.TierR\blastTier\x12!\n" +
+	"\tthreshold\x18\x04 \x01(\x01H\x00R\tthreshold\x88\x01\x01\x12E\n" +
+	"\x06models\x18\x05 \x03(\v2-.tollgate.keystore.v1.CachePolicy.ModelsEntryR\x06models\x1aa\n" +
+	"\vModelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12<\n" +
+	"\x05value\x18\x02 \x01(\v2&.tollgate.keystore.v1.ModelCachePolicyR\x05value:\x028\x01B\f\n" +
+	"\n" +
+	"_threshold\"\xc6\x01\n" +
+	"\x10ModelCachePolicy\x12\x1f\n" +
+	"\bdisabled\x18\x01 \x01(\bH\x00R\bdisabled\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\x124\n" +
+	"\tlast_tier\x18\x03 \x01(\x0e2\x17.tollgate.cache.v1.TierR\blastTier\x12!\n" +
+	"\tthreshold\x18\x04 \x01(\x01H\x01R\tthreshold\x88\x01\x01B\v\n" +
+	"\t_disabledB\f\n" +
+	"\n" +
+	"_threshold\"\xdc\x05\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05alias\x18\x02 \x01(\tR\x05alias\x12\x18\n" +
@@ -2729,119 +2849,126 @@ func file_tollgate_keystore_v1_keystore_proto_rawDescGZIP() []byte {
 	return file_tollgate_keystore_v1_keystore_proto_rawDescData
 }
 
-var file_tollgate_keystore_v1_keystore_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_tollgate_keystore_v1_keystore_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_tollgate_keystore_v1_keystore_proto_goTypes = []any{
 	(*Limits)(nil),                   // 0: tollgate.keystore.v1.Limits
 	(*CachePolicy)(nil),              // 1: tollgate.keystore.v1.CachePolicy
-	(*Key)(nil),                      // 2: tollgate.keystore.v1.Key
-	(*Tenant)(nil),                   // 3: tollgate.keystore.v1.Tenant
-	(*Member)(nil),                   // 4: tollgate.keystore.v1.Member
-	(*Grant)(nil),                    // 5: tollgate.keystore.v1.Grant
-	(*IssueKeyRequest)(nil),          // 6: tollgate.keystore.v1.IssueKeyRequest
-	(*IssueKeyResponse)(nil),         // 7: tollgate.keystore.v1.IssueKeyResponse
-	(*KeyRef)(nil),                   // 8: tollgate.keystore.v1.KeyRef
-	(*GetKeyRequest)(nil),            // 9: tollgate.keystore.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),           // 10: tollgate.keystore.v1.GetKeyResponse
-	(*ListKeysRequest)(nil),          // 11: tollgate.keystore.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),         // 12: tollgate.keystore.v1.ListKeysResponse
-	(*UpdateKeyRequest)(nil),         // 13: tollgate.keystore.v1.UpdateKeyRequest
-	(*UpdateKeyResponse)(nil),        // 14: tollgate.keystore.v1.UpdateKeyResponse
-	(*RotateKeyRequest)(nil),         // 15: tollgate.keystore.v1.RotateKeyRequest
-	(*RotateKeyResponse)(nil),        // 16: tollgate.keystore.v1.RotateKeyResponse
-	(*SetKeyBlockedRequest)(nil),     // 17: tollgate.keystore.v1.SetKeyBlockedRequest
-	(*SetKeyBlockedResponse)(nil),    // 18: tollgate.keystore.v1.SetKeyBlockedResponse
-	(*DeleteKeysRequest)(nil),        // 19: tollgate.keystore.v1.DeleteKeysRequest
-	(*DeleteKeysResponse)(nil),       // 20: tollgate.keystore.v1.DeleteKeysResponse
-	(*ResolveKeyRequest)(nil),        // 21: tollgate.keystore.v1.ResolveKeyRequest
-	(*ResolveKeyResponse)(nil),       // 22: tollgate.keystore.v1.ResolveKeyResponse
-	(*WatchRequest)(nil),             // 23: tollgate.keystore.v1.WatchRequest
-	(*WatchResponse)(nil),            // 24: tollgate.keystore.v1.WatchResponse
-	(*PutTenantRequest)(nil),         // 25: tollgate.keystore.v1.PutTenantRequest
-	(*PutTenantResponse)(nil),        // 26: tollgate.keystore.v1.PutTenantResponse
-	(*GetTenantRequest)(nil),         // 27: tollgate.keystore.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),        // 28: tollgate.keystore.v1.GetTenantResponse
-	(*ListTenantsRequest)(nil),       // 29: tollgate.keystore.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),      // 30: tollgate.keystore.v1.ListTenantsResponse
-	(*DeleteTenantsRequest)(nil),     // 31: tollgate.keystore.v1.DeleteTenantsRequest
-	(*DeleteTenantsResponse)(nil),    // 32: tollgate.keystore.v1.DeleteTenantsResponse
-	(*PutCredentialRequest)(nil),     // 33: tollgate.keystore.v1.PutCredentialRequest
-	(*PutCredentialResponse)(nil),    // 34: tollgate.keystore.v1.PutCredentialResponse
-	(*DeleteCredentialRequest)(nil),  // 35: tollgate.keystore.v1.DeleteCredentialRequest
-	(*DeleteCredentialResponse)(nil), // 36: tollgate.keystore.v1.DeleteCredentialResponse
-	(*OpenCredentialRequest)(nil),    // 37: tollgate.keystore.v1.OpenCredentialRequest
-	(*OpenCredentialResponse)(nil),   // 38: tollgate.keystore.v1.OpenCredentialResponse
-	nil,                              // 39: tollgate.keystore.v1.Limits.ModelRequestsPerMinuteEntry
-	nil,                              // 40: tollgate.keystore.v1.Limits.ModelTokensPerMinuteEntry
-	nil,                              // 41: tollgate.keystore.v1.Key.AliasesEntry
-	nil,                              // 42: tollgate.keystore.v1.Tenant.AliasesEntry
+	(*ModelCachePolicy)(nil),         // 2: tollgate.keystore.v1.ModelCachePolicy
+	(*Key)(nil),                      // 3: tollgate.keystore.v1.Key
+	(*Tenant)(nil),                   // 4: tollgate.keystore.v1.Tenant
+	(*Member)(nil),                   // 5: tollgate.keystore.v1.Member
+	(*Grant)(nil),                    // 6: tollgate.keystore.v1.Grant
+	(*IssueKeyRequest)(nil),          // 7: tollgate.keystore.v1.IssueKeyRequest
+	(*IssueKeyResponse)(nil),         // 8: tollgate.keystore.v1.IssueKeyResponse
+	(*KeyRef)(nil),                   // 9: tollgate.keystore.v1.KeyRef
+	(*GetKeyRequest)(nil),            // 10: tollgate.keystore.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),           // 11: tollgate.keystore.v1.GetKeyResponse
+	(*ListKeysRequest)(nil),          // 12: tollgate.keystore.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),         // 13: tollgate.keystore.v1.ListKeysResponse
+	(*UpdateKeyRequest)(nil),         // 14: tollgate.keystore.v1.UpdateKeyRequest
+	(*UpdateKeyResponse)(nil),        // 15: tollgate.keystore.v1.UpdateKeyResponse
+	(*RotateKeyRequest)(nil),         // 16: tollgate.keystore.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),        // 17: tollgate.keystore.v1.RotateKeyResponse
+	(*SetKeyBlockedRequest)(nil),     // 18: tollgate.keystore.v1.SetKeyBlockedRequest
+	(*SetKeyBlockedResponse)(nil),    // 19: tollgate.keystore.v1.SetKeyBlockedResponse
+	(*DeleteKeysRequest)(nil),        // 20: tollgate.keystore.v1.DeleteKeysRequest
+	(*DeleteKeysResponse)(nil),       // 21: tollgate.keystore.v1.DeleteKeysResponse
+	(*ResolveKeyRequest)(nil),        // 22: tollgate.keystore.v1.ResolveKeyRequest
+	(*ResolveKeyResponse)(nil),       // 23: tollgate.keystore.v1.ResolveKeyResponse
+	(*WatchRequest)(nil),             // 24: tollgate.keystore.v1.WatchRequest
+	(*WatchResponse)(nil),            // 25: tollgate.keystore.v1.WatchResponse
+	(*PutTenantRequest)(nil),         // 26: tollgate.keystore.v1.PutTenantRequest
+	(*PutTenantResponse)(nil),        // 27: tollgate.keystore.v1.PutTenantResponse
+	(*GetTenantRequest)(nil),         // 28: tollgate.keystore.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),        // 29: tollgate.keystore.v1.GetTenantResponse
+	(*ListTenantsRequest)(nil),       // 30: tollgate.keystore.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),      // 31: tollgate.keystore.v1.ListTenantsResponse
+	(*DeleteTenantsRequest)(nil),     // 32: tollgate.keystore.v1.DeleteTenantsRequest
+	(*DeleteTenantsResponse)(nil),    // 33: tollgate.keystore.v1.DeleteTenantsResponse
+	(*PutCredentialRequest)(nil),     // 34: tollgate.keystore.v1.PutCredentialRequest
+	(*PutCredentialResponse)(nil),    // 35: tollgate.keystore.v1.PutCredentialResponse
+	(*DeleteCredentialRequest)(nil),  // 36: tollgate.keystore.v1.DeleteCredentialRequest
+	(*DeleteCredentialResponse)(nil), // 37: tollgate.keystore.v1.DeleteCredentialResponse
+	(*OpenCredentialRequest)(nil),    // 38: tollgate.keystore.v1.OpenCredentialRequest
+	(*OpenCredentialResponse)(nil),   // 39: tollgate.keystore.v1.OpenCredentialResponse
+	nil,                              // 40: tollgate.keystore.v1.Limits.ModelRequestsPerMinuteEntry
+	nil,                              // 41: tollgate.keystore.v1.Limits.ModelTokensPerMinuteEntry
+	nil,                              // 42: tollgate.keystore.v1.CachePolicy.ModelsEntry
+	nil,                              // 43: tollgate.keystore.v1.Key.AliasesEntry
+	nil,                              // 44: tollgate.keystore.v1.Tenant.AliasesEntry
+	(v1.Tier)(0),                     // 45: tollgate.cache.v1.Tier
 }
 var file_tollgate_keystore_v1_keystore_proto_depIdxs = []int32{
-	39, // 0: tollgate.keystore.v1.Limits.model_requests_per_minute:type_name -> tollgate.keystore.v1.Limits.ModelRequestsPerMinuteEntry
-	40, // 1: tollgate.keystore.v1.Limits.model_tokens_per_minute:type_name -> tollgate.keystore.v1.Limits.ModelTokensPerMinuteEntry
-	0,  // 2: tollgate.keystore.v1.Key.limits:type_name -> tollgate.keystore.v1.Limits
-	41, // 3: tollgate.keystore.v1.Key.aliases:type_name -> tollgate.keystore.v1.Key.AliasesEntry
-	1,  // 4: tollgate.keystore.v1.Key.cache:type_name -> tollgate.keystore.v1.CachePolicy
-	0,  // 5: tollgate.keystore.v1.Tenant.limits:type_name -> tollgate.keystore.v1.Limits
-	42, // 6: tollgate.keystore.v1.Tenant.aliases:type_name -> tollgate.keystore.v1.Tenant.AliasesEntry
-	1,  // 7: tollgate.keystore.v1.Tenant.cache:type_name -> tollgate.keystore.v1.CachePolicy
-	4,  // 8: tollgate.keystore.v1.Tenant.members:type_name -> tollgate.keystore.v1.Member
-	2,  // 9: tollgate.keystore.v1.Grant.key:type_name -> tollgate.keystore.v1.Key
-	3,  // 10: tollgate.keystore.v1.Grant.tenant:type_name -> tollgate.keystore.v1.Tenant
-	2,  // 11: tollgate.keystore.v1.IssueKeyRequest.key:type_name -> tollgate.keystore.v1.Key
-	2,  // 12: tollgate.keystore.v1.IssueKeyResponse.key:type_name -> tollgate.keystore.v1.Key
-	8,  // 13: tollgate.keystore.v1.GetKeyRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
-	2,  // 14: tollgate.keystore.v1.GetKeyResponse.key:type_name -> tollgate.keystore.v1.Key
-	2,  // 15: tollgate.keystore.v1.ListKeysResponse.keys:type_name -> tollgate.keystore.v1.Key
-	8,  // 16: tollgate.keystore.v1.UpdateKeyRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
-	2,  // 17: tollgate.keystore.v1.UpdateKeyRequest.key:type_name -> tollgate.keystore.v1.Key
-	2,  // 18: tollgate.keystore.v1.UpdateKeyResponse.key:type_name -> tollgate.keystore.v1.Key
-	8,  // 19: tollgate.keystore.v1.RotateKeyRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
-	2,  // 20: tollgate.keystore.v1.RotateKeyResponse.key:type_name -> tollgate.keystore.v1.Key
-	8,  // 21: tollgate.keystore.v1.SetKeyBlockedRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
-	2,  // 22: tollgate.keystore.v1.SetKeyBlockedResponse.key:type_name -> tollgate.keystore.v1.Key
-	8,  // 23: tollgate.keystore.v1.DeleteKeysRequest.refs:type_name -> tollgate.keystore.v1.KeyRef
-	5,  // 24: tollgate.keystore.v1.ResolveKeyResponse.grant:type_name -> tollgate.keystore.v1.Grant
-	3,  // 25: tollgate.keystore.v1.PutTenantRequest.tenant:type_name -> tollgate.keystore.v1.Tenant
-	3,  // 26: tollgate.keystore.v1.PutTenantResponse.tenant:type_name -> tollgate.keystore.v1.Tenant
-	3,  // 27: tollgate.keystore.v1.GetTenantResponse.tenant:type_name -> tollgate.keystore.v1.Tenant
-	3,  // 28: tollgate.keystore.v1.ListTenantsResponse.tenants:type_name -> tollgate.keystore.v1.Tenant
-	6,  // 29: tollgate.keystore.v1.KeystoreService.IssueKey:input_type -> tollgate.keystore.v1.IssueKeyRequest
-	9,  // 30: tollgate.keystore.v1.KeystoreService.GetKey:input_type -> tollgate.keystore.v1.GetKeyRequest
-	11, // 31: tollgate.keystore.v1.KeystoreService.ListKeys:input_type -> tollgate.keystore.v1.ListKeysRequest
-	13, // 32: tollgate.keystore.v1.KeystoreService.UpdateKey:input_type -> tollgate.keystore.v1.UpdateKeyRequest
-	15, // 33: tollgate.keystore.v1.KeystoreService.RotateKey:input_type -> tollgate.keystore.v1.RotateKeyRequest
-	17, // 34: tollgate.keystore.v1.KeystoreService.SetKeyBlocked:input_type -> tollgate.keystore.v1.SetKeyBlockedRequest
-	19, // 35: tollgate.keystore.v1.KeystoreService.DeleteKeys:input_type -> tollgate.keystore.v1.DeleteKeysRequest
-	21, // 36: tollgate.keystore.v1.KeystoreService.ResolveKey:input_type -> tollgate.keystore.v1.ResolveKeyRequest
-	23, // 37: tollgate.keystore.v1.KeystoreService.Watch:input_type -> tollgate.keystore.v1.WatchRequest
-	25, // 38: tollgate.keystore.v1.KeystoreService.PutTenant:input_type -> tollgate.keystore.v1.PutTenantRequest
-	27, // 39: tollgate.keystore.v1.KeystoreService.GetTenant:input_type -> tollgate.keystore.v1.GetTenantRequest
-	29, // 40: tollgate.keystore.v1.KeystoreService.ListTenants:input_type -> tollgate.keystore.v1.ListTenantsRequest
-	31, // 41: tollgate.keystore.v1.KeystoreService.DeleteTenants:input_type -> tollgate.keystore.v1.DeleteTenantsRequest
-	33, // 42: tollgate.keystore.v1.KeystoreService.PutCredential:input_type -> tollgate.keystore.v1.PutCredentialRequest
-	35, // 43: tollgate.keystore.v1.KeystoreService.DeleteCredential:input_type -> tollgate.keystore.v1.DeleteCredentialRequest
-	37, // 44: tollgate.keystore.v1.KeystoreService.OpenCredential:input_type -> tollgate.keystore.v1.OpenCredentialRequest
-	7,  // 45: tollgate.keystore.v1.KeystoreService.IssueKey:output_type -> tollgate.keystore.v1.IssueKeyResponse
-	10, // 46: tollgate.keystore.v1.KeystoreService.GetKey:output_type -> tollgate.keystore.v1.GetKeyResponse
-	12, // 47: tollgate.keystore.v1.KeystoreService.ListKeys:output_type -> tollgate.keystore.v1.ListKeysResponse
-	14, // 48: tollgate.keystore.v1.KeystoreService.UpdateKey:output_type -> tollgate.keystore.v1.UpdateKeyResponse
-	16, // 49: tollgate.keystore.v1.KeystoreService.RotateKey:output_type -> tollgate.keystore.v1.RotateKeyResponse
-	18, // 50: tollgate.keystore.v1.KeystoreService.SetKeyBlocked:output_type -> tollgate.keystore.v1.SetKeyBlockedResponse
-	20, // 51: tollgate.keystore.v1.KeystoreService.DeleteKeys:output_type -> tollgate.keystore.v1.DeleteKeysResponse
-	22, // 52: tollgate.keystore.v1.KeystoreService.ResolveKey:output_type -> tollgate.keystore.v1.ResolveKeyResponse
-	24, // 53: tollgate.keystore.v1.KeystoreService.Watch:output_type -> tollgate.keystore.v1.WatchResponse
-	26, // 54: tollgate.keystore.v1.KeystoreService.PutTenant:output_type -> tollgate.keystore.v1.PutTenantResponse
-	28, // 55: tollgate.keystore.v1.KeystoreService.GetTenant:output_type -> tollgate.keystore.v1.GetTenantResponse
-	30, // 56: tollgate.keystore.v1.KeystoreService.ListTenants:output_type -> tollgate.keystore.v1.ListTenantsResponse
-	32, // 57: tollgate.keystore.v1.KeystoreService.DeleteTenants:output_type -> tollgate.keystore.v1.DeleteTenantsResponse
-	34, // 58: tollgate.keystore.v1.KeystoreService.PutCredential:output_type -> tollgate.keystore.v1.PutCredentialResponse
-	36, // 59: tollgate.keystore.v1.KeystoreService.DeleteCredential:output_type -> tollgate.keystore.v1.DeleteCredentialResponse
-	38, // 60: tollgate.keystore.v1.KeystoreService.OpenCredential:output_type -> tollgate.keystore.v1.OpenCredentialResponse
-	45, // [45:61] is the sub-list for method output_type
-	29, // [29:45] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	40, // 0: tollgate.keystore.v1.Limits.model_requests_per_minute:type_name -> tollgate.keystore.v1.Limits.ModelRequestsPerMinuteEntry
+	41, // 1: tollgate.keystore.v1.Limits.model_tokens_per_minute:type_name -> tollgate.keystore.v1.Limits.ModelTokensPerMinuteEntry
+	45, // 2: tollgate.keystore.v1.CachePolicy.last_tier:type_name -> tollgate.cache.v1.Tier
+	42, // 3: tollgate.keystore.v1.CachePolicy.models:type_name -> tollgate.keystore.v1.CachePolicy.ModelsEntry
+	45, // 4: tollgate.keystore.v1.ModelCachePolicy.last_tier:type_name -> tollgate.cache.v1.Tier
+	0,  // 5: tollgate.keystore.v1.Key.limits:type_name -> tollgate.keystore.v1.Limits
+	43, // 6: tollgate.keystore.v1.Key.aliases:type_name -> tollgate.keystore.v1.Key.AliasesEntry
+	1,  // 7: tollgate.keystore.v1.Key.cache:type_name -> tollgate.keystore.v1.CachePolicy
+	0,  // 8: tollgate.keystore.v1.Tenant.limits:type_name -> tollgate.keystore.v1.Limits
+	44, // 9: tollgate.keystore.v1.Tenant.aliases:type_name -> tollgate.keystore.v1.Tenant.AliasesEntry
+	1,  // 10: tollgate.keystore.v1.Tenant.cache:type_name -> tollgate.keystore.v1.CachePolicy
+	5,  // 11: tollgate.keystore.v1.Tenant.members:type_name -> tollgate.keystore.v1.Member
+	3,  // 12: tollgate.keystore.v1.Grant.key:type_name -> tollgate.keystore.v1.Key
+	4,  // 13: tollgate.keystore.v1.Grant.tenant:type_name -> tollgate.keystore.v1.Tenant
+	3,  // 14: tollgate.keystore.v1.IssueKeyRequest.key:type_name -> tollgate.keystore.v1.Key
+	3,  // 15: tollgate.keystore.v1.IssueKeyResponse.key:type_name -> tollgate.keystore.v1.Key
+	9,  // 16: tollgate.keystore.v1.GetKeyRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
+	3,  // 17: tollgate.keystore.v1.GetKeyResponse.key:type_name -> tollgate.keystore.v1.Key
+	3,  // 18: tollgate.keystore.v1.ListKeysResponse.keys:type_name -> tollgate.keystore.v1.Key
+	9,  // 19: tollgate.keystore.v1.UpdateKeyRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
+	3,  // 20: tollgate.keystore.v1.UpdateKeyRequest.key:type_name -> tollgate.keystore.v1.Key
+	3,  // 21: tollgate.keystore.v1.UpdateKeyResponse.key:type_name -> tollgate.keystore.v1.Key
+	9,  // 22: tollgate.keystore.v1.RotateKeyRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
+	3,  // 23: tollgate.keystore.v1.RotateKeyResponse.key:type_name -> tollgate.keystore.v1.Key
+	9,  // 24: tollgate.keystore.v1.SetKeyBlockedRequest.ref:type_name -> tollgate.keystore.v1.KeyRef
+	3,  // 25: tollgate.keystore.v1.SetKeyBlockedResponse.key:type_name -> tollgate.keystore.v1.Key
+	9,  // 26: tollgate.keystore.v1.DeleteKeysRequest.refs:type_name -> tollgate.keystore.v1.KeyRef
+	6,  // 27: tollgate.keystore.v1.ResolveKeyResponse.grant:type_name -> tollgate.keystore.v1.Grant
+	4,  // 28: tollgate.keystore.v1.PutTenantRequest.tenant:type_name -> tollgate.keystore.v1.Tenant
+	4,  // 29: tollgate.keystore.v1.PutTenantResponse.tenant:type_name -> tollgate.keystore.v1.Tenant
+	4,  // 30: tollgate.keystore.v1.GetTenantResponse.tenant:type_name -> tollgate.keystore.v1.Tenant
+	4,  // 31: tollgate.keystore.v1.ListTenantsResponse.tenants:type_name -> tollgate.keystore.v1.Tenant
+	2,  // 32: tollgate.keystore.v1.CachePolicy.ModelsEntry.value:type_name -> tollgate.keystore.v1.ModelCachePolicy
+	7,  // 33: tollgate.keystore.v1.KeystoreService.IssueKey:input_type -> tollgate.keystore.v1.IssueKeyRequest
+	10, // 34: tollgate.keystore.v1.KeystoreService.GetKey:input_type -> tollgate.keystore.v1.GetKeyRequest
+	12, // 35: tollgate.keystore.v1.KeystoreService.ListKeys:input_type -> tollgate.keystore.v1.ListKeysRequest
+	14, // 36: tollgate.keystore.v1.KeystoreService.UpdateKey:input_type -> tollgate.keystore.v1.UpdateKeyRequest
+	16, // 37: tollgate.keystore.v1.KeystoreService.RotateKey:input_type -> tollgate.keystore.v1.RotateKeyRequest
+	18, // 38: tollgate.keystore.v1.KeystoreService.SetKeyBlocked:input_type -> tollgate.keystore.v1.SetKeyBlockedRequest
+	20, // 39: tollgate.keystore.v1.KeystoreService.DeleteKeys:input_type -> tollgate.keystore.v1.DeleteKeysRequest
+	22, // 40: tollgate.keystore.v1.KeystoreService.ResolveKey:input_type -> tollgate.keystore.v1.ResolveKeyRequest
+	24, // 41: tollgate.keystore.v1.KeystoreService.Watch:input_type -> tollgate.keystore.v1.WatchRequest
+	26, // 42: tollgate.keystore.v1.KeystoreService.PutTenant:input_type -> tollgate.keystore.v1.PutTenantRequest
+	28, // 43: tollgate.keystore.v1.KeystoreService.GetTenant:input_type -> tollgate.keystore.v1.GetTenantRequest
+	30, // 44: tollgate.keystore.v1.KeystoreService.ListTenants:input_type -> tollgate.keystore.v1.ListTenantsRequest
+	32, // 45: tollgate.keystore.v1.KeystoreService.DeleteTenants:input_type -> tollgate.keystore.v1.DeleteTenantsRequest
+	34, // 46: tollgate.keystore.v1.KeystoreService.PutCredential:input_type -> tollgate.keystore.v1.PutCredentialRequest
+	36, // 47: tollgate.keystore.v1.KeystoreService.DeleteCredential:input_type -> tollgate.keystore.v1.DeleteCredentialRequest
+	38, // 48: tollgate.keystore.v1.KeystoreService.OpenCredential:input_type -> tollgate.keystore.v1.OpenCredentialRequest
+	8,  // 49: tollgate.keystore.v1.KeystoreService.IssueKey:output_type -> tollgate.keystore.v1.IssueKeyResponse
+	11, // 50: tollgate.keystore.v1.KeystoreService.GetKey:output_type -> tollgate.keystore.v1.GetKeyResponse
+	13, // 51: tollgate.keystore.v1.KeystoreService.ListKeys:output_type -> tollgate.keystore.v1.ListKeysResponse
+	15, // 52: tollgate.keystore.v1.KeystoreService.UpdateKey:output_type -> tollgate.keystore.v1.UpdateKeyResponse
+	17, // 53: tollgate.keystore.v1.KeystoreService.RotateKey:output_type -> tollgate.keystore.v1.RotateKeyResponse
+	19, // 54: tollgate.keystore.v1.KeystoreService.SetKeyBlocked:output_type -> tollgate.keystore.v1.SetKeyBlockedResponse
+	21, // 55: tollgate.keystore.v1.KeystoreService.DeleteKeys:output_type -> tollgate.keystore.v1.DeleteKeysResponse
+	23, // 56: tollgate.keystore.v1.KeystoreService.ResolveKey:output_type -> tollgate.keystore.v1.ResolveKeyResponse
+	25, // 57: tollgate.keystore.v1.KeystoreService.Watch:output_type -> tollgate.keystore.v1.WatchResponse
+	27, // 58: tollgate.keystore.v1.KeystoreService.PutTenant:output_type -> tollgate.keystore.v1.PutTenantResponse
+	29, // 59: tollgate.keystore.v1.KeystoreService.GetTenant:output_type -> tollgate.keystore.v1.GetTenantResponse
+	31, // 60: tollgate.keystore.v1.KeystoreService.ListTenants:output_type -> tollgate.keystore.v1.ListTenantsResponse
+	33, // 61: tollgate.keystore.v1.KeystoreService.DeleteTenants:output_type -> tollgate.keystore.v1.DeleteTenantsResponse
+	35, // 62: tollgate.keystore.v1.KeystoreService.PutCredential:output_type -> tollgate.keystore.v1.PutCredentialResponse
+	37, // 63: tollgate.keystore.v1.KeystoreService.DeleteCredential:output_type -> tollgate.keystore.v1.DeleteCredentialResponse
+	39, // 64: tollgate.keystore.v1.KeystoreService.OpenCredential:output_type -> tollgate.keystore.v1.OpenCredentialResponse
+	49, // [49:65] is the sub-list for method output_type
+	33, // [33:49] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_keystore_v1_keystore_proto_init() }
@@ -2850,7 +2977,9 @@ func file_tollgate_keystore_v1_keystore_proto_init() {
 		return
 	}
 	file_tollgate_keystore_v1_keystore_proto_msgTypes[0].OneofWrappers = []any{}
-	file_tollgate_keystore_v1_keystore_proto_msgTypes[8].OneofWrappers = []any{
+	file_tollgate_keystore_v1_keystore_proto_msgTypes[1].OneofWrappers = []any{}
+	file_tollgate_keystore_v1_keystore_proto_msgTypes[2].OneofWrappers = []any{}
+	file_tollgate_keystore_v1_keystore_proto_msgTypes[9].OneofWrappers = []any{
 		(*KeyRef_Id)(nil),
 		(*KeyRef_SecretSha256)(nil),
 		(*KeyRef_Alias)(nil),
@@ -2861,7 +2990,7 @@ func file_tollgate_keystore_v1_keystore_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_keystore_v1_keystore_proto_rawDesc), len(file_tollgate_keystore_v1_keystore_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,10 @@ const (
 	CacheServiceStoreProcedure = "/tollgate.cache.v1.CacheService/Store"
 	// CacheServiceInvalidateProcedure is the procedure name of the CacheService's Invalidate RPC.
 	CacheServiceInvalidateProcedure = "/tollgate.cache.v1.CacheService/Invalidate"
+	// CacheServiceCompareProcedure is the procedure name of the CacheService's Compare RPC.
+	CacheServiceCompareProcedure = "/tollgate.cache.v1.CacheService/Compare"
+	// CacheServiceFeedbackProcedure is the procedure name of the CacheService's Feedback RPC.
+	CacheServiceFeedbackProcedure = "/tollgate.cache.v1.CacheService/Feedback"
 )
 
 var (
@@ -58,6 +62,20 @@ var (
 			IdempotencyLevel: connect.IdempotencyIdempotent,
 		}
 	})
+	cacheServiceCompareSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_tollgate_cache_v1_cache_proto.Services().ByName("CacheService").Methods().ByName("Compare"),
+			Procedure:  CacheServiceCompareProcedure,
+		}
+	})
+	cacheServiceFeedbackSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_tollgate_cache_v1_cache_proto.Services().ByName("CacheService").Methods().ByName("Feedback"),
+			Procedure:  CacheServiceFeedbackProcedure,
+		}
+	})
 )
 
 // CacheServiceClient is a client for the tollgate.cache.v1.CacheService service.
@@ -69,6 +87,12 @@ type CacheServiceClient interface {
 	Store(context.Context, *v1.StoreRequest) (*v1.StoreResponse, error)
 	// Invalidate forgets a namespace's answers, or shortens their lives.
 	Invalidate(context.Context, *v1.InvalidateRequest) (*v1.InvalidateResponse, error)
+	// Compare tells what a provider answered where a look-up asked for it, so that the
+	// service learns whether the answer that it held back would have been right.
+	Compare(context.Context, *v1.CompareRequest) (*v1.CompareResponse, error)
+	// Feedback tells what a caller thinks of an answer that was found. An entry that is
+	// called wrong is forgotten.
+	Feedback(context.Context, *v1.FeedbackRequest) (*v1.FeedbackResponse, error)
 }
 
 // NewCacheServiceClient constructs a client for the tollgate.cache.v1.CacheService service.
@@ -86,6 +110,12 @@ type CacheServiceHandler interface {
 	Store(context.Context, *v1.StoreRequest) (*v1.StoreResponse, error)
 	// Invalidate forgets a namespace's answers, or shortens their lives.
 	Invalidate(context.Context, *v1.InvalidateRequest) (*v1.InvalidateResponse, error)
+	// Compare tells what a provider answered where a look-up asked for it, so that the
+	// service learns whether the answer that it held back would have been right.
+	Compare(context.Context, *v1.CompareRequest) (*v1.CompareResponse, error)
+	// Feedback tells what a caller thinks of an answer that was found. An entry that is
+	// called wrong is forgotten.
+	Feedback(context.Context, *v1.FeedbackRequest) (*v1.FeedbackResponse, error)
 }
 
 // RegisterCacheServiceHandler registers svc as the tollgate.cache.v1.CacheService implementation on
@@ -96,6 +126,8 @@ func RegisterCacheServiceHandler(server *connect.Server, svc CacheServiceHandler
 		connect.Method{Spec: cacheServiceLookupSpec(), Handler: adapter.lookup},
 		connect.Method{Spec: cacheServiceStoreSpec(), Handler: adapter.store},
 		connect.Method{Spec: cacheServiceInvalidateSpec(), Handler: adapter.invalidate},
+		connect.Method{Spec: cacheServiceCompareSpec(), Handler: adapter.compare},
+		connect.Method{Spec: cacheServiceFeedbackSpec(), Handler: adapter.feedback},
 	)
 }
 
@@ -112,6 +144,14 @@ func (UnimplementedCacheServiceHandler) Store(context.Context, *v1.StoreRequest)
 
 func (UnimplementedCacheServiceHandler) Invalidate(context.Context, *v1.InvalidateRequest) (*v1.InvalidateResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.cache.v1.CacheService.Invalidate is not implemented")
+}
+
+func (UnimplementedCacheServiceHandler) Compare(context.Context, *v1.CompareRequest) (*v1.CompareResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.cache.v1.CacheService.Compare is not implemented")
+}
+
+func (UnimplementedCacheServiceHandler) Feedback(context.Context, *v1.FeedbackRequest) (*v1.FeedbackResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "tollgate.cache.v1.CacheService.Feedback is not implemented")
 }
 
 type cacheServiceClient struct {
@@ -137,6 +177,22 @@ func (c *cacheServiceClient) Store(ctx context.Context, req *v1.StoreRequest) (*
 func (c *cacheServiceClient) Invalidate(ctx context.Context, req *v1.InvalidateRequest) (*v1.InvalidateResponse, error) {
 	var res v1.InvalidateResponse
 	if err := c.client.CallUnary(ctx, cacheServiceInvalidateSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *cacheServiceClient) Compare(ctx context.Context, req *v1.CompareRequest) (*v1.CompareResponse, error) {
+	var res v1.CompareResponse
+	if err := c.client.CallUnary(ctx, cacheServiceCompareSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *cacheServiceClient) Feedback(ctx context.Context, req *v1.FeedbackRequest) (*v1.FeedbackResponse, error) {
+	var res v1.FeedbackResponse
+	if err := c.client.CallUnary(ctx, cacheServiceFeedbackSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -174,6 +230,30 @@ func (h cacheServiceHandler) invalidate(ctx context.Context, _ connect.Spec, str
 		return err
 	}
 	res, err := h.svc.Invalidate(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h cacheServiceHandler) compare(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.CompareRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Compare(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h cacheServiceHandler) feedback(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.FeedbackRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Feedback(ctx, &req)
 	if err != nil {
 		return err
 	}

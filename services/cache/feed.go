@@ -1,0 +1,45 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"tollgate.dev/platform/money"
+)
+
+// Feed tells of changes to a [Store] that several replicas share, so that each of them can
+// find by a likeness what any of them keeps.
+type Feed interface {
+	// Follow hands over the changes one by one, from the oldest that is still known on,
+	// whoever made them, until ctx ends or the store fails. Some may come twice. It calls
+	// current once all are handed over that were there when it began.
+	Follow(ctx context.Context, apply func(Change), current func()) error
+}
+
+// Change is one of two: a record with a question was kept, or records were forgotten.
+type Change struct {
+	// Kept is nil where records were forgotten.
+	Kept *Kept
+	// Purged is what was forgotten.
+	Purged Selector
+}
+
+// Kept is a record with a question that is in the store, without its answer.
+type Kept struct {
+	Key      Key
+	Question Question
+	// Vector is the question's embedding by the embedder of that version; empty for none.
+	Vector   []int8
+	Embedder string
+	// Expires is when the record must no longer be served.
+	Expires time.Time
+	// Value is what a hit saves.
+	Value money.Nano
+}
+
+// Evidence keeps what thresholds are learned from, across restarts and for all replicas.
+type Evidence interface {
+	// Exchange keeps this replica's state for a namespace, unless it is empty, and returns
+	// the last state that each replica kept, its own included.
+	Exchange(ctx context.Context, ns Namespace, replica string, state []byte) (states [][]byte, err error)
+}
