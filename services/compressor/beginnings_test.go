@@ -13,9 +13,9 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor"
-	"tollgate.dev/services/compressor/bill"
+	"tollgate.dev/services/compressor/bench/bill"
+	"tollgate.dev/services/compressor/bench/trace"
 	"tollgate.dev/services/compressor/store/memory"
-	"tollgate.dev/services/compressor/trace"
 )
 
 // shelf is what tests of documents that many ask about share: time, and notes.

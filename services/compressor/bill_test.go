@@ -7,9 +7,9 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor"
-	"tollgate.dev/services/compressor/bill"
+	"tollgate.dev/services/compressor/bench/bill"
+	"tollgate.dev/services/compressor/bench/trace"
 	"tollgate.dev/services/compressor/store/memory"
-	"tollgate.dev/services/compressor/trace"
 )
 
 // bars are the most that is paid of the bills of conversations with tools, or with much to

@@ -15,9 +15,9 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor"
-	"tollgate.dev/services/compressor/bill"
+	"tollgate.dev/services/compressor/bench/bill"
+	"tollgate.dev/services/compressor/bench/trace"
 	"tollgate.dev/services/compressor/prompt"
-	"tollgate.dev/services/compressor/trace"
 )
 
 // agent is a conversation of an agent's so many tool calls long, or a user's so many questions

@@ -7,7 +7,7 @@ import (
 
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/services/compressor"
-	"tollgate.dev/services/compressor/trace"
+	"tollgate.dev/services/compressor/bench/trace"
 )
 
 // sending is a turn as it goes out.

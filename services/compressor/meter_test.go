@@ -7,8 +7,8 @@ import (
 
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/bench/trace"
 	"tollgate.dev/services/compressor/prompt"
-	"tollgate.dev/services/compressor/trace"
 )
 
 // whole is a request's size in tokens, of every string as a whole.

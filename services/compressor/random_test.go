@@ -7,8 +7,8 @@ import (
 
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
-	"tollgate.dev/services/compressor/bill"
-	"tollgate.dev/services/compressor/trace"
+	"tollgate.dev/services/compressor/bench/bill"
+	"tollgate.dev/services/compressor/bench/trace"
 )
 
 // several are models of each way to keep prompts. One is OpenAI's without its steps, and one has

@@ -1,7 +1,7 @@
-// Command bench measures the compressor's selection of sentences on labelled data: how often
-// the answer stays, how much of the budget is used, and how long it takes, alone and within
-// a whole compression. Beside it stand two that know nothing of the question: the head of the
-// text, and random sentences.
+// Command bench measures the compressor. On labelled questions: how often the answer stays, how
+// much of the budget is used, and how long it takes to choose sentences, alone and within a whole
+// compression; beside it stand two that know nothing of the question, the head of the text and
+// random sentences. Of tool results: what is left of JSON. Of conversations: the bill.
 package main
 
 import (
@@ -31,8 +31,9 @@ func main() {
 	}
 	data := flag.String("data", folder, "folder with labelled data ($TOLLGATE_DATA)")
 	misses := flag.Bool("misses", false, "print the questions whose answer is lost at 0.33")
+	profile := flag.String("profile", compressor.DefaultProfile, "compression `PROFILE` of the bills")
 	flag.Parse()
-	b := bench{out: os.Stdout, clock: clock.Real(), misses: *misses, runs: 100}
+	b := bench{out: os.Stdout, clock: clock.Real(), misses: *misses, profile: *profile, runs: 100}
 	b.selector = extract.New(&b.counter)
 	if err := b.run(context.Background(), *data); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -46,7 +47,8 @@ type bench struct {
 	counter  tokens.Counter
 	selector *extract.Selector
 	misses   bool
-	runs     int // with long texts
+	profile  string // of the bills
+	runs     int    // with long texts
 }
 
 // rates are those of the product's profiles, and a hard one.
@@ -72,7 +74,13 @@ func (b *bench) run(ctx context.Context, folder string) error {
 			}
 		}
 	}
-	return b.speed(ctx, sets)
+	if err := b.speed(ctx, sets); err != nil {
+		return err
+	}
+	if err := b.toolResults(ctx); err != nil {
+		return err
+	}
+	return b.bills(ctx)
 }
 
 func (b *bench) printf(format string, args ...any) {

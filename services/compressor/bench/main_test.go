@@ -70,3 +70,18 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
+
+// Tool results are printed one by one and together, and each decodes to what it was.
+func TestToolResults(t *testing.T) {
+	var out strings.Builder
+	b := bench{clock: clock.Real(), out: &out}
+	if err := b.toolResults(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(out.String())
+	for _, want := range []string{"issues", "orders", "all decode to equal JSON"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, out.String())
+		}
+	}
+}

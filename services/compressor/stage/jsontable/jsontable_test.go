@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"tollgate.dev/platform/jsonscan"
 	"tollgate.dev/platform/tokens"
+	"tollgate.dev/services/compressor/bench/toolresults"
 	"tollgate.dev/services/compressor/prompt"
 	"tollgate.dev/services/compressor/protect"
 	"tollgate.dev/services/compressor/stage/jsontable"
@@ -20,13 +19,13 @@ func canonical(text string) string { return string(jsonscan.AppendCanonical(nil,
 
 // long are results of which most is text, that no form can make shorter, and the percentage
 // of their tokens that is left.
-var long = map[string]int64{"testdata/chat.json": 68, "testdata/search.json": 61}
+var long = map[string]int64{"chat": 68, "search": 61}
 
 // Results as APIs and tools print them: the short form has half of the tokens at most.
 func TestRealisticResults(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(files) < 12 {
-		t.Fatalf("%v, %v", files, err)
+	results, err := toolresults.All()
+	if err != nil {
+		t.Fatal(err)
 	}
 	var counter tokens.Counter
 	count := func(text string) int64 {
@@ -36,27 +35,23 @@ func TestRealisticResults(t *testing.T) {
 		}
 		return c.Tokens
 	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := string(raw)
+	for _, r := range results {
+		text := r.JSON
 		short, ok := jsontable.Encode(t.Context(), text)
 		if !ok {
-			t.Errorf("%s is not encoded", file)
+			t.Errorf("%s is not encoded", r.Name)
 			short = canonical(text)
 		} else if back, err := jsontable.Decode(short); err != nil || back != canonical(text) {
-			t.Errorf("%s: decodes to something else, or not: %v", file, err)
+			t.Errorf("%s: decodes to something else, or not: %v", r.Name, err)
 		}
 		pretty, plain, table := count(text), count(canonical(text)), count(short)
-		t.Logf("%-20s %6d pretty, %3d %% without space, %3d %% in short form", strings.TrimPrefix(file, "testdata/"), pretty, plain*100/pretty, table*100/pretty)
+		t.Logf("%-20s %6d pretty, %3d %% without space, %3d %% in short form", r.Name, pretty, plain*100/pretty, table*100/pretty)
 		most := int64(50)
-		if n := long[file]; n > 0 {
+		if n := long[r.Name]; n > 0 {
 			most = n
 		}
 		if table*100 > pretty*most {
-			t.Errorf("%s: %d of %d tokens", file, table, pretty)
+			t.Errorf("%s: %d of %d tokens", r.Name, table, pretty)
 		}
 	}
 }
@@ -177,13 +172,13 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	for _, name := range []string{"issues", "orders", "config"} {
-		raw, err := os.ReadFile("testdata/" + name + ".json")
-		if err != nil {
-			b.Fatal(err)
-		}
-		text := canonical(string(raw))
-		b.Run(name, func(b *testing.B) {
+	results, err := toolresults.All()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, r := range results {
+		text := canonical(r.JSON)
+		b.Run(r.Name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {

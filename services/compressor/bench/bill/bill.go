@@ -14,7 +14,7 @@ import (
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor"
-	"tollgate.dev/services/compressor/trace"
+	"tollgate.dev/services/compressor/bench/trace"
 )
 
 // Turn is what one request of a conversation costs.

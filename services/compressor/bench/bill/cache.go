@@ -2,7 +2,7 @@ package bill
 
 import (
 	"tollgate.dev/platform/pricing"
-	"tollgate.dev/services/compressor/trace"
+	"tollgate.dev/services/compressor/bench/trace"
 )
 
 // Kind is where a provider's prompt cache ends what it keeps.

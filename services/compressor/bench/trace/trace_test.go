@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"tollgate.dev/platform/tokens"
-	"tollgate.dev/services/compressor/trace"
+	"tollgate.dev/services/compressor/bench/trace"
 )
 
 // Each trace grows message by message, is the same each time, and is of the size that it is
