@@ -103,10 +103,15 @@ func NewSelector(tenant, provider, model, partition string) (Selector, error) {
 	return Selector{Tenant: tenant, Provider: provider, Model: model, Partition: partition}, nil
 }
 
-// Matches tells whether the namespace is one of those that are meant.
+// Matches tells whether the namespace is one of those that are meant, whatever Entry says.
 func (s Selector) Matches(n Namespace) bool {
 	return s.Tenant == n.Tenant && (s.Provider == "" || s.Provider == n.Provider) &&
 		(s.Model == "" || s.Model == n.Model) && (s.Partition == "" || s.Partition == n.Partition)
+}
+
+// Selects tells whether the entry under the key is one of those that are meant.
+func (s Selector) Selects(k Key) bool {
+	return s.Matches(k.Namespace) && (s.Entry == Fingerprint{} || s.Entry == k.Fingerprint)
 }
 
 // component is one of a request, with its name for errors.

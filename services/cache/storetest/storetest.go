@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open) {
 		"Replace":     testReplace,
 		"Expiry":      testExpiry,
 		"Invalidate":  testInvalidate,
+		"OneEntry":    testOneEntry,
 		"Shorten":     testShorten,
 		"ManyEntries": testManyEntries,
 		"Concurrency": testConcurrency,
@@ -254,6 +255,50 @@ func testInvalidate(t *testing.T, f *fixture) {
 	// What is stored afterwards is found.
 	f.put(t, Key("t1", "openai", "gpt-4o", "", "a"), "new", time.Hour)
 	f.want(t, Key("t1", "openai", "gpt-4o", "", "a"), "new")
+}
+
+// A single entry is named by its fingerprint, in all of a tenant's namespaces or in those
+// that are given.
+func testOneEntry(t *testing.T, f *fixture) {
+	t.Helper()
+	var keys []cache.Key
+	for _, tenant := range []string{"t1", "t2"} {
+		for _, model := range []string{"a", "b"} {
+			for _, partition := range []string{"", "blue"} {
+				for _, request := range []string{"one", "other", "third"} {
+					keys = append(keys, Key(tenant, "p", model, partition, request))
+				}
+			}
+		}
+	}
+	one := Key("", "", "", "", "one").Fingerprint
+	for _, tc := range []struct {
+		sel  cache.Selector
+		want int64
+	}{
+		{cache.Selector{Tenant: "t1", Entry: one}, 4},
+		{cache.Selector{Tenant: "t1", Provider: "p", Entry: one}, 4},
+		{cache.Selector{Tenant: "t1", Model: "a", Entry: one}, 2},
+		{cache.Selector{Tenant: "t1", Provider: "p", Model: "a", Partition: "blue", Entry: one}, 1},
+		{cache.Selector{Tenant: "t1", Model: "c", Entry: one}, 0},
+		{cache.Selector{Tenant: "t1", Entry: cache.Fingerprint{1}}, 0},
+	} {
+		for _, life := range []time.Duration{time.Minute, 0} {
+			for _, k := range keys {
+				f.put(t, k, "x", time.Hour)
+			}
+			f.invalidate(t, tc.sel, life, tc.want)
+			f.clock.Advance(life)
+			for _, k := range keys {
+				want := "x"
+				if tc.sel.Selects(k) {
+					want = ""
+				}
+				f.want(t, k, want)
+			}
+			f.invalidate(t, tc.sel, 0, 0)
+		}
+	}
 }
 
 func testShorten(t *testing.T, f *fixture) {

@@ -70,7 +70,9 @@ func New(opts Options) *Store {
 	return s
 }
 
-func (s *Store) shard(f *cache.Fingerprint) *shard { return &s.shards[f[0]%shardCount] }
+func (s *Store) shard(f *cache.Fingerprint) *shard { return &s.shards[shardOf(f)] }
+
+func shardOf(f *cache.Fingerprint) int { return int(f[0] % shardCount) }
 
 // Get is [cache.Store]'s. It allocates nothing.
 func (s *Store) Get(_ context.Context, key cache.Key) (cache.Record, bool, error) {
@@ -141,9 +143,14 @@ func (s *Store) reserve(size, now int64) {
 // Invalidate is [cache.Store]'s.
 func (s *Store) Invalidate(_ context.Context, sel cache.Selector, until time.Time) (int64, error) {
 	now, end := s.clock.Now().UnixMilli(), until.UnixMilli()
+	shards := s.shards[:]
+	if sel.Entry != (cache.Fingerprint{}) {
+		at := shardOf(&sel.Entry)
+		shards = shards[at : at+1]
+	}
 	var entries int64
-	for i := range s.shards {
-		sh := &s.shards[i]
+	for i := range shards {
+		sh := &shards[i]
 		sh.mu.Lock()
 		n, freed := sh.invalidate(sel, end, now)
 		sh.mu.Unlock()

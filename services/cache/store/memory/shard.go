@@ -165,26 +165,44 @@ func (sh *shard) reap(now int64) (freed int64) {
 
 // invalidate ends the selected items at end, and counts those that it ended earlier.
 func (sh *shard) invalidate(sel cache.Selector, end, now int64) (entries, freed int64) {
+	one := sel.Entry != cache.Fingerprint{}
 	for sp := range sh.tenants[sel.Tenant] {
 		if !sel.Matches(sp.name) {
 			continue
 		}
-		for it := sp.first; it != nil; {
+		it := sp.first
+		if one {
+			it = sh.items[itemKey{sp, sel.Entry}]
+		}
+		for it != nil {
 			next := it.next
-			switch {
-			case it.expires <= now:
-				freed += sh.remove(it)
-			case end <= now:
-				freed += sh.remove(it)
+			ended, size := sh.end(it, end, now)
+			if ended {
 				entries++
-			case it.expires > end:
-				it.expires = end
-				entries++
+			}
+			freed += size
+			if one {
+				break
 			}
 			it = next
 		}
 	}
 	return entries, freed
+}
+
+// end ends an item's life at end, unless it ends earlier anyway; freed is its size when it
+// is taken out.
+func (sh *shard) end(it *item, end, now int64) (ended bool, freed int64) {
+	switch {
+	case it.expires <= now:
+		return false, sh.remove(it)
+	case end <= now:
+		return true, sh.remove(it)
+	case it.expires > end:
+		it.expires = end
+		return true, 0
+	}
+	return false, 0
 }
 
 // overhead is what an entry takes beside its bytes: the item, its place in the maps, the

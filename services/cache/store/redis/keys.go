@@ -36,32 +36,36 @@ func (s *Store) entry(tenant, member string) string {
 	return string(append(append(s.tag(tenant), ':'), member...))
 }
 
-// filter tells which names of a tenant's index are selected.
-type filter struct{ provider, model, partition string } // escaped; empty means all
+// filter tells which names of a tenant's index are selected: it holds the four parts of a
+// name, and an empty one means all.
+type filter [4]string
 
 func newFilter(sel cache.Selector) filter {
 	esc := func(c string) string { return string(cache.AppendEscaped(nil, c)) }
-	return filter{esc(sel.Provider), esc(sel.Model), esc(sel.Partition)}
+	f := filter{esc(sel.Provider), esc(sel.Model), esc(sel.Partition)}
+	if sel.Entry != (cache.Fingerprint{}) {
+		f[3] = base64.RawURLEncoding.EncodeToString(sel.Entry[:])
+	}
+	return f
 }
 
 // pattern is a glob that all selected names match, and few others: its asterisks match
 // colons too, so that [filter.matches] has the last word. Nothing in an escaped component
 // means anything to it.
 func (f filter) pattern() string {
-	glob := func(c string) string {
-		if c == "" {
-			return "*"
+	for i, part := range f {
+		if part == "" {
+			f[i] = "*"
 		}
-		return c
 	}
-	return glob(f.provider) + ":" + glob(f.model) + ":" + glob(f.partition) + ":*"
+	return strings.Join(f[:], ":")
 }
 
-// matches compares the components one by one.
+// matches compares the parts one by one.
 func (f filter) matches(name string) bool {
-	for _, want := range [...]string{f.provider, f.model, f.partition} {
-		have, rest, ok := strings.Cut(name, ":")
-		if !ok || want != "" && want != have {
+	for i, want := range f {
+		have, rest, more := strings.Cut(name, ":")
+		if more != (i < len(f)-1) || want != "" && want != have {
 			return false
 		}
 		name = rest
