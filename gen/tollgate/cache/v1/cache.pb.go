@@ -375,7 +375,10 @@ type LookupResponse struct {
 	EntryId string `protobuf:"bytes,4,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
 	// With a miss: what to hand to Compare with the provider's answer. It says nothing of
 	// prompts. Absent where nothing is to be compared.
-	Comparison    []byte `protobuf:"bytes,5,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	Comparison []byte `protobuf:"bytes,5,opt,name=comparison,proto3" json:"comparison,omitempty"`
+	// The last tier that was asked: one that an unfit question kept from it was not. For a
+	// hit, the one that answered; unspecified is the exact one.
+	Last          Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +446,13 @@ func (x *LookupResponse) GetComparison() []byte {
 		return x.Comparison
 	}
 	return nil
+}
+
+func (x *LookupResponse) GetLast() Tier {
+	if x != nil {
+		return x.Last
+	}
+	return Tier_TIER_UNSPECIFIED
 }
 
 // Entry is a finished answer.
@@ -1097,7 +1107,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"_threshold\"8\n" +
 	"\bQuestion\x12\x18\n" +
 	"\acontext\x18\x01 \x01(\fR\acontext\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xbf\x01\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xec\x01\n" +
 	"\x0eLookupResponse\x12,\n" +
 	"\x03hit\x18\x01 \x01(\x0e2\x1a.tollgate.cache.v1.HitKindR\x03hit\x12.\n" +
 	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\x12\x14\n" +
@@ -1105,7 +1115,8 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\bentry_id\x18\x04 \x01(\tR\aentryId\x12\x1e\n" +
 	"\n" +
 	"comparison\x18\x05 \x01(\fR\n" +
-	"comparison\"\xd6\x02\n" +
+	"comparison\x12+\n" +
+	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\"\xd6\x02\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x16\n" +
 	"\x06chunks\x18\x02 \x03(\fR\x06chunks\x12.\n" +
@@ -1214,31 +1225,32 @@ var file_tollgate_cache_v1_cache_proto_depIdxs = []int32{
 	0,  // 3: tollgate.cache.v1.LookupRequest.last:type_name -> tollgate.cache.v1.Tier
 	1,  // 4: tollgate.cache.v1.LookupResponse.hit:type_name -> tollgate.cache.v1.HitKind
 	6,  // 5: tollgate.cache.v1.LookupResponse.entry:type_name -> tollgate.cache.v1.Entry
-	16, // 6: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
-	2,  // 7: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	6,  // 8: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
-	15, // 9: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
-	4,  // 10: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
-	0,  // 11: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
-	15, // 12: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
-	2,  // 13: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	2,  // 14: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	1,  // 15: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
-	3,  // 16: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
-	7,  // 17: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
-	9,  // 18: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
-	11, // 19: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
-	13, // 20: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
-	5,  // 21: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
-	8,  // 22: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
-	10, // 23: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
-	12, // 24: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
-	14, // 25: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
-	21, // [21:26] is the sub-list for method output_type
-	16, // [16:21] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	0,  // 6: tollgate.cache.v1.LookupResponse.last:type_name -> tollgate.cache.v1.Tier
+	16, // 7: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
+	2,  // 8: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	6,  // 9: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
+	15, // 10: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
+	4,  // 11: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
+	0,  // 12: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
+	15, // 13: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
+	2,  // 14: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	2,  // 15: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	1,  // 16: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
+	3,  // 17: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
+	7,  // 18: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
+	9,  // 19: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
+	11, // 20: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
+	13, // 21: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
+	5,  // 22: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
+	8,  // 23: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
+	10, // 24: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
+	12, // 25: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
+	14, // 26: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_cache_v1_cache_proto_init() }
