@@ -18,12 +18,17 @@ type Policy struct {
 	// Confidence that no threshold above the bound is ever in force while the world stays as it
 	// is; from 0.5, below 1. The usual one is 0.95.
 	Confidence float64
-	// Sample is the least share of would-be hits that are compared rather than served; above 0,
-	// below 1. More are compared as long as the learner has little to lose.
+	// Sample is the least share of would-be hits that are compared rather than served; from
+	// 1e-6, below 1. More are compared as long as the learner has little to lose.
 	Sample float64
 }
 
-func (p Policy) validate() error {
+// leastSample keeps what a wrong answer costs, which grows as a comparison gets rarer, a number
+// that can be told from others.
+const leastSample = 1e-6
+
+// Validate reports everything that can't be.
+func (p Policy) Validate() error {
 	var errs []error
 	// Written so that what is no number fails.
 	if !(p.MaxWrongHitRate > 0 && p.MaxWrongHitRate <= 0.5) {
@@ -32,8 +37,8 @@ func (p Policy) validate() error {
 	if !(p.Confidence >= 0.5 && p.Confidence < 1) {
 		errs = append(errs, fmt.Errorf("confidence %v is not from 0.5 and below 1", p.Confidence))
 	}
-	if !(p.Sample > 0 && p.Sample < 1) {
-		errs = append(errs, fmt.Errorf("sample %v is not between 0 and 1", p.Sample))
+	if !(p.Sample >= leastSample && p.Sample < 1) {
+		errs = append(errs, fmt.Errorf("sample %v is not from %v and below 1", p.Sample, leastSample))
 	}
 	return errors.Join(errs...)
 }
@@ -90,7 +95,7 @@ type Learner struct {
 // New learner that has seen nothing and serves nothing. The replica's name, 1 to 128 bytes, is
 // unique among those whose states are merged, and best the same after a restart.
 func New(p Policy, replica string) (*Learner, error) {
-	if err := p.validate(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	if replica == "" || len(replica) > maxName {
