@@ -78,8 +78,12 @@ func TestPoliciesAreShown(t *testing.T) {
 		Cache       any
 		Compression any
 	}
-	policies := map[string]any{"cache": map[string]any{"ttl": 60}, "compression": "rag"}
-	want := shown{map[string]any{"disabled": false, "ttl": 60.0}, "rag"}
+	caching := map[string]any{
+		"disabled": false, "ttl": 60.0, "tier": "semantic", "similarity_threshold": 0.9,
+		"models": map[string]any{"gpt-4o": map[string]any{"tier": "near", "similarity_threshold": 0.0}},
+	}
+	policies := map[string]any{"cache": caching, "compression": "rag"}
+	want := shown{caching, "rag"}
 	var team struct {
 		Info shown `json:"team_info"`
 	}
@@ -119,6 +123,9 @@ func TestManagementFaults(t *testing.T) {
 		"a model's negative limit":      {body{"model_rpm_limit": body{"gpt-4o": -1}}, "model_rpm_limit"},
 		"a model's negative tokens":     {body{"model_tpm_limit": body{"gpt-4o": -1}}, "model_tpm_limit"},
 		"a limit that is a text":        {body{"rpm_limit": "many"}, "rpm_limit"},
+		"a tier that there is not":      {body{"cache": body{"tier": "fuzzy"}}, "cache.tier"},
+		"a threshold above all":         {body{"cache": body{"similarity_threshold": 1.5}}, "cache.similarity_threshold"},
+		"a model's negative life":       {body{"cache": body{"models": body{"m": body{"ttl": -1}}}}, "cache.models.m.ttl"},
 		"a negative budget":             {body{"max_budget": -0.5}, "max_budget"},
 		"a budget beyond all":           {body{"max_budget": 1e12}, "max_budget"},
 		"a budget beyond its bound":     {body{"max_budget": 9e9}, "max_budget"},

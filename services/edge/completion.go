@@ -161,8 +161,8 @@ func (c *completion) run() (err error) {
 	}
 	defer c.release()
 
-	policy := c.principal.Cache()
-	if !e.opts.Cache || policy.GetDisabled() || e.opts.CacheOptIn && !c.req.cache.use {
+	policy := c.principal.Caching(c.model.name)
+	if !e.opts.Cache || policy.Disabled || e.opts.CacheOptIn && !c.req.cache.use {
 		return c.alone(ctx)
 	}
 	c.store = !c.req.cache.noStore
@@ -371,7 +371,7 @@ func (c *completion) ttl() time.Duration {
 	if c.req.cache.ttl > 0 {
 		return c.req.cache.ttl
 	}
-	return time.Duration(c.principal.Cache().GetTtlMillis()) * time.Millisecond
+	return c.principal.Caching(c.model.name).TTL
 }
 
 // once answers a call with an Idempotency-Key: the first time by running it, then

@@ -76,12 +76,6 @@ type budgetLimit struct {
 	MaxBudget *money.Nano `json:"max_budget"`
 }
 
-// cacheRequest is a key's or team's own caching.
-type cacheRequest struct {
-	Disabled bool  `json:"disabled"`
-	TTL      int64 `json:"ttl"`
-}
-
 // decodeLimits reads a request with limits and checks what is the edge's to check.
 func (x *exchange) decodeLimits(into any, limits *limitsRequest) error {
 	if err := x.decode(into); err != nil {
@@ -128,8 +122,8 @@ func (r *limitsRequest) check() error {
 			WithParam("soft_budget")
 	case r.Compression != nil && *r.Compression != "" && *r.Compression != compressionOff && !compresses(*r.Compression):
 		return errs.New(errs.InvalidRequest, "compression must be off, default, rag or chat").WithParam("compression")
-	case r.Cache != nil && (r.Cache.TTL < 0 || r.Cache.TTL > maxTTLSeconds):
-		return badSeconds("cache.ttl")
+	case r.Cache != nil:
+		return r.Cache.check()
 	}
 	return nil
 }
@@ -258,10 +252,6 @@ func (r *keyRequest) apply(key *keystorev1.Key, now time.Time) (fields []string,
 		set("compression_profile")
 	}
 	return fields, nil
-}
-
-func (c *cacheRequest) policy() *keystorev1.CachePolicy {
-	return &keystorev1.CachePolicy{Disabled: c.Disabled, TtlMillis: c.TTL * 1000}
 }
 
 // applyLimits puts the request's limits into a key's or a tenant's.

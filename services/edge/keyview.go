@@ -47,9 +47,7 @@ type policyView struct {
 }
 
 func showPolicy(cache *keystorev1.CachePolicy, compression string) (v policyView) {
-	if cache != nil {
-		v.Cache = &cacheRequest{Disabled: cache.GetDisabled(), TTL: cache.GetTtlMillis() / 1000}
-	}
+	v.Cache = cacheRequestOf(cache)
 	v.Compression = optional(compression)
 	return v
 }

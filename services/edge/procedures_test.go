@@ -26,7 +26,8 @@ var (
 	}
 	// whatWrites is for administrators that may write, or read others' prompts.
 	whatWrites = []string{
-		"router/Complete", "router/StreamComplete", "cache/Lookup", "cache/Store", "cache/Invalidate", "compressor/Compress", "compressor/Omitted",
+		"router/Complete", "router/StreamComplete", "cache/Lookup", "cache/Store", "cache/Invalidate", "cache/Compare", "cache/Feedback",
+		"compressor/Compress", "compressor/Omitted",
 		"keystore/IssueKey", "keystore/UpdateKey", "keystore/RotateKey", "keystore/SetKeyBlocked", "keystore/DeleteKeys",
 		"keystore/PutTenant", "keystore/DeleteTenants", "keystore/PutCredential", "keystore/DeleteCredential",
 		"budget/PutBudget", "budget/SetBudgets", "budget/DeleteBudgets",

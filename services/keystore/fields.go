@@ -73,6 +73,9 @@ func cacheFields() map[string]cacheField {
 	return map[string]cacheField{
 		"disabled":   func(to, from *keystorev1.CachePolicy) { to.Disabled = from.GetDisabled() },
 		"ttl_millis": func(to, from *keystorev1.CachePolicy) { to.TtlMillis = from.GetTtlMillis() },
+		"last_tier":  func(to, from *keystorev1.CachePolicy) { to.LastTier = from.GetLastTier() },
+		"threshold":  func(to, from *keystorev1.CachePolicy) { to.Threshold = from.Threshold },
+		"models":     func(to, from *keystorev1.CachePolicy) { to.Models = from.GetModels() },
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/secret"
@@ -134,7 +135,27 @@ func (c *checks) modelAliases(aliases map[string]string) {
 }
 
 func (c *checks) cache(p *keystorev1.CachePolicy) {
-	c.that(p.GetTtlMillis() >= 0 && p.GetTtlMillis() <= maxTTLMillis, "cache.ttl_millis", "it is from 0 to %d", int64(maxTTLMillis))
+	if p == nil {
+		return
+	}
+	c.caching("cache", p.GetTtlMillis(), p.GetLastTier(), p.Threshold)
+	c.size("cache.models", len(p.GetModels()))
+	for model, of := range p.GetModels() {
+		c.that(model != "", "cache.models", "a model's name must not be empty")
+		c.text("cache.models", model)
+		c.that(of != nil, "cache.models", "a model has a policy")
+		if of != nil {
+			c.caching("cache.models", of.GetTtlMillis(), of.GetLastTier(), of.Threshold)
+		}
+	}
+}
+
+// caching holds for a policy, and for a model's own.
+func (c *checks) caching(param string, ttl int64, last cachev1.Tier, threshold *float64) {
+	c.that(ttl >= 0 && ttl <= maxTTLMillis, param+".ttl_millis", "it is from 0 to %d", int64(maxTTLMillis))
+	_, known := cachev1.Tier_name[int32(last)]
+	c.that(known, param+".last_tier", "it is no tier of the cache")
+	c.that(threshold == nil || *threshold >= 0 && *threshold <= 1, param+".threshold", "it is from 0 to 1")
 }
 
 func (c *checks) profile(name string) {

@@ -2,6 +2,7 @@ package keystore_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,11 @@ func many(n int) []string {
 		out[i] = fmt.Sprint(i)
 	}
 	return out
+}
+
+// models is a policy with one model's own.
+func models(name string, own *keystorev1.ModelCachePolicy, threshold *float64) *keystorev1.CachePolicy {
+	return &keystorev1.CachePolicy{Threshold: threshold, Models: map[string]*keystorev1.ModelCachePolicy{name: own}}
 }
 
 func TestNewKeysAreChecked(t *testing.T) {
@@ -71,6 +77,12 @@ func TestNewKeysAreChecked(t *testing.T) {
 		"an alias too long":          {&keystorev1.Key{Aliases: map[string]string{"a": long}}, "key.aliases"},
 		"a negative TTL":             {&keystorev1.Key{Cache: &keystorev1.CachePolicy{TtlMillis: -1}}, "key.cache.ttl_millis"},
 		"a TTL of centuries":         {&keystorev1.Key{Cache: &keystorev1.CachePolicy{TtlMillis: 1 << 50}}, "key.cache.ttl_millis"},
+		"an unknown tier":            {&keystorev1.Key{Cache: &keystorev1.CachePolicy{LastTier: 9}}, "key.cache.last_tier"},
+		"a threshold above 1":        {&keystorev1.Key{Cache: &keystorev1.CachePolicy{Threshold: proto.Float64(1.1)}}, "key.cache.threshold"},
+		"a threshold of no number":   {&keystorev1.Key{Cache: &keystorev1.CachePolicy{Threshold: proto.Float64(math.NaN())}}, "key.cache.threshold"},
+		"thresholds of 0 and 1":      {&keystorev1.Key{Cache: models("m", &keystorev1.ModelCachePolicy{Threshold: proto.Float64(1)}, proto.Float64(0))}, ""},
+		"a model's negative TTL":     {&keystorev1.Key{Cache: models("m", &keystorev1.ModelCachePolicy{TtlMillis: -1}, nil)}, "key.cache.models.ttl_millis"},
+		"a model without a name":     {&keystorev1.Key{Cache: models("", &keystorev1.ModelCachePolicy{}, nil)}, "key.cache.models"},
 		"a profile with a space":     {&keystorev1.Key{CompressionProfile: "a b"}, "key.compression_profile"},
 		"limits of 0":                {limits(&keystorev1.Limits{RequestsPerMinute: proto.Int64(0), TokensPerMinute: proto.Int64(0), ParallelRequests: proto.Int64(0)}), ""},
 		"negative requests":          {limits(&keystorev1.Limits{RequestsPerMinute: proto.Int64(-1)}), "key.limits.requests_per_minute"},

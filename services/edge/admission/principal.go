@@ -43,7 +43,6 @@ type Principal struct {
 	Tenant *keystorev1.Tenant
 
 	platform string // for budgets: the tenant's own or the default
-	cache    *keystorev1.CachePolicy
 	limits   *ratelimit.Subject
 }
 
@@ -57,7 +56,6 @@ func newPrincipal(key *keystorev1.Key, tenant *keystorev1.Tenant, defaultPlatfor
 		ActAsTenant: slices.Contains(key.GetScopes(), scopeActAsTenant),
 		ReadOnly:    slices.Contains(key.GetScopes(), scopeReadOnly),
 		Key:         key, Tenant: tenant,
-		cache:  mergeCache(key.GetCache(), tenant.GetCache()),
 		limits: ratelimit.NewSubject(key.GetId(), key.GetLimits(), tenant.GetId(), tenant.GetLimits()),
 	}
 	if tenant == nil {
@@ -99,24 +97,6 @@ func mergeTags(key, tenant []string) []string {
 	}
 	return out
 }
-
-func mergeCache(key, tenant *keystorev1.CachePolicy) *keystorev1.CachePolicy {
-	switch {
-	case tenant == nil:
-		return key
-	case key == nil:
-		return tenant
-	}
-	ttl := key.GetTtlMillis()
-	if ttl == 0 {
-		ttl = tenant.GetTtlMillis()
-	}
-	return &keystorev1.CachePolicy{Disabled: key.GetDisabled() || tenant.GetDisabled(), TtlMillis: ttl}
-}
-
-// Cache is how answers are cached: the key's policy over the tenant's, and not at all
-// when either says so. Nil is the default.
-func (p *Principal) Cache() *keystorev1.CachePolicy { return p.cache }
 
 // CompressionProfile is the key's profile, or else the tenant's; empty is off.
 func (p *Principal) CompressionProfile() string {

@@ -169,26 +169,6 @@ func TestWhatKeyAndTenantSayTogether(t *testing.T) {
 	}
 }
 
-func TestCachePolicies(t *testing.T) {
-	policy := func(disabled bool, ttl int64) *keystorev1.CachePolicy {
-		return &keystorev1.CachePolicy{Disabled: disabled, TtlMillis: ttl}
-	}
-	for name, tc := range map[string]struct{ key, tenant, want *keystorev1.CachePolicy }{
-		"neither":             {nil, nil, nil},
-		"the key's":           {policy(false, 5), nil, policy(false, 5)},
-		"the tenant's":        {nil, policy(true, 7), policy(true, 7)},
-		"the key's over":      {policy(false, 5), policy(false, 7), policy(false, 5)},
-		"the tenant's below":  {policy(false, 0), policy(false, 7), policy(false, 7)},
-		"the tenant opts out": {policy(false, 5), policy(true, 0), policy(true, 5)},
-		"the key opts out":    {policy(true, 0), policy(false, 7), policy(true, 7)},
-	} {
-		p := newPrincipal(&keystorev1.Key{Cache: tc.key}, &keystorev1.Tenant{Cache: tc.tenant}, "")
-		if !proto.Equal(p.Cache(), tc.want) {
-			t.Errorf("%s: %v, want %v", name, p.Cache(), tc.want)
-		}
-	}
-}
-
 func TestKnowsRoute(t *testing.T) {
 	served := []string{"/v1/chat/completions", "/chat/completions", "/v1/models/{id...}", "/key/generate", "/key/{key}/regenerate"}
 	for entry, want := range map[string]struct{ known, served bool }{

@@ -1,0 +1,66 @@
+package admission
+
+import (
+	"time"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+)
+
+// Caching is how answers of one model are cached for a principal.
+type Caching struct {
+	// Disabled is set when neither the cache is asked nor an answer kept.
+	Disabled bool
+	// TTL is how long an answer lives; 0 is the configuration's.
+	TTL time.Duration
+	// Last is the last tier that may answer; unspecified is the configuration's.
+	Last cachev1.Tier
+	// Threshold is the least score of an answer by the semantic tier; nil is the
+	// configuration's.
+	Threshold *float64
+}
+
+// Caching is how the answers of a model are cached: a time to live is the key's or else the
+// tenant's; in all else the stricter of the two holds. What either says of the model goes
+// over what it says of all.
+func (p *Principal) Caching(model string) Caching {
+	c := cachingOf(p.Key.GetCache(), model)
+	t := cachingOf(p.Tenant.GetCache(), model)
+	c.Disabled = c.Disabled || t.Disabled
+	if c.TTL == 0 {
+		c.TTL = t.TTL
+	}
+	if c.Last == cachev1.Tier_TIER_UNSPECIFIED || t.Last != cachev1.Tier_TIER_UNSPECIFIED && t.Last < c.Last {
+		c.Last = t.Last
+	}
+	if c.Threshold == nil || t.Threshold != nil && *t.Threshold > *c.Threshold {
+		c.Threshold = t.Threshold
+	}
+	return c
+}
+
+func cachingOf(p *keystorev1.CachePolicy, model string) Caching {
+	if p == nil {
+		return Caching{}
+	}
+	c := Caching{Disabled: p.GetDisabled(), TTL: millis(p.GetTtlMillis()), Last: p.GetLastTier(), Threshold: p.Threshold}
+	own := p.GetModels()[model]
+	if own == nil {
+		return c
+	}
+	if own.Disabled != nil {
+		c.Disabled = own.GetDisabled()
+	}
+	if own.GetTtlMillis() != 0 {
+		c.TTL = millis(own.GetTtlMillis())
+	}
+	if own.GetLastTier() != cachev1.Tier_TIER_UNSPECIFIED {
+		c.Last = own.GetLastTier()
+	}
+	if own.Threshold != nil {
+		c.Threshold = own.Threshold
+	}
+	return c
+}
+
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
