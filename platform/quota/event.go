@@ -93,6 +93,9 @@ type Payload struct {
 	LatencyMs int64      `json:"latencyMs"`
 	// Cache is hit, semantic, miss or bypass.
 	Cache string `json:"cache"`
+	// CacheHit is how the cache found the answer; nil where it found none. A caller that was
+	// given the answer of another's call under way has Cache hit, and no CacheHit.
+	CacheHit *CacheHit `json:"cacheHit,omitempty"`
 	// Compression is what it did to the prompt; nil when the prompt went out as it came.
 	Compression *Compression `json:"compression,omitempty"`
 	// Window is the tightest budget that applied, after the call; nil without budgets.
@@ -125,6 +128,18 @@ type Saved struct {
 	// Compression is less what the provider's own prompt cache would have saved; below 0
 	// when that was more.
 	Compression money.Nano `json:"compression"`
+}
+
+// CacheHit is how an answer was found in the cache.
+type CacheHit struct {
+	// Tier is exact, near or semantic.
+	Tier string `json:"tier"`
+	// Score is how near the question is to the one that was answered, from 0 to 1.
+	Score float64 `json:"score"`
+	// AgeMs is the entry's age, in milliseconds.
+	AgeMs int64 `json:"ageMs"`
+	// EntryID is the entry's id within the tenant.
+	EntryID string `json:"entryId"`
 }
 
 // Compression is what became of a prompt before it was sent.
@@ -246,6 +261,9 @@ func FromRecord(r *eventv1.UsageRecord) *Event {
 	}
 	if e.Payload.Cache == "" {
 		e.Payload.Cache = "bypass"
+	}
+	if h := r.GetCacheHit(); h != nil {
+		e.Payload.CacheHit = &CacheHit{Tier: h.GetTier(), Score: h.GetScore(), AgeMs: h.GetAgeMillis(), EntryID: h.GetEntryId()}
 	}
 	if c := r.GetCompression(); c != nil {
 		e.Payload.Compression = &Compression{

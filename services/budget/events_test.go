@@ -42,6 +42,7 @@ func TestEventsSatisfyTheSchema(t *testing.T) {
 	lease := leases.Grants[0][0].Lease.ID
 	hit, failed, bare := call(0), call(0), call(0)
 	hit.Cache, hit.SavedCacheNanos, failed.Error = "semantic", 7, "provider_timeout"
+	hit.CacheHit = &eventv1.CacheHit{Tier: "semantic", Score: 0.9731, AgeMillis: 5, EntryId: "entry"}
 	bare.KeyId, bare.UserId, bare.Usage, bare.Cache, bare.PlatformId = "", "", nil, "", ""
 	_, err = svc.Record(t.Context(), []*eventv1.UsageRecord{call(10, &eventv1.LeaseDraw{LeaseId: lease, Nanos: 10}), hit, failed, bare})
 	must(err)
@@ -97,6 +98,9 @@ func TestEventsSatisfyTheSchema(t *testing.T) {
 				kind += " " + *e.Payload.Error
 			}
 		}
+		if e.Payload.CacheHit != nil {
+			kinds["with a cache hit"]++
+		}
 		kinds[kind]++
 		if usage := kind == "quota.updated" || kind == "quota.updated provider_timeout"; usage != e.IsUsage() {
 			t.Errorf("%s: usage is %v", kind, e.IsUsage())
@@ -104,7 +108,7 @@ func TestEventsSatisfyTheSchema(t *testing.T) {
 	}
 	for kind, want := range map[string]int{
 		"quota.updated": 4, "quota.updated provider_timeout": 1, "quota.updated lease_lost": 1, "quota.updated lease_corrected": 1,
-		"budget.threshold_reached": 3, "budget.window_reset": 1,
+		"budget.threshold_reached": 3, "budget.window_reset": 1, "with a cache hit": 1,
 	} {
 		if kinds[kind] != want {
 			t.Errorf("%d events are %s, want %d; all: %v", kinds[kind], kind, want, kinds)

@@ -323,6 +323,10 @@ func cleanRecord(r *eventv1.UsageRecord) {
 		r.Usage = proto.CloneOf(u)
 		r.Usage.ServiceTier, r.Usage.Region = clean(u.GetServiceTier()), clean(u.GetRegion())
 	}
+	if h := r.GetCacheHit(); h.GetTier() != clean(h.GetTier()) || h.GetEntryId() != clean(h.GetEntryId()) {
+		r.CacheHit = proto.CloneOf(h)
+		r.CacheHit.Tier, r.CacheHit.EntryId = clean(h.GetTier()), clean(h.GetEntryId())
+	}
 	for i, tag := range r.Tags {
 		if tag != clean(tag) {
 			r.Tags = slices.Clone(r.Tags)

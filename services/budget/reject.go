@@ -58,6 +58,9 @@ func whyNot(r *eventv1.UsageRecord) string {
 			return "a draw is below 0, too large or of no lease"
 		}
 	}
+	if h := r.GetCacheHit(); !(h.GetScore() >= 0 && h.GetScore() <= 1) || h.GetAgeMillis() < 0 { // no number is not in between either
+		return "a cache hit's score is not from 0 to 1, or its age is below 0"
+	}
 	u := pricing.UsageOf(r.GetUsage())
 	for class := range pricing.NumClasses {
 		if n := u.Of(class); n < 0 || n > maxTokens {

@@ -13,5 +13,5 @@ func shareRecord(to, from *eventv1.UsageRecord) {
 	to.LatencyMillis, to.Cache, to.Error, to.Sequence = from.LatencyMillis, from.Cache, from.Error, from.Sequence
 	to.CallType, to.StartedMillis, to.FirstByteMillis, to.Draws = from.CallType, from.StartedMillis, from.FirstByteMillis, from.Draws
 	to.Unpriced, to.Simulated, to.Tags, to.Window, to.Notice = from.Unpriced, from.Simulated, from.Tags, from.Window, from.Notice
-	to.Compression = from.Compression
+	to.Compression, to.CacheHit = from.Compression, from.CacheHit
 }

@@ -236,6 +236,12 @@ func spendRowOf(r *eventv1.UsageRecord) *spendRow {
 	if cache := r.GetCache(); cache == "hit" || cache == "semantic" {
 		row.CacheHit = "True"
 	}
+	if h := r.GetCacheHit(); h != nil {
+		row.CacheKey = h.GetEntryId()
+		row.Metadata["cache_hit"] = map[string]any{
+			"tier": h.GetTier(), "score": h.GetScore(), "age_ms": h.GetAgeMillis(), "entry_id": h.GetEntryId(),
+		}
+	}
 	if c := r.GetCompression(); c != nil {
 		row.Metadata["compression"] = map[string]any{
 			"engine": c.GetEngine(), "profile": c.GetProfile(), "original_tokens": c.GetOriginalTokens(),

@@ -34,6 +34,12 @@ func records() map[string]*eventv1.UsageRecord {
 				LimitNanos: 10_000_000_000, SpentNanos: 9_999_999_999,
 			},
 		},
+		"semantic hit": {
+			EventId: "019ab000-0000-7000-8000-000000000008", OccurredMillis: 1795435200000, TenantId: "acme", PlatformId: "r1", KeyId: "key_1",
+			RequestId: "req_2", Provider: "openai", Model: "gpt-4o", UpstreamModel: "gpt-4o-2024-08-06", LatencyMillis: 2,
+			Usage: &usagev1.Usage{Input: 100, Output: 20}, SavedCacheNanos: 450_000, Cache: "semantic", Sequence: 43,
+			CacheHit: &eventv1.CacheHit{Tier: "near", Score: 0.98, AgeMillis: 61_000, EntryId: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"},
+		},
 		"bare":  {EventId: "019ab000-0000-7000-8000-000000000002", OccurredMillis: 0, TenantId: "t", Sequence: 1},
 		"error": {EventId: "019ab000-0000-7000-8000-000000000003", OccurredMillis: 1795435200000, TenantId: "t", KeyId: "k", Sequence: 2, Cache: "hit", Error: "provider_timeout", Model: "<m>&\"\u2028"},
 		"lease lost": {
@@ -130,6 +136,10 @@ func TestSchemaRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hit, err := event.Envelope(records()["semantic hit"])
+	if err != nil {
+		t.Fatal(err)
+	}
 	notice, err := event.Envelope(records()["threshold reached"])
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +159,10 @@ func TestSchemaRefuses(t *testing.T) {
 		"another threshold":        {notice, `"threshold":90`, `"threshold":50`},
 		"a notice that costs":      {notice, `"cost":0`, `"cost":0.1`},
 		"a reset without a window": {reset, `"ended":`, `"end":`},
+		"unknown tier":             {hit, `"tier":"near"`, `"tier":"far"`},
+		"a score above 1":          {hit, `"score":0.98`, `"score":1.01`},
+		"a hit without an entry":   {hit, `,"entryId":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"`, ``},
+		"a hit with a prompt":      {hit, `"tier":`, `"question":"x","tier":`},
 		"unknown scope":            {reset, `"kind":"tenant"`, `"kind":"team"`},
 	} {
 		text := strings.Replace(string(c.event), c.part, c.instead, 1)

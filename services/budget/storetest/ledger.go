@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/errs"
@@ -99,6 +103,46 @@ func usageQueries(t *testing.T, f *fixture) {
 	wantReason(t, err, errs.InvalidRequest, "group")
 }
 
+// cacheHits keeps how the cache found answers, in pages and watches alike, and nothing of calls
+// that it answered otherwise.
+func cacheHits(t *testing.T, f *fixture) {
+	t.Helper()
+	miss, exact, near := f.usage("acme", 1000), f.usage("acme", 0), f.usage("acme", 0)
+	exact.Cache, exact.SavedCacheNanos = "hit", 1000
+	exact.CacheHit = &eventv1.CacheHit{Tier: "exact", Score: 1, EntryId: "one"}
+	near.Cache, near.SavedCacheNanos = "semantic", 1000
+	near.CacheHit = &eventv1.CacheHit{Tier: "near", Score: 0.98, AgeMillis: 61_000, EntryId: "one"}
+	f.record(t, miss, exact, near)
+	pages, _, err := f.svc.ListUsage(t.Context(), budget.UsageQuery{TenantID: "acme"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var watched []*eventv1.UsageRecord
+	err = f.svc.WatchUsage(t.Context(), budget.UsageWatch{TenantID: "acme"}, func(batch []*eventv1.UsageRecord) error {
+		if watched = append(watched, batch...); len(watched) == 3 {
+			return io.EOF
+		}
+		return nil
+	})
+	if !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	for from, got := range map[string][]*eventv1.UsageRecord{"a page": pages, "a watch": watched} {
+		if len(got) != 3 {
+			t.Fatalf("%s has %v", from, got)
+		}
+		for i, want := range []*eventv1.UsageRecord{miss, exact, near} {
+			if !proto.Equal(got[i].GetCacheHit(), want.GetCacheHit()) || got[i].GetCache() != want.GetCache() || got[i].GetSavedCacheNanos() != want.GetSavedCacheNanos() {
+				t.Errorf("%s: %v, want %v", from, got[i], want)
+			}
+		}
+	}
+	sums, err := f.svc.GetSpend(t.Context(), budget.SpendQuery{Scopes: []budget.Scope{acme}})
+	if err != nil || len(sums) != 1 || sums[0].Cost != 1000 || sums[0].Records != 3 {
+		t.Errorf("the sums are %+v, %v", sums, err)
+	}
+}
+
 func badCalls(t *testing.T, f *fixture) {
 	t.Helper()
 	for name, c := range map[string]struct {
@@ -134,6 +178,9 @@ func rejected(t *testing.T, f *fixture) {
 		"overflow":            func(r *eventv1.UsageRecord) { r.CostNanos = 1 << 62 },
 		"negative draw":       func(r *eventv1.UsageRecord) { r.Draws = []*eventv1.LeaseDraw{draw(lease.ID, -1)} },
 		"negative count":      func(r *eventv1.UsageRecord) { r.Usage.Output = -1 },
+		"a score above 1":     func(r *eventv1.UsageRecord) { r.CacheHit = &eventv1.CacheHit{Tier: "near", Score: 1.5} },
+		"a score of no value": func(r *eventv1.UsageRecord) { r.CacheHit = &eventv1.CacheHit{Tier: "near", Score: math.NaN()} },
+		"a hit from tomorrow": func(r *eventv1.UsageRecord) { r.CacheHit = &eventv1.CacheHit{Tier: "exact", Score: 1, AgeMillis: -1} },
 		"before 1970":         func(r *eventv1.UsageRecord) { r.OccurredMillis = -1 },
 		"after 9999":          func(r *eventv1.UsageRecord) { r.OccurredMillis = 1 << 60 },
 		"bad text everywhere": func(r *eventv1.UsageRecord) { r.EventId, r.Model, r.Draws[0].LeaseId = "\xff", "\xff", "\xff" },
@@ -279,6 +326,7 @@ func hostileText(t *testing.T, f *fixture) {
 	r := f.usage(text, 1, draw(s.Lease.ID, 1))
 	r.Model, r.KeyId, r.UserId = "a\x00b", text, text
 	r.Error, r.Tags, r.Usage.ServiceTier = "\xff", []string{"ok", "\xfe"}, "\xfd"
+	r.CacheHit = &eventv1.CacheHit{Tier: "near\x00", Score: 0.5, EntryId: "\xfc"}
 	f.record(t, r)
 	long := f.usage(text, 0)
 	long.Model = strings.Repeat("漢", 1<<20)
@@ -286,6 +334,9 @@ func hostileText(t *testing.T, f *fixture) {
 	got := f.ledger(t, text)
 	if len(got) != 2 || len(got[1].GetModel()) != 2046 || got[0].GetKeyId() != text || got[0].GetModel() != "ab" || got[0].GetError() != "\uFFFD" || r.Tags[1] != "\xfe" {
 		t.Fatalf("got %v", got)
+	}
+	if h := got[0].GetCacheHit(); h.GetTier() != "near" || h.GetEntryId() != "\uFFFD" || r.CacheHit.EntryId != "\xfc" {
+		t.Errorf("the hit is %v", h)
 	}
 	f.balance(t, scope, 1, 11)
 	sums, err := f.svc.GetSpend(t.Context(), budget.SpendQuery{Group: budget.ByUser, Scopes: []budget.Scope{{Kind: budget.Key, ID: text}}})

@@ -212,6 +212,9 @@ func (m *model) step() {
 		m.audit()
 	default:
 		m.now = m.now.Add(time.Duration(m.random.Int64N(int64(5 * time.Second))))
+		if m.once(5) {
+			m.hit(r)
+		}
 		m.call(r)
 	}
 }
@@ -244,6 +247,23 @@ func (m *model) budgetsOf(tenant int) (scopes []budget.Scope, budgets []budget.B
 		}
 	}
 	return scopes, budgets
+}
+
+// hit makes a call that the cache answers: it saves what another cost, draws from no lease, and
+// moves no balance.
+func (m *model) hit(r *modelReplica) {
+	scopes, _ := m.budgetsOf(m.random.IntN(2))
+	tier := []string{"exact", "near", "semantic"}[m.random.IntN(3)]
+	cache := map[string]string{"exact": "hit"}[tier]
+	if cache == "" {
+		cache = "semantic"
+	}
+	r.queue = append(r.queue, &eventv1.UsageRecord{
+		EventId: m.ids.NewString(), OccurredMillis: m.now.UnixMilli(), TenantId: scopes[1].ID, PlatformId: "p", KeyId: scopes[0].ID,
+		RequestId: fmt.Sprint("call", m.calls), Model: "m", SavedCacheNanos: int64(m.dice(400)), Cache: cache,
+		CacheHit: &eventv1.CacheHit{Tier: tier, Score: m.random.Float64(), AgeMillis: int64(m.dice(1000)), EntryId: "entry"},
+	})
+	m.calls++
 }
 
 // call makes one call, if all its budgets have slices that pay it.

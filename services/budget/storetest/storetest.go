@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) budget.Store) {
 		{"sequences have no gaps under concurrency", concurrentRecords},
 		{"concurrent leases never pass the limit", concurrentLeases},
 		{"pages, filters and sums", usageQueries},
+		{"hits of the cache are kept", cacheHits},
 		{"running totals are the ledger's sums", runningTotals},
 		{"changes are passed on", changes},
 		{"leases are called back in every process", recalls},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -286,6 +287,12 @@ func replicaLife(ctx context.Context, t *testing.T, w *world, random *rand.Rand,
 // spendAtRandom makes calls until ctx ends.
 func spendAtRandom(ctx context.Context, m *running, settled *atomic.Int64) {
 	for ctx.Err() == nil {
+		if dice(4) == 0 { // an answer from the cache needs no money
+			hit := call(0)
+			hit.Cache, hit.SavedCacheNanos = "semantic", 1+dice(400)
+			hit.CacheHit = &eventv1.CacheHit{Tier: "semantic", Score: 0.97, AgeMillis: dice(1000), EntryId: "entry"}
+			m.Settle(spend.Reservation{}, hit)
+		}
 		upper := money.Nano(1 + dice(400))
 		res, err := m.ReserveUpTo(ctx, caller, upper, upper+money.Nano(dice(100)))
 		if err != nil {

@@ -41,6 +41,10 @@ func TestSettlementsOfAllKinds(t *testing.T) {
 		func(r *eventv1.UsageRecord) { r.UserId, r.StartedMillis = "", 0 },
 		func(r *eventv1.UsageRecord) { r.Tags = []string{strings.Repeat("a", 300), "b"} },
 		func(r *eventv1.UsageRecord) { r.Tags, r.Error, r.Unpriced = []string{"a", ""}, "timeout", true },
+		func(r *eventv1.UsageRecord) {
+			r.CostNanos, r.SavedCacheNanos, r.Cache = 0, 50, "semantic"
+			r.CacheHit = &eventv1.CacheHit{Tier: "near", Score: 0.98, AgeMillis: 3, EntryId: "entry"}
+		},
 		func(r *eventv1.UsageRecord) { r.UpstreamModel = "odd \xff text" },
 	} {
 		rec := call(money.Nano(10 + i))

@@ -2,6 +2,7 @@ package spend
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -64,6 +65,7 @@ const (
 	fieldTags           protowire.Number = 27
 	fieldWindow         protowire.Number = 28
 	fieldCompression    protowire.Number = 30
+	fieldCacheHit       protowire.Number = 31
 	fieldUsageEstimated protowire.Number = 10
 	fieldDrawLease      protowire.Number = 1
 	fieldDrawNanos      protowire.Number = 2
@@ -108,6 +110,14 @@ func number(b []byte, field protowire.Number, n int64) []byte {
 		b = append(b, byte(v)|0x80)
 	}
 	return append(b, byte(v))
+}
+
+func double(b []byte, field protowire.Number, v float64) []byte {
+	bits := math.Float64bits(v)
+	if bits == 0 { // protobuf writes a negative zero
+		return b
+	}
+	return protowire.AppendFixed64(tagged(b, field, protowire.Fixed64Type), bits)
 }
 
 func flag(b []byte, field protowire.Number, set bool) []byte {
@@ -263,6 +273,14 @@ func appendMarks(b []byte, r *eventv1.UsageRecord) []byte {
 		b = number(b, 3, c.OriginalTokens)
 		b = number(b, 4, c.CompressedTokens)
 		b = end(number(b, 5, c.Micros), at)
+	}
+	if h := r.CacheHit; h != nil {
+		var at int
+		b, at = begin(b, fieldCacheHit)
+		b = text(b, 1, h.Tier)
+		b = double(b, 2, h.Score)
+		b = number(b, 3, h.AgeMillis)
+		b = end(text(b, 4, h.EntryId), at)
 	}
 	for _, tag := range r.Tags {
 		b = bytesOf(tagged(b, fieldTags, protowire.BytesType), tag)

@@ -2,12 +2,16 @@ package spend
 
 import (
 	"bytes"
+	"encoding/hex"
+	"math"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/services/edge/spend/journal"
 )
 
@@ -26,6 +30,8 @@ func fill(m protoreflect.Message, next *int64) {
 				return protoreflect.ValueOfBool(true)
 			case protoreflect.Int64Kind:
 				return protoreflect.ValueOfInt64(*next << (*next % 50))
+			case protoreflect.DoubleKind:
+				return protoreflect.ValueOfFloat64(1 / float64(*next))
 			case protoreflect.StringKind:
 				return protoreflect.ValueOfString(string(bytes.Repeat([]byte("x"), int(*next*3))))
 			default:
@@ -56,7 +62,8 @@ func TestRecordsAreEncodedWhole(t *testing.T) {
 	var n int64
 	fill(full.ProtoReflect(), &n)
 	negative := &eventv1.UsageRecord{EventId: "e", CostNanos: -5, Tags: []string{"", "a"}, Draws: []*eventv1.LeaseDraw{{}}}
-	for _, r := range []*eventv1.UsageRecord{full, negative, {}} {
+	odd := &eventv1.UsageRecord{CacheHit: &eventv1.CacheHit{Score: math.Copysign(0, -1)}}
+	for _, r := range []*eventv1.UsageRecord{full, negative, odd, {CacheHit: &eventv1.CacheHit{}}, {}} {
 		got, err := decodeRecord(appendRecord(nil, r))
 		if err != nil || !proto.Equal(got, r) {
 			t.Errorf("%v came back as %v, %v", r, got, err)
@@ -134,6 +141,49 @@ func TestAmendedCallsAreWhole(t *testing.T) {
 	}
 }
 
+// TestRecordsBeforeCacheHits reads what the release wrote that knew of no tiers: a call whole,
+// and one as a reservation with its amendment. What has no cache hit is still written so.
+func TestRecordsBeforeCacheHits(t *testing.T) {
+	unhex := func(s string) []byte {
+		b, err := hex.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	hit := &eventv1.UsageRecord{
+		EventId: "e", OccurredMillis: 1795435200123, TenantId: "acme", KeyId: "k", RequestId: "r", Provider: "openai", Model: "m",
+		Usage: &usagev1.Usage{Input: 12, Output: 3}, SavedCacheNanos: 450, LatencyMillis: 2, Cache: "hit", CallType: "chat.completions",
+	}
+	settled := proto.CloneOf(hit)
+	settled.Cache, settled.SavedCacheNanos, settled.CostNanos = "miss", 0, 450
+	settled.Draws = []*eventv1.LeaseDraw{{LeaseId: "one", Nanos: 450}}
+	call := Call{Scopes: Scopes{Tenant: "acme", Key: "k"}, RequestID: "r", Model: "m", CallType: "chat.completions"}
+	res := Reservation{Amount: 1000, call: call, event: "e"}
+	res.add(&pool{lease: "one"})
+	amendment := proto.CloneOf(settled)
+	amendment.Draws = nil
+	const whole = "0a016510fbfc9bc2a0341a0461636d652a016b3a01724a066f70656e616952016d6a848000080c280378c203880102920103686974aa0110636861742e636f6d706c6574696f6e73"
+	const base = "0a01651a0461636d652a016b3a017252016d70e807aa0110636861742e636f6d706c6574696f6e73c2018580000a036f6e65"
+	const added = "10fbfc9bc2a0344a066f70656e61696a848000080c280370c2038801029201046d697373"
+	for name, c := range map[string]struct {
+		logged journal.Record
+		now    []byte
+		want   *eventv1.UsageRecord
+	}{
+		"whole":   {journal.Record{Kind: kindSettled, Body: unhex(whole)}, appendRecord(nil, hit), hit},
+		"amended": {journal.Record{Kind: kindCall, Body: unhex(base), Amendment: unhex(added)}, slices.Concat(appendCall(nil, &res), appendSettlement(nil, &call, amendment)), settled},
+	} {
+		got, done, err := decodeLogged(c.logged)
+		if err != nil || !done || !proto.Equal(got, c.want) || got.GetCacheHit() != nil {
+			t.Errorf("%s: %v, %v, %v", name, got, done, err)
+		}
+		if was := slices.Concat(c.logged.Body, c.logged.Amendment); !bytes.Equal(c.now, was) {
+			t.Errorf("%s: now it is\n%x\nwas\n%x", name, c.now, was)
+		}
+	}
+}
+
 func TestOddTextIsMadeUTF8(t *testing.T) {
 	r := &eventv1.UsageRecord{Model: "a\xffb", Tags: []string{"ok", "\xfe"}, CostNanos: 7, Draws: []*eventv1.LeaseDraw{{LeaseId: "\xfd", Nanos: 3}}}
 	got, err := decodeRecord(appendRecord(nil, r))
@@ -166,7 +216,9 @@ func FuzzDecodeRecord(f *testing.F) {
 }
 
 func withoutUnknown(r *eventv1.UsageRecord) *eventv1.UsageRecord {
-	for _, m := range []protoreflect.Message{r.GetUsage().ProtoReflect(), r.GetWindow().ProtoReflect()} {
+	for _, m := range []protoreflect.Message{
+		r.GetUsage().ProtoReflect(), r.GetWindow().ProtoReflect(), r.GetCompression().ProtoReflect(), r.GetCacheHit().ProtoReflect(),
+	} {
 		if m.IsValid() {
 			m.SetUnknown(nil)
 		}
