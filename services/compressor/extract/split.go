@@ -31,10 +31,10 @@ type splitter struct {
 // stopper are the bytes that a sentence or a line may end at, or that begin such a
 // character.
 var stopper = func() (t [256]bool) {
-	for _, c := range []byte(".!?\n<") {
+	for _, c := range []byte(".!?;\n<") {
 		t[c] = true
 	}
-	for _, c := range []byte{0xE2, 0xE3, 0xEF, 0xD8, 0xDB, 0xE0, 0xE1} {
+	for _, c := range []byte{0xD6, 0xD8, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF} {
 		t[c] = true
 	}
 	return t
@@ -43,7 +43,7 @@ var stopper = func() (t [256]bool) {
 // full reports whether a character ends a sentence whatever follows it.
 func full(r rune) bool {
 	switch r {
-	case '。', '！', '？', '．', '｡', '؟', '۔', '।', '॥', '።', '။', '។':
+	case '。', '！', '？', '．', '｡', '؟', '۔', '।', '॥', '።', '။', '។', '։', '།':
 		return true
 	}
 	return false
@@ -56,6 +56,29 @@ func closer(r rune) bool {
 		return true
 	}
 	return false
+}
+
+// greek tells whether a Greek letter stands before i: a semicolon behind one is a question mark.
+func (s *splitter) greek(i int) bool {
+	return i > 1 && (s.text[i-2] == 0xCE || s.text[i-2] == 0xCF)
+}
+
+// unspaced reports whether a character is of a script that has no stops, and spaces between
+// clauses alone: Thai and Lao.
+func unspaced(r rune) bool { return r >= 0xE00 && r <= 0xEFF }
+
+// leastClause is the fewest bytes of a segment that ends at a space between clauses, some forty
+// characters: shorter ones are names, which have spaces too.
+const leastClause = 120
+
+// clauseEnds tells whether a space before the character at i, which is of a script without
+// stops, ends a clause of it.
+func (s *splitter) clauseEnds(i int) bool {
+	if i-1-s.start < leastClause || s.text[i-1] != ' ' {
+		return false
+	}
+	r, _ := utf8.DecodeLastRuneInString(s.text[:i-1])
+	return unspaced(r)
 }
 
 // pace is how much of a text is read, in bytes, before it is looked whether anybody still
@@ -105,7 +128,7 @@ func (s *splitter) split(ctx context.Context) error {
 			s.cut(end)
 			i = end
 			continue
-		case r == '.' || r == '!' || r == '?' || r == '…':
+		case r == '.' || r == '!' || r == '?' || r == '…' || r == ';' && s.greek(i):
 			end := s.afterStop(i + size)
 			if s.sentenceEnds(i, end, r) {
 				s.cut(end)
@@ -114,6 +137,8 @@ func (s *splitter) split(ctx context.Context) error {
 			continue
 		case r == '\u2028' || r == '\u2029':
 			s.cut(i + size)
+		case unspaced(r) && s.clauseEnds(i):
+			s.cut(i - 1)
 		}
 		i += size
 	}
