@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -29,7 +30,7 @@ func main() {
 	if folder == "" {
 		folder = "../shared/data"
 	}
-	data := flag.String("data", folder, "folder with labelled data ($TOLLGATE_DATA)")
+	data := flag.String("data", folder, "folder with labelled data, beside the project's own ($TOLLGATE_DATA)")
 	misses := flag.Bool("misses", false, "print the questions whose answer is lost at 0.33")
 	profile := flag.String("profile", compressor.DefaultProfile, "compression `PROFILE` of the bills")
 	flag.Parse()
@@ -54,25 +55,33 @@ type bench struct {
 // rates are those of the product's profiles, and a hard one.
 var rates = []float64{0.5, 0.33, 0.2}
 
+// smallRates are for the project's own sets, whose documents are short: at more than a tenth of
+// their tokens hardly an answer is lost.
+var smallRates = []float64{0.33, 0.2, 0.1, 0.05}
+
 // long is the size, in tokens, of the prompt that large ones are measured with.
 const long = 100_000
 
 func (b *bench) run(ctx context.Context, folder string) error {
-	sets, from, err := labelled.Load(folder)
+	sets, err := labelled.Load(folder)
 	if err != nil {
 		return err
 	}
-	b.printf("Data: %s\n", from)
+	own, err := labelled.Own()
+	if err != nil {
+		return err
+	}
 	for _, set := range sets {
-		b.printf("\n%s: %d questions\n", set.Name, len(set.Items))
-		b.printf("%-22s %6s %8s   %-22s\n", "", "rate", "kept", "tokens/budget min mean max")
-		for _, way := range ways {
-			for _, rate := range rates {
-				if err := b.quality(ctx, set, way, rate); err != nil {
-					return err
-				}
-			}
+		if err := b.answers(ctx, set); err != nil {
+			return err
 		}
+	}
+	if err := b.languages(ctx, own); err != nil {
+		return err
+	}
+	if len(sets) == 0 {
+		b.printf("\nThere is no labelled data in %q; times are of the project's own.\n", folder)
+		sets = slices.DeleteFunc(own, func(s labelled.Set) bool { return s.Name != "en" })
 	}
 	if err := b.speed(ctx, sets); err != nil {
 		return err
@@ -115,37 +124,93 @@ func (b *bench) count(texts ...string) (n int64, err error) {
 	return n, nil
 }
 
-// quality prints a line of figures.
-func (b *bench) quality(ctx context.Context, set labelled.Set, w way, rate float64) error {
-	kept, least, most, sum := 0, 2.0, 0.0, 0.0
+// answers prints, of a set, how many answers each way keeps at each rate, and what of its budget
+// it uses.
+func (b *bench) answers(ctx context.Context, set labelled.Set) error {
+	b.printf("\n%s: %d questions\n%-22s %6s %8s   %-22s\n", set.Name, len(set.Items), "", "rate", "kept", "tokens/budget min mean max")
+	for _, w := range ways {
+		for _, rate := range rates {
+			f, err := b.quality(ctx, set, w, rate)
+			if err != nil {
+				return err
+			}
+			b.printf("%-22s %6.2f %7.1f%%   %.3f %.3f %.3f\n", w.name, rate, f.kept(), f.least, f.sum/float64(f.questions), f.most)
+			if b.misses && rate == 0.33 && w.name == "extract" {
+				for _, lost := range f.lost {
+					b.printf("  lost: %q %q\n", lost.Question, lost.Answers)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// languages prints the same of the project's own small sets, a line for each language.
+func (b *bench) languages(ctx context.Context, sets []labelled.Set) error {
+	b.printf("\n%-8s %9s   %-31s %13s %15s   %s\n", "language", "questions", "kept, %, at 0.33 0.20 0.10 0.05", "head at 0.33", "random at 0.33", "tokens/budget, most")
+	for _, set := range sets {
+		b.printf("%-8s %9d       ", set.Name, len(set.Items))
+		most := 0.0
+		for _, rate := range smallRates {
+			f, err := b.quality(ctx, set, ways[0], rate)
+			if err != nil {
+				return err
+			}
+			b.printf(" %6.1f", f.kept())
+			most = max(most, f.most)
+		}
+		head, err := b.quality(ctx, set, way{"head", joined, (*bench).head}, 0.33)
+		if err != nil {
+			return err
+		}
+		random, err := b.quality(ctx, set, way{"random sentences", joined, (*bench).random}, 0.33)
+		if err != nil {
+			return err
+		}
+		b.printf(" %13.1f %15.1f   %.3f\n", head.kept(), random.kept(), most)
+	}
+	return nil
+}
+
+// figures are what a way made of a set's questions.
+type figures struct {
+	questions int
+	lost      []*labelled.Item // whose answer is gone
+
+	least, most, sum float64 // of the tokens by the budget
+}
+
+// kept is the percentage of questions whose answer stays.
+func (f *figures) kept() float64 {
+	return 100 * float64(f.questions-len(f.lost)) / float64(f.questions)
+}
+
+// quality has a way shorten the documents of each question of a set.
+func (b *bench) quality(ctx context.Context, set labelled.Set, w way, rate float64) (figures, error) {
+	f := figures{questions: len(set.Items), least: math.Inf(1)}
 	for i := range set.Items {
 		it := &set.Items[i]
 		texts := w.texts(it)
 		size, err := b.count(texts...)
 		if err != nil {
-			return err
+			return f, err
 		}
 		budget := int64(rate * float64(size))
 		out, err := w.choose(b, ctx, it.Question, texts, budget)
 		if err != nil {
-			return err
+			return f, err
 		}
 		n, err := b.count(out...)
 		if err != nil {
-			return err
+			return f, err
 		}
 		used := float64(n) / float64(budget)
-		least, most, sum = min(least, used), max(most, used), sum+used
-		switch {
-		case it.Answered(out...):
-			kept++
-		case b.misses && rate == 0.33 && w.name == "extract":
-			b.printf("  lost: %q %q\n", it.Question, it.Answers)
+		f.least, f.most, f.sum = min(f.least, used), max(f.most, used), f.sum+used
+		if !it.Answered(out...) {
+			f.lost = append(f.lost, it)
 		}
 	}
-	n := float64(len(set.Items))
-	b.printf("%-22s %6.2f %7.1f%%   %.3f %.3f %.3f\n", w.name, rate, 100*float64(kept)/n, least, sum/n, most)
-	return nil
+	return f, nil
 }
 
 func (b *bench) selectFrom(ctx context.Context, question string, texts []extract.Text, budget int64) ([]string, error) {

@@ -27,9 +27,12 @@ func BenchmarkFit(b *testing.B) {
 	if folder == "" {
 		folder = "../../../../shared/data"
 	}
-	sets, from, err := labelled.Load(folder)
+	sets, err := labelled.Load(folder)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if len(sets) == 0 {
+		b.Skipf("there is no labelled data in %q", folder)
 	}
 	s := New(&tokens.Counter{})
 	var samples []sample
@@ -53,7 +56,7 @@ func BenchmarkFit(b *testing.B) {
 				}
 			}
 		}
-		fmt.Println("Fitted on", from)
+		fmt.Println("Fitted on", folder)
 		for i, set := range sets {
 			fmt.Printf("%-14s", set.Name)
 			for r, rate := range fitRates {

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -73,30 +75,29 @@ func (it *Item) Answered(texts ...string) bool {
 	return false
 }
 
-// Load reads the sets of a folder with labelled data; without one, the small set of the
-// project's own. It says which it was.
-func Load(folder string) (sets []Set, from string, err error) {
+// Load reads the sets of a folder with labelled data, of which there may be none.
+func Load(folder string) ([]Set, error) {
+	if folder == "" {
+		return nil, nil
+	}
 	paths, err := filepath.Glob(filepath.Join(folder, "compress", "*.jsonl.gz"))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if folder == "" || len(paths) == 0 {
-		sets, err = Own()
-		return sets, "the project's own set", err
-	}
-	for _, path := range paths {
-		items, err := read(path)
+	sets := make([]Set, len(paths))
+	for i, p := range paths {
+		items, err := read(p)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		name, _, _ := strings.Cut(filepath.Base(path), ".jsonl")
-		sets = append(sets, Set{Name: name, Items: items})
+		name, _, _ := strings.Cut(filepath.Base(p), ".jsonl")
+		sets[i] = Set{Name: name, Items: items}
 	}
-	return sets, folder, nil
+	return sets, nil
 }
 
-func read(path string) (items []Item, err error) {
-	f, err := os.Open(path)
+func read(file string) (items []Item, err error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
@@ -111,44 +112,65 @@ func read(path string) (items []Item, err error) {
 		case errors.Is(err, io.EOF):
 			return items, nil
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		items = append(items, it)
 	}
 }
 
-//go:embed testdata/own.json
+//go:embed own/*.txt
 var own embed.FS
 
-// Own is the project's own set: questions on made-up places in four languages.
+// Own is the project's own sets, one a language: questions on made-up places, each with all the
+// documents of its language. A file has a document after the other, with its title behind #, its
+// text on a line, and the questions that it answers behind ?, with their answers behind = and
+// | between.
 func Own() ([]Set, error) {
-	raw, err := own.ReadFile("testdata/own.json")
+	files, err := own.ReadDir("own")
 	if err != nil {
 		return nil, err
 	}
-	var file struct {
-		Sets []struct {
-			Language  string `json:"language"`
-			Docs      []Doc  `json:"docs"`
-			Questions []struct {
-				Question string   `json:"question"`
-				Answers  []string `json:"answers"`
-				Gold     int      `json:"gold"`
-			} `json:"questions"`
-		} `json:"sets"`
-	}
-	if err := json.Unmarshal(raw, &file); err != nil {
-		return nil, err
-	}
-	var sets []Set
-	for _, s := range file.Sets {
-		set := Set{Name: "own." + s.Language}
-		for _, q := range s.Questions {
-			it := Item{Question: q.Question, Answers: q.Answers, Docs: append([]Doc(nil), s.Docs...)}
-			it.Docs[q.Gold].Gold = true
-			set.Items = append(set.Items, it)
+	sets := make([]Set, len(files))
+	for i, f := range files {
+		raw, err := own.ReadFile(path.Join("own", f.Name()))
+		if err != nil {
+			return nil, err
 		}
-		sets = append(sets, set)
+		items, err := parse(string(raw))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		}
+		sets[i] = Set{Name: strings.TrimSuffix(f.Name(), ".txt"), Items: items}
 	}
 	return sets, nil
+}
+
+// parse reads a file of the project's own.
+func parse(text string) ([]Item, error) {
+	var docs []Doc
+	var items []Item
+	var gold []int // of each item, which document
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		sign, rest, _ := strings.Cut(line, " ")
+		switch {
+		case line == "":
+		case sign == "#":
+			docs = append(docs, Doc{Title: rest})
+		case len(docs) == 0:
+			return nil, fmt.Errorf("%q stands before the first title", line)
+		case sign == "?":
+			items = append(items, Item{Question: rest})
+			gold = append(gold, len(docs)-1)
+		case sign == "=" && len(items) > 0:
+			items[len(items)-1].Answers = strings.Split(rest, " | ")
+		default:
+			docs[len(docs)-1].Text = line
+		}
+	}
+	for i := range items {
+		items[i].Docs = slices.Clone(docs)
+		items[i].Docs[gold[i]].Gold = true
+	}
+	return items, nil
 }

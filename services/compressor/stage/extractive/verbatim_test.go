@@ -96,11 +96,15 @@ func TestVerbatimProse(t *testing.T) {
 		"The rain it raineth every day,\nAnd so it does, it does;\nFrom hill to hill we make our way,\nAs merry as it was,\n",
 		"If you go there, see the mill.\nFor years it stood alone, they say.\nWith its wheel it made flour for all of us.\nFrom here you see it, too.\n",
 	}
-	sets, _, err := labelled.Load(os.Getenv("TOLLGATE_DATA"))
+	sets, err := labelled.Load(os.Getenv("TOLLGATE_DATA"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, set := range sets {
+	own, err := labelled.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range append(sets, own...) {
 		for i := range set.Items {
 			texts = append(texts, set.Items[i].Joined())
 		}
