@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/services/compressor/bench/bill"
 	"tollgate.dev/services/compressor/bench/trace"
 	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/store/file"
 )
 
 // agent is a conversation of an agent's so many tool calls long, or a user's so many questions
@@ -173,6 +174,46 @@ func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
 		if got := call(7, "rag"); got.Cache.Lost > 0 {
 			t.Errorf("and goes on, tools %t: %+v", tools, got.Cache)
 		}
+	}
+}
+
+// A process that starts again on its folder of notes goes on with what was left, byte for byte, in
+// a conversation and in another question about the documents.
+func TestWhatWasLeftStaysAfterARestart(t *testing.T) {
+	times, dir := clocktest.New(), t.TempDir()
+	prices, m := shipped(t), gpt5(t)
+	run := func(c *trace.Trace, turn int) (sent []byte, got compressor.Result) {
+		t.Helper()
+		notes, err := file.Open(dir, file.Options{Clock: times})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := notes.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		s := newService(t, compressor.Options{Prices: prices, Clock: times, Notes: notes, NotesTimeout: compressor.AtOnce})
+		body := request(t, c, turn, m.Name)
+		if got = compress(t, s, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: body}); got.Body != nil {
+			body = got.Body
+		}
+		times.Advance(time.Minute)
+		return body, got
+	}
+	talks := trace.Asked(1, 3, 0)
+	if _, got := run(talks[0], 0); got.Body == nil {
+		t.Fatal("the first is not compressed")
+	}
+	second, got := run(talks[1], 0)
+	if got.Body != nil {
+		t.Fatal("the second is not left")
+	}
+	if next, _ := run(talks[1], 1); !bytes.HasPrefix(next, second[:len(second)-2]) {
+		t.Error("the second goes on with other bytes")
+	}
+	if _, got := run(talks[2], 0); got.Body != nil || got.Cache.Lost != 0 {
+		t.Errorf("the third: %d to %d tokens, %+v", got.Original, got.Compressed, got.Cache)
 	}
 }
 
