@@ -14,6 +14,8 @@ type CacheKind int
 // The kinds of cache look-ups.
 const (
 	CacheExact CacheKind = iota
+	CacheNear
+	CacheSemantic
 )
 
 // CompressionResult is what became of an attempt to compress.
@@ -52,7 +54,7 @@ const (
 
 // Enumerations index these, so that a label can't be anything else.
 var (
-	cacheKinds         = [...]string{"exact"}
+	cacheKinds         = [...]string{"exact", "near", "semantic"}
 	compressionResults = [...]string{"compressed", "skipped", "failed", "late"}
 	reservations       = [...]string{"granted", "denied", "settled", "released"}
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
@@ -68,8 +70,8 @@ type cacheMetrics struct {
 }
 
 func newCacheMetrics(f *factory) (c cacheMetrics) {
-	hits := f.counter("cache_hit_total", "Requests answered with another one's answer, kept or under way, by kind.", "kind")
-	misses := f.counter("cache_miss_total", "Requests for which the cache had no answer, by kind.", "kind")
+	hits := f.counter("cache_hit_total", "Requests answered with another one's answer, kept or under way, by the kind of look-up that found it.", "kind")
+	misses := f.counter("cache_miss_total", "Requests for which a kind of look-up was tried and found no answer.", "kind")
 	for i, kind := range cacheKinds {
 		c.hits[i], c.misses[i] = hits.WithLabelValues(kind), misses.WithLabelValues(kind)
 	}
@@ -82,11 +84,33 @@ func newCacheMetrics(f *factory) (c cacheMetrics) {
 func (m *Metrics) CacheLookup(took time.Duration) { m.cache.lookup.Observe(took.Seconds()) }
 
 // CacheHit counts a request that was answered with another one's answer: from the cache,
-// or from an identical call that was under way.
-func (m *Metrics) CacheHit(kind CacheKind) { pick(m.cache.hits[:], int(kind)).Inc() }
+// or from an identical call that was under way. The kinds before the one that found it have
+// missed.
+func (m *Metrics) CacheHit(kind CacheKind) {
+	i := kind.index()
+	for _, before := range m.cache.misses[:i] {
+		before.Inc()
+	}
+	m.cache.hits[i].Inc()
+}
 
-// CacheMiss counts a request for which there was no such answer.
-func (m *Metrics) CacheMiss(kind CacheKind) { pick(m.cache.misses[:], int(kind)).Inc() }
+// CacheMiss counts a request for which no kind had an answer, up to the last that was tried.
+func (m *Metrics) CacheMiss(last CacheKind) {
+	for _, tried := range m.cache.misses[:last.index()+1] {
+		tried.Inc()
+	}
+}
+
+// String is the kind as labels, headers and the ledger say it.
+func (k CacheKind) String() string { return cacheKinds[k.index()] }
+
+// index is the kind's place, and the last one for a number that is no kind.
+func (k CacheKind) index() int {
+	if k < 0 || int(k) >= len(cacheKinds) {
+		return len(cacheKinds) - 1
+	}
+	return int(k)
+}
 
 // CacheBypass counts a request that went past the cache.
 func (m *Metrics) CacheBypass() { m.cache.bypass.Inc() }

@@ -12,6 +12,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
@@ -27,9 +28,10 @@ import (
 
 // The values of the X-Cache header.
 const (
-	cacheHit    = "hit"
-	cacheMiss   = "miss"
-	cacheBypass = "bypass"
+	cacheHit      = "hit"
+	cacheSemantic = "semantic"
+	cacheMiss     = "miss"
+	cacheBypass   = "bypass"
 )
 
 // completion is one chat completion on its way through the edge.
@@ -43,6 +45,13 @@ type completion struct {
 	store       bool
 	namespace   *cachev1.Namespace
 	fingerprint [sha256.Size]byte
+	// found is how another call's answer was found, in the cache or under way; nil for a call
+	// that is answered by itself.
+	found *eventv1.CacheHit
+	// missed is the last kind of look-up that found nothing, and comparison what is to be
+	// compared with the provider's answer then, in the cache's own words; nil is nothing.
+	missed     obs.CacheKind
+	comparison []byte
 
 	// capped is the longest answer that the budgets can pay, in tokens, where that is less
 	// than the model's own; 0 is no cap.
@@ -189,8 +198,12 @@ func (c *completion) run() (err error) {
 	asked := e.Clock.Now()
 	found, err := c.lookUp(ctx, req)
 	e.Metrics.CacheLookup(e.Clock.Now().Sub(asked))
-	if err == nil && found.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED && c.render(found.GetEntry()) {
-		return c.replay(found.GetEntry())
+	switch {
+	case err != nil:
+	case found.GetHit() == cachev1.HitKind_HIT_KIND_UNSPECIFIED:
+		c.missed, c.comparison = lookUpKind(found.GetLast()), found.GetComparison()
+	case c.render(found.GetEntry()):
+		return c.replay(found)
 	}
 	if err != nil && ctx.Err() == nil {
 		e.Log.WarnContext(ctx, "the cache did not answer", "error", err)
@@ -219,7 +232,7 @@ func atMost(ctx context.Context, timeout time.Duration) (context.Context, contex
 // release gives back what the limits hold for the call.
 func (c *completion) release() {
 	tokens := int64(0)
-	if c.cache != cacheHit {
+	if c.found == nil {
 		tokens = c.used().Total()
 	}
 	c.permit.Done(tokens)
@@ -239,7 +252,7 @@ func (c *completion) alone(ctx context.Context) error {
 	if c.cache == cacheBypass {
 		c.e.Metrics.CacheBypass()
 	} else {
-		c.e.Metrics.CacheMiss(obs.CacheExact)
+		c.e.Metrics.CacheMiss(c.missed)
 	}
 	if err := c.forward(ctx); err != nil {
 		return err
@@ -267,14 +280,6 @@ func (c *completion) answerWhole() {
 	_, _ = c.w.Write(c.outcome.body)
 }
 
-// hit says that the caller hears another call's answer, kept or just made.
-func (c *completion) hit() {
-	if c.cache != cacheHit {
-		c.cache = cacheHit
-		c.e.Metrics.CacheHit(obs.CacheExact)
-	}
-}
-
 // render puts a kept answer into the form that the caller asked for. It reports false for one
 // that cannot be said in it.
 func (c *completion) render(entry *cachev1.Entry) bool {
@@ -288,8 +293,9 @@ func (c *completion) render(entry *cachev1.Entry) bool {
 }
 
 // replay answers from the cache what was rendered.
-func (c *completion) replay(entry *cachev1.Entry) error {
-	c.hit()
+func (c *completion) replay(found *cachev1.LookupResponse) error {
+	entry := found.GetEntry()
+	c.hit(c.foundBy(found))
 	c.outcome.served = &routerv1.Served{
 		DeploymentId: entry.GetDeploymentId(), Provider: entry.GetProvider(),
 		UpstreamModel: entry.GetUpstreamModel(), Simulated: entry.GetSimulated(), DroppedParams: entry.GetDroppedParams(),

@@ -191,7 +191,7 @@ func (c *completion) compressRequest() *compressorv1.CompressRequest {
 // read from the provider's prompt cache any more. It is below 0 when that is more.
 func (c *completion) savedByCompression() money.Nano {
 	r := c.compressed
-	if r == nil || c.cache == cacheHit {
+	if r == nil || c.found != nil {
 		return 0
 	}
 	return pricing.Compressed{
@@ -208,7 +208,7 @@ func (c *completion) rated(u pricing.Usage) money.Nano {
 // compressionRecord is what the ledger says of a compression, and what it saved.
 func (c *completion) compressionRecord() (*eventv1.Compression, money.Nano) {
 	r := c.compressed
-	if r == nil || c.cache == cacheHit {
+	if r == nil || c.found != nil {
 		return nil, 0
 	}
 	return &eventv1.Compression{

@@ -8,7 +8,6 @@ import (
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/memory"
-	"tollgate.dev/platform/obs"
 	"tollgate.dev/services/edge/spend"
 )
 
@@ -290,7 +289,7 @@ func (c *completion) share(ctx context.Context) error {
 	c.flight, c.flightKey = fl, key
 	defer fl.disembark()
 	defer c.land() // also after a panic
-	c.e.Metrics.CacheMiss(obs.CacheExact)
+	c.e.Metrics.CacheMiss(c.missed)
 	e, err := c.e, c.forward(flown)
 	if err != nil && c.outcome.failure == nil {
 		c.outcome.failure = errs.Of(err) // refused before it went out: nobody is answered
@@ -391,7 +390,7 @@ func ownFailure(r errs.Reason) bool {
 
 // followStream begins a follower's stream.
 func (c *completion) followStream(served *routerv1.Served) *streamWriter {
-	c.hit()
+	c.hit(underWay())
 	c.outcome.served = served
 	c.outcome.firstByte = c.e.Clock.Now()
 	return newStreamWriter(c)
@@ -402,13 +401,13 @@ func (c *completion) landed(o outcome, out *streamWriter) error {
 	c.outcome.served, c.outcome.usage, c.outcome.failure = o.served, o.usage, o.failure
 	switch {
 	case o.failure == nil:
-		c.hit()
+		c.hit(underWay())
 		c.outcome.saved = o.cost
 		c.outcome.body, c.outcome.chunks = o.body, o.chunks
 		c.outcome.firstByte = c.e.Clock.Now()
 		c.settle(spend.Reservation{})
 	case out == nil:
-		c.e.Metrics.CacheMiss(obs.CacheExact)
+		c.e.Metrics.CacheMiss(c.missed)
 	}
 	switch {
 	case out != nil:

@@ -155,12 +155,16 @@ func TestIdenticalCallsShareOne(t *testing.T) {
 				t.Errorf("%d of %d heard another's answer, of %d calls", hits, len(parties), r.router.called())
 			}
 			if err := testutil.GatherAndCompare(r.metrics, strings.NewReader(fmt.Sprintf(`
-# HELP tollgate_cache_hit_total Requests answered with another one's answer, kept or under way, by kind.
+# HELP tollgate_cache_hit_total Requests answered with another one's answer, kept or under way, by the kind of look-up that found it.
 # TYPE tollgate_cache_hit_total counter
 tollgate_cache_hit_total{kind="exact"} %d
-# HELP tollgate_cache_miss_total Requests for which the cache had no answer, by kind.
+tollgate_cache_hit_total{kind="near"} 0
+tollgate_cache_hit_total{kind="semantic"} 0
+# HELP tollgate_cache_miss_total Requests for which a kind of look-up was tried and found no answer.
 # TYPE tollgate_cache_miss_total counter
 tollgate_cache_miss_total{kind="exact"} 1
+tollgate_cache_miss_total{kind="near"} 0
+tollgate_cache_miss_total{kind="semantic"} 0
 `, hits)), "tollgate_cache_hit_total", "tollgate_cache_miss_total"); err != nil {
 				t.Error(err)
 			}

@@ -23,7 +23,7 @@ func (c *completion) observe(err error) {
 	if c.req.stream && !o.firstByte.IsZero() {
 		call.FirstToken = o.firstByte.Sub(c.started)
 	}
-	if used := c.used(); c.cache != cacheHit {
+	if used := c.used(); c.found == nil {
 		call.Tokens = obs.Tokens{
 			Prompt: used.Prompt(), Completion: used.Completion(),
 			CachedInput: used.Cached(), CacheWrite: used.Written(), Reasoning: used.Reasoning,

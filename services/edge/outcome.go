@@ -47,7 +47,7 @@ func (c *completion) settle(r spend.Reservation) {
 	o := &c.outcome
 	if o.served == nil {
 		c.e.Meter.Release(r)
-		if c.cache != cacheHit {
+		if c.found == nil {
 			c.e.Metrics.Reservation(obs.ReservationReleased)
 		}
 		return
@@ -75,7 +75,7 @@ func (c *completion) settle(r spend.Reservation) {
 		record.Error = string(o.failure.Reason)
 	}
 	c.e.Meter.Settle(r, record)
-	if c.cache != cacheHit {
+	if c.found == nil {
 		c.e.Metrics.Reservation(obs.ReservationSettled)
 	}
 }
