@@ -11,17 +11,21 @@ import (
 // find by a likeness what any of them keeps.
 type Feed interface {
 	// Follow hands over the changes one by one, from the oldest that is still known on,
-	// whoever made them, until ctx ends or the store fails. Some may come twice. It calls
-	// current once all are handed over that were there when it began.
+	// whoever made them, until ctx ends or the store fails: its error is never nil. Some may
+	// come twice, and records that are gone by now may be left out. It calls current once all
+	// are handed over that were there when it began.
 	Follow(ctx context.Context, apply func(Change), current func()) error
 }
 
-// Change is one of two: a record with a question was kept, or records were forgotten.
+// Change is one of two: a record with a question was kept, or records were forgotten. It
+// belongs to whom it was handed over to.
 type Change struct {
 	// Kept is nil where records were forgotten.
 	Kept *Kept
 	// Purged is what was forgotten.
 	Purged Selector
+	// At is when it was made, by the store's clock, in milliseconds.
+	At time.Time
 }
 
 // Kept is a record with a question that is in the store, without its answer.

@@ -18,8 +18,14 @@ const scanCount = 1000
 // scan returns every name that is there from its beginning to its end
 // (redis.io/commands/scan, read November 2026); one that it returns twice counts once,
 // because Redis counts.
+//
+// A purge is announced before it begins, so that no record which is put meanwhile is
+// announced before it. Shortened lives are not: who follows looks a record up anyway.
 func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.Time) (entries int64, err error) {
 	index, wanted := s.index(sel.Tenant), newFilter(sel)
+	if !until.After(s.clock.Now()) {
+		s.announcePurge(ctx, sel)
+	}
 	for cursor := uint64(0); ; {
 		var found []string
 		found, cursor, err = s.client.ZScan(ctx, index, cursor, wanted.pattern(), scanCount).Result()
@@ -69,9 +75,10 @@ func (s *Store) forget(ctx context.Context, tenant string, names []string) (int6
 	if len(names) == 0 {
 		return 0, nil
 	}
-	members, keys := make([]any, len(names)), make([]string, len(names))
+	members, keys := make([]any, len(names)), make([]string, 0, 2*len(names))
 	for i, name := range names {
-		members[i], keys[i] = name, s.entry(tenant, name)
+		members[i] = name
+		keys = append(keys, s.entry(tenant, name), s.question(tenant, name))
 	}
 	pipe := s.client.Pipeline()
 	removed := pipe.ZRem(ctx, s.index(tenant), members...)
@@ -95,7 +102,9 @@ func (s *Store) shorten(ctx context.Context, tenant string, names []string, unti
 	changed := pipe.ZAddArgs(ctx, s.index(tenant), redis.ZAddArgs{XX: true, LT: true, Ch: true, Members: members})
 	for _, name := range names {
 		// At least 1 ms: the index ends it on time, and 0 would end it early.
-		pipe.Do(ctx, "PEXPIRE", s.entry(tenant, name), max(life.Milliseconds(), 1), "LT")
+		for _, key := range [...]string{s.entry(tenant, name), s.question(tenant, name)} {
+			pipe.Do(ctx, "PEXPIRE", key, max(life.Milliseconds(), 1), "LT")
+		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return changed.Val(), fmt.Errorf("redis: shortening the lives of cache entries: %w", err)

@@ -2,13 +2,14 @@ package redis
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	"tollgate.dev/services/cache"
 )
 
 // index is the key of a tenant's index. An entry's key has four colons after the hash
-// tag and this one has one, so they never meet.
+// tag, its question's has five and this one has one, so they never meet.
 func (s *Store) index(tenant string) string {
 	return string(append(s.tag(tenant), ":index"...))
 }
@@ -36,17 +37,48 @@ func (s *Store) entry(tenant, member string) string {
 	return string(append(append(s.tag(tenant), ':'), member...))
 }
 
+// question is the key of what the entry with that name answers.
+func (s *Store) question(tenant, member string) string {
+	return s.entry(tenant, member) + ":q"
+}
+
+// changes is the key of the stream of changes. It has no hash tag: it belongs to all tenants.
+func (s *Store) changes() string { return s.prefix + "changes" }
+
 // filter tells which names of a tenant's index are selected: it holds the four parts of a
 // name, and an empty one means all.
 type filter [4]string
 
 func newFilter(sel cache.Selector) filter {
-	esc := func(c string) string { return string(cache.AppendEscaped(nil, c)) }
-	f := filter{esc(sel.Provider), esc(sel.Model), esc(sel.Partition)}
+	f := filter{escape(sel.Provider), escape(sel.Model), escape(sel.Partition)}
 	if sel.Entry != (cache.Fingerprint{}) {
 		f[3] = base64.RawURLEncoding.EncodeToString(sel.Entry[:])
 	}
 	return f
+}
+
+func escape(component string) string { return string(cache.AppendEscaped(nil, component)) }
+
+// unescape is the reverse of escape; ok is false for what that never returns.
+func unescape(text string) (component string, ok bool) {
+	b := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			b = append(b, text[i])
+			continue
+		}
+		if len(text)-i < 3 {
+			return "", false
+		}
+		c, err := strconv.ParseUint(text[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b = append(b, byte(c))
+		i += 2
+	}
+	component = string(b)
+	return component, len(b) <= cache.MaxComponentBytes && escape(component) == text
 }
 
 // pattern is a glob that all selected names match, and few others: its asterisks match

@@ -5,7 +5,9 @@
 // All keys of a tenant lie in one slot of Redis Cluster, by the hash tag:
 //
 //	<prefix>{tenant}:provider:model:partition:fingerprint   string  an entry, with a PX
+//	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
 //	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms
+//	<prefix>changes                                         stream  names that were put or purged
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
 // entry is one version byte, then the protobuf encoding of tollgate.cache.v1.Entry.
@@ -15,6 +17,13 @@
 // that is full and evicts an index loses answers, but never finds purged ones again. A
 // look-up is one round trip of two commands.
 //
+// # Changes
+//
+// The stream names what was put with a question, and what was purged, of all tenants; it is
+// capped, and the oldest go. It holds no prompt: who follows it reads the questions, which end
+// with their entries and are purged with them. In a cluster it lies in a slot of its own: an
+// entry is kept whether or not it could be announced.
+//
 // Two replicas' clocks may differ: an entry's life is counted by the clock of who asks,
 // and besides by Redis's own.
 package redis
@@ -23,8 +32,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,31 +57,52 @@ const version = 1
 type Options struct {
 	// Prefix begins every key; [DefaultPrefix] when empty. It must not hold a brace.
 	Prefix string
+	// Changes is how many changes Redis remembers for those who begin to follow, roughly;
+	// [DefaultChanges] when not positive. Each takes about 100 bytes there.
+	Changes int64
 	// Clock is the system's when nil.
 	Clock clock.Clock
+	// Logger is told when changes can no longer be announced, and when they can again; nobody
+	// when nil.
+	Logger *slog.Logger
 }
 
-// Store keeps records in Redis. It implements [cache.Store].
+// DefaultChanges is how many changes are remembered when nothing else is said.
+const DefaultChanges = 250_000
+
+// Store keeps records in Redis. It implements [cache.Store] and [cache.Feed].
 type Store struct {
 	client redis.UniversalClient
 	prefix string
+	length int64
 	clock  clock.Clock
+	log    *slog.Logger
+	silent atomic.Bool // the last change could not be announced
 }
 
-var _ cache.Store = (*Store)(nil)
+var _ interface {
+	cache.Store
+	cache.Feed
+} = (*Store)(nil)
 
 // New returns a store over a client, which stays its owner's to close. Nothing is asked
 // of the server: it may be absent.
 func New(client redis.UniversalClient, opts Options) (*Store, error) {
-	s := &Store{client: client, prefix: opts.Prefix, clock: opts.Clock}
+	s := &Store{client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger}
 	if s.prefix == "" {
 		s.prefix = DefaultPrefix
 	}
 	if strings.ContainsAny(s.prefix, "{}") {
 		return nil, errors.New("cache: a brace in the prefix of Redis keys would spread a tenant over the cluster")
 	}
+	if s.length <= 0 {
+		s.length = DefaultChanges
+	}
 	if s.clock == nil {
 		s.clock = clock.Real()
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
 	return s, nil
 }
@@ -139,14 +171,30 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	pipe.Set(ctx, s.entry(key.Namespace.Tenant, name), value, life)
 	pipe.ZAdd(ctx, index, redis.Z{Score: float64(rec.Expires.UnixMilli()), Member: name})
 	pipe.ZRemRangeByScore(ctx, index, "-inf", millis(now))
-	// An index lives as long as its longest entry. A key without an end is to GT one that
-	// ends later than any, so NX goes first (redis.io/commands/pexpire, read November 2026).
-	pipe.Do(ctx, "PEXPIRE", index, life.Milliseconds(), "NX")
-	pipe.Do(ctx, "PEXPIRE", index, life.Milliseconds(), "GT")
-	if _, err := pipe.Exec(ctx); err != nil {
-		return false, fmt.Errorf("redis: storing a cache entry: %w", err)
+	lengthen(ctx, pipe, index, life)
+	own := pipe.Len()
+	if rec.Announce != nil {
+		s.announce(ctx, pipe, &key, name, &rec, life)
+	}
+	// The error is that of the first command that failed, and each says its own.
+	done, err := pipe.Exec(ctx)
+	for _, cmd := range done[:min(own, len(done))] {
+		if cmd.Err() != nil {
+			return false, fmt.Errorf("redis: storing a cache entry: %w", cmd.Err())
+		}
+	}
+	if rec.Announce != nil {
+		s.announced(ctx, err)
 	}
 	return true, nil
+}
+
+// lengthen has a key live for as long as the longest of what it holds. A key without an end
+// is to GT one that ends later than any, so NX goes first (redis.io/commands/pexpire, read
+// November 2026).
+func lengthen(ctx context.Context, pipe redis.Pipeliner, key string, life time.Duration) {
+	pipe.Do(ctx, "PEXPIRE", key, life.Milliseconds(), "NX")
+	pipe.Do(ctx, "PEXPIRE", key, life.Milliseconds(), "GT")
 }
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

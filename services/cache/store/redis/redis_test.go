@@ -3,6 +3,8 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,14 @@ func open(t testing.TB, c clock.Clock) (*redis.Store, *goredis.Client, string) {
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, c clock.Clock) cache.Store {
+		t.Helper()
+		s, _, _ := open(t, c)
+		return s
+	})
+}
+
+func TestFeedConformance(t *testing.T) {
+	storetest.RunFeed(t, func(t *testing.T, c clock.Clock) storetest.SharedStore {
 		t.Helper()
 		s, _, _ := open(t, c)
 		return s
@@ -103,6 +113,49 @@ func TestLayout(t *testing.T) {
 	put(t, s, storetest.Key("acme:{x}", "p", "m", "", "long"), cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(3 * time.Hour)})
 	if left, err := client.PTTL(t.Context(), index).Result(); err != nil || left < 2*time.Hour {
 		t.Errorf("the index lives %v, %v", left, err)
+	}
+}
+
+// What an entry answers stands beside it, and ends with it. The stream has names alone.
+func TestLayoutOfChanges(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	key := storetest.Key("acme:{x}", "*", "gpt-4o", "", "r")
+	expires := time.UnixMilli(time.Now().Add(time.Hour).UnixMilli())
+	put(t, s, key, cache.Record{Entry: storetest.Entry("answer"), Expires: expires, Announce: storetest.Kept(key, "who am I?", expires)})
+	const name = "%2A:gpt-4o::RUNJ5CLwUpcZHq0T4h09tSDlq-9SBV5JZLgvshP1k6E"
+	question, stream := prefix+"{acme%3A%7Bx%7D}:"+name+":q", prefix+"changes"
+	for _, k := range []string{question, stream} {
+		if left, err := client.PTTL(t.Context(), k).Result(); err != nil || left <= 59*time.Minute || left > time.Hour {
+			t.Errorf("%s lives %v, %v", k, left, err)
+		}
+	}
+	if raw, err := client.Get(t.Context(), question).Bytes(); err != nil || len(raw) == 0 || raw[0] != 1 {
+		t.Errorf("the question is %q, %v", raw, err)
+	}
+	sel := cache.Selector{Tenant: "acme:{x}", Model: "gpt-4o", Entry: key.Fingerprint}
+	if n, err := s.Invalidate(t.Context(), sel, time.Now().Add(time.Minute)); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if left, err := client.PTTL(t.Context(), question).Result(); err != nil || left > time.Minute {
+		t.Errorf("the question of a shortened entry lives %v, %v", left, err)
+	}
+	if n, err := s.Invalidate(t.Context(), sel, time.Now()); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if left := keys(t, client, prefix); !slices.Equal(left, []string{stream}) {
+		t.Errorf("a purge leaves %q", left)
+	}
+	messages, err := client.XRange(t.Context(), stream, "-", "+").Result()
+	if err != nil || len(messages) != 2 {
+		t.Fatalf("%d changes, %v", len(messages), err)
+	}
+	for i, want := range []map[string]any{
+		{"v": "1", "kept": "acme%3A%7Bx%7D:" + name},
+		{"v": "1", "gone": "acme%3A%7Bx%7D::gpt-4o::RUNJ5CLwUpcZHq0T4h09tSDlq-9SBV5JZLgvshP1k6E"},
+	} {
+		if !maps.Equal(messages[i].Values, want) {
+			t.Errorf("change %d is %v", i, messages[i].Values)
+		}
 	}
 }
 

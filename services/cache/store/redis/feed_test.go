@@ -1,0 +1,155 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"tollgate.dev/platform/redisx/redisxtest"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/redis"
+	"tollgate.dev/services/cache/storetest"
+)
+
+// replay is what a follower gets until it is current.
+func replay(t *testing.T, feed cache.Feed) (changes []cache.Change) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := feed.Follow(ctx, func(c cache.Change) { changes = append(changes, c) }, cancel); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	return changes
+}
+
+func ask(t testing.TB, s cache.Store, key cache.Key, text string) {
+	t.Helper()
+	expires := time.Now().Add(time.Hour)
+	put(t, s, key, cache.Record{Entry: storetest.Entry("answer"), Expires: expires, Announce: storetest.Kept(key, text, expires)})
+}
+
+// Of what another release wrote, or anybody, a follower takes nothing, and goes on.
+func TestForeignChangesArePassedOver(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	key := storetest.Key("t", "p", "m", "", "r")
+	ask(t, s, key, "mine")
+	stream, name := prefix+"changes", "t:p:m::RUNJ5CLwUpcZHq0T4h09tSDlq-9SBV5JZLgvshP1k6E"
+	for _, values := range [][]string{
+		{"v", "2", "kept", name}, {"v", "1", "moved", name}, {"kept", name}, {"v", "1"},
+		{"v", "1", "kept", name[1:]}, {"v", "1", "kept", name[:20]}, {"v", "1", "kept", name + "A"}, {"v", "1", "kept", name + ":"},
+		{"v", "1", "kept", "t::m::" + name[7:]}, {"v", "1", "kept", "t:p:m:%3:" + name[7:]}, {"v", "1", "kept", "t:p:m:%2x:" + name[7:]},
+		{"v", "1", "kept", "t:p:m:%41:" + name[7:]}, {"v", "1", "kept", "t:p:m::"},
+		{"v", "1", "gone", "::::"}, {"v", "1", "gone", "t:::"}, {"v", "1", "gone", "t::::x"},
+		{"v", "1", "gone", strings.Repeat("t", cache.MaxComponentBytes+1) + "::::"},
+	} {
+		if err := client.XAdd(t.Context(), &goredis.XAddArgs{Stream: stream, Values: values}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(t, s, storetest.Key("t", "p", "m", "", "other"), "mine too")
+	got := replay(t, s)
+	if len(got) != 2 || got[0].Kept == nil || got[0].Kept.Question.Text != "mine" || got[1].Kept == nil || got[1].Kept.Question.Text != "mine too" {
+		t.Errorf("got %+v", got)
+	}
+	// And so with questions.
+	question := prefix + "{t}:" + name[2:] + ":q"
+	raw, err := client.Get(t.Context(), question).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, value := range map[string]string{
+		"nothing": "", "another version": "\x02" + raw[1:], "cut": raw[:len(raw)-1], "longer": raw + "x", "an index": "\x01",
+		"text without an end": raw[:33] + strings.Repeat("\xff", 40),
+	} {
+		if err := client.Set(t.Context(), question, value, time.Hour).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if got := replay(t, s); len(got) != 1 {
+			t.Errorf("%s: %d changes", what, len(got))
+		}
+	}
+	if err := client.Del(t.Context(), question).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SAdd(t.Context(), question, "a set").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got := replay(t, s); len(got) != 1 {
+		t.Errorf("another type: %d changes", len(got))
+	}
+}
+
+func TestChangesAreCapped(t *testing.T) {
+	client, prefix := redisxtest.New(t)
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Changes: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 1000
+	for i := range n {
+		ask(t, s, storetest.Key("t", "p", "m", "", fmt.Sprint(i)), fmt.Sprint(i))
+	}
+	// Redis drops whole nodes of a stream, of 100 messages by default.
+	got := replay(t, s)
+	if len(got) < 100 || len(got) > 300 || got[len(got)-1].Kept.Question.Text != fmt.Sprint(n-1) {
+		t.Errorf("%d changes are remembered", len(got))
+	}
+}
+
+// An entry is kept whether or not others can be told; the log has it once.
+func TestUnannouncedEntriesAreKept(t *testing.T) {
+	client, prefix := redisxtest.New(t)
+	var log bytes.Buffer
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Set(t.Context(), prefix+"changes", "no stream", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	key := storetest.Key("t", "p", "m", "", "r")
+	for range 3 {
+		ask(t, s, key, "a secret question")
+		if !has(t, s, key) {
+			t.Fatal("it is not kept")
+		}
+	}
+	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
+		t.Errorf("purged %d, %v", n, err)
+	}
+	if err := s.Follow(t.Context(), func(cache.Change) {}, func() {}); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+		t.Errorf("following: %v", err)
+	}
+	if err := client.Del(t.Context(), prefix+"changes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		ask(t, s, key, "a secret question")
+	}
+	text := log.String()
+	if strings.Count(text, "can't be announced") != 1 || strings.Count(text, "announced again") != 1 || strings.Contains(text, "secret") {
+		t.Errorf("the log:\n%s", text)
+	}
+	if got := replay(t, s); len(got) != 3 {
+		t.Errorf("%d changes", len(got))
+	}
+}
+
+func TestFollowNeedsAKnownClient(t *testing.T) {
+	ring := goredis.NewRing(&goredis.RingOptions{})
+	defer func() { _ = ring.Close() }()
+	s, err := redis.New(ring, redis.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Follow(t.Context(), nil, nil); err == nil {
+		t.Error("it follows")
+	}
+}
