@@ -12,17 +12,19 @@ import (
 )
 
 const (
-	// breakerFailures in a row stop the calls to a store: a lost packet is no outage.
+	// breakerFailures in a row stop the calls: a lost packet is no outage.
 	breakerFailures = 3
 	// breakerPause is how long a store that failed is left alone. Then one call tries it,
-	// so that an absent store costs one request a second its time limit.
+	// so that an absent one costs one request a second its time limit.
 	breakerPause = time.Second
 )
 
-// breaker keeps a store that is away from holding up requests. Its changes of state are
-// logged, and nothing else: a store may be away for long, and every request would say so.
+// breaker keeps a store or an embedder that is away from holding up requests. Its changes of
+// state are logged, and nothing else: a store may be away for long, and every request would say so.
 type breaker struct {
-	what  string
+	// what is called, and by which operation.
+	what, operation string
+
 	clock clock.Clock
 	log   *slog.Logger
 
@@ -32,11 +34,11 @@ type breaker struct {
 	trying   bool         // that call is under way
 }
 
-func newBreaker(what string, c clock.Clock, log *slog.Logger) *breaker {
-	return &breaker{what: what, clock: c, log: log}
+func newBreaker(what, operation string, c clock.Clock, log *slog.Logger) *breaker {
+	return &breaker{what: what, operation: operation, clock: c, log: log}
 }
 
-// do calls the store, unless it is away. A timeout that is not positive is none.
+// do calls what is guarded, unless it is away. A timeout that is not positive is none.
 func (b *breaker) do(ctx context.Context, timeout time.Duration, call func(context.Context) error) {
 	allowed, trial := b.allow()
 	if !allowed {
@@ -88,7 +90,7 @@ func (b *breaker) succeeded(ctx context.Context) {
 	b.trying = false
 	b.mu.Unlock()
 	if back {
-		b.log.InfoContext(ctx, "the cache's store is back", "operation", b.what)
+		b.log.InfoContext(ctx, "what the cache needs is back", "what", b.what, "operation", b.operation)
 	}
 }
 
@@ -107,8 +109,8 @@ func (b *breaker) failed(ctx context.Context, trial bool, err error) {
 	}
 	b.mu.Unlock()
 	if opens {
-		b.log.WarnContext(ctx, "the cache's store is away; requests go on without it",
-			"operation", b.what, "timeout", errors.Is(err, context.DeadlineExceeded), "error", err)
+		b.log.WarnContext(ctx, "what the cache needs is away; requests go on without it",
+			"what", b.what, "operation", b.operation, "timeout", errors.Is(err, context.DeadlineExceeded), "error", err)
 	}
 }
 

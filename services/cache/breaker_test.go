@@ -126,7 +126,7 @@ func TestCallersThatGoAway(t *testing.T) {
 	cancel()
 	store.set(nil, true)
 	for range 10 {
-		s.Lookup(gone, key, cache.AnyAge)
+		s.Lookup(gone, cache.Request{Key: key, MaxAge: cache.AnyAge})
 	}
 	if gets, _ := store.counts(); gets != 10 {
 		t.Errorf("asked %d times, want 10", gets)

@@ -1,20 +1,28 @@
 // Package cache is the cache service: it keeps finished answers and finds them again.
 //
-// It has one tier, the exact one: the same request in the same namespace gets the same
-// answer (exact.go). A further tier is a further file, asked by [Service.Lookup] after the
-// stricter ones.
+// It asks its tiers one after the other, the strictest first: exact (exact.go) finds the answer
+// to the same request; near (near.go) and semantic (semantic.go) find that to another request
+// which asks the same. What these two share is in similar.go: a candidate is held against the
+// veto and the threshold, and then read from the store by its own key. So the store alone says
+// what may be served: what was purged or has expired is not, however late a process hears of it.
 package cache
 
 import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/money"
+	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/lexicon"
 )
 
 // What zero fields of [Options] mean.
@@ -24,6 +32,11 @@ const (
 	DefaultMaxEntryBytes     = 1 << 20
 	DefaultTimeout           = 50 * time.Millisecond
 	DefaultInvalidateTimeout = 5 * time.Second
+	DefaultFloor             = 0.85
+	DefaultEmbedTimeout      = 300 * time.Millisecond
+	// DefaultIndexBytes is room for some 15,000 questions of ordinary length. An index takes no
+	// more than its questions need, so that it starts small.
+	DefaultIndexBytes = 16 << 20
 )
 
 // Options are the rules of a [Service]. Zero fields take the default of their name.
@@ -40,6 +53,26 @@ type Options struct {
 	Timeout time.Duration
 	// InvalidateTimeout bounds an invalidation, which may visit many entries.
 	InvalidateTimeout time.Duration
+	// Last is the tier up to which a request is looked for that names none; near by default.
+	// There is a semantic tier where there is an embedder.
+	Last cachev1.Tier
+	// Embedder finds the candidates of the semantic tier, by vectors of at most 512 numbers.
+	Embedder embed.Embedder
+	// EmbedTimeout is how long a look-up or a store may wait for the embedder; then it goes on
+	// without. Negative sets no limit, as for one that computes in the process.
+	EmbedTimeout time.Duration
+	// Floor is the least cosine, from 0 to 1, that makes a question a candidate of the semantic
+	// tier. A lower threshold lowers it.
+	Floor float64
+	// Threshold, from 0 to 1, is the least score of an answer to another request, where the
+	// request names none; nil leaves it to what was learned.
+	Threshold *float64
+	// IndexBytes is the most memory that the questions take by which answers are found.
+	IndexBytes int64
+	// Feed tells of what other replicas keep and forget; nil where the store is this process's.
+	Feed Feed
+	// Observer is told of what happens; nobody when nil.
+	Observer Observer
 	// Clock is the system's when nil.
 	Clock clock.Clock
 	// Logger takes the changes of the store's state; nobody when nil.
@@ -48,9 +81,10 @@ type Options struct {
 
 // Service answers look-ups from a [Store].
 type Service struct {
-	store Store
-	exact *exact
-	opts  Options
+	records *records
+	exact   exact
+	similar *similar
+	opts    Options
 }
 
 // New returns a service over a store.
@@ -62,8 +96,13 @@ func New(store Store, opts Options) (*Service, error) {
 	opts.MaxTTL = max(cmp.Or(opts.MaxTTL, DefaultMaxTTL), opts.TTL)
 	opts.MaxEntryBytes = cmp.Or(opts.MaxEntryBytes, DefaultMaxEntryBytes)
 	opts.InvalidateTimeout = cmp.Or(opts.InvalidateTimeout, DefaultInvalidateTimeout)
-	if opts.Timeout == 0 {
-		opts.Timeout = DefaultTimeout
+	opts.Timeout = cmp.Or(opts.Timeout, DefaultTimeout)
+	opts.Last = cmp.Or(opts.Last, cachev1.Tier_TIER_NEAR)
+	opts.Floor = cmp.Or(opts.Floor, DefaultFloor)
+	opts.EmbedTimeout = cmp.Or(opts.EmbedTimeout, DefaultEmbedTimeout)
+	opts.IndexBytes = cmp.Or(opts.IndexBytes, DefaultIndexBytes)
+	if opts.Observer == nil {
+		opts.Observer = noObserver{}
 	}
 	if opts.Clock == nil {
 		opts.Clock = clock.Real()
@@ -71,20 +110,41 @@ func New(store Store, opts Options) (*Service, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{store: store, exact: newExact(store, opts), opts: opts}, nil
+	if !(opts.Floor >= 0 && opts.Floor <= 1) {
+		return nil, fmt.Errorf("cache: a floor of %v is not from 0 to 1", opts.Floor)
+	}
+	if t := opts.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
+		return nil, fmt.Errorf("cache: a threshold of %v is not from 0 to 1", *t)
+	}
+	s := &Service{records: newRecords(store, opts), opts: opts}
+	s.exact = exact{s.records}
+	var err error
+	if s.similar, err = newSimilar(s.records, opts); err != nil {
+		return nil, err
+	}
+	if opts.Last > cachev1.Tier_TIER_EXACT {
+		lexicon.Load() // which else the first request would wait for
+	}
+	return s, nil
 }
 
 // AnyAge as a maximal age takes every entry that still lives.
 const AnyAge time.Duration = -1
 
-// Lookup finds the answer to a request. maxAge is [AnyAge], or the age above which an
-// entry is not wanted. A miss is the zero Hit. There is no error: a store that is away or
-// slow is a miss.
-func (s *Service) Lookup(ctx context.Context, key Key, maxAge time.Duration) Hit {
-	if entry := s.exact.find(ctx, key, maxAge); entry != nil {
-		return Hit{Kind: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry}
-	}
-	return Hit{}
+// Request is what a look-up asks for.
+type Request struct {
+	Key Key
+	// MaxAge is [AnyAge], or the age above which an entry is not wanted.
+	MaxAge time.Duration
+	// Question is what another request must have asked for its answer to serve; nil looks for
+	// the same request alone.
+	Question *Question
+	// Last is the last tier to ask; unspecified is the service's own.
+	Last cachev1.Tier
+	// Threshold, from 0 to 1, is the least score of an answer to another request; nil is the
+	// service's own. At 0 every candidate is served that the veto lets pass, at 1 only one with
+	// the full score.
+	Threshold *float64
 }
 
 // Hit is what a look-up found.
@@ -93,23 +153,90 @@ type Hit struct {
 	Kind cachev1.HitKind
 	// Entry is the answer, nil for a miss. It is shared: nobody writes to it.
 	Entry *cachev1.Entry
+	// Score is how near the question is to the one that was answered, from 0 to 1.
+	Score float64
+	// ID is the fingerprint of the request that was answered.
+	ID Fingerprint
+	// Last is the tier that was asked last; unspecified is the exact one.
+	Last cachev1.Tier
+	// Comparison, with a miss, is what to hand to Compare with the provider's answer; nil where
+	// nothing is to be compared.
+	Comparison []byte
+}
+
+// Lookup finds the answer to a request. There is no error: a store or an embedder that is away
+// or slow is a miss.
+func (s *Service) Lookup(ctx context.Context, r Request) Hit {
+	hit, state := s.exact.find(ctx, r)
+	if state == present || state == away || r.Question == nil {
+		return hit
+	}
+	last := cmp.Or(r.Last, s.opts.Last)
+	if last <= cachev1.Tier_TIER_EXACT {
+		return Hit{}
+	}
+	return s.similar.find(ctx, r, last)
 }
 
 // ServiceTTL as a time to live takes the service's own.
 const ServiceTTL time.Duration = -1
 
-// Store keeps a finished answer for ttl, or for [ServiceTTL]. It is not stored, without an
-// error, when it is too large, when ttl is 0, and when the store is away or slow. An entry
-// that says of no time, or of one to come, that it was made then, was made now. The entry
-// must not be written to any more, by anybody. Its errors are [errs.InvalidRequest].
-func (s *Service) Store(ctx context.Context, key Key, entry *cachev1.Entry, ttl time.Duration) (stored bool, err error) {
-	if len(entry.GetBody()) == 0 && len(entry.GetChunks()) == 0 {
+// Answer is what is to be kept.
+type Answer struct {
+	Key Key
+	// Entry must not be written to any more, by anybody. One that says of no time, or of one to
+	// come, that it was made then, was made now.
+	Entry *cachev1.Entry
+	// TTL is how long it lives, or [ServiceTTL].
+	TTL time.Duration
+	// Question is what it answers, where it may serve other requests as well.
+	Question *Question
+	// Last is the last tier that is to find it; unspecified is the service's own.
+	Last cachev1.Tier
+}
+
+// Store keeps a finished answer. It is not stored, without an error, when it is too large, when
+// its TTL is 0, and when the store is away or slow. Its errors are [errs.InvalidRequest].
+func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) {
+	if len(a.Entry.GetBody()) == 0 && len(a.Entry.GetChunks()) == 0 {
 		return false, errs.New(errs.InvalidRequest, "the entry holds no answer").WithParam("entry")
 	}
+	ttl := a.TTL
 	if ttl == ServiceTTL {
 		ttl = s.opts.TTL
 	}
-	return s.exact.keep(ctx, key, entry, min(ttl, s.opts.MaxTTL)), nil
+	ttl = min(ttl, s.opts.MaxTTL)
+	if ttl < time.Millisecond || proto.Size(a.Entry) > s.opts.MaxEntryBytes {
+		return false, nil
+	}
+	now := s.opts.Clock.Now()
+	rec := Record{Entry: a.Entry, Expires: time.UnixMilli(now.Add(ttl).UnixMilli())}
+	if made := a.Entry.GetCreatedMillis(); made <= 0 || made > now.UnixMilli() {
+		rec.Entry = remade(a.Entry, now)
+	}
+	if a.Question == nil || cmp.Or(a.Last, s.opts.Last) <= cachev1.Tier_TIER_EXACT {
+		return s.records.put(ctx, a.Key, rec), nil
+	}
+	kept := &Kept{Key: a.Key, Question: *a.Question, Expires: rec.Expires, Value: money.Nano(a.Entry.GetCostNanos())}
+	question := s.similar.announce(ctx, kept, cmp.Or(a.Last, s.opts.Last))
+	if question != nil {
+		rec.Announce = kept
+	}
+	stored = s.records.put(ctx, a.Key, rec)
+	if stored && question != nil {
+		s.similar.add(kept, question)
+	}
+	return stored, nil
+}
+
+// remade is the entry as made now. The entry itself belongs to its sender as well, so
+// the message is another one; what it refers to is shared.
+func remade(entry *cachev1.Entry, now time.Time) *cachev1.Entry {
+	return &cachev1.Entry{
+		Body: entry.GetBody(), Chunks: entry.GetChunks(), Usage: entry.GetUsage(), CostNanos: entry.GetCostNanos(),
+		Provider: entry.GetProvider(), UpstreamModel: entry.GetUpstreamModel(), DeploymentId: entry.GetDeploymentId(),
+		Simulated: entry.GetSimulated(), CreatedMillis: now.UnixMilli(), DroppedParams: entry.GetDroppedParams(),
+	}
 }
 
 // Invalidate forgets the selected entries when life is 0, and else shortens their
@@ -118,12 +245,15 @@ func (s *Service) Store(ctx context.Context, key Key, entry *cachev1.Entry, ttl 
 func (s *Service) Invalidate(ctx context.Context, sel Selector, life time.Duration) (entries int64, err error) {
 	bounded, cancel := context.WithTimeout(ctx, s.opts.InvalidateTimeout)
 	defer cancel()
-	entries, err = s.store.Invalidate(bounded, sel, s.opts.Clock.Now().Add(life))
+	entries, err = s.records.store.Invalidate(bounded, sel, s.opts.Clock.Now().Add(life))
 	if err != nil {
 		if ctx.Err() != nil {
 			return entries, ctx.Err()
 		}
 		return entries, errs.New(errs.ServiceUnavailable, "the cache's store did not answer; some entries may remain").WithCause(err)
+	}
+	if life <= 0 {
+		s.similar.questions.purge(sel)
 	}
 	return entries, nil
 }

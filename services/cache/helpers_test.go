@@ -76,7 +76,7 @@ func (f *fixture) lookup(t testing.TB, req *cachev1.LookupRequest) *cachev1.Look
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hit := got.GetEntry() != nil; hit != (got.GetHit() == cachev1.HitKind_HIT_KIND_EXACT) {
+	if hit := got.GetEntry() != nil; hit != (got.GetHit() != cachev1.HitKind_HIT_KIND_UNSPECIFIED) || hit != (got.GetEntryId() != "") {
 		t.Fatalf("entry %t, hit %v", hit, got.GetHit())
 	}
 	return got

@@ -9,6 +9,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/memory"
@@ -20,7 +21,7 @@ func TestModule(t *testing.T) {
 	var service *cache.Service
 	graph := []fx.Option{
 		cache.Module(),
-		fx.Supply(cache.Options{}, server, slog.New(slog.DiscardHandler)),
+		fx.Supply(cache.Options{}, server, slog.New(slog.DiscardHandler), background.NewWork(slog.New(slog.DiscardHandler))),
 		fx.Provide(func() cache.Store { return memory.New(memory.Options{}) }),
 		fx.Populate(&service),
 	}
@@ -39,7 +40,7 @@ func TestModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hit := service.Lookup(t.Context(), key, cache.AnyAge); hit.Kind != cachev1.HitKind_HIT_KIND_EXACT {
+	if hit := service.Lookup(t.Context(), cache.Request{Key: key, MaxAge: cache.AnyAge}); hit.Kind != cachev1.HitKind_HIT_KIND_EXACT {
 		t.Errorf("got %v", hit)
 	}
 }

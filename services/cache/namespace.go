@@ -2,6 +2,7 @@ package cache
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"strings"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
@@ -54,6 +55,26 @@ func plain(c byte) bool {
 // Fingerprint is a SHA-256 over everything in a request that changes its answer.
 type Fingerprint [sha256.Size]byte
 
+// EntryID is the id by which callers know the entry of the request: unpadded base64url.
+func (f Fingerprint) EntryID() string {
+	var id [(8*sha256.Size + 5) / 6]byte
+	base64.RawURLEncoding.Encode(id[:], f[:])
+	return string(id[:])
+}
+
+// ParseEntryID returns the fingerprint that an entry's id stands for; that of an empty one is
+// zero. Its errors are [errs.InvalidRequest].
+func ParseEntryID(id string) (f Fingerprint, err error) {
+	if id == "" {
+		return f, nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	if err != nil || len(raw) != len(f) {
+		return f, errs.New(errs.InvalidRequest, "entry_id is not the id of an entry").WithParam("entry_id")
+	}
+	return Fingerprint(raw), nil
+}
+
 // Key is where an entry is kept.
 type Key struct {
 	// Namespace is what the entry never leaves.
@@ -92,7 +113,7 @@ type Selector struct {
 }
 
 // NewSelector checks a request's components. Its errors are [errs.InvalidRequest].
-func NewSelector(tenant, provider, model, partition string) (Selector, error) {
+func NewSelector(tenant, provider, model, partition, entryID string) (Selector, error) {
 	for _, c := range [...]component{
 		{"tenant_id", tenant, true}, {"provider", provider, false}, {"model", model, false}, {"partition", partition, false},
 	} {
@@ -100,7 +121,11 @@ func NewSelector(tenant, provider, model, partition string) (Selector, error) {
 			return Selector{}, err
 		}
 	}
-	return Selector{Tenant: tenant, Provider: provider, Model: model, Partition: partition}, nil
+	entry, err := ParseEntryID(entryID)
+	if err != nil {
+		return Selector{}, err
+	}
+	return Selector{Tenant: tenant, Provider: provider, Model: model, Partition: partition, Entry: entry}, nil
 }
 
 // Matches tells whether the namespace is one of those that are meant, whatever Entry says.

@@ -32,8 +32,19 @@ func (h *Handler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cach
 	if err != nil {
 		return nil, err
 	}
-	hit := h.service.Lookup(ctx, key, maxAge)
-	return &cachev1.LookupResponse{Hit: hit.Kind, Entry: hit.Entry}, nil
+	question, err := NewQuestion(req.GetQuestion())
+	if err != nil {
+		return nil, err
+	}
+	if t := req.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
+		return nil, errs.New(errs.InvalidRequest, "threshold must be from 0 to 1").WithParam("threshold")
+	}
+	hit := h.service.Lookup(ctx, Request{Key: key, MaxAge: maxAge, Question: question, Last: req.GetLast(), Threshold: req.Threshold})
+	resp := &cachev1.LookupResponse{Hit: hit.Kind, Entry: hit.Entry, Score: hit.Score, Comparison: hit.Comparison, Last: hit.Last}
+	if hit.Entry != nil {
+		resp.EntryId = hit.ID.EntryID()
+	}
+	return resp, nil
 }
 
 // Store is [Service.Store].
@@ -46,7 +57,11 @@ func (h *Handler) Store(ctx context.Context, req *cachev1.StoreRequest) (*cachev
 	if err != nil {
 		return nil, err
 	}
-	stored, err := h.service.Store(ctx, key, req.GetEntry(), ttl)
+	question, err := NewQuestion(req.GetQuestion())
+	if err != nil {
+		return nil, err
+	}
+	stored, err := h.service.Store(ctx, Answer{Key: key, Entry: req.GetEntry(), TTL: ttl, Question: question, Last: req.GetLast()})
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +70,7 @@ func (h *Handler) Store(ctx context.Context, req *cachev1.StoreRequest) (*cachev
 
 // Invalidate is [Service.Invalidate].
 func (h *Handler) Invalidate(ctx context.Context, req *cachev1.InvalidateRequest) (*cachev1.InvalidateResponse, error) {
-	sel, err := NewSelector(req.GetTenantId(), req.GetProvider(), req.GetModel(), req.GetPartition())
+	sel, err := NewSelector(req.GetTenantId(), req.GetProvider(), req.GetModel(), req.GetPartition(), req.GetEntryId())
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func Share(dst, src any) bool {
 	case *cachev1.LookupResponse:
 		from, ok := src.(*cachev1.LookupResponse)
 		if ok {
-			to.Hit, to.Entry, to.Score, to.EntryId, to.Comparison = from.Hit, from.Entry, from.Score, from.EntryId, from.Comparison
+			to.Hit, to.Entry, to.Score, to.EntryId, to.Comparison, to.Last = from.Hit, from.Entry, from.Score, from.EntryId, from.Comparison, from.Last
 		}
 		return ok
 	case *cachev1.StoreRequest:

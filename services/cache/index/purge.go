@@ -13,6 +13,7 @@ type Member struct {
 	ID     ID
 	Group  Group
 	Tenant uint64
+	Handle uint64
 }
 
 // Purge takes out all entries that match, and returns how many. When it returns, no search
@@ -22,7 +23,7 @@ type Member struct {
 func (ix *Index) Purge(match func(Member) bool) int {
 	return ix.sweep(func(sh *shard, slot uint32) bool {
 		s, r := sh.rowOf(slot)
-		return match(Member{ID: r.id, Group: s.group.key, Tenant: sh.records.at(slot).tenant})
+		return match(Member{ID: r.id, Group: s.group.key, Tenant: sh.records.at(slot).tenant, Handle: r.handle})
 	})
 }
 

@@ -1,0 +1,75 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tollgate.dev/platform/clock"
+)
+
+const (
+	// expireEvery is how often the index is rid of what has expired. It is not found anyway, and
+	// goes first when room is needed.
+	expireEvery = time.Minute
+	// A feed that failed is followed again after a pause, which doubles up to the longest.
+	feedPause        = 100 * time.Millisecond
+	longestFeedPause = 5 * time.Second
+)
+
+// Run keeps what the service knows of questions in step with the store, until ctx ends; then it
+// returns nil. A service whose Run doesn't run finds what it has itself kept.
+func (s *Service) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	parts.Go(func() { s.expire(ctx) })
+	if s.opts.Feed != nil {
+		parts.Go(func() { s.follow(ctx) })
+	}
+	parts.Wait()
+	return nil
+}
+
+func (s *Service) expire(ctx context.Context) {
+	for clock.Sleep(ctx, s.opts.Clock, expireEvery) == nil {
+		s.similar.questions.index.Expire()
+	}
+}
+
+// follow applies what the feed tells, and begins anew when it fails. A failure is logged once
+// until the feed is followed again: it may be away for long.
+func (s *Service) follow(ctx context.Context) {
+	pause, failed := feedPause, false
+	for ctx.Err() == nil {
+		err := s.opts.Feed.Follow(ctx, s.apply, func() {
+			s.opts.Observer.CacheFollows(true)
+			if failed {
+				s.opts.Logger.InfoContext(ctx, "other replicas' changes to the cache are followed again")
+			}
+			pause, failed = feedPause, false
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		s.opts.Observer.CacheFollows(false)
+		if !failed {
+			failed = true
+			s.opts.Logger.WarnContext(ctx, "other replicas' changes to the cache can't be followed; what they keep is found for the same requests alone",
+				"error", err)
+		}
+		if clock.Sleep(ctx, s.opts.Clock, pause) != nil {
+			return
+		}
+		pause = min(2*pause, longestFeedPause)
+	}
+}
+
+// apply a change to what is known of questions.
+func (s *Service) apply(c Change) {
+	if c.Kept == nil {
+		s.similar.questions.purge(c.Purged)
+		return
+	}
+	if s.opts.Clock.Now().Before(c.Kept.Expires) {
+		s.similar.add(c.Kept, read(c.Kept.Question.Text))
+	}
+}

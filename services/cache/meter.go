@@ -1,0 +1,45 @@
+package cache
+
+import (
+	"time"
+
+	"tollgate.dev/services/cache/veto"
+)
+
+// Observer counts what happens in the service. Its methods return at once and are safe for
+// concurrent use. Nothing that they are given is a caller's.
+type Observer interface {
+	// CacheCandidate counts an entry that was found for another request, by the tier that
+	// found it and what became of it, one of [Outcomes].
+	CacheCandidate(tier, outcome string)
+	// CacheVeto counts a rule, one of [VetoRules], that held two questions apart, or kept one
+	// from being compared with others.
+	CacheVeto(rule string)
+	// CacheEmbedded counts a call of the embedder: what it took, how many tokens were billed,
+	// and whether it went well.
+	CacheEmbedded(took time.Duration, billed int64, ok bool)
+	// CacheFollows notes whether the changes that other replicas make to the store arrive.
+	CacheFollows(follows bool)
+}
+
+// What becomes of a candidate.
+const (
+	served   = "served"
+	compared = "compared"
+	passed   = "passed" // below the threshold
+	vetoed   = "vetoed"
+	lost     = "gone" // the store does not have it any more, or it is older than wanted
+)
+
+// Outcomes are what becomes of candidates.
+func Outcomes() []string { return []string{served, compared, passed, vetoed, lost} }
+
+// VetoRules are the names of the rules that keep answers from being served.
+func VetoRules() []string { return append(veto.Rules(), "personal", "time") }
+
+type noObserver struct{}
+
+func (noObserver) CacheCandidate(string, string)            {}
+func (noObserver) CacheVeto(string)                         {}
+func (noObserver) CacheEmbedded(time.Duration, int64, bool) {}
+func (noObserver) CacheFollows(bool)                        {}

@@ -1,0 +1,115 @@
+package cache
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unique"
+
+	"tollgate.dev/platform/clock"
+	"tollgate.dev/services/cache/index"
+)
+
+// questions are those whose answers are in the store, as far as this process knows, found by
+// their canonical forms and by their vectors. They are candidates: whether an answer is still
+// there, the store says.
+type questions struct {
+	index  *index.Index
+	seed   maphash.Seed
+	handle atomic.Uint64
+	shards [questionShards]questionShard
+}
+
+const questionShards = 64
+
+// questionShard holds the questions that the index knows by handle. Handles are never used
+// twice, so that who found a question just before it went can't come to another one.
+type questionShard struct {
+	mu sync.RWMutex
+	m  map[uint64]*answered
+	_  [96]byte // keeps the locks of neighbours off each other's cache lines
+}
+
+// answered is a question that was answered.
+type answered struct {
+	namespace   unique.Handle[Namespace] // of which there are few
+	fingerprint Fingerprint
+	text        string
+}
+
+// answeredBytes is what an [answered] takes beside its text, with its place in the map.
+const answeredBytes = 120
+
+func newQuestions(maxBytes int64, clk clock.Clock) *questions {
+	q := &questions{seed: maphash.MakeSeed()}
+	for i := range q.shards {
+		q.shards[i].m = make(map[uint64]*answered)
+	}
+	q.index = index.New(index.Options{MaxBytes: maxBytes, Clock: clk, Dropped: q.dropped})
+	return q
+}
+
+func (q *questions) shard(handle uint64) *questionShard { return &q.shards[handle%questionShards] }
+
+func (q *questions) dropped(handle uint64) {
+	sh := q.shard(handle)
+	sh.mu.Lock()
+	delete(sh.m, handle)
+	sh.mu.Unlock()
+}
+
+// get returns the question with a handle; nil when it has gone.
+func (q *questions) get(handle uint64) *answered {
+	sh := q.shard(handle)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	return sh.m[handle]
+}
+
+// bare is the vector of a question that has none: the index wants one.
+var bare = []int8{1}
+
+// add puts a question in, in the place of the one with its key. A question that doesn't fit
+// in is left out.
+func (q *questions) add(k *Kept, a *asked, embedder string) error {
+	vector := k.Vector
+	if len(vector) == 0 || k.Embedder != embedder {
+		vector, embedder = bare, ""
+	}
+	handle := q.handle.Add(1)
+	sh := q.shard(handle)
+	// The text may be a part of a whole request.
+	kept := &answered{namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint, text: strings.Clone(k.Question.Text)}
+	sh.mu.Lock()
+	sh.m[handle] = kept
+	sh.mu.Unlock()
+	var room [index.MaxKeys]index.Key
+	sc := scopeOf(k.Key.Namespace, &k.Question, embedder)
+	err := q.index.Add(index.Entry{
+		ID: idOf(k.Key.Fingerprint), Group: sc.group(), Tenant: q.tenant(k.Key.Namespace.Tenant),
+		Vector: vector, Keys: nearKeys(room[:0], a.canonical()),
+		Expires: k.Expires, Size: answeredBytes + int64(len(kept.text)), Value: k.Value, Handle: handle,
+	})
+	if err != nil {
+		q.dropped(handle)
+	}
+	return err
+}
+
+// idOf is a question's within its group.
+func idOf(f Fingerprint) index.ID { return index.ID(f[:len(index.ID{})]) }
+
+func (q *questions) tenant(id string) uint64 { return maphash.String(q.seed, id) }
+
+// purge takes out what is selected.
+func (q *questions) purge(sel Selector) {
+	tenant := q.tenant(sel.Tenant)
+	q.index.Purge(func(m index.Member) bool {
+		if m.Tenant != tenant {
+			return false
+		}
+		a := q.get(m.Handle)
+		return a != nil && sel.Matches(a.namespace.Value()) && (sel.Entry == Fingerprint{} || sel.Entry == a.fingerprint)
+	})
+}

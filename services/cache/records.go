@@ -1,0 +1,79 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/clock"
+)
+
+// records are those of the [Store], which may be away or slow: nobody waits for it longer
+// than its time limit.
+type records struct {
+	store         Store
+	reads, writes *breaker
+	clock         clock.Clock
+	timeout       time.Duration
+}
+
+func newRecords(store Store, opts Options) *records {
+	// A full Redis refuses writes and answers reads, so each has a breaker of its own.
+	return &records{
+		store: store, clock: opts.Clock, timeout: opts.Timeout,
+		reads: newBreaker("store", "read", opts.Clock, opts.Logger), writes: newBreaker("store", "write", opts.Clock, opts.Logger),
+	}
+}
+
+// presence is what is known of a record after it was asked for.
+type presence uint8
+
+const (
+	// away says that the store did not answer.
+	away presence = iota
+	// gone says that there is no such record, or that it has expired.
+	gone
+	// aged says that the entry is older than wanted.
+	aged
+	// present says that the entry may be served.
+	present
+)
+
+// get returns the entry under the key if it is present. The store's idea of what has expired
+// is not enough: its clock may be behind, or stand in another machine.
+func (r *records) get(ctx context.Context, key Key, maxAge time.Duration) (*cachev1.Entry, presence) {
+	var rec Record
+	state := away
+	r.reads.do(ctx, r.timeout, func(ctx context.Context) error {
+		found, ok, err := r.store.Get(ctx, key)
+		switch {
+		case err != nil:
+			return err
+		case ok:
+			rec, state = found, present
+		default:
+			state = gone
+		}
+		return nil
+	})
+	if state != present {
+		return nil, state
+	}
+	now := r.clock.Now()
+	if !now.Before(rec.Expires) {
+		return nil, gone
+	}
+	if maxAge >= 0 && now.Sub(time.UnixMilli(rec.Entry.GetCreatedMillis())) > maxAge {
+		return nil, aged
+	}
+	return rec.Entry, present
+}
+
+// put keeps a record, and reports whether it did.
+func (r *records) put(ctx context.Context, key Key, rec Record) (stored bool) {
+	r.writes.do(ctx, r.timeout, func(ctx context.Context) (err error) {
+		stored, err = r.store.Put(ctx, key, rec)
+		return err
+	})
+	return stored
+}

@@ -1,0 +1,51 @@
+package cache
+
+import (
+	"context"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+)
+
+// semantic is the third tier: an embedder finds questions in other words, and the veto and a
+// threshold decide.
+type semantic struct {
+	questions *questions
+	vectors   *vectors
+	// floor is the least cosine that is looked at.
+	floor float64
+	judge
+}
+
+// semanticCandidates are looked at: the veto may hold the nearest ones apart.
+const semanticCandidates = 8
+
+func (*semantic) tier() cachev1.Tier    { return cachev1.Tier_TIER_SEMANTIC }
+func (*semantic) kind() cachev1.HitKind { return cachev1.HitKind_HIT_KIND_SEMANTIC }
+func (*semantic) name() string          { return "semantic" }
+
+// search returns the questions with the nearest vectors.
+func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate {
+	vector := s.vectors.of(ctx, a.text)
+	if vector == nil {
+		return nil
+	}
+	floor := s.floor
+	if r.Threshold != nil {
+		floor = min(floor, *r.Threshold)
+	}
+	sc := scopeOf(r.Key.Namespace, r.Question, s.vectors.version)
+	group := sc.group()
+	// An error comes with what was found up to then.
+	nearest, _ := s.questions.index.Search(ctx, group, vector, semanticCandidates, floor)
+	found := make([]candidate, len(nearest))
+	for i, c := range nearest {
+		found[i] = candidate{Candidate: c, group: group}
+	}
+	return found
+}
+
+// score is the cosine of the vectors; what is looked for by likeness is the same as far as
+// likeness can tell.
+func (*semantic) score(_, _ *asked, c *candidate) (score float64, same bool) {
+	return max(c.Cosine, 0), true
+}

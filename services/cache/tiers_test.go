@@ -1,0 +1,146 @@
+package cache_test
+
+import (
+	"crypto/sha256"
+	"math"
+	"testing"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/embed/static"
+)
+
+// question is one in the context of that name.
+func question(context, text string) *cachev1.Question {
+	sum := sha256.Sum256([]byte(context))
+	return &cachev1.Question{Context: sum[:], Text: text}
+}
+
+// fingerprintOf is that of a request with a question, as the edge makes it.
+func fingerprintOf(q *cachev1.Question) []byte {
+	sum := sha256.Sum256(append(append([]byte(nil), q.GetContext()...), q.GetText()...))
+	return sum[:]
+}
+
+// answer stores an answer to a question.
+func (f *fixture) answer(t testing.TB, text string) {
+	t.Helper()
+	q := question("c", text)
+	if !f.store(t, &cachev1.StoreRequest{Fingerprint: fingerprintOf(q), Question: q, Last: cachev1.Tier_TIER_SEMANTIC, Entry: &cachev1.Entry{Body: []byte("answer to " + text)}}) {
+		t.Fatal("not stored")
+	}
+}
+
+// ask looks a question up.
+func (f *fixture) ask(t testing.TB, text string, last cachev1.Tier, threshold *float64) *cachev1.LookupResponse {
+	t.Helper()
+	q := question("c", text)
+	return f.lookup(t, &cachev1.LookupRequest{Fingerprint: fingerprintOf(q), Question: q, Last: last, Threshold: threshold})
+}
+
+const (
+	miss     = cachev1.HitKind_HIT_KIND_UNSPECIFIED
+	exact    = cachev1.HitKind_HIT_KIND_EXACT
+	near     = cachev1.HitKind_HIT_KIND_NEAR
+	semantic = cachev1.HitKind_HIT_KIND_SEMANTIC
+
+	upToExact    = cachev1.Tier_TIER_EXACT
+	upToNear     = cachev1.Tier_TIER_NEAR
+	upToSemantic = cachev1.Tier_TIER_SEMANTIC
+)
+
+func staticEmbedder(t testing.TB) *static.Embedder {
+	t.Helper()
+	e, err := static.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// What each tier finds, and what the veto keeps it from serving.
+func TestTiers(t *testing.T) {
+	for _, tc := range []struct {
+		name, stored, asked string
+		last                cachev1.Tier
+		threshold           float64
+		want                cachev1.HitKind
+		score               float64 // 0: any
+	}{
+		{"the same text", "What is the capital of France?", "What is the capital of France?", upToSemantic, 0.9, exact, 1},
+		{"case, spaces and marks", "What is the capital of France?", "what is  the capital of france", upToNear, 0.9, near, 1},
+		{"politeness", "What is the capital of France?", "Please tell me what's the capital of France.", upToNear, 0.9, near, 1},
+		{"a slip of the keyboard", "What is the capital of France?", "What is the capitall of France?", upToNear, 0.9, near, 0.99},
+		{"the full score is asked for, and is there", "What is the capital of France?", "what is the capital of france", upToNear, 1, near, 1},
+		{"the full score is asked for, and is not there", "What is the capital of France?", "What is the capitall of France?", upToNear, 1, miss, 0},
+		{"near is not asked", "What is the capital of France?", "what is the capital of france", upToExact, 0.9, miss, 0},
+		{"another place", "What is the capital of France?", "What is the capital of Spain?", upToSemantic, 0, miss, 0},
+		{"another number", "How far is it to run 5 miles?", "How far is it to run 6 miles?", upToSemantic, 0, miss, 0},
+		{"a negation", "Why should children eat sugar?", "Why should children not eat sugar?", upToSemantic, 0, miss, 0},
+		{"who does it to whom", "Did the dog bite the man?", "Did the man bite the dog?", upToSemantic, 0, miss, 0},
+		{"other words", "How can I learn to play the guitar?", "What is the best way to learn guitar?", upToSemantic, 0.5, semantic, 0},
+		{"other words, semantic is not asked", "How can I learn to play the guitar?", "What is the best way to learn guitar?", upToNear, 0.5, miss, 0},
+		{"other words, below the threshold", "How can I learn to play the guitar?", "What is the best way to learn guitar?", upToSemantic, 0.999, miss, 0},
+		{"another topic, below any floor", "How can I learn to play the guitar?", "Why is the sky blue?", upToSemantic, 0.5, miss, 0},
+		{"personal", "What is on my calendar?", "what is on my calendar", upToSemantic, 0, miss, 0},
+		{"of a time that passes", "Who is the current president of France?", "who is the current president of france", upToSemantic, 0, miss, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t)})
+			f.answer(t, tc.stored)
+			got := f.ask(t, tc.asked, tc.last, &tc.threshold)
+			if got.GetHit() != tc.want || (tc.score != 0 && got.GetScore() != tc.score) {
+				t.Fatalf("%v with a score of %v, want %v", got.GetHit(), got.GetScore(), tc.want)
+			}
+			if tc.want == miss {
+				return
+			}
+			id, err := cache.ParseEntryID(got.GetEntryId())
+			if err != nil || string(id[:]) != string(fingerprintOf(question("c", tc.stored))) || string(got.GetEntry().GetBody()) != "answer to "+tc.stored {
+				t.Errorf("entry %s (%v): %s", got.GetEntryId(), err, got.GetEntry().GetBody())
+			}
+			if tc.want == semantic && (got.GetScore() < tc.threshold || got.GetScore() > 1) {
+				t.Errorf("score %v", got.GetScore())
+			}
+		})
+	}
+}
+
+// Without a fixed threshold nothing is served semantically before anything was learned.
+func TestSemanticStartsStrict(t *testing.T) {
+	f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Last: upToSemantic, Floor: 0.5})
+	f.answer(t, "How can I learn to play the guitar?")
+	if got := f.ask(t, "What is the best way to learn guitar?", 0, nil); got.GetHit() != miss {
+		t.Errorf("%v", got.GetHit())
+	}
+	if got := f.ask(t, "how can i learn to play the guitar", 0, nil); got.GetHit() != near {
+		t.Errorf("%v", got.GetHit())
+	}
+}
+
+// The service's own threshold holds where the request has none.
+func TestTheServicesThreshold(t *testing.T) {
+	low := 0.5
+	f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Threshold: &low})
+	f.answer(t, "How can I learn to play the guitar?")
+	if got := f.ask(t, "What is the best way to learn guitar?", upToSemantic, nil); got.GetHit() != semantic {
+		t.Errorf("%v", got.GetHit())
+	}
+	high := 0.999
+	if got := f.ask(t, "What is the best way to learn guitar?", upToSemantic, &high); got.GetHit() != miss {
+		t.Errorf("the request asks for more: %v", got.GetHit())
+	}
+}
+
+func TestOptionsThatMakeNoSense(t *testing.T) {
+	nan, more := math.NaN(), 1.1
+	for name, opts := range map[string]cache.Options{
+		"a floor above 1":     {Floor: more},
+		"a threshold above 1": {Threshold: &more},
+		"no threshold":        {Threshold: &nan},
+	} {
+		if _, err := cache.New(newFakeStore(), opts); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
