@@ -22,18 +22,20 @@ func cacheTenant(p *admission.Principal) string {
 	return "key/" + p.KeyID
 }
 
-// invalidateCache answers `POST /v1/cache/invalidate` `{namespace, ttlOverride?}`. The
+// invalidateCache answers `POST /v1/cache/invalidate` `{namespace, entryId?, ttlOverride?}`. The
 // namespace is `{tenant}`, `{tenant}:{provider}` or `{tenant}:{provider}:{model}`, with
 // `key/{id}` for a key without a tenant; a key without the admin scope reaches its own
-// answers alone. ttlOverride is in seconds.
+// answers alone. entryId is that of a single entry; without it all are meant. ttlOverride is in
+// seconds.
 func (e *Edge) invalidateCache(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
 	}
 	var req struct {
-		Namespace   string `json:"namespace"`
-		Partition   string `json:"partition"`
-		TTLOverride *int64 `json:"ttlOverride"`
+		Namespace   string  `json:"namespace"`
+		Partition   string  `json:"partition"`
+		EntryID     *string `json:"entryId"`
+		TTLOverride *int64  `json:"ttlOverride"`
 	}
 	if err := x.decode(&req); err != nil {
 		return err
@@ -52,6 +54,12 @@ func (e *Edge) invalidateCache(x *exchange) error {
 	}
 	if len(parts) > 2 {
 		in.Model = parts[2]
+	}
+	if req.EntryID != nil { // an empty one would stand for all
+		if err := checkEntryID(*req.EntryID); err != nil {
+			return err
+		}
+		in.EntryId = *req.EntryID
 	}
 	if req.TTLOverride != nil {
 		if *req.TTLOverride < 0 || *req.TTLOverride > maxTTLSeconds {

@@ -216,6 +216,7 @@ func (e *Edge) table() []route {
 		both(http.MethodGet, "/models", e.listModels),
 		both(http.MethodGet, "/models/{id...}", e.getModel),
 		both(http.MethodPost, "/cache/invalidate", e.invalidateCache),
+		both(http.MethodPost, "/cache/feedback", e.cacheFeedback),
 		both(http.MethodGet, "/compressions/omitted/{name}", e.omitted),
 		e.keyRoutes(), e.teamRoutes(), e.spendRoutes(), e.healthRoutes(),
 	)

@@ -3,10 +3,12 @@ package edge_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -140,6 +142,8 @@ type cacheFake struct {
 	lookups int
 	ttl     time.Duration // of the last answer that was stored
 	purges  int
+	// feedback is what callers thought of answers.
+	feedback []*cachev1.FeedbackRequest
 	// away fails every call; storing is called before an answer is kept.
 	away    error
 	storing func()
@@ -197,13 +201,54 @@ func (f *cacheFake) Invalidate(_ context.Context, req *cachev1.InvalidateRequest
 	f.purges++
 	n := int64(0)
 	for key := range f.entries {
-		parts := strings.SplitN(key, "\n", 4)
-		if parts[0] == req.GetTenantId() && (req.GetProvider() == "" || req.GetProvider() == parts[1]) && (req.GetModel() == "" || req.GetModel() == parts[2]) {
+		parts := strings.SplitN(key, "\n", 5)
+		if parts[0] == req.GetTenantId() && (req.GetProvider() == "" || req.GetProvider() == parts[1]) && (req.GetModel() == "" || req.GetModel() == parts[2]) &&
+			(req.GetEntryId() == "" || req.GetEntryId() == entryID(key)) {
 			delete(f.entries, key)
 			n++
 		}
 	}
 	return &cachev1.InvalidateResponse{Entries: n}, nil
+}
+
+func (f *cacheFake) Feedback(_ context.Context, req *cachev1.FeedbackRequest) (*cachev1.FeedbackResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away != nil {
+		return nil, f.away
+	}
+	f.feedback = append(f.feedback, req)
+	n, ns := int64(0), req.GetNamespace()
+	for key := range f.entries {
+		parts := strings.SplitN(key, "\n", 5)
+		if req.GetWrong() && entryID(key) == req.GetEntryId() && parts[0] == ns.GetTenantId() && parts[1] == ns.GetProvider() && parts[2] == ns.GetModel() {
+			delete(f.entries, key)
+			n++
+		}
+	}
+	return &cachev1.FeedbackResponse{Forgotten: n}, nil
+}
+
+// entryID is the id of the entry under a key.
+func entryID(key string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.SplitN(key, "\n", 5)[4]))
+}
+
+// entryOf is the id of the one entry that a tenant has.
+func (f *cacheFake) entryOf(tb testing.TB, tenant string) string {
+	tb.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := ""
+	for key := range f.entries {
+		if parts := strings.SplitN(key, "\n", 5); parts[0] == tenant {
+			if id != "" {
+				tb.Fatalf("%s has several entries", tenant)
+			}
+			id = entryID(key)
+		}
+	}
+	return id
 }
 
 // kept is how many answers there are.

@@ -76,6 +76,8 @@ func wanted(v reflect.Value) string {
 		return "a text"
 	case int64:
 		return "a whole number"
+	case float64:
+		return "a number"
 	default:
 		return "an object"
 	}

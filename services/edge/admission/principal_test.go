@@ -102,6 +102,8 @@ func TestAllowsRoute(t *testing.T) {
 		"management, spend":          {[]string{"management_routes"}, nil, "/tollgate.budget.v1.BudgetService/GetSpend", true},
 		"management, router":         {[]string{"management_routes"}, nil, "/tollgate.router.v1.RouterService/Complete", false},
 		"inference, router":          {[]string{"llm_api_routes"}, nil, "/tollgate.router.v1.RouterService/Complete", false},
+		"inference, feedback":        {[]string{"llm_api_routes"}, nil, "/v1/cache/feedback", true},
+		"management, feedback":       {[]string{"management_routes"}, nil, "/cache/feedback", false},
 		"group and path":             {[]string{"info_routes", "/chat/completions"}, nil, "/v1/chat/completions", true},
 		"wildcard":                   {[]string{"/key/*"}, nil, "/key/generate", true},
 		"wildcard elsewhere":         {[]string{"/key/*"}, nil, "/team/new", false},
@@ -126,7 +128,7 @@ func TestAllowsRoute(t *testing.T) {
 	reader := newPrincipal(&keystorev1.Key{Id: "k", Scopes: []string{"read_only", "admin"}}, nil, "")
 	for route, want := range map[string]bool{
 		"/key/info": true, "/v1/models": true, "/models/{id...}": true, "/team/list": true, "/health": true,
-		"/key/generate": false, "/v1/chat/completions": false, "/cache/invalidate": false, "/team/credential": false,
+		"/key/generate": false, "/v1/chat/completions": false, "/cache/invalidate": false, "/v1/cache/feedback": false, "/team/credential": false,
 	} {
 		if err := reader.AllowsRoute(route); (err == nil) != want {
 			t.Errorf("a read-only key at %s: %v", route, err)

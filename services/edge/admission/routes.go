@@ -108,7 +108,7 @@ func (g group) has(route string) bool {
 	case llmAPIRoutes:
 		switch route {
 		case "/chat/completions", "/completions", "/embeddings", "/models", "/models/{}",
-			"/responses", "/responses/{}", "/moderations", "/rerank", "/compressions/omitted/{}":
+			"/responses", "/responses/{}", "/moderations", "/rerank", "/compressions/omitted/{}", "/cache/feedback":
 			return true
 		}
 		return anthropicRoutes.has(route)
