@@ -20,7 +20,6 @@ const (
 	noFailover   = "this release does not fail over to another model"
 	noRetryRules = "router_settings.num_retries counts for every error and every deployment"
 	noParallel   = "it limits nothing; a key's own max_parallel_requests does, and a deployment's"
-	noSimilarity = "this release finds identical requests only"
 	noGuardrails = "this release detects nothing"
 	noTraces     = "this release exports no traces"
 )
@@ -40,11 +39,9 @@ var inertKeys = map[string]inertKey{
 	"router_settings.failover.max_spend":         {why: noFailover},
 	"router_settings.failover.allowed_providers": {why: noFailover},
 
-	"litellm_settings.fallbacks":                                         {why: noFailover},
-	"litellm_settings.context_window_fallbacks":                          {why: noFailover},
-	"litellm_settings.default_fallbacks":                                 {why: noFailover},
-	"litellm_settings.cache_params.similarity_threshold":                 {why: noSimilarity},
-	"litellm_settings.cache_params.redis_semantic_cache_embedding_model": {why: noSimilarity},
+	"litellm_settings.fallbacks":                {why: noFailover},
+	"litellm_settings.context_window_fallbacks": {why: noFailover},
+	"litellm_settings.default_fallbacks":        {why: noFailover},
 
 	"general_settings.max_parallel_requests":        {why: noParallel, quiet: "0"},
 	"general_settings.global_max_parallel_requests": {why: noParallel, quiet: "0"},
@@ -76,6 +73,13 @@ func (l *loader) asksForNothing(v value, quiet string) bool {
 
 // conditional warns of keys that have no effect beside the rest of this file.
 func (l *loader) conditional(cfg *Config) {
+	const (
+		notSemantic = "the semantic tier does not run: cache.tier is not semantic"
+		notLearned  = "no threshold is learned: cache.tier is not semantic, or the threshold is given"
+	)
+	sim := &cfg.Cache.Similarity
+	semantic := cfg.Cache.Enabled && sim.Last == TierSemantic
+	learns, asksModel := semantic && sim.Threshold == nil, semantic && sim.Embedder.Kind == EmbedderProvider
 	for _, c := range []struct {
 		path string
 		idle bool
@@ -85,6 +89,19 @@ func (l *loader) conditional(cfg *Config) {
 		{"litellm_settings.cache_params.namespace", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.socket_timeout", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
+		{"litellm_settings.cache_params.similarity_threshold", cfg.Cache.Enabled && !semantic, notSemantic},
+		{"litellm_settings.cache_params.redis_semantic_cache_embedding_model", cfg.Cache.Enabled && !asksModel, "the semantic tier's embedder is another one, or does not run"},
+		{"cache", !cfg.Cache.Enabled, "litellm_settings.cache is not true"},
+		{"cache.similarity_threshold", cfg.Cache.Enabled && !semantic, notSemantic},
+		{"cache.max_wrong_hit_rate", cfg.Cache.Enabled && !learns, notLearned},
+		{"cache.confidence", cfg.Cache.Enabled && !learns, notLearned},
+		{"cache.sample", cfg.Cache.Enabled && !learns, notLearned},
+		{"cache.embedder", cfg.Cache.Enabled && !semantic, notSemantic},
+		{"cache.embedder.model", semantic && sim.Embedder.Kind != EmbedderProvider, "cache.embedder.kind is not provider"},
+		{"cache.embedder.dimensions", semantic && sim.Embedder.Kind != EmbedderProvider, "cache.embedder.kind is not provider"},
+		{"cache.embedder.shorten", semantic && sim.Embedder.Kind != EmbedderProvider, "cache.embedder.kind is not provider"},
+		{"cache.embedder.folder", semantic && sim.Embedder.Kind != EmbedderONNX, "cache.embedder.kind is not onnx"},
+		{"cache.index_bytes", cfg.Cache.Enabled && sim.Last == TierExact, "cache.tier is exact"},
 		{"general_settings.database_connection_pool_limit", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"general_settings.database_connection_timeout", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"kafka.topic", len(cfg.Kafka.Brokers) == 0, "there are no brokers"},

@@ -228,4 +228,5 @@ func (l *loader) file(root *section, cfg *Config) {
 	l.masterSecrets(cfg)
 	l.meshWhole(cfg)
 	l.conditional(cfg)
+	l.embeddingDeployment(cfg)
 }

@@ -124,7 +124,7 @@ func TestLiteLLMConfigurationsStartWithWarningsOnly(t *testing.T) {
 				fmt.Fprintf(&b, "deployment: %s -> %s/%s key=%s weight=%d order=%d base=%q\n", d.ModelName, d.Provider,
 					d.UpstreamModel, d.Credential.State, d.Weight, d.Order, d.APIBase)
 			}
-			fmt.Fprintf(&b, "cache: enabled=%t store=%s semantic=%t ttl=%s\n", cfg.Cache.Enabled, cfg.Cache.Store, cfg.Cache.Semantic, cfg.Cache.TTL)
+			fmt.Fprintf(&b, "cache: enabled=%t store=%s tier=%s ttl=%s\n", cfg.Cache.Enabled, cfg.Cache.Store, cfg.Cache.Similarity.Last, cfg.Cache.TTL)
 			secrettest.AssertNoLeak(t, b.String(), leaks...)
 			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", b.String())
 		})

@@ -21,8 +21,12 @@ func defaults(source string) *Config {
 			Timeout: 10 * time.Minute, StreamTimeout: 10 * time.Minute, StreamIdleTimeout: 5 * time.Minute, MaxFallbacks: 5,
 		},
 		Cache: Cache{
-			Store: CacheMemory, TTL: time.Hour, Timeout: 50 * time.Millisecond, MaxBytes: 8 << 20, SimilarityThreshold: 0.85,
+			Store: CacheMemory, TTL: time.Hour, Timeout: 50 * time.Millisecond, MaxBytes: 8 << 20,
 			SupportedCallTypes: []string{ChatCompletion},
+			Similarity: Similarity{
+				Last: TierNear, MaxWrongHitRate: 0.01, Confidence: 0.95, Sample: 0.05, IndexBytes: 16 << 20,
+				Embedder: Embedder{Kind: EmbedderStatic, Dimensions: 256, Shorten: true, Timeout: 200 * time.Millisecond},
+			},
 		},
 		General: General{DataDir: "tollgate-data", DatabasePool: 10, DatabaseTimeout: 30 * time.Second},
 		Server: Server{
@@ -65,6 +69,7 @@ func (l *loader) tollgateSections(root *section, cfg *Config) {
 	cfg.Pricing.File, _ = pricing.text("file")
 	pricing.done(nil)
 
+	l.similarity(root.section("cache"), &cfg.Cache)
 	l.budgets(root.section("budgets"), &cfg.Budgets)
 	l.rateLimits(root.section("rate_limits"), &cfg.RateLimits)
 	l.wal(root.section("wal"), &cfg.WAL)
@@ -131,7 +136,7 @@ func (l *loader) tracing(s *section, t *Tracing) {
 		}
 	}
 	t.Headers = l.headers(s, "headers")
-	t.SampleRatio = s.float("sample_ratio", 0, 1, t.SampleRatio)
+	t.SampleRatio = s.float("sample_ratio", 1, t.SampleRatio)
 	s.done(nil)
 }
 
@@ -224,7 +229,7 @@ func (l *loader) compression(s *section, c *Compression) {
 		p := profiles.section(name)
 		engine := CompressionEngine(p.oneOf("engine", string(base.Engine), string(EngineExtractive), string(EngineLLMLingua2)))
 		c.Profiles[name] = CompressionProfile{
-			Rate:      p.float("rate", 0, 1, base.Rate),
+			Rate:      p.float("rate", 1, base.Rate),
 			MinTokens: int(p.int("min_tokens", 0, 1<<31, int64(base.MinTokens))),
 			Stages:    l.compressionStages(p, base.Stages, engine),
 			Engine:    engine,

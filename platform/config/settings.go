@@ -107,9 +107,9 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 		choice, known := cacheTypes[kind]
 		switch {
 		case known:
-			c.Store, c.Semantic, l.cache = choice.store, choice.semantic, cacheChoice{at: at, given: true}
-			if c.Semantic {
-				l.warnf(at.line, at.path, "cache type %s becomes the exact cache: %s", kind, noSimilarity)
+			c.Store, l.cache = choice.store, cacheChoice{at: at, given: true}
+			if choice.semantic {
+				c.Similarity.Last = TierSemantic
 			}
 		case slices.Contains(otherCacheTypes, kind):
 			l.warnf(at.line, at.path, "cache type %s has no effect in Tollgate; the in-process cache is used", kind)
@@ -130,9 +130,9 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 	c.OptIn = s.oneOf("mode", "default_on", "default_on", "default_off") == "default_off"
 	c.ToolCalls = s.bool("store_tool_calls", c.ToolCalls)
 	c.Truncated = s.bool("store_truncated", c.Truncated)
-	c.SimilarityThreshold = s.float("similarity_threshold", 0, 1, c.SimilarityThreshold)
+	c.Similarity.Threshold = l.threshold(s)
 	if name, at := s.text("redis_semantic_cache_embedding_model"); name != "" {
-		c.EmbeddingModel = name
+		c.embeddingModel(name)
 		l.refs = append(l.refs, reference{at, name})
 	}
 	if s.take("supported_call_types").node != nil {

@@ -6,7 +6,7 @@
 // A key that extends something LiteLLM has a section for lives in that section:
 // general_settings.allowed_provider_hosts, general_settings.data_dir, router_settings.failover,
 // litellm_settings.cache_params.max_bytes. What LiteLLM has no section for is a top-level section:
-// server, metrics, tracing, kafka, pricing, budgets, rate_limits, compression, and guardrails as a mapping (as
+// server, metrics, tracing, kafka, pricing, cache, budgets, rate_limits, compression, and guardrails as a mapping (as
 // a list it is LiteLLM's and has no effect).
 //
 // # How strict it is
@@ -227,12 +227,10 @@ const (
 	CacheRedis  CacheStore = "redis"
 )
 
-// Cache holds litellm_settings.cache and cache_params.
+// Cache holds litellm_settings.cache, cache_params and the cache section.
 type Cache struct {
 	Enabled bool
 	Store   CacheStore
-	// Semantic asks for similarity look-ups beside the exact ones.
-	Semantic bool
 	// Namespace prefixes every key; empty is none.
 	Namespace string
 	TTL       time.Duration
@@ -245,10 +243,8 @@ type Cache struct {
 	// ToolCalls keeps answers that call tools, too, and Truncated those that were cut by a limit
 	// on their length.
 	ToolCalls, Truncated bool
-	// SimilarityThreshold is in (0, 1].
-	SimilarityThreshold float64
-	// EmbeddingModel is a model name of this Config, or empty for the built-in one.
-	EmbeddingModel string
+	// Similarity says how an answer to one question may serve another.
+	Similarity Similarity
 	// SupportedCallTypes is [ChatCompletion], or nothing: LiteLLM's list without what Tollgate does not cache.
 	SupportedCallTypes []string
 }

@@ -112,15 +112,15 @@ func (s *section) int(key string, lo, hi, def int64) int64 {
 	return def
 }
 
-// float reads a number in (lo, hi], or gives def.
-func (s *section) float(key string, lo, hi, def float64) float64 {
+// float reads a number above 0 and up to hi, or gives def.
+func (s *section) float(key string, hi, def float64) float64 {
 	text, v := s.text(key)
 	if v.node == nil {
 		return def
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if inside := f > lo && f <= hi; err != nil || !inside { // NaN is not inside
-		s.l.errorf(v.line, v.path, "must be a number above %g and up to %g", lo, hi)
+	if inside := f > 0 && f <= hi; err != nil || !inside { // NaN is not inside
+		s.l.errorf(v.line, v.path, "must be a number above 0 and up to %g", hi)
 		return def
 	}
 	return f

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/fx"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/obs"
@@ -16,6 +17,7 @@ import (
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/memory"
 	cacheredis "tollgate.dev/services/cache/store/redis"
+	"tollgate.dev/services/edge/admission"
 )
 
 // answers is where answers are kept, with its health check.
@@ -31,6 +33,29 @@ type answers struct {
 // ones that are, so a list of call types without them turns the cache off.
 func cachesAnswers(cfg *config.Config) bool {
 	return cfg.Cache.Enabled && slices.Contains(cfg.Cache.SupportedCallTypes, config.ChatCompletion)
+}
+
+// modelCaching is how answers of single models are cached.
+func modelCaching(cfg *config.Config) map[string]admission.Caching {
+	out := make(map[string]admission.Caching, len(cfg.Cache.Similarity.Models))
+	for name, m := range cfg.Cache.Similarity.Models {
+		out[name] = admission.Caching{Disabled: m.Disabled, TTL: m.TTL, Last: tier(m.Last), Threshold: m.Threshold}
+	}
+	return out
+}
+
+// tier is a tier of the configuration in the cache's contract.
+func tier(t config.CacheTier) cachev1.Tier {
+	switch t {
+	case config.TierExact:
+		return cachev1.Tier_TIER_EXACT
+	case config.TierNear:
+		return cachev1.Tier_TIER_NEAR
+	case config.TierSemantic:
+		return cachev1.Tier_TIER_SEMANTIC
+	default:
+		return cachev1.Tier_TIER_UNSPECIFIED
+	}
 }
 
 // redisTimeout bounds one exchange with Redis, where its calls have more time.

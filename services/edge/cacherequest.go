@@ -73,7 +73,7 @@ var cacheTiers = [...]string{
 func tierNamed(name string) cachev1.Tier {
 	for i, known := range cacheTiers {
 		if name == known {
-			return cachev1.Tier(i) //nolint:gosec // there are four
+			return cachev1.Tier(i)
 		}
 	}
 	return cachev1.Tier_TIER_UNSPECIFIED

@@ -20,6 +20,7 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/answer"
 	"tollgate.dev/services/edge/idempotency"
 	"tollgate.dev/services/edge/ratelimit"
@@ -43,6 +44,7 @@ type completion struct {
 	// cache is what X-Cache says.
 	cache       string
 	store       bool
+	caching     admission.Caching
 	namespace   *cachev1.Namespace
 	fingerprint [sha256.Size]byte
 	// found is how another call's answer was found, in the cache or under way; nil for a call
@@ -170,8 +172,8 @@ func (c *completion) run() (err error) {
 	}
 	defer c.release()
 
-	policy := c.principal.Caching(c.model.name)
-	if !e.opts.Cache || policy.Disabled || e.opts.CacheOptIn && !c.req.cache.use {
+	c.caching = c.principal.Caching(c.model.name).Over(e.opts.ModelCaching[c.model.name])
+	if !e.opts.Cache || c.caching.Disabled || e.opts.CacheOptIn && !c.req.cache.use {
 		return c.alone(ctx)
 	}
 	c.store = !c.req.cache.noStore
@@ -377,7 +379,7 @@ func (c *completion) ttl() time.Duration {
 	if c.req.cache.ttl > 0 {
 		return c.req.cache.ttl
 	}
-	return c.principal.Caching(c.model.name).TTL
+	return c.caching.TTL
 }
 
 // once answers a call with an Idempotency-Key: the first time by running it, then

@@ -53,6 +53,8 @@ type Options struct {
 	// CacheOptIn caches the answers of those requests alone that ask for it with
 	// `"cache": {"use-cache": true}`.
 	CacheOptIn bool
+	// ModelCaching is how answers are cached of models that differ from others, by name.
+	ModelCaching map[string]admission.Caching
 	// CacheToolCalls keeps answers that call tools, too, and CacheTruncated those that a limit
 	// on their length cut.
 	CacheToolCalls, CacheTruncated bool

@@ -24,17 +24,21 @@ type Caching struct {
 // tenant's; in all else the stricter of the two holds. What either says of the model goes
 // over what it says of all.
 func (p *Principal) Caching(model string) Caching {
-	c := cachingOf(p.Key.GetCache(), model)
-	t := cachingOf(p.Tenant.GetCache(), model)
-	c.Disabled = c.Disabled || t.Disabled
+	return cachingOf(p.Key.GetCache(), model).Over(cachingOf(p.Tenant.GetCache(), model))
+}
+
+// Over is c with what it leaves to another; a life is c's or else the other's, and in all else
+// the stricter holds.
+func (c Caching) Over(other Caching) Caching {
+	c.Disabled = c.Disabled || other.Disabled
 	if c.TTL == 0 {
-		c.TTL = t.TTL
+		c.TTL = other.TTL
 	}
-	if c.Last == cachev1.Tier_TIER_UNSPECIFIED || t.Last != cachev1.Tier_TIER_UNSPECIFIED && t.Last < c.Last {
-		c.Last = t.Last
+	if c.Last == cachev1.Tier_TIER_UNSPECIFIED || other.Last != cachev1.Tier_TIER_UNSPECIFIED && other.Last < c.Last {
+		c.Last = other.Last
 	}
-	if c.Threshold == nil || t.Threshold != nil && *t.Threshold > *c.Threshold {
-		c.Threshold = t.Threshold
+	if c.Threshold == nil || other.Threshold != nil && *other.Threshold > *c.Threshold {
+		c.Threshold = other.Threshold
 	}
 	return c
 }

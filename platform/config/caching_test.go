@@ -1,0 +1,127 @@
+package config_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/config"
+)
+
+// By default answers serve questions in nearly the same words; that costs no model.
+func TestSimilarity(t *testing.T) {
+	base := config.Similarity{
+		Last: config.TierNear, MaxWrongHitRate: 0.01, Confidence: 0.95, Sample: 0.05, IndexBytes: 16 << 20,
+		Embedder: config.Embedder{Kind: config.EmbedderStatic, Dimensions: 256, Shorten: true, Timeout: 200 * time.Millisecond},
+	}
+	with := func(change func(*config.Similarity)) config.Similarity {
+		s := base
+		change(&s)
+		return s
+	}
+	for yaml, want := range map[string]config.Similarity{
+		"litellm_settings: {cache: true}\n":                                       base,
+		"litellm_settings: {cache: true}\ncache: {tier: exact}\n":                 with(func(s *config.Similarity) { s.Last = config.TierExact }),
+		"litellm_settings: {cache: true, cache_params: {type: local-semantic}}\n": with(func(s *config.Similarity) { s.Last = config.TierSemantic }),
+		// LiteLLM's layout.
+		"litellm_settings: {cache: true, cache_params: {type: redis-semantic, similarity_threshold: 0.8, redis_semantic_cache_embedding_model: m}}\n": with(func(s *config.Similarity) {
+			s.Last, s.Threshold = config.TierSemantic, new(0.8)
+			s.Embedder.Kind, s.Embedder.Model = config.EmbedderProvider, "m"
+		}),
+		// The section of Tollgate's own goes over it.
+		"litellm_settings: {cache: true, cache_params: {type: redis-semantic, similarity_threshold: 0.8}}\ncache: {tier: near}\n": with(func(s *config.Similarity) { s.Threshold = new(0.8) }),
+		"litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0, embedder: {kind: onnx, folder: /models/m, timeout: 1s}}\n": with(func(s *config.Similarity) {
+			s.Last, s.Threshold = config.TierSemantic, new(0.0)
+			s.Embedder.Kind, s.Embedder.Folder, s.Embedder.Timeout = config.EmbedderONNX, "/models/m", time.Second
+		}),
+		"litellm_settings: {cache: true}\ncache: {tier: semantic, max_wrong_hit_rate: 0.02, confidence: 0.9, sample: 0.1, index_bytes: 1073741824, embedder: {kind: provider, model: m, dimensions: 512, shorten: false}}\n": with(func(s *config.Similarity) {
+			s.Last, s.MaxWrongHitRate, s.Confidence, s.Sample, s.IndexBytes = config.TierSemantic, 0.02, 0.9, 0.1, 1<<30
+			s.Embedder.Kind, s.Embedder.Model, s.Embedder.Dimensions, s.Embedder.Shorten = config.EmbedderProvider, "m", 512, false
+		}),
+		"litellm_settings: {cache: true}\ncache: {models: {m: {tier: exact, ttl: 60, similarity_threshold: 1, disabled: true}}}\n": with(func(s *config.Similarity) {
+			s.Models = map[string]config.ModelCaching{"m": {Disabled: true, TTL: time.Minute, Last: config.TierExact, Threshold: new(1.0)}}
+		}),
+	} {
+		cfg, _, err := load(t, oneModel+yaml, "REDIS_URL=redis://r")
+		if err != nil {
+			t.Fatalf("%q: %v", yaml, err)
+		}
+		if got := cfg.Cache.Similarity; !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, want %+v", yaml, got, want)
+		}
+		if d := cfg.EmbeddingDeployment(); (d != nil) != (want.Embedder.Model != "") {
+			t.Errorf("%q: the model that embeds is %v", yaml, d)
+		}
+	}
+}
+
+func TestSimilarityFaults(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"tier: fuzzy":                     "cache.tier: unknown value",
+		"similarity_threshold: 1.5":       "cache.similarity_threshold: must be a number from 0 to 1",
+		"similarity_threshold: .nan":      "cache.similarity_threshold: must be a number from 0 to 1",
+		"max_wrong_hit_rate: 0":           "cache.max_wrong_hit_rate: must be a number above 0",
+		"confidence: 0.4":                 "cache.confidence: must be at least 0.5",
+		"sample: 1":                       "cache.sample: must be below 1",
+		"index_bytes: 10":                 "cache.index_bytes: must be at least",
+		"embedder: {kind: provider}":      "set cache.embedder.model",
+		"embedder: {kind: onnx}":          "set cache.embedder.folder",
+		"embedder: {model: nobody}":       `cache.embedder.model: model "nobody" is not in model_list`,
+		"embedder: {dimensions: 1536}":    "cache.embedder.dimensions: must be at most 512",
+		"models: {nobody: {tier: exact}}": `model "nobody" is not in model_list`,
+		"models: {m: {tier: fuzzy}}":      "cache.models.m.tier: unknown value",
+		"models: {m: {ttl: 0}}":           "cache.models.m.ttl: must be more than zero",
+		"threshold: 0.9":                  "cache.threshold: unknown key",
+		"models: {m: {similarity: near}}": "cache.models.m.similarity: unknown key",
+	} {
+		_, _, err := load(t, oneModel+"litellm_settings: {cache: true}\ncache: {"+yaml+"}\n")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", yaml, err, want)
+		}
+	}
+}
+
+// A model that cannot be asked doesn't keep a gateway from starting, unless the file means it so.
+func TestEmbedderThatCannotBeAsked(t *testing.T) {
+	const models = "model_list: [{model_name: g, litellm_params: {model: gemini/gemini-embedding-001, api_key: k}}, {model_name: o, litellm_params: {model: openai/text-embedding-3-small}}]\n"
+	const params = "litellm_settings: {cache: true, cache_params: {type: local-semantic, redis_semantic_cache_embedding_model: "
+	for yaml, want := range map[string]string{
+		params + "g}}\n": "it is no model of OpenAI",
+		params + "o}}\n": "there is no key for it",
+	} {
+		cfg, warnings, err := load(t, models+yaml)
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), want) {
+			t.Errorf("%q: %v, %v; want %s", yaml, warnings, err, want)
+			continue
+		}
+		if cfg.Cache.Similarity.Embedder.Kind != config.EmbedderStatic || cfg.EmbeddingDeployment() != nil {
+			t.Errorf("%q: %+v", yaml, cfg.Cache.Similarity.Embedder)
+		}
+	}
+	_, _, err := load(t, models+"litellm_settings: {cache: true}\ncache: {tier: semantic, embedder: {kind: provider, model: g}}\n")
+	if err == nil || !strings.Contains(err.Error(), "must be a model of OpenAI") {
+		t.Error(err)
+	}
+}
+
+// What has no effect beside the rest of the file is named.
+func TestSimilarityWithoutEffect(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"cache: {tier: near, similarity_threshold: 0.9}\n":                                                        "cache.similarity_threshold: has no effect",
+		"cache: {tier: semantic, similarity_threshold: 0.9, sample: 0.1}\n":                                       "cache.sample: has no effect",
+		"cache: {tier: near, embedder: {kind: static}}\n":                                                         "cache.embedder: has no effect",
+		"cache: {tier: semantic, embedder: {dimensions: 128}}\n":                                                  "cache.embedder.dimensions: has no effect",
+		"cache: {tier: exact, index_bytes: 2097152}\n":                                                            "cache.index_bytes: has no effect",
+		"litellm_settings: {cache: false}\ncache: {tier: exact}\n":                                                "cache: has no effect",
+		"litellm_settings: {cache: true, cache_params: {type: local, redis_semantic_cache_embedding_model: m}}\n": "redis_semantic_cache_embedding_model: has no effect",
+	} {
+		if !strings.Contains(yaml, "litellm_settings") {
+			yaml = "litellm_settings: {cache: true}\n" + yaml
+		}
+		_, warnings, err := load(t, oneModel+yaml)
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), want) {
+			t.Errorf("%q: %v, %v; want %s", yaml, warnings, err, want)
+		}
+	}
+}
