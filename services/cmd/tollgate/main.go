@@ -18,6 +18,7 @@ import (
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
 	"tollgate.dev/services/app"
+	"tollgate.dev/services/cmd/tollgate/cachecmd"
 	"tollgate.dev/services/cmd/tollgate/compresscmd"
 	"tollgate.dev/services/cmd/tollgate/healthcmd"
 	"tollgate.dev/services/cmd/tollgate/quotacmd"
@@ -33,10 +34,11 @@ Usage:
   tollgate quota tail [flags]        print events as they come
   tollgate quota reconcile [flags]   compare topic, ledger and balances
   tollgate compress FILE [flags]     show what compression makes of a text, and what that saves
+  tollgate cache explain A B         show which tier of the cache would serve the answer to A for B, and why not
   tollgate health                    ask a process on this machine whether it takes calls
   tollgate version                   print the version
 
-tollgate quota --help and tollgate compress --help tell more. Services are edge, router, cache, compressor, keystore and budget: all in
+tollgate quota --help, compress --help and cache --help tell more. Services are edge, router, cache, compressor, keystore and budget: all in
 one process, unless --services names those that this one runs.
 
 Environment: TOLLGATE_ADDR, TOLLGATE_CONFIG, TOLLGATE_DATA_DIR, TOLLGATE_MASTER_KEY, DATABASE_URL,
@@ -93,6 +95,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			terminal = info.Mode()&os.ModeCharDevice != 0
 		}
 		return compresscmd.Run(ctx, compresscmd.Env{Lookup: os.LookupEnv, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr, Terminal: terminal}, args)
+	case "cache":
+		return cachecmd.Run(ctx, cachecmd.Env{Stdin: os.Stdin, Stdout: stdout, Stderr: stderr}, args)
 	case "version":
 		_, err := fmt.Fprintln(stdout, version)
 		return err

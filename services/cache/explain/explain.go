@@ -1,0 +1,150 @@
+// Package explain says of two prompts which tier of the cache would serve the answer to one for
+// the other, and why not: their canonical forms, what the veto finds, the cosine of an embedder.
+// It asks the same packages as the service does, of which every decision is made.
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tollgate.dev/services/cache/canon"
+	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/reading"
+	"tollgate.dev/services/cache/veto"
+)
+
+// Decisions.
+const (
+	Exact    = "exact"
+	Near     = "near"
+	Semantic = "semantic"
+	// Learn is a candidate of the semantic tier where no threshold is set: what its namespace
+	// has learned decides, and serves nothing before.
+	Learn = "learn"
+	Miss  = "miss"
+)
+
+// Why it is a miss.
+const (
+	WhyUnfit     = "unfit"     // a prompt is personal or about a passing time
+	WhyVeto      = "veto"      // a rule holds the two apart
+	WhyThreshold = "threshold" // the cosine is below it
+	WhyEmbedder  = "embedder"  // there is no vector
+)
+
+// Prompt is what is known of one of the two.
+type Prompt struct {
+	Text string `json:"text"`
+	// Manner is how it was read: prose, foreign, long or code. All but prose is compared but for
+	// case and spaces, code not even so.
+	Manner string `json:"manner"`
+	// Form is its canonical form.
+	Form string `json:"form"`
+	// Unfit is personal or time where the prompt must have an answer of its own.
+	Unfit string `json:"unfit,omitempty"`
+}
+
+// Veto is a rule that holds the two apart, and the words by which it does; one may be empty.
+type Veto struct {
+	Rule string `json:"rule"`
+	A    string `json:"a"`
+	B    string `json:"b"`
+}
+
+// Explanation of a pair.
+type Explanation struct {
+	A Prompt `json:"a"`
+	B Prompt `json:"b"`
+	// Near says how the forms are the same: equal, slip, synonym or loose; it is empty where
+	// they are not.
+	Near string `json:"near,omitempty"`
+	// Vetoes are all rules that hold the two apart; the first one decides.
+	Vetoes []Veto `json:"vetoes"`
+	// Cosine of the two by Embedder; absent where there is none.
+	Cosine   *float64 `json:"cosine,omitempty"`
+	Embedder string   `json:"embedder"`
+	// Threshold that was given; absent where it is to be learned.
+	Threshold *float64 `json:"threshold,omitempty"`
+	Decision  string   `json:"decision"`
+	// Why it is a miss; empty otherwise.
+	Why string `json:"why,omitempty"`
+}
+
+// Pair explains two prompts. A nil threshold is one that is to be learned. Errors are the
+// embedder's, other than that it finds nothing to embed or a text too long, and the context's.
+func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64) (Explanation, error) {
+	x, y := reading.Read(a), reading.Read(b)
+	f, g := canon.Of(x), canon.Of(y)
+	out := Explanation{A: prompt(a, x, f), B: prompt(b, y, g), Vetoes: []Veto{}, Embedder: e.Version(), Threshold: threshold}
+	for _, v := range veto.All(x, y) {
+		out.Vetoes = append(out.Vetoes, Veto{v.Rule, v.A, v.B})
+	}
+	if how, same := canon.Same(f, g); same {
+		out.Near = manner(how)
+	}
+	cosine, err := cosine(ctx, e, a, b)
+	switch {
+	case err == nil:
+		out.Cosine = &cosine
+	case !errors.Is(err, embed.ErrNothing) && !errors.Is(err, embed.ErrTooLong):
+		return Explanation{}, fmt.Errorf("embed: %w", err)
+	}
+	out.Decision, out.Why = out.decide()
+	return out, nil
+}
+
+func (x *Explanation) decide() (decision, why string) {
+	switch {
+	case x.A.Text == x.B.Text:
+		return Exact, ""
+	case x.A.Unfit != "" || x.B.Unfit != "":
+		return Miss, WhyUnfit
+	case len(x.Vetoes) > 0:
+		return Miss, WhyVeto
+	case x.Near != "":
+		return Near, ""
+	case x.Cosine == nil:
+		return Miss, WhyEmbedder
+	case x.Threshold == nil:
+		return Learn, ""
+	case *x.Cosine < *x.Threshold:
+		return Miss, WhyThreshold
+	}
+	return Semantic, ""
+}
+
+func prompt(text string, r *reading.Reading, f *canon.Form) Prompt {
+	p := Prompt{Text: text, Manner: [...]string{
+		reading.Prose: "prose", reading.Foreign: "foreign", reading.Long: "long", reading.Code: "code",
+	}[r.Manner], Form: f.String()}
+	p.Unfit, _ = veto.Unfit(r)
+	return p
+}
+
+func manner(how canon.How) string {
+	switch {
+	case how.Slip:
+		return "slip"
+	case how.Synonym:
+		return "synonym"
+	case how.Loose:
+		return "loose"
+	}
+	return "equal"
+}
+
+func cosine(ctx context.Context, e embed.Embedder, a, b string) (float64, error) {
+	x, y := make([]float32, e.Dim()), make([]float32, e.Dim())
+	if _, err := e.Embed(ctx, a, x); err != nil {
+		return 0, err
+	}
+	if _, err := e.Embed(ctx, b, y); err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for i := range x {
+		sum += float64(x[i]) * float64(y[i])
+	}
+	return max(-1, min(sum, 1)), nil
+}

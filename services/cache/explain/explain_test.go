@@ -1,0 +1,69 @@
+package explain_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/explain"
+)
+
+// vectors embeds by a table.
+type vectors map[string][]float32
+
+func (v vectors) Embed(_ context.Context, text string, to []float32) (int64, error) {
+	if v[text] == nil {
+		return 0, embed.ErrNothing
+	}
+	copy(to, v[text])
+	return 0, nil
+}
+func (vectors) Dim() int        { return 2 }
+func (vectors) Version() string { return "table" }
+
+func TestWhatDecides(t *testing.T) {
+	v := vectors{
+		"How do I bake bread?": {1, 0}, "What helps against hiccups?": {0.8, 0.6}, "Who invented the wheel in 2020?": {1, 0},
+		"Who invented the wheel in 2021?": {1, 0}, "How can I bake bread": {0, 1}, "Where is the sun today?": {1, 0},
+	}
+	half, most := 0.5, 0.9
+	for _, c := range []struct {
+		a, b          string
+		threshold     *float64
+		decision, why string
+	}{
+		{"How do I bake bread?", "How do I bake bread?", nil, explain.Exact, ""},
+		{"Where is the sun today?", "Where is the sun today?", nil, explain.Exact, ""},
+		{"How do I bake bread?", "How can I bake bread", &most, explain.Near, ""},
+		{"Who invented the wheel in 2020?", "Who invented the wheel in 2021?", &half, explain.Miss, explain.WhyVeto},
+		{"How do I bake bread?", "Where is the sun today?", &half, explain.Miss, explain.WhyUnfit},
+		{"How do I bake bread?", "What helps against hiccups?", &half, explain.Semantic, ""},
+		{"How do I bake bread?", "What helps against hiccups?", &most, explain.Miss, explain.WhyThreshold},
+		{"How do I bake bread?", "What helps against hiccups?", nil, explain.Learn, ""},
+		{"How do I bake bread?", "What lives in the sea?", nil, explain.Miss, explain.WhyEmbedder},
+	} {
+		for _, p := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
+			x, err := explain.Pair(t.Context(), v, p[0], p[1], c.threshold)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if x.Decision != c.decision || x.Why != c.why {
+				t.Errorf("%q and %q: %q because of %q, want %q, %q", p[0], p[1], x.Decision, x.Why, c.decision, c.why)
+			}
+		}
+	}
+}
+
+// broken is an embedder that fails.
+type broken struct{ vectors }
+
+var errBroken = errors.New("broken")
+
+func (broken) Embed(context.Context, string, []float32) (int64, error) { return 0, errBroken }
+
+func TestAnEmbedderThatFails(t *testing.T) {
+	if _, err := explain.Pair(t.Context(), broken{}, "a", "b", nil); !errors.Is(err, errBroken) {
+		t.Errorf("got %v", err)
+	}
+}
