@@ -1,17 +1,23 @@
 // Command bench measures what decides of the semantic cache on pairs of prompts: how often the
-// near-exact tier serves a pair that asks the same, and one that doesn't; and of which pairs
-// the veto would keep an answer from being served, if an embedder found them all alike.
+// near-exact tier serves a pair that asks the same, and one that doesn't; of which pairs the veto
+// would keep an answer from being served, if an embedder found them all alike; and what an
+// embedder finds of the others at which threshold.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/canon"
+	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/embed/onnx"
+	"tollgate.dev/services/cache/embed/static"
 	"tollgate.dev/services/cache/reading"
 	"tollgate.dev/services/cache/veto"
 )
@@ -24,9 +30,10 @@ func main() {
 	data := flag.String("data", folder, "folder with labelled data ($TOLLGATE_DATA)")
 	show := flag.String("show", "", "print the pairs that were served, wrong (served against the label), lost (vetoed against it), kept (not vetoed, with it) or passed (not vetoed, against it)")
 	only := flag.String("set", "", "show those of this set alone")
+	model := flag.String("model", "", "folder with a sentence encoder, to measure beside the table in the binary; it takes minutes")
 	flag.Parse()
-	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only}
-	if err := b.run(*data); err != nil {
+	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only, model: *model}
+	if err := b.run(context.Background(), *data); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -36,6 +43,7 @@ type bench struct {
 	out        io.Writer
 	clock      clock.Clock
 	show, only string
+	model      string
 }
 
 func (b *bench) printf(format string, args ...any) {
@@ -66,17 +74,43 @@ func share(n, of int) string {
 	return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(of))
 }
 
-func (b *bench) run(folder string) error {
+func (b *bench) run(ctx context.Context, folder string) error {
 	sets, from, err := load(folder)
+	if err != nil {
+		return err
+	}
+	embedders, err := b.embedders(ctx)
 	if err != nil {
 		return err
 	}
 	b.printf("Data: %s\n", from)
 	for _, s := range sets {
 		b.measure(s)
+		for _, e := range embedders {
+			if err := b.semantic(ctx, e, s); err != nil {
+				return err
+			}
+		}
 	}
 	b.speed(sets)
 	return nil
+}
+
+// embedders are the one in the binary, and the model that was named.
+func (b *bench) embedders(ctx context.Context) ([]embed.Embedder, error) {
+	table, err := static.New()
+	if err != nil {
+		return nil, err
+	}
+	all := []embed.Embedder{table}
+	if b.model != "" {
+		model, err := onnx.Open(ctx, b.model, onnx.Options{Threads: 2, Timeout: time.Minute})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, model)
+	}
+	return all, nil
 }
 
 func (b *bench) measure(s set) {

@@ -12,14 +12,14 @@ import (
 func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
 	var out strings.Builder
 	b := bench{out: &out, clock: clock.Real(), show: "wrong"}
-	if err := b.run(t.TempDir()); err != nil {
+	if err := b.run(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"Data: the project's own pairs; there is no ",
 		"own, by hand: ", "own, by templates: ",
 		"served by tier 1 of what asks another thing: 0.00 %",
-		"veto of one candidate",
+		"tier 2 by static-", "veto of one candidate",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output has no %q:\n%s", want, out.String())
@@ -84,5 +84,38 @@ func TestOwnPairs(t *testing.T) {
 		if c[1].served*4 < c[1].all*3 {
 			t.Errorf("%s: %d of %d pairs that ask the same are served", s.name, c[1].served, c[1].all)
 		}
+	}
+}
+
+// The limits are those of tables: none of 298 is the least that proves 1 %, one of 473.
+func TestUpper(t *testing.T) {
+	for _, c := range []struct {
+		k, n int
+		want float64
+	}{{0, 298, 0.01}, {0, 299, 0.01}, {1, 473, 0.01}, {5, 728, 0.0144}, {3, 3, 1}, {0, 0, 1}} {
+		if got := upper(c.k, c.n); got < c.want-0.0001 || got > c.want+0.0001 {
+			t.Errorf("%d of %d: %.5f, want %.4f", c.k, c.n, got, c.want)
+		}
+	}
+}
+
+func TestTheAuditIsWellFormed(t *testing.T) {
+	same, err := audited()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(same) < 200 {
+		t.Errorf("only %d rows were read", len(same))
+	}
+}
+
+// From a threshold on, what is served is counted by label and by audit.
+func TestTally(t *testing.T) {
+	alike, other := &pair{same: true}, &pair{kind: "k"}
+	got := tallied([]scored{
+		{alike, 1, 1, true}, {other, 2, 1, true}, {other, 3, 0.9, false}, {other, 4, 0.9, false}, {alike, 5, 0.8, false},
+	}, 0.9, map[int]bool{2: true, 3: false})
+	if got.right != 1 || got.wrong != 3 || got.audited != 2 || got.unread != 1 || got.kinds["k"] != 3 {
+		t.Errorf("got %+v", got)
 	}
 }

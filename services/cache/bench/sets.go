@@ -28,6 +28,8 @@ type set struct {
 	pairs []pair
 	// labels that are partly wrong make its figures bounds, not truths.
 	noisy bool
+	// audited is set where audit.tsv has rows of it.
+	audited bool
 }
 
 // load returns the project's own sets, and those of the folder when it is there.
@@ -60,7 +62,7 @@ func load(folder string) (sets []set, from string, err error) {
 			return pair{"", true, f[0], f[1]}, len(f) == 2
 		}},
 	} {
-		s := set{name: file.name, noisy: file.noisy}
+		s := set{name: file.name, noisy: file.noisy, audited: file.name == "qqp"}
 		err := rows(filepath.Join(folder, file.file), func(f []string) error {
 			for len(f) < 4 {
 				f = append(f, "")
