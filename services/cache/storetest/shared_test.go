@@ -17,3 +17,7 @@ func TestShared(t *testing.T) {
 		return storetest.NewShared(memory.New(memory.Options{Clock: c}), c)
 	})
 }
+
+func TestEvidence(t *testing.T) {
+	storetest.RunEvidence(t, func(_ *testing.T, c clock.Clock) cache.Evidence { return storetest.NewEvidence(c) })
+}

@@ -9,7 +9,8 @@ import (
 )
 
 // index is the key of a tenant's index. An entry's key has four colons after the hash
-// tag, its question's has five and this one has one, so they never meet.
+// tag, its question's has five and this one has one, so they never meet; nor do evidence's,
+// which have four and a last part that is no fingerprint.
 func (s *Store) index(tenant string) string {
 	return string(append(s.tag(tenant), ":index"...))
 }
@@ -24,12 +25,20 @@ func (s *Store) tag(tenant string) []byte {
 
 // member is an entry's name in its tenant's index: `provider:model:partition:fingerprint`.
 func member(key *cache.Key) string {
-	n := &key.Namespace
+	return string(base64.RawURLEncoding.AppendEncode(within(&key.Namespace), key.Fingerprint[:]))
+}
+
+// within is `provider:model:partition:`, with room for a fingerprint.
+func within(n *cache.Namespace) []byte {
 	b := make([]byte, 0, len(n.Provider)+len(n.Model)+len(n.Partition)+64)
 	b = append(cache.AppendEscaped(b, n.Provider), ':')
 	b = append(cache.AppendEscaped(b, n.Model), ':')
-	b = append(cache.AppendEscaped(b, n.Partition), ':')
-	return string(base64.RawURLEncoding.AppendEncode(b, key.Fingerprint[:]))
+	return append(cache.AppendEscaped(b, n.Partition), ':')
+}
+
+// evidence is the key of what the replicas learned in a namespace.
+func (s *Store) evidence(n *cache.Namespace) string {
+	return s.entry(n.Tenant, string(append(within(n), "evidence"...)))
 }
 
 // entry is the key of the entry with that name.

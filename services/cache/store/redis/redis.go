@@ -7,6 +7,7 @@
 //	<prefix>{tenant}:provider:model:partition:fingerprint   string  an entry, with a PX
 //	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
 //	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms
+//	<prefix>{tenant}:provider:model:partition:evidence      hash    replica → time and state
 //	<prefix>changes                                         stream  names that were put or purged
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
@@ -70,7 +71,7 @@ type Options struct {
 // DefaultChanges is how many changes are remembered when nothing else is said.
 const DefaultChanges = 250_000
 
-// Store keeps records in Redis. It implements [cache.Store] and [cache.Feed].
+// Store keeps records in Redis. It implements [cache.Store], [cache.Feed] and [cache.Evidence].
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -83,6 +84,7 @@ type Store struct {
 var _ interface {
 	cache.Store
 	cache.Feed
+	cache.Evidence
 } = (*Store)(nil)
 
 // New returns a store over a client, which stays its owner's to close. Nothing is asked

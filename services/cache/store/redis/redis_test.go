@@ -48,6 +48,14 @@ func TestFeedConformance(t *testing.T) {
 	})
 }
 
+func TestEvidenceConformance(t *testing.T) {
+	storetest.RunEvidence(t, func(t *testing.T, c clock.Clock) cache.Evidence {
+		t.Helper()
+		s, _, _ := open(t, c)
+		return s
+	})
+}
+
 func put(t testing.TB, s cache.Store, key cache.Key, rec cache.Record) {
 	t.Helper()
 	if ok, err := s.Put(t.Context(), key, rec); err != nil || !ok {
@@ -156,6 +164,28 @@ func TestLayoutOfChanges(t *testing.T) {
 		if !maps.Equal(messages[i].Values, want) {
 			t.Errorf("change %d is %v", i, messages[i].Values)
 		}
+	}
+}
+
+// What was learned ends when nobody learns any more, and what isn't a state is forgotten.
+func TestLayoutOfEvidence(t *testing.T) {
+	s, client, prefix := open(t, nil)
+	ns := cache.Namespace{Tenant: "a:b", Provider: "p", Model: "*", Partition: "x"}
+	key := prefix + "{a%3Ab}:p:%2A:x:evidence"
+	if _, err := s.Exchange(t.Context(), ns, "r", []byte("state")); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := client.PTTL(t.Context(), key).Result(); err != nil || left <= cache.EvidenceLife-time.Minute || left > cache.EvidenceLife {
+		t.Errorf("it lives %v, %v", left, err)
+	}
+	if err := client.HSet(t.Context(), key, "cut", "1234567").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if states, err := s.Exchange(t.Context(), ns, "r", nil); err != nil || len(states) != 1 || string(states[0]) != "state" {
+		t.Errorf("%q, %v", states, err)
+	}
+	if left, err := client.HKeys(t.Context(), key).Result(); err != nil || !slices.Equal(left, []string{"r"}) {
+		t.Errorf("%q, %v", left, err)
 	}
 }
 
