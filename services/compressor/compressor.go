@@ -59,11 +59,14 @@ type Profile struct {
 
 // runs tells whether a stage runs for the profile.
 func (p *Profile) runs(stage string) bool {
-	if isEngine(stage) && stage != cmp.Or(p.Engine, Extractive) {
+	if isEngine(stage) && stage != p.engine() {
 		return false
 	}
 	return p.Stages == nil || slices.Contains(p.Stages, stage)
 }
+
+// engine is which of the stages that shorten text may run.
+func (p *Profile) engine() string { return cmp.Or(p.Engine, Extractive) }
 
 func (p *Profile) check(stages []Stage) error {
 	if !(p.Rate > 0 && p.Rate <= 1) || p.MinTokens < 0 {
@@ -334,11 +337,12 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 	if p.Breakpoints && cache.least > 0 {
 		freeze(p)
 	}
-	course = s.began.follow(ctx, &req, &profile, p, cache)
+	course = s.follow(ctx, &req, &profile, p, cache)
+	by := course.profiles(&profile, len(p.Turns))
 	turns, err := m.prompt(ctx, p)
 	if err != nil {
 		sizes := guessed(p)
-		release(p, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, profile.MinTokens)
+		release(p, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, by)
 		held.Cache, held.Engine = likely.lost(p, course, sizes)
 		return held, err
 	}
@@ -352,9 +356,9 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		}
 	}
 	draft := &prompt.Draft{
-		Texts: p.Texts, Rate: profile.Rate, Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
+		Texts: p.Texts, Rate: profile.Rate, Rates: rates(by), Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
 	}
-	if !release(p, draft, profile.MinTokens) {
+	if !release(p, draft, by) {
 		return last.done(ctx, original, before, before), nil
 	}
 	if cache.least == 0 && s.opts.Prices != nil {
@@ -363,7 +367,7 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 	held = original // if anything fails from here on
 	held.Cache, held.Engine = likely.lost(p, course, before)
 	result := original
-	if result.Stages, err = s.run(ctx, &m, draft, &profile); err != nil {
+	if result.Stages, err = s.run(ctx, &m, draft, by); err != nil {
 		return held, err
 	}
 	after, err := m.after(ctx, p, turns)
@@ -373,11 +377,11 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 	plan := cache.plan(p, before, after)
 	if plan.more {
 		draft.Floors = plan.floors
-		release(p, draft, profile.MinTokens)
+		release(p, draft, by)
 		for _, t := range p.Texts {
 			t.Restore()
 		}
-		if result.Stages, err = s.run(ctx, &m, draft, &profile); err != nil {
+		if result.Stages, err = s.run(ctx, &m, draft, by); err != nil {
 			return held, err
 		}
 		if after, err = m.after(ctx, p, turns); err != nil {
@@ -396,18 +400,24 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 	return last.done(ctx, result, before, after), nil
 }
 
-// run lets the profile's stages work, and returns the names of those that changed something.
-func (s *Service) run(ctx context.Context, m *meter, draft *prompt.Draft, profile *Profile) (names []string, err error) {
+// run lets the stages of each turn's profile work, and returns the names of those that changed
+// something.
+func (s *Service) run(ctx context.Context, m *meter, draft *prompt.Draft, by []*Profile) (names []string, err error) {
 	type done struct {
 		stage string
 		texts []*prompt.Text
 	}
 	var work []done
 	for _, stage := range s.opts.Stages {
-		if !profile.runs(stage.Name()) {
+		if !slices.ContainsFunc(by, func(p *Profile) bool { return p.runs(stage.Name()) }) {
 			continue
 		}
+		// What it is not to touch it may refer to.
+		held := hold(draft.Texts, func(t *prompt.Text) bool { return !by[t.Turn].runs(stage.Name()) })
 		changed, err := m.run(ctx, stage, draft)
+		for _, t := range held {
+			t.Locked = false
+		}
 		if err != nil {
 			return nil, fmt.Errorf("stage %s: %w", stage.Name(), err)
 		}
@@ -420,6 +430,26 @@ func (s *Service) run(ctx context.Context, m *meter, draft *prompt.Draft, profil
 		}
 	}
 	return names, nil
+}
+
+// hold locks those of the texts that are to stay, and returns them.
+func hold(texts []*prompt.Text, stays func(*prompt.Text) bool) (held []*prompt.Text) {
+	for _, t := range texts {
+		if !t.Locked && stays(t) {
+			t.Locked = true
+			held = append(held, t)
+		}
+	}
+	return held
+}
+
+// rates are those of the turns' profiles.
+func rates(by []*Profile) []float64 {
+	rates := make([]float64, len(by))
+	for i, p := range by {
+		rates[i] = p.Rate
+	}
+	return rates
 }
 
 // The engines: what a prompt was shortened by.
@@ -506,12 +536,12 @@ func freeze(p *prompt.Prompt) {
 	}
 }
 
-// release locks the texts of turns that the prompt ends in while it is smaller than the
-// profile's size, or than its floor: they went out as they were, or would be dearer. What
+// release locks the texts of turns that the prompt ends in while it is smaller than the size of
+// the turn's profile, or than its floor: they went out as they were, or would be dearer. What
 // the caller's own tags are around is not locked by size. It tells whether anything is left.
-func release(p *prompt.Prompt, draft *prompt.Draft, least int64) (left bool) {
+func release(p *prompt.Prompt, draft *prompt.Draft, by []*Profile) (left bool) {
 	for i := range p.Turns {
-		small := draft.Prefixes[i] < max(least, draft.Floors[i])
+		small := draft.Prefixes[i] < max(by[i].MinTokens, draft.Floors[i])
 		for _, c := range p.Turns[i].Contents {
 			for _, t := range c.Texts {
 				t.Locked = t.Locked || small && !c.Tagged()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +18,9 @@ import (
 
 // What became of a conversation's turns is noted, so that they become the same in the next one:
 // a turn that went out as it came, because its documents are asked about again or because there
-// was no time, goes out so from then on. What is not noted becomes what the profile makes of it.
+// was no time, goes out so from then on, and one that a profile shortened is shortened by that,
+// also when the conversation goes on with another. What is not noted becomes what the request's
+// profile makes of it.
 
 // fate is what became of a turn.
 type fate byte
@@ -39,11 +43,15 @@ const (
 type course struct {
 	began  *beginnings
 	tenant string
-	key    string // of the profile
+	key    string // of the request's profile
 	name   digest // of the prompt
 	fates  []fate // by turn; of those that are not known what becomes of them now
+	// keys are, by turn, those of the profiles, and held the profiles where they are others than
+	// the request's.
+	keys []string
+	held []*Profile
 	// known is how many turns are, from the first one on. other tells that they were shortened by
-	// another profile.
+	// a profile that nobody knows any more.
 	known int
 	other bool
 	// unsure tells that turns that are not known may have gone out in another way: nobody knows
@@ -52,18 +60,24 @@ type course struct {
 }
 
 // follow finds out what became of a conversation's turns, and locks those that stay as they are.
-func (b *beginnings) follow(ctx context.Context, req *Request, profile *Profile, p *prompt.Prompt, cache promptCache) *course {
+func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p *prompt.Prompt, cache promptCache) *course {
+	b := s.began
 	if b == nil || cache.least == 0 || int64(len(req.Body)) < 2*cache.least || !anyChanges(p) {
 		return nil
 	}
-	c := &course{began: b, tenant: req.Tenant, key: profile.key(), fates: make([]fate, len(p.Turns))}
+	turns := len(p.Turns)
+	c := &course{
+		began: b, tenant: req.Tenant, key: profile.key(),
+		fates: make([]fate, turns), keys: make([]string, turns), held: make([]*Profile, turns),
+	}
 	for i := range c.fates {
-		c.fates[i] = shortened
+		c.fates[i], c.keys[i] = shortened, c.key
 	}
 	names := turnNames(req, p, ancestors)
 	c.name = names[0]
 	since := Note{Name: "since:" + req.Provider + ":" + req.Model + ":" + c.key, Life: sinceLife}
 	c.look(ctx, names, since)
+	c.hold(s.opts.Profiles, profile)
 	for i, f := range c.fates {
 		switch f {
 		case left:
@@ -110,15 +124,88 @@ func (c *course) look(ctx context.Context, names []digest, since Note) {
 
 // take takes a note in that says what became of so many turns.
 func (c *course) take(text string, turns int) bool {
-	key, fates, ok := strings.Cut(text, ":")
-	if !ok || len(fates) != turns {
+	list, fates, _ := strings.Cut(text, ":")
+	fates, numbers, several := strings.Cut(fates, ":")
+	keys := strings.Split(list, ",")
+	if len(fates) != turns || several && len(numbers) != turns {
 		return false
 	}
 	for i := range turns {
-		c.fates[i] = fate(fates[i])
+		number := 0
+		if several {
+			number = int(numbers[i]) - firstNumber
+		}
+		if number < 0 || number >= len(keys) {
+			return false
+		}
+		c.fates[i], c.keys[i] = fate(fates[i]), keys[number]
 	}
-	c.known, c.other = turns, key != c.key
+	c.known = turns
 	return true
+}
+
+// firstNumber is the first profile's in a note, maxProfiles how many have one.
+const (
+	firstNumber = '0'
+	maxProfiles = 64
+)
+
+// text is the note on what became of the turns: the keys of their profiles, a letter for each
+// turn, and, where there are several profiles, each turn's. It is empty where that is too much.
+func (c *course) text(failed bool) string {
+	var keys []string
+	fates, numbers := make([]byte, len(c.fates)), make([]byte, len(c.fates))
+	for i, f := range c.fates {
+		if failed {
+			f = original
+		}
+		number := slices.Index(keys, c.keys[i])
+		if number < 0 {
+			number, keys = len(keys), append(keys, c.keys[i])
+		}
+		if number >= maxProfiles {
+			return ""
+		}
+		fates[i], numbers[i] = byte(f), byte(firstNumber+number)
+	}
+	text := strings.Join(keys, ",") + ":" + string(fates)
+	if len(keys) > 1 {
+		text += ":" + string(numbers)
+	}
+	if len(text) > MaxNoteBytes {
+		return ""
+	}
+	return text
+}
+
+// hold finds the profiles of the turns before the last one, where they were others. That of
+// another engine is not held: it has another time limit, and another bound of its texts.
+func (c *course) hold(known map[string]Profile, own *Profile) {
+	last := len(c.keys) - 1
+	c.keys[last] = c.key // it is the one that is asked for
+	for i, key := range c.keys[:last] {
+		if key == c.key {
+			continue
+		}
+		if i > 0 && key == c.keys[i-1] && c.held[i-1] != nil {
+			c.held[i] = c.held[i-1]
+			continue
+		}
+		if c.held[i] = profileOf(known, key); c.held[i] == nil || c.held[i].engine() != own.engine() {
+			c.held[i], c.keys[i], c.other = nil, c.key, true
+		}
+	}
+}
+
+// profiles are, by turn, those that shorten them.
+func (c *course) profiles(own *Profile, turns int) []*Profile {
+	by := make([]*Profile, turns)
+	for i := range by {
+		if by[i] = own; c != nil && c.held[i] != nil {
+			by[i] = c.held[i]
+		}
+	}
+	return by
 }
 
 // leave notes that the last turn stays as it is.
@@ -133,17 +220,14 @@ func (c *course) unsent() bool { return c != nil && c.known == 0 && !c.unsure }
 
 // done notes what became of the prompt, the whole of which went out as it came where it failed.
 func (c *course) done(ctx context.Context, failed bool) {
-	if c == nil || len(c.fates) > MaxNoteBytes/2 {
+	if c == nil {
 		return
 	}
-	text := []byte(c.key + ":")
-	for _, f := range c.fates {
-		if failed {
-			f = original
-		}
-		text = append(text, byte(f))
+	text := c.text(failed)
+	if text == "" {
+		return
 	}
-	note := Note{Name: c.name.of("turns"), Text: string(text), Life: decisionLife}
+	note := Note{Name: c.name.of("turns"), Text: text, Life: decisionLife}
 	c.began.lately.put(c.tenant, c.name, note.Text, c.began.clock.Now())
 	c.began.write(ctx, c.tenant, []Note{note})
 }
@@ -187,10 +271,26 @@ func anyChanges(p *prompt.Prompt) bool {
 	return false
 }
 
-// key tells profiles apart that make other bytes.
+// key tells profiles apart that make other bytes: its rate, which a request may have set, and a
+// hash of the rest.
 func (p *Profile) key() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%g %d %q %s", p.Rate, p.MinTokens, p.Stages, p.Engine))
-	return fmt.Sprintf("%x", sum[:4])
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %s", p.MinTokens, p.Stages, p.engine()))
+	return strconv.FormatFloat(p.Rate, 'f', -1, 64) + "-" + hex.EncodeToString(sum[:4])
+}
+
+// profileOf finds the profile of a key; nil where there is none any more.
+func profileOf(known map[string]Profile, key string) *Profile {
+	text, _, _ := strings.Cut(key, "-")
+	rate, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(rate > 0 && rate <= 1) {
+		return nil
+	}
+	for _, p := range known {
+		if p.Rate = rate; p.key() == key {
+			return &p
+		}
+	}
+	return nil
 }
 
 // turnNames are hashes of the prompt up to the ends of its last turns, the last one first.

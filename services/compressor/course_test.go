@@ -168,12 +168,78 @@ func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
 		if got := call(5, ""); got.Cache.Lost > 0 {
 			t.Errorf("goes on, tools %t: %+v", tools, got.Cache)
 		}
-		if got := call(6, "rag"); got.Cache.Lost == 0 {
-			t.Errorf("another profile, tools %t: %s said to be saved, %+v", tools, got.Saved(&price), got.Cache)
+		if got := call(6, "rag"); got.Cache.Lost > 0 {
+			t.Errorf("another profile, tools %t: %+v", tools, got.Cache)
 		}
-		if got := call(7, "rag"); got.Cache.Lost > 0 {
+		// The profile that the first turns have is there no more.
+		profiles := compressor.Profiles()
+		profiles[compressor.DefaultProfile] = compressor.Profile{Rate: 0.5, MinTokens: 400}
+		service = newService(t, compressor.Options{Prices: prices, Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Profiles: profiles})
+		if got := call(7, "rag"); got.Cache.Lost == 0 {
+			t.Errorf("a profile that is gone, tools %t: %s said to be saved, %+v", tools, got.Saved(&price), got.Cache)
+		}
+		if got := call(8, "rag"); got.Cache.Lost > 0 {
 			t.Errorf("and goes on, tools %t: %+v", tools, got.Cache)
 		}
+	}
+}
+
+// A conversation that goes on with another profile keeps what it sent: the new one is for what is
+// new, at every replica.
+func TestAnotherProfileIsForWhatIsNew(t *testing.T) {
+	m := gpt5(t)
+	stages := map[string]compressor.Profile{ // others each
+		"default": {Rate: 0.5, MinTokens: 300, Stages: []string{"extractive", "json_space"}},
+		"rag":     {Rate: 0.5, MinTokens: 1500, Stages: []string{"repeat", "json_table"}},
+		"chat":    {Rate: 0.3, Stages: []string{"fold", "extractive"}},
+	}
+	test := func(tr *trace.Trace, profiles map[string]compressor.Profile) func(*testing.T) {
+		return func(t *testing.T) {
+			s := newShelf()
+			replica := func() *compressor.Service {
+				return newService(t, compressor.Options{Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Profiles: profiles})
+			}
+			here, there := replica(), replica()
+			asked := func(turn int) compressor.Request {
+				r := compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: request(t, tr, turn, m.Name)}
+				r.Profile = []string{"default", "rag", "chat"}[turn/2%3]
+				if turn == tr.Turns()-1 {
+					r.Rate = 0.2
+				}
+				return r
+			}
+			var before sending
+			for i := range tr.Turns() {
+				body, on := asked(i).Body, here
+				if i%2 == 1 {
+					on = there
+				}
+				got := compress(t, on, asked(i))
+				if got.Body != nil {
+					body = got.Body
+				}
+				now := sending{messages(t, body), got.Compressed}
+				for j, message := range before.messages {
+					if (tr.Tools || before.tokens >= 1024) && !bytes.Equal(message, now.messages[j]) {
+						t.Fatalf("turn %d, message %d goes out as %.300s, and before as %.300s", i, j, now.messages[j], message)
+					}
+				}
+				if got.Cache.Lost > 0 && before.tokens >= 1024+128 {
+					t.Errorf("turn %d: %+v", i, got.Cache)
+				}
+				before = now
+			}
+			// What is asked for now is heard: the last turn has a rate of its own.
+			last := asked(tr.Turns() - 1)
+			last.Rate = 0
+			if other := compress(t, here, last); tr.Turns() > 1 && other.Compressed < before.tokens {
+				t.Errorf("at the rate 0.2 the prompt has %d tokens, at the profile's %d", before.tokens, other.Compressed)
+			}
+		}
+	}
+	for _, tr := range append(trace.All()[1:], trace.Asked(1, 1, 0)...) {
+		t.Run(tr.Name, test(tr, nil))
+		t.Run(tr.Name+"/stages", test(tr, stages))
 	}
 }
 

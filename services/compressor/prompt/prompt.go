@@ -147,8 +147,10 @@ type Draft struct {
 	// Texts are in the order of the body.
 	Texts []*Text
 	// Rate is the share of a text's tokens, in (0, 1], that stages aim to keep which lose
-	// something. A text's own rate goes before it.
+	// something. It is for texts of which [Draft.RateOf] knows no other.
 	Rate float64
+	// Rates stand in Rate's place by turn, but for those that are 0; may be shorter than the turns.
+	Rates []float64
 	// Encoding is the model's.
 	Encoding tokens.Encoding
 	// Floors are, by turn, the sizes in tokens that the prompt up to the end of the turn is
@@ -160,6 +162,17 @@ type Draft struct {
 	Kept int64
 	// Prefixes are the sizes of the prompt up to the end of each turn, before any stage.
 	Prefixes []int64
+}
+
+// RateOf is the share of a text's tokens that stages aim to keep: its own before its turn's.
+func (d *Draft) RateOf(t *Text) float64 {
+	switch {
+	case t.Rate > 0:
+		return t.Rate
+	case t.Turn < len(d.Rates) && d.Rates[t.Turn] > 0:
+		return d.Rates[t.Turn]
+	}
+	return d.Rate
 }
 
 // Leasts returns, by turn, how many tokens its texts should keep together, so that the prompt

@@ -104,10 +104,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 // budget is the texts' share of the tokens that they came with, and no less than their part
 // of what keeps the prompt above its turn's floor.
 func budget(draft *prompt.Draft, texts []*prompt.Text, turn share) int64 {
-	rate := draft.Rate
-	if texts[0].Rate > 0 {
-		rate = texts[0].Rate
-	}
+	rate := draft.RateOf(texts[0])
 	var size, own int64
 	for _, t := range texts {
 		size += t.Size

@@ -2,7 +2,6 @@
 package llmlingua2
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -53,7 +52,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 			least = min(draft.Leasts()[turn], own)
 		}
 		for _, t := range draft.Texts[start:end] {
-			rate := cmp.Or(t.Rate, draft.Rate)
+			rate := draft.RateOf(t)
 			if t.Locked || t.Verbatim || t.Tokens < leastTokens || rate >= 1 {
 				continue
 			}

@@ -80,7 +80,7 @@ type reader struct {
 // results are the first ones of those that say the same.
 type results struct {
 	first  found // of all
-	untold found // of those without a rate of their own
+	untold found // of those that nothing shortens
 	asked  map[asked]found
 	// whole tells whether they are JSON, once somebody looked.
 	whole, looked bool
@@ -108,9 +108,12 @@ type passage struct {
 
 // stands tells whether what an earlier text says can be read by who reads a later one.
 func (r *reader) stands(earlier, later *prompt.Text) bool {
-	return earlier == later || complete(earlier, later) && (earlier.Question == later.Question && earlier.Rate == later.Rate ||
-		r.draft.Rate == 1 && earlier.Rate == 0)
+	return earlier == later || complete(earlier, later) && (earlier.Question == later.Question && r.draft.RateOf(earlier) == r.draft.RateOf(later) ||
+		r.unshortened(earlier))
 }
+
+// unshortened tells that no stage shortens a text, whatever its question.
+func (r *reader) unshortened(t *prompt.Text) bool { return t.Rate == 0 && r.draft.RateOf(t) == 1 }
 
 // complete tells whether an earlier text has all that a later one needs: to the letter, if
 // that is what it is needed for.
@@ -138,11 +141,12 @@ func (r *reader) result(t *prompt.Text) string {
 		same = &results{first: now, asked: make(map[asked]found)}
 		r.results[t.Original] = same
 	}
-	earlier := same.standing(r.draft.Rate == 1, t)
-	if same.untold.number == 0 && t.Rate == 0 {
+	key := asked{t.Question, r.draft.RateOf(t), t.Verbatim}
+	earlier := same.standing(key, t)
+	if same.untold.number == 0 && r.unshortened(t) {
 		same.untold = now
 	}
-	if key := (asked{t.Question, t.Rate, t.Verbatim}); same.asked[key].number == 0 {
+	if same.asked[key].number == 0 {
 		same.asked[key] = now
 	}
 	if earlier.number == 0 {
@@ -156,7 +160,7 @@ func (r *reader) result(t *prompt.Text) string {
 
 // standing returns the first result that can be read by who reads t: that stands, by the
 // rules of [reader.stands], or is JSON.
-func (s *results) standing(unshortened bool, t *prompt.Text) (first found) {
+func (s *results) standing(key asked, t *prompt.Text) (first found) {
 	if s.first.text == t {
 		return found{}
 	}
@@ -166,8 +170,8 @@ func (s *results) standing(unshortened bool, t *prompt.Text) (first found) {
 	if s.whole && complete(s.first.text, t) {
 		return s.first
 	}
-	first = s.asked[asked{t.Question, t.Rate, t.Verbatim}]
-	if u := s.untold; unshortened && u.number > 0 && complete(u.text, t) && (first.number == 0 || u.number < first.number) {
+	first = s.asked[key]
+	if u := s.untold; u.number > 0 && complete(u.text, t) && (first.number == 0 || u.number < first.number) {
 		return u
 	}
 	return first
