@@ -252,11 +252,11 @@ func stretch(text string, i int) (start, end int) {
 	return start, end
 }
 
-// named returns where data begins behind the words of a path.
+// named returns where data begins behind the words of a path: at its end where all of it is words.
 func named(text string, start, end int) int {
 	for {
 		from := start
-		if text[from] == '/' {
+		if from < end && text[from] == '/' {
 			from++
 		}
 		n := strings.IndexByte(text[from:min(from+leastLine, end)], '/')
@@ -343,7 +343,9 @@ func data(text string, at int) (start, end int, kind string) {
 		return start, end, ""
 	}
 	if lines == 1 {
-		start = named(text, start, end)
+		if start = named(text, start, end); start == end {
+			return start, end, ""
+		}
 	}
 	return start, end, classify(text[start:end])
 }

@@ -81,6 +81,7 @@ func TestData(t *testing.T) {
 		"a token":              {"eyJhbGciOiJIUzI1NiJ9." + url + "." + url[:43], ""},
 		"an address":           {"https://example.com/get/" + url, ""},
 		"words":                {strings.Repeat("thisIsAVeryLongNameOfAThing", 20), ""},
+		"a path of letters":    {strings.Repeat("a/", 200), ""},
 		"a path":               {strings.Repeat("/usr/local/share/Documents", 20), ""},
 		"prose without spaces": {strings.Repeat("港口建于一九零七年", 100), ""},
 		"digits":               {strings.Repeat("3141592653589793", 30), ""},
