@@ -48,6 +48,7 @@ bench: ## measure what the gateway adds to a call (BENCH_ARGS="…")
 .PHONY: bench-compress
 bench-compress: ## measure what compression keeps of answers, its time, and the bill (TOLLGATE_DATA=folder)
 	go run ./services/compressor/bench
+	go test ./services/compressor -run '^$$' -bench Growth -benchtime 1x
 
 .PHONY: bench-cache
 bench-cache: ## measure what the semantic cache is to be built of: which prompts are taken for the same, which its veto holds apart, index and threshold (TOLLGATE_DATA=folder)

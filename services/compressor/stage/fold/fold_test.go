@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"tollgate.dev/platform/jsonscan"
@@ -177,27 +176,6 @@ func TestLockedAndEnded(t *testing.T) {
 	cancel()
 	if err := (fold.Stage{}).Apply(ctx, &prompt.Draft{Texts: []*prompt.Text{in}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
-	}
-}
-
-// Lines that are alike, and that nothing is done about.
-func TestTakesLinearTime(t *testing.T) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, part := range []string{"a line in code\n", "line\nline\n", "a\nb\na\nc\n", "\n", "x  \n", "{\"a\":1}  \n", "\x1b[", "\r"} {
-			apply(t, text(t, prompt.ToolResult, "```\n"+strings.Repeat(part, 1<<17/len(part))))
-			apply(t, text(t, prompt.ToolResult, strings.Repeat(part, 1<<17/len(part))))
-		}
-		for _, line := range []string{"part %d\n", "10:00:00 it is %d\n"} {
-			apply(t, text(t, prompt.ToolResult, "```\n"+times(1<<15, line, 1, 1)))
-			apply(t, text(t, prompt.ToolResult, times(1<<15, line, 1, 1)))
-		}
-	}()
-	select {
-	case <-done:
-	case <-time.After(2 * time.Minute): // in quadratic time it would be many
-		t.Fatal("it took more than two minutes")
 	}
 }
 
