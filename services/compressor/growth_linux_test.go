@@ -85,6 +85,7 @@ var stageRuns = func() map[string]func(b *testing.B, text string) func() {
 }()
 
 func applied(b *testing.B, stage compressor.Stage, d *prompt.Draft) func() {
+	b.Helper()
 	return func() {
 		if err := stage.Apply(context.WithoutCancel(b.Context()), d); err != nil {
 			b.Error(err)

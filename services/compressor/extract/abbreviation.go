@@ -14,8 +14,8 @@ const abbreviations = ` mr mrs ms dr prof st sr jr vs gen col lt sgt capt cmdr a
 	`mm mme mlle av env sra srta ud uds dott sig avv ing ` +
 	`гг вв им ул тов проф акад см рис тыс млн млрд руб др пр ср `
 
-// abbreviated tells whether a word is one of them.
-func abbreviated(w string) bool {
+// isAbbreviation tells whether a word is one of them.
+func isAbbreviation(w string) bool {
 	const longest = 12
 	if len(w) == 0 || len(w) > longest {
 		return false
@@ -34,8 +34,8 @@ func abbreviated(w string) bool {
 // firms are what follows a name with an exclamation mark.
 var firms = []string{"inc", "ltd", "llc", "corp", "co", "plc", "gmbh", "ag", "sa", "group", "holdings"}
 
-// firm tells whether a text begins with what only follows a firm's name.
-func firm(text string) bool {
+// startsWithFirm tells whether a text begins with what only follows a firm's name.
+func startsWithFirm(text string) bool {
 	n := 0
 	for n < len(text) && ascii[text[n]&0x7f] == letter {
 		n++
@@ -43,9 +43,9 @@ func firm(text string) bool {
 	return n < len(text) && slices.Contains(firms, strings.ToLower(text[:n]))
 }
 
-// country tells whether a word with points that a country's name shortens goes on with what is of it:
+// isCountryPart tells whether a word with points that a country's name shortens goes on with what is of it:
 // an office, a force or a people, rather than a sentence's first word.
-func country(word, next string) bool {
+func isCountryPart(word, next string) bool {
 	if word != "U.S" && word != "U.K" && word != "U.N" && word != "E.U" {
 		return false
 	}
@@ -60,8 +60,8 @@ var offices = strings.Fields("Army Navy Air Marine Marines Coast Congress Senate
 	"Secretary State States Treasury Government Constitution Attorney Ambassador Embassy Open Bureau Census Capitol Federal Food Forces Foreign Geological " +
 	"Green Highway Immigration Internal Military National Olympic Postal Postmaster Prime Public Route Securities Special Steel Trade Virgin Security General Parliament Commission")
 
-// digits tells whether a text is a number.
-func digits(s string) bool {
+// isNumber tells whether a text is a number.
+func isNumber(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false

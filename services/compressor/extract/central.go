@@ -107,7 +107,7 @@ func (sc *scratch) central(ctx context.Context, req *Request, rarity func(string
 			best = max(best, g.score)
 		}
 	}
-	sc.prefer(req, best)
+	sc.preferValues(req, best)
 	return nil
 }
 

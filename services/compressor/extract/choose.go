@@ -7,8 +7,8 @@ import (
 	"tollgate.dev/platform/tokens"
 )
 
-// line puts the segments that may be left out in the order in which they are taken: by score.
-func (sc *scratch) line() {
+// orderSegments puts the segments that may be left out in the order in which they are taken: by score.
+func (sc *scratch) orderSegments() {
 	sc.order = sc.order[:0]
 	for i := range sc.segments {
 		if !sc.segments[i].keep && sc.segments[i].role == 0 {
@@ -44,7 +44,7 @@ func (sc *scratch) take(budget int64) {
 	for i := range sc.segments {
 		if sc.segments[i].keep {
 			used += sc.cost(i)
-			sc.hold(i)
+			sc.keepSegment(i)
 		}
 	}
 	sc.add(budget - used)
@@ -70,7 +70,7 @@ func (sc *scratch) exchange(left int64) (exchanged bool) {
 	}
 	out, in, best := -1, -1, int64(0)
 	for _, i := range taken[:min(n, all/4)] {
-		sc.drop(i)
+		sc.dropSegment(i)
 		back := sc.cost(i)
 		for _, j := range sc.order {
 			if g := &sc.segments[j]; g.kept || j == i {
@@ -80,11 +80,11 @@ func (sc *scratch) exchange(left int64) (exchanged bool) {
 				out, in, best = i, j, more
 			}
 		}
-		sc.hold(i)
+		sc.keepSegment(i)
 	}
 	if out >= 0 {
-		sc.drop(out)
-		sc.hold(in)
+		sc.dropSegment(out)
+		sc.keepSegment(in)
 	}
 	return out >= 0
 }
@@ -106,10 +106,10 @@ func (sc *scratch) cost(i int) int64 {
 // may be off a token here and there from what they cost together, so the result is counted:
 // while it is too much, with a lower aim, and then with more segments while there is room.
 func (s *Selector) fill(ctx context.Context, sc *scratch, req *Request) (Result, error) {
-	sc.line()
+	sc.orderSegments()
 	var best Result
 	for aim, round := req.Budget, 0; ; round++ {
-		if err := sc.aim(ctx, aim); err != nil {
+		if err := sc.fitEstimate(ctx, aim); err != nil {
 			return Result{}, err
 		}
 		res, err := sc.render(ctx, s.counter, req)
@@ -117,7 +117,7 @@ func (s *Selector) fill(ctx context.Context, sc *scratch, req *Request) (Result,
 			return Result{}, err
 		}
 		over := res.Tokens - req.Budget
-		if over <= 0 || sc.least() {
+		if over <= 0 || sc.onlyRequired() {
 			best = res
 			break
 		}
@@ -161,9 +161,9 @@ func (sc *scratch) restore() {
 	for i, kept := range sc.saved {
 		if g := &sc.segments[i]; g.role == 0 && g.kept != kept {
 			if kept {
-				sc.hold(i)
+				sc.keepSegment(i)
 			} else {
-				sc.drop(i)
+				sc.dropSegment(i)
 			}
 		}
 	}
@@ -184,12 +184,12 @@ func (sc *scratch) add(room int64) (added bool) {
 		if cost > room {
 			continue
 		}
-		sc.hold(i)
+		sc.keepSegment(i)
 		added = true
 		room -= cost
 		if title := sc.passages[g.passage].title; room > early && title >= 0 && !sc.segments[title].kept && sc.segments[title].role == 0 {
 			if cost = sc.cost(title); cost <= room {
-				sc.hold(title)
+				sc.keepSegment(title)
 				room -= cost
 			}
 		}
@@ -197,8 +197,8 @@ func (sc *scratch) add(room int64) (added bool) {
 	return added
 }
 
-// aim takes segments so that the estimate of what they cost together is close to a budget.
-func (sc *scratch) aim(ctx context.Context, budget int64) error {
+// fitEstimate takes segments so that the estimate of what they cost together is close to a budget.
+func (sc *scratch) fitEstimate(ctx context.Context, budget int64) error {
 	const quick = 8
 	for target, round := budget, 0; ; round++ {
 		if err := ctx.Err(); err != nil {
@@ -244,8 +244,8 @@ func (sc *scratch) estimate() (n int64) {
 	return n
 }
 
-// least tells whether nothing is kept but what must be.
-func (sc *scratch) least() bool {
+// onlyRequired tells whether nothing is kept but what must be.
+func (sc *scratch) onlyRequired() bool {
 	for i := range sc.segments {
 		if g := &sc.segments[i]; g.kept && !g.keep && g.role == 0 {
 			return false

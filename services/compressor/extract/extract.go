@@ -94,14 +94,14 @@ func (s *Selector) Select(ctx context.Context, req Request) (Result, error) {
 	if sc.total <= req.Budget {
 		return sc.unchanged(&req), nil
 	}
-	sc.group()
+	sc.groupPassages()
 	sc.question.read(req.Question, sc.lang, s.lex, s.rarity)
 	if err := sc.match(ctx, &req); err != nil {
 		return Result{}, err
 	}
 	if sc.asked() {
-		sc.weigh()
-		sc.rank()
+		sc.weighTerms()
+		sc.rankPassages()
 		sc.score(&req)
 	} else if err := sc.central(ctx, &req, s.rarity); err != nil {
 		return Result{}, err
@@ -214,11 +214,11 @@ func (sc *scratch) split(ctx context.Context, i int, t *Text) error {
 		sc.lang = lang
 	}
 	sc.spans = append(append(append(sc.spans[:0], t.Whole...), t.Keep...), t.Lines...)
-	sc.settle()
+	sc.mergeSpans()
 	sc.fixed = append(sc.fixed[:0], sc.spans...)
 	sc.spans = append(append(sc.spans[:0], t.Whole...), t.Keep...)
 	sc.findTags(t.Text, sc.fixed)
-	sc.settle()
+	sc.mergeSpans()
 	from := len(sc.segments)
 	sp := splitter{text: t.Text, lang: lang, spans: sc.spans, tags: sc.tags, lines: t.Lines, out: sc.segments}
 	if err := sp.split(ctx); err != nil {
@@ -238,8 +238,8 @@ func (sc *scratch) split(ctx context.Context, i int, t *Text) error {
 	return nil
 }
 
-// settle puts the spans in order, and those that overlap together.
-func (sc *scratch) settle() {
+// mergeSpans puts the spans in order, and those that overlap together.
+func (sc *scratch) mergeSpans() {
 	slices.SortFunc(sc.spans, func(a, b Span) int { return a.Start - b.Start })
 	n := 0
 	for _, sp := range sc.spans {
@@ -285,9 +285,9 @@ func (sc *scratch) count(ctx context.Context, c *tokens.Counter, req *Request) e
 	return nil
 }
 
-// group makes passages of the segments. Headings belong to what follows them, and hold up to
+// groupPassages makes passages of the segments. Headings belong to what follows them, and hold up to
 // the next one of their text.
-func (sc *scratch) group() {
+func (sc *scratch) groupPassages() {
 	title := -1
 	for i := range sc.segments {
 		g := &sc.segments[i]

@@ -95,13 +95,13 @@ func sampleOf(tb testing.TB, s *Selector, it *labelled.Item, set int) sample {
 	if err := sc.count(ctx, s.counter, req); err != nil {
 		tb.Fatal(err)
 	}
-	sc.group()
+	sc.groupPassages()
 	sc.question.read(req.Question, sc.lang, s.lex, s.rarity)
 	if err := sc.match(ctx, req); err != nil {
 		tb.Fatal(err)
 	}
-	sc.weigh()
-	sc.rank()
+	sc.weighTerms()
+	sc.rankPassages()
 	sm := sample{sc: sc, req: req, item: it, set: set, measures: make([]measures, len(sc.segments))}
 	gold := ""
 	for _, d := range it.Docs {
@@ -143,10 +143,10 @@ func (f *figures) add(sm *sample, w *[features]int64) {
 	for i := range sc.segments {
 		sc.segments[i].score = scoreOf(w, &sm.measures[i])
 	}
-	sc.line()
+	sc.orderSegments()
 	f.all[sm.set]++
 	for r, rate := range fitRates {
-		if err := sc.aim(context.Background(), int64(rate*float64(sc.total))); err != nil {
+		if err := sc.fitEstimate(context.Background(), int64(rate*float64(sc.total))); err != nil {
 			panic(err)
 		}
 		left, _ := appendKept(nil, nil, sm.req.Texts[0].Text, sc.segments)

@@ -22,7 +22,7 @@ func (s *splitter) markLine(i int) {
 	if len(s.tags) > 0 { // a tag is a segment by itself
 		line = line[:max(min(s.tags[0].Start-i, len(line)), 0)]
 	}
-	if n, label, title := marker(line); n > 0 {
+	if n, label, title := documentMarker(line); n > 0 {
 		s.border = true
 		if s.start < i && strings.TrimSpace(s.text[s.start:i]) != "" {
 			return // within a protected span
@@ -93,11 +93,11 @@ func (s *splitter) headingLine(line string) bool {
 	return !unicode.IsLower(r)
 }
 
-// marker reads what numbers a document at the front of a line, as in "Document [3](Title: …)",
+// documentMarker reads what numbers a document at the front of a line, as in "Document [3](Title: …)",
 // "[3] Title", "[Doc 3]", "Source 2: …", "--- 3 ---", and returns its length, that of what numbers
 // in it, and where the title in it begins, or 0.
-func marker(line string) (n, label, title int) {
-	if n = drawn(line); n > 0 {
+func documentMarker(line string) (n, label, title int) {
+	if n = ruledNumberLength(line); n > 0 {
 		return n, n, n
 	}
 	i := 0
@@ -119,7 +119,7 @@ func marker(line string) (n, label, title int) {
 	if named && i < len(line) && line[i] == ' ' {
 		i++
 	}
-	numbered := number(line[i:], !named)
+	numbered := numberLength(line[i:], !named)
 	if numbered == 0 {
 		return 0, 0, 0
 	}
@@ -138,7 +138,7 @@ func marker(line string) (n, label, title int) {
 		at++
 	}
 	if at < len(line) && line[at] == '(' {
-		if size := parenthesis(line[at:]); size > 0 {
+		if size := parenthesisLength(line[at:]); size > 0 {
 			title = at + 1
 			if rest := line[title:]; len(rest) > 6 && strings.EqualFold(rest[:6], "title:") {
 				title += 6
@@ -149,9 +149,9 @@ func marker(line string) (n, label, title int) {
 	return i, i, title
 }
 
-// drawn is the length of a line that is a number between dashes or the like, with its line break,
+// ruledNumberLength is the length of a line that is a number between dashes or the like, with its line break,
 // or 0.
-func drawn(line string) int {
+func ruledNumberLength(line string) int {
 	end := strings.IndexByte(line, '\n')
 	if end < 0 || end > maxHeading || !strings.HasPrefix(line, "--") && !strings.HasPrefix(line, "==") {
 		return 0
@@ -163,15 +163,15 @@ func drawn(line string) int {
 			break
 		}
 	}
-	if text == "" || len(text) > 5 || !digits(text) {
+	if text == "" || len(text) > 5 || !isNumber(text) {
 		return 0
 	}
 	return end + 1
 }
 
-// number reads a number at the front of a text, in brackets or, unless they are a must,
+// numberLength reads a number at the front of a text, in brackets or, unless they are a must,
 // without.
-func number(text string, brackets bool) int {
+func numberLength(text string, brackets bool) int {
 	i := 0
 	bracket := i < len(text) && (text[i] == '[' || text[i] == '(')
 	if brackets && (!bracket || text[i] != '[') {
@@ -201,9 +201,9 @@ func number(text string, brackets bool) int {
 	return i
 }
 
-// parenthesis returns the length of what is in parentheses at the front of a text, on one
+// parenthesisLength returns the length of what is in parentheses at the front of a text, on one
 // line, or 0.
-func parenthesis(text string) int {
+func parenthesisLength(text string) int {
 	depth := 0
 	for i := 0; i < len(text) && i < 300; i++ {
 		switch text[i] {

@@ -118,10 +118,10 @@ func (w *initials) add(first byte, q *question) int {
 // maxCount is up to where a term's occurrences in a passage count.
 const maxCount = 255
 
-// weigh gives the question's terms their weights: half is how few segments of these texts
+// weighTerms gives the question's terms their weights: half is how few segments of these texts
 // have the term (Robertson and Sparck Jones's inverse document frequency), half how rare it
 // is in general. What no text has tells nothing apart, and only weighs on what is found.
-func (sc *scratch) weigh() {
+func (sc *scratch) weighTerms() {
 	q := &sc.question
 	n := len(sc.segments)
 	var df [maxTerms]int
@@ -152,10 +152,10 @@ func (sc *scratch) sum(set uint64) int {
 	return n
 }
 
-// rank scores passages by BM25 (Robertson and Zaragoza, "The probabilistic relevance
+// rankPassages scores passages by BM25 (Robertson and Zaragoza, "The probabilistic relevance
 // framework: BM25 and beyond", 2009) with k1 = 1.2 and b = 0.5, the title as one more
 // occurrence (its section 3.6, in short), and half of their pairs' weight.
-func (sc *scratch) rank() {
+func (sc *scratch) rankPassages() {
 	total := 0
 	for i := range sc.passages {
 		total += sc.passages[i].words

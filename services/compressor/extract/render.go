@@ -37,7 +37,7 @@ func appendKept(out []byte, runs []run, text string, segments []segment) ([]byte
 		n := len(bodyOf(body))
 		if !g.kept {
 			gap, headed = true, headed || g.heading
-			if more := lines(body[n:]); more > lost {
+			if more := countLineBreaks(body[n:]); more > lost {
 				dropped, lost = body[n:], more
 			}
 			continue
@@ -67,7 +67,7 @@ func appendKept(out []byte, runs []run, text string, segments []segment) ([]byte
 		runs[len(runs)-1].end = g.start + n
 		out = append(out, body[:n]...)
 		gap, headed, apart, breaks, dropped = false, false, g.keep || g.line, body[n:], ""
-		written, lost = lines(breaks), 0
+		written, lost = countLineBreaks(breaks), 0
 	}
 	if gap {
 		if mark(); len(out) == start+len(Mark) {
@@ -89,13 +89,13 @@ func bodyOf(s string) string {
 	for n > 0 && (s[n-1] == '\n' || s[n-1] == '\r' || s[n-1] == ' ' || s[n-1] == '\t') {
 		n--
 	}
-	if lines(s[n:]) == 0 {
+	if countLineBreaks(s[n:]) == 0 {
 		return s
 	}
 	return s[:n]
 }
 
-func lines(s string) int {
+func countLineBreaks(s string) int {
 	n := 0
 	for i := range len(s) {
 		if s[i] == '\n' {

@@ -40,8 +40,8 @@ var stopper = func() (t [256]bool) {
 	return t
 }()
 
-// full reports whether a character ends a sentence whatever follows it.
-func full(r rune) bool {
+// isFullStop reports whether a character ends a sentence whatever follows it.
+func isFullStop(r rune) bool {
 	switch r {
 	case '。', '！', '？', '．', '｡', '؟', '۔', '।', '॥', '።', '။', '។', '։', '།':
 		return true
@@ -49,8 +49,8 @@ func full(r rune) bool {
 	return false
 }
 
-// closer reports whether a character closes what ends together with a sentence.
-func closer(r rune) bool {
+// isCloser reports whether a character closes what ends together with a sentence.
+func isCloser(r rune) bool {
 	switch r {
 	case ')', ']', '}', '"', '\'', '”', '’', '»', '›', '」', '』', '）', '】', '〕', '］', '》', '〉', '“':
 		return true
@@ -58,27 +58,27 @@ func closer(r rune) bool {
 	return false
 }
 
-// greek tells whether a Greek letter stands before i: a semicolon behind one is a question mark.
-func (s *splitter) greek(i int) bool {
+// afterGreek tells whether a Greek letter stands before i: a semicolon behind one is a question mark.
+func (s *splitter) afterGreek(i int) bool {
 	return i > 1 && (s.text[i-2] == 0xCE || s.text[i-2] == 0xCF)
 }
 
-// unspaced reports whether a character is of a script that has no stops, and spaces between
+// isUnspaced reports whether a character is of a script that has no stops, and spaces between
 // clauses alone: Thai and Lao.
-func unspaced(r rune) bool { return r >= 0xE00 && r <= 0xEFF }
+func isUnspaced(r rune) bool { return r >= 0xE00 && r <= 0xEFF }
 
 // leastClause is the fewest bytes of a segment that ends at a space between clauses, some forty
 // characters: shorter ones are names, which have spaces too.
 const leastClause = 120
 
-// clauseEnds tells whether a space before the character at i, which is of a script without
+// isClauseEnd tells whether a space before the character at i, which is of a script without
 // stops, ends a clause of it.
-func (s *splitter) clauseEnds(i int) bool {
+func (s *splitter) isClauseEnd(i int) bool {
 	if i-1-s.start < leastClause || s.text[i-1] != ' ' {
 		return false
 	}
 	r, _ := utf8.DecodeLastRuneInString(s.text[:i-1])
-	return unspaced(r)
+	return isUnspaced(r)
 }
 
 // pace is how much of a text is read, in bytes, before it is looked whether anybody still
@@ -123,21 +123,21 @@ func (s *splitter) split(ctx context.Context) error {
 			r, size = utf8.DecodeRuneInString(s.text[i:])
 		}
 		switch {
-		case full(r):
+		case isFullStop(r):
 			end := s.afterStop(i + size)
 			s.cut(end)
 			i = end
 			continue
-		case r == '.' || r == '!' || r == '?' || r == '…' || r == ';' && s.greek(i):
+		case r == '.' || r == '!' || r == '?' || r == '…' || r == ';' && s.afterGreek(i):
 			end := s.afterStop(i + size)
-			if s.sentenceEnds(i, end, r) {
+			if s.isSentenceEnd(i, end, r) {
 				s.cut(end)
 			}
 			i = end
 			continue
 		case r == '\u2028' || r == '\u2029':
 			s.cut(i + size)
-		case unspaced(r) && s.clauseEnds(i):
+		case isUnspaced(r) && s.isClauseEnd(i):
 			s.cut(i - 1)
 		}
 		i += size
@@ -211,7 +211,7 @@ func (s *splitter) afterStop(i int) int {
 				return i
 			}
 			i += size
-		case r == '.' || r == '!' || r == '?' || r == '…' || full(r) || closer(r):
+		case r == '.' || r == '!' || r == '?' || r == '…' || isFullStop(r) || isCloser(r):
 			i += size
 		case r == '[' || r == '【' || r == '〔' || r == '［':
 			n := footnote(s.text[i:], size)
@@ -241,8 +241,8 @@ func footnote(text string, bracket int) int {
 	return end + size
 }
 
-// sentenceEnds tells whether a sentence ends at end, after a stop at i.
-func (s *splitter) sentenceEnds(i, end int, stop rune) bool {
+// isSentenceEnd tells whether a sentence ends at end, after a stop at i.
+func (s *splitter) isSentenceEnd(i, end int, stop rune) bool {
 	if end >= len(s.text) {
 		return false
 	}
@@ -266,15 +266,15 @@ func (s *splitter) sentenceEnds(i, end int, stop rune) bool {
 	if unicode.IsLower(r) || r == ',' || r == ';' || r == ':' || r == ')' {
 		return false
 	}
-	if stop == '!' && end == i+1 && firm(s.text[at:]) || s.bracketed(end) {
+	if stop == '!' && end == i+1 && startsWithFirm(s.text[at:]) || s.inParentheses(end) {
 		return false
 	}
-	return stop != '.' || end > i+1 || !s.pointed(i, s.text[at:])
+	return stop != '.' || end > i+1 || !s.belongsToWord(i, s.text[at:])
 }
 
-// bracketed tells whether a place is within parentheses that are opened and closed on its line,
+// inParentheses tells whether a place is within parentheses that are opened and closed on its line,
 // not far from each other: what is in them stands or falls as one.
-func (s *splitter) bracketed(at int) bool {
+func (s *splitter) inParentheses(at int) bool {
 	const reach = 240
 	from := max(s.start, at-reach)
 	if from >= at || strings.IndexByte(s.text[from:at], '(') < 0 {
@@ -306,8 +306,8 @@ func (s *splitter) bracketed(at int) bool {
 	return false
 }
 
-// pointed tells whether the point at i belongs to the word before it; next is what follows.
-func (s *splitter) pointed(i int, next string) bool {
+// belongsToWord tells whether the point at i belongs to the word before it; next is what follows.
+func (s *splitter) belongsToWord(i int, next string) bool {
 	from := i
 	for from > s.start && i-from < 12 {
 		c := s.text[from-1]
@@ -320,14 +320,14 @@ func (s *splitter) pointed(i int, next string) bool {
 	if w == "" {
 		return true
 	}
-	if digits(w) {
+	if isNumber(w) {
 		// An ordinal, as German writes dates, or the number of a line of a list.
 		return len(w) <= 2 && s.lang == german || from == s.lineStart && len(w) <= 3
 	}
 	if w == "al" { // et al.
 		return strings.HasSuffix(s.text[s.start:from], "et ")
 	}
-	if country(w, next) {
+	if isCountryPart(w, next) {
 		return true
 	}
 	if strings.IndexByte(w, '.') >= 0 { // i.e, U.S, J.R.R
@@ -340,7 +340,7 @@ func (s *splitter) pointed(i int, next string) bool {
 	if r, size := utf8.DecodeRuneInString(w); size == len(w) {
 		return unicode.IsLetter(r) && classOf(r) == letter && r != 'I'
 	}
-	return abbreviated(w)
+	return isAbbreviation(w)
 }
 
 // lineEnd looks at the line break at i, and returns where the next line begins.
@@ -364,7 +364,7 @@ func (s *splitter) lineEnd(i int) int {
 	if at >= len(s.text) {
 		return len(s.text)
 	}
-	if breaks == 1 && s.wrapped(body, at) {
+	if breaks == 1 && s.isWrapped(body, at) {
 		s.lineStart = end
 		return end
 	}
@@ -374,7 +374,7 @@ func (s *splitter) lineEnd(i int) int {
 		return end
 	}
 	// A line of prose is a passage of its own where lines are paragraphs.
-	if breaks > 1 || body-s.lineStart >= 200 && stopped(s.text[:body]) {
+	if breaks > 1 || body-s.lineStart >= 200 && endsSentence(s.text[:body]) {
 		s.border = true
 	}
 	s.lineStart = end
@@ -382,25 +382,25 @@ func (s *splitter) lineEnd(i int) int {
 	return max(end, s.start)
 }
 
-// wrapped tells whether the line that ends at body only goes on in the next, which begins
+// isWrapped tells whether the line that ends at body only goes on in the next, which begins
 // at next.
-func (s *splitter) wrapped(body, next int) bool {
-	if body == 0 || body-s.lineStart < 30 || stopped(s.text[:body]) || s.text[body-1] == ':' {
+func (s *splitter) isWrapped(body, next int) bool {
+	if body == 0 || body-s.lineStart < 30 || endsSentence(s.text[:body]) || s.text[body-1] == ':' {
 		return false
 	}
 	r, _ := utf8.DecodeRuneInString(s.text[next:])
 	return unicode.IsLower(r)
 }
 
-// stopped tells whether a text ends with what ends a sentence.
-func stopped(text string) bool {
+// endsSentence tells whether a text ends with what ends a sentence.
+func endsSentence(text string) bool {
 	for text != "" {
 		r, size := utf8.DecodeLastRuneInString(text)
 		switch {
-		case closer(r):
+		case isCloser(r):
 			text = text[:len(text)-size]
 		default:
-			return r == '.' || r == '!' || r == '?' || r == '…' || full(r)
+			return r == '.' || r == '!' || r == '?' || r == '…' || isFullStop(r)
 		}
 	}
 	return false

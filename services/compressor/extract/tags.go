@@ -33,7 +33,7 @@ func (sc *scratch) findTags(text string, fixed []Span) {
 	for at := strings.IndexByte(text, '<'); at >= 0; {
 		if t, ok := tagAt(text, at); ok {
 			switch {
-			case t.opens && (begins(text, at) || at > 0 && text[at-1] == '>'):
+			case t.opens && (startsLine(text, at) || at > 0 && text[at-1] == '>'):
 				open = append(open, len(sc.tags))
 				sc.tags = append(sc.tags, t)
 			case !t.opens:
@@ -105,8 +105,8 @@ func tagAt(text string, at int) (t tag, ok bool) {
 	return t, !slices.Contains(markup, strings.ToLower(text[from:to]))
 }
 
-// begins tells whether a place is the first of its line that is no space.
-func begins(text string, at int) bool {
+// startsLine tells whether a place is the first of its line that is no space.
+func startsLine(text string, at int) bool {
 	for at > 0 && (text[at-1] == ' ' || text[at-1] == '\t') {
 		at--
 	}
@@ -156,29 +156,29 @@ func (sc *scratch) label(from int) {
 	}
 }
 
-// hold has a segment stay, and with it the labels of what it is in.
-func (sc *scratch) hold(i int) {
+// keepSegment has a segment stay, and with it the labels of what it is in.
+func (sc *scratch) keepSegment(i int) {
 	sc.segments[i].kept = true
 	for at := sc.segments[i].label; at >= 0; at = sc.labels[at].parent {
 		l := &sc.labels[at]
 		if l.kept++; l.kept == 1 {
-			sc.show(l, true)
+			sc.setLabel(l, true)
 		}
 	}
 }
 
-// drop leaves a segment out, and labels that nothing is left of.
-func (sc *scratch) drop(i int) {
+// dropSegment leaves a segment out, and labels that nothing is left of.
+func (sc *scratch) dropSegment(i int) {
 	sc.segments[i].kept = false
 	for at := sc.segments[i].label; at >= 0; at = sc.labels[at].parent {
 		l := &sc.labels[at]
 		if l.kept--; l.kept == 0 {
-			sc.show(l, false)
+			sc.setLabel(l, false)
 		}
 	}
 }
 
-func (sc *scratch) show(l *label, kept bool) {
+func (sc *scratch) setLabel(l *label, kept bool) {
 	g := &sc.segments[l.open]
 	g.kept = kept || g.keep
 	if l.close >= 0 {

@@ -62,25 +62,25 @@ func (sc *scratch) score(req *Request) {
 			g.score -= lengthCost * int64(lg(own+sc.segments[sc.labels[g.label].open].tokens)-lg(own)) / (2 * one)
 		}
 	}
-	sc.prefer(req, 6*one)
+	sc.preferValues(req, 6*one)
 }
 
-// prefer adds to the scores of segments with a value, where one is asked for, and takes from them
+// preferValues adds to the scores of segments with a value, where one is asked for, and takes from them
 // nothing for their length: values are long, and have none of the question's words.
-func (sc *scratch) prefer(req *Request, more int64) {
+func (sc *scratch) preferValues(req *Request, more int64) {
 	if sc.question.kinds&value == 0 {
 		return
 	}
 	for i := range sc.segments {
-		if g := &sc.segments[i]; valued(req.Texts[g.text].Text[g.start:g.end]) {
+		if g := &sc.segments[i]; hasValue(req.Texts[g.text].Text[g.start:g.end]) {
 			g.score += more + lengthCost*int64(lg(g.tokens+1))/one
 		}
 	}
 }
 
-// valued tells whether a text has a long word with what is in paths, addresses, hashes and names
+// hasValue tells whether a text has a long word with what is in paths, addresses, hashes and names
 // for machines.
-func valued(text string) bool {
+func hasValue(text string) bool {
 	const long = 16
 	for word := range strings.FieldsSeq(text) {
 		if len(word) >= long && strings.ContainsAny(word, "0123456789/\\") {

@@ -206,7 +206,7 @@ func (s *wordScanner) simple() (n int, h, prefix uint64, ok bool) {
 		switch c := s.text[end]; {
 		case c >= utf8.RuneSelf:
 			return 0, 0, 0, false
-		case (c == '.' || c == ',') && digits(s.text[s.pos:s.pos+1]):
+		case (c == '.' || c == ',') && isNumber(s.text[s.pos:s.pos+1]):
 			return 0, 0, 0, false
 		}
 	}
@@ -266,7 +266,7 @@ scan:
 				c |= 0x20
 			case digit:
 			default:
-				if t.number && (c == '.' || c == ',') && s.pos+1 < len(s.text) && digits(s.text[s.pos+1:s.pos+2]) {
+				if t.number && (c == '.' || c == ',') && s.pos+1 < len(s.text) && isNumber(s.text[s.pos+1:s.pos+2]) {
 					s.pos++ // a number keeps together, and means the same without its points
 					continue
 				}

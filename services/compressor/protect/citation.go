@@ -6,16 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// referrals are what a citation begins with that says where to look.
-var referrals = []string{
+// referralPrefixes are what a citation begins with that says where to look.
+var referralPrefixes = []string{
 	"see ", "See ", "cf. ", "Cf. ", "e.g., ", "e.g. ", "Sec. ", "sec. ", "Fig. ", "fig. ", "Tab. ", "Eq. ", "eq. ", "Ch. ", "ch. ",
 	"p. ", "pp. ", "ref. ", "siehe ", "Siehe ", "s. ", "vgl. ", "Vgl. ", "Abb. ", "Kap. ", "voir ", "véase ", "vid. ", "см. ", "ср. ",
 	"参见", "參見", "见", "見", "参照", "出典", "引自", "来源", "來源", "详见", "詳見",
 }
 
-// refers returns the length of the referral that a text begins with, or 0.
-func refers(text string) int {
-	for _, r := range referrals {
+// referralLength returns the length of the referral that a text begins with, or 0.
+func referralLength(text string) int {
+	for _, r := range referralPrefixes {
 		if strings.HasPrefix(text, r) {
 			return len(r)
 		}
@@ -23,11 +23,11 @@ func refers(text string) int {
 	return 0
 }
 
-// sourced tells whether text between brackets says where something is from: it begins with a
+// isSourceReference tells whether text between brackets says where something is from: it begins with a
 // referral and has a number, or it has an author and a year, and behind that nothing but
 // where in the source: Smith et al., 2019, p. 3.
-func sourced(text string) bool {
-	if n := refers(text); n > 0 && strings.ContainsAny(text[n:], "0123456789") {
+func isSourceReference(text string) bool {
+	if n := referralLength(text); n > 0 && strings.ContainsAny(text[n:], "0123456789") {
 		return true
 	}
 	for at := 0; ; {
@@ -40,15 +40,15 @@ func sourced(text string) bool {
 		for end < len(text) && traits[text[end]] == digit {
 			end++
 		}
-		if end-at == 4 && authored(text[:at]) && located(text[end:]) {
+		if end-at == 4 && endsInAuthor(text[:at]) && isLocator(text[end:]) {
 			return true
 		}
 		at = max(end, at+1)
 	}
 }
 
-// authored tells whether what stands before a year is, or may be, an author's name.
-func authored(before string) bool {
+// endsInAuthor tells whether what stands before a year is, or may be, an author's name.
+func endsInAuthor(before string) bool {
 	r, size := utf8.DecodeLastRuneInString(before)
 	switch r {
 	case ' ', '(', '，', '、', '（', ',':
@@ -66,9 +66,9 @@ var locators = []string{
 	"see ", "cf.", "emphasis", "in ", "und ", "and ", "et ", "cit", "transl", "trans.",
 }
 
-// located tells whether what follows a year belongs to a citation: nothing, a letter that
+// isLocator tells whether what follows a year belongs to a citation: nothing, a letter that
 // tells works of one year apart, and a place in the work or another source.
-func located(after string) bool {
+func isLocator(after string) bool {
 	if after != "" && traits[after[0]] == lower && (len(after) == 1 || traits[after[1]]&core == 0) {
 		after = after[1:]
 	}

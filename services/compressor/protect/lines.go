@@ -31,10 +31,10 @@ type Region struct {
 // something are, and the others are its comments, or speak of it.
 func Regions(text string) (regions []Region, file bool) {
 	lines := strings.SplitAfter(text, "\n")
-	sorts := sortsOf(lines)
-	blocks := blocksOf(sorts)
-	if strings.HasPrefix(text, "#!/") || isFile(blocks, sorts) {
-		return []Region{{End: len(text), Look: Source, Lines: count(sorts)}}, true
+	kinds := classifyLines(lines)
+	blocks := blocksOf(kinds)
+	if strings.HasPrefix(text, "#!/") || isFile(blocks, kinds) {
+		return []Region{{End: len(text), Look: Source, Lines: countNonBlank(kinds)}}, true
 	}
 	at, done := 0, 0 // the byte and the line that are reached
 	position := func(line int) int {
@@ -45,10 +45,10 @@ func Regions(text string) (regions []Region, file bool) {
 	}
 	for _, b := range blocks {
 		start := position(b.first)
-		r := Region{Start: start, End: position(b.end), Look: Source, Lines: count(sorts[b.first:b.end])}
-		if kind := b.kind(); kind == row {
+		r := Region{Start: start, End: position(b.end), Look: Source, Lines: countNonBlank(kinds[b.first:b.end])}
+		if kind := b.kind(); kind == tableRow {
 			r.Look = Table
-		} else if kind == log {
+		} else if kind == logLine {
 			r.Look = Log
 		}
 		regions = append(regions, r)
@@ -58,10 +58,10 @@ func Regions(text string) (regions []Region, file bool) {
 
 // LookOf tells what a line looks like by itself: [Source], [Log], or nothing.
 func LookOf(line string) Look {
-	switch s := sortOf(line); {
-	case s == code:
+	switch s := classifyLine(line); {
+	case s == codeLine:
 		return Source
-	case s == log:
+	case s == logLine:
 		return Log
 	}
 	return 0
@@ -74,22 +74,22 @@ func Sources(text string) []Span {
 	spans := Of(text, Code)
 	regions, _ := Regions(text)
 	for _, r := range regions {
-		if r.Look == Source && !printed(text[r.Start:r.End]) {
+		if r.Look == Source && !isProgramOutput(text[r.Start:r.End]) {
 			spans = append(spans, Span{Start: r.Start, End: r.End, Kind: Code})
 		}
 	}
-	return merged(spans)
+	return mergeSpans(spans)
 }
 
-// printed tells whether half of a text's lines are of stack traces, logs or progress.
-func printed(text string) bool {
+// isProgramOutput tells whether half of a text's lines are of stack traces, logs or progress.
+func isProgramOutput(text string) bool {
 	lines, all := 0, 0
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
 		all++
-		if framed(line) || strings.HasPrefix(strings.TrimLeft(line, "0123456789."), "%") || logged(line) || strings.Contains(line, "...") && !strings.ContainsAny(line, "(){}[]=") ||
+		if isStackFrame(line) || strings.HasPrefix(strings.TrimLeft(line, "0123456789."), "%") || isLogLine(line) || strings.Contains(line, "...") && !strings.ContainsAny(line, "(){}[]=") ||
 			strings.Contains(line, ": ") && (strings.Contains(line, "... ") || strings.Contains(line, "% ")) {
 			lines++
 		}
@@ -97,8 +97,8 @@ func printed(text string) bool {
 	return lines*2 >= all
 }
 
-// framed tells whether a line is one of a stack trace.
-func framed(line string) bool {
+// isStackFrame tells whether a line is one of a stack trace.
+func isStackFrame(line string) bool {
 	for _, o := range []string{"goroutine ", "panic:", "Traceback ", "Caused by", "File \"", "... ", "created by "} {
 		if strings.HasPrefix(line, o) {
 			return true
@@ -108,8 +108,8 @@ func framed(line string) bool {
 		strings.Contains(line, "(0x") && strings.HasSuffix(line, ")") || strings.HasSuffix(line, "(...)")
 }
 
-// merged are spans in order, those that overlap as one.
-func merged(spans []Span) []Span {
+// mergeSpans puts spans in order, and those that overlap together.
+func mergeSpans(spans []Span) []Span {
 	slices.SortFunc(spans, func(a, b Span) int { return a.Start - b.Start })
 	out := spans[:0]
 	for _, s := range spans {
@@ -122,106 +122,106 @@ func merged(spans []Span) []Span {
 	return out
 }
 
-// sort is what a line looks like.
-type sort uint8
+// lineKind is what a line looks like.
+type lineKind uint8
 
 const (
-	prose sort = iota
-	blank
-	near // goes with code where it stands next to it: an indented line, a comment
-	code // source, a difference, configuration
-	log
-	row // of a table
+	proseLine lineKind = iota
+	blankLine
+	adjoiningLine // goes with code where it stands next to it: an indented line, a comment
+	codeLine      // source, a difference, configuration
+	logLine
+	tableRow // of a table
 )
 
-// least is from how many lines on that look like it a block is code, a log or a table.
-const least = 3
+// minBlockLines is from how many lines on that look like it a block is code, a log or a table.
+const minBlockLines = 3
 
 // block is a run of lines, from first up to before end.
 type block struct {
 	first, end int
-	counts     [row + 1]int
+	counts     [tableRow + 1]int
 }
 
 // isFile tells whether half of the lines that say something are code: then the others are its
 // comments, or speak of it.
-func isFile(blocks []block, sorts []sort) bool {
+func isFile(blocks []block, kinds []lineKind) bool {
 	n := 0
 	for _, b := range blocks {
-		if b.kind() == code {
-			n += count(sorts[b.first:b.end])
+		if b.kind() == codeLine {
+			n += countNonBlank(kinds[b.first:b.end])
 		}
 	}
-	return n > 0 && 2*n >= count(sorts)
+	return n > 0 && 2*n >= countNonBlank(kinds)
 }
 
 // kind is what most of a block is.
-func (b *block) kind() sort {
+func (b *block) kind() lineKind {
 	switch {
-	case b.counts[row] > b.counts[code]+b.counts[log]:
-		return row
-	case b.counts[log] > b.counts[code]:
-		return log
+	case b.counts[tableRow] > b.counts[codeLine]+b.counts[logLine]:
+		return tableRow
+	case b.counts[logLine] > b.counts[codeLine]:
+		return logLine
 	}
-	return code
+	return codeLine
 }
 
 // blocksOf finds the blocks.
-func blocksOf(sorts []sort) (blocks []block) {
-	for i := 0; i < len(sorts); {
-		if sorts[i] == blank {
+func blocksOf(kinds []lineKind) (blocks []block) {
+	for i := 0; i < len(kinds); {
+		if kinds[i] == blankLine {
 			i++
 			continue
 		}
 		b := block{first: i, end: i}
 		last := i // up to which lines belong to it for sure
-		for ; i < len(sorts) && sorts[i] != prose; i++ {
-			b.counts[sorts[i]]++
-			if sorts[i] > near || sorts[i] == near && i == last {
+		for ; i < len(kinds) && kinds[i] != proseLine; i++ {
+			b.counts[kinds[i]]++
+			if kinds[i] > adjoiningLine || kinds[i] == adjoiningLine && i == last {
 				last = i + 1
 			}
 		}
 		b.end = last
-		if strong := b.counts[code] + b.counts[log] + b.counts[row]; strong >= least && strong*2 >= b.counts[near] {
+		if strong := b.counts[codeLine] + b.counts[logLine] + b.counts[tableRow]; strong >= minBlockLines && strong*2 >= b.counts[adjoiningLine] {
 			blocks = append(blocks, b)
 		}
-		for i < len(sorts) && sorts[i] == prose {
+		for i < len(kinds) && kinds[i] == proseLine {
 			i++
 		}
 	}
 	return blocks
 }
 
-// count counts the lines that are not blank.
-func count(sorts []sort) (n int) {
-	for _, s := range sorts {
-		if s != blank {
+// countNonBlank counts the lines that are not blank.
+func countNonBlank(kinds []lineKind) (n int) {
+	for _, s := range kinds {
+		if s != blankLine {
 			n++
 		}
 	}
 	return n
 }
 
-func sortsOf(lines []string) []sort {
-	sorts := make([]sort, len(lines))
+func classifyLines(lines []string) []lineKind {
+	kinds := make([]lineKind, len(lines))
 	before := 0 // the columns of the line before
 	for i, line := range lines {
-		sorts[i] = sortOf(line)
-		columns := columnsOf(line)
-		if columns > 1 && columns == before && sorts[i] <= near {
-			sorts[i] = row
-			if sorts[i-1] <= near {
-				sorts[i-1] = row
+		kinds[i] = classifyLine(line)
+		columns := countColumns(line)
+		if columns > 1 && columns == before && kinds[i] <= adjoiningLine {
+			kinds[i] = tableRow
+			if kinds[i-1] <= adjoiningLine {
+				kinds[i-1] = tableRow
 			}
 		}
 		before = columns
 	}
-	patches(lines, sorts)
-	return sorts
+	markHunks(lines, kinds)
+	return kinds
 }
 
-// columnsOf counts what tabs, bars or commas without a space set apart in a line; 1 is none.
-func columnsOf(line string) int {
+// countColumns counts what tabs, bars or commas without a space set apart in a line; 1 is none.
+func countColumns(line string) int {
 	line = strings.TrimRight(line, " \r\n")
 	tabs, bars, commas, semicolons := 0, 0, 0, 0
 	for i := range len(line) {
@@ -259,8 +259,8 @@ func columnsOf(line string) int {
 	return 1
 }
 
-// openers are what lines of source begin with, and with a few words more no sentence does.
-var openers = []string{
+// codeOpenings are what lines of source begin with, and with a few words more no sentence does.
+var codeOpenings = []string{
 	"import ", "from ", "package ", "func ", "def ", "class ", "return ", "return;", "if (", "if(", "for (", "for(", "while (", "else:", "try:", "elif ",
 	"else {", "} else", "case ", "switch ", "public ", "private ", "protected ", "static ", "const ", "let ", "var ", "type ", "struct ", "enum ",
 	"interface ", "fn ", "pub ", "use ", "mod ", "impl ", "namespace ", "using ", "async ", "await ", "raise ", "throw ", "yield ", "except ", "export ",
@@ -269,64 +269,64 @@ var openers = []string{
 	"at ", "File \"", "Traceback ", "Caused by", "goroutine ", "panic:",
 }
 
-// sortOf tells what a line looks like by itself.
-func sortOf(raw string) sort {
+// classifyLine tells what a line looks like by itself.
+func classifyLine(raw string) lineKind {
 	line := strings.TrimSpace(raw)
 	if line == "" {
-		return blank
+		return blankLine
 	}
-	if rest := unnumbered(line); rest != line {
+	if rest := cutLineNumber(line); rest != line {
 		if line = strings.TrimSpace(rest); line == "" {
-			return near
+			return adjoiningLine
 		}
 	}
 	last := line[len(line)-1]
 	words := strings.Count(line, " ") + 1
 	indented := raw[0] == ' ' || raw[0] == '\t'
 	switch {
-	case logged(line):
-		return log
+	case isLogLine(line):
+		return logLine
 	case last == '{' || last == '}' || last == ';' && words < 20 || last == '\\', line == ")" || line == "]" || line == "),":
-		return code
+		return codeLine
 	case strings.HasSuffix(line, "});") || strings.HasSuffix(line, "},") || strings.HasSuffix(line, "],"):
-		return code
+		return codeLine
 	case last == ',' && (line[0] == '(' && strings.HasSuffix(line, "),") || indented && (line[0] == '"' || line[0] == '\'' || strings.Trim(line, "0123456789abcdefxABCDEFX-+., ") == "")):
-		return code // values
-	case words <= 16 && last != '.' && signs(line):
-		return code
-	case line[0] == '[' && last == ']' && words == 1, required(line), instructed(line), words == 2 && (strings.HasPrefix(line, "go 1.") || strings.HasPrefix(line, "toolchain go")):
-		return code
+		return codeLine // values
+	case words <= 16 && last != '.' && hasOperator(line):
+		return codeLine
+	case line[0] == '[' && last == ']' && words == 1, isModuleVersion(line), isDockerfileLine(line), words == 2 && (strings.HasPrefix(line, "go 1.") || strings.HasPrefix(line, "toolchain go")):
+		return codeLine
 	case last == ')' && strings.IndexByte(line, '(') > 0 && !strings.Contains(line[:strings.IndexByte(line, '(')], " "):
-		return code // a call
+		return codeLine // a call
 	}
 	if words <= 12 && last != '.' && last != '?' && last != '!' {
 		body := strings.TrimLeft(line, "+-")
 		body = strings.TrimLeft(body, " ")
-		for _, o := range openers {
+		for _, o := range codeOpenings {
 			if strings.HasPrefix(line, o) || strings.HasPrefix(body, o) {
-				if structured(line, words) || indented {
-					return code
+				if hasCodeSigns(line, words) || indented {
+					return codeLine
 				}
-				return near
+				return adjoiningLine
 			}
 		}
-		if pair(line) {
-			return code
+		if isKeyValue(line) {
+			return codeLine
 		}
 	}
 	if indented || strings.HasPrefix(line, "//") || line[0] == '#' || line[0] == '*' || line[0] == '+' || line[0] == '@' || strings.HasPrefix(line, "/*") {
-		return near
+		return adjoiningLine
 	}
-	return prose
+	return proseLine
 }
 
-// structured tells that a line which begins like source goes on like it.
-func structured(line string, words int) bool {
+// hasCodeSigns tells that a line which begins like source goes on like it.
+func hasCodeSigns(line string, words int) bool {
 	return words <= 3 || strings.ContainsAny(line, "(){}[]=<>:\"'`_./*")
 }
 
-// signs tells whether a line has what joins in source and in no sentence.
-func signs(line string) bool {
+// hasOperator tells whether a line has what joins in source and in no sentence.
+func hasOperator(line string) bool {
 	for _, s := range []string{" = ", ":=", "==", "!=", "->", "=>", "&&", "||", "::", "()", "+=", "-=", " >= ", " <= ", "](", "/>", "</", "};", "${", "%s"} {
 		if strings.Contains(line, s) {
 			return s != "](" || strings.Contains(line, ":=")
@@ -335,8 +335,8 @@ func signs(line string) bool {
 	return false
 }
 
-// pair tells whether a line is a name, a colon or an equals sign, and a short value.
-func pair(line string) bool {
+// isKeyValue tells whether a line is a name, a colon or an equals sign, and a short value.
+func isKeyValue(line string) bool {
 	line = strings.TrimPrefix(strings.TrimLeft(line, "+ "), "- ")
 	at := strings.IndexAny(line, ":=")
 	if at <= 0 || strings.ContainsAny(line[:at], " ,;()") {
@@ -346,8 +346,8 @@ func pair(line string) bool {
 	return (line[at] == '=' || rest == "" || rest[0] == ' ') && strings.Count(rest, " ") <= 6
 }
 
-// unnumbered is a line without the number that a tool puts before it.
-func unnumbered(line string) string {
+// cutLineNumber returns a line without the number that a tool puts before it.
+func cutLineNumber(line string) string {
 	i := 0
 	for i < len(line) && line[i] >= '0' && line[i] <= '9' {
 		i++
@@ -363,20 +363,20 @@ func unnumbered(line string) string {
 	return line
 }
 
-// logged tells whether a line begins as those of logs do: with a time or a level, as a test's
+// isLogLine tells whether a line begins as those of logs do: with a time or a level, as a test's
 // result, or with a file and a line, as what a search found.
-func logged(line string) bool {
+func isLogLine(line string) bool {
 	line = strings.TrimLeft(line, "[(")
 	for _, level := range []string{"INFO", "WARN", "ERROR", "DEBUG", "FATAL", "TRACE", "level=", "time=", "--- PASS", "--- FAIL", "=== ", "ok  \t", "?   \t", "PASS", "FAIL"} {
 		if strings.HasPrefix(line, level) {
 			return true
 		}
 	}
-	return hit(line) || shaped(line, "0000-00-00") || shaped(line, "00:00:00") || shaped(line, "0000/00/00") || shaped(line, "Aaa 00 00:") || shaped(line, "Aaa  0 00:")
+	return isSearchHit(line) || hasShape(line, "0000-00-00") || hasShape(line, "00:00:00") || hasShape(line, "0000/00/00") || hasShape(line, "Aaa 00 00:") || hasShape(line, "Aaa  0 00:")
 }
 
-// hit tells whether a line begins with a file's name and a line's number.
-func hit(line string) bool {
+// isSearchHit tells whether a line begins with a file's name and a line's number.
+func isSearchHit(line string) bool {
 	name, rest, ok := strings.Cut(line, ":")
 	if !ok || !strings.ContainsAny(name, "./") || strings.ContainsAny(name, " \t\"'(") {
 		return false
@@ -384,9 +384,9 @@ func hit(line string) bool {
 	return len(rest) > 1 && rest[0] >= '0' && rest[0] <= '9' && strings.ContainsAny(rest[1:min(len(rest), 8)], ":")
 }
 
-// shaped tells whether a line begins with characters of a pattern: 0 is a digit, A and a are
+// hasShape tells whether a line begins with characters of a pattern: 0 is a digit, A and a are
 // letters.
-func shaped(line, pattern string) bool {
+func hasShape(line, pattern string) bool {
 	if len(line) < len(pattern) {
 		return false
 	}

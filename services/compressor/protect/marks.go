@@ -224,7 +224,7 @@ func (s *scanner) sign(i int) int {
 		}
 		start := i + len(b.open)
 		if end := s.find(start, maxCite, full+n, b.close); end > 0 {
-			if inner := s.text[start:end]; cited(inner) || sourced(inner) {
+			if inner := s.text[start:end]; isNoteOrNumbers(inner) || isSourceReference(inner) {
 				return s.add(i, end+len(b.close), Citation)
 			}
 		}
@@ -279,17 +279,17 @@ func (s *scanner) bracket(start, open int) int {
 			return s.add(start, k+1, Link)
 		}
 	}
-	if kind := ours(s.text[open : end+1]); kind != 0 {
+	if kind := kindOfMark(s.text[open : end+1]); kind != 0 {
 		return s.add(open, end+1, kind)
 	}
-	if inner := s.text[open+1 : end]; cited(inner) || end-open <= maxCite && sourced(inner) {
+	if inner := s.text[open+1 : end]; isNoteOrNumbers(inner) || end-open <= maxCite && isSourceReference(inner) {
 		return s.add(s.label(open), end+1, Citation)
 	}
 	return open + 1
 }
 
-// ours tells what mark of an earlier stage a text in brackets is; 0 when it is none.
-func ours(mark string) Kind {
+// kindOfMark tells what mark of an earlier stage a text in brackets is; 0 when it is none.
+func kindOfMark(mark string) Kind {
 	switch {
 	case strings.HasPrefix(mark, SameAs):
 		return Reference
@@ -307,8 +307,8 @@ func destination(text string) bool {
 	return !strings.Contains(address, "\n") && (!found || title != "" && strings.IndexByte("\"'", title[0]) >= 0 && !strings.Contains(title, "\n"))
 }
 
-// cited tells whether text between brackets is a footnote's name or numbers of sources.
-func cited(text string) bool {
+// isNoteOrNumbers tells whether text between brackets is a footnote's name or numbers of sources.
+func isNoteOrNumbers(text string) bool {
 	if strings.HasPrefix(text, "^") {
 		return len(text) > 1 && !strings.ContainsAny(text, " \n")
 	}
@@ -347,7 +347,7 @@ func (s *scanner) label(i int) int {
 // parenthesis goes on from an opening one, over a citation if it has one: (Smith et al., 2020;
 // Jones 2019b), (see Sec. 3.1.).
 func (s *scanner) parenthesis(i int) int {
-	if !s.is(i+1, upper|other) && s.byteAt(i+1) < 0xE3 && refers(s.text[i+1:]) == 0 {
+	if !s.is(i+1, upper|other) && s.byteAt(i+1) < 0xE3 && referralLength(s.text[i+1:]) == 0 {
 		return i + 1
 	}
 	end := s.find(i+1, maxCite, round, ")")
@@ -357,7 +357,7 @@ func (s *scanner) parenthesis(i int) int {
 			end += 1 + k
 		}
 	}
-	if end < 0 || !sourced(s.text[i+1:end]) {
+	if end < 0 || !isSourceReference(s.text[i+1:end]) {
 		return i + 1
 	}
 	return s.add(i, end+1, Citation)

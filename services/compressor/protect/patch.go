@@ -2,18 +2,18 @@ package protect
 
 import "strings"
 
-// patches marks the lines of unified differences, whatever is in them: a hunk's header says how
+// markHunks marks the lines of unified differences, whatever is in them: a hunk's header says how
 // many there are.
-func patches(lines []string, sorts []sort) {
+func markHunks(lines []string, kinds []lineKind) {
 	for i := 0; i < len(lines); i++ {
-		old, now, ok := hunk(lines[i])
+		old, now, ok := parseHunkHeader(lines[i])
 		if !ok {
 			continue
 		}
-		for from := i - 1; from >= 0 && i-from <= maxPatchHead && patched(lines[from]); from-- {
-			sorts[from] = code
+		for from := i - 1; from >= 0 && i-from <= maxPatchHead && isPatchHeader(lines[from]); from-- {
+			kinds[from] = codeLine
 		}
-		sorts[i] = code
+		kinds[i] = codeLine
 		for i+1 < len(lines) && (old > 0 || now > 0 || strings.HasPrefix(lines[i+1], `\ `)) {
 			line := strings.TrimRight(lines[i+1], "\r\n")
 			switch {
@@ -28,7 +28,7 @@ func patches(lines []string, sorts []sort) {
 				continue
 			}
 			i++
-			sorts[i] = code
+			kinds[i] = codeLine
 		}
 	}
 }
@@ -36,8 +36,8 @@ func patches(lines []string, sorts []sort) {
 // maxPatchHead is how many lines stand before the first hunk of a file, at the most.
 const maxPatchHead = 12
 
-// patched tells whether a line stands before the hunks of a file.
-func patched(line string) bool {
+// isPatchHeader tells whether a line stands before the hunks of a file.
+func isPatchHeader(line string) bool {
 	for _, head := range []string{"diff ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ", "old mode ", "new mode ", "similarity index ", "rename ", "copy ", "Index: ", "======"} {
 		if strings.HasPrefix(line, head) {
 			return true
@@ -46,33 +46,33 @@ func patched(line string) bool {
 	return false
 }
 
-// hunk reads a hunk's header, as in @@ -1,3 +1,4 @@, and returns how many lines it has of the old
+// parseHunkHeader reads a hunk's header, as in @@ -1,3 +1,4 @@, and returns how many lines it has of the old
 // text and of the new one.
-func hunk(line string) (old, now int, ok bool) {
+func parseHunkHeader(line string) (old, now int, ok bool) {
 	rest, ok := strings.CutPrefix(line, "@@ -")
 	if !ok {
 		return 0, 0, false
 	}
-	if old, rest, ok = lineRange(rest); !ok || !strings.HasPrefix(rest, " +") {
+	if old, rest, ok = parseLineRange(rest); !ok || !strings.HasPrefix(rest, " +") {
 		return 0, 0, false
 	}
-	if now, rest, ok = lineRange(rest[2:]); !ok || !strings.HasPrefix(rest, " @@") {
+	if now, rest, ok = parseLineRange(rest[2:]); !ok || !strings.HasPrefix(rest, " @@") {
 		return 0, 0, false
 	}
 	return old, now, true
 }
 
-// lineRange reads the first line's number and how many lines there are; one where that is not said.
-func lineRange(text string) (n int, rest string, ok bool) {
-	_, rest, ok = leading(text)
+// parseLineRange reads the first line's number and how many lines there are; one where that is not said.
+func parseLineRange(text string) (n int, rest string, ok bool) {
+	_, rest, ok = parseNumber(text)
 	if !ok || !strings.HasPrefix(rest, ",") {
 		return 1, rest, ok
 	}
-	return leading(rest[1:])
+	return parseNumber(rest[1:])
 }
 
-// leading reads a number of up to six digits.
-func leading(text string) (n int, rest string, ok bool) {
+// parseNumber reads a number of up to six digits.
+func parseNumber(text string) (n int, rest string, ok bool) {
 	i := 0
 	for i < len(text) && i < 6 && text[i] >= '0' && text[i] <= '9' {
 		n = n*10 + int(text[i]-'0')
@@ -81,8 +81,8 @@ func leading(text string) (n int, rest string, ok bool) {
 	return n, text[i:], i > 0
 }
 
-// required tells whether a line names a version of a module, as go.mod and go.sum do.
-func required(line string) bool {
+// isModuleVersion tells whether a line names a version of a module, as go.mod and go.sum do.
+func isModuleVersion(line string) bool {
 	fields := strings.Fields(line)
 	if len(fields) < 2 || !strings.ContainsAny(fields[0], "./") || len(fields[1]) < 2 || fields[1][0] != 'v' || fields[1][1] < '0' || fields[1][1] > '9' {
 		return false
@@ -90,14 +90,14 @@ func required(line string) bool {
 	return len(fields) == 2 || strings.HasPrefix(fields[2], "h1:") || fields[2] == "//"
 }
 
-// instructions are what the lines of a Dockerfile begin with.
-var instructions = []string{"FROM ", "RUN ", "COPY ", "ADD ", "ENV ", "WORKDIR ", "EXPOSE ", "CMD ", "ENTRYPOINT ", "USER ", "ARG ", "LABEL ", "VOLUME ",
+// dockerfileInstructions are what the lines of a Dockerfile begin with.
+var dockerfileInstructions = []string{"FROM ", "RUN ", "COPY ", "ADD ", "ENV ", "WORKDIR ", "EXPOSE ", "CMD ", "ENTRYPOINT ", "USER ", "ARG ", "LABEL ", "VOLUME ",
 	"HEALTHCHECK ", "ONBUILD ", "SHELL ", "STOPSIGNAL "}
 
-// instructed tells whether a line is one of a Dockerfile's, for what follows the first word is no
+// isDockerfileLine tells whether a line is one of a Dockerfile's, for what follows the first word is no
 // shouting.
-func instructed(line string) bool {
-	for _, in := range instructions {
+func isDockerfileLine(line string) bool {
+	for _, in := range dockerfileInstructions {
 		if rest, ok := strings.CutPrefix(line, in); ok {
 			return strings.ToUpper(rest) != rest || strings.ContainsAny(rest, "/=[]:$0123456789")
 		}

@@ -96,22 +96,22 @@ func (s *scanner) classify(i, j int, first, seen trait) Kind {
 		return ID
 	case seen&dot != 0 && strings.HasPrefix(word, "www."):
 		return Address
-	case seen&dot != 0 && named(word):
+	case seen&dot != 0 && isFileName(word):
 		return Path
 	case seen&colon != 0 && strings.Contains(word, "::"):
 		return ID
 	case (seen|first)&under != 0 && strings.Contains(strings.Trim(word, "_"), "_"):
 		return ID
-	case seen&upper != 0 && (seen|first)&lower != 0 && camel(word):
+	case seen&upper != 0 && (seen|first)&lower != 0 && isCamelCase(word):
 		return ID
 	default:
 		return 0
 	}
 }
 
-// named tells whether a word with dots looks like a host's or a file's name: main.go and
+// isFileName tells whether a word with dots looks like a host's or a file's name: main.go and
 // example.com do; e.g, U.S and a full stop without its space do not.
-func named(word string) bool {
+func isFileName(word string) bool {
 	first := strings.IndexByte(word, '.')
 	last := word[strings.LastIndexByte(word, '.')+1:]
 	if first < 2 || len(last) < 2 || len(last) > 6 {
@@ -125,8 +125,8 @@ func named(word string) bool {
 	return true
 }
 
-// camel tells whether a capital letter follows a small one.
-func camel(word string) bool {
+// isCamelCase tells whether a capital letter follows a small one.
+func isCamelCase(word string) bool {
 	for k := 1; k < len(word); k++ {
 		if traits[word[k]] == upper && traits[word[k-1]] == lower {
 			return true

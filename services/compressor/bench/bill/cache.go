@@ -137,7 +137,7 @@ func (c *cache) send(s *scale, prompt []block) (u pricing.Usage, err error) {
 			break
 		}
 		for i := last; i >= 0 && u.CachedInput == 0; i-- {
-			if c.kept[beginning(prompt[:i+1])] && (c.rules.Kind == Newest || near(prompt, i)) {
+			if c.kept[beginning(prompt[:i+1])] && (c.rules.Kind == Newest || isNearBreakpoint(prompt, i)) {
 				u.CachedInput = ends[i]
 			}
 		}
@@ -153,8 +153,8 @@ func (c *cache) send(s *scale, prompt []block) (u pricing.Usage, err error) {
 	return u, nil
 }
 
-// near tells whether there is a breakpoint at a block, or soon after it.
-func near(prompt []block, i int) bool {
+// isNearBreakpoint tells whether there is a breakpoint at a block, or soon after it.
+func isNearBreakpoint(prompt []block, i int) bool {
 	for _, b := range prompt[i:min(i+lookback, len(prompt))] {
 		if b.marked {
 			return true

@@ -124,21 +124,21 @@ func Guard(text, question string) extract.Text {
 			g.Whole = append(g.Whole, span)
 		}
 	}
-	nested(&g)
-	if !aggregate(&g, question) && !columns(&g) {
-		verbatim(&g)
+	keepNestedJSON(&g)
+	if !keepAggregated(&g, question) && !keepTables(&g) {
+		keepCodeAndLogs(&g)
 	}
 	return g
 }
 
-// nested keeps JSON that a text is, or ends in, and that nests deeper than package protect
+// keepNestedJSON keeps JSON that a text is, or ends in, and that nests deeper than package protect
 // looks: cut, it would be none.
-func nested(g *extract.Text) {
+func keepNestedJSON(g *extract.Text) {
 	for at := 0; at < len(g.Text); {
 		rest := g.Text[at:]
 		if text := strings.TrimLeft(rest, " \t"); text != "" && (text[0] == '{' || text[0] == '[') {
 			found := slices.ContainsFunc(g.Keep, func(k extract.Span) bool { return k.Start <= len(g.Text)-len(text) && len(g.Text)-len(text) < k.End })
-			if !found && deep(text) && json.Valid([]byte(text)) {
+			if !found && isDeep(text) && json.Valid([]byte(text)) {
 				g.Keep = append(g.Keep, extract.Span{Start: at, End: len(g.Text)})
 			}
 			return
@@ -154,8 +154,8 @@ func nested(g *extract.Text) {
 // shallow is how deep package protect finds JSON, at the least.
 const shallow = 100
 
-// deep tells whether brackets nest deeper than that.
-func deep(text string) bool {
+// isDeep tells whether brackets nest deeper than that.
+func isDeep(text string) bool {
 	depth := 0
 	for i := range len(text) {
 		switch text[i] {

@@ -90,7 +90,7 @@ func (m *memo) get(key [sha256.Size]byte, texts []*prompt.Text) (extract.Result,
 	res := r.res
 	res.Texts = make([]string, len(texts))
 	for i, t := range texts {
-		res.Texts[i] = together(r.texts[i], t.Current())
+		res.Texts[i] = fromPieces(r.texts[i], t.Current())
 	}
 	return res, true
 }
@@ -105,7 +105,7 @@ func (m *memo) put(key [sha256.Size]byte, texts []*prompt.Text, res extract.Resu
 		if len(res.Omitted[i]) == 0 {
 			continue
 		}
-		pieces, size, ok := apart(t.Current(), res.Texts[i], res.Omitted[i])
+		pieces, size, ok := toPieces(t.Current(), res.Texts[i], res.Omitted[i])
 		if !ok {
 			return
 		}
@@ -133,9 +133,9 @@ func (m *memo) put(key [sha256.Size]byte, texts []*prompt.Text, res extract.Resu
 // allocator adds to a piece and its string.
 const spanSize, pieceSize, rounding = 16, 32, 16
 
-// apart takes what is left of a text apart into pieces, by what was left out, and tells how many
+// toPieces takes what is left of a text apart into pieces, by what was left out, and tells how many
 // bytes they take. It fails where there would be more between them than marks and white space.
-func apart(text, left string, out []extract.Span) (pieces []piece, size int, ok bool) {
+func toPieces(text, left string, out []extract.Span) (pieces []piece, size int, ok bool) {
 	pieces = make([]piece, 0, len(out)+2)
 	at, from := 0, 0 // in what is left, in the text
 	between := func(s string) bool {
@@ -161,8 +161,8 @@ func apart(text, left string, out []extract.Span) (pieces []piece, size int, ok 
 	return pieces, size, between(left[at:])
 }
 
-// together is what is left of a text.
-func together(pieces []piece, text string) string {
+// fromPieces is what is left of a text.
+func fromPieces(pieces []piece, text string) string {
 	if pieces == nil {
 		return text
 	}

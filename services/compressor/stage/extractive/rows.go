@@ -7,18 +7,18 @@ import (
 	"tollgate.dev/services/compressor/extract"
 )
 
-// aggregate keeps rows whole for a question that takes all of them: how many there are, their
+// keepAggregated keeps rows whole for a question that takes all of them: how many there are, their
 // sum, the largest, which of them comes twice. A part of them would answer another question.
-func aggregate(g *extract.Text, question string) bool {
-	if !aggregates(question) || !rowed(g.Text) {
+func keepAggregated(g *extract.Text, question string) bool {
+	if !isAggregate(question) || !isRows(g.Text) {
 		return false
 	}
 	g.Keep = append(g.Keep, extract.Span{Start: 0, End: len(g.Text)})
 	return true
 }
 
-// aggregates tells whether a question asks for what takes every row.
-func aggregates(question string) bool {
+// isAggregate tells whether a question asks for what takes every row.
+func isAggregate(question string) bool {
 	question = strings.ToLower(question)
 	words := strings.FieldsFunc(question, func(r rune) bool { return !unicode.IsLetter(r) })
 	for i, w := range words {
@@ -61,9 +61,9 @@ const (
 	longestRow = 200
 )
 
-// rowed tells whether a text is rows: most of its lines are set apart into as many fields by
+// isRows tells whether a text is rows: most of its lines are set apart into as many fields by
 // one sign, or are short and no sentences.
-func rowed(text string) bool {
+func isRows(text string) bool {
 	lines, rows := 0, 0
 	var fields [len(delimiters)]map[int]int
 	for i := range fields {
@@ -74,7 +74,7 @@ func rowed(text string) bool {
 		if line == "" {
 			continue
 		}
-		if lines++; sentence(line) {
+		if lines++; hasSentenceEnd(line) {
 			continue
 		}
 		for i := range delimiters {
@@ -102,8 +102,8 @@ func rowed(text string) bool {
 // delimiters set the fields of rows apart.
 const delimiters = ",;\t|"
 
-// sentence tells whether a line ends as a sentence does, or one ends within it.
-func sentence(line string) bool {
+// hasSentenceEnd tells whether a line ends as a sentence does, or one ends within it.
+func hasSentenceEnd(line string) bool {
 	if strings.HasSuffix(line, ".") || strings.HasSuffix(line, "。") || strings.HasSuffix(line, "?") || strings.HasSuffix(line, "!") {
 		return true
 	}

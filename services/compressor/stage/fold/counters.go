@@ -7,13 +7,13 @@ const maxDigits = 15
 
 func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 
-// alike tells whether two lines are the same but for the digits of numbers, and the spaces
+// equalButNumbers tells whether two lines are the same but for the digits of numbers, and the spaces
 // that numbers are aligned by.
-func alike(a, b string) bool {
+func equalButNumbers(a, b string) bool {
 	i, j := 0, 0
 	numbers := false
 	for i < len(a) && j < len(b) {
-		if x, y := number(a, i), number(b, j); x > i || y > j {
+		if x, y := endOfNumber(a, i), endOfNumber(b, j); x > i || y > j {
 			if x == i || y == j {
 				return false
 			}
@@ -29,8 +29,8 @@ func alike(a, b string) bool {
 	return i == len(a) && j == len(b) && numbers
 }
 
-// number returns the end of the number at i, with the spaces before it; i when there is none.
-func number(s string, i int) int {
+// endOfNumber returns the end of the number at i, with the spaces before it; i when there is none.
+func endOfNumber(s string, i int) int {
 	k := i
 	if k < len(s) && s[k] == ' ' && k > 0 && s[k-1] == ' ' {
 		return i // within spaces: the first of them was looked at
@@ -47,19 +47,19 @@ func number(s string, i int) int {
 	return k
 }
 
-// count is a number of a line.
-type count struct {
+// number is a number of a line.
+type number struct {
 	digits        string
 	time, percent bool
 	start, end    int // in its line
 }
 
-// counts appends the numbers of a line.
-func counts(to []count, s string) []count {
+// appendNumbers appends the numbers of a line.
+func appendNumbers(to []number, s string) []number {
 	left, right := 0, 0 // of the stretch of dates and times that is gone over
 	for i := 0; i < len(s); i++ {
 		if !isDigit(s[i]) {
-			if !timely(s[i], ":.,-/T") && !(s[i] == ' ' && i > 0 && isDigit(s[i-1])) {
+			if !isOneOf(s[i], ":.,-/T") && !(s[i] == ' ' && i > 0 && isDigit(s[i-1])) {
 				left = i + 1
 			}
 			continue
@@ -69,20 +69,20 @@ func counts(to []count, s string) []count {
 			i++
 		}
 		for right = max(right, i); right < len(s); right++ {
-			if !isDigit(s[right]) && !timely(s[right], ":.,-/TZ+") && !(s[right] == ' ' && right+1 < len(s) && isDigit(s[right+1])) {
+			if !isDigit(s[right]) && !isOneOf(s[right], ":.,-/TZ+") && !(s[right] == ' ' && right+1 < len(s) && isDigit(s[right+1])) {
 				break
 			}
 		}
-		to = append(to, count{digits: s[start:i], time: inTime(s, left, right), percent: i < len(s) && s[i] == '%', start: start, end: i})
+		to = append(to, number{digits: s[start:i], time: isInTimestamp(s, left, right), percent: i < len(s) && s[i] == '%', start: start, end: i})
 		i-- // what ends the number is looked at too
 	}
 	return to
 }
 
-func timely(b byte, marks string) bool { return strings.IndexByte(marks, b) >= 0 }
+func isOneOf(b byte, marks string) bool { return strings.IndexByte(marks, b) >= 0 }
 
 // step is how much bigger a number is than before; not ok when one is too large to tell.
-func (c count) step(before count) (n int64, ok bool) {
+func (c number) step(before number) (n int64, ok bool) {
 	if c.digits == before.digits {
 		return 0, true
 	}
@@ -102,20 +102,20 @@ func (c count) step(before count) (n int64, ok bool) {
 // maxTime is how long a date and a time are together at most, with fractions and a zone.
 const maxTime = 64
 
-// inTime tells whether the stretch s[start:end] of digits and what joins them is a time of day
+// isInTimestamp tells whether the stretch s[start:end] of digits and what joins them is a time of day
 // with its seconds, perhaps behind its date.
-func inTime(s string, start, end int) bool {
+func isInTimestamp(s string, start, end int) bool {
 	if end-start > maxTime {
 		return false
 	}
 	syslog := start >= 4 && s[start-1] == ' ' && strings.Contains("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", s[start-4:start-1])
-	return clock(s[start:end], syslog)
+	return isTimestamp(s[start:end], syslog)
 }
 
-// clock tells whether a text is a date and a time, or a time with seconds, and nothing else:
+// isTimestamp tells whether a text is a date and a time, or a time with seconds, and nothing else:
 // 10:00:00, 2026-11-28T10:00:00.123Z, 2026/11/28 10:00:00,123+01:00; behind a month's name
 // also a day and a time.
-func clock(s string, behindMonth bool) bool {
+func isTimestamp(s string, behindMonth bool) bool {
 	date, time, found := strings.Cut(strings.TrimRight(s, ".,:-/"), " ")
 	if !found {
 		date, time, found = strings.Cut(date, "T")
@@ -134,9 +134,9 @@ func clock(s string, behindMonth bool) bool {
 	return rest == "" || rest == "Z" || rest[0] == '+' || rest[0] == '-'
 }
 
-// evenness looks at lines one after the other.
-type evenness struct {
-	before, now []count
+// series looks at lines one after the other.
+type series struct {
+	before, now []number
 	steps       []int64
 	lines       int
 
@@ -144,17 +144,17 @@ type evenness struct {
 	names           bool // a number differs that is part of a name
 }
 
-// begin takes the first line. It tells whether it has numbers.
-func (e *evenness) begin(s string) bool {
-	e.before = counts(nil, s)
+// start takes the first line. It tells whether it has numbers.
+func (e *series) start(s string) bool {
+	e.before = appendNumbers(nil, s)
 	e.steps = make([]int64, len(e.before))
 	return len(e.before) > 0
 }
 
-// goesOn tells whether the next line differs from the last in nothing but times, percentages
+// continues tells whether the next line differs from the last in nothing but times, percentages
 // that don't fall, and counters that go on by the same step as before.
-func (e *evenness) goesOn(s string) bool {
-	e.now = counts(e.now[:0], s)
+func (e *series) continues(s string) bool {
+	e.now = appendNumbers(e.now[:0], s)
 	if len(e.now) != len(e.before) {
 		return false
 	}
@@ -169,7 +169,7 @@ func (e *evenness) goesOn(s string) bool {
 			e.percents = true
 		case e.lines == 0:
 			e.steps[i] = step
-			e.names = e.names || step != 0 && named(s, c.start, c.end)
+			e.names = e.names || step != 0 && isPartOfName(s, c.start, c.end)
 		case step != e.steps[i]:
 			return false
 		}

@@ -50,13 +50,13 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		}
 		text := t.Current()
 		if !t.Verbatim {
-			rendered, err := render(ctx, text, t.Omit)
+			rendered, err := renderTerminal(ctx, text, t.Omit)
 			if err != nil {
 				return err
 			}
 			text = rendered
 		}
-		text, err := lines(ctx, text, t)
+		text, err := foldLines(ctx, text, t)
 		if err != nil {
 			return err
 		}
@@ -69,10 +69,10 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 // bytes.
 const step = 64 << 10
 
-// render takes the escape sequences out of lines, and the states that were written over.
-func render(ctx context.Context, text string, omit func(string) string) (string, error) {
+// renderTerminal takes the escape sequences out of lines, and the states that were written over.
+func renderTerminal(ctx context.Context, text string, omit func(string) string) (string, error) {
 	// A text whose lines end in carriage returns is no terminal's.
-	written := overwritten(text) && strings.IndexByte(text, '\n') >= 0 && !strings.Contains(text, states)
+	written := hasOverwrites(text) && strings.IndexByte(text, '\n') >= 0 && !strings.Contains(text, states)
 	if !written && strings.IndexByte(text, 0x1b) < 0 {
 		return text, nil
 	}
@@ -88,7 +88,7 @@ func render(ctx context.Context, text string, omit func(string) string) (string,
 		}
 		start := at
 		at += len(line)
-		body, end := split(line)
+		body, end := cutLineEnd(line)
 		if strings.ContainsAny(body, "\r\x1b") && !code.touches(start, at) {
 			body = unescape(body)
 			if written {
@@ -101,8 +101,8 @@ func render(ctx context.Context, text string, omit func(string) string) (string,
 	return out.String(), nil
 }
 
-// overwritten tells whether there is a carriage return that doesn't end a line.
-func overwritten(text string) bool {
+// hasOverwrites tells whether there is a carriage return that doesn't end a line.
+func hasOverwrites(text string) bool {
 	for {
 		i := strings.IndexByte(text, '\r')
 		if i < 0 || i == len(text)-1 {
@@ -115,8 +115,8 @@ func overwritten(text string) bool {
 	}
 }
 
-// split parts a line from its end.
-func split(line string) (body, end string) {
+// cutLineEnd parts a line from its end.
+func cutLineEnd(line string) (body, end string) {
 	n := len(line)
 	if n > 0 && line[n-1] == '\n' {
 		if n--; n > 0 && line[n-1] == '\r' {
@@ -137,13 +137,13 @@ func unescape(text string) string {
 			return out.String()
 		}
 		out.WriteString(text[:i])
-		text = text[i+sequence(text[i:]):]
+		text = text[i+escapeLength(text[i:]):]
 	}
 }
 
-// sequence returns the length of the escape sequence that text begins with: 1 when there is
+// escapeLength returns the length of the escape sequence that text begins with: 1 when there is
 // nothing but the escape.
-func sequence(text string) int {
+func escapeLength(text string) int {
 	if len(text) < 2 {
 		return len(text)
 	}

@@ -23,11 +23,11 @@ const (
 	mostAlike = 4096
 )
 
-// again and like are in every mark. Text that has one was folded before, or talks of it: its
+// moreTimes and moreLike are in every mark. Text that has one was folded before, or talks of it: its
 // lines are let be, so that nothing is folded twice.
 const (
-	again = protect.MoreTimes
-	like  = " more lines like it" + protect.Omitted
+	moreTimes = protect.MoreTimes
+	moreLike  = " more lines like it" + protect.Omitted
 )
 
 // line is one line of a text.
@@ -37,7 +37,7 @@ type line struct {
 	hash       uint64
 }
 
-func cut(text string, at int) line {
+func lineAt(text string, at int) line {
 	l := line{start: at, end: len(text), next: len(text)}
 	if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
 		l.end, l.next = at+i, at+i+1
@@ -57,23 +57,23 @@ type folder struct {
 	verbatim bool
 	out      []byte
 	done     int // what is written of text
-	marks    answer
-	diffs    answer
+	marks    lazyBool
+	diffs    lazyBool
 	// tried is up to where lines were found to be alike and let be all the same, so that they
 	// are not looked at again from each of them on.
 	tried int
 }
 
-// answer is what was found out about a text, once somebody asked.
-type answer uint8
+// lazyBool is what was found out about a text, once somebody asked.
+type lazyBool uint8
 
 const (
-	unknown answer = iota
+	unknown lazyBool = iota
 	no
 	yes
 )
 
-func (a *answer) get(ask func() bool) bool {
+func (a *lazyBool) get(ask func() bool) bool {
 	if *a == unknown {
 		if *a = no; ask() {
 			*a = yes
@@ -84,7 +84,7 @@ func (a *answer) get(ask func() bool) bool {
 
 // marked tells whether there are marks in the text: its lines are let be.
 func (f *folder) marked() bool {
-	return f.marks.get(func() bool { return strings.Contains(f.text, again) || strings.Contains(f.text, like) })
+	return f.marks.get(func() bool { return strings.Contains(f.text, moreTimes) || strings.Contains(f.text, moreLike) })
 }
 
 // diff tells whether the text is one: its spaces are let be.
@@ -92,12 +92,12 @@ func (f *folder) diff() bool {
 	return f.diffs.get(func() bool { return strings.Contains(f.text, "\n@@ ") || strings.HasPrefix(f.text, "@@ ") })
 }
 
-// lines folds the lines of a text until nothing is left to fold: lines may be the same once
+// foldLines folds the lines of a text until nothing is left to fold: lines may be the same once
 // their spaces are off. What can't be told from the rest is noted as omitted from the text
 // that they are of.
-func lines(ctx context.Context, text string, of *prompt.Text) (string, error) {
+func foldLines(ctx context.Context, text string, of *prompt.Text) (string, error) {
 	for {
-		folded, err := once(ctx, text, of)
+		folded, err := foldOnce(ctx, text, of)
 		if err != nil || folded == text {
 			return text, err
 		}
@@ -105,7 +105,7 @@ func lines(ctx context.Context, text string, of *prompt.Text) (string, error) {
 	}
 }
 
-func once(ctx context.Context, text string, of *prompt.Text) (string, error) {
+func foldOnce(ctx context.Context, text string, of *prompt.Text) (string, error) {
 	f := folder{text: text, blocks: blocks{text: text}, omit: of.Omit, verbatim: of.Verbatim}
 	var last [maxGroup]line // the lines before, the last one first
 	known := 0
@@ -115,7 +115,7 @@ func once(ctx context.Context, text string, of *prompt.Text) (string, error) {
 				return "", ctx.Err()
 			}
 		}
-		l := cut(text, at)
+		l := lineAt(text, at)
 		l.hash = hash(text[l.start:l.end])
 		next := f.line(l, last[:known])
 		if next != l.next {
@@ -135,12 +135,12 @@ func once(ctx context.Context, text string, of *prompt.Text) (string, error) {
 
 // line folds what begins at a line, and returns where to go on.
 func (f *folder) line(l line, before []line) int {
-	if f.empty(l) && !f.verbatim {
-		return f.blank(l)
+	if f.isBlank(l) && !f.verbatim {
+		return f.foldBlank(l)
 	}
 	for n := 1; n <= len(before) && l.start >= f.tried; n++ {
 		if before[n-1].hash == l.hash {
-			if next := f.group(before[n-1].start, l.start, n); next > 0 {
+			if next := f.foldGroup(before[n-1].start, l.start, n); next > 0 {
 				return next
 			}
 		}
@@ -149,7 +149,7 @@ func (f *folder) line(l line, before []line) int {
 		return l.next
 	}
 	if l.start >= f.tried {
-		if next := f.counted(l); next > 0 {
+		if next := f.foldSeries(l); next > 0 {
 			return next
 		}
 	}
@@ -157,8 +157,8 @@ func (f *folder) line(l line, before []line) int {
 	return l.next
 }
 
-// empty tells whether a line has nothing but spaces.
-func (f *folder) empty(l line) bool {
+// isBlank tells whether a line has nothing but spaces.
+func (f *folder) isBlank(l line) bool {
 	i := l.start
 	for i < l.end && (f.text[i] == ' ' || f.text[i] == '\t') {
 		i++
@@ -189,12 +189,12 @@ func (f *folder) replace(start, end int, with string) {
 	}
 }
 
-// blank folds the blank lines from l on.
-func (f *folder) blank(l line) int {
+// foldBlank folds the blank lines from l on.
+func (f *folder) foldBlank(l line) int {
 	n, next := 1, l.next
 	for next < len(f.text) {
-		b := cut(f.text, next)
-		if !f.empty(b) {
+		b := lineAt(f.text, next)
+		if !f.isBlank(b) {
 			break
 		}
 		n++
@@ -206,9 +206,9 @@ func (f *folder) blank(l line) int {
 	return next
 }
 
-// group folds the lines from at on that are those from start to at again and again, n lines.
+// foldGroup folds the lines from at on that are those from start to at again and again, n lines.
 // It returns where to go on; 0 when there is nothing to fold.
-func (f *folder) group(start, at, n int) int {
+func (f *folder) foldGroup(start, at, n int) int {
 	unit := f.text[start:at]
 	times, end := 0, at
 	for strings.HasPrefix(f.text[end:], unit) {
@@ -235,23 +235,23 @@ func (f *folder) group(start, at, n int) int {
 	if n > 1 {
 		what = fmt.Sprintf("%d lines", n)
 	}
-	f.replace(at, end, fmt.Sprintf("[the %s above, %d%s%s", what, times, again, lineEnd))
+	f.replace(at, end, fmt.Sprintf("[the %s above, %d%s%s", what, times, moreTimes, lineEnd))
 	return end
 }
 
-// counted folds the lines from l on that differ in nothing but times and counters.
-func (f *folder) counted(l line) int {
+// foldSeries folds the lines from l on that differ in nothing but times and counters.
+func (f *folder) foldSeries(l line) int {
 	n, last := 1, l
 	if l.end-l.start > mostAlike {
 		return 0
 	}
-	if next := cut(f.text, l.next); f.body(next) == f.body(l) {
+	if next := lineAt(f.text, l.next); f.body(next) == f.body(l) {
 		return 0 // the same line again is a group's
 	}
-	var e evenness
+	var e series
 	for last.next < len(f.text) {
-		next := cut(f.text, last.next)
-		if !alike(f.body(l), f.body(next)) || n == 1 && !e.begin(f.body(l)) || !e.goesOn(f.body(next)) {
+		next := lineAt(f.text, last.next)
+		if !equalButNumbers(f.body(l), f.body(next)) || n == 1 && !e.start(f.body(l)) || !e.continues(f.body(next)) {
 			break
 		}
 		n++
@@ -260,12 +260,12 @@ func (f *folder) counted(l line) int {
 	if n < leastAlike || last.start-l.next < leastSaved {
 		return 0
 	}
-	if !e.tells(f.body(l)) || f.marked() || f.blocks.stays(l.start, last.end) {
+	if !e.isLog(f.body(l)) || f.marked() || f.blocks.stays(l.start, last.end) {
 		f.tried = last.next
 		return 0
 	}
 	name := f.omit(f.text[l.next:last.start])
-	f.replace(l.next, last.start, fmt.Sprintf("[%d%s%s]%s", n-2, like, name, f.text[l.end:l.next]))
+	f.replace(l.next, last.start, fmt.Sprintf("[%d%s%s]%s", n-2, moreLike, name, f.text[l.end:l.next]))
 	return last.next
 }
 

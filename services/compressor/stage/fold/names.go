@@ -11,26 +11,26 @@ import (
 // where neither a level nor a time says that it is a log's.
 const leastWords = 3
 
-// apart is what separates a line's fields.
-const apart = " \t=:,;|()[]{}<>\"'`"
+// fieldSeparators is what separates a line's fields.
+const fieldSeparators = " \t=:,;|()[]{}<>\"'`"
 
-// named tells whether the number s[start:end] is part of a name, as in file_000.txt and
+// isPartOfName tells whether the number s[start:end] is part of a name, as in file_000.txt and
 // /items/17: its field has letters, besides a unit directly behind the number.
-func named(s string, start, end int) bool {
-	from := strings.LastIndexAny(s[:start], apart) + 1
+func isPartOfName(s string, start, end int) bool {
+	from := strings.LastIndexAny(s[:start], fieldSeparators) + 1
 	to := len(s)
-	if i := strings.IndexAny(s[end:], apart); i >= 0 {
+	if i := strings.IndexAny(s[end:], fieldSeparators); i >= 0 {
 		to = end + i
 	}
-	return spells(s[from:start]) || spells(strings.TrimLeftFunc(s[end:to], unicode.IsLetter))
+	return hasLetter(s[from:start]) || hasLetter(strings.TrimLeftFunc(s[end:to], unicode.IsLetter))
 }
 
-func spells(s string) bool {
+func hasLetter(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r == '_' || unicode.IsLetter(r) }) >= 0
 }
 
-// said is what a line says beside its numbers and names.
-type said struct {
+// lineWords is what a line says beside its numbers and names.
+type lineWords struct {
 	words int  // different ones
 	level bool // a log's
 }
@@ -42,11 +42,11 @@ var (
 	months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
 )
 
-// hear reads a line. Of a script without spaces two characters are taken for a word.
-func hear(s string) (line said) {
+// parseWords reads a line. Of a script without spaces two characters are taken for a word.
+func parseWords(s string) (line lineWords) {
 	var words []string
 	dense := 0
-	for field := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(apart, r) }) {
+	for field := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(fieldSeparators, r) }) {
 		if strings.IndexFunc(field, unicode.IsDigit) >= 0 {
 			continue // a number, a name, or what a script without spaces says of it
 		}
@@ -68,11 +68,11 @@ func hear(s string) (line said) {
 	return line
 }
 
-// tells reports whether lines that differ by what e has seen are those of a log, or a
+// isLog reports whether lines that differ by what e has seen are those of a log, or a
 // program's progress. Others are rows of a list: a name each, perhaps with a size and a time.
 // What tells one from the next is what somebody asked for, and stays.
-func (e *evenness) tells(s string) bool {
-	line := hear(s)
+func (e *series) isLog(s string) bool {
+	line := parseWords(s)
 	switch {
 	case line.level, line.words >= leastWords:
 		return true

@@ -28,8 +28,8 @@ func lastStates(line string, omit func(string) string) string {
 			i = len(line) - from
 		}
 		next = from + i + 1
-		now := reading(line[from : from+i])
-		goesOn := from > 0 && state.becomes(now)
+		now := parseProgress(line[from : from+i])
+		goesOn := from > 0 && state.isOverwrittenBy(now)
 		state = now
 		if goesOn {
 			start = from
@@ -53,9 +53,9 @@ type progress struct {
 	percent bool
 }
 
-// becomes tells whether a terminal wrote the next state over this one: it says the same words,
+// isOverwrittenBy tells whether a terminal wrote the next state over this one: it says the same words,
 // or more behind them as at the end, or both say how many percent it is.
-func (p progress) becomes(next progress) bool {
+func (p progress) isOverwrittenBy(next progress) bool {
 	if p.words == "" {
 		return p.percent && next.percent && next.words == ""
 	}
@@ -65,9 +65,9 @@ func (p progress) becomes(next progress) bool {
 // leastWord is the size of words that are no units, as in 1.2 MiB, eta 3 min, in bytes.
 const leastWord = 4
 
-// reading reads a state. Letters are those of ASCII and what other scripts have; bars and
+// parseProgress reads a state. Letters are those of ASCII and what other scripts have; bars and
 // spinners are drawn by signs from U+2500 to U+28FF.
-func reading(state string) progress {
+func parseProgress(state string) progress {
 	p := progress{percent: strings.IndexByte(state, '%') >= 0}
 	var words []byte
 	word := 0 // where it begins in words

@@ -15,12 +15,12 @@ type table struct{ first, body, end int }
 // leastRows is how many lines columns have at least.
 const leastRows = 3
 
-// columns adds what a text has of tables whose columns are set apart by spaces or tabs, as a
+// keepTables adds what a text has of tables whose columns are set apart by spaces or tabs, as a
 // system's tools print them, and tells whether they are most of the text. Then lines are what is
 // left out, each as a whole, but for a table's header. A table beside other text stays whole.
-func columns(g *extract.Text) bool {
+func keepTables(g *extract.Text) bool {
 	lines := strings.SplitAfter(g.Text, "\n")
-	tables := tablesOf(lines)
+	tables := findTables(lines)
 	if len(tables) == 0 {
 		return false
 	}
@@ -58,26 +58,26 @@ func columns(g *extract.Text) bool {
 	return most
 }
 
-// tablesOf finds the tables: three lines and more, of which half at the least have a field set
+// findTables finds the tables: three lines and more, of which half at the least have a field set
 // apart by more than one space, or all as many fields and a number in the same one. What begins
 // with a tag is none.
-func tablesOf(lines []string) (tables []table) {
+func findTables(lines []string) (tables []table) {
 	for i := 0; i < len(lines); {
 		first, wide, coded := i, 0, 0
 		var before, now []extract.Span
 		same := true // as many fields in each line
 		numbers := ^uint64(0)
 		for ; i < len(lines); i++ {
-			before, now = now, fieldsOf(lines[i])
-			if len(now) == 0 || lines[i][now[0].Start] == '<' || i > first && !rule(lines[i]) && !rule(lines[i-1]) && !below(lines[i-1], before, lines[i], now) {
+			before, now = now, splitFields(lines[i])
+			if len(now) == 0 || lines[i][now[0].Start] == '<' || i > first && !isRule(lines[i]) && !isRule(lines[i-1]) && !isAligned(lines[i-1], before, lines[i], now) {
 				break
 			}
-			if spaced(lines[i], now) {
+			if hasGap(lines[i], now) {
 				wide++
 			}
 			if i > first {
 				same = same && len(now) == len(before)
-				numbers &= numbersOf(lines[i], now)
+				numbers &= fieldsWithDigits(lines[i], now)
 			}
 			if look := protect.LookOf(lines[i]); look == protect.Source || look == protect.Log {
 				coded++
@@ -85,7 +85,7 @@ func tablesOf(lines []string) (tables []table) {
 		}
 		if n := i - first; n >= leastRows && 2*coded < n && (2*wide >= n || same && len(before) > 2 && numbers != 0) {
 			body := first + 1
-			if rule(lines[body]) {
+			if isRule(lines[body]) {
 				body++
 			}
 			tables = append(tables, table{first, body, i})
@@ -98,8 +98,8 @@ func tablesOf(lines []string) (tables []table) {
 // maxFields is how many fields of a line are looked at.
 const maxFields = 64
 
-// fieldsOf are a line's fields, between spaces and tabs.
-func fieldsOf(line string) (fields []extract.Span) {
+// splitFields are a line's fields, between spaces and tabs.
+func splitFields(line string) (fields []extract.Span) {
 	for i := 0; i < len(line) && len(fields) < maxFields; {
 		for i < len(line) && line[i] <= ' ' {
 			i++
@@ -115,27 +115,27 @@ func fieldsOf(line string) (fields []extract.Span) {
 	return fields
 }
 
-// spaced tells whether a tab or two spaces set a field apart, other than behind the end of a
+// hasGap tells whether a tab or two spaces set a field apart, other than behind the end of a
 // sentence.
-func spaced(line string, fields []extract.Span) bool {
+func hasGap(line string, fields []extract.Span) bool {
 	for j := 1; j < len(fields); j++ {
 		from, to := fields[j-1].End, fields[j].Start
-		if strings.IndexByte(line[from:to], '\t') >= 0 || to-from > 1 && !ends(line[fields[j-1].Start:from]) {
+		if strings.IndexByte(line[from:to], '\t') >= 0 || to-from > 1 && !endsClause(line[fields[j-1].Start:from]) {
 			return true
 		}
 	}
 	return false
 }
 
-// ends tells whether a word ends a sentence or a clause.
-func ends(word string) bool {
+// endsClause tells whether a word ends a sentence or a clause.
+func endsClause(word string) bool {
 	return len(word) > 1 && strings.IndexByte(".!?:,;)\"'", word[len(word)-1]) >= 0
 }
 
-// below tells whether the fields of a line stand below those of the line before: the first three
+// isAligned tells whether the fields of a line stand below those of the line before: the first three
 // of each, or all, begin or end in the same columns, or there are as many, two at the least, that
 // tabs or more than one space set apart.
-func below(last string, before []extract.Span, line string, now []extract.Span) bool {
+func isAligned(last string, before []extract.Span, line string, now []extract.Span) bool {
 	n := 0
 	for n < len(before) && n < len(now) && (before[n].Start == now[n].Start || before[n].End == now[n].End) {
 		n++
@@ -146,29 +146,29 @@ func below(last string, before []extract.Span, line string, now []extract.Span) 
 	if len(before) == maxFields || len(now) == maxFields {
 		return false // paragraphs, in which two spaces are by chance
 	}
-	a, b := cells(last, before), cells(line, now)
+	a, b := countCells(last, before), countCells(line, now)
 	return a > 2 && b > 2 || a > 1 && a == b
 }
 
-// cells counts what tabs and more than one space set apart.
-func cells(line string, fields []extract.Span) int {
+// countCells counts what tabs and more than one space set apart.
+func countCells(line string, fields []extract.Span) int {
 	n := 1
 	for j := 1; j < len(fields); j++ {
-		if spaced(line, fields[j-1:j+1]) {
+		if hasGap(line, fields[j-1:j+1]) {
 			n++
 		}
 	}
 	return n
 }
 
-// rule tells whether a line is drawn, as below a header.
-func rule(line string) bool {
+// isRule tells whether a line is drawn, as below a header.
+func isRule(line string) bool {
 	line = strings.TrimSpace(line)
 	return len(line) > 2 && strings.Trim(line, "-=+| \t") == "" && strings.ContainsAny(line, "-=")
 }
 
-// numbersOf are the fields that have a digit.
-func numbersOf(line string, fields []extract.Span) (set uint64) {
+// fieldsWithDigits are the fields that have a digit.
+func fieldsWithDigits(line string, fields []extract.Span) (set uint64) {
 	for j, f := range fields {
 		if strings.ContainsAny(line[f.Start:f.End], "0123456789") {
 			set |= 1 << j

@@ -7,10 +7,10 @@ import (
 	"tollgate.dev/services/compressor/protect"
 )
 
-// verbatim adds what a text has of code, logs and tables without a fence: a part of one is worse
+// keepCodeAndLogs adds what a text has of code, logs and tables without a fence: a part of one is worse
 // than none, so they are kept whole. Where logs or a table are nearly all there is, lines may go,
 // each as a whole, but for a table's header.
-func verbatim(g *extract.Text) {
+func keepCodeAndLogs(g *extract.Text) {
 	regions, _ := protect.Regions(g.Text)
 	lined, all := 0, 0 // lines of logs and tables, lines that say something
 	for _, r := range regions {

@@ -34,7 +34,7 @@ func TestVerbatim(t *testing.T) {
 	} {
 		text := intro + part + "\n" + intro
 		g := extract.Text{Text: text}
-		verbatim(&g)
+		keepCodeAndLogs(&g)
 		kept, lines := 0, 0
 		for _, line := range strings.SplitAfter(part, "\n") {
 			if strings.TrimSpace(line) == "" {
@@ -67,7 +67,7 @@ func TestVerbatimFile(t *testing.T) {
 	}
 	for _, text := range []string{string(source), "\"\"\"A module. It is long.\n\nIt does this.\n\"\"\"\nimport a\n\nb = a.c()\nprint(b)\nb = b + 1; c = 2;\n", "#!/bin/sh\nmake it\n"} {
 		g := extract.Text{Text: text}
-		if verbatim(&g); len(g.Keep) != 1 || g.Keep[0] != (extract.Span{End: len(text)}) {
+		if keepCodeAndLogs(&g); len(g.Keep) != 1 || g.Keep[0] != (extract.Span{End: len(text)}) {
 			t.Errorf("%.40q…: %v", text, g.Keep)
 		}
 	}
@@ -76,12 +76,12 @@ func TestVerbatimFile(t *testing.T) {
 // Of a table or a log by itself, lines may go as wholes; a table's header stays.
 func TestVerbatimAlone(t *testing.T) {
 	table := extract.Text{Text: "id,name,note\n1,Anna,Is. So\n2,Bob,Is. Not\n3,Cy,Is\n"}
-	verbatim(&table)
+	keepCodeAndLogs(&table)
 	if len(table.Keep) != 1 || table.Keep[0] != (extract.Span{Start: 0, End: 12}) || len(table.Whole) != 3 {
 		t.Errorf("a table: %v, %v", table.Keep, table.Whole)
 	}
 	log := extract.Text{Text: strings.Repeat("2026-11-29 01:00:00 INFO it began. Well.\n", 4)}
-	verbatim(&log)
+	keepCodeAndLogs(&log)
 	if len(log.Keep) != 0 || len(log.Whole) != 4 {
 		t.Errorf("a log: %v, %v", log.Keep, log.Whole)
 	}
@@ -111,7 +111,7 @@ func TestVerbatimProse(t *testing.T) {
 	}
 	for _, text := range texts {
 		g := extract.Text{Text: text}
-		if verbatim(&g); len(g.Keep)+len(g.Whole) > 0 {
+		if keepCodeAndLogs(&g); len(g.Keep)+len(g.Whole) > 0 {
 			for _, k := range append(g.Keep, g.Whole...) {
 				t.Errorf("taken for code: %q", text[k.Start:k.End])
 			}
