@@ -122,6 +122,10 @@ func New(store Store, opts Options) (*Service, error) {
 	if s.similar, err = newSimilar(s.records, opts); err != nil {
 		return nil, err
 	}
+	opts.Observer.CacheIndex(func() (questions int, bytes int64) {
+		st := s.similar.questions.index.Stats()
+		return st.Entries, st.Bytes
+	})
 	if opts.Last > cachev1.Tier_TIER_EXACT {
 		lexicon.Load() // which else the first request would wait for
 	}

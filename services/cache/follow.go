@@ -65,11 +65,12 @@ func (s *Service) follow(ctx context.Context) {
 
 // apply a change to what is known of questions.
 func (s *Service) apply(c Change) {
-	if c.Kept == nil {
+	now := s.opts.Clock.Now()
+	s.opts.Observer.CacheFollowed(max(0, now.Sub(c.At)))
+	switch {
+	case c.Kept == nil:
 		s.similar.questions.purge(c.Purged)
-		return
-	}
-	if s.opts.Clock.Now().Before(c.Kept.Expires) {
-		s.similar.add(c.Kept, read(c.Kept.Question.Text))
+	case now.Before(c.Kept.Expires):
+		s.similar.follow(c.Kept)
 	}
 }

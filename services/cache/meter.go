@@ -18,8 +18,13 @@ type Observer interface {
 	// CacheEmbedded counts a call of the embedder: what it took, how many tokens were billed,
 	// and whether it went well.
 	CacheEmbedded(took time.Duration, billed int64, ok bool)
-	// CacheFollows notes whether the changes that other replicas make to the store arrive.
+	// CacheFollows notes whether the changes that other replicas make to the store arrive, and
+	// CacheFollowed counts one of them and how long ago it was made.
 	CacheFollows(follows bool)
+	CacheFollowed(lag time.Duration)
+	// CacheIndex is told once what to ask for the size of the index: how many questions are in
+	// it, and how many bytes they take.
+	CacheIndex(size func() (questions int, bytes int64))
 }
 
 // What becomes of a candidate.
@@ -43,3 +48,5 @@ func (noObserver) CacheCandidate(string, string)            {}
 func (noObserver) CacheVeto(string)                         {}
 func (noObserver) CacheEmbedded(time.Duration, int64, bool) {}
 func (noObserver) CacheFollows(bool)                        {}
+func (noObserver) CacheFollowed(time.Duration)              {}
+func (noObserver) CacheIndex(func() (int, int64))           {}

@@ -36,6 +36,7 @@ type answered struct {
 	namespace   unique.Handle[Namespace] // of which there are few
 	fingerprint Fingerprint
 	text        string
+	expires     int64 // Unix time, ms
 }
 
 // answeredBytes is what an [answered] takes beside its text, with its place in the map.
@@ -70,29 +71,54 @@ func (q *questions) get(handle uint64) *answered {
 // bare is the vector of a question that has none: the index wants one.
 var bare = []int8{1}
 
+// home returns the group of a record's question, and the vector that it has there: one of the
+// process's embedder, whose version is given, or the bare one. other is the group where the
+// question is if it is not at home.
+func home(k *Kept, embedder string) (g, other index.Group, vector []int8) {
+	without, with := scopeOf(k.Key.Namespace, &k.Question, ""), scopeOf(k.Key.Namespace, &k.Question, embedder)
+	if len(k.Vector) == 0 || k.Embedder != embedder {
+		return without.group(), with.group(), bare
+	}
+	return with.group(), without.group(), k.Vector
+}
+
+// knows reports whether the record's question is there already, with the same end.
+func (q *questions) knows(k *Kept, embedder string) bool {
+	g, _, _ := home(k, embedder)
+	handle, ok := q.index.Find(g, idOf(k.Key.Fingerprint))
+	if !ok {
+		return false
+	}
+	a := q.get(handle)
+	return a != nil && a.expires == k.Expires.UnixMilli()
+}
+
 // add puts a question in, in the place of the one with its key. A question that doesn't fit
 // in is left out.
 func (q *questions) add(k *Kept, a *asked, embedder string) error {
-	vector := k.Vector
-	if len(vector) == 0 || k.Embedder != embedder {
-		vector, embedder = bare, ""
-	}
+	group, other, vector := home(k, embedder)
 	handle := q.handle.Add(1)
 	sh := q.shard(handle)
 	// The text may be a part of a whole request.
-	kept := &answered{namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint, text: strings.Clone(k.Question.Text)}
+	kept := &answered{
+		namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint,
+		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(),
+	}
 	sh.mu.Lock()
 	sh.m[handle] = kept
 	sh.mu.Unlock()
 	var room [index.MaxKeys]index.Key
-	sc := scopeOf(k.Key.Namespace, &k.Question, embedder)
 	err := q.index.Add(index.Entry{
-		ID: idOf(k.Key.Fingerprint), Group: sc.group(), Tenant: q.tenant(k.Key.Namespace.Tenant),
+		ID: idOf(k.Key.Fingerprint), Group: group, Tenant: q.tenant(k.Key.Namespace.Tenant),
 		Vector: vector, Keys: nearKeys(room[:0], a.canonical()),
 		Expires: k.Expires, Size: answeredBytes + int64(len(kept.text)), Value: k.Value, Handle: handle,
 	})
 	if err != nil {
 		q.dropped(handle)
+	}
+	// What was kept before under the key may have had a vector where this has none.
+	if other != group {
+		q.index.Delete(other, idOf(k.Key.Fingerprint))
 	}
 	return err
 }
@@ -110,6 +136,6 @@ func (q *questions) purge(sel Selector) {
 			return false
 		}
 		a := q.get(m.Handle)
-		return a != nil && sel.Matches(a.namespace.Value()) && (sel.Entry == Fingerprint{} || sel.Entry == a.fingerprint)
+		return a != nil && sel.Selects(Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint})
 	})
 }

@@ -181,10 +181,21 @@ func (s *similar) announce(ctx context.Context, k *Kept, last cachev1.Tier) *ask
 
 // add lets a record that is in the store be found by its question.
 func (s *similar) add(k *Kept, a *asked) {
-	embedder := ""
-	if s.vectors != nil {
-		embedder = s.vectors.version
-	}
 	// What doesn't fit in is not found by its likeness, and nothing else follows.
-	_ = s.questions.add(k, a, embedder)
+	_ = s.questions.add(k, a, s.embedder())
+}
+
+// follow is add for a record that any replica announced, of which this one may know.
+func (s *similar) follow(k *Kept) {
+	if !s.questions.knows(k, s.embedder()) {
+		s.add(k, read(k.Question.Text))
+	}
+}
+
+// embedder is the version of the embedder; empty without.
+func (s *similar) embedder() string {
+	if s.vectors == nil {
+		return ""
+	}
+	return s.vectors.version
 }

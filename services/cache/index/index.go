@@ -215,6 +215,19 @@ func (ix *Index) Used(g Group, id ID, saved money.Nano) {
 	}
 }
 
+// Find returns the handle of an entry, whether it has expired or not.
+func (ix *Index) Find(g Group, id ID) (handle uint64, ok bool) {
+	sh := ix.shard(&g)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	slot, ok := sh.find(hash(ix.seed, ofID, &g, id), &g, &id)
+	if !ok {
+		return 0, false
+	}
+	_, r := sh.rowOf(slot)
+	return r.handle, true
+}
+
 // Delete takes an entry out, and reports whether it was there.
 func (ix *Index) Delete(g Group, id ID) bool {
 	sh := ix.shard(&g)
