@@ -93,8 +93,7 @@ type Payload struct {
 	LatencyMs int64      `json:"latencyMs"`
 	// Cache is hit, semantic, miss or bypass.
 	Cache string `json:"cache"`
-	// CacheHit is how the cache found the answer; nil where it found none. A caller that was
-	// given the answer of another's call under way has Cache hit, and no CacheHit.
+	// CacheHit is how the cache found the answer; nil where it found none.
 	CacheHit *CacheHit `json:"cacheHit,omitempty"`
 	// Compression is what it did to the prompt; nil when the prompt went out as it came.
 	Compression *Compression `json:"compression,omitempty"`
@@ -138,7 +137,8 @@ type CacheHit struct {
 	Score float64 `json:"score"`
 	// AgeMs is the entry's age, in milliseconds.
 	AgeMs int64 `json:"ageMs"`
-	// EntryID is the entry's id within the tenant.
+	// EntryID is the entry's id within the tenant; empty for the answer of an identical call
+	// under way.
 	EntryID string `json:"entryId"`
 }
 

@@ -144,6 +144,13 @@ type cacheFake struct {
 	purges  int
 	// feedback is what callers thought of answers.
 	feedback []*cachev1.FeedbackRequest
+	// similar is what is found where the request is not known; nil is nothing.
+	similar *cachev1.LookupResponse
+	// comparison comes with every miss, and compared is what came of those. comparing is called
+	// before.
+	comparison []byte
+	compared   []*cachev1.CompareRequest
+	comparing  func(ctx context.Context)
 	// away fails every call; storing is called before an answer is kept.
 	away    error
 	storing func()
@@ -169,8 +176,11 @@ func (f *cacheFake) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*ca
 		return nil, f.away
 	}
 	entry := f.entries[cacheKey(req.GetNamespace(), req.GetFingerprint())]
+	if entry == nil && f.similar != nil {
+		return f.similar, nil
+	}
 	if entry == nil {
-		return &cachev1.LookupResponse{}, nil
+		return &cachev1.LookupResponse{Comparison: f.comparison}, nil
 	}
 	return &cachev1.LookupResponse{Hit: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry}, nil
 }
@@ -227,6 +237,19 @@ func (f *cacheFake) Feedback(_ context.Context, req *cachev1.FeedbackRequest) (*
 		}
 	}
 	return &cachev1.FeedbackResponse{Forgotten: n}, nil
+}
+
+func (f *cacheFake) Compare(ctx context.Context, req *cachev1.CompareRequest) (*cachev1.CompareResponse, error) {
+	f.mu.Lock()
+	comparing := f.comparing
+	f.mu.Unlock()
+	if comparing != nil {
+		comparing(ctx)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.compared = append(f.compared, req)
+	return &cachev1.CompareResponse{}, nil
 }
 
 // entryID is the id of the entry under a key.

@@ -67,6 +67,7 @@ func (c *completion) settle(r spend.Reservation) {
 		SavedCacheNanos: int64(o.saved), SavedCompressionNanos: int64(saved), LatencyMillis: now.Sub(c.started).Milliseconds(),
 		Cache: c.cache, CallType: callType, StartedMillis: c.started.UnixMilli(),
 		Unpriced: o.unpriced, Simulated: o.served.GetSimulated(), Tags: p.Tags, Compression: compressed,
+		CacheHit: c.found,
 	}
 	if !o.firstByte.IsZero() {
 		record.FirstByteMillis = o.firstByte.UnixMilli()

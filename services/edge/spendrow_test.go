@@ -23,7 +23,7 @@ func TestRowsTellOfCompression(t *testing.T) {
 }
 
 // A row says how the cache found the answer: every tier's hit is LiteLLM's, whose cache_key is
-// the entry. Without one, and for who heard the answer of a call under way, nothing is told.
+// the entry. A record of a release without tiers tells nothing of it.
 func TestRowsTellOfCacheHits(t *testing.T) {
 	hit := &eventv1.CacheHit{Tier: "near", Score: 0.98, AgeMillis: 61_000, EntryId: "entry"}
 	told := map[string]any{"tier": "near", "score": 0.98, "age_ms": int64(61_000), "entry_id": "entry"}
@@ -35,7 +35,7 @@ func TestRowsTellOfCacheHits(t *testing.T) {
 	}{
 		"a near hit":                {&eventv1.UsageRecord{Cache: "semantic", CacheHit: hit}, "True", "entry", told},
 		"a hit of the same request": {&eventv1.UsageRecord{Cache: "hit", CacheHit: hit}, "True", "entry", told},
-		"another call's answer":     {&eventv1.UsageRecord{Cache: "hit"}, "True", "", nil},
+		"a hit of former releases":  {&eventv1.UsageRecord{Cache: "hit"}, "True", "", nil},
 		"a miss":                    {&eventv1.UsageRecord{Cache: "miss"}, "False", "", nil},
 	} {
 		row := spendRowOf(c.record)
