@@ -16,7 +16,7 @@ const (
 )
 
 // afterwards is the work that follows an answer and that its caller does not wait for:
-// keeping the answer for others. Each piece bounds its own time.
+// keeping the answer for others, and comparing it. Each piece bounds its own time.
 type afterwards struct {
 	mu sync.Mutex
 	// running has a channel for each piece, which is closed at its end, and the bytes that
@@ -29,14 +29,21 @@ type afterwards struct {
 // last step: where too much is being done already, it does the work itself, with the answer
 // flushed.
 func (c *completion) afterwards(ctx context.Context, bytes int64, work func(ctx context.Context)) {
+	if !c.aside(ctx, bytes, work) {
+		_ = c.control.Flush() // a caller that is gone cannot be told
+		work(context.WithoutCancel(ctx))
+	}
+}
+
+// aside does work on the side, if there is room for it. It reports false, and does nothing, where
+// too much is being done already.
+func (c *completion) aside(ctx context.Context, bytes int64, work func(ctx context.Context)) bool {
 	// The caller has its answer; what follows must not end with the caller's connection.
 	ctx = context.WithoutCancel(ctx)
 	e, route := c.e, c.route
 	done := make(chan struct{})
 	if !e.after.begin(done, bytes) {
-		_ = c.control.Flush() // a caller that is gone cannot be told
-		work(ctx)
-		return
+		return false
 	}
 	go func() {
 		defer e.after.end(done)
@@ -47,6 +54,7 @@ func (c *completion) afterwards(ctx context.Context, bytes int64, work func(ctx 
 		}()
 		work(ctx)
 	}()
+	return true
 }
 
 // begin takes a piece in. One that is too large by itself runs when nothing else does.

@@ -256,6 +256,7 @@ func (c *completion) alone(ctx context.Context) error {
 	} else {
 		c.e.Metrics.CacheMiss(c.missed)
 	}
+	defer c.compare(ctx)
 	if err := c.forward(ctx); err != nil {
 		return err
 	}

@@ -284,6 +284,7 @@ func (c *completion) share(ctx context.Context) error {
 	if !leads {
 		return c.follow(ctx, fl)
 	}
+	defer c.compare(ctx) // after all that follows
 	stop := context.AfterFunc(ctx, fl.leave)
 	defer stop()
 	c.flight, c.flightKey = fl, key
