@@ -31,8 +31,9 @@ func main() {
 	show := flag.String("show", "", "print the pairs that were served, wrong (served against the label), lost (vetoed against it), kept (not vetoed, with it) or passed (not vetoed, against it)")
 	only := flag.String("set", "", "show those of this set alone")
 	model := flag.String("model", "", "folder with a sentence encoder, to measure beside the table in the binary; it takes minutes")
+	lookups := flag.String("lookups", "10000", "questions in the cache in which look-ups are timed, with commas between; empty leaves them out")
 	flag.Parse()
-	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only, model: *model}
+	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only, model: *model, sizes: *lookups}
 	if err := b.run(context.Background(), *data); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -44,6 +45,7 @@ type bench struct {
 	clock      clock.Clock
 	show, only string
 	model      string
+	sizes      string // of the caches in which look-ups are timed
 }
 
 func (b *bench) printf(format string, args ...any) {
@@ -93,7 +95,7 @@ func (b *bench) run(ctx context.Context, folder string) error {
 		}
 	}
 	b.speed(sets)
-	return nil
+	return b.lookups(ctx, embedders[0], b.sizes)
 }
 
 // embedders are the one in the binary, and the model that was named.

@@ -11,7 +11,7 @@ import (
 
 func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
 	var out strings.Builder
-	b := bench{out: &out, clock: clock.Real(), show: "wrong"}
+	b := bench{out: &out, clock: clock.Real(), show: "wrong", sizes: "50"}
 	if err := b.run(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
 		"Data: the project's own pairs; there is no ",
 		"own, by hand: ", "own, by templates: ",
 		"served by tier 1 of what asks another thing: 0.00 %",
-		"tier 2 by static-", "veto of one candidate",
+		"tier 2 by static-", "veto of one candidate", "look-ups that embed by static-",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output has no %q:\n%s", want, out.String())
