@@ -280,45 +280,80 @@ func classifyLine(raw string) lineKind {
 			return adjoiningLine
 		}
 	}
-	last := line[len(line)-1]
-	words := strings.Count(line, " ") + 1
 	indented := raw[0] == ' ' || raw[0] == '\t'
 	switch {
 	case isLogLine(line):
 		return logLine
-	case last == '{' || last == '}' || last == ';' && words < 20 || last == '\\', line == ")" || line == "]" || line == "),":
+	case endsAsCode(line, indented), standsAsCode(line):
 		return codeLine
-	case strings.HasSuffix(line, "});") || strings.HasSuffix(line, "},") || strings.HasSuffix(line, "],"):
-		return codeLine
-	case last == ',' && (line[0] == '(' && strings.HasSuffix(line, "),") || indented && (line[0] == '"' || line[0] == '\'' || strings.Trim(line, "0123456789abcdefxABCDEFX-+., ") == "")):
-		return codeLine // values
-	case words <= 16 && last != '.' && hasOperator(line):
-		return codeLine
-	case line[0] == '[' && last == ']' && words == 1, isModuleVersion(line), isDockerfileLine(line), words == 2 && (strings.HasPrefix(line, "go 1.") || strings.HasPrefix(line, "toolchain go")):
-		return codeLine
-	case last == ')' && strings.IndexByte(line, '(') > 0 && !strings.Contains(line[:strings.IndexByte(line, '(')], " "):
-		return codeLine // a call
 	}
-	if words <= 12 && last != '.' && last != '?' && last != '!' {
-		body := strings.TrimLeft(line, "+-")
-		body = strings.TrimLeft(body, " ")
-		for _, o := range codeOpenings {
-			if strings.HasPrefix(line, o) || strings.HasPrefix(body, o) {
-				if hasCodeSigns(line, words) || indented {
-					return codeLine
-				}
-				return adjoiningLine
-			}
-		}
-		if isKeyValue(line) {
-			return codeLine
-		}
+	if kind := opensAsCode(line, indented); kind != proseLine {
+		return kind
 	}
 	if indented || strings.HasPrefix(line, "//") || line[0] == '#' || line[0] == '*' || line[0] == '+' || line[0] == '@' || strings.HasPrefix(line, "/*") {
 		return adjoiningLine
 	}
 	return proseLine
 }
+
+// endsAsCode tells whether a line ends as statements, blocks and lists of values do.
+func endsAsCode(line string, indented bool) bool {
+	last := line[len(line)-1]
+	switch {
+	case last == '{' || last == '}' || last == '\\', last == ';' && wordsOf(line) < 20:
+		return true
+	case line == ")" || line == "]" || line == "),":
+		return true
+	case strings.HasSuffix(line, "});") || strings.HasSuffix(line, "},") || strings.HasSuffix(line, "],"):
+		return true
+	case last != ',':
+		return false
+	case line[0] == '(' && strings.HasSuffix(line, "),"):
+		return true
+	default:
+		return indented && (line[0] == '"' || line[0] == '\'' || strings.Trim(line, "0123456789abcdefxABCDEFX-+., ") == "")
+	}
+}
+
+// standsAsCode tells whether a line is as a whole what no sentence is: with an operator, a section of
+// a configuration, a version of a module, a Dockerfile's, a call.
+func standsAsCode(line string) bool {
+	last, words := line[len(line)-1], wordsOf(line)
+	switch {
+	case words <= 16 && last != '.' && hasOperator(line):
+		return true
+	case line[0] == '[' && last == ']' && words == 1, isModuleVersion(line), isDockerfileLine(line):
+		return true
+	case words == 2 && (strings.HasPrefix(line, "go 1.") || strings.HasPrefix(line, "toolchain go")):
+		return true
+	default:
+		bracket := strings.IndexByte(line, '(')
+		return last == ')' && bracket > 0 && !strings.Contains(line[:bracket], " ")
+	}
+}
+
+// opensAsCode tells whether a short line begins as source does, and whether it goes on like it.
+func opensAsCode(line string, indented bool) lineKind {
+	words := wordsOf(line)
+	if words > 12 || strings.IndexByte(".?!", line[len(line)-1]) >= 0 {
+		return proseLine
+	}
+	body := strings.TrimLeft(strings.TrimLeft(line, "+-"), " ")
+	for _, o := range codeOpenings {
+		if strings.HasPrefix(line, o) || strings.HasPrefix(body, o) {
+			if hasCodeSigns(line, words) || indented {
+				return codeLine
+			}
+			return adjoiningLine
+		}
+	}
+	if isKeyValue(line) {
+		return codeLine
+	}
+	return proseLine
+}
+
+func wordsOf(line string) int { return strings.Count(line, " ") + 1 }
 
 // hasCodeSigns tells that a line which begins like source goes on like it.
 func hasCodeSigns(line string, words int) bool {
