@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -16,14 +17,10 @@ func (sc *scratch) orderSegments() {
 		}
 	}
 	slices.SortFunc(sc.order, func(a, b int) int {
-		switch x, y := sc.segments[a].score, sc.segments[b].score; {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		default:
-			return a - b
+		if c := cmp.Compare(sc.segments[b].score, sc.segments[a].score); c != 0 {
+			return c
 		}
+		return a - b
 	})
 }
 

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -86,20 +87,12 @@ func (q *question) read(text string, lang language, lex *lexicon, rarity func(st
 // settle leaves each term once, and the rarest of too many.
 func (q *question) settle() {
 	slices.SortStableFunc(q.terms, func(a, b queryTerm) int {
-		switch {
-		case a.stem != b.stem:
-			return compare(a.stem, b.stem)
-		default:
-			return a.order - b.order
-		}
+		return cmp.Or(cmp.Compare(a.stem, b.stem), a.order-b.order)
 	})
 	q.terms = slices.CompactFunc(q.terms, func(a, b queryTerm) bool { return a.stem == b.stem })
 	if len(q.terms) > maxTerms {
 		slices.SortFunc(q.terms, func(a, b queryTerm) int {
-			if a.rarity != b.rarity {
-				return b.rarity - a.rarity
-			}
-			return a.order - b.order
+			return cmp.Or(b.rarity-a.rarity, a.order-b.order)
 		})
 		q.terms = q.terms[:maxTerms]
 	}
@@ -110,13 +103,6 @@ func (q *question) settle() {
 			q.prefixes.put(t.prefix, i)
 		}
 	}
-}
-
-func compare(a, b uint64) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // languageOf tells a text's language by the function words at its beginning.
