@@ -1,6 +1,7 @@
 package threshold
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -62,8 +63,27 @@ func (r *row) advance(to uint64) {
 	r.window = to
 }
 
-// join takes the larger of each count; both are of the same replica.
+// later reports whether r was written after o, as far as one can tell; of two that count the
+// same, the one with less to spare is taken to be. Both are of the same replica.
+func (r *row) later(o *row) bool {
+	return cmp.Or(cmp.Compare(r.window, o.window), cmp.Compare(r.total(), o.total()), cmp.Compare(o.spare, r.spare)) > 0
+}
+
+// total of both windows' counts.
+func (r *row) total() (n uint64) {
+	for w := range r.counts {
+		for _, t := range r.counts[w] {
+			n += t.right + t.wrong
+		}
+	}
+	return n
+}
+
+// join takes the larger of each count, and the later spare; both are of the same replica.
 func (r *row) join(o *row) {
+	if o.later(r) {
+		r.spare = o.spare
+	}
 	if o.window > r.window {
 		r.advance(o.window)
 	}

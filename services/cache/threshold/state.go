@@ -31,29 +31,38 @@ func (l *Learner) State() []byte {
 	return appendState(nil, l.evidence.rows)
 }
 
-// Merge a state of this or another replica of the same namespace. Merging one twice, or states
-// in another order, makes no difference. A learner that has not decided yet goes on with the
-// account of its own row. A state that isn't one, or has more replicas than are kept (1024), is
-// an error and changes nothing.
-func (l *Learner) Merge(state []byte) error {
+// Merge states of this or other replicas of the same namespace. Merging one twice, or states in
+// another order, makes no difference. A learner that has not decided yet goes on with the account
+// of its own row: of the latest one, if several states have it. A state that isn't one, or has
+// more replicas than are kept (1024), is an error and changes nothing; the others count.
+func (l *Learner) Merge(states ...[]byte) error {
 	if l.fixed {
 		return errors.New("threshold: a fixed threshold takes no state")
 	}
-	rows, err := parseState(state)
-	if err != nil {
-		return fmt.Errorf("threshold: state: %w", err)
-	}
+	var wrong []error
+	var own *row
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.evidence.merge(rows); err != nil {
-		return fmt.Errorf("threshold: merge: %w", err)
+	for _, state := range states {
+		rows, err := parseState(state)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("threshold: state: %w", err))
+			continue
+		}
+		if err := l.evidence.merge(rows); err != nil {
+			wrong = append(wrong, fmt.Errorf("threshold: merge: %w", err))
+			continue
+		}
+		if r, ok := rows[l.replica]; ok && (own == nil || r.later(own)) {
+			own = r
+		}
 	}
-	if own, ok := rows[l.replica]; ok && !l.begun && l.hits.Load() == 0 {
+	if own != nil && !l.begun && l.hits.Load() == 0 {
 		l.account.resume(own.spare)
 		l.begun = true
 	}
 	l.refresh()
-	return nil
+	return errors.Join(wrong...)
 }
 
 // appendState: a version, the number of rows, and each row, by name: the length of the name, the

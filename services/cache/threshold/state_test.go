@@ -93,6 +93,19 @@ func TestRestartedReplicaGoesOn(t *testing.T) {
 	if math.Abs(after.account.spare-before.account.spare) > 1e-9 || after.account.spare <= patience {
 		t.Errorf("spare %v, was %v", after.account.spare, before.account.spare)
 	}
+	// Others pass its row on as they had it; the latest one counts, whichever comes first.
+	other := counted(t, "b", 0, 0)
+	merge(t, other, counted(t, "a", 600, 0.9).State())
+	for name, states := range map[string][][]byte{"own first": {state, other.State()}, "own last": {other.State(), state}} {
+		late := counted(t, "a", 0, 0)
+		if err := late.Merge(states...); err != nil || math.Abs(late.account.spare-before.account.spare) > 1e-9 {
+			t.Errorf("%s: spare %v, was %v: %v", name, late.account.spare, before.account.spare, err)
+		}
+	}
+	// What is broken keeps nothing else from counting.
+	if late := counted(t, "a", 0, 0); late.Merge([]byte{9}, state) == nil || late.Threshold() != before.Threshold() {
+		t.Errorf("threshold %v beside a broken state, want %v", late.Threshold(), before.Threshold())
+	}
 	// One that has begun keeps its own account.
 	begun := counted(t, "a", 1, 0.9)
 	merge(t, begun, state)
