@@ -1,0 +1,478 @@
+package agree
+
+import (
+	"slices"
+	"strings"
+
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
+
+// compare what two answers assert.
+func compare(x, y *said) (bool, Reason) {
+	if len(x.words) == 0 || len(y.words) == 0 {
+		// Code alone, or nothing that can be read.
+		if len(x.blocks) > 0 && len(x.opaque) == 0 && len(y.opaque) == 0 && slices.Equal(x.spans, y.spans) {
+			return true, Words
+		}
+		return false, Unreadable
+	}
+	if !slices.Equal(set(x.opaque), set(y.opaque)) {
+		return false, Unreadable
+	}
+	if p, q := x.verdict(), y.verdict(); p*q < 0 {
+		return false, Verdict
+	}
+	if x.refuses() != y.refuses() {
+		return false, Verdict
+	}
+	if value(x, y) || value(y, x) {
+		return true, Value
+	}
+	if !slices.Equal(set(x.spans), set(y.spans)) {
+		return false, Code
+	}
+	if counted(x, y) {
+		return false, Numbers
+	}
+	m := match(x, y)
+	switch {
+	case m.names():
+		return false, Names
+	case m.opposed():
+		return false, Opposites
+	case m.negated():
+		return false, Negation
+	case !m.covered():
+		return false, Other
+	case m.long():
+		return false, Length
+	case m.swapped():
+		return false, Swapped
+	}
+	return true, Words
+}
+
+func set(s []string) []string { return slices.Compact(slices.Sorted(slices.Values(s))) }
+
+// counted: one says a number, a date or a sign that the other doesn't. How many there are of
+// what follows ("the three colors are") may be left out.
+func counted(x, y *said) bool {
+	p, spelledX := x.numbers()
+	q, spelledY := y.numbers()
+	onlyX, onlyY := without(p, q), without(q, p)
+	if len(onlyX) > 0 && len(onlyY) > 0 {
+		return true
+	}
+	return len(without(onlyX, spelledX)) > 0 || len(without(onlyY, spelledY)) > 0
+}
+
+// without is what of a isn't in b.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+var months = list("january february march april may june july august september october november december")
+
+// numbers, dates and signs that are said, each once, and those of them that are small numbers
+// without unit, spelled in letters.
+func (s *said) numbers() (all, spelled []string) {
+	for i := range s.words {
+		w := &s.words[i]
+		switch w.Kind {
+		case reading.Number:
+			n := strings.TrimSpace(w.Lemma + " " + w.Unit)
+			all = append(all, n)
+			if w.Unit == "" && len(w.Lemma) == 1 && w.Text[0] > '9' && len(w.Text) > 2 {
+				spelled = append(spelled, n)
+			}
+		case reading.Date:
+			all = append(all, w.Lemma)
+		case reading.Symbol:
+			if strings.ContainsFunc(w.Text, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' }) {
+				all = append(all, w.Text)
+			}
+		case reading.Plain:
+			// At the beginning of a sentence its capital tells nothing.
+			if months[w.Lemma] && i+1 < len(s.words) && s.words[i+1].Kind == reading.Number {
+				all = append(all, w.Lemma)
+			}
+		}
+	}
+	return set(all), spelled
+}
+
+var (
+	affirm = list("yes yeah yep true correct right sure valid absolutely definitely indeed")
+	deny   = list("no nope false incorrect wrong invalid")
+)
+
+// verdict is 1 where an answer begins by affirming or says that something is true, -1 where it
+// denies, and 0 where it does neither.
+func (s *said) verdict() int {
+	for i := range s.words {
+		w := &s.words[i]
+		if w.at > 1 || i > 7 {
+			break
+		}
+		sign := 0
+		switch {
+		case affirm[w.Text]:
+			sign = 1
+		case deny[w.Text]:
+			sign = -1
+		}
+		if sign == 0 {
+			continue
+		}
+		// "Yes" alone or before a break; "is true" at the end.
+		last := i+1 == len(s.words) || s.words[i+1].at > w.at || s.words[i+1].Break
+		if (i == 0 || i > 0 && s.words[i-1].Lemma == "be" || last) && last {
+			if w.negation > 0 {
+				return -sign
+			}
+			return sign
+		}
+	}
+	return 0
+}
+
+// refuses reports whether an answer begins as a refusal does.
+func (s *said) refuses() bool {
+	first := ""
+	for i := range s.words {
+		if s.words[i].at > 2 || i > 24 {
+			break
+		}
+		first += s.words[i].Text + " "
+	}
+	if strings.Contains(first, "as an ai ") {
+		return true
+	}
+	for _, who := range []string{"i can not ", "i cannot ", "i am unable ", "i am not able ", "i will not ", "i do not have ", "i do not know "} {
+		if strings.Contains(first, who) {
+			return true
+		}
+	}
+	return false
+}
+
+// value reports whether x is the bare value that y's first sentence ends with, or the verdict
+// that it begins with.
+func value(x, y *said) bool {
+	if len(x.words) > 4 && !x.items() || x.sentences > 1 && !x.items() || len(x.spans)+len(y.spans) > 0 || len(y.words) > 40 {
+		return false
+	}
+	if p := x.verdict(); p != 0 && p == y.verdict() && len(x.words) == 1 {
+		return true
+	}
+	end := 0
+	for end < len(y.words) && y.words[end].at == y.words[0].at {
+		end++
+	}
+	var bare []*word
+	for i := range x.words {
+		if w := &x.words[i]; content(&w.Word) || !w.Function {
+			bare = append(bare, w)
+		}
+	}
+	if len(bare) == 0 || len(bare) == len(y.words) {
+		return false
+	}
+	for k := len(bare) - 1; k >= 0; k-- {
+		end--
+		for end >= 0 && y.words[end].Function && !bare[k].Function {
+			end--
+		}
+		if end < 0 || y.words[end].Lemma != bare[k].Lemma || y.words[end].Unit != bare[k].Unit || (y.words[end].negation > 0) != (bare[k].negation > 0) {
+			return false
+		}
+	}
+	// "The capital is Paris", "= 102", "Category: refund": what stands before leads to it.
+	for end--; end >= 0; end-- {
+		switch w := &y.words[end]; {
+		case w.Lemma == "be" || w.Text == "is" || w.Text == "are" || w.Text == "was" || w.Text == "=" || y.words[end+1].Break:
+			return true
+		case w.Text == "the" || w.Text == "a" || w.Text == "an":
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// items reports whether all that is said is a list of short items.
+func (s *said) items() bool {
+	perLine := map[int]int{}
+	for i := range s.words {
+		perLine[s.words[i].line]++
+		if perLine[s.words[i].line] > 3 {
+			return false
+		}
+	}
+	return len(perLine) > 1 && len(s.words) <= 24
+}
+
+// matching pairs each word of content with one that says the same.
+type matching struct {
+	x, y   *said
+	to, of []int // the other's word, or -1
+}
+
+func match(x, y *said) *matching {
+	m := &matching{x: x, y: y, to: partners(x, y), of: partners(y, x)}
+	return m
+}
+
+// partners of s's words in o: the same lemma first, then a synonym or a relative; -1 without.
+func partners(s, o *said) []int {
+	to := make([]int, len(s.words))
+	byLemma := map[string]int{}
+	for j := range o.words {
+		if _, ok := byLemma[o.words[j].Lemma]; !ok {
+			byLemma[o.words[j].Lemma] = j
+		}
+	}
+	for i := range s.words {
+		w := &s.words[i]
+		to[i] = -1
+		if j, ok := byLemma[w.Lemma]; ok {
+			to[i] = j
+			continue
+		}
+		if !content(&w.Word) || w.Entry == 0 {
+			continue
+		}
+		for j := range o.words {
+			v := &o.words[j]
+			if v.Entry != 0 && content(&v.Word) && alike(w, v) {
+				to[i] = j
+				break
+			}
+		}
+	}
+	return to
+}
+
+// alike reports whether two words mean the same or are of one family, and are no opposites.
+func alike(w, v *word) bool {
+	if opposite(w, v) {
+		return false
+	}
+	if w.name != v.name && (w.name || v.name) && !lexicon.Kin(w.Entry, v.Entry) && !lexicon.Kin(v.Entry, w.Entry) {
+		return false
+	}
+	if f := families[w.Lemma]; f != 0 && f == families[v.Lemma] {
+		return true
+	}
+	if stem(w.Text) == stem(v.Text) {
+		return true
+	}
+	return lexicon.Synonyms(w.Entry, v.Entry) || lexicon.Kin(w.Entry, v.Entry) || lexicon.Kin(v.Entry, w.Entry)
+}
+
+// families of words in which the same is said, by their number.
+var families = func() map[string]int {
+	m := map[string]int{}
+	for i, f := range []string{
+		"long length", "tall high height", "wide width", "deep depth", "old age", "cost price fee charge", "start begin commence",
+		"end finish", "occur happen", "big large", "entire whole complete", "fast quick quickly rapidly", "job work", "buy purchase",
+		"reduce lower decrease cut", "increase raise rise grow", "keep store", "show display", "choose pick select", "press click", "person people",
+	} {
+		for _, w := range strings.Fields(f) {
+			m[w] = i + 1
+		}
+	}
+	return m
+}()
+
+// stem of a word whose inflection the lexicon takes for a word of its own, as "governed".
+func stem(s string) string {
+	for _, end := range []string{"ing", "ed", "es", "s", "e"} {
+		if t, ok := strings.CutSuffix(s, end); ok && len(t) > 3 {
+			return t
+		}
+	}
+	return s
+}
+
+// opposite reports whether two words are antonyms, by the lexicon or by their form.
+func opposite(w, v *word) bool {
+	if w.Entry == 0 || v.Entry == 0 {
+		return false
+	}
+	return lexicon.Opposites(w.Entry, v.Entry) || lexicon.Opposites(v.Entry, w.Entry) || turned(w.Lemma, v.Lemma) || turned(v.Lemma, w.Lemma)
+}
+
+// turned reports whether a is b with what turns it around.
+func turned(a, b string) bool {
+	if len(b) < 4 {
+		return false
+	}
+	switch rest, ok := strings.CutSuffix(a, b); {
+	case !ok:
+		return false
+	default:
+		return slices.Contains([]string{"un", "in", "im", "il", "ir", "dis", "non", "non-", "anti", "anti-", "de", "mis"}, rest)
+	}
+}
+
+// sides calls f for each side.
+func (m *matching) sides(f func(s, o *said, to []int)) {
+	f(m.x, m.y, m.to)
+	f(m.y, m.x, m.of)
+}
+
+// names: one answer names what the other doesn't.
+func (m *matching) names() (found bool) {
+	m.sides(func(s, _ *said, to []int) {
+		for i := range s.words {
+			w := &s.words[i]
+			if to[i] < 0 && w.name && w.Kind == reading.Plain {
+				found = true
+			}
+		}
+	})
+	return found
+}
+
+// rivals are words of grammar that turn what is said around.
+var rivals = [][2]string{
+	{"before", "after"}, {"all", "some"}, {"all", "none"}, {"every", "some"}, {"more", "less"}, {"most", "least"}, {"many", "few"},
+	{"above", "below"}, {"over", "under"}, {"always", "never"}, {"always", "sometimes"}, {"often", "rarely"}, {"with", "without"},
+	{"must", "may"}, {"up", "down"}, {"into", "out"}, {"inside", "outside"}, {"until", "from"}, {"all", "most"}, {"and", "or"},
+	{"he", "she"}, {"on", "off"},
+}
+
+// opposed: one says a word whose opposite the other says, and not the word itself.
+func (m *matching) opposed() (found bool) {
+	m.sides(func(s, o *said, to []int) {
+		said, others := s.texts(), o.texts()
+		for _, r := range rivals {
+			for _, p := range [][2]string{r, {r[1], r[0]}} {
+				if said[p[0]] && !said[p[1]] && others[p[1]] && !others[p[0]] {
+					found = true
+				}
+			}
+		}
+		for i := range s.words {
+			w := &s.words[i]
+			if to[i] >= 0 || !content(&w.Word) || w.negation > 0 {
+				continue
+			}
+			for j := range o.words {
+				v := &o.words[j]
+				if v.negation == 0 && opposite(w, v) && !said[v.Text] {
+					found = true
+				}
+			}
+		}
+	})
+	return found
+}
+
+func (s *said) texts() map[string]bool {
+	t := make(map[string]bool, len(s.words))
+	for i := range s.words {
+		t[s.words[i].Text] = true
+	}
+	return t
+}
+
+// negated: what one denies the other doesn't. A denial says the same as another one that shares a
+// word with it, or as the opposite.
+func (m *matching) negated() (found bool) {
+	m.sides(func(s, o *said, to []int) {
+		same := make([]bool, s.negations+1)
+		for i := range s.words {
+			w := &s.words[i]
+			if w.negation == 0 {
+				continue
+			}
+			for j := range o.words {
+				v := &o.words[j]
+				switch {
+				case v.Lemma == w.Lemma || j == to[i] || w.Entry != 0 && v.Entry != 0 && alike(w, v):
+					same[w.negation] = same[w.negation] || v.negation > 0
+				case opposite(w, v):
+					same[w.negation] = same[w.negation] || v.negation == 0
+				}
+			}
+		}
+		for i := range s.words {
+			if w := &s.words[i]; w.negation > 0 && !same[w.negation] && !light[w.Lemma] {
+				found = true
+			}
+		}
+		if s.denials() != o.denials() && (s.denials() == 0 || o.denials() == 0) && !opposites(s, o) {
+			found = true
+		}
+	})
+	return found
+}
+
+// opposites reports whether one says a word whose opposite the other says.
+func opposites(s, o *said) bool {
+	for i := range s.words {
+		for j := range o.words {
+			if opposite(&s.words[i], &o.words[j]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// denials counts the clauses with a negation that isn't the answer's verdict.
+func (s *said) denials() (n int) {
+	for i := range s.words {
+		if w := &s.words[i]; negators[w.Text] && !(w.Text == "no" && w.First && i+1 < len(s.words) && s.words[i+1].Break) {
+			n++
+		}
+	}
+	return n
+}
+
+// heavy words without a partner, by whether they are nouns and whether they lead to a list.
+func heavy(s *said, to []int) (nouns, others, leads, all int) {
+	seen := map[string]bool{}
+	for i := range s.words {
+		w := &s.words[i]
+		if !content(&w.Word) || light[w.Lemma] || w.Kind != reading.Plain || seen[w.Lemma] {
+			continue
+		}
+		seen[w.Lemma] = true
+		all++
+		switch {
+		case to[i] >= 0:
+		case w.lead:
+			leads++
+		case w.Entry == 0 || w.Entry.First() == lexicon.Noun || w.Entry.First() == 0:
+			nouns++
+		default:
+			others++
+		}
+	}
+	return nouns, others, leads, all
+}
+
+// covered: nearly every word of each has a partner in the other, and no noun may have been
+// replaced by another. What leads to a list may be missing in the other, not be another.
+func (m *matching) covered() bool {
+	xn, xo, xl, xa := heavy(m.x, m.to)
+	yn, yo, yl, ya := heavy(m.y, m.of)
+	if xn > 0 && yn > 0 || xl > 0 && yl > 0 || xl > 0 && yn > 0 || xn > 0 && yl > 0 {
+		return false
+	}
+	return within(xn+xo, xa) && within(yn+yo, ya) && (xn+xo == 0 || yn+yo == 0 || (xa >= 8 && ya >= 8))
+}
+
+// within: so many of all may be without a partner.
+func within(loose, all int) bool { return loose == 0 || loose <= max(1, all/6) && all >= 3 }
+
+// long: one says so much more than the other that something more is said.
+func (m *matching) long() bool {
+	_, _, _, xa := heavy(m.x, m.to)
+	_, _, _, ya := heavy(m.y, m.of)
+	return 2*min(xa, ya) < max(xa, ya)
+}

@@ -1,0 +1,190 @@
+package agree
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
+
+const fence = "```"
+
+// said is an answer as it is compared.
+type said struct {
+	blocks []string // fenced code
+	spans  []string // code within prose, in order
+	plain  string   // the prose without markup, case and punctuation
+	words  []word
+	opaque []string // sentences that can't be read
+	// units are clauses: runs of words between commas and conjunctions.
+	units     int
+	sentences int
+	negations int
+}
+
+// word of the prose.
+type word struct {
+	reading.Word
+
+	name bool
+	// negation is the number of the "not" in whose reach it stands, from 1; 0 for none.
+	negation int
+	// lead is set in what leads to a list, as "The steps are:".
+	lead bool
+	unit int
+	at   int // number of its sentence
+	line int
+}
+
+// parse an answer into code and the words of its prose.
+func parse(text string) *said {
+	s := &said{}
+	var plain strings.Builder
+	var block []string
+	fenced := false
+	for n, line := range strings.Split(norm.NFKC.String(text), "\n") {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(trimmed, fence):
+			if fenced {
+				s.blocks = append(s.blocks, strings.Join(block, "\n"))
+			}
+			fenced, block = !fenced, nil
+		case fenced:
+			if code := strings.TrimRightFunc(strings.ReplaceAll(line, "\t", "    "), unicode.IsSpace); code != "" {
+				block = append(block, code)
+			}
+		case trimmed != "":
+			prose := s.bare(trimmed)
+			for _, r := range strings.ToLower(prose) {
+				if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsSymbol(r) {
+					plain.WriteRune(r)
+				} else if p := plain.String(); p != "" && p[len(p)-1] != ' ' {
+					// Signs within numbers count.
+					plain.WriteByte(' ')
+				}
+			}
+			plain.WriteByte(' ')
+			for _, sentence := range sentences(prose) {
+				s.read(sentence, n)
+			}
+		}
+	}
+	if fenced { // cut
+		s.blocks = append(s.blocks, strings.Join(block, "\n"))
+	}
+	s.plain = strings.Join(strings.Fields(plain.String()), " ")
+	return s
+}
+
+var (
+	bullet   = regexp.MustCompile(`^(?:[-*+•–>]\s+|#{1,6}\s+|\d{1,3}[.)]\s+|\(\d{1,3}\)\s+)+`)
+	rule     = regexp.MustCompile(`^[-*_|:=\s]{3,}$`)
+	code     = regexp.MustCompile("`+([^`]+)`+")
+	link     = regexp.MustCompile(`!?\[([^\]]*)\]\([^)\s]*\)`)
+	emphasis = strings.NewReplacer("**", "", "__", "", "~~", "")
+	single   = regexp.MustCompile(`(^|[\s(])[*_]([^*_]+)[*_]($|[\s).,:;!?])`)
+	stops    = regexp.MustCompile(`[.!?…]["')\]]*\s+`)
+)
+
+// bare is a line without the marks of Markdown; code in it is taken out.
+func (s *said) bare(line string) string {
+	if rule.MatchString(line) {
+		return ""
+	}
+	line = bullet.ReplaceAllString(line, "")
+	line = code.ReplaceAllStringFunc(line, func(m string) string {
+		s.spans = append(s.spans, strings.TrimSpace(strings.Trim(m, "`")))
+		return " "
+	})
+	line = emphasis.Replace(link.ReplaceAllString(line, "$1"))
+	line = single.ReplaceAllString(line, "$1$2$3")
+	if strings.HasPrefix(line, "|") || strings.Count(line, " | ") > 0 {
+		line = strings.Trim(strings.ReplaceAll(line, "|", ", "), ", ")
+	}
+	return strings.TrimSpace(line)
+}
+
+// sentences of a line. An abbreviation may end one: that matters little.
+func sentences(line string) (all []string) {
+	for line != "" {
+		end := len(line)
+		if at := stops.FindStringIndex(line); at != nil {
+			end = at[1]
+		}
+		if s := strings.TrimSpace(line[:end]); s != "" {
+			all = append(all, s)
+		}
+		line = line[end:]
+	}
+	return all
+}
+
+var (
+	negators = list("not no never without nobody nothing neither nor cannot none hardly")
+	joints   = list("and but while whereas or nor although though because so if when since unless which where")
+)
+
+// reach of a negation, in words of content of its clause.
+const reach = 3
+
+// apart are words that only look like the plural of another.
+var apart = list("https ios aws dns css js gps sms")
+
+func list(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// read a sentence into words.
+func (s *said) read(sentence string, line int) {
+	r := reading.Read(sentence)
+	if r.Manner != reading.Prose {
+		s.opaque = append(s.opaque, strings.Join(strings.Fields(strings.ToLower(r.Text)), " "))
+		return
+	}
+	s.sentences++
+	s.units++
+	open := 0 // words that a negation still reaches
+	lead := strings.HasSuffix(sentence, ":")
+	for i := range r.Words {
+		w := word{Word: r.Words[i], at: s.sentences, line: line, lead: lead}
+		if apart[w.Text] {
+			w.Lemma = w.Text
+		}
+		if w.Break || joints[w.Text] {
+			s.units++
+			open = 0
+		}
+		w.unit = s.units
+		w.name = w.Name() && (w.Entry.Is(lexicon.Name) || w.Capital && !w.First)
+		switch {
+		case negators[w.Text]:
+			open = reach
+			s.negations++
+		case open > 0 && content(&w.Word):
+			w.negation = s.negations
+			open--
+		}
+		s.words = append(s.words, w)
+	}
+}
+
+// light words carry little: what is said stays the same without them.
+var light = list(`mean call include use get make take have help main common key follow step question answer general generally
+	especially typical typically usual usually example instance also simply basically overall note sure certainly here way kind type
+	thing following term refer consist various several commonly known know be become do let allow enable provide give need
+	require appear seem say describe define definition enjoy hello hi great good please thank thanks correct right stand
+	there within of come`)
+
+// content reports whether a word says something by itself.
+func content(w *reading.Word) bool {
+	return !w.Function && (w.Kind != reading.Plain || !negators[w.Text] && len(w.Lemma) > 0)
+}
