@@ -185,6 +185,12 @@ func (o *operator) caches(client cachev1connect.CacheServiceClient) {
 		return found
 	}
 	o.must("Lookup", find().GetEntry().GetCostNanos() == 7, find(), nil)
+	_, err = client.Compare(ctx, &cachev1.CompareRequest{Namespace: space, Comparison: []byte("none that a look-up gave")})
+	o.must("Compare of nothing", errs.Is(errs.FromConnect(err), errs.InvalidRequest), err, nil)
+	thought, err := client.Feedback(ctx, &cachev1.FeedbackRequest{Namespace: space, EntryId: find().GetEntryId(), Hit: cachev1.HitKind_HIT_KIND_EXACT, Wrong: true})
+	o.must("Feedback", thought.GetForgotten() == 1 && find().GetEntry() == nil, thought, err)
+	stored, err = client.Store(ctx, &cachev1.StoreRequest{Namespace: space, Fingerprint: fingerprint, Entry: &cachev1.Entry{Body: []byte("{}")}})
+	o.must("Store again", stored.GetStored(), stored, err)
 	gone, err := client.Invalidate(ctx, &cachev1.InvalidateRequest{TenantId: o.tenant})
 	o.must("Invalidate", gone.GetEntries() == 1, gone, err)
 	o.must("Lookup of what is gone", find().GetEntry() == nil, find(), nil)

@@ -67,6 +67,8 @@ type Options struct {
 	// Threshold, from 0 to 1, is the least score of an answer to another request, where the
 	// request names none; nil leaves it to what was learned.
 	Threshold *float64
+	// Learning is how thresholds are learned where none is fixed.
+	Learning Learning
 	// IndexBytes is the most memory that the questions take by which answers are found.
 	IndexBytes int64
 	// Feed tells of what other replicas keep and forget; nil where the store is this process's.
@@ -81,10 +83,11 @@ type Options struct {
 
 // Service answers look-ups from a [Store].
 type Service struct {
-	records *records
-	exact   exact
-	similar *similar
-	opts    Options
+	records  *records
+	exact    exact
+	similar  *similar
+	learners *learners
+	opts     Options
 }
 
 // New returns a service over a store.
@@ -119,7 +122,10 @@ func New(store Store, opts Options) (*Service, error) {
 	s := &Service{records: newRecords(store, opts), opts: opts}
 	s.exact = exact{s.records}
 	var err error
-	if s.similar, err = newSimilar(s.records, opts); err != nil {
+	if s.learners, err = newLearners(opts); err != nil {
+		return nil, fmt.Errorf("cache: learning: %w", err)
+	}
+	if s.similar, err = newSimilar(s.records, s.learners, opts); err != nil {
 		return nil, err
 	}
 	opts.Observer.CacheIndex(func() (questions int, bytes int64) {

@@ -17,11 +17,14 @@ const (
 	longestFeedPause = 5 * time.Second
 )
 
-// Run keeps what the service knows of questions in step with the store, until ctx ends; then it
-// returns nil. A service whose Run doesn't run finds what it has itself kept.
+// Run keeps what the service knows of questions in step with the store, and exchanges what
+// thresholds are learned from, until ctx ends; then it writes what of that is not written, and
+// returns nil. A service whose Run doesn't run finds what it has itself kept, and learns nothing
+// where there is Evidence.
 func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.expire(ctx) })
+	parts.Go(func() { s.learners.run(ctx) })
 	if s.opts.Feed != nil {
 		parts.Go(func() { s.follow(ctx) })
 	}

@@ -3,6 +3,7 @@ package cache
 import (
 	"time"
 
+	"tollgate.dev/services/cache/agree"
 	"tollgate.dev/services/cache/veto"
 )
 
@@ -25,6 +26,13 @@ type Observer interface {
 	// CacheIndex is told once what to ask for the size of the index: how many questions are in
 	// it, and how many bytes they take.
 	CacheIndex(size func() (questions int, bytes int64))
+	// CacheCompared counts a comparison by what came of it, one of [ComparisonOutcomes], and
+	// why, one of [ComparisonReasons].
+	CacheCompared(outcome, reason string)
+	// CacheFeedback counts what callers say of answers.
+	CacheFeedback(wrong bool)
+	// CacheLearns notes whether what thresholds are learned from can be exchanged.
+	CacheLearns(learns bool)
 }
 
 // What becomes of a candidate.
@@ -35,6 +43,26 @@ const (
 	vetoed   = "vetoed"
 	lost     = "gone" // the store does not have it any more, or it is older than wanted
 )
+
+// What comes of a comparison, and reasons beside package agree's.
+const (
+	right    = "right"
+	wrong    = "wrong"
+	unknown  = "unknown"   // the answer that was held back is gone
+	noAnswer = "no_answer" // from the provider
+)
+
+// ComparisonOutcomes are what may come of a comparison.
+func ComparisonOutcomes() []string { return []string{right, wrong, unknown} }
+
+// ComparisonReasons are why.
+func ComparisonReasons() []string {
+	reasons := []string{lost, noAnswer}
+	for _, r := range agree.Reasons() {
+		reasons = append(reasons, string(r))
+	}
+	return reasons
+}
 
 // Outcomes are what becomes of candidates.
 func Outcomes() []string { return []string{served, compared, passed, vetoed, lost} }
@@ -50,3 +78,6 @@ func (noObserver) CacheEmbedded(time.Duration, int64, bool) {}
 func (noObserver) CacheFollows(bool)                        {}
 func (noObserver) CacheFollowed(time.Duration)              {}
 func (noObserver) CacheIndex(func() (int, int64))           {}
+func (noObserver) CacheCompared(string, string)             {}
+func (noObserver) CacheFeedback(bool)                       {}
+func (noObserver) CacheLearns(bool)                         {}

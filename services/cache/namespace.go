@@ -83,23 +83,31 @@ type Key struct {
 	Fingerprint Fingerprint
 }
 
+// NewNamespace checks a request's namespace. Its errors are [errs.InvalidRequest].
+func NewNamespace(ns *cachev1.Namespace) (Namespace, error) {
+	n := Namespace{Tenant: ns.GetTenantId(), Provider: ns.GetProvider(), Model: ns.GetModel(), Partition: ns.GetPartition()}
+	for _, c := range [...]component{
+		{"namespace.tenant_id", n.Tenant, true}, {"namespace.provider", n.Provider, true},
+		{"namespace.model", n.Model, true}, {"namespace.partition", n.Partition, false},
+	} {
+		if err := c.check(); err != nil {
+			return Namespace{}, err
+		}
+	}
+	return n, nil
+}
+
 // NewKey checks a request's namespace and fingerprint. Its errors are
 // [errs.InvalidRequest].
 func NewKey(ns *cachev1.Namespace, fingerprint []byte) (Key, error) {
-	k := Key{Namespace: Namespace{
-		Tenant: ns.GetTenantId(), Provider: ns.GetProvider(), Model: ns.GetModel(), Partition: ns.GetPartition(),
-	}}
+	var k Key
 	if len(fingerprint) != len(k.Fingerprint) {
 		return Key{}, errs.Newf(errs.InvalidRequest, "the fingerprint must have %d bytes", sha256.Size).WithParam("fingerprint")
 	}
 	copy(k.Fingerprint[:], fingerprint)
-	for _, c := range [...]component{
-		{"namespace.tenant_id", k.Namespace.Tenant, true}, {"namespace.provider", k.Namespace.Provider, true},
-		{"namespace.model", k.Namespace.Model, true}, {"namespace.partition", k.Namespace.Partition, false},
-	} {
-		if err := c.check(); err != nil {
-			return Key{}, err
-		}
+	var err error
+	if k.Namespace, err = NewNamespace(ns); err != nil {
+		return Key{}, err
 	}
 	return k, nil
 }

@@ -13,7 +13,6 @@ import (
 
 // Handler serves the contract from a [Service].
 type Handler struct {
-	cachev1connect.UnimplementedCacheServiceHandler
 	service *Service
 }
 
@@ -83,6 +82,44 @@ func (h *Handler) Invalidate(ctx context.Context, req *cachev1.InvalidateRequest
 		return nil, err
 	}
 	return &cachev1.InvalidateResponse{Entries: entries}, nil
+}
+
+// Compare is [Service.Compare].
+func (h *Handler) Compare(ctx context.Context, req *cachev1.CompareRequest) (*cachev1.CompareResponse, error) {
+	ns, err := NewNamespace(req.GetNamespace())
+	if err != nil {
+		return nil, err
+	}
+	if err := h.service.Compare(ctx, ns, req.GetComparison(), req.GetBody()); err != nil {
+		return nil, err
+	}
+	return &cachev1.CompareResponse{}, nil
+}
+
+// Feedback is [Service.Feedback].
+func (h *Handler) Feedback(ctx context.Context, req *cachev1.FeedbackRequest) (*cachev1.FeedbackResponse, error) {
+	ns, err := NewNamespace(req.GetNamespace())
+	if err != nil {
+		return nil, err
+	}
+	entry, err := ParseEntryID(req.GetEntryId())
+	switch {
+	case err != nil:
+		return nil, err
+	case req.GetEntryId() == "":
+		return nil, errs.New(errs.InvalidRequest, "entry_id must not be empty").WithParam("entry_id")
+	}
+	score := 1.0
+	if s := req.Score; s != nil {
+		if score = *s; !(score >= 0 && score <= 1) {
+			return nil, errs.New(errs.InvalidRequest, "score must be from 0 to 1").WithParam("score")
+		}
+	}
+	forgotten, err := h.service.Feedback(ctx, Feedback{Namespace: ns, Entry: entry, Kind: req.GetHit(), Score: score, Wrong: req.GetWrong()})
+	if err != nil {
+		return nil, err
+	}
+	return &cachev1.FeedbackResponse{Forgotten: forgotten}, nil
 }
 
 // duration reads an optional field that must not be negative. One that a time.Duration

@@ -32,13 +32,6 @@ type judge interface {
 	decide(ns Namespace, entry Fingerprint, score float64) (v threshold.Verdict, comparison []byte)
 }
 
-// strict serves nothing and learns nothing.
-type strict struct{}
-
-func (strict) decide(Namespace, Fingerprint, float64) (threshold.Verdict, []byte) {
-	return threshold.Pass, nil
-}
-
 // candidate is a question that was found.
 type candidate struct {
 	index.Candidate
@@ -57,7 +50,7 @@ type similar struct {
 	observer  Observer
 }
 
-func newSimilar(records *records, opts Options) (*similar, error) {
+func newSimilar(records *records, j judge, opts Options) (*similar, error) {
 	s := &similar{records: records, questions: newQuestions(opts.IndexBytes, opts.Clock), threshold: opts.Threshold, observer: opts.Observer}
 	n := &near{questions: s.questions}
 	s.tiers = append(s.tiers, n)
@@ -69,7 +62,7 @@ func newSimilar(records *records, opts Options) (*similar, error) {
 		return nil, err
 	}
 	n.embedder = s.vectors.version
-	s.tiers = append(s.tiers, &semantic{questions: s.questions, vectors: s.vectors, floor: opts.Floor, judge: strict{}})
+	s.tiers = append(s.tiers, &semantic{questions: s.questions, vectors: s.vectors, floor: opts.Floor, judge: j})
 	return s, nil
 }
 

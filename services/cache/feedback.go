@@ -1,0 +1,45 @@
+package cache
+
+import (
+	"context"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+)
+
+// Feedback is what a caller thinks of an answer that was found.
+type Feedback struct {
+	// Namespace that it was found in. Its partition may be empty whatever it was.
+	Namespace Namespace
+	// Entry is the fingerprint of the request that was answered.
+	Entry Fingerprint
+	// Kind says how it was found; unspecified is not known, and counts as by likeness.
+	Kind cachev1.HitKind
+	// Score with which it was found, from 0 to 1. What is not known counts as 1.
+	Score float64
+	// Wrong says that the answer was wrong for the question.
+	Wrong bool
+}
+
+// Feedback forgets an entry that a caller calls wrong, and returns how many entries that were:
+// none where it is gone already. If it was found by likeness, its namespace's threshold learns
+// of it. Praise teaches nothing: who reports is no sample of who was served. It fails as
+// [Service.Invalidate] does, and then nothing was learned either.
+func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, err error) {
+	s.opts.Observer.CacheFeedback(f.Wrong)
+	if !f.Wrong {
+		return 0, nil
+	}
+	forgotten, err = s.Invalidate(ctx, Selector{
+		Tenant: f.Namespace.Tenant, Provider: f.Namespace.Provider, Model: f.Namespace.Model,
+		Partition: f.Namespace.Partition, Entry: f.Entry,
+	}, 0)
+	if err != nil {
+		return forgotten, err
+	}
+	switch f.Kind {
+	case cachev1.HitKind_HIT_KIND_SEMANTIC, cachev1.HitKind_HIT_KIND_UNSPECIFIED:
+		s.learners.reportWrong(f.Namespace, f.Score)
+	case cachev1.HitKind_HIT_KIND_EXACT, cachev1.HitKind_HIT_KIND_NEAR: // no threshold let it pass
+	}
+	return forgotten, nil
+}

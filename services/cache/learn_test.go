@@ -1,0 +1,408 @@
+package cache_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/platform/errs"
+	"tollgate.dev/platform/rpc"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/memory"
+)
+
+// evidence is kept in memory, as a store of several replicas keeps it.
+type evidence struct {
+	mu     sync.Mutex
+	away   bool
+	states map[cache.Namespace]map[string][]byte
+}
+
+func (e *evidence) Exchange(_ context.Context, ns cache.Namespace, replica string, state []byte) (states [][]byte, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.away {
+		return nil, errors.New("away")
+	}
+	if e.states == nil {
+		e.states = map[cache.Namespace]map[string][]byte{}
+	}
+	if e.states[ns] == nil {
+		e.states[ns] = map[string][]byte{}
+	}
+	if len(state) > 0 {
+		e.states[ns][replica] = state
+	}
+	for _, s := range e.states[ns] {
+		states = append(states, s)
+	}
+	return states, nil
+}
+
+func (e *evidence) set(away bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.away = away
+}
+
+// student is a replica of the cache service that learns, with a provider beside it.
+type student struct {
+	cachev1connect.CacheServiceClient
+	stop func()
+}
+
+const (
+	kept  = "How can I learn to play the guitar?"
+	asked = "What is the best way to learn guitar?"
+)
+
+// learning with a bound that needs few comparisons.
+func learning(name string, e cache.Evidence) cache.Learning {
+	return cache.Learning{
+		MaxWrongHitRate: 0.2, Confidence: 0.9, Sample: 0.1, Replica: name, Evidence: e, ShareEvery: time.Millisecond,
+		Coin: func() float64 { return 0.999 }, // compares where nothing is served, and nowhere else
+	}
+}
+
+func newStudent(t *testing.T, store cache.Store, how cache.Learning) *student {
+	t.Helper()
+	service, err := cache.New(store, cache.Options{Embedder: staticEmbedder(t), Last: upToSemantic, Floor: 0.5, Learning: how})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := rpc.NewServer()
+	cachev1connect.RegisterCacheServiceHandler(server, cache.NewHandler(service))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- service.Run(ctx) }()
+	s := &student{cachev1connect.NewCacheServiceClient(rpc.InProcess(server)), sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})}
+	t.Cleanup(s.stop)
+	return s
+}
+
+func completion(text string) []byte {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Appendf(nil, `{"object":"chat.completion","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":%s}}]}`, quoted)
+}
+
+const learned = "Practise for 20 minutes every day, and begin with simple chords."
+
+// keep an answer to the question that is kept.
+func (s *student) keep(t *testing.T, ns *cachev1.Namespace) {
+	t.Helper()
+	q := question("c", kept)
+	got, err := s.Store(t.Context(), &cachev1.StoreRequest{Namespace: ns, Fingerprint: fingerprintOf(q), Question: q, Entry: &cachev1.Entry{Body: completion(learned)}})
+	if err != nil || !got.GetStored() {
+		t.Fatal(got, err)
+	}
+}
+
+// ask the other question.
+func (s *student) ask(t *testing.T, ns *cachev1.Namespace) *cachev1.LookupResponse {
+	t.Helper()
+	q := question("c", asked)
+	got, err := s.Lookup(t.Context(), &cachev1.LookupRequest{Namespace: ns, Fingerprint: fingerprintOf(q), Question: q})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// compare asks so often, and tells what the provider answers where that is wanted. It returns
+// how many hits there were.
+func (s *student) compare(t *testing.T, ns *cachev1.Namespace, n int, provider []byte) (hits int) {
+	t.Helper()
+	for range n {
+		got := s.ask(t, ns)
+		if got.GetHit() == semantic {
+			hits++
+			continue
+		}
+		if len(got.GetComparison()) == 0 {
+			t.Fatal("a miss that is not compared")
+		}
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: provider}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return hits
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not in 20 seconds: %s", what)
+		}
+	}
+}
+
+// known waits until the namespace's evidence was read.
+func (s *student) known(t *testing.T, ns *cachev1.Namespace) {
+	t.Helper()
+	eventually(t, "evidence is read", func() bool {
+		got := s.ask(t, ns)
+		return got.GetHit() == semantic || len(got.GetComparison()) > 0
+	})
+}
+
+var (
+	agrees    = completion("Begin with simple chords, and practise every day for 20 minutes.")
+	contrasts = completion("Take lessons with a teacher once a week.")
+)
+
+func TestSemanticTierLearns(t *testing.T) {
+	s := newStudent(t, memory.New(memory.Options{}), learning("a", nil))
+	ns := namespace()
+	s.keep(t, ns)
+	// Strict at first: as near as it is, nothing is served before it is proven.
+	if got := s.ask(t, ns); got.GetHit() != miss || got.GetEntry() != nil || len(got.GetComparison()) == 0 {
+		t.Fatalf("%v at the start", got)
+	}
+	if hits := s.compare(t, ns, 200, contrasts); hits != 0 {
+		t.Fatalf("%d hits after wrong answers alone", hits)
+	}
+	// Another model has a threshold of its own; another partition of the same has the same one.
+	other := &cachev1.Namespace{TenantId: "t", Provider: "openai", Model: "gpt-4o-mini"}
+	s.keep(t, other)
+	if hits := s.compare(t, other, 200, agrees); hits < 50 {
+		t.Fatalf("%d hits of 200, with answers that agree", hits)
+	}
+	got := s.ask(t, other)
+	if got.GetHit() != semantic || got.GetScore() < 0.5 || got.GetScore() >= 1 || got.GetEntryId() == "" || len(got.GetComparison()) > 0 {
+		t.Errorf("served as %v", got)
+	}
+	if got := s.ask(t, ns); got.GetHit() != miss {
+		t.Errorf("%v where answers were wrong", got)
+	}
+	part := &cachev1.Namespace{TenantId: "t", Provider: "openai", Model: "gpt-4o-mini", Partition: "p"}
+	s.keep(t, part)
+	if got := s.ask(t, part); got.GetHit() != semantic {
+		t.Errorf("%v in another partition", got)
+	}
+}
+
+// What is compared while answers are served ends it when they are wrong.
+func TestWrongComparisonsEndServing(t *testing.T) {
+	how := learning("a", nil)
+	flips := 0
+	how.Coin = func() float64 { flips++; return float64(flips%10) / 10 }
+	s := newStudent(t, memory.New(memory.Options{}), how)
+	ns := namespace()
+	s.keep(t, ns)
+	if s.compare(t, ns, 300, agrees) == 0 {
+		t.Fatal("nothing is served")
+	}
+	s.compare(t, ns, 300, contrasts)
+	if hits := s.compare(t, ns, 100, nil); hits != 0 {
+		t.Errorf("%d hits after many wrong answers", hits)
+	}
+}
+
+// A caller who calls an answer wrong has it forgotten, and its score counts.
+func TestFeedback(t *testing.T) {
+	how := learning("a", nil)
+	coin := 0.0 // compares all
+	how.Coin = func() float64 { return coin }
+	s := newStudent(t, memory.New(memory.Options{}), how)
+	ns := namespace()
+	s.keep(t, ns)
+	s.compare(t, ns, 200, agrees)
+	coin = 0.999
+	found := s.ask(t, ns)
+	feedback := func(wrong bool, kind cachev1.HitKind) int64 {
+		t.Helper()
+		score := found.GetScore()
+		got, err := s.Feedback(t.Context(), &cachev1.FeedbackRequest{Namespace: ns, EntryId: found.GetEntryId(), Hit: kind, Score: &score, Wrong: wrong})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.GetForgotten()
+	}
+	if n := feedback(false, semantic); n != 0 || s.ask(t, ns).GetHit() != semantic {
+		t.Errorf("praise forgot %d", n)
+	}
+	if n := feedback(true, semantic); n != 1 || s.ask(t, ns).GetHit() != miss {
+		t.Errorf("%d entries were forgotten, want 1", n)
+	}
+	// What was found by its words says nothing of scores.
+	for range 30 {
+		feedback(true, near)
+	}
+	s.keep(t, ns)
+	if got := s.ask(t, ns); got.GetHit() != semantic {
+		t.Errorf("%v after reports of near hits", got.GetHit())
+	}
+	for range 30 {
+		feedback(true, semantic)
+	}
+	s.keep(t, ns)
+	if got := s.ask(t, ns); got.GetHit() != miss || len(got.GetComparison()) == 0 {
+		t.Errorf("%v after thirty reports", got.GetHit())
+	}
+	for name, req := range map[string]*cachev1.FeedbackRequest{
+		"no namespace": {EntryId: found.GetEntryId(), Wrong: true},
+		"no entry":     {Namespace: ns, Wrong: true},
+		"another id":   {Namespace: ns, EntryId: "x", Wrong: true},
+		"no score":     {Namespace: ns, EntryId: found.GetEntryId(), Score: new(1.5)},
+	} {
+		if _, err := s.Feedback(t.Context(), req); !errs.Is(errs.FromConnect(err), errs.InvalidRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Replicas that each have seen too little know enough together, and one that starts again goes
+// on with what it knew.
+func TestEvidenceIsSharedAndKept(t *testing.T) {
+	store, kept := memory.New(memory.Options{}), &evidence{}
+	a, b := newStudent(t, store, learning("a", kept)), newStudent(t, store, learning("b", kept))
+	ns := namespace()
+	for _, s := range []*student{a, b} {
+		s.keep(t, ns)
+		s.known(t, ns)
+	}
+	for n := 0; a.ask(t, ns).GetHit() != semantic; n++ {
+		if n == 40 {
+			t.Fatal("after 80 comparisons nothing is served")
+		}
+		a.compare(t, ns, 1, agrees)
+		b.compare(t, ns, 1, agrees)
+	}
+	eventually(t, "both serve", func() bool { return b.ask(t, ns).GetHit() == semantic })
+	a.stop()
+	b.stop()
+
+	again := newStudent(t, store, learning("a", kept))
+	again.keep(t, ns)
+	again.known(t, ns)
+	if got := again.ask(t, ns); got.GetHit() != semantic {
+		t.Errorf("%v after a restart", got.GetHit())
+	}
+	// What one finds to be wrong the others don't serve either.
+	other := newStudent(t, store, learning("b", kept))
+	other.keep(t, ns)
+	other.known(t, ns)
+	found := again.ask(t, ns)
+	score := found.GetScore()
+	for range 30 {
+		if _, err := again.Feedback(t.Context(), &cachev1.FeedbackRequest{Namespace: ns, EntryId: found.GetEntryId(), Hit: semantic, Score: &score, Wrong: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.keep(t, ns)
+	eventually(t, "the other serves nothing", func() bool {
+		got := other.ask(t, ns)
+		return got.GetHit() == miss && len(got.GetComparison()) > 0
+	})
+}
+
+// Where evidence can't be read nothing is served or compared; where it goes away later, each
+// goes on alone and tells the others when it is back.
+func TestEvidenceIsAway(t *testing.T) {
+	store, shared := memory.New(memory.Options{}), &evidence{}
+	shared.set(true)
+	s := newStudent(t, store, learning("a", shared))
+	ns := namespace()
+	s.keep(t, ns)
+	for range 20 {
+		if got := s.ask(t, ns); got.GetHit() != miss || got.GetComparison() != nil {
+			t.Fatalf("%v although nothing is known", got)
+		}
+	}
+	shared.set(false)
+	s.known(t, ns)
+	shared.set(true)
+	if s.compare(t, ns, 200, agrees) == 0 {
+		t.Error("nothing is learned alone")
+	}
+	shared.set(false)
+	other := newStudent(t, store, learning("b", shared))
+	other.keep(t, ns)
+	eventually(t, "another replica knows of it", func() bool { return other.ask(t, ns).GetHit() == semantic })
+}
+
+// Of more namespaces than are held those that are not used go, and come back with what they knew.
+func TestThresholdsAreBounded(t *testing.T) {
+	store, kept := memory.New(memory.Options{}), &evidence{}
+	how := learning("a", kept)
+	how.Namespaces = 2
+	s := newStudent(t, store, how)
+	ns := namespace()
+	s.keep(t, ns)
+	s.known(t, ns)
+	s.compare(t, ns, 200, agrees)
+	for i := range 20 {
+		other := &cachev1.Namespace{TenantId: fmt.Sprint("t", i), Provider: "openai", Model: "m"}
+		s.keep(t, other)
+		s.known(t, other)
+	}
+	eventually(t, "it serves again", func() bool { return s.ask(t, ns).GetHit() == semantic })
+}
+
+func TestCompareRefuses(t *testing.T) {
+	s := newStudent(t, memory.New(memory.Options{}), learning("a", nil))
+	ns := namespace()
+	s.keep(t, ns)
+	token := s.ask(t, ns).GetComparison()
+	for name, req := range map[string]*cachev1.CompareRequest{
+		"no namespace":    {Comparison: token},
+		"no comparison":   {Namespace: ns},
+		"a cut one":       {Namespace: ns, Comparison: token[:40]},
+		"another version": {Namespace: ns, Comparison: append([]byte{9}, token[1:]...)},
+		"a longer one":    {Namespace: ns, Comparison: append(token[:len(token):len(token)], 0)},
+	} {
+		if _, err := s.Compare(t.Context(), req); !errs.Is(errs.FromConnect(err), errs.InvalidRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Of an answer that is gone nothing is learned.
+	if _, err := s.Invalidate(t.Context(), &cachev1.InvalidateRequest{TenantId: "t"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 300 {
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: token, Body: agrees}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.keep(t, ns)
+	if got := s.ask(t, ns); got.GetHit() != miss {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestLearningThatMakesNoSense(t *testing.T) {
+	for name, how := range map[string]cache.Learning{
+		"mostly wrong hits":  {MaxWrongHitRate: 0.6},
+		"less than none":     {MaxWrongHitRate: -0.1},
+		"certainty":          {Confidence: 1},
+		"comparisons only":   {Sample: 1},
+		"no namespaces":      {Namespaces: -1},
+		"no time":            {ShareTimeout: -1},
+		"too long a replica": {Replica: string(make([]byte, 200))},
+	} {
+		if _, err := cache.New(newFakeStore(), cache.Options{Learning: how}); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
