@@ -31,6 +31,8 @@ type MetricsOptions struct {
 	// providers: their series are there from the start, with 0.
 	Served        []Served
 	ProviderCodes []string
+	// Cache are the names of what happens in the cache's service.
+	Cache CacheNames
 }
 
 // Served is a model with a provider that serves it.
@@ -58,6 +60,7 @@ type Metrics struct {
 	inFlight        prometheus.Gauge
 	end             func() // inFlight.Dec, bound once
 	cache           cacheMetrics
+	cacheService    cacheServiceMetrics
 	compression     compressionMetrics
 	budget          budgetMetrics
 	limits          limitMetrics
@@ -118,6 +121,7 @@ func NewMetrics(reg *prometheus.Registry, o MetricsOptions) (*Metrics, error) {
 		inFlight:      f.gauge("in_flight_requests", "Requests that are being answered."),
 		keyChecks:     f.counter("key_checks_total", "Checks of virtual keys by result.", "result"),
 		cache:         newCacheMetrics(f),
+		cacheService:  newCacheServiceMetrics(f, o.Cache),
 		mesh:          newMeshMetrics(f),
 		compression:   newCompressionMetrics(f),
 		budget:        newBudgetMetrics(f),

@@ -224,6 +224,7 @@ func newMetrics(reg *prometheus.Registry, cfg *config.Config) (*obs.Metrics, err
 		ProviderCodes: []string{
 			string(errs.ProviderError), string(errs.ProviderTimeout), string(errs.ProviderUnavailable), string(errs.ProviderRateLimited),
 		},
+		Cache: cacheNames(),
 	})
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -58,13 +59,32 @@ func tier(t config.CacheTier) cachev1.Tier {
 	}
 }
 
+// cacheNames are the names of what happens in the cache's service.
+func cacheNames() obs.CacheNames {
+	return obs.CacheNames{
+		Tiers: []string{"near", "semantic"}, Outcomes: cache.Outcomes(), Vetoes: cache.VetoRules(),
+	}
+}
+
 // redisTimeout bounds one exchange with Redis, where its calls have more time.
 const redisTimeout = 500 * time.Millisecond
 
-// openCache makes the store of answers: in this process, or in Redis. Redis may be
-// away at the start, as at any time.
-func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, error) {
-	out := answers{Options: cache.Options{TTL: cfg.Cache.TTL, Clock: clk}}
+// openCache makes the store of answers, in this process or in Redis, and what answers to other
+// requests are found by. Redis may be away at the start, as at any time.
+func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.Clock, metrics *obs.Metrics, log *slog.Logger) (answers, error) {
+	sim := &cfg.Cache.Similarity
+	out := answers{Options: cache.Options{
+		TTL: cfg.Cache.TTL, Last: tier(sim.Last), Threshold: sim.Threshold, IndexBytes: sim.IndexBytes,
+		Clock: clk, Observer: metrics,
+	}}
+	embedder, waits, err := openEmbedder(ctx, open, cfg)
+	if err != nil {
+		return out, err
+	}
+	out.Options.Embedder, out.Options.EmbedTimeout = embedder, sim.Embedder.Timeout
+	if !waits {
+		out.Options.EmbedTimeout = -1
+	}
 	if cfg.Cache.Store != config.CacheRedis {
 		out.Options.Timeout = -1 // memory never waits
 		out.Store = memory.New(memory.Options{MaxBytes: cfg.Cache.MaxBytes, Clock: clk})
@@ -85,8 +105,13 @@ func openCache(open *opened, cfg *config.Config, clk clock.Clock) (answers, erro
 	if cfg.Cache.Namespace != "" {
 		prefix += strings.NewReplacer("{", "_", "}", "_").Replace(cfg.Cache.Namespace) + ":"
 	}
-	if out.Store, err = cacheredis.New(client, cacheredis.Options{Prefix: prefix, Clock: clk}); err != nil {
+	store, err := cacheredis.New(client, cacheredis.Options{Prefix: prefix, Clock: clk, Logger: log})
+	if err != nil {
 		return out, err
+	}
+	out.Store = store
+	if sim.Last != config.TierExact {
+		out.Options.Feed = store
 	}
 	out.Checks = []obs.Check{{Name: "redis", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
 	return out, nil
