@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"math"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 
@@ -14,8 +16,11 @@ type shard struct {
 	spaces  map[cache.Namespace]*space
 	tenants map[string]map[*space]struct{}
 	items   map[itemKey]*item
-	// The queue by age. hand is where SIEVE goes on; nil is at the oldest.
-	newest, oldest, hand *item
+	// all are the items in no order, to draw from; count is how many, to be read without the lock.
+	all   []*item
+	count atomic.Int32
+	// The queue by age.
+	newest, oldest *item
 }
 
 type itemKey struct {
@@ -33,9 +38,12 @@ type item struct {
 	entry       *cachev1.Entry
 	expires     int64 // Unix milliseconds
 	size        int64 // bytes
-	visited     atomic.Bool
+	worth       float64
+	priority    atomic.Uint64 // a float64 of at least 0, as of its last use
+	uses        atomic.Uint32
 	fingerprint cache.Fingerprint
 	space       *space
+	at          int   // in the shard's list of all
 	newer       *item // the queue
 	older       *item
 	next        *item // the space's list
@@ -76,6 +84,9 @@ func (sh *shard) add(key *cache.Key, it *item) {
 		sh.oldest = it
 	}
 	sh.newest = it
+	it.at = len(sh.all)
+	sh.all = append(sh.all, it)
+	sh.count.Store(int32(len(sh.all))) //nolint:gosec // each takes a kilobyte
 }
 
 // open makes a namespace's space. Its strings may be parts of a request's body, which
@@ -96,9 +107,12 @@ func (sh *shard) open(n cache.Namespace) *space {
 
 // remove takes an item out and returns its size.
 func (sh *shard) remove(it *item) int64 {
-	if sh.hand == it {
-		sh.hand = it.newer
-	}
+	end := len(sh.all) - 1
+	last := sh.all[end]
+	sh.all[it.at], last.at = last, it.at
+	sh.all[end] = nil
+	sh.all = sh.all[:end]
+	sh.count.Store(int32(end)) //nolint:gosec // as in add
 	if it.newer != nil {
 		it.newer.older = it.older
 	} else {
@@ -130,22 +144,59 @@ func (sh *shard) remove(it *item) int64 {
 	return it.size
 }
 
-// evict removes one item and returns its size; 0 when there is none.
-func (sh *shard) evict(now int64) int64 {
-	it := sh.hand
-	for {
-		if it == nil {
-			if it = sh.oldest; it == nil {
-				return 0
-			}
-		}
-		if it.expires <= now || !it.visited.Swap(false) {
-			sh.hand = it // so that remove moves it on
-			return sh.remove(it)
-		}
-		it = it.newer
+const (
+	// maxUses bounds the count of an item's uses: what was asked for often is not kept long
+	// when it no longer is, and a popular item is read without being written to.
+	maxUses = 8
+	// leastCost is what a hit is worth whose answer cost less, in nano-dollars: it saves time
+	// as well.
+	leastCost = 10_000
+)
+
+// worth is what a hit is worth for each byte that the entry takes, in nano-dollars.
+func worth(e *cachev1.Entry, size int64) float64 {
+	return float64(max(e.GetCostNanos(), leastCost)) / float64(size)
+}
+
+// use notes that an item was put or asked for, at the store's age. The shard's lock may be
+// held for reading.
+func (it *item) use(age uint64) {
+	// Two at a time may count once. A line that every reader writes to is slow to share, so
+	// nothing is written that stands there.
+	uses := it.uses.Load()
+	if uses < maxUses {
+		uses++
+		it.uses.Store(uses)
+	}
+	priority := math.Float64bits(math.Float64frombits(age) + float64(uses)*it.worth)
+	if it.priority.Load() != priority {
+		it.priority.Store(priority)
 	}
 }
+
+// draw returns the one of a few items that is worth least, and its priority: -1 for one that
+// has expired. It is nil when there is none. The lock may be held for reading.
+func (sh *shard) draw(now int64) (least *item, lowest float64) {
+	if len(sh.all) == 0 {
+		return nil, 0
+	}
+	if sh.oldest.expires <= now {
+		return sh.oldest, -1
+	}
+	for range drawItems {
+		it := sh.all[rand.IntN(len(sh.all))] //nolint:gosec // which entry goes is no secret
+		if it.expires <= now {
+			return it, -1
+		}
+		if p := math.Float64frombits(it.priority.Load()); least == nil || p < lowest {
+			least, lowest = it, p
+		}
+	}
+	return least, lowest
+}
+
+// has tells whether an item is still in the shard.
+func (sh *shard) has(it *item) bool { return it.at < len(sh.all) && sh.all[it.at] == it }
 
 // reapSteps bounds what a Put spends on expired entries; two a Put clear them faster
 // than Puts make them.
