@@ -283,6 +283,9 @@ func (a *attack) changes() {
 		// What was done for the victim under a key of repetition is not told to others.
 		a.refused(c.path, a.try(http.MethodPost, c.path, harness.Call{Body: c.body, Header: http.Header{"Idempotency-Key": {idempotencyKey}}}))
 	}
+	a.refused("feedback", a.try(http.MethodPost, "/v1/cache/feedback", harness.Call{Body: map[string]any{
+		"model": "m", "entryId": strings.Repeat("A", 43), "wrong": true, "tenant_id": v.team,
+	}}))
 	for _, namespace := range []string{v.team, v.team + ":openai", v.team + ":openai:m", v.key.ID, "*", v.team + ":*"} {
 		a.refused("invalidate "+namespace, a.try(http.MethodPost, "/v1/cache/invalidate", harness.Call{Body: map[string]any{"namespace": namespace}}))
 	}
