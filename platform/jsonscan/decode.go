@@ -20,6 +20,19 @@ func String(raw []byte) (string, error) {
 	return string(appendUnescaped(make([]byte, 0, len(body)), body)), nil
 }
 
+// AppendString appends the text of raw, as [String] gives it, to dst. With an error, which is
+// a *SyntaxError, nothing is appended.
+func AppendString(dst, raw []byte) ([]byte, error) {
+	body, escaped, err := stringBody(raw)
+	switch {
+	case err != nil:
+		return dst, err
+	case !escaped:
+		return append(dst, body...), nil
+	}
+	return appendUnescaped(dst, body), nil
+}
+
 // EqualString reports whether raw is a string whose text, as [String] gives it, is s.
 // It allocates nothing.
 func EqualString(raw []byte, s string) bool {

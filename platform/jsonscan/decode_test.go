@@ -30,6 +30,9 @@ func TestString(t *testing.T) {
 		if err != nil || got != tc.want {
 			t.Errorf("String(%s) = %q, %v; want %q", tc.raw, got, err, tc.want)
 		}
+		if got, err := AppendString([]byte("before "), []byte(tc.raw)); err != nil || string(got) != "before "+tc.want {
+			t.Errorf("AppendString(%s) = %q, %v", tc.raw, got, err)
+		}
 		if !EqualString([]byte(tc.raw), tc.want) {
 			t.Errorf("EqualString(%s, %q) is false", tc.raw, tc.want)
 		}
@@ -45,6 +48,9 @@ func TestString(t *testing.T) {
 		}
 		if EqualString([]byte(raw), "") || EqualString([]byte(raw), "a") {
 			t.Errorf("EqualString(%q) is true", raw)
+		}
+		if got, err := AppendString([]byte("before"), []byte(raw)); err == nil || string(got) != "before" {
+			t.Errorf("AppendString(%q) = %q, %v", raw, got, err)
 		}
 	}
 }

@@ -18,6 +18,8 @@ type Sorter struct {
 	// open are the parts of the values that are open, the outermost first; closed are those
 	// of the values that are read, each value's side by side.
 	open, closed []part
+	root         part
+	omit         *part
 	// gathered are short pieces, so that not each of them is one Write.
 	gathered [1 << 10]byte
 	n        int
@@ -41,17 +43,116 @@ const maxSorted = 128
 // Write writes raw, which must have been validated, to w, a hash as a rule, and returns w's
 // error. Of other bytes it writes something, without a panic.
 func (s *Sorter) Write(w io.Writer, raw []byte) error {
-	s.raw, s.out, s.err, s.n, s.open, s.closed = raw, w, nil, 0, s.open[:0], s.closed[:0]
+	defer s.Reset()
+	return s.Read(raw).Write(w, Element{})
+}
+
+// Read reads raw, which must have been validated, for [Sorted.Write]: what is written may
+// depend on what was read. That holds until the next Read, Write or Reset.
+func (s *Sorter) Read(raw []byte) Sorted {
+	s.Reset()
+	s.raw = raw
 	if i := spaceEnd(raw, 0); i < len(raw) {
-		p := s.read(i, 0)
-		s.write(&p)
+		s.root = s.read(i, 0)
 	}
-	s.flush()
-	s.raw, s.out = nil, nil
+	return Sorted{s}
+}
+
+// Reset lets go of the document.
+func (s *Sorter) Reset() {
+	s.raw, s.root, s.open, s.closed = nil, part{}, s.open[:0], s.closed[:0]
 	if cap(s.open)+cap(s.closed) > maxKeptParts {
 		s.open, s.closed = nil, nil
 	}
+}
+
+// Sorted is a document that a [Sorter] has read.
+type Sorted struct{ s *Sorter }
+
+// Root is the document itself; none of an empty one.
+func (d Sorted) Root() Element {
+	if d.s.root.end == 0 {
+		return Element{}
+	}
+	return Element{d.s, &d.s.root}
+}
+
+// Omitted is what [Sorted.Write] writes in the place of a value that it leaves out. No
+// document that is valid has this byte outside or inside of strings.
+const Omitted = 0x01
+
+// Write writes the document to w, but for one value, in whose place it writes [Omitted]; the
+// zero Element leaves out nothing. It returns w's error.
+func (d Sorted) Write(w io.Writer, omit Element) error {
+	s := d.s
+	s.out, s.err, s.n, s.omit = w, nil, 0, omit.p
+	if s.root.end > 0 {
+		s.write(&s.root)
+	}
+	s.flush()
+	s.out, s.omit = nil, nil
 	return s.err
+}
+
+// Element is a value of a document that a [Sorter] has read. The zero Element is none, and so
+// is what is asked for where it is not.
+type Element struct {
+	s *Sorter
+	p *part
+}
+
+// Raw are the value's bytes in the document; nil of the zero Element.
+func (e Element) Raw() []byte {
+	if e.p == nil {
+		return nil
+	}
+	return e.s.raw[e.p.start:e.p.end:e.p.end]
+}
+
+// Kind is the value's type; the zero Kind of the zero Element.
+func (e Element) Kind() Kind {
+	if e.p == nil {
+		return 0
+	}
+	return kindOf(e.s.raw[e.p.start])
+}
+
+// Len is how many elements or members the value has; 0 of one that is too deep to be looked into.
+func (e Element) Len() int {
+	if e.p == nil {
+		return 0
+	}
+	return e.p.to - e.p.from
+}
+
+// Last is the last element of a list.
+func (e Element) Last() Element {
+	if e.p == nil || e.p.kind != '[' || e.p.from == e.p.to {
+		return Element{}
+	}
+	return Element{e.s, &e.s.closed[e.p.to-1]}
+}
+
+// Member is the member of an object by its name, which must have no escapes. Where the object
+// may have several of that name, as it has one twice or spells one with an escape, there is none.
+func (e Element) Member(name string) (found Element) {
+	if e.p == nil || e.p.kind != '{' {
+		return Element{}
+	}
+	for i := e.p.from; i < e.p.to; i++ {
+		p := &e.s.closed[i]
+		key := e.s.raw[p.key:p.keyEnd]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			return Element{}
+		}
+		if len(key) == len(name)+2 && string(key[1:len(key)-1]) == name {
+			if found.p != nil {
+				return Element{}
+			}
+			found = Element{e.s, p}
+		}
+	}
+	return found
 }
 
 // read reads the value at i, which is within the document.
@@ -108,6 +209,10 @@ func (s *Sorter) compare(a, b part) int {
 
 // write writes a value that was read.
 func (s *Sorter) write(p *part) {
+	if p == s.omit {
+		s.byte(Omitted)
+		return
+	}
 	switch p.kind {
 	case '{':
 		s.byte('{')

@@ -35,6 +35,55 @@ func TestSorter(t *testing.T) {
 	}
 }
 
+// TestSorterLeavesOut leaves out values that were found in what was read.
+func TestSorterLeavesOut(t *testing.T) {
+	var s Sorter
+	const raw = `[ {"b":[1, 2],"a":"x"}, {"c":{"d":"y"},"a":"x"} ]`
+	for want, of := range map[string]func(Element) Element{
+		"[{\"a\":\"x\",\"b\":[1,2]},{\"a\":\"x\",\"c\":{\"d\":\"y\"}}]": func(Element) Element { return Element{} },
+		"\x01":                             func(root Element) Element { return root },
+		"[{\"a\":\"x\",\"b\":[1,2]},\x01]": func(root Element) Element { return root.Last() },
+		"[{\"a\":\"x\",\"b\":[1,2]},{\"a\":\x01,\"c\":{\"d\":\"y\"}}]": func(root Element) Element { return root.Last().Member("a") },
+		"[{\"a\":\"x\",\"b\":[1,2]},{\"a\":\"x\",\"c\":\x01}]":         func(root Element) Element { return root.Last().Member("c") },
+		"[{\"a\":\"x\",\"b\":[1,2]},{\"a\":\"x\",\"c\":{\"d\":\x01}}]": func(root Element) Element { return root.Last().Member("c").Member("d") },
+	} {
+		var w recorder
+		sorted := s.Read([]byte(raw))
+		if err := sorted.Write(&w, of(sorted.Root())); err != nil || w.String() != want {
+			t.Errorf("%q, %v, want %q", w.String(), err, want)
+		}
+	}
+}
+
+func TestElement(t *testing.T) {
+	for _, tc := range []struct {
+		raw, member, want string
+		kind              Kind
+	}{
+		{`{"a": "x" }`, "a", `"x"`, KindString},
+		{`{"a":[1, 2]}`, "a", `[1, 2]`, KindArray},
+		{`{"":{}}`, "", `{}`, KindObject},
+		{`{"ab":1,"a":2}`, "a", `2`, KindNumber},
+		{`{"a":1,"a":2}`, "a", ``, 0},
+		{`{"a":1,"\u0062":2}`, "a", ``, 0},
+		{`{"b":1}`, "a", ``, 0},
+		{`["a"]`, "a", ``, 0},
+		{`"a"`, "a", ``, 0},
+		{``, "a", ``, 0},
+	} {
+		var s Sorter
+		e := s.Read([]byte(tc.raw)).Root().Member(tc.member)
+		if string(e.Raw()) != tc.want || e.Kind() != tc.kind {
+			t.Errorf("%s: %s %v", tc.raw, e.Raw(), e.Kind())
+		}
+	}
+	var s Sorter
+	list := s.Read([]byte(`[1,[2,3,4]]`)).Root()
+	if last := list.Last(); list.Len() != 2 || last.Len() != 3 || string(last.Last().Raw()) != "4" || last.Last().Last().Raw() != nil || (Element{}).Len() != 0 {
+		t.Errorf("%d elements, the last is %s", list.Len(), last.Raw())
+	}
+}
+
 func TestSorterAllocatesNothing(t *testing.T) {
 	var s Sorter
 	raw := []byte(`[{"role":"system","content":"Be exact."},{"role":"user","content":[{"type":"text","text":"a"}]}]`)

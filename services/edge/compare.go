@@ -27,7 +27,7 @@ func (c *completion) compare(ctx context.Context) {
 		return
 	}
 	e, of := c.e, *o
-	req := &cachev1.CompareRequest{Namespace: c.namespace, Comparison: c.comparison}
+	req := &cachev1.CompareRequest{Namespace: c.asked.lookup.GetNamespace(), Comparison: c.comparison}
 	capped := c.capped > 0
 	c.aside(ctx, of.inMemory(), func(ctx context.Context) {
 		if answered {

@@ -2,9 +2,7 @@ package edge
 
 import (
 	"context"
-	"crypto/sha256"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -42,11 +40,12 @@ type completion struct {
 	model *model
 
 	// cache is what X-Cache says.
-	cache       string
-	store       bool
-	caching     admission.Caching
-	namespace   *cachev1.Namespace
-	fingerprint [sha256.Size]byte
+	cache string
+	store bool
+	// caching is how answers of the model are cached for who calls.
+	caching admission.Caching
+	// asked is the call as the cache is asked for it; nil for one that it has no part in.
+	asked *inquiry
 	// found is how another call's answer was found, in the cache or under way; nil for a call
 	// that is answered by itself.
 	found *eventv1.CacheHit
@@ -178,10 +177,7 @@ func (c *completion) run() (err error) {
 	}
 	c.store = !c.req.cache.noStore
 	if c.store || !c.req.cache.noCache {
-		c.fingerprint = c.req.fingerprint(c.compression.key())
-		c.namespace = &cachev1.Namespace{
-			TenantId: cacheTenant(c.principal), Provider: c.model.provider, Model: c.model.name, Partition: c.req.cache.partition,
-		}
+		c.asked = c.inquire()
 	}
 	if c.req.cache.noCache {
 		return c.alone(ctx)
@@ -193,13 +189,9 @@ func (c *completion) run() (err error) {
 			return c.follow(ctx, fl)
 		}
 	}
-	req := &cachev1.LookupRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:])}
-	if c.req.cache.maxAge > 0 {
-		req.MaxAge = durationpb.New(c.req.cache.maxAge)
-	}
-	asked := e.Clock.Now()
-	found, err := c.lookUp(ctx, req)
-	e.Metrics.CacheLookup(e.Clock.Now().Sub(asked))
+	began := e.Clock.Now()
+	found, err := c.lookUp(ctx, &c.asked.lookup)
+	e.Metrics.CacheLookup(e.Clock.Now().Sub(began))
 	switch {
 	case err != nil:
 	case found.GetHit() == cachev1.HitKind_HIT_KIND_UNSPECIFIED:
@@ -321,11 +313,14 @@ func (c *completion) replay(found *cachev1.LookupResponse) error {
 func (c *completion) remember() func(context.Context) {
 	// An answer that a nearly spent budget cut short is nobody else's answer. One that was
 	// too long to be kept would not be taken.
-	if !c.store || c.capped > 0 || c.outcome.cut || c.namespace == nil || c.outcome.failure != nil || c.outcome.served == nil {
+	if !c.store || c.capped > 0 || c.outcome.cut || c.asked == nil || c.outcome.failure != nil || c.outcome.served == nil {
 		return nil
 	}
 	e, o := c.e, c.outcome
-	req := &cachev1.StoreRequest{Namespace: c.namespace, Fingerprint: slices.Clone(c.fingerprint[:])}
+	asked := &c.asked.lookup
+	req := &cachev1.StoreRequest{
+		Namespace: asked.GetNamespace(), Fingerprint: asked.GetFingerprint(), Question: asked.GetQuestion(), Last: asked.GetLast(),
+	}
 	if ttl := c.ttl(); ttl > 0 {
 		req.Ttl = durationpb.New(ttl)
 	}

@@ -34,8 +34,8 @@ type flightKey struct {
 
 // key is the call's place on the board.
 func (c *completion) key() flightKey {
-	ns := c.namespace
-	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), c.fingerprint, c.req.form(), c.req.timeoutMillis}
+	ns := &c.asked.namespace
+	return flightKey{ns.GetTenantId(), ns.GetProvider(), ns.GetModel(), ns.GetPartition(), c.asked.fingerprint, c.req.form(), c.req.timeoutMillis}
 }
 
 // flight is one call with everyone who waits for it.

@@ -2,19 +2,16 @@ package edge
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
+	"tollgate.dev/services/edge/admission"
 )
 
 // chatRequest is what the edge needs to know of a chat completion. The rest of the
@@ -61,6 +58,8 @@ type cacheControl struct {
 	ttl       time.Duration
 	maxAge    time.Duration
 	partition string
+	// wish is up to which tier the cache may answer, and from which score. Others may be stricter.
+	wish admission.Caching
 }
 
 // parse reads what the edge needs. Everything in the body is validated as JSON, and
@@ -223,6 +222,15 @@ func (c *chatRequest) parseCache() error {
 				return bad(name)
 			}
 			c.cache.partition = text
+		case "tier":
+			text, err := jsonscan.String(value)
+			if err != nil || !c.cache.upTo(text) {
+				return badTier("cache.tier")
+			}
+		case "similarity-threshold":
+			if !c.cache.from(value) {
+				return badThreshold("cache.similarity-threshold")
+			}
 		default:
 			// A control that is passed over would cache, or answer from the cache, against
 			// the caller's word.
@@ -240,7 +248,29 @@ func badSeconds(name string) error {
 	return errs.Newf(errs.InvalidRequest, "%s must be a whole number of seconds from 0 to %d", name, maxTTLSeconds).WithParam(name)
 }
 
-// headers reads `Cache-Control` and `X-Cache-Ttl`.
+// upTo has no tier behind the named one answer. It is false for a name that no tier has.
+func (c *cacheControl) upTo(name string) bool {
+	tier := tierNamed(name)
+	c.wish = admission.Caching{Last: tier}.Over(c.wish)
+	return tier != cachev1.Tier_TIER_UNSPECIFIED
+}
+
+// from has no answer of a lower score serve, by the semantic tier. It is false for what is
+// no number from 0 to 1.
+func (c *cacheControl) from(raw []byte) bool {
+	v, err := jsonscan.Scan(raw)
+	if err != nil || v.Kind != jsonscan.KindNumber {
+		return false
+	}
+	least, err := strconv.ParseFloat(string(v.Raw(raw)), 64)
+	if err != nil || least < 0 || least > 1 {
+		return false
+	}
+	c.wish = admission.Caching{Threshold: &least}.Over(c.wish)
+	return true
+}
+
+// headers reads `Cache-Control`, `X-Cache-Tier`, `X-Cache-Threshold` and `X-Cache-Ttl`.
 func (c *cacheControl) headers(h http.Header) error {
 	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
 		switch strings.ToLower(strings.TrimSpace(directive)) {
@@ -249,6 +279,12 @@ func (c *cacheControl) headers(h http.Header) error {
 		case "no-store":
 			c.noStore = true
 		}
+	}
+	if tier := h.Get("X-Cache-Tier"); tier != "" && !c.upTo(tier) {
+		return badTier("X-Cache-Tier")
+	}
+	if least := h.Get("X-Cache-Threshold"); least != "" && !c.from([]byte(least)) {
+		return badThreshold("X-Cache-Threshold")
 	}
 	text := h.Get("X-Cache-Ttl")
 	if text == "" {
@@ -308,16 +344,6 @@ var (
 	webSearch  = []byte("web_search")
 )
 
-// notInFingerprint are members that do not change the answer, but for `compress`, which
-// says the same as a header, a key or a tenant may.
-func notInFingerprint(name string) bool {
-	switch name {
-	case "cache", "caching", "compress", "user", "metadata", "timeout", "safety_identifier", "prompt_cache_key", "store", "stream", "stream_options":
-		return true
-	}
-	return ignoredMember(name)
-}
-
 // form is in which form the caller hears the answer: empty for a whole one, and else with the
 // options of the stream.
 func (c *chatRequest) form() string {
@@ -325,49 +351,4 @@ func (c *chatRequest) form() string {
 		return ""
 	}
 	return "stream" + string(c.fields.Raw("stream_options"))
-}
-
-// fingerprint is the SHA-256 over everything that changes the answer: the members in
-// the order of their names, at any depth, without meaningless white space, and how the
-// prompt is compressed, whoever chose it.
-func (c *chatRequest) fingerprint(compressed string) [sha256.Size]byte {
-	members := make([]jsonscan.Member, 0, 32)
-	for m := range c.fields.All() {
-		if !notInFingerprint(string(m.Key)) {
-			members = append(members, m)
-		}
-	}
-	slices.SortFunc(members, func(a, b jsonscan.Member) int { return bytes.Compare(a.Key, b.Key) })
-	sorter, _ := sorters.Get().(*jsonscan.Sorter) // the pool holds nothing else
-	defer sorters.Put(sorter)
-	h := sha256.New()
-	var frame [8]byte
-	for _, m := range members {
-		// Lengths before the parts: no two requests run into the same bytes.
-		writeLength(h, &frame, len(m.Key))
-		h.Write(m.Key)
-		value := m.Raw(c.body)
-		if m.Kind == jsonscan.KindArray || m.Kind == jsonscan.KindObject {
-			_ = sorter.Write(h, value) // a hash never fails
-			h.Write([]byte{0})
-			continue
-		}
-		writeLength(h, &frame, len(value))
-		h.Write(value)
-	}
-	if compressed != "" {
-		writeLength(h, &frame, len("compress"))
-		h.Write([]byte("compress"))
-		writeLength(h, &frame, len(compressed))
-		h.Write([]byte(compressed))
-	}
-	return [sha256.Size]byte(h.Sum(nil))
-}
-
-// sorters bring members into their order.
-var sorters = sync.Pool{New: func() any { return new(jsonscan.Sorter) }}
-
-func writeLength(w io.Writer, frame *[8]byte, n int) {
-	binary.LittleEndian.PutUint64(frame[:], uint64(n)) //nolint:gosec // a length is never negative
-	_, _ = w.Write(frame[:])                           // a hash never fails
 }

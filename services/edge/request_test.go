@@ -121,53 +121,6 @@ func TestNothingToTellCostsNothing(t *testing.T) {
 	}
 }
 
-func TestFingerprint(t *testing.T) {
-	of := func(body string) [32]byte {
-		t.Helper()
-		var req chatRequest
-		if err := req.parse([]byte(body)); err != nil {
-			t.Fatal(err)
-		}
-		return req.fingerprint("")
-	}
-	base := of(`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0}`)
-	for _, same := range []string{
-		`{"temperature":0,"messages":[{"role":"user","content":"a b"}],"model":"m"}`,
-		"{ \"model\" : \"m\",\n\"messages\": [ {\"role\": \"user\", \"content\": \"a b\"} ], \"temperature\": 0 }",
-		`{"model":"m","messages":[{ "content":"a b", "role":"user" }],"temperature":0}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"user":"u","metadata":{"a":"b"},"cache":{"ttl":1}}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"timeout":5,"caching":false,"num_retries":2,"litellm_x":1}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"stream":true,"stream_options":{"include_usage":true}}`,
-	} {
-		if of(same) != base {
-			t.Errorf("%s should be the same request", same)
-		}
-	}
-	for _, other := range []string{
-		`{"model":"n","messages":[{"role":"user","content":"a b"}],"temperature":0}`,
-		`{"model":"m","messages":[{"role":"user","content":"a  b"}],"temperature":0}`,
-		`{"model":"m","messages":[{"role":"system","content":"a b"}],"temperature":0}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":1}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}]}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"seed":1}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"tools":[]}`,
-		`{"model":"m","messages":[{"role":"user","content":"a\u0020b"}],"temperature":0}`,
-		`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0.0}`,
-	} {
-		if of(other) == base {
-			t.Errorf("%s should be another request", other)
-		}
-	}
-	// What shortens the prompt changes the answer, whether a header or the body asks for it.
-	var req chatRequest
-	if err := req.parse([]byte(`{"model":"m","messages":[{"role":"user","content":"a b"}],"temperature":0,"compress":"rag"}`)); err != nil {
-		t.Fatal(err)
-	}
-	if req.fingerprint("") != base || req.fingerprint("rag") == base || req.fingerprint("rag") == req.fingerprint("chat") {
-		t.Error("a profile does not tell requests apart")
-	}
-}
-
 func TestCacheHeaders(t *testing.T) {
 	for name, tc := range map[string]struct {
 		header, value string
@@ -239,7 +192,7 @@ func FuzzParse(f *testing.F) {
 			if !json.Valid(body) {
 				t.Error("accepted what is no JSON")
 			}
-			if first := req.fingerprint(""); first != req.fingerprint("") {
+			if first := req.digest().fingerprint; first != req.digest().fingerprint {
 				t.Error("the fingerprint is not stable")
 			}
 			return

@@ -235,7 +235,7 @@ func (c *completion) take(ctx context.Context, msg *routerv1.StreamCompleteRespo
 // keeps is how much of a stream is kept, in bytes: no more than its beginning where there is
 // no memory.
 func (c *completion) keeps() int64 {
-	if c.store && c.namespace != nil && !c.e.Answers.Full() {
+	if c.store && c.asked != nil && !c.e.Answers.Full() {
 		return maxCached
 	}
 	return maxSampled
