@@ -154,6 +154,9 @@ type cacheFake struct {
 	// away fails every call; storing is called before an answer is kept.
 	away    error
 	storing func()
+	// asked and told are the last look-up and the last answer that was stored.
+	asked *cachev1.LookupRequest
+	told  *cachev1.StoreRequest
 	// hangs has a look-up wait until its caller does not.
 	hangs atomic.Bool
 }
@@ -175,6 +178,7 @@ func (f *cacheFake) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*ca
 	if f.away != nil {
 		return nil, f.away
 	}
+	f.asked = proto.CloneOf(req)
 	entry := f.entries[cacheKey(req.GetNamespace(), req.GetFingerprint())]
 	if entry == nil && f.similar != nil {
 		return f.similar, nil
@@ -182,7 +186,9 @@ func (f *cacheFake) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*ca
 	if entry == nil {
 		return &cachev1.LookupResponse{Comparison: f.comparison}, nil
 	}
-	return &cachev1.LookupResponse{Hit: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry}, nil
+	return &cachev1.LookupResponse{
+		Hit: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry, Score: 1, EntryId: base64.RawURLEncoding.EncodeToString(req.GetFingerprint()),
+	}, nil
 }
 
 func (f *cacheFake) Store(_ context.Context, req *cachev1.StoreRequest) (*cachev1.StoreResponse, error) {
@@ -197,7 +203,7 @@ func (f *cacheFake) Store(_ context.Context, req *cachev1.StoreRequest) (*cachev
 	if f.away != nil {
 		return nil, f.away
 	}
-	f.ttl = req.GetTtl().AsDuration()
+	f.ttl, f.told = req.GetTtl().AsDuration(), proto.CloneOf(req)
 	f.entries[cacheKey(req.GetNamespace(), req.GetFingerprint())] = req.GetEntry()
 	return &cachev1.StoreResponse{Stored: true}, nil
 }

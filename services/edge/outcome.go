@@ -124,7 +124,7 @@ func (x *exchange) trace() string {
 // their canonical form, and all values share one block: an answer has some twenty.
 func (c *completion) answerHeaders(h http.Header) {
 	o := &c.outcome
-	values := make([]string, 0, 16)
+	values := make([]string, 0, 24)
 	set := func(name, value string) {
 		values = append(values, value)
 		h[name] = values[len(values)-1:]
@@ -157,6 +157,20 @@ func (c *completion) answerHeaders(h http.Header) {
 			} else {
 				h.Set(providerPrefix+name, value)
 			}
+		}
+	}
+	if how := c.found; how != nil {
+		score := strconv.FormatFloat(how.GetScore(), 'f', 4, 64)
+		set("X-Tollgate-Cache-Tier", how.GetTier())
+		set("X-Tollgate-Cache-Score", score)
+		if c.cache == cacheSemantic {
+			set("X-Litellm-Semantic-Similarity", score)
+		}
+		if how.GetEntryId() != "" { // a call under way has none yet
+			set("X-Tollgate-Cache-Entry", how.GetEntryId())
+			set("X-Tollgate-Cache-Saved", o.saved.Dollars())
+			set("Age", itoa(how.GetAgeMillis()/1000))
+			set("X-Litellm-Cache-Key", how.GetEntryId())
 		}
 	}
 	if ignored := append(c.untaken(), c.req.ignored...); len(ignored) > 0 {

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/edge/admission"
 )
 
 func TestParseTakesWhatTheEdgeNeeds(t *testing.T) {
@@ -38,27 +40,34 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		``: "", `{`: "", `[]`: "", `"x"`: "", `{"model":"m"}`: "messages", `{"messages":[]}`: "model",
 		`{"model":1,"messages":[{}]}`: "model", `{"model":"","messages":[{}]}`: "model",
 		`{"model":"m","messages":[]}`: "messages", `{"model":"m","messages":{}}`: "messages", `{"model":"m","messages":[ ]}`: "messages",
-		`{"model":"m","messages":[{}],"stream":"yes"}`:            "stream",
-		`{"model":"m","messages":[{}],"max_tokens":-1}`:           "max_tokens",
-		`{"model":"m","messages":[{}],"max_tokens":1.5}`:          "max_tokens",
-		`{"model":"m","messages":[{}],"max_tokens":"7"}`:          "max_tokens",
-		`{"model":"m","messages":[{}],"n":0}`:                     "n",
-		`{"model":"m","messages":[{}],"n":1000}`:                  "n",
-		`{"model":"m","messages":[{}],"cache":true}`:              "cache",
-		`{"model":"m","messages":[{}],"cache":{"ttl":-1}}`:        "cache.ttl",
-		`{"model":"m","messages":[{}],"cache":{"no-cache":"no"}}`: "cache.no-cache",
-		`{"model":"m","messages":[{}],"cache":{"use-cache":1}}`:   "cache.use-cache",
-		`{"model":"m","messages":[{}],"timeout":"5"}`:             "timeout",
-		`{"model":"m","messages":[{}],"timeout":0}`:               "timeout",
-		`{"model":"m","messages":[{}],"timeout":-0.5}`:            "timeout",
-		`{"model":"m","messages":[{}],"timeout":1e999}`:           "timeout",
-		`{"model":"m","messages":[{}],"timeout":1e-999}`:          "timeout",
-		`{"model":"m","messages":[{}],"timeout":{"read":5}}`:      "timeout",
-		`{"model":"m","messages":[{}],"caching":"no"}`:            "caching",
-		`{"model":"m","messages":[{}],"caching":0}`:               "caching",
-		`{"model":"m","model":"n","messages":[{}]}`:               "model",
-		`{"model":"m","messages":[{}],"user":"a","user":"b"}`:     "user",
-		"{\"model\":\"m\",\"messages\":[{\"x\":\"\xff\"}]}":       "",
+		`{"model":"m","messages":[{}],"stream":"yes"}`:                         "stream",
+		`{"model":"m","messages":[{}],"max_tokens":-1}`:                        "max_tokens",
+		`{"model":"m","messages":[{}],"max_tokens":1.5}`:                       "max_tokens",
+		`{"model":"m","messages":[{}],"max_tokens":"7"}`:                       "max_tokens",
+		`{"model":"m","messages":[{}],"n":0}`:                                  "n",
+		`{"model":"m","messages":[{}],"n":1000}`:                               "n",
+		`{"model":"m","messages":[{}],"cache":true}`:                           "cache",
+		`{"model":"m","messages":[{}],"cache":{"ttl":-1}}`:                     "cache.ttl",
+		`{"model":"m","messages":[{}],"cache":{"no-cache":"no"}}`:              "cache.no-cache",
+		`{"model":"m","messages":[{}],"cache":{"use-cache":1}}`:                "cache.use-cache",
+		`{"model":"m","messages":[{}],"timeout":"5"}`:                          "timeout",
+		`{"model":"m","messages":[{}],"cache":{"tier":"nearly"}}`:              "cache.tier",
+		`{"model":"m","messages":[{}],"cache":{"tier":""}}`:                    "cache.tier",
+		`{"model":"m","messages":[{}],"cache":{"tier":2}}`:                     "cache.tier",
+		`{"model":"m","messages":[{}],"cache":{"similarity-threshold":1.01}}`:  "cache.similarity-threshold",
+		`{"model":"m","messages":[{}],"cache":{"similarity-threshold":-1}}`:    "cache.similarity-threshold",
+		`{"model":"m","messages":[{}],"cache":{"similarity-threshold":"0.9"}}`: "cache.similarity-threshold",
+		`{"model":"m","messages":[{}],"cache":{"similarity-threshold":null}}`:  "cache.similarity-threshold",
+		`{"model":"m","messages":[{}],"timeout":0}`:                            "timeout",
+		`{"model":"m","messages":[{}],"timeout":-0.5}`:                         "timeout",
+		`{"model":"m","messages":[{}],"timeout":1e999}`:                        "timeout",
+		`{"model":"m","messages":[{}],"timeout":1e-999}`:                       "timeout",
+		`{"model":"m","messages":[{}],"timeout":{"read":5}}`:                   "timeout",
+		`{"model":"m","messages":[{}],"caching":"no"}`:                         "caching",
+		`{"model":"m","messages":[{}],"caching":0}`:                            "caching",
+		`{"model":"m","model":"n","messages":[{}]}`:                            "model",
+		`{"model":"m","messages":[{}],"user":"a","user":"b"}`:                  "user",
+		"{\"model\":\"m\",\"messages\":[{\"x\":\"\xff\"}]}":                    "",
 	} {
 		var req chatRequest
 		err := req.parse([]byte(body))
@@ -132,6 +141,11 @@ func TestCacheHeaders(t *testing.T) {
 		"others":       {header: "Cache-Control", value: "max-age=0", want: cacheControl{}},
 		"ttl":          {header: "X-Cache-Ttl", value: "5", want: cacheControl{ttl: 5 * time.Second}},
 		"no number":    {header: "X-Cache-Ttl", value: "soon", bad: true},
+		"tier":         {header: "X-Cache-Tier", value: "near", want: cacheControl{wish: admission.Caching{Last: cachev1.Tier_TIER_NEAR}}},
+		"no tier":      {header: "X-Cache-Tier", value: "unspecified", bad: true},
+		"no score":     {header: "X-Cache-Threshold", value: "NaN", bad: true},
+		"a large one":  {header: "X-Cache-Threshold", value: "1.5", bad: true},
+		"two scores":   {header: "X-Cache-Threshold", value: "0.5, 0.6", bad: true},
 		"negative ttl": {header: "X-Cache-Ttl", value: "-1", bad: true},
 	} {
 		var got cacheControl
