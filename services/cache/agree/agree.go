@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// MissedAtMost is the share of differing answers that may be taken to agree: the upper limit,
-// at 95 % confidence, of what was measured on pairs that nothing was fitted to. What is learned
-// from comparisons allows for it.
-const MissedAtMost = 0.15
+// MissedAtMost is the share of differing answers that may be taken to agree: no less than the
+// upper limit, at 95 % confidence, of what was measured on pairs that nothing was fitted to. What
+// is learned from comparisons allows for it.
+const MissedAtMost = 0.06
 
 // Reason is why two answers agree or don't: one of [Reasons]. It holds nothing of the answers.
 type Reason string
@@ -53,8 +53,11 @@ func Reasons() []Reason {
 	}
 }
 
-// maxBytes of a text that is read; longer ones agree when they are equal.
-const maxBytes = 32 << 10
+// Bounds of a text that is read; longer ones agree when they are equal.
+const (
+	maxBytes = 32 << 10
+	maxWords = 1000
+)
 
 // answer is what counts of a chat.completion.
 type answer struct {

@@ -17,7 +17,7 @@ func compare(x, y *said) (bool, Reason) {
 		}
 		return false, Unreadable
 	}
-	if !slices.Equal(set(x.opaque), set(y.opaque)) {
+	if len(x.words) > maxWords || len(y.words) > maxWords || !slices.Equal(set(x.opaque), set(y.opaque)) {
 		return false, Unreadable
 	}
 	if p, q := x.verdict(), y.verdict(); p*q < 0 {
@@ -32,7 +32,7 @@ func compare(x, y *said) (bool, Reason) {
 	if !slices.Equal(set(x.spans), set(y.spans)) {
 		return false, Code
 	}
-	if counted(x, y) {
+	if counted(x, y) || !slices.Equal(set(x.signed), set(y.signed)) {
 		return false, Numbers
 	}
 	m := match(x, y)
@@ -227,6 +227,10 @@ func match(x, y *said) *matching {
 // partners of s's words in o: the same lemma first, then a synonym or a relative; -1 without.
 func partners(s, o *said) []int {
 	to := make([]int, len(s.words))
+	own := map[string]bool{}
+	for i := range s.words {
+		own[s.words[i].Lemma] = true
+	}
 	byLemma := map[string]int{}
 	for j := range o.words {
 		if _, ok := byLemma[o.words[j].Lemma]; !ok {
@@ -245,7 +249,8 @@ func partners(s, o *said) []int {
 		}
 		for j := range o.words {
 			v := &o.words[j]
-			if v.Entry != 0 && content(&v.Word) && alike(w, v) {
+			// A noun stands for another one only where that is not said as well.
+			if v.Entry != 0 && content(&v.Word) && !(own[v.Lemma] && noun(w)) && alike(w, v) {
 				to[i] = j
 				break
 			}
@@ -277,7 +282,7 @@ var families = func() map[string]int {
 	for i, f := range []string{
 		"long length", "tall high height", "wide width", "deep depth", "old age", "cost price fee charge", "start begin commence",
 		"end finish", "occur happen", "big large", "entire whole complete", "fast quick quickly rapidly", "job work", "buy purchase",
-		"reduce lower decrease cut", "increase raise rise grow", "keep store", "show display", "choose pick select", "press click", "person people",
+		"reduce lower decrease cut", "increase raise rise grow", "keep store", "locate lie situate", "visible see", "convert turn transform", "shut close", "show display", "choose pick select", "press click", "person people",
 	} {
 		for _, w := range strings.Fields(f) {
 			m[w] = i + 1
@@ -341,7 +346,9 @@ var rivals = [][2]string{
 	{"before", "after"}, {"all", "some"}, {"all", "none"}, {"every", "some"}, {"more", "less"}, {"most", "least"}, {"many", "few"},
 	{"above", "below"}, {"over", "under"}, {"always", "never"}, {"always", "sometimes"}, {"often", "rarely"}, {"with", "without"},
 	{"must", "may"}, {"up", "down"}, {"into", "out"}, {"inside", "outside"}, {"until", "from"}, {"all", "most"}, {"and", "or"},
-	{"he", "she"}, {"on", "off"},
+	{"he", "she"}, {"on", "off"}, {"left", "right"}, {"once", "unless"},
+	{"if", "unless"}, {"when", "unless"}, {"most", "few"}, {"most", "some"}, {"many", "some"}, {"all", "few"}, {"first", "last"},
+	{"new", "existing"}, {"same", "different"}, {"only", "also"}, {"minimum", "maximum"}, {"internal", "external"},
 }
 
 // opposed: one says a word whose opposite the other says, and not the word itself.
@@ -379,30 +386,36 @@ func (s *said) texts() map[string]bool {
 	return t
 }
 
-// negated: what one denies the other doesn't. A denial says the same as another one that shares a
-// word with it, or as the opposite.
+// negated: what one denies the other doesn't. A denial says the same as others that share half of
+// its words, or as the opposite.
 func (m *matching) negated() (found bool) {
-	m.sides(func(s, o *said, to []int) {
-		same := make([]bool, s.negations+1)
+	m.sides(func(s, o *said, _ []int) {
+		type denial struct{ words, shared, heavy int }
+		denials := make([]denial, s.negations+1)
 		for i := range s.words {
 			w := &s.words[i]
 			if w.negation == 0 {
 				continue
 			}
-			for j := range o.words {
-				v := &o.words[j]
+			d := &denials[w.negation]
+			d.words++
+			if !light[w.Lemma] {
+				d.heavy++
+			}
+			if slices.ContainsFunc(o.words, func(v word) bool {
 				switch {
-				case v.Lemma == w.Lemma || j == to[i] || w.Entry != 0 && v.Entry != 0 && alike(w, v):
-					same[w.negation] = same[w.negation] || v.negation > 0
-				case opposite(w, v):
-					same[w.negation] = same[w.negation] || v.negation == 0
+				case v.Lemma == w.Lemma || w.Entry != 0 && v.Entry != 0 && alike(w, &v):
+					return v.negation > 0
+				case opposite(w, &v):
+					return v.negation == 0
 				}
+				return false
+			}) {
+				d.shared++
 			}
 		}
-		for i := range s.words {
-			if w := &s.words[i]; w.negation > 0 && !same[w.negation] && !light[w.Lemma] {
-				found = true
-			}
+		for _, d := range denials {
+			found = found || d.heavy > 0 && 2*d.shared < d.words
 		}
 		if s.denials() != o.denials() && (s.denials() == 0 || o.denials() == 0) && !opposites(s, o) {
 			found = true
@@ -433,6 +446,10 @@ func (s *said) denials() (n int) {
 	return n
 }
 
+func noun(w *word) bool {
+	return w.Entry == 0 || w.Entry.First() == lexicon.Noun || w.Entry.First() == 0
+}
+
 // heavy words without a partner, by whether they are nouns and whether they lead to a list.
 func heavy(s *said, to []int) (nouns, others, leads, all int) {
 	seen := map[string]bool{}
@@ -447,7 +464,7 @@ func heavy(s *said, to []int) (nouns, others, leads, all int) {
 		case to[i] >= 0:
 		case w.lead:
 			leads++
-		case w.Entry == 0 || w.Entry.First() == lexicon.Noun || w.Entry.First() == 0:
+		case noun(w):
 			nouns++
 		default:
 			others++
@@ -464,8 +481,11 @@ func (m *matching) covered() bool {
 	if xn > 0 && yn > 0 || xl > 0 && yl > 0 || xl > 0 && yn > 0 || xn > 0 && yl > 0 {
 		return false
 	}
-	return within(xn+xo, xa) && within(yn+yo, ya) && (xn+xo == 0 || yn+yo == 0 || (xa >= 8 && ya >= 8))
+	return fewNouns(xn, xa) && fewNouns(yn, ya) && within(xn+xo, xa) && within(yn+yo, ya) && (xn+xo == 0 || yn+yo == 0 || (xa >= 8 && ya >= 8))
 }
+
+// fewNouns: so many nouns of all may be without a partner. In a short answer each is what it says.
+func fewNouns(loose, all int) bool { return loose <= all/10 }
 
 // within: so many of all may be without a partner.
 func within(loose, all int) bool { return loose == 0 || loose <= max(1, all/6) && all >= 3 }

@@ -20,9 +20,11 @@ type said struct {
 	plain  string   // the prose without markup, case and punctuation
 	words  []word
 	opaque []string // sentences that can't be read
+	signed []string // numbers below 0
 	// units are clauses: runs of words between commas and conjunctions.
 	units     int
 	sentences int
+	sections  int
 	negations int
 }
 
@@ -38,6 +40,8 @@ type word struct {
 	unit int
 	at   int // number of its sentence
 	line int
+	// section is the number of the heading that it stands under.
+	section int
 }
 
 // parse an answer into code and the words of its prose.
@@ -60,15 +64,14 @@ func parse(text string) *said {
 			}
 		case trimmed != "":
 			prose := s.bare(trimmed)
-			for _, r := range strings.ToLower(prose) {
-				if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsSymbol(r) {
-					plain.WriteRune(r)
-				} else if p := plain.String(); p != "" && p[len(p)-1] != ' ' {
-					// Signs within numbers count.
-					plain.WriteByte(' ')
-				}
+			if heading(trimmed) {
+				s.sections++
 			}
+			plain.WriteString(muted(prose))
 			plain.WriteByte(' ')
+			for _, sign := range negative.FindAllStringSubmatch(prose, -1) {
+				s.signed = append(s.signed, sign[1])
+			}
 			for _, sentence := range sentences(prose) {
 				s.read(sentence, n)
 			}
@@ -88,7 +91,8 @@ var (
 	link     = regexp.MustCompile(`!?\[([^\]]*)\]\([^)\s]*\)`)
 	emphasis = strings.NewReplacer("**", "", "__", "", "~~", "")
 	single   = regexp.MustCompile(`(^|[\s(])[*_]([^*_]+)[*_]($|[\s).,:;!?])`)
-	stops    = regexp.MustCompile(`[.!?…]["')\]]*\s+`)
+	stops    = regexp.MustCompile(`[.!?…;]["')\]]*\s+`)
+	negative = regexp.MustCompile(`(?:^|[\s(=:])[-−–](\d[\d.,]*)`)
 )
 
 // bare is a line without the marks of Markdown; code in it is taken out.
@@ -107,6 +111,39 @@ func (s *said) bare(line string) string {
 		line = strings.Trim(strings.ReplaceAll(line, "|", ", "), ", ")
 	}
 	return strings.TrimSpace(line)
+}
+
+// muted is a line in lower case, without the punctuation marks that say nothing: all but those
+// within numbers and words, minus signs, and marks like % and @.
+func muted(line string) string {
+	runes := []rune(strings.ToLower(line))
+	alnum := func(i int) bool {
+		return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
+	}
+	var b strings.Builder
+	for i, r := range runes {
+		keep := !unicode.IsSpace(r)
+		switch r {
+		case '.', ',', ':', '\'':
+			keep = alnum(i-1) && alnum(i+1)
+		case '-', '–', '−':
+			keep = !alnum(i-1) && i+1 < len(runes) && unicode.IsDigit(runes[i+1])
+		case '"', '“', '”', '‘', '’', '(', ')', '[', ']', '!', '?', ';', '…', '—', '*', '_', '„', '«', '»':
+			keep = false
+		}
+		if keep {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// heading reports whether what follows a line stands under it.
+func heading(line string) bool {
+	return strings.HasPrefix(line, "#") || strings.HasSuffix(line, ":") || strings.HasSuffix(line, ":**") ||
+		strings.HasPrefix(line, "**") && strings.HasSuffix(line, "**")
 }
 
 // sentences of a line. An abbreviation may end one: that matters little.
@@ -128,6 +165,9 @@ var (
 	negators = list("not no never without nobody nothing neither nor cannot none hardly")
 	joints   = list("and but while whereas or nor although though because so if when since unless which where")
 )
+
+// asides follow a "one" that counts nothing.
+var asides = list("of another who that which can could may might must should is or and to has with where such needs")
 
 // reach of a negation, in words of content of its clause.
 const reach = 3
@@ -155,9 +195,12 @@ func (s *said) read(sentence string, line int) {
 	open := 0 // words that a negation still reaches
 	lead := strings.HasSuffix(sentence, ":")
 	for i := range r.Words {
-		w := word{Word: r.Words[i], at: s.sentences, line: line, lead: lead}
+		w := word{Word: r.Words[i], at: s.sentences, line: line, section: s.sections, lead: lead}
 		if apart[w.Text] {
 			w.Lemma = w.Text
+		}
+		if w.Text == "one" && i+1 < len(r.Words) && !asides[r.Words[i+1].Text] {
+			w.Kind, w.Function, w.Lemma = reading.Number, false, "1"
 		}
 		if w.Break || joints[w.Text] {
 			s.units++
@@ -178,10 +221,10 @@ func (s *said) read(sentence string, line int) {
 }
 
 // light words carry little: what is said stays the same without them.
-var light = list(`mean call include use get make take have help main common key follow step question answer general generally
+var light = list(`mean meaning number language body call include use get make take have help main common key follow step question answer general generally
 	especially typical typically usual usually example instance also simply basically overall note sure certainly here way kind type
 	thing following term refer consist various several commonly known know be become do let allow enable provide give need
-	require appear seem say describe define definition enjoy hello hi great good please thank thanks correct right stand
+	require appear seem say describe define definition enjoy hello hi please thank thanks stand
 	there within of come`)
 
 // content reports whether a word says something by itself.

@@ -1,6 +1,7 @@
 package agree
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -8,9 +9,6 @@ import (
 	"tollgate.dev/services/cache/reading"
 	"tollgate.dev/services/cache/veto"
 )
-
-// maxAnchors bounds the pairs of words that are looked at for a swap.
-const maxAnchors = 96
 
 // swapped: the words are the same, and what is said of one is said of another in the other
 // answer.
@@ -21,12 +19,12 @@ func (m *matching) swapped() bool {
 	if m.turned() || (&matching{x: m.y, y: m.x, to: m.of, of: m.to}).turned() {
 		return true
 	}
-	for _, by := range []func(*word) int{func(w *word) int { return w.unit }, func(w *word) int { return w.at }, func(w *word) int { return w.line }} {
-		if m.crossed(by) {
-			return true
-		}
+	by := []func(*word) int{
+		func(w *word) int { return w.unit }, func(w *word) int { return w.at },
+		func(w *word) int { return w.line }, func(w *word) int { return w.section },
 	}
-	return false
+	ids := m.anchors()
+	return slices.ContainsFunc(by, func(by func(*word) int) bool { return crossed(besides(m.x, ids, by), besides(m.y, ids, by)) })
 }
 
 // ruled: the rules for questions, which know of direction and of who does what, hold two single
@@ -64,10 +62,14 @@ func (m *matching) turned() bool {
 	return false
 }
 
-// between are the words of content that stand between two others, and whether a "by" is there.
+// ways are words of grammar that say which way something goes.
+var ways = list("to from into onto over under before after by against than for")
+
+// between are the words that stand between two others, but for grammar that goes no way, and
+// whether a "by" is there.
 func between(words []word) (lemmas []string, by bool) {
 	for i := range words {
-		if content(&words[i].Word) {
+		if content(&words[i].Word) || ways[words[i].Text] && words[i].Text != "by" {
 			lemmas = append(lemmas, words[i].Lemma)
 		}
 		by = by || words[i].Text == "by"
@@ -85,57 +87,50 @@ func (s *said) reading() *reading.Reading {
 	return r
 }
 
-// crossed: of two words a and b that both answers say, what stands beside a in the one answer
-// stands rather beside b in the other, and the other way round. by tells what stands beside
-// what: a clause, a sentence, a line.
-func (m *matching) crossed(by func(*word) int) bool {
-	x, y := besides(m.x, by), besides(m.y, by)
-	var anchors []string
+// maxAnchors bounds the words that are looked at for a swap.
+const maxAnchors = 192
+
+// anchors are the words that both answers say and of which something may be said, numbered.
+func (m *matching) anchors() map[string]int {
+	others := map[string]bool{}
+	for i := range m.y.words {
+		others[m.y.words[i].Lemma] = true
+	}
+	ids := map[string]int{}
 	for i := range m.x.words {
 		w := &m.x.words[i]
-		if len(anchors) == maxAnchors {
-			break
-		}
-		if anchor(w) && x[w.Lemma] != nil && y[w.Lemma] != nil {
-			anchors = append(anchors, w.Lemma)
-			x[w.Lemma]["\x00"]++
-			if x[w.Lemma]["\x00"] > 1 {
-				anchors = anchors[:len(anchors)-1] // it is there already
-			}
+		if _, ok := ids[w.Lemma]; !ok && len(ids) < maxAnchors && others[w.Lemma] && (w.Kind != reading.Plain || content(&w.Word) || negators[w.Text]) {
+			ids[w.Lemma] = len(ids)
 		}
 	}
-	for i, a := range anchors {
-		for _, b := range anchors[:i] {
-			if overlap(x[a], y[b], a, b) > overlap(x[a], y[a], a, b) && overlap(x[b], y[a], a, b) > overlap(x[b], y[b], a, b) {
-				return true
-			}
-		}
-	}
-	return false
+	return ids
 }
 
-// anchor reports whether something may be said of a word.
-func anchor(w *word) bool {
-	return w.Kind != reading.Plain || content(&w.Word) && (w.name || w.Entry == 0 || w.Entry.Is(lexicon.Noun))
-}
+// words are a set of anchors.
+type words [maxAnchors / 64]uint64
 
-// besides counts for each word the words that stand beside it.
-func besides(s *said, by func(*word) int) map[string]map[string]int {
-	units := map[int][]string{}
+func (s *words) add(id int)      { s[id/64] |= 1 << (id % 64) }
+func (s *words) has(id int) bool { return s[id/64]&(1<<(id%64)) != 0 }
+
+// besides tells for each anchor the anchors that stand beside it; by says what stands beside
+// what: a clause, a sentence, a line, a section.
+func besides(s *said, ids map[string]int, by func(*word) int) []words {
+	units := map[int]*words{}
 	for i := range s.words {
-		if w := &s.words[i]; content(&w.Word) || negators[w.Text] || negators[w.Lemma] {
-			units[by(w)] = append(units[by(w)], w.Lemma)
+		w := &s.words[i]
+		if id, ok := ids[w.Lemma]; ok {
+			if units[by(w)] == nil {
+				units[by(w)] = new(words)
+			}
+			units[by(w)].add(id)
 		}
 	}
-	out := map[string]map[string]int{}
-	for _, words := range units {
-		for _, a := range words {
-			if out[a] == nil {
-				out[a] = map[string]int{}
-			}
-			for _, b := range words {
-				if a != b {
-					out[a][b]++
+	out := make([]words, len(ids))
+	for _, u := range units {
+		for id := range out {
+			if u.has(id) {
+				for k := range u {
+					out[id][k] |= u[k]
 				}
 			}
 		}
@@ -143,25 +138,36 @@ func besides(s *said, by func(*word) int) map[string]map[string]int {
 	return out
 }
 
-// overlap is how many words two have in common beside a and b, as a share of all.
-func overlap(x, y map[string]int, a, b string) float64 {
-	common, all := 0, 0
-	for w := range x {
-		if w == a || w == b || w == "\x00" {
-			continue
-		}
-		all++
-		if y[w] > 0 {
-			common++
+// crossed: of two words a and b, what stands beside a in the one answer stands rather beside b in
+// the other, and the other way round.
+func crossed(x, y []words) bool {
+	for a := range x {
+		for b := range a {
+			if overlap(&x[a], &y[b], a, b) > overlap(&x[a], &y[a], a, b) && overlap(&x[b], &y[a], a, b) > overlap(&x[b], &y[b], a, b) {
+				return true
+			}
 		}
 	}
-	for w := range y {
-		if w != a && w != b && w != "\x00" && x[w] == 0 {
-			all++
-		}
+	return false
+}
+
+// overlap is how many words two have in common beside a and b, as a share of all.
+func overlap(x, y *words, a, b int) float64 {
+	var without words
+	without.add(a)
+	without.add(b)
+	common, all := 0, 0
+	for k := range x {
+		common += bits.OnesCount64(x[k] & y[k] &^ without[k])
+		all += bits.OnesCount64((x[k] | y[k]) &^ without[k])
 	}
 	if all == 0 {
 		return 0
 	}
 	return float64(common) / float64(all)
+}
+
+// anchor reports whether something may be said of a word.
+func anchor(w *word) bool {
+	return w.Kind != reading.Plain || content(&w.Word) && (w.name || w.Entry == 0 || w.Entry.Is(lexicon.Noun))
 }
