@@ -353,6 +353,11 @@ func TestTags(t *testing.T) {
 		"no end":           {"<llmlingua>A", "", nil},
 		"no end of a tag":  {"<llmlingua", "", nil},
 		"an end alone":     {"A</llmlingua>", "", nil},
+		"code alone":       {"`<llmlingua>A</llmlingua>`", "", nil},
+		"behind code":      {"`<llmlingua>` opens: <llmlingua>A</llmlingua>", "`<llmlingua>` opens: A", []part{{"A", 0}}},
+		"before code":      {"<llmlingua>A</llmlingua> as `<llmlingua, rate=2>x</llmlingua>`", "A as `<llmlingua, rate=2>x</llmlingua>`", []part{{"A", 0}}},
+		"behind a fence":   {"```\n<llmlingua>x\n```\n<llmlingua>A</llmlingua>", "```\n<llmlingua>x\n```\nA", []part{{"A", 0}}},
+		"an end in code":   {"<llmlingua>A `</llmlingua>` B</llmlingua>", "A `</llmlingua>` B", []part{{"A `</llmlingua>` B", 0}}},
 		"tags within tags": {"<llmlingua>A<llmlingua>B</llmlingua></llmlingua>", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

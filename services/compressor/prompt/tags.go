@@ -27,40 +27,49 @@ const (
 //	<llmlingua, compress=False>stays as it is</llmlingua>
 //
 // Attributes come in any order, with commas or spaces between. Whatever stands outside tags
-// stays as it is; within, any character may stand, `<` too. It reports false for a text
-// without tags, for one whose tags cannot be understood and for one with nothing but tags, which stay
-// as they are.
+// stays as it is; within, any character may stand, `<` too. What stands in code is somebody's
+// example, and no tag. It reports false for a text without tags, for one whose tags cannot be
+// understood and for one with nothing but tags, which stay as they are.
 // Source: microsoft/LLMLingua, "Structured Prompt Compression" in its README, 2024.
 func tags(text string) (segments []segment, ok bool) {
-	if !strings.Contains(text, tagOpen) || inCode(text) {
+	if !strings.Contains(text, tagOpen) {
 		return nil, false
 	}
-	for {
-		at := strings.Index(text, tagOpen)
-		if at < 0 {
-			break
+	code := protect.Of(text, protect.Code|protect.Inline)
+	next := func(mark string, from int) int {
+		for at := from; ; at += len(mark) {
+			i := strings.Index(text[at:], mark)
+			if i < 0 {
+				return -1
+			}
+			if at += i; !protect.Touches(code, at, at+len(mark)) {
+				return at
+			}
 		}
+	}
+	done := 0
+	for at := next(tagOpen, 0); at >= 0; {
 		head, size := tag(text[at:])
 		if size == 0 {
 			return nil, false
 		}
-		inner := text[at+size:]
-		end := strings.Index(inner, tagClose)
-		if end < 0 || strings.Contains(inner[:end], tagOpen) {
+		start := at + size
+		end, inner := next(tagClose, start), next(tagOpen, start)
+		if end < 0 || inner >= 0 && inner < end {
 			return nil, false // no end, or tags within tags
 		}
-		if at > 0 {
-			segments = append(segments, segment{text: text[:at]})
+		if at > done {
+			segments = append(segments, segment{text: text[done:at]})
 		}
-		head.text = inner[:end]
+		head.text = text[start:end]
 		segments = append(segments, head)
-		text = inner[end+len(tagClose):]
+		done, at = end+len(tagClose), inner
 	}
-	if segments == nil || strings.Contains(text, tagClose) {
+	if segments == nil || next(tagClose, done) >= 0 {
 		return nil, false
 	}
-	if text != "" {
-		segments = append(segments, segment{text: text})
+	if done < len(text) {
+		segments = append(segments, segment{text: text[done:]})
 	}
 	for _, s := range segments {
 		if strings.TrimSpace(s.text) != "" {
@@ -68,16 +77,6 @@ func tags(text string) (segments []segment, ok bool) {
 		}
 	}
 	return nil, false // providers refuse a message of nothing
-}
-
-// inCode tells whether a tag of a text is within code, which is somebody's example.
-func inCode(text string) bool {
-	for _, s := range protect.Append(nil, text) {
-		if s.Kind&(protect.Code|protect.Inline) != 0 && strings.Contains(text[s.Start:s.End], tagOpen) {
-			return true
-		}
-	}
-	return false
 }
 
 // tag reads the opening tag that a text begins with. A size of 0 says that there is none.
