@@ -148,7 +148,7 @@ func hosted() []host {
 			budget.Module(), fx.Invoke(platformBudget),
 		)},
 		{config.ServiceCache, fx.Options(fx.Provide(openCache), cache.Module())},
-		{config.ServiceCompressor, fx.Options(fx.Provide(compressorOptions, openOmitted, openBeginnings), compressor.Module())},
+		{config.ServiceCompressor, fx.Options(fx.Provide(compressorOptions, openOmitted, openBeginnings), compressor.Module(), fx.Invoke(vocabularies))},
 		{config.ServiceRouter, fx.Options(
 			fx.Provide(newSimulator, newRouting, newOutbound, func(m *obs.Metrics) router.Metrics { return m }),
 			router.Module(), fx.Invoke(warnAtStart),

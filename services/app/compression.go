@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"go.uber.org/fx"
+
+	"tollgate.dev/platform/background"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/tokens"
@@ -26,6 +29,31 @@ func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p 
 		opts.NotesTimeout = compressor.AtOnce
 	}
 	return opts, nil
+}
+
+// vocabularies builds those of the deployments' models beside the start of a process that
+// compresses for edges elsewhere: these give a call so much time and no more. In the process of
+// an edge no time limit holds it, and a gateway in which nobody compresses keeps the memory.
+func vocabularies(lc fx.Lifecycle, work *background.Work, cfg *config.Config, counter *tokens.Counter) {
+	if cfg.Mesh.Runs(config.ServiceEdge) || !cfg.Compression.Enabled {
+		return
+	}
+	inBackground(lc, work.Loop("the building of vocabularies", func(ctx context.Context) error {
+		if err := build(cfg, counter); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	}))
+}
+
+func build(cfg *config.Config, counter *tokens.Counter) error {
+	for _, d := range cfg.Deployments {
+		if _, err := counter.Count(tokens.ForModel(string(d.Provider), d.UpstreamModel), "a"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Compression is how a configuration has prompts compressed. It opens the model of the engine

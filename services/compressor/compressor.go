@@ -295,14 +295,12 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	return result, nil
 }
 
-// prepare builds the vocabularies that a prompt needs, which takes a tenth of a second, once
-// in a process. It is not in the time of a compression: the first prompt of a conversation
-// would go out as it came, and the second otherwise.
+// prepare builds the vocabulary that a prompt needs, if its model has one: once in a process, in
+// up to a tenth of a second. It is not in the time of a compression: the first prompt of a
+// conversation would go out as it came, and the second otherwise.
 func (s *Service) prepare(req Request) error {
-	for _, encoding := range [...]tokens.Encoding{tokens.O200k, tokens.ForModel(req.Provider, req.Model)} {
-		if _, err := s.opts.Counter.Count(encoding, "a"); err != nil {
-			return errs.New(errs.Internal, "a vocabulary cannot be read").WithCause(err)
-		}
+	if _, err := s.opts.Counter.Count(tokens.ForModel(req.Provider, req.Model), "a"); err != nil {
+		return errs.New(errs.Internal, "a vocabulary cannot be read").WithCause(err)
 	}
 	return nil
 }
