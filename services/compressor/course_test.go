@@ -195,6 +195,7 @@ func TestAnotherProfileIsForWhatIsNew(t *testing.T) {
 	}
 	test := func(tr *trace.Trace, profiles map[string]compressor.Profile) func(*testing.T) {
 		return func(t *testing.T) {
+			t.Helper()
 			s := newShelf()
 			replica := func() *compressor.Service {
 				return newService(t, compressor.Options{Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Profiles: profiles})
