@@ -103,6 +103,28 @@ var rules = map[string][]rule{
 	},
 }
 
+// ForBase returns the encoding of the model that another one is said to be, by a name that may
+// begin with a provider's ("gpt-4o", "azure/gpt-4o", "groq/llama-3.3-70b-versatile"). It reports
+// false where nobody knows the name's family.
+func ForBase(base string) (Encoding, bool) {
+	if head, rest, ok := strings.Cut(base, "/"); ok && (rules[head] != nil || head == "azure" || head == "azure_ai") {
+		base = rest
+	}
+	for _, provider := range [...]string{"openai", "anthropic", "gemini", "groq"} {
+		for _, r := range rules[provider] {
+			if r.prefix != "" && strings.HasPrefix(base, r.prefix) {
+				return r.encoding, true
+			}
+		}
+	}
+	for family, provider := range map[string]string{"claude-": "anthropic", "gemini-": "gemini"} {
+		if strings.HasPrefix(base, family) {
+			return ForModel(provider, base), true
+		}
+	}
+	return Generic, false
+}
+
 // ForModel returns the encoding of a provider's model. A provider's name and a slash in
 // front of the model are taken off ("groq/openai/gpt-oss-20b"). An unknown provider has
 // Generic.

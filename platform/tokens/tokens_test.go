@@ -103,6 +103,19 @@ func TestPublishedConversation(t *testing.T) {
 	}
 }
 
+func TestForBase(t *testing.T) {
+	for base, want := range map[string]tokens.Encoding{
+		"gpt-4o": tokens.O200k, "azure/gpt-4o-mini": tokens.O200k, "openai/gpt-4": tokens.CL100k, "gpt-35-turbo": tokens.CL100k,
+		"groq/llama-3.3-70b-versatile": tokens.CL100kLike, "meta-llama/Llama-3.1-8B": tokens.CL100kLike, "openai/gpt-oss-20b": tokens.O200k,
+		"anthropic/claude-3-haiku": tokens.Claude, "claude-haiku-9": tokens.ClaudeNew, "gemini/gemini-2.5-pro": tokens.Gemini,
+		"": 0, "mistral-large": 0, "mine/gpt-4o": 0, "azure/": 0,
+	} {
+		if got, ok := tokens.ForBase(base); ok != (want != 0) || ok && got != want {
+			t.Errorf("%q: %v, %t", base, got, ok)
+		}
+	}
+}
+
 func TestForModel(t *testing.T) {
 	for _, tt := range []struct {
 		provider, model string

@@ -24,7 +24,7 @@ func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p 
 		done()
 		return nil
 	})
-	opts.Prices, opts.Clock, opts.Notes = p, clk, notes
+	opts.Prices, opts.Encoding, opts.Clock, opts.Notes = p, p.Encoding, clk, notes
 	if !cfg.Redis.Configured() {
 		opts.NotesTimeout = compressor.AtOnce
 	}
@@ -34,12 +34,12 @@ func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p 
 // vocabularies builds those of the deployments' models beside the start of a process that
 // compresses for edges elsewhere: these give a call so much time and no more. In the process of
 // an edge no time limit holds it, and a gateway in which nobody compresses keeps the memory.
-func vocabularies(lc fx.Lifecycle, work *background.Work, cfg *config.Config, counter *tokens.Counter) {
+func vocabularies(lc fx.Lifecycle, work *background.Work, cfg *config.Config, p *prices, counter *tokens.Counter) {
 	if cfg.Mesh.Runs(config.ServiceEdge) || !cfg.Compression.Enabled {
 		return
 	}
 	inBackground(lc, work.Loop("the building of vocabularies", func(ctx context.Context) error {
-		if err := build(cfg, counter); err != nil {
+		if err := build(cfg, p, counter); err != nil {
 			return err
 		}
 		<-ctx.Done()
@@ -47,9 +47,9 @@ func vocabularies(lc fx.Lifecycle, work *background.Work, cfg *config.Config, co
 	}))
 }
 
-func build(cfg *config.Config, counter *tokens.Counter) error {
+func build(cfg *config.Config, p *prices, counter *tokens.Counter) error {
 	for _, d := range cfg.Deployments {
-		if _, err := counter.Count(tokens.ForModel(string(d.Provider), d.UpstreamModel), "a"); err != nil {
+		if _, err := counter.Count(p.Encoding(d.ID, string(d.Provider), d.UpstreamModel), "a"); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/tokens"
 )
 
 // prices finds what a deployment costs today: the shipped table, a price map over
@@ -112,6 +113,15 @@ func (p *prices) Mode(deploymentID, provider, upstreamModel string) string {
 	}
 	price, _, _ := p.find(p.current(), deploymentID, provider, upstreamModel)
 	return price.Mode
+}
+
+// Encoding is that of a deployment's base model, where the configuration names one of a known
+// family, and else that of its provider's model.
+func (p *prices) Encoding(deploymentID, provider, upstreamModel string) tokens.Encoding {
+	if e, ok := tokens.ForBase(p.overrides[deploymentID].baseModel); ok {
+		return e
+	}
+	return tokens.ForModel(provider, upstreamModel)
 }
 
 func (p *prices) find(table *pricing.Table, deploymentID, provider, model string) (pricing.Price, bool, error) {

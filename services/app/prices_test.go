@@ -9,6 +9,7 @@ import (
 
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/tokens"
 )
 
 // perMillion is what a million input tokens of the configuration's only deployment cost.
@@ -84,6 +85,28 @@ func TestModes(t *testing.T) {
 		d := cfg.Deployments[0]
 		if got := p.Mode(d.ID, string(d.Provider), d.UpstreamModel); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+// A server of one's own is counted as the model that it is said to be, if that is known.
+func TestEncodings(t *testing.T) {
+	for name, tc := range map[string]struct {
+		model, info string
+		want        tokens.Encoding
+	}{
+		"a known model's":          {"openai/gpt-4o", "", tokens.O200k},
+		"what nobody knows":        {"hosted_vllm/my-own", "", tokens.O200kLike},
+		"a base model's":           {"hosted_vllm/my-own", "base_model: gpt-4o", tokens.O200k},
+		"with its provider's name": {"openai/my-own", "base_model: azure/gpt-4", tokens.CL100k},
+		"an unknown base model's":  {"openai/gpt-4o", "base_model: my-price", tokens.O200k},
+	} {
+		cfg := load(t, "model_list: [{model_name: m, litellm_params: {api_key: k, api_base: 'https://a.example/v1', model: "+tc.model+"}, model_info: {"+tc.info+"}}]\n"+
+			"general_settings: {allowed_provider_hosts: [a.example]}\n")
+		p, _ := priced(t, cfg)
+		d := cfg.Deployments[0]
+		if got := p.Encoding(d.ID, string(d.Provider), d.UpstreamModel); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
 	}
 }

@@ -120,6 +120,9 @@ type Options struct {
 	ModelTimeout time.Duration
 	// Counter counts tokens; have one in a process. A new one.
 	Counter *tokens.Counter
+	// Encoding tells how a deployment's text becomes tokens; [tokens.ForModel] of its provider's
+	// model.
+	Encoding func(deploymentID, provider, model string) tokens.Encoding
 	// Prices tell what a provider's own prompt cache is worth; without them it is worth
 	// nothing.
 	Prices Prices
@@ -154,6 +157,9 @@ func New(opts Options) (*Service, error) {
 	opts.Profiles = maps.Clone(opts.Profiles)
 	if opts.Counter == nil {
 		opts.Counter = &tokens.Counter{}
+	}
+	if opts.Encoding == nil {
+		opts.Encoding = func(_, provider, model string) tokens.Encoding { return tokens.ForModel(provider, model) }
 	}
 	if opts.Stages == nil {
 		opts.Stages = stages(opts.Counter, opts.Model)
@@ -299,7 +305,7 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 // up to a tenth of a second. It is not in the time of a compression: the first prompt of a
 // conversation would go out as it came, and the second otherwise.
 func (s *Service) prepare(req Request) error {
-	if _, err := s.opts.Counter.Count(tokens.ForModel(req.Provider, req.Model), "a"); err != nil {
+	if _, err := s.opts.Counter.Count(s.opts.Encoding(req.DeploymentID, req.Provider, req.Model), "a"); err != nil {
 		return errs.New(errs.Internal, "a vocabulary cannot be read").WithCause(err)
 	}
 	return nil
@@ -329,7 +335,7 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 	if err != nil {
 		return Result{}, err
 	}
-	m := meter{counter: s.opts.Counter, encoding: tokens.ForModel(req.Provider, req.Model)}
+	m := meter{counter: s.opts.Counter, encoding: s.opts.Encoding(req.DeploymentID, req.Provider, req.Model)}
 	bound(p.Texts, s.textBytes(&profile))
 	likely, cache := s.caches(&req)
 	if p.Breakpoints && cache.least > 0 {

@@ -103,6 +103,8 @@ type Prices interface {
 	// Price returns the price of a deployment, which a configuration may override, or
 	// of its provider's model.
 	Price(deploymentID, provider, upstreamModel string) (*pricing.Price, bool)
+	// Encoding is how a deployment's text becomes tokens, which a configuration may say.
+	Encoding(deploymentID, provider, upstreamModel string) tokens.Encoding
 }
 
 // Parts are what an [Edge] is made of.

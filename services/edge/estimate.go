@@ -38,7 +38,8 @@ func (c *completion) estimate() (usage *usagev1.Usage, read bool) {
 		usage.Region = c.req.region
 	}
 	c.e.counting.do(func() {
-		encoding := tokens.ForModel(c.outcome.served.GetProvider(), c.outcome.served.GetUpstreamModel())
+		served := c.outcome.served
+		encoding := c.e.Prices.Encoding(served.GetDeploymentId(), served.GetProvider(), served.GetUpstreamModel())
 		count := func(text string) int64 {
 			n, err := c.e.Counter.Count(encoding, text)
 			if err != nil {

@@ -8,12 +8,17 @@ import (
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/tokens"
 )
 
 // shipped finds prices in the shipped table.
 type shipped struct{ table *pricing.Table }
 
 func (s shipped) Mode(_, _, _ string) string { return "chat" }
+
+func (s shipped) Encoding(_, provider, model string) tokens.Encoding {
+	return tokens.ForModel(provider, model)
+}
 
 func (s shipped) Price(_, provider, upstream string) (*pricing.Price, bool) {
 	p, ok := s.table.Lookup(provider, upstream)

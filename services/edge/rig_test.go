@@ -32,6 +32,7 @@ import (
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/platform/secret"
 	platform "tollgate.dev/platform/sqlite"
+	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/edge"
 	"tollgate.dev/services/edge/admission"
 	"tollgate.dev/services/edge/idempotency"
@@ -211,6 +212,10 @@ func prices(tb testing.TB, window string, maxOutput int64) edge.Prices {
 }
 
 func (*priceList) Mode(_, _, _ string) string { return "chat" }
+
+func (*priceList) Encoding(_, provider, model string) tokens.Encoding {
+	return tokens.ForModel(provider, model)
+}
 
 func (p *priceList) Price(_, _, _ string) (*pricing.Price, bool) { return &p.price, true }
 
