@@ -1,13 +1,22 @@
 package e2e_test
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 
+	eventv1 "tollgate.dev/gen/tollgate/event/v1"
+
 	"tollgate.dev/e2e/harness"
+	"tollgate.dev/platform/kafkax"
+	"tollgate.dev/platform/kafkax/kafkaxtest"
 	"tollgate.dev/platform/postgres/postgrestest"
+	"tollgate.dev/platform/quota"
 	"tollgate.dev/platform/redisx/redisxtest"
 )
 
@@ -110,4 +119,89 @@ func count(t *testing.T, a harness.Answer, member string) float64 {
 		t.Fatalf("%s has no %s", a.Body, member)
 	}
 	return n
+}
+
+// TestANearHitIsTold asks the same in nearly the same words: the ledger, LiteLLM's rows and the
+// topic tell by which tier the answer was found, that it cost nothing and what it saved.
+func TestANearHitIsTold(t *testing.T) {
+	t.Parallel()
+	client, topic := kafkaxtest.Open(t, kafkaxtest.Brokers(t)...), kafkaxtest.Name()
+	kafkaxtest.Remove(t, client, topic)
+	g := harness.Start(t, harness.Options{
+		Config: harness.SimulatedConfig("litellm_settings: {cache: true}\nkafka: {topic: "+topic+", partitions: 2}\n", harness.Model{Name: "m", Upstream: "openai/gpt-4o-mini"}),
+		Env:    []string{"KAFKA_BROKERS=" + strings.Join(kafkaxtest.Brokers(t), ",")},
+	})
+	key := g.NewTenantKey(nil)
+	word := "zanthrop" + strings.ToLower(rand.Text()[:6])
+	asked, near := "What does the word "+word+" mean?", "please, what does the Word "+word+" mean"
+	g.Secret(asked, near)
+	first := g.Complete(key.Secret, harness.Chat("m", asked)).MustBe(t, http.StatusOK)
+	paid, err := cost(first)
+	if err != nil || paid == 0 {
+		t.Fatalf("the first answer cost %d, %v", paid, err)
+	}
+	second := awaitCached(t, g, key.Secret, near)
+	if got := second.Header.Get("X-Cache"); got != "semantic" || text(t, second) != text(t, first) {
+		t.Errorf("X-Cache is %q: %s", got, second.Body)
+	}
+	record := g.Usage(t, second.Header.Get("X-Request-Id"))
+	hit := record.GetCacheHit()
+	if record.GetCache() != "semantic" || hit.GetTier() != "near" || hit.GetScore() <= 0 || hit.GetScore() > 1 || len(hit.GetEntryId()) != 43 ||
+		record.GetCostNanos() != 0 || record.GetSavedCacheNanos() != int64(paid) {
+		t.Errorf("the ledger has %v", record)
+	}
+	for name, want := range map[string]string{"X-Tollgate-Cache-Tier": hit.GetTier(), "X-Tollgate-Cache-Entry": hit.GetEntryId()} {
+		if got := second.Header.Get(name); got != want {
+			t.Errorf("%s is %q, the ledger has %q", name, got, want)
+		}
+	}
+	var rows []struct {
+		CacheHit string `json:"cache_hit"`
+		CacheKey string `json:"cache_key"`
+		Spend    float64
+		Metadata struct {
+			Hit struct {
+				Tier    string  `json:"tier"`
+				EntryID string  `json:"entry_id"`
+				Score   float64 `json:"score"`
+			} `json:"cache_hit"`
+		}
+	}
+	g.Call(http.MethodGet, "/spend/logs?request_id="+record.GetRequestId(), harness.Call{Key: key.Secret}).MustBe(t, http.StatusOK).JSON(t, &rows)
+	if len(rows) != 1 || rows[0].CacheHit != "True" || rows[0].CacheKey != hit.GetEntryId() || rows[0].Spend != 0 ||
+		rows[0].Metadata.Hit.Tier != "near" || rows[0].Metadata.Hit.EntryID != hit.GetEntryId() || rows[0].Metadata.Hit.Score != hit.GetScore() {
+		t.Errorf("the rows are %+v", rows)
+	}
+	event := eventOf(t, client, topic, record)
+	found := event.Payload.CacheHit
+	if event.Payload.Cache != "semantic" || found == nil || found.Tier != "near" || found.Score != hit.GetScore() || found.EntryID != hit.GetEntryId() ||
+		found.AgeMs != hit.GetAgeMillis() || event.Payload.Cost != 0 || event.Payload.Saved.Cache != paid {
+		t.Errorf("the event is %+v with %+v", event.Payload, found)
+	}
+}
+
+// eventOf waits for a record's event in a topic of two partitions.
+func eventOf(t *testing.T, client *kafkax.Client, topic string, record *eventv1.UsageRecord) (event *quota.Event) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	defer cancel()
+	harness.Eventually(t, "the topic is made", func() error {
+		_, err := client.Partitions(ctx, topic)
+		return err
+	})
+	err := client.ReadRange(ctx, topic, kafkax.PartitionOf([]byte(record.GetTenantId()), 2), 0, -1, func(m kafkax.Message) error {
+		e, err := quota.Decode(m.Value)
+		if err != nil {
+			return err
+		}
+		if e.EventID != record.GetEventId() {
+			return nil
+		}
+		event = e
+		return errFound
+	})
+	if !errors.Is(err, errFound) {
+		t.Fatal(err)
+	}
+	return event
 }
