@@ -14,7 +14,7 @@ const (
 )
 
 // passing asks for an answer that is not kept, so that it serves no later question.
-func passing(g *harness.Gateway, t *testing.T, key string, body map[string]any) harness.Answer {
+func passing(t *testing.T, g *harness.Gateway, key string, body map[string]any) harness.Answer {
 	t.Helper()
 	return g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{
 		Key: key, Header: http.Header{"Cache-Control": {"no-store"}}, Body: body,
@@ -22,11 +22,11 @@ func passing(g *harness.Gateway, t *testing.T, key string, body map[string]any) 
 }
 
 // answered asks a question and waits until its answer serves it again.
-func answered(g *harness.Gateway, t *testing.T, key string, body map[string]any) harness.Answer {
+func answered(t *testing.T, g *harness.Gateway, key string, body map[string]any) harness.Answer {
 	t.Helper()
 	first := g.Complete(key, body).MustBe(t, http.StatusOK)
 	harness.Eventually(t, "the answer is kept", func() error {
-		if got := passing(g, t, key, body).Header.Get("X-Cache"); got != "hit" {
+		if got := passing(t, g, key, body).Header.Get("X-Cache"); got != "hit" {
 			return fmt.Errorf("X-Cache is %q", got)
 		}
 		return nil
@@ -46,18 +46,18 @@ func TestNearQuestionsShareAnAnswer(t *testing.T) {
 				t.Parallel()
 				g := g.For(t)
 				key := g.NewTenantKey(nil)
-				first := answered(g, t, key.Secret, keptBody(m.name, capitalQuestion))
+				first := answered(t, g, key.Secret, keptBody(m.name, capitalQuestion))
 				paid, err := cost(first)
 				if err != nil {
 					t.Fatal(err)
 				}
-				exact := passing(g, t, key.Secret, keptBody(m.name, capitalQuestion))
+				exact := passing(t, g, key.Secret, keptBody(m.name, capitalQuestion))
 				if tier, score := exact.Header.Get("X-Tollgate-Cache-Tier"), exact.Header.Get("X-Tollgate-Cache-Score"); tier != "exact" || score != "1.0000" {
 					t.Errorf("the same question is found by tier %q, score %q", tier, score)
 				}
 				for form, body := range forms {
 					for _, question := range []string{"what is the CAPITAL of france", capitalAgain} {
-						a := passing(g, t, key.Secret, body(m.name, question))
+						a := passing(t, g, key.Secret, body(m.name, question))
 						h := a.Header
 						if h.Get("X-Cache") != "semantic" || h.Get("X-Tollgate-Cache-Tier") != "near" || h.Get("X-Tollgate-Cache-Score") == "" || h.Get("Age") == "" {
 							t.Fatalf("%s, %q: %v", form, question, h)
@@ -92,7 +92,7 @@ func TestNearQuestionsInAnotherContext(t *testing.T) {
 	g := harness.Start(t, harness.Options{})
 	key, stranger := g.NewTenantKey(nil), g.NewTenantKey(nil)
 	exactly := g.NewKey(map[string]any{"team_id": key.Team, "cache": map[string]any{"tier": "exact"}})
-	answered(g, t, key.Secret, harness.Chat("gpt-4o-mini", capitalQuestion))
+	answered(t, g, key.Secret, harness.Chat("gpt-4o-mini", capitalQuestion))
 	asked := func(name string, value any) map[string]any {
 		return harness.With(harness.Chat("gpt-4o-mini", capitalAgain), name, value)
 	}
@@ -118,7 +118,7 @@ func TestNearQuestionsInAnotherContext(t *testing.T) {
 		"who is given the same":  {exactly.Secret, asked("user", "somebody"), "miss"},
 		"who may not ask beyond": {exactly.Secret, asked("cache", map[string]any{"tier": "semantic"}), "miss"},
 	} {
-		if got := passing(g, t, tc.secret, tc.body).Header.Get("X-Cache"); got != tc.want {
+		if got := passing(t, g, tc.secret, tc.body).Header.Get("X-Cache"); got != tc.want {
 			t.Errorf("%s: X-Cache is %q, want %q", name, got, tc.want)
 		}
 	}
