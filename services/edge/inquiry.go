@@ -18,8 +18,11 @@ type inquiry struct {
 
 // inquire says how the cache is to be asked for the call.
 func (c *completion) inquire() *inquiry {
-	control := &c.req.cache
-	policy := control.wish.Over(c.caching)
+	control, policy := &c.req.cache, c.caching
+	if control.wish.Threshold != nil && policy.Threshold == nil {
+		policy.Threshold = c.e.opts.CacheThreshold // a caller's own is never below it
+	}
+	policy = control.wish.Over(policy)
 	q := &inquiry{digest: c.req.digest(setting{"compress", c.compression.key()})}
 	ns, req := &q.namespace, &q.lookup
 	ns.TenantId, ns.Provider, ns.Model, ns.Partition = cacheTenant(c.principal), c.model.provider, c.model.name, control.partition

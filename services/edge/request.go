@@ -255,7 +255,7 @@ func (c *cacheControl) upTo(name string) bool {
 	return tier != cachev1.Tier_TIER_UNSPECIFIED
 }
 
-// from has no answer of a lower score serve, by the semantic tier. It is false for what is
+// from has no answer of a lower score serve. It is false for what is
 // no number from 0 to 1.
 func (c *cacheControl) from(raw []byte) bool {
 	v, err := jsonscan.Scan(raw)
