@@ -27,8 +27,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fixture is a service as its callers see it, in one process.
 type fixture struct {
 	cachev1connect.CacheServiceClient
-	clock *clocktest.Fake
-	log   *buffer
+	service *cache.Service
+	clock   *clocktest.Fake
+	log     *buffer
 }
 
 func newFixture(t testing.TB, store cache.Store, opts cache.Options) *fixture {
@@ -43,11 +44,11 @@ func newFixture(t testing.TB, store cache.Store, opts cache.Options) *fixture {
 	if store == nil {
 		store = memory.New(memory.Options{Clock: f.clock})
 	}
-	f.CacheServiceClient = serve(t, store, opts)
+	f.service, f.CacheServiceClient = serve(t, store, opts)
 	return f
 }
 
-func serve(t testing.TB, store cache.Store, opts cache.Options) cachev1connect.CacheServiceClient {
+func serve(t testing.TB, store cache.Store, opts cache.Options) (*cache.Service, cachev1connect.CacheServiceClient) {
 	t.Helper()
 	service, err := cache.New(store, opts)
 	if err != nil {
@@ -55,7 +56,7 @@ func serve(t testing.TB, store cache.Store, opts cache.Options) cachev1connect.C
 	}
 	server := rpc.NewServer()
 	cachev1connect.RegisterCacheServiceHandler(server, cache.NewHandler(service))
-	return cachev1connect.NewCacheServiceClient(rpc.InProcess(server))
+	return service, cachev1connect.NewCacheServiceClient(rpc.InProcess(server))
 }
 
 func namespace() *cachev1.Namespace {
