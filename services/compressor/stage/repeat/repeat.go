@@ -51,7 +51,7 @@ func (Stage) Loses() bool { return true }
 // Apply is compressor.Stage's.
 func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 	r := reader{draft: draft, results: make(map[string]*results), calls: make(map[string]int), passages: make(map[uint64]*passage)}
-	for _, t := range draft.Texts {
+	for _, t := range referring(draft.Texts) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -66,6 +66,16 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		}
 	}
 	return nil
+}
+
+// referring are the texts up to the last one that may change: nothing refers to those behind it,
+// which may be megabytes beyond the bound of what is compressed.
+func referring(texts []*prompt.Text) []*prompt.Text {
+	end := len(texts)
+	for end > 0 && texts[end-1].Locked {
+		end--
+	}
+	return texts[:end]
 }
 
 // reader goes through a draft.

@@ -287,3 +287,31 @@ func TestSourceStays(t *testing.T) {
 		t.Errorf("the same result is %q", got)
 	}
 }
+
+// asked counts how often it is asked whether there is time: once for each text, and for each part
+// of a long one.
+type asked struct {
+	context.Context
+	times int
+}
+
+func (a *asked) Err() error {
+	a.times++
+	return a.Context.Err()
+}
+
+// What stays behind all that may change is not read: it may be long, and nothing refers to it.
+func TestTextsThatNothingRefersToAreNotRead(t *testing.T) {
+	long := strings.Repeat(harbour+"\n\n", 3000)
+	texts := parse(t, result{"call_1", long}, result{"call_2", harbour}, result{"call_3", long}, result{"call_4", harbour})
+	for _, i := range []int{0, 2, 3} {
+		texts[i].Locked = true
+	}
+	ctx := &asked{Context: t.Context()}
+	if err := (repeat.Stage{}).Apply(ctx, &prompt.Draft{Texts: texts, Rate: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if most := 2 + len(long)/(64<<10); ctx.times > most || !strings.HasPrefix(texts[1].Current(), "[as above: ") {
+		t.Errorf("asked %d times, %d at most; the second is %q", ctx.times, most, texts[1].Current())
+	}
+}
