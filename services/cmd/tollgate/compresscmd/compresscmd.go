@@ -20,6 +20,7 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/pricing"
+	"tollgate.dev/platform/spelling"
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/app"
 	"tollgate.dev/services/compressor"
@@ -94,7 +95,7 @@ func Run(ctx context.Context, env Env, args []string) error {
 		return fmt.Errorf("--question is for a document; %s is a request, which has its own", o.file)
 	}
 	if !whole {
-		if body, err = wrap(text, o.question); err != nil {
+		if body, err = wrap(text, o.question, false); err != nil {
 			return err
 		}
 	}
@@ -104,8 +105,41 @@ func Run(ctx context.Context, env Env, args []string) error {
 			return err
 		}
 	}
-	report.price, _ = compressor.Listed{Table: table}.Price("", o.provider, o.model)
+	if !whole && report.result.Body != nil {
+		if report.tools, err = withTools(ctx, service, o, text); err != nil {
+			return err
+		}
+	}
+	var listed bool
+	if report.price, listed = (compressor.Listed{Table: table}).Price("", o.provider, o.model); !listed {
+		_, _ = fmt.Fprintf(env.Stderr, "tollgate: no price is known of %s/%s%s: what is saved is told in tokens alone, by %s\n",
+			o.provider, o.model, alike(table, o), tokens.ForModel(o.provider, o.model))
+	}
 	return report.write(env.Stdout)
+}
+
+// alike is the question whether a model of the table is meant by one that is not in it; empty
+// where none has a name that is near.
+func alike(table *pricing.Table, o options) string {
+	var names []string
+	for _, p := range table.Prices() {
+		names = append(names, p.Provider+"/"+p.Model)
+	}
+	if near := spelling.Nearest(o.provider+"/"+o.model, names); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
+}
+
+// withTools is what becomes of a document in a conversation in which the model has tools, which
+// goes on, and is not to become shorter than what its provider keeps.
+func withTools(ctx context.Context, service *compressor.Service, o options, document string) (*compressor.Result, error) {
+	body, err := wrap(document, o.question, true)
+	if err != nil {
+		return nil, err
+	}
+	result, err := compress(ctx, service, o, body)
+	return &result, err
 }
 
 // profileOff is the profile that compresses nothing.
@@ -222,7 +256,7 @@ func request(text string) bool {
 }
 
 // wrap puts a document into a request, as what a tool returned to a question.
-func wrap(document, question string) ([]byte, error) {
+func wrap(document, question string, tools bool) ([]byte, error) {
 	type message struct {
 		Role    string `json:"role"`
 		Content string `json:"content"`
@@ -234,7 +268,11 @@ func wrap(document, question string) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	err := enc.Encode(map[string]any{"messages": append(messages, message{"tool", document})})
+	request := map[string]any{"messages": append(messages, message{"tool", document})}
+	if tools {
+		request["tools"] = []any{}
+	}
+	err := enc.Encode(request)
 	return bytes.TrimSpace(out.Bytes()), err
 }
 

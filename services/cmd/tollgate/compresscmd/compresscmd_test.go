@@ -190,6 +190,45 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// A model that has no price is told, and which one may be meant.
+func TestUnknownModels(t *testing.T) {
+	small := file(t, "a.txt", "A.")
+	for model, want := range map[string]string{
+		"openai/gpt-5": "", "groq/openai/gpt-oss-120b": "",
+		"openai/gpt4o":        "no price is known of openai/gpt4o (did you mean openai/gpt-4o?)",
+		"opanai/gpt-4o":       "did you mean openai/gpt-4o?",
+		"hosted_vllm/my-very": "no price is known of hosted_vllm/my-very: what is saved is told in tokens alone, by generic~",
+	} {
+		got, err := run(t, nil, "", small, "--model", model)
+		if err != nil || (want == "") != (got.help == "") || !strings.Contains(got.help, want) {
+			t.Errorf("%s: %v, %s", model, err, got.help)
+		}
+	}
+}
+
+// Of a document it is told where it would be left in a conversation with tools, as such a request
+// is.
+func TestDocumentsOfTools(t *testing.T) {
+	var short, long strings.Builder
+	for i := range 120 {
+		line := fmt.Sprintf("The mill number %d stands by the river and grinds %d sacks of flour. ", i, 7*i)
+		if long.WriteString(line); i < 40 {
+			short.WriteString(line)
+		}
+	}
+	for _, tc := range []struct{ text, model, want string }{
+		{short.String(), "openai/gpt-4o", "as the result of a tool it stays"},
+		{long.String(), "openai/gpt-4o", " as the result of a tool: "},
+		{strings.Repeat(long.String(), 3), "openai/gpt-4o", ""},
+		{short.String(), "anthropic/claude-sonnet-4-5", ""},
+	} {
+		got, err := run(t, nil, "", file(t, "mill.txt", tc.text), "--model", tc.model, "--question", "Which mill grinds 70 sacks?")
+		if err != nil || !strings.Contains(got.out, tc.want) || (tc.want == "") == strings.Contains(got.out, "result of a tool") {
+			t.Errorf("%d bytes, %s: %v, %s", len(tc.text), tc.model, err, got.out[strings.LastIndex(got.out, "\ntokens"):])
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	small := file(t, "a.txt", "A.")
 	for name, tc := range map[string]struct {

@@ -21,6 +21,7 @@ type report struct {
 	whole    bool   // the file is a request
 	original []byte // the request
 	result   compressor.Result
+	tools    *compressor.Result // of a document as a tool's result; nil of a request
 	price    *pricing.Price
 }
 
@@ -176,6 +177,13 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 		return
 	}
 	fmt.Fprintf(out, "tokens  %d to %d: %.1f %% are left\n", result.Original, result.Compressed, 100*float64(result.Compressed)/float64(result.Original))
+	switch t := r.tools; {
+	case t == nil:
+	case t.Body == nil:
+		out.WriteString("tools   as the result of a tool it stays as it is: a conversation with tools is not made shorter than its provider keeps\n")
+	case t.Compressed > result.Compressed+tolerance:
+		fmt.Fprintf(out, "tools   %d as the result of a tool: a conversation with tools is not made shorter than its provider keeps\n", t.Compressed)
+	}
 	fmt.Fprintf(out, "engine  %s (%s)\n", result.Engine, strings.Join(result.Stages, ", "))
 	fmt.Fprintf(out, "time    %s\n", result.Took.Round(time.Microsecond))
 	if rate := r.price.Rate(pricing.Input, pricing.Standard, result.Original); rate > 0 {
@@ -185,6 +193,9 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 		fmt.Fprintf(out, "omitted %s: %d bytes\n", o.Name, len(o.Text))
 	}
 }
+
+// tolerance is by how many tokens a request with tools may be longer for the list of them.
+const tolerance = 8
 
 // style is how words are marked that went, and that came.
 type style struct{ gone, goneEnd, came, cameEnd string }
