@@ -299,7 +299,7 @@ func (l *learners) share(ctx context.Context, at *learned) (ok bool) {
 	var state []byte
 	if known {
 		at.changed.Store(false)
-		state = at.learner.State()
+		state = at.learner.OwnState()
 	}
 	states, err := l.opts.Evidence.Exchange(bounded, at.ns, l.opts.Replica, state)
 	if err != nil {

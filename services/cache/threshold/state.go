@@ -31,6 +31,20 @@ func (l *Learner) State() []byte {
 	return appendState(nil, l.evidence.rows)
 }
 
+// OwnState is [Learner.State] without what was merged into it: all that has to be passed on where
+// every replica's own state can be had.
+func (l *Learner) OwnState() []byte {
+	if l.fixed {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begin()
+	own := l.evidence.at(l.replica)
+	own.spare = l.account.spare
+	return appendState(nil, map[string]*row{l.replica: own})
+}
+
 // Merge states of this or other replicas of the same namespace. Merging one twice, or states in
 // another order, makes no difference. A learner that has not decided yet goes on with the account
 // of its own row: of the latest one, if several states have it. A state that isn't one, or has

@@ -50,6 +50,16 @@ func TestReplicasLearnTogether(t *testing.T) {
 	if got := len(one.State()); got > 200 {
 		t.Errorf("a state of four replicas has %d bytes", got)
 	}
+	// Where each replica's own can be had, no more is to be passed on.
+	merge(t, two, one.State())
+	three := counted(t, "d", 0, 0)
+	merge(t, three, a.OwnState(), b.OwnState(), c.OwnState(), two.OwnState())
+	if !bytes.Equal(three.State(), one.State()) {
+		t.Error("what the replicas' own states tell is not all")
+	}
+	if len(two.OwnState()) > 50 {
+		t.Errorf("a state of one replica has %d bytes", len(two.OwnState()))
+	}
 	// A state passed on by another counts once.
 	merge(t, a, one.State())
 	if got := a.Levels()[0].Right; got != 750 {
