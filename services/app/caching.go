@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,9 +16,11 @@ import (
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/redisx"
+	"tollgate.dev/platform/sqlite"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/memory"
 	cacheredis "tollgate.dev/services/cache/store/redis"
+	cachesqlite "tollgate.dev/services/cache/store/sqlite"
 	"tollgate.dev/services/edge/admission"
 )
 
@@ -63,6 +66,7 @@ func tier(t config.CacheTier) cachev1.Tier {
 func cacheNames() obs.CacheNames {
 	return obs.CacheNames{
 		Tiers: []string{"near", "semantic"}, Outcomes: cache.Outcomes(), Vetoes: cache.VetoRules(),
+		Compared: cache.ComparisonOutcomes(), Reasons: cache.ComparisonReasons(),
 	}
 }
 
@@ -75,7 +79,8 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 	sim := &cfg.Cache.Similarity
 	out := answers{Options: cache.Options{
 		TTL: cfg.Cache.TTL, Last: tier(sim.Last), Threshold: sim.Threshold, IndexBytes: sim.IndexBytes,
-		Clock: clk, Observer: metrics,
+		Learning: cache.Learning{MaxWrongHitRate: sim.MaxWrongHitRate, Confidence: sim.Confidence, Sample: sim.Sample},
+		Clock:    clk, Observer: metrics,
 	}}
 	embedder, waits, err := openEmbedder(ctx, open, cfg)
 	if err != nil {
@@ -88,7 +93,14 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 	if cfg.Cache.Store != config.CacheRedis {
 		out.Options.Timeout = -1 // memory never waits
 		out.Store = memory.New(memory.Options{MaxBytes: cfg.Cache.MaxBytes, Clock: clk})
-		return out, nil
+		if embedder != nil && sim.Threshold == nil {
+			out.Options.Learning.Evidence, err = openEvidence(ctx, open, cfg, clk)
+		}
+		// Whoever has locked the data folder is alone with it.
+		if cfg.General.DatabaseURL.IsZero() && cfg.Mesh.Runs(config.ServiceKeystore) {
+			out.Options.Learning.Replica = "embedded"
+		}
+		return out, err
 	}
 	out.Options.Timeout = cfg.Cache.Timeout
 	client, err := redisx.Open(redisx.Options{
@@ -111,8 +123,21 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 	}
 	out.Store = store
 	if sim.Last != config.TierExact {
-		out.Options.Feed = store
+		out.Options.Feed, out.Options.Learning.Evidence = store, store
 	}
 	out.Checks = []obs.Check{{Name: "redis", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
 	return out, nil
+}
+
+// openEvidence opens what thresholds are learned from, where there is no Redis: a file in the
+// data folder, so that it outlasts the process.
+func openEvidence(ctx context.Context, open *opened, cfg *config.Config, clk clock.Clock) (cache.Evidence, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	db, err := sqlite.Open(ctx, filepath.Join(cfg.General.DataDir, "cache.db"), sqlite.Options{CacheKiB: 256, Readers: 1})
+	if err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	open.addFunc(db.Close)
+	return cachesqlite.NewEvidence(ctx, db, clk)
 }

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// askFor asks a question and returns what its answer says of the cache, once another of the
+// same words would be a hit.
+func askFor(t *testing.T, p *Process, question string) (cache, tier string) {
+	t.Helper()
+	body := `{"model":"m","messages":[{"role":"user","content":"` + question + `"}]}`
+	resp, text := ask(t, p, http.MethodPost, chatPath, body)
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%q: %d %s", question, resp.StatusCode, text)
+	}
+	cache, tier = resp.Header.Get("X-Cache"), resp.Header.Get("X-Tollgate-Cache-Tier")
+	for cache == "miss" {
+		if again, _ := ask(t, p, http.MethodPost, chatPath, body); again.Header.Get("X-Cache") == "hit" {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return cache, tier
+}
+
+// Each tier of the configuration finds what the one before it doesn't.
+func TestTiers(t *testing.T) {
+	const first = "How do I reset a forgotten password in Ubuntu?"
+	const near = "how do i reset a forgotten password in ubuntu"
+	const other = "How can a forgotten Ubuntu password be reset?"
+	for tier, want := range map[string]map[string]string{
+		"exact":                             {near: "", other: ""},
+		"near":                              {near: "near", other: ""},
+		"semantic, similarity_threshold: 0": {near: "near", other: "semantic"},
+	} {
+		t.Run(tier, func(t *testing.T) {
+			p, _ := start(t, simulatedModel+"litellm_settings: {cache: true}\ncache: {tier: "+tier+"}\n")
+			for _, question := range []string{near, other} {
+				askFor(t, p, first)
+				if _, got := askFor(t, p, question); got != want[question] {
+					t.Errorf("%q is found by %q, want %q", question, got, want[question])
+				}
+				purge(t, p)
+			}
+		})
+	}
+}
+
+func purge(t *testing.T, p *Process) {
+	t.Helper()
+	if resp, body := ask(t, p, http.MethodPost, "/v1/cache/invalidate", `{"namespace":"key/master"}`); resp.StatusCode != http.StatusOK {
+		t.Fatalf("purge: %d %s", resp.StatusCode, body)
+	}
+}
+
+// A model of the configuration embeds; its host is on the allowlist, and a redirect from there
+// leads nowhere.
+func TestEmbeddingsByAProvider(t *testing.T) {
+	var asked, redirected atomic.Int64
+	away := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { redirected.Add(1) }))
+	defer away.Close()
+	var leave atomic.Bool
+	chat := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"So."},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}`)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == chatPath {
+			chat(w, r)
+			return
+		}
+		var in struct {
+			Model      string
+			Dimensions int
+		}
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.URL.Path != "/v1/embeddings" || in.Model != "text-embedding-3-small" || in.Dimensions != 2 {
+			t.Errorf("%s %+v %v", r.URL, in, err)
+		}
+		asked.Add(1)
+		if leave.Load() {
+			http.Redirect(w, r, away.URL, http.StatusTemporaryRedirect)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// Vectors of little-endian float32 in base64: 0.6, 0.8.
+		_, _ = fmt.Fprint(w, `{"data":[{"index":0,"embedding":"mpkZP83MTD8="}],"usage":{"prompt_tokens":5}}`)
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	p, _ := start(t, `
+model_list:
+  - {model_name: m, litellm_params: {model: hosted_vllm/llama, api_base: "`+server.URL+`/v1"}}
+  - {model_name: e, litellm_params: {model: hosted_vllm/text-embedding-3-small, api_base: "`+server.URL+`/v1"}}
+litellm_settings: {cache: true}
+general_settings: {allowed_provider_hosts: [api.openai.com, "`+host+`"]}
+cache: {tier: semantic, similarity_threshold: 0.9, embedder: {kind: provider, model: e, dimensions: 2, timeout: 5s}}
+`)
+	askFor(t, p, "How do I reset a forgotten password in Ubuntu?")
+	if cache, tier := askFor(t, p, "How can a forgotten Ubuntu password be reset?"); cache != "semantic" || tier != "semantic" {
+		t.Errorf("%s by %q", cache, tier)
+	}
+	if asked.Load() == 0 {
+		t.Error("the provider was not asked")
+	}
+	leave.Store(true)
+	if cache, _ := askFor(t, p, "Where are the loudest frogs of Borneo?"); cache != "miss" || redirected.Load() != 0 {
+		t.Errorf("%s, %d redirects were followed", cache, redirected.Load())
+	}
+	_, metrics := ask(t, p, http.MethodGet, "/metrics", "")
+	if !strings.Contains(metrics, "\ntollgate_cache_embedding_tokens_total ") || strings.Contains(metrics, "\ntollgate_cache_embedding_tokens_total 0\n") {
+		t.Error("no billed tokens are counted")
+	}
+}
+
+// What is learned outlasts the process in its data folder.
+func TestEvidenceIsInTheDataFolder(t *testing.T) {
+	for tier, want := range map[string]bool{"near": false, "semantic": true, "semantic, similarity_threshold: 0.9": false} {
+		p, _ := start(t, simulatedModel+"litellm_settings: {cache: true}\ncache: {tier: "+tier+"}\n")
+		_, err := os.Stat(filepath.Join(p.cfg.General.DataDir, "cache.db"))
+		if got := err == nil; got != want {
+			t.Errorf("%s: a file is there: %t", tier, got)
+		}
+	}
+}
