@@ -3,6 +3,7 @@ package canon
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // small words tie others together; which of them does is a matter of taste: an engine's ratio,
@@ -31,8 +32,13 @@ const fewest = 2
 // loosen makes the loose form of pieces.
 func loosen(f *Form, frame string) string {
 	out := make([]string, 0, len(f.pieces))
+	signs, numbers := false, 0
 	for i := 0; i < len(f.pieces); i++ {
 		w := f.piece(i)
+		if w[0] == '#' && len(w) > 1 {
+			numbers++
+		}
+		signs = signs || w == "minus" || strings.IndexFunc(w, alphanumeric) < 0
 		switch {
 		case w == ".": // of several sentences none may change places
 			return ""
@@ -52,8 +58,14 @@ func loosen(f *Form, frame string) string {
 	if len(out) < fewest+1 {
 		return ""
 	}
+	// 7 - 2 is not 2 - 7, nor are three rooms and two baths two rooms and three baths.
+	if signs || numbers > 1 {
+		return strings.Join(out, " ")
+	}
 	if free[frame] || frame == "what" && len(f.pieces) > 1 && f.piece(1) == "is" && !slices.Contains(out, "your") {
 		slices.Sort(out[1:])
 	}
 	return strings.Join(out, " ")
 }
+
+func alphanumeric(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }

@@ -45,6 +45,8 @@ func TestRead(t *testing.T) {
 		{"2024-01-02 10:30 2015-2016", "2024-01-02<d> 10:30<n> 2015<n> 2016<n>"},
 		{"Is the U.S. bigger than the US?", "is the us^ big/more than the us^"},
 		{"the studies stopped hoping, planned and travelled", "the study/s stop/past hope/ing plan/past and travel/past"},
+		{"7-2, 7 / 2, x - y and he/she", "7<n> minus<sym> 2<n> 7<n> /<sym> 2<n> x minus<sym> y and he she"},
+		{"from .NET to Java. Then rest", "from .net<sym> to java^ then rest"},
 		{"favourite colour organise theatre", "favorite color organize theater"},
 		{"Hwat shuold I do", "what should i do"},
 		{"how to use kubernetes", "how to use kubernetes^"},

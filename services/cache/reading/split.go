@@ -141,7 +141,17 @@ func (s *splitter) sign(c rune, size int) {
 	case '?':
 		s.r.Question = true
 		s.end()
-	case '.', '!', '…':
+	case '.':
+		if s.letter(s.at) && (from == 0 || s.lower[from-1] <= ' ') { // .NET
+			for s.letter(s.at) {
+				_, size := utf8.DecodeRuneInString(s.lower[s.at:])
+				s.at += size
+			}
+			s.add(from, s.at, Symbol, "")
+			return
+		}
+		s.end()
+	case '!', '…':
 		s.end()
 	case ',', ';', '(', ')', '[', ']', '{', '}', '\'', '·', '•':
 		s.brk = true
@@ -165,8 +175,16 @@ func (s *splitter) sign(c rune, size int) {
 		}
 		s.add(from, s.at, Plain, "and")
 	case '/':
+		if s.operands() {
+			s.add(from, s.at, Symbol, "")
+			return
+		}
 		s.brk = true
 	case '-':
+		if s.operands() && !(s.lower[from-1] > ' ' && len(s.r.Words[len(s.r.Words)-1].Text) > 2) { // 2015-2016 is a range
+			s.add(from, s.at, Symbol, "minus")
+			return
+		}
 		s.dash(from)
 	case '#', '@':
 		if s.letter(s.at) { // #topic, @name
@@ -179,6 +197,20 @@ func (s *splitter) sign(c rune, size int) {
 		}
 		s.add(from, s.at, Symbol, "")
 	}
+}
+
+// operands reports whether a number or a single letter stands before the sign that was read, and
+// one behind it: 7 - 2, x / y.
+func (s *splitter) operands() bool {
+	n := len(s.r.Words)
+	if n == 0 || s.first || s.brk || s.r.Words[n-1].Kind != Number && len(s.r.Words[n-1].Text) != 1 {
+		return false
+	}
+	at := s.at
+	for at < len(s.lower) && s.lower[at] == ' ' {
+		at++
+	}
+	return s.digit(at) || s.letter(at) && !s.letter(at+1) && !s.digit(at+1) && !(at+1 < len(s.lower) && s.lower[at+1] == '\'')
 }
 
 func (s *splitter) end() {

@@ -35,7 +35,7 @@ func direction(p *pair) (string, string, bool) {
 			continue
 		}
 		x := p.a.next(i)
-		if x < 0 || p.a.to[x] < 0 || p.a.count(w.Text) != 1 || p.b.count(w.Text) != 1 {
+		if x < 0 || p.a.to[x] < 0 || p.a.words[x].Kind == reading.Number || p.a.count(w.Text) != 1 || p.b.count(w.Text) != 1 {
 			continue
 		}
 		for j := range p.b.words {

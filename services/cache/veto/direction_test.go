@@ -9,7 +9,11 @@ func TestDirection(t *testing.T) {
 		{"Port a program from Java to Kotlin", "Port a program from Kotlin to Java"},
 		{"Is Rome bigger than Milan?", "Is Milan bigger than Rome?"},
 		{"People over 30", "People under 30"},
+		{"Port a program from C# to Java", "Port a program from Java to C#"},
+		{"Port a program from .NET to Java", "Port a program from Java to .NET"},
+		{"Trains from March to June", "Trains from June to March"},
 	}, []pair{
 		{"Flights from Rome to Paris", "Flights to Paris from Rome"},
+		{"Meetings on Monday for 3 people", "Meetings for 3 people on Monday"},
 	})
 }

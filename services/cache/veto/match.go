@@ -15,6 +15,7 @@ func match(a, b *reading.Reading) *pair {
 	}
 	p.a.to, p.b.to = both[:len(a.Words)], both[len(a.Words):]
 	p.pass(exact)
+	p.signs()
 	p.join(&p.a, &p.b)
 	p.join(&p.b, &p.a)
 	if p.a.alone()*p.b.alone() <= most {
@@ -71,6 +72,23 @@ func (p *pair) pass(same func(x, y *reading.Word) bool) {
 		for j := range p.b.words {
 			y := &p.b.words[j]
 			if p.b.to[j] < 0 && content(y) && same(x, y) {
+				p.a.to[i], p.b.to[j] = int16(j), int16(i)
+				break
+			}
+		}
+	}
+}
+
+// signs matches numbers, dates and symbols that are equal, in order: they may have changed places
+// as nouns may.
+func (p *pair) signs() {
+	for i := range p.a.words {
+		x := &p.a.words[i]
+		if x.Function || x.Kind == reading.Plain {
+			continue
+		}
+		for j := range p.b.words {
+			if y := &p.b.words[j]; p.b.to[j] < 0 && !y.Function && y.Kind == x.Kind && y.Lemma == x.Lemma && y.Unit == x.Unit {
 				p.a.to[i], p.b.to[j] = int16(j), int16(i)
 				break
 			}

@@ -2,11 +2,68 @@ package veto
 
 import "tollgate.dev/services/cache/reading"
 
-// numbers holds prompts apart that don't have the same numbers, whether in digits or words.
+// numbers holds prompts apart that don't have the same numbers, whether in digits or words, or
+// have them in another order.
 func numbers(p *pair) (string, string, bool) {
 	// How long a list shall be counts only when both prompts say so.
 	both := p.a.lists() && p.b.lists()
-	return p.apart(values(&p.a, both), values(&p.b, both))
+	if a, b, found := p.apart(values(&p.a, both), values(&p.b, both)); found {
+		return a, b, true
+	}
+	return p.swapped()
+}
+
+// swapped reports whether the two have the same numbers in another order, where that says
+// something: 7 - 2, but not 7 + 2, nor "2 rooms and 3 baths".
+func (p *pair) swapped() (string, string, bool) {
+	a, b := p.a.numbered(), p.b.numbered()
+	if len(a) < 2 || len(a) != len(b) || p.close < 0.9 {
+		return "", "", false
+	}
+	for n, i := range a {
+		j := b[n]
+		if int(p.a.to[i]) == j || p.a.words[i].Lemma == p.b.words[j].Lemma {
+			continue
+		}
+		if p.a.to[i] < 0 || p.counts(i) || p.a.listing(a) && p.b.listing(b) {
+			return "", "", false
+		}
+		return p.a.words[i].Text, p.b.words[j].Text, true
+	}
+	return "", "", false
+}
+
+// numbered are where the numbers stand, and the single letters.
+func (s *side) numbered() (at []int) {
+	for i := range s.words {
+		if ordered(&s.words[i]) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+func ordered(w *reading.Word) bool {
+	return w.Kind == reading.Number || w.Kind == reading.Plain && len(w.Text) == 1 && !w.Function
+}
+
+// counts reports whether number i of a stands before the same word in both, which it counts.
+func (p *pair) counts(i int) bool {
+	j := int(p.a.to[i])
+	return j >= 0 && i+1 < len(p.a.words) && j+1 < len(p.b.words) && int(p.a.to[i+1]) == j+1
+}
+
+// listing are the words that may stand between numbers whose order says nothing.
+var listing = words("and or plus times vs versus + *")
+
+// listing reports whether nothing else stands between the first and the last of the words at.
+func (s *side) listing(at []int) bool {
+	for i := at[0] + 1; i < at[len(at)-1]; i++ {
+		if w := &s.words[i]; !ordered(w) && !listing[w.Text] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *side) lists() bool {

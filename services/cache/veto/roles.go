@@ -53,10 +53,10 @@ func (s *side) compound(v int) bool {
 	return s.words[v].Form == reading.Ing && (v+1 < len(s.words) && content(&s.words[v+1]) && s.words[v+1].Entry.First() == lexicon.Noun && !s.words[v+1].Name())
 }
 
-// actor reports whether word i is a noun that has its partner.
+// actor reports whether word i is a noun, or a number or symbol, that has its partner.
 func actor(s *side, i int) bool {
 	w := &s.words[i]
-	return s.to[i] >= 0 && content(w) && s.mentions(w.Lemma) == 1 && (w.Name() || w.Entry.First() == lexicon.Noun && w.Form <= reading.S)
+	return s.to[i] >= 0 && s.mentions(w.Lemma) == 1 && (w.Kind != reading.Plain || content(w) && (w.Name() || w.Entry.First() == lexicon.Noun && w.Form <= reading.S))
 }
 
 func isVerb(w *reading.Word) bool {
