@@ -20,9 +20,9 @@ const (
 	// nearCandidates are looked at in each group: questions that differ in one word share a key,
 	// and there may be many of these.
 	nearCandidates = 8
-	// nearScore is that of a question whose form is not equal, but for a slip of the keyboard, a
+	// NearScore is that of a question whose form is not equal, but for a slip of the keyboard, a
 	// synonym, or small words and their order. Equal forms have 1.
-	nearScore = 0.99
+	NearScore = 0.99
 )
 
 func (*near) tier() cachev1.Tier    { return cachev1.Tier_TIER_NEAR }
@@ -71,7 +71,7 @@ func (n *near) search(_ context.Context, r *Request, a *asked) (found []candidat
 func (*near) score(a, b *asked, _ *candidate) (score float64, same bool) {
 	how, same := canon.Same(a.canonical(), b.canonical())
 	if how != (canon.How{}) {
-		return nearScore, same
+		return NearScore, same
 	}
 	return 1, same
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/embed"
 	"tollgate.dev/services/cache/reading"
@@ -29,7 +30,7 @@ const (
 const (
 	WhyUnfit     = "unfit"     // a prompt is personal or about a passing time
 	WhyVeto      = "veto"      // a rule holds the two apart
-	WhyThreshold = "threshold" // the cosine is below it
+	WhyThreshold = "threshold" // every score is below it
 	WhyEmbedder  = "embedder"  // there is no vector
 )
 
@@ -57,8 +58,9 @@ type Explanation struct {
 	A Prompt `json:"a"`
 	B Prompt `json:"b"`
 	// Near says how the forms are the same: equal, slip, synonym or loose; it is empty where
-	// they are not.
-	Near string `json:"near,omitempty"`
+	// they are not. NearScore is 1 for equal forms, [cache.NearScore] for the others.
+	Near      string  `json:"near,omitempty"`
+	NearScore float64 `json:"near_score,omitempty"`
 	// Vetoes are all rules that hold the two apart; the first one decides.
 	Vetoes []Veto `json:"vetoes"`
 	// Cosine of the two by Embedder; absent where there is none.
@@ -81,7 +83,7 @@ func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64
 		out.Vetoes = append(out.Vetoes, Veto{v.Rule, v.A, v.B})
 	}
 	if how, same := canon.Same(f, g); same {
-		out.Near = manner(how)
+		out.Near, out.NearScore = manner(how)
 	}
 	cosine, err := cosine(ctx, e, a, b)
 	switch {
@@ -102,7 +104,7 @@ func (x *Explanation) decide() (decision, why string) {
 		return Miss, WhyUnfit
 	case len(x.Vetoes) > 0:
 		return Miss, WhyVeto
-	case x.Near != "":
+	case x.Near != "" && (x.Threshold == nil || x.NearScore >= *x.Threshold):
 		return Near, ""
 	case x.Cosine == nil:
 		return Miss, WhyEmbedder
@@ -122,16 +124,16 @@ func prompt(text string, r *reading.Reading, f *canon.Form) Prompt {
 	return p
 }
 
-func manner(how canon.How) string {
+func manner(how canon.How) (name string, score float64) {
 	switch {
 	case how.Slip:
-		return "slip"
+		return "slip", cache.NearScore
 	case how.Synonym:
-		return "synonym"
+		return "synonym", cache.NearScore
 	case how.Loose:
-		return "loose"
+		return "loose", cache.NearScore
 	}
-	return "equal"
+	return "equal", 1
 }
 
 func cosine(ctx context.Context, e embed.Embedder, a, b string) (float64, error) {

@@ -29,8 +29,8 @@ Usage:
 The prompts are the last texts that two users wrote; all else of their requests is taken to be equal. FILE has a
 pair of prompts a line, with a tab between; - is standard input. With --file a line is printed for each pair:
 the decision, what decided, the cosine and the prompts; with --json an object a line.
---threshold is the score from 0 to 1 from which on the semantic tier serves; without it, what the namespace has
-learned from comparisons would decide. The embedder is the one in the binary.
+--threshold is the score from 0 to 1 from which on an answer is served; without it, what the namespace has learned
+from comparisons would decide in the semantic tier. The embedder is the one in the binary.
 `
 
 // Env is what a command gets from its process.
@@ -226,7 +226,7 @@ func page(w io.Writer, x explain.Explanation) error {
 		}
 	}
 	if x.Near != "" {
-		row("near", "%s", nears[x.Near])
+		row("near", "%s: a score of %g", nears[x.Near], x.NearScore)
 	} else {
 		row("near", "the forms are not the same")
 	}
@@ -254,6 +254,6 @@ var decisions = map[string]string{
 	explain.Learn:                       "semantic, once the namespace has proven a threshold that the cosine reaches; a miss until then",
 	explain.Miss + explain.WhyUnfit:     "miss: only the same bytes are ever served for it",
 	explain.Miss + explain.WhyVeto:      "miss: the first veto decides",
-	explain.Miss + explain.WhyThreshold: "miss: the cosine is below the threshold",
+	explain.Miss + explain.WhyThreshold: "miss: no score reaches the threshold",
 	explain.Miss + explain.WhyEmbedder:  "miss: the embedder knows nothing of one of the prompts",
 }
