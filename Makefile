@@ -28,10 +28,10 @@ build: ## build bin/tollgate
 # Never from the test cache: it does not know what changed in a database. The end-to-end
 # tests run twice: against one whole process, and against services in processes of their own.
 .PHONY: test
-test: ## run every test with the race detector, against a real PostgreSQL, Redis and Kafka
+test: ## run every test with the race detector, against a real PostgreSQL, Redis 8 and 7, and Kafka
 	@scripts/need $$(go env CC)=gcc,libc6-dev
-	scripts/services run postgres redis kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(TEST_FLAGS) $(PACKAGES)
-	scripts/services run postgres redis kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 15m $(TEST_FLAGS) ./e2e/
+	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(TEST_FLAGS) $(PACKAGES)
+	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 15m $(TEST_FLAGS) ./e2e/
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no service

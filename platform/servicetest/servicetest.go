@@ -21,8 +21,8 @@ type Service struct {
 	env      []string
 }
 
-// Start starts a service by scripts/services, in a folder of its own: name is postgres, redis
-// or kafka, variable the one that names the shared service to tests. The end of the test
+// Start starts a service by scripts/services, in a folder of its own: name is postgres, redis,
+// redis7 or kafka, variable the one that names the shared service to tests. The end of the test
 // stops it and removes the folder.
 func Start(tb testing.TB, name, variable string) *Service {
 	tb.Helper()

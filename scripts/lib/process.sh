@@ -9,7 +9,7 @@
 # go, the area moves to the temporary folder.
 use_area() {
   [[ $(uname -s) == Linux ]] ||
-    die "starts services on Linux only; elsewhere set TEST_DATABASE_URL, TEST_REDIS_URL and TEST_KAFKA_BROKERS to running ones"
+    die "starts services on Linux only; elsewhere set TEST_DATABASE_URL, TEST_REDIS_URL, TEST_REDIS7_URL and TEST_KAFKA_BROKERS to running ones"
   umask 022
   AREA=${TOLLGATE_SERVICES_DIR:-$ROOT/.services}
   if is_root; then

@@ -23,7 +23,12 @@ const Variable = "TEST_REDIS_URL"
 // server the test fails: a test that did not run must not look like one that passed.
 func New(tb testing.TB) (client *redis.Client, prefix string) {
 	tb.Helper()
-	client, err := redisx.Open(Options(tb))
+	return connect(tb, Variable)
+}
+
+func connect(tb testing.TB, variable string) (client *redis.Client, prefix string) {
+	tb.Helper()
+	client, err := redisx.Open(options(tb, variable))
 	if err != nil {
 		tb.Fatalf("opening the test's Redis: %v", err)
 	}
@@ -40,24 +45,31 @@ func New(tb testing.TB) (client *redis.Client, prefix string) {
 		}
 	})
 	if err := redisx.Ping(tb.Context(), client); err != nil {
-		tb.Fatalf("reaching the server of %s: %v", Variable, err)
+		tb.Fatalf("reaching the server of %s: %v", variable, err)
 	}
 	return client, prefix
 }
 
-// Options says where the server is. Waits are longer than in production, because tests
-// share their processors.
+// patience is longer than the waits of production, because tests share their processors.
+const patience = 5 * time.Second
+
+// Options says where the server is.
 func Options(tb testing.TB) redisx.Options {
 	tb.Helper()
-	text := os.Getenv(Variable)
+	return options(tb, Variable)
+}
+
+func options(tb testing.TB, variable string) redisx.Options {
+	tb.Helper()
+	text := os.Getenv(variable)
 	if text == "" {
-		tb.Fatalf("%s is not set: run `make test`, which starts the database servers", Variable)
+		tb.Fatalf("%s is not set: run `make test`, which starts the database servers", variable)
 	}
 	o, err := redisx.ParseURL(secret.New(text))
 	if err != nil {
-		tb.Fatalf("%s: %v", Variable, err)
+		tb.Fatalf("%s: %v", variable, err)
 	}
-	o.Timeout = 5 * time.Second
+	o.Timeout = patience
 	return o
 }
 

@@ -98,3 +98,14 @@ func TestOwn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server is of the version that it is taken for.
+func TestVersions(t *testing.T) {
+	redisxtest.Each(t, func(t *testing.T, v redisxtest.Version) {
+		client, _ := v.New(t)
+		info, err := client.Info(t.Context(), "server").Result()
+		if err != nil || !strings.Contains(info, fmt.Sprintf("redis_version:%d.", v.Major)) {
+			t.Errorf("%s names another version, %v:\n%s", v.Variable, err, info)
+		}
+	})
+}

@@ -32,27 +32,22 @@ func open(t testing.TB, c clock.Clock) (*redis.Store, *goredis.Client, string) {
 	return s, client, prefix
 }
 
+func openOn(t *testing.T, v redisxtest.Version, c clock.Clock) *redis.Store {
+	t.Helper()
+	client, prefix := v.New(t)
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, c clock.Clock) cache.Store {
+	redisxtest.Each(t, func(t *testing.T, v redisxtest.Version) {
 		t.Helper()
-		s, _, _ := open(t, c)
-		return s
-	})
-}
-
-func TestFeedConformance(t *testing.T) {
-	storetest.RunFeed(t, func(t *testing.T, c clock.Clock) storetest.SharedStore {
-		t.Helper()
-		s, _, _ := open(t, c)
-		return s
-	})
-}
-
-func TestEvidenceConformance(t *testing.T) {
-	storetest.RunEvidence(t, func(t *testing.T, c clock.Clock) cache.Evidence {
-		t.Helper()
-		s, _, _ := open(t, c)
-		return s
+		storetest.Run(t, func(t *testing.T, c clock.Clock) cache.Store { t.Helper(); return openOn(t, v, c) })
+		storetest.RunFeed(t, func(t *testing.T, c clock.Clock) storetest.SharedStore { t.Helper(); return openOn(t, v, c) })
+		storetest.RunEvidence(t, func(t *testing.T, c clock.Clock) cache.Evidence { t.Helper(); return openOn(t, v, c) })
 	})
 }
 
@@ -273,30 +268,6 @@ func TestForeignValuesAreMisses(t *testing.T) {
 		if has(t, s, key) {
 			t.Errorf("%s is found", name)
 		}
-	}
-}
-
-func TestReplicasSeeEachOther(t *testing.T) {
-	client, prefix := redisxtest.New(t)
-	second, _ := redisxtest.New(t)
-	var stores []*redis.Store
-	for _, c := range []*goredis.Client{client, second} {
-		s, err := redis.New(c, redis.Options{Prefix: prefix})
-		if err != nil {
-			t.Fatal(err)
-		}
-		stores = append(stores, s)
-	}
-	key := storetest.Key("t", "p", "m", "", "r")
-	put(t, stores[0], key, cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)})
-	if !has(t, stores[1], key) {
-		t.Error("the other replica does not find it")
-	}
-	if n, err := stores[1].Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	if has(t, stores[0], key) {
-		t.Error("the other replica still finds it")
 	}
 }
 
