@@ -366,7 +366,7 @@ func (c *claude) pastThinking(at, kind string, b val) (int, error) {
 func (c *claude) cache() {
 	const lookback = 20
 	marks, now := c.p.marks, c.x.s.opt.Now()
-	least := c.x.s.opt.MinCacheTokens
+	least := c.x.least()
 	read := -1
 	for i := len(marks) - 1; i >= 0 && read < 0; i-- {
 		if marks[i].ttl == 0 {

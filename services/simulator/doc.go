@@ -31,10 +31,10 @@
 //     honoured.
 //   - Tokens are counted as four bytes each, rounded up, over all text, tool
 //     definitions, calls and results of the prompt; an image is ImageTokens.
-//   - A prompt of at least Options.MinCacheTokens whose beginning was seen
-//     before reads that beginning from the cache: implicitly at OpenAI, Groq
-//     and Gemini, in whole messages and steps of 128 tokens; by cache_control
-//     and its ttl at Anthropic.
+//   - A prompt of at least Options.MinCacheTokens, or what the model's provider
+//     documents, whose beginning was seen before reads that beginning from the
+//     cache: implicitly at OpenAI, Groq and Gemini, in whole messages and steps
+//     of 128 tokens; by cache_control and its ttl at Anthropic.
 //   - Thinking is one fixed sentence, or Reasoning tokens of text. Signatures
 //     are verified on the next turn, and a damaged one is refused. Anthropic
 //     answers with redacted_thinking to its documented magic string.

@@ -261,3 +261,46 @@ func TestEmbeddings(t *testing.T) {
 		t.Errorf("models %s", models.json())
 	}
 }
+
+// From what size on a prompt is cached is the model's.
+func TestWhatIsLongEnoughToBeCached(t *testing.T) {
+	b := start(t, simulator.Options{})
+	text := func(size int) string { return strings.Repeat("x", 4*size) }
+	chat := func(size int, last string) string {
+		return `"messages":[{"role":"system","content":"` + text(size) + `"},{"role":"user","content":"` + last + `"}]`
+	}
+	message := func(size int, last string) string {
+		return `"max_tokens":9,"system":[{"type":"text","text":"` + text(size) + `","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"` + last + `"}]`
+	}
+	content := func(size int, last string) string {
+		return `"systemInstruction":{"parts":[{"text":"` + text(size) + `"}]},"contents":[{"role":"user","parts":[{"text":"` + last + `"}]}]`
+	}
+	for _, tc := range []struct {
+		model, path string
+		body        func(size int, last string) string
+		least       int
+		cached      []any
+	}{
+		{"gpt-4o", openAI, chat, 1024, []any{"usage", "prompt_tokens_details", "cached_tokens"}},
+		{"claude-sonnet-4-5", claude, message, 1024, []any{"usage", "cache_read_input_tokens"}},
+		{"claude-haiku-4-5", claude, message, 4096, []any{"usage", "cache_read_input_tokens"}},
+		{"claude-3-5-haiku-latest", claude, message, 2048, []any{"usage", "cache_read_input_tokens"}},
+		{"claude-opus-4-5-20251101", claude, message, 4096, []any{"usage", "cache_read_input_tokens"}},
+		{"gemini-2.5-flash", gemini25, content, 2048, []any{"usageMetadata", "cachedContentTokenCount"}},
+		{"gemini-3-pro", gemini3, content, 4096, []any{"usageMetadata", "cachedContentTokenCount"}},
+	} {
+		named := `"model":"` + tc.model + `",`
+		if strings.Contains(tc.path, tc.model) {
+			named = ""
+		}
+		for size, want := range map[int]bool{tc.least - 128: false, tc.least + 128: true} {
+			var last object
+			for _, word := range []string{"a", "b"} {
+				last = b.ask(200, tc.path, `{`+named+tc.body(size, word)+`}`)
+			}
+			if n := last.num(tc.cached...); (n > 0) != want {
+				t.Errorf("%s: of %d tokens %d are cached", tc.model, size, n)
+			}
+		}
+	}
+}

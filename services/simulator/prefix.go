@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 )
@@ -90,24 +91,55 @@ func (p *prompt) mark() {
 	p.marks = append(p.marks, mark{key: p.h.Sum64(), bytes: p.bytes})
 }
 
+// least is the shortest prompt prefix that is cached, in tokens. Sources, read in November 2026:
+// Google, "Context caching" (Gemini 2.5: 2,048; later ones: 4,096); Anthropic, "Prompt caching"
+// (Haiku 3 and 3.5: 2,048; Haiku 4.5, Opus 4.5 and 4.6: 4,096; others of the time: 1,024);
+// OpenAI, "Prompt caching" (1,024); Groq, "Prompt Caching" (128 to 1,024, by model).
+func (x *exchange) least() int {
+	const usual = 1024
+	if n := x.s.opt.MinCacheTokens; n > 0 {
+		return n
+	}
+	switch x.d.provider() {
+	case Gemini:
+		switch version := geminiVersion(x.name); {
+		case version > 205:
+			return 4096
+		case version == 205:
+			return 2048
+		}
+	case Anthropic:
+		haiku, version := strings.Contains(x.name, "haiku"), claudeVersion(x.name)
+		switch {
+		case haiku && version == 405, strings.Contains(x.name, "opus") && (version == 405 || version == 406):
+			return 4096
+		case haiku && version >= 300 && version < 400:
+			return 2048
+		}
+	default:
+	}
+	return usual
+}
+
 // implicit is the cache that needs no asking, as OpenAI, Groq and Gemini have
 // it: the longest prefix of whole messages that was seen before and has
-// MinCacheTokens, rounded down to 128 tokens as OpenAI does. It answers how
+// the size, rounded down to 128 tokens as OpenAI does. It answers how
 // many tokens are read from the cache, and remembers this prompt.
 // https://platform.openai.com/docs/guides/prompt-caching (read 2026-11).
 func (x *exchange) implicit(p *prompt) int {
 	const step = 128
-	if tokens(p.bytes) < x.s.opt.MinCacheTokens {
+	least := x.least()
+	if tokens(p.bytes) < least {
 		return 0
 	}
 	now, cached := x.s.opt.Now(), 0
 	for _, m := range p.marks {
-		if n := tokens(m.bytes) / step * step; n >= x.s.opt.MinCacheTokens && x.s.prefixes.has(m.key, now, time.Hour) {
+		if n := tokens(m.bytes) / step * step; n >= least && x.s.prefixes.has(m.key, now, time.Hour) {
 			cached = n
 		}
 	}
 	for _, m := range p.marks {
-		if tokens(m.bytes) >= x.s.opt.MinCacheTokens {
+		if tokens(m.bytes) >= least {
 			x.s.prefixes.put(m.key, now.Add(time.Hour))
 		}
 	}

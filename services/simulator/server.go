@@ -28,8 +28,8 @@ type Options struct {
 	KeepBodies int
 	// MaxBody is the largest request body in bytes. Default 32 MiB.
 	MaxBody int64
-	// MinCacheTokens is the shortest prompt prefix that is cached. Default
-	// 1024, which is OpenAI's and the smallest of Anthropic's models'.
+	// MinCacheTokens is the shortest prompt prefix that is cached. Default: what
+	// the model's provider documents.
 	MinCacheTokens int
 	// MaxPrefixes bounds the prompt prefixes that are remembered. Default 8192.
 	MaxPrefixes int
@@ -44,9 +44,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = 32 << 20
-	}
-	if o.MinCacheTokens <= 0 {
-		o.MinCacheTokens = 1024
 	}
 	if o.MaxPrefixes <= 0 {
 		o.MaxPrefixes = 8192
