@@ -67,12 +67,8 @@ func TestWhatIsNoDecision(t *testing.T) {
 			t.Errorf("%s: read as %+v", name, d)
 		}
 	}
-	fixed, err := NewFixed(0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, d := range map[string]Decision{
-		"served": fixed.Decide(0.9, 0), "passed": {Score: 0.9, Threshold: Nothing, Rate: 1, window: 1},
+		"served": counted(t, "a", 700, 0.9).Decide(0.9, 0.999), "passed": {Score: 0.9, Threshold: Nothing, Rate: 1, window: 1},
 		"of no number": counted(t, "a", 0, 0).Decide(math.NaN(), 0), "made by nobody": {Verdict: Compare, Rate: 1},
 	} {
 		if b, err := d.AppendBinary(nil); err == nil || len(b) > 0 {

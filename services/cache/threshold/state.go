@@ -19,11 +19,8 @@ const (
 )
 
 // State of the learner and of all whose states were merged into it, to be stored or sent to
-// other replicas: some hundred bytes a replica, no scores and no text. A fixed one has none.
+// other replicas: some hundred bytes a replica, no scores and no text.
 func (l *Learner) State() []byte {
-	if l.fixed {
-		return nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begin()
@@ -34,9 +31,6 @@ func (l *Learner) State() []byte {
 // OwnState is [Learner.State] without what was merged into it: all that has to be passed on where
 // every replica's own state can be had.
 func (l *Learner) OwnState() []byte {
-	if l.fixed {
-		return nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begin()
@@ -50,9 +44,6 @@ func (l *Learner) OwnState() []byte {
 // of its own row: of the latest one, if several states have it. A state that isn't one, or has
 // more replicas than are kept (1024), is an error and changes nothing; the others count.
 func (l *Learner) Merge(states ...[]byte) error {
-	if l.fixed {
-		return errors.New("threshold: a fixed threshold takes no state")
-	}
 	var wrong []error
 	var own *row
 	l.mu.Lock()

@@ -79,7 +79,6 @@ type force struct {
 // Learner holds the threshold of one namespace. It may be used by many goroutines.
 type Learner struct {
 	replica string
-	fixed   bool
 	inForce atomic.Pointer[force]
 	hits    atomic.Int64
 
@@ -110,17 +109,6 @@ func New(p Policy, replica string) (*Learner, error) {
 	return l, nil
 }
 
-// NewFixed never learns and never compares: it serves from the threshold on, 0 to 1. At 0 every
-// candidate is served, at 1 only one with the full score.
-func NewFixed(threshold float64) (*Learner, error) {
-	if !(threshold >= 0 && threshold <= 1) {
-		return nil, fmt.Errorf("threshold %v is not from 0 to 1", threshold)
-	}
-	l := &Learner{fixed: true}
-	l.inForce.Store(&force{threshold: threshold})
-	return l, nil
-}
-
 // Threshold in force, or [Nothing]. It takes no lock.
 func (l *Learner) Threshold() float64 { return l.inForce.Load().threshold }
 
@@ -139,9 +127,7 @@ func (l *Learner) Decide(score, coin float64) Decision {
 		d.Verdict = Compare
 	case score >= f.threshold:
 		d.Verdict = Serve
-		if !l.fixed {
-			l.hits.Add(1)
-		}
+		l.hits.Add(1)
 	}
 	return d
 }
@@ -150,7 +136,7 @@ func (l *Learner) Decide(score, coin float64) Decision {
 // if hard ones were left out, what is left would look better than it is. Other decisions than
 // [Compare] are ignored.
 func (l *Learner) Observe(d Decision, wrong bool) {
-	if l.fixed || d.Verdict != Compare {
+	if d.Verdict != Compare {
 		return
 	}
 	l.mu.Lock()
@@ -173,9 +159,6 @@ func (l *Learner) Observe(d Decision, wrong bool) {
 // ones: users tell of wrong answers more readily, so a sample of reports is none of hits, and
 // right answers count only where a comparison drew them.
 func (l *Learner) ReportWrong(score float64) {
-	if l.fixed {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begin()
@@ -184,11 +167,8 @@ func (l *Learner) ReportWrong(score float64) {
 	l.refresh()
 }
 
-// Levels are all thresholds from the lowest to 1, with what is known of them. None if fixed.
+// Levels are all thresholds from the lowest to 1, with what is known of them.
 func (l *Learner) Levels() []Level {
-	if l.fixed {
-		return nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make([]Level, levels)

@@ -34,39 +34,6 @@ func compare(t testing.TB, l *threshold.Learner, n int, score float64, wrong boo
 	}
 }
 
-func TestFixedThresholdMeansWhatItSays(t *testing.T) {
-	for _, c := range []struct {
-		threshold, score float64
-		want             threshold.Verdict
-	}{
-		{0, 0, threshold.Serve},
-		{0, 0.3, threshold.Serve},
-		{1, 1, threshold.Serve},
-		{1, math.Nextafter(1, 0), threshold.Pass},
-		{0.85, 0.85, threshold.Serve},
-		{0.85, 0.849, threshold.Pass},
-		{0.85, math.NaN(), threshold.Pass},
-	} {
-		l, err := threshold.NewFixed(c.threshold)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 100 {
-			l.ReportWrong(c.score)
-			l.Observe(threshold.Decision{Verdict: threshold.Compare, Score: c.score, Threshold: 0, Rate: 0.5}, true)
-		}
-		if got := l.Decide(c.score, 0).Verdict; got != c.want {
-			t.Errorf("threshold %v, score %v: verdict %d, want %d", c.threshold, c.score, got, c.want)
-		}
-		if l.Threshold() != c.threshold || l.Rate() != 0 || l.Levels() != nil || l.State() != nil {
-			t.Errorf("threshold %v has learned", c.threshold)
-		}
-		if err := l.Merge(learner(t, "a").State()); err == nil {
-			t.Error("a fixed threshold took a state")
-		}
-	}
-}
-
 func TestWhatCannotBeAPolicy(t *testing.T) {
 	nan := math.NaN()
 	for name, change := range map[string]func(*threshold.Policy){
@@ -87,11 +54,6 @@ func TestWhatCannotBeAPolicy(t *testing.T) {
 	}
 	if _, err := threshold.New(policy(), ""); err == nil {
 		t.Error("a replica without a name: no error")
-	}
-	for _, v := range []float64{-0.01, 1.01, nan} {
-		if _, err := threshold.NewFixed(v); err == nil {
-			t.Errorf("a fixed threshold of %v: no error", v)
-		}
 	}
 }
 
