@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,4 +205,64 @@ func eventOf(t *testing.T, client *kafkax.Client, topic string, record *eventv1.
 		t.Fatal(err)
 	}
 	return event
+}
+
+// TestAnswersAreComparedOnTheSide asks the same in other words, where nothing is known yet of how
+// often such answers are right: the provider answers, and its answer is compared with the kept one,
+// unless nothing is to be stored. Who says from which score an answer will do is served by it.
+func TestAnswersAreComparedOnTheSide(t *testing.T) {
+	t.Parallel()
+	const kept, asked = "What causes volcanoes to erupt?", "Why do volcanoes erupt?"
+	for form, body := range map[string]func(string, string) map[string]any{"whole": harness.Chat, "streamed": harness.ChatStream} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			g := harness.Start(t, harness.Options{
+				Config: harness.SimulatedConfig("litellm_settings: {cache: true}\ncache: {tier: semantic}\n", harness.Model{Name: "m", Upstream: "openai/gpt-4o-mini"}),
+			})
+			key := g.NewTenantKey(nil)
+			first := answered(t, g, key.Secret, body("m", kept))
+			for _, ask := range []func(*testing.T, *harness.Gateway, string, map[string]any) harness.Answer{
+				passing, // which is compared with nothing
+				func(_ *testing.T, g *harness.Gateway, secret string, body map[string]any) harness.Answer {
+					return g.Complete(secret, body)
+				},
+			} {
+				if a := ask(t, g, key.Secret, body("m", asked)).MustBe(t, http.StatusOK); a.Header.Get("X-Cache") != "miss" {
+					t.Fatalf("X-Cache is %q, the tier %q", a.Header.Get("X-Cache"), a.Header.Get("X-Tollgate-Cache-Tier"))
+				}
+			}
+			harness.Eventually(t, "one answer is compared", func() error {
+				if n := comparisons(g.Metrics(t, "cache")); n != 1 {
+					return fmt.Errorf("%v comparisons", n)
+				}
+				return nil
+			})
+			other := g.NewTenantKey(nil)
+			answered(t, g, other.Secret, body("m", kept))
+			enough := g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{
+				Key: other.Secret, Header: http.Header{"X-Cache-Threshold": {"0.5"}}, Body: body("m", asked),
+			}).MustBe(t, http.StatusOK)
+			if got := enough.Header.Get("X-Cache"); got != "semantic" || text(t, enough) != text(t, first) {
+				t.Errorf("X-Cache is %q: %s", got, enough.Body)
+			}
+			record := g.Usage(t, enough.Header.Get("X-Request-Id"))
+			if hit := record.GetCacheHit(); hit.GetTier() != "semantic" || hit.GetScore() < 0.5 || hit.GetScore() >= 1 || record.GetCostNanos() != 0 || record.GetSavedCacheNanos() <= 0 {
+				t.Errorf("the ledger has %v", record)
+			}
+			if n := comparisons(g.Metrics(t, "cache")); n != 1 {
+				t.Errorf("%v comparisons", n)
+			}
+		})
+	}
+}
+
+// comparisons adds up a page's comparisons, whatever came of them.
+func comparisons(page string) (sum float64) {
+	for line := range strings.Lines(page) {
+		if value, ok := strings.CutPrefix(line, "tollgate_cache_comparisons_total{"); ok {
+			n, _ := strconv.ParseFloat(strings.TrimSpace(value[strings.LastIndexByte(value, ' '):]), 64)
+			sum += n
+		}
+	}
+	return sum
 }
