@@ -399,6 +399,23 @@ func TestSettingsAreNoMembers(t *testing.T) {
 	}
 }
 
+// TestNoNameRunsIntoAValue has a name that is spelled as a whole member is hashed.
+func TestNoNameRunsIntoAValue(t *testing.T) {
+	of := func(more string) digest {
+		var req chatRequest
+		if err := req.parse([]byte(`{"model":"m","messages":[{}],` + more + `}`)); err != nil {
+			t.Fatal(err)
+		}
+		return req.digest()
+	}
+	one := `\u0000\u0001` + strings.Repeat(`\u0000`, 7) // that a number of one digit follows
+	for _, name := range []string{"a" + one + "1b", "a" + one + `1\u0001` + strings.Repeat(`\u0000`, 7) + "b"} {
+		if of(`"a":1,"b":2`).context == of(`"`+name+`":2`).context {
+			t.Errorf("%s is taken for two members", name)
+		}
+	}
+}
+
 // TestDigestAllocatesNothing is about requests of one size.
 func TestDigestAllocatesNothing(t *testing.T) {
 	var req chatRequest
