@@ -34,8 +34,8 @@ const (
 	DefaultInvalidateTimeout = 5 * time.Second
 	DefaultFloor             = 0.85
 	DefaultEmbedTimeout      = 300 * time.Millisecond
-	// DefaultIndexBytes is room for some 15,000 questions of ordinary length. An index takes no
-	// more than its questions need, so that it starts small.
+	// DefaultIndexBytes is room for some 20,000 questions of ordinary length with vectors, and
+	// half as many more without. An index takes no more than its questions need.
 	DefaultIndexBytes = 16 << 20
 )
 

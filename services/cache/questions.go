@@ -76,7 +76,7 @@ var bare = []int8{1}
 // question is if it is not at home.
 func home(k *Kept, embedder string) (g, other index.Group, vector []int8) {
 	without, with := scopeOf(k.Key.Namespace, &k.Question, ""), scopeOf(k.Key.Namespace, &k.Question, embedder)
-	if len(k.Vector) == 0 || k.Embedder != embedder {
+	if embedder == "" || len(k.Vector) == 0 || k.Embedder != embedder {
 		return without.group(), with.group(), bare
 	}
 	return with.group(), without.group(), k.Vector

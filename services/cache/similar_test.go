@@ -43,6 +43,11 @@ func (c *counts) of(what string) int {
 	return c.seen[what]
 }
 
+func (c *counts) bytes() int64 {
+	_, b := c.size()
+	return b
+}
+
 func (c *counts) questions() int {
 	n, _ := c.size()
 	return n
@@ -335,4 +340,51 @@ func TestTheIndexIsBounded(t *testing.T) {
 func (f *fixture) hitsQuestion(t *testing.T, text string) bool {
 	t.Helper()
 	return f.ask(t, text, upToExact, nil).GetHit() == exact
+}
+
+// What the index counts is what its questions take in memory.
+func TestTheIndexCountsWhatItTakes(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector takes memory of its own")
+	}
+	for name, opts := range map[string]cache.Options{"without vectors": {}, "with vectors": {Embedder: staticEmbedder(t)}} {
+		t.Run(name, func(t *testing.T) {
+			seen := &counts{}
+			opts.Observer, opts.IndexBytes, opts.Timeout = seen, 64<<20, -1
+			service, err := cache.New(memory.New(memory.Options{MaxBytes: 1 << 20}), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts, entry := manyQuestions(), &cachev1.Entry{Body: []byte("x"), CreatedMillis: 1}
+			fill := func(round string) {
+				for _, text := range texts {
+					q, err := cache.NewQuestion(question("c", text+round))
+					if err != nil {
+						t.Fatal(err)
+					}
+					key := cache.Key{Namespace: cache.Namespace{Tenant: "t", Provider: "p", Model: "m"}, Fingerprint: cache.Fingerprint(fingerprintOf(question("c", q.Text)))}
+					if _, err := service.Store(t.Context(), cache.Answer{Key: key, Entry: entry, TTL: time.Hour, Question: q, Last: upToSemantic}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			fill("") // the store and what is remembered of vectors are full
+			counted, taken := seen.bytes(), heap()
+			fill(" Tell me in one sentence.")
+			counted, taken = seen.bytes()-counted, heap()-taken
+			t.Logf("%d bytes counted a question, %d taken", counted/int64(len(texts)), taken/int64(len(texts)))
+			if taken > counted*21/20 || taken < counted/2 {
+				t.Errorf("%d bytes counted, %d taken", counted, taken)
+			}
+			runtime.KeepAlive(service)
+		})
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -224,10 +224,10 @@ type LookupRequest struct {
 	// What another request must have asked for its answer to serve; absent looks for the
 	// same request only.
 	Question *Question `protobuf:"bytes,4,opt,name=question,proto3" json:"question,omitempty"`
-	// The last tier to ask; unspecified asks all that the service has.
+	// The last tier to ask; unspecified is the service's own.
 	Last Tier `protobuf:"varint,5,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
-	// The least score, from 0 to 1, of an answer that the semantic tier may serve; absent
-	// takes the service's own, which may be a learned one.
+	// The least score, from 0 to 1, of an answer to another request; absent takes the
+	// service's own, which for the semantic tier may be a learned one.
 	Threshold     *float64 `protobuf:"fixed64,6,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -595,7 +595,7 @@ type StoreRequest struct {
 	Ttl *durationpb.Duration `protobuf:"bytes,4,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// What it answers, where it may serve other requests as well.
 	Question *Question `protobuf:"bytes,5,opt,name=question,proto3" json:"question,omitempty"`
-	// The last tier that is to find it; unspecified is all that the service has.
+	// The last tier that is to find it; unspecified is the service's own.
 	Last          Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
