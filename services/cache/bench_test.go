@@ -156,3 +156,24 @@ func threadTime(b *testing.B) int64 {
 	}
 	return t.Nano()
 }
+
+// An exact hit in memory costs no more for what a look-up could do besides.
+func TestAnExactHitAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	service, err := cache.New(memory.New(memory.Options{}), cache.Options{Timeout: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := storetest.Key("t", "openai", "gpt-4o", "", "r")
+	if _, err := service.Store(t.Context(), cache.Answer{Key: key, Entry: storetest.Entry("x"), TTL: cache.ServiceTTL}); err != nil {
+		t.Fatal(err)
+	}
+	q := &cache.Question{Text: "What is the capital of France?"}
+	if n := testing.AllocsPerRun(1000, func() {
+		service.Lookup(t.Context(), cache.Request{Key: key, MaxAge: cache.AnyAge, Question: q})
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
