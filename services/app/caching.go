@@ -123,7 +123,7 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 	}
 	out.Store = store
 	if sim.Last != config.TierExact {
-		out.Options.Feed, out.Options.Learning.Evidence = store, store
+		out.Options.Feed, out.Options.Vectors, out.Options.Learning.Evidence = store, store, store
 	}
 	out.Checks = []obs.Check{{Name: "redis", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}
 	return out, nil

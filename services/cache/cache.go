@@ -73,6 +73,8 @@ type Options struct {
 	IndexBytes int64
 	// Feed tells of what other replicas keep and forget; nil where the store is this process's.
 	Feed Feed
+	// Vectors finds what IndexBytes have no room for; nil where nothing does.
+	Vectors Vectors
 	// Observer is told of what happens; nobody when nil.
 	Observer Observer
 	// Clock is the system's when nil.

@@ -12,7 +12,8 @@ type semantic struct {
 	questions *questions
 	vectors   *vectors
 	// floor is the least cosine that is looked at.
-	floor float64
+	floor  float64
+	beyond *beyond // nil where the index is all there is
 	judge
 }
 
@@ -37,6 +38,10 @@ func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate
 	group := sc.group()
 	// An error comes with what was found up to then.
 	nearest, _ := s.questions.index.Search(ctx, group, vector, semanticCandidates, floor)
+	// Where the index has one that is near, what else there may be is not worth a round trip.
+	if len(nearest) == 0 && s.beyond.recall(ctx, r, vector, floor) {
+		nearest, _ = s.questions.index.Search(ctx, group, vector, semanticCandidates, floor)
+	}
 	found := make([]candidate, len(nearest))
 	for i, c := range nearest {
 		found[i] = candidate{Candidate: c, group: group}

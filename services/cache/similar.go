@@ -62,7 +62,9 @@ func newSimilar(records *records, j judge, opts Options) (*similar, error) {
 		return nil, err
 	}
 	n.embedder = s.vectors.version
-	s.tiers = append(s.tiers, &semantic{questions: s.questions, vectors: s.vectors, floor: opts.Floor, judge: j})
+	s.tiers = append(s.tiers, &semantic{
+		questions: s.questions, vectors: s.vectors, floor: opts.Floor, beyond: newBeyond(s.questions, n.embedder, opts), judge: j,
+	})
 	return s, nil
 }
 

@@ -244,6 +244,9 @@ func (ix *Index) Delete(g Group, id ID) bool {
 	return true
 }
 
+// Full tells whether entries go to make room for others, or are about to.
+func (ix *Index) Full() bool { return ix.bytes.Load() > ix.options.MaxBytes-ix.options.MaxBytes/16 }
+
 // Stats are the sizes of an index.
 type Stats struct {
 	Entries, Groups int

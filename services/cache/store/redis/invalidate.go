@@ -23,7 +23,8 @@ const scanCount = 1000
 // announced before it. Shortened lives are not: who follows looks a record up anyway.
 func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.Time) (entries int64, err error) {
 	index, wanted := s.index(sel.Tenant), newFilter(sel)
-	if !until.After(s.clock.Now()) {
+	purge := !until.After(s.clock.Now())
+	if purge {
 		s.announcePurge(ctx, sel)
 	}
 	for cursor := uint64(0); ; {
@@ -36,9 +37,13 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 		if entries += n; err != nil {
 			return entries, err
 		}
-		if cursor == 0 {
-			return entries, nil
+		if cursor != 0 {
+			continue
 		}
+		if purge {
+			err = s.forgetVectors(ctx, sel)
+		}
+		return entries, err
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 // index is the key of a tenant's index. An entry's key has four colons after the hash
 // tag, its question's has five and this one has one, so they never meet; nor do evidence's,
-// which have four and a last part that is no fingerprint.
+// which have four and a last part that is no fingerprint, nor vector sets, which end otherwise
+// than questions.
 func (s *Store) index(tenant string) string {
 	return string(append(s.tag(tenant), ":index"...))
 }

@@ -8,6 +8,8 @@
 //	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
 //	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms
 //	<prefix>{tenant}:provider:model:partition:evidence      hash    replica → time and state
+//	<prefix>{tenant}:provider:model:partition:hash:v        vector set  fingerprints, by context and embedder
+//	<prefix>{tenant}:vectors                                set     the names of the vector sets
 //	<prefix>changes                                         stream  names that were put or purged
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
@@ -17,6 +19,12 @@
 // its score. So a purge is done when the names are gone, before the values are; a Redis
 // that is full and evicts an index loses answers, but never finds purged ones again. A
 // look-up is one round trip of two commands.
+//
+// # Vector sets
+//
+// Redis 8 has vector sets. From a number of a tenant's entries on, questions' vectors are kept
+// in them as well, so that those are found which a process has no room for. What they name may
+// be gone: a search takes it out.
 //
 // # Changes
 //
@@ -30,6 +38,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +70,9 @@ type Options struct {
 	// Changes is how many changes Redis remembers for those who begin to follow, roughly;
 	// [DefaultChanges] when not positive. Each takes about 100 bytes there.
 	Changes int64
+	// VectorsFrom is from how many entries of a tenant on their vectors are kept in vector
+	// sets; [DefaultVectorsFrom] when 0, never when negative.
+	VectorsFrom int64
 	// Clock is the system's when nil.
 	Clock clock.Clock
 	// Logger is told when changes can no longer be announced, and when they can again; nobody
@@ -71,7 +83,8 @@ type Options struct {
 // DefaultChanges is how many changes are remembered when nothing else is said.
 const DefaultChanges = 250_000
 
-// Store keeps records in Redis. It implements [cache.Store], [cache.Feed] and [cache.Evidence].
+// Store keeps records in Redis. It implements [cache.Store], [cache.Feed], [cache.Evidence] and
+// [cache.Vectors].
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -79,18 +92,26 @@ type Store struct {
 	clock  clock.Clock
 	log    *slog.Logger
 	silent atomic.Bool // the last change could not be announced
+
+	vectorsFrom int64
+	noVectors   atomic.Bool // the server has no vector sets, or they are not wanted
 }
 
 var _ interface {
 	cache.Store
 	cache.Feed
 	cache.Evidence
+	cache.Vectors
 } = (*Store)(nil)
 
 // New returns a store over a client, which stays its owner's to close. Nothing is asked
 // of the server: it may be absent.
 func New(client redis.UniversalClient, opts Options) (*Store, error) {
-	s := &Store{client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger}
+	s := &Store{
+		client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger,
+		vectorsFrom: cmp.Or(opts.VectorsFrom, DefaultVectorsFrom),
+	}
+	s.noVectors.Store(s.vectorsFrom < 0)
 	if s.prefix == "" {
 		s.prefix = DefaultPrefix
 	}
@@ -174,6 +195,7 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	pipe.ZAdd(ctx, index, redis.Z{Score: float64(rec.Expires.UnixMilli()), Member: name})
 	pipe.ZRemRangeByScore(ctx, index, "-inf", millis(now))
 	lengthen(ctx, pipe, index, life)
+	entries := pipe.ZCard(ctx, index)
 	own := pipe.Len()
 	if rec.Announce != nil {
 		s.announce(ctx, pipe, &key, name, &rec, life)
@@ -187,6 +209,9 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	}
 	if rec.Announce != nil {
 		s.announced(ctx, err)
+		if len(rec.Announce.Vector) > 0 && entries.Val() >= s.vectorsFrom {
+			s.keepVector(ctx, &key, rec.Announce, life)
+		}
 	}
 	return true, nil
 }

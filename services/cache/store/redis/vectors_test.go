@@ -1,0 +1,179 @@
+package redis_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/redisx/redisxtest"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/redis"
+	"tollgate.dev/services/cache/storetest"
+)
+
+// direction is a vector at an angle to (1, 0), in degrees.
+func direction(degrees float64) []int8 {
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	return []int8{int8(math.Round(127 * cos)), int8(math.Round(127 * sin))}
+}
+
+func scope() cache.Scope {
+	return cache.Scope{Namespace: cache.Namespace{Tenant: "t", Provider: "p", Model: "m"}, Context: [32]byte{1}, Embedder: "e"}
+}
+
+// vectorStore is a store that uses vector sets at once.
+func vectorStore(t *testing.T, v redisxtest.Version, log *bytes.Buffer) (*redis.Store, *clocktest.Fake, func() []string) {
+	t.Helper()
+	client, prefix := v.New(t)
+	c := clocktest.New()
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, VectorsFrom: 1, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, c, func() []string { return keys(t, client, prefix) }
+}
+
+func place(t *testing.T, s *redis.Store, c *clocktest.Fake, sc cache.Scope, text string, vector []int8, life time.Duration) {
+	t.Helper()
+	key := storetest.Key(sc.Namespace.Tenant, sc.Namespace.Provider, sc.Namespace.Model, sc.Namespace.Partition, text)
+	kept := &cache.Kept{Question: cache.Question{Context: sc.Context, Text: text}, Vector: vector, Embedder: sc.Embedder}
+	put(t, s, key, cache.Record{Entry: storetest.Entry(text), Expires: c.Now().Add(life), Announce: kept})
+}
+
+func near(t *testing.T, s *redis.Store, sc cache.Scope, vector []int8, k int, floor float64) (texts []string) {
+	t.Helper()
+	found, err := s.Near(t.Context(), sc, vector, k, floor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kept := range found {
+		if want := storetest.Key(sc.Namespace.Tenant, sc.Namespace.Provider, sc.Namespace.Model, sc.Namespace.Partition, kept.Question.Text); kept.Key != want {
+			t.Errorf("%q has the key %v", kept.Question.Text, kept.Key)
+		}
+		texts = append(texts, kept.Question.Text)
+	}
+	return texts
+}
+
+func TestNear(t *testing.T) {
+	var log bytes.Buffer
+	s, c, left := vectorStore(t, redisxtest.Versions()[0], &log)
+	if got := near(t, s, scope(), direction(0), 5, 0); got != nil {
+		t.Errorf("nothing was kept, and %q is found", got)
+	}
+	for degrees := 0; degrees <= 90; degrees += 10 {
+		place(t, s, c, scope(), fmt.Sprint(degrees), direction(float64(degrees)), time.Duration(degrees+10)*time.Minute)
+	}
+	if got := near(t, s, scope(), direction(1), 3, 0); !slices.Equal(got, []string{"0", "10", "20"}) {
+		t.Errorf("the nearest are %q", got)
+	}
+	// The cosine of 11° is 0.982, that of 19° 0.946.
+	if got := near(t, s, scope(), direction(31), 9, 0.97); !slices.Equal(got, []string{"30", "40", "20"}) {
+		t.Errorf("above the floor are %q", got)
+	}
+	// Nothing of another scope.
+	for name, change := range map[string]func(*cache.Scope){
+		"tenant":    func(sc *cache.Scope) { sc.Namespace.Tenant = "u" },
+		"model":     func(sc *cache.Scope) { sc.Namespace.Model = "n" },
+		"partition": func(sc *cache.Scope) { sc.Namespace.Partition = "x" },
+		"context":   func(sc *cache.Scope) { sc.Context[31] = 1 },
+		"embedder":  func(sc *cache.Scope) { sc.Embedder = "f" },
+	} {
+		other := scope()
+		change(&other)
+		if got := near(t, s, other, direction(0), 9, -1); got != nil {
+			t.Errorf("another %s finds %q", name, got)
+		}
+	}
+	// What has expired, or was purged, is not found, and makes room for what lives.
+	c.Advance(20 * time.Minute)
+	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t", Entry: storetest.Key("", "", "", "", "20").Fingerprint}, c.Now()); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if got := near(t, s, scope(), direction(1), 3, 0); !slices.Equal(got, []string{"30", "40", "50"}) {
+		t.Errorf("the nearest that live are %q", got)
+	}
+	if _, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t", Model: "m"}, c.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range left() {
+		if !strings.HasSuffix(k, ":changes") {
+			t.Errorf("a purge leaves %s", k)
+		}
+	}
+	if log.Len() > 0 {
+		t.Errorf("the log: %s", log.String())
+	}
+}
+
+// A Redis without vector sets does without; the log says so once.
+func TestNearWithoutVectorSets(t *testing.T) {
+	var log bytes.Buffer
+	s, c, _ := vectorStore(t, redisxtest.Versions()[1], &log)
+	for i := range 3 {
+		place(t, s, c, scope(), fmt.Sprint(i), direction(0), time.Hour)
+		if got := near(t, s, scope(), direction(0), 3, 0); got != nil {
+			t.Errorf("found %q", got)
+		}
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "no vector sets") {
+		t.Errorf("the log:\n%s", log.String())
+	}
+}
+
+// A small tenant takes no room in vector sets.
+func TestVectorSetsBeginLate(t *testing.T) {
+	client, prefix := redisxtest.New(t)
+	c := clocktest.New()
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, VectorsFrom: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		place(t, s, c, scope(), fmt.Sprint(i), direction(float64(i)), time.Hour)
+	}
+	if got := near(t, s, scope(), direction(0), 9, 0); !slices.Equal(got, []string{"2", "3", "4"}) {
+		t.Errorf("found %q", got)
+	}
+}
+
+// Of real sizes: what is nearest is found among thousands.
+func TestNearRecall(t *testing.T) {
+	var log bytes.Buffer
+	s, c, _ := vectorStore(t, redisxtest.Versions()[0], &log)
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same vectors each time
+	random := func() []int8 {
+		v := make([]int8, 256)
+		for i := range v {
+			v[i] = int8(r.IntN(255) - 127)
+		}
+		return v
+	}
+	const n, asked = 500, 50
+	all := make([][]int8, n)
+	for i := range all {
+		all[i] = random()
+		place(t, s, c, scope(), fmt.Sprint(i), all[i], time.Hour)
+	}
+	found := 0
+	for i := range asked {
+		query := slices.Clone(all[i])
+		for j := range 32 { // an eighth is another
+			query[j] = -query[j]
+		}
+		if got := near(t, s, scope(), query, 4, 0.6); slices.Contains(got, fmt.Sprint(i)) {
+			found++
+		}
+	}
+	t.Logf("%d of %d found", found, asked)
+	if found < asked*97/100 {
+		t.Errorf("%d of %d found", found, asked)
+	}
+}
