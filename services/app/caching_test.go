@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tollgate.dev/platform/clock"
 )
 
 // askFor asks a question and returns what its answer says of the cache, once another of the
@@ -23,11 +25,12 @@ func askFor(t *testing.T, p *Process, question string) (cache, tier string) {
 		t.Fatalf("%q: %d %s", question, resp.StatusCode, text)
 	}
 	cache, tier = resp.Header.Get("X-Cache"), resp.Header.Get("X-Tollgate-Cache-Tier")
-	for cache == "miss" {
-		if again, _ := ask(t, p, http.MethodPost, chatPath, body); again.Header.Get("X-Cache") == "hit" {
-			break
+	if cache == "miss" {
+		for again := resp; again.Header.Get("X-Cache") != "hit"; again, _ = ask(t, p, http.MethodPost, chatPath, body) {
+			if err := clock.Sleep(t.Context(), clock.Real(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
 		}
-		time.Sleep(time.Millisecond)
 	}
 	return cache, tier
 }

@@ -102,6 +102,7 @@ func TestOwn(t *testing.T) {
 // A server is of the version that it is taken for.
 func TestVersions(t *testing.T) {
 	redisxtest.Each(t, func(t *testing.T, v redisxtest.Version) {
+		t.Helper()
 		client, _ := v.New(t)
 		info, err := client.Info(t.Context(), "server").Result()
 		if err != nil || !strings.Contains(info, fmt.Sprintf("redis_version:%d.", v.Major)) {

@@ -203,13 +203,6 @@ func KindOf(a, b Word) bool {
 		share(t.lists[y.from:y.senses], t.lists[x.senses:x.kinds])
 }
 
-// Siblings reports whether the two are kinds of one thing, as cat and dog are.
-func Siblings(a, b Word) bool {
-	t := words()
-	x, y := &t.entry[a], &t.entry[b]
-	return share(t.lists[x.senses:x.kinds], t.lists[y.senses:y.kinds])
-}
-
 // Opposites reports whether the two are antonyms.
 func Opposites(a, b Word) bool {
 	t := words()

@@ -35,7 +35,6 @@ func TestRelations(t *testing.T) {
 	}{
 		{"synonyms", lexicon.Synonyms, [2]string{"buy", "purchase"}, [2]string{"buy", "sell"}},
 		{"kinds", lexicon.KindOf, [2]string{"poodle", "dog"}, [2]string{"poodle", "cat"}},
-		{"siblings", lexicon.Siblings, [2]string{"monday", "tuesday"}, [2]string{"monday", "turtle"}},
 		{"opposites", lexicon.Opposites, [2]string{"hot", "cold"}, [2]string{"hot", "warm"}},
 		{"kin", lexicon.Kin, [2]string{"australia", "australian"}, [2]string{"austria", "australian"}},
 	} {

@@ -291,8 +291,8 @@ func TestSourceStays(t *testing.T) {
 // asked counts how often it is asked whether there is time: once for each text, and for each part
 // of a long one.
 type asked struct {
-	context.Context
-	times int
+	context.Context //nolint:containedctx // it is one
+	times           int
 }
 
 func (a *asked) Err() error {
