@@ -81,6 +81,7 @@ func litellmModel(name string, data json.RawMessage) (p Price, priced bool, err 
 		return Price{}, false, nil
 	}
 	p, err = NewPrice(e)
+	p.partial = true
 	return p, err == nil, err
 }
 
@@ -114,7 +115,9 @@ func (p Price) Override(fields map[string]any) (Price, error) {
 	if err := e.applyLiteLLM(fields); err != nil {
 		return Price{}, fmt.Errorf("price of %s/%s: %w", p.Provider, p.Model, err)
 	}
-	return NewPrice(e)
+	over, err := NewPrice(e)
+	over.partial = p.partial || p.schedule.Rates.Empty()
+	return over, err
 }
 
 func (s Schedule) clone() Schedule {

@@ -143,6 +143,44 @@ func TestOverride(t *testing.T) {
 	}
 }
 
+// A deployment's costs leave out what nobody wrote down; an entry of the table what the provider
+// does not have.
+func TestTells(t *testing.T) {
+	costs := map[string]any{"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06}
+	over := func(p pricing.Price, fields map[string]any) pricing.Price {
+		t.Helper()
+		p, err := p.Override(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	unknown := pricing.Price{Provider: "openai", Model: "house-model"}
+	mapped, _, err := pricing.LoadLiteLLM(strings.NewReader(`{"m": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06}}`))
+	if err != nil || len(mapped) != 1 {
+		t.Fatal(mapped, err)
+	}
+	for name, tc := range map[string]struct {
+		price pricing.Price
+		want  bool
+	}{
+		"a model that the table lists with it":     {price(t, "openai", "gpt-5"), true},
+		"one that it lists without":                {price(t, "openai", "gpt-4"), true},
+		"costs over one that it lists without":     {over(price(t, "openai", "gpt-4"), costs), true},
+		"costs of a model that nobody lists":       {over(unknown, costs), false},
+		"such costs twice":                         {over(over(unknown, costs), costs), false},
+		"such costs with the same rate for cached": {over(unknown, map[string]any{"input_cost_per_token": 1e-06, "cache_read_input_token_cost": 1e-06}), true},
+		"LiteLLM's map":                            {mapped[0], false},
+	} {
+		if got := tc.price.Tells(pricing.CachedInput); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		if !tc.price.Tells(pricing.Input) {
+			t.Errorf("%s does not tell its input", name)
+		}
+	}
+}
+
 // The loader neither panics nor makes a price that can go wrong, whatever it is given.
 func FuzzLoadLiteLLM(f *testing.F) {
 	seed, err := os.ReadFile("testdata/litellm.json")

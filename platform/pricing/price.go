@@ -27,6 +27,7 @@ type Price struct {
 	rates    []band
 	schedule Schedule  // what rates was worked out from
 	plan     []planned // the schedules over time, the first without a day
+	partial  bool      // the rates are some of the model's: see Tells
 }
 
 // planned is a schedule from a day on.
@@ -122,6 +123,13 @@ func (p *Price) Rate(c Class, tier ServiceTier, promptTokens int64) Rate {
 		return 0
 	}
 	return rates[c]
+}
+
+// Tells tells whether it is known what a class costs. An entry that leaves a class out says that
+// the provider has no rate of its own for it; a deployment's costs and LiteLLM's map, that nobody
+// wrote one down.
+func (p *Price) Tells(c Class) bool {
+	return !p.partial || p.schedule.Rates.set.Has(c)
 }
 
 // Steps returns the prompt lengths above which other rates hold, rising.

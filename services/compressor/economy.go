@@ -104,8 +104,8 @@ func (c promptCache) and(other promptCache) promptCache {
 }
 
 // cacheOf returns the cache of a deployment's model. Anthropic keeps what ends at
-// a breakpoint of the caller's, and nothing else ("Prompt caching", November 2026). A model
-// without a price is taken to have a cache that costs nothing to read.
+// a breakpoint of the caller's, and nothing else ("Prompt caching", November 2026). A model of
+// which nobody knows what a cached token costs is taken to have a cache that costs nothing to read.
 func (s *Service) cacheOf(d *Deployment) promptCache {
 	if s.opts.Prices == nil || d.Provider == "anthropic" {
 		return promptCache{}
@@ -116,7 +116,9 @@ func (s *Service) cacheOf(d *Deployment) promptCache {
 		// again there (OpenAI since GPT-5.6).
 		c.within = price.Rate(pricing.CacheWrite, pricing.Standard, 0) <= price.Rate(pricing.Input, pricing.Standard, 0)
 		c.input = int64(price.Rate(pricing.Input, pricing.Standard, 0))
-		c.cached = int64(price.Rate(pricing.CachedInput, pricing.Standard, 0))
+		if price.Tells(pricing.CachedInput) {
+			c.cached = int64(price.Rate(pricing.CachedInput, pricing.Standard, 0))
+		}
 	}
 	switch {
 	case c.cached >= c.input:

@@ -150,6 +150,13 @@ func TestQuestionsOfEarlierTurns(t *testing.T) {
 		}
 		return nil
 	}}
+	costs := func(fields map[string]any) compressor.Prices {
+		p, err := pricing.Price{Provider: "openai", Model: "own"}.Override(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return compressor.Listed{Table: pricing.NewTable(p)}
+	}
 	own := []string{"Which is turn a?", "Which is turn b?"}
 	last := []string{"Which is turn b?\nWhich is turn a?", "Which is turn b?"}
 	for name, tc := range map[string]struct {
@@ -158,12 +165,14 @@ func TestQuestionsOfEarlierTurns(t *testing.T) {
 		others          []compressor.Deployment
 		want            []string
 	}{
-		"a provider with a cache":            {"openai", "gpt-4o", shipped(t), nil, own},
-		"a provider that takes nothing off":  {"groq", "llama-3.3-70b-versatile", shipped(t), nil, last},
-		"a provider that keeps what is told": {"anthropic", "claude-sonnet-4-5", shipped(t), nil, last},
-		"nobody knows":                       {"groq", "llama-3.3-70b-versatile", nil, nil, own},
-		"one of all has a cache":             {"groq", "llama-3.3-70b-versatile", shipped(t), []compressor.Deployment{{Provider: "openai", Model: "gpt-4o"}}, own},
-		"none of all has":                    {"groq", "llama-3.3-70b-versatile", shipped(t), []compressor.Deployment{{Provider: "anthropic", Model: "claude-sonnet-4-5"}}, last},
+		"a provider with a cache":             {"openai", "gpt-4o", shipped(t), nil, own},
+		"a provider that takes nothing off":   {"groq", "llama-3.3-70b-versatile", shipped(t), nil, last},
+		"a provider that keeps what is told":  {"anthropic", "claude-sonnet-4-5", shipped(t), nil, last},
+		"costs without that of cached tokens": {"openai", "own", costs(map[string]any{"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06}), nil, own},
+		"costs with the same for these":       {"openai", "own", costs(map[string]any{"input_cost_per_token": 1e-06, "cache_read_input_token_cost": 1e-06}), nil, last},
+		"nobody knows":                        {"groq", "llama-3.3-70b-versatile", nil, nil, own},
+		"one of all has a cache":              {"groq", "llama-3.3-70b-versatile", shipped(t), []compressor.Deployment{{Provider: "openai", Model: "gpt-4o"}}, own},
+		"none of all has":                     {"groq", "llama-3.3-70b-versatile", shipped(t), []compressor.Deployment{{Provider: "anthropic", Model: "claude-sonnet-4-5"}}, last},
 	} {
 		questions = nil
 		s := newService(t, compressor.Options{Stages: []compressor.Stage{look}, Prices: tc.prices})
