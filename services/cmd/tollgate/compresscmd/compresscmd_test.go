@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"tollgate.dev/services/cmd/tollgate/compresscmd"
 )
@@ -105,6 +106,35 @@ func TestFormats(t *testing.T) {
 	}
 	if !strings.Contains(coloured.out, "\x1b[9;31m") || strings.Contains(coloured.out, "[-") {
 		t.Errorf("colours: %.200q", coloured.out)
+	}
+}
+
+// What a document has of escape sequences is seen, and steers no terminal; the compressed text alone
+// has what goes out.
+func TestControlsAreSeen(t *testing.T) {
+	var log strings.Builder
+	for i := range 80 {
+		fmt.Fprintf(&log, "\x1b[32mok\x1b[0m step %d of the long build is done\x07\u009b2J\u202e\r\n\tnext\n", i)
+	}
+	for _, color := range []string{"never", "always"} {
+		got, err := run(t, nil, log.String(), "-", "--profile", "chat", "--color", color)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := got.out
+		for _, own := range []string{"\x1b[9;31m", "\x1b[0m", "\x1b[32m"} {
+			if color == "always" {
+				shown = strings.ReplaceAll(shown, own, "")
+			}
+		}
+		if i := strings.IndexFunc(shown, func(r rune) bool { return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Bidi_Control) }); i >= 0 {
+			t.Errorf("%s: a control in %.60q", color, shown[i:])
+		}
+		for _, want := range []string{"\u241b[32m", "\u2407", "<U+009B>", "<U+202E>", "\u240d\n\tnext"} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("%s: no %q in %.300q", color, want, shown)
+			}
+		}
 	}
 }
 

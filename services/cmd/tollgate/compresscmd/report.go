@@ -235,7 +235,7 @@ func marked(out *strings.Builder, before, after string, s style) {
 	for _, part := range d.DiffMainRunes(was, is, false) {
 		var text strings.Builder
 		for _, r := range part.Text {
-			text.WriteString(words[indexOf(r)])
+			text.WriteString(visible(words[indexOf(r)]))
 		}
 		switch part.Type {
 		case diffmatchpatch.DiffDelete:
@@ -246,6 +246,34 @@ func marked(out *strings.Builder, before, after string, s style) {
 			out.WriteString(text.String())
 		}
 	}
+}
+
+// visible shows the controls of a text, but for tabs and line ends, by their pictures in Unicode
+// or their numbers: what a document has of them is not to steer the terminal, and is seen where it
+// was left out.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var out strings.Builder
+	for _, r := range text {
+		switch {
+		case !hidden(r):
+			out.WriteRune(r)
+		case r < ' ':
+			out.WriteRune('\u2400' + r)
+		case r == '\x7f':
+			out.WriteRune('\u2421')
+		default:
+			fmt.Fprintf(&out, "<U+%04X>", r)
+		}
+	}
+	return out.String()
+}
+
+// hidden tells whether a character steers a terminal, or the order of a line.
+func hidden(r rune) bool {
+	return r != '\t' && r != '\n' && unicode.In(r, unicode.Cc, unicode.Bidi_Control)
 }
 
 // maxWords is how many different words are told apart; what follows is one.
