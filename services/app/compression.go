@@ -16,7 +16,7 @@ import (
 
 // compressorOptions is how this process compresses.
 func compressorOptions(ctx context.Context, open *opened, cfg *config.Config, p *prices, clk clock.Clock, counter *tokens.Counter, notes compressor.Notes) (compressor.Options, error) {
-	opts, done, err := Compression(ctx, &cfg.Compression, counter)
+	opts, done, err := compression(ctx, &cfg.Compression, counter)
 	if err != nil {
 		return opts, err
 	}
@@ -56,9 +56,21 @@ func build(cfg *config.Config, p *prices, counter *tokens.Counter) error {
 	return nil
 }
 
-// Compression is how a configuration has prompts compressed. It opens the model of the engine
-// llmlingua2 where a profile has that; done closes it, and is never nil.
-func Compression(ctx context.Context, cfg *config.Compression, counter *tokens.Counter) (opts compressor.Options, done func(), err error) {
+// Compression is how a configuration has prompts compressed, by its profiles and by its
+// deployments' prices and base models, without what a process keeps of prompts. It opens the model of
+// the engine llmlingua2 where a profile has that; done closes it, and is never nil.
+func Compression(ctx context.Context, cfg *config.Config, clk clock.Clock, counter *tokens.Counter) (opts compressor.Options, done func(), err error) {
+	p, err := newPrices(cfg, clk)
+	if err != nil {
+		return opts, func() {}, err
+	}
+	if opts, done, err = compression(ctx, &cfg.Compression, counter); err == nil {
+		opts.Prices, opts.Encoding, opts.Clock = p, p.Encoding, clk
+	}
+	return opts, done, err
+}
+
+func compression(ctx context.Context, cfg *config.Compression, counter *tokens.Counter) (opts compressor.Options, done func(), err error) {
 	model := &cfg.LLMLingua2
 	opts = compressor.Options{
 		Timeout: cfg.Timeout, ModelTimeout: model.Timeout,

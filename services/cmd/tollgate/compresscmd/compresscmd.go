@@ -5,6 +5,7 @@ package compresscmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,7 +30,7 @@ import (
 const usage = `Show what compression makes of a text, and what that saves.
 
 Usage:
-  tollgate compress FILE [--profile NAME] [--question TEXT] [--rate SHARE] [--model PROVIDER/MODEL]
+  tollgate compress FILE [--profile NAME] [--question TEXT] [--rate SHARE] [--model PROVIDER/MODEL|NAME]
                          [--config FILE] [--format diff|text|json] [--color auto|always|never]
 
 FILE is a document, taken as what a tool returned or a search found, or a chat-completions request in JSON,
@@ -37,6 +38,8 @@ taken as it is; - is standard input. What is left out is shown as [-so-], what s
 on a terminal by colours. --format text prints the compressed text or request alone, json everything.
 Profiles are off, default, rag and chat, as --config (TOLLGATE_CONFIG) changes them; the default is default.
 --question is what the document is to answer. Models are as in a configuration; the default is openai/gpt-4o.
+With --config, --model may also be a name of its model_list, which a request's "model" names by itself; prices
+and base models are the configuration's.
 `
 
 // Env is what a command gets from its process.
@@ -62,10 +65,19 @@ const modelTimeout = 10 * time.Minute
 
 // options are what the flags say.
 type options struct {
-	file, profile, question, provider, model, config, format string
-	rate                                                     float64
-	color                                                    bool
+	file, profile, question, model, config, format string
+	rate                                           float64
+	color                                          bool
+	// serves are the deployments that may serve, the likely one first: what provider and model
+	// the flags name, or those of a name of the configuration.
+	serves []compressor.Deployment
 }
+
+// likely is the deployment that is likely to serve.
+func (o *options) likely() compressor.Deployment { return o.serves[0] }
+
+// name is its provider and model, as they are written in a configuration.
+func (o *options) name() string { return o.likely().Provider + "/" + o.likely().Model }
 
 // Run compresses the file that the arguments name, and writes the result.
 func Run(ctx context.Context, env Env, args []string) error {
@@ -81,16 +93,27 @@ func Run(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	body := []byte(text)
+	named, whole := request(text)
 	table, err := pricing.Default(clock.Real().Now())
 	if err != nil {
 		return fmt.Errorf("shipped price table: %w", err)
 	}
-	service, done, err := env.service(ctx, o, compressor.Listed{Table: table})
+	opts, deployments, done, err := env.options(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer done()
-	body, whole := []byte(text), request(text)
+	if opts.Prices == nil {
+		opts.Prices = compressor.Listed{Table: table}
+	}
+	if o.serves, err = serving(o.model, named, deployments); err != nil {
+		return err
+	}
+	service, err := compressor.New(opts)
+	if err != nil {
+		return err
+	}
 	if whole && o.question != "" {
 		return fmt.Errorf("--question is for a document; %s is a request, which has its own", o.file)
 	}
@@ -111,21 +134,26 @@ func Run(ctx context.Context, env Env, args []string) error {
 		}
 	}
 	var listed bool
-	if report.price, listed = (compressor.Listed{Table: table}).Price("", o.provider, o.model); !listed {
-		_, _ = fmt.Fprintf(env.Stderr, "tollgate: no price is known of %s/%s%s: what is saved is told in tokens alone, by %s\n",
-			o.provider, o.model, alike(table, o), tokens.ForModel(o.provider, o.model))
+	d := o.likely()
+	if report.price, listed = opts.Prices.Price(d.ID, d.Provider, d.Model); !listed {
+		encoding := tokens.ForModel(d.Provider, d.Model)
+		if opts.Encoding != nil {
+			encoding = opts.Encoding(d.ID, d.Provider, d.Model)
+		}
+		_, _ = fmt.Fprintf(env.Stderr, "tollgate: no price is known of %s%s: what is saved is told in tokens alone, by %s\n",
+			o.name(), alike(table, &o), encoding)
 	}
 	return report.write(env.Stdout)
 }
 
 // alike is the question whether a model of the table is meant by one that is not in it; empty
 // where none has a name that is near.
-func alike(table *pricing.Table, o options) string {
+func alike(table *pricing.Table, o *options) string {
 	var names []string
 	for _, p := range table.Prices() {
 		names = append(names, p.Provider+"/"+p.Model)
 	}
-	if near := spelling.Nearest(o.provider+"/"+o.model, names); near != "" {
+	if near := spelling.Nearest(o.name(), names); near != "" {
 		return " (did you mean " + near + "?)"
 	}
 	return ""
@@ -152,7 +180,7 @@ func (e Env) parse(args []string) (o options, err error) {
 	flags.StringVar(&o.profile, "profile", compressor.DefaultProfile, "compression `PROFILE`")
 	flags.StringVar(&o.question, "question", "", "`TEXT` of the question")
 	flags.Float64Var(&o.rate, "rate", 0, "`SHARE` of tokens to keep")
-	model := flags.String("model", "openai/gpt-4o", "`PROVIDER/MODEL`")
+	flags.StringVar(&o.model, "model", "", "`PROVIDER/MODEL` or a name of the configuration")
 	flags.StringVar(&o.config, "config", "", "configuration `FILE`")
 	flags.StringVar(&o.format, "format", "diff", "diff, text or json")
 	color := flags.String("color", "auto", "auto, always or never")
@@ -170,14 +198,11 @@ func (e Env) parse(args []string) (o options, err error) {
 		}
 		o.file, rest = flags.Arg(0), flags.Args()[1:]
 	}
-	o.provider, o.model, _ = strings.Cut(*model, "/")
 	_, quiet := e.Lookup("NO_COLOR") // https://no-color.org
 	o.color = *color == "always" || *color == "auto" && e.Terminal && !quiet
 	switch {
 	case o.file == "":
 		return o, errors.New("which file? tollgate compress --help tells more")
-	case o.model == "":
-		return o, fmt.Errorf("--model %q: a provider and a model, such as openai/gpt-4o", *model)
 	case !slices.Contains([]string{"diff", "text", "json"}, o.format):
 		return o, fmt.Errorf("--format %q: diff, text or json", o.format)
 	case !slices.Contains([]string{"auto", "always", "never"}, *color):
@@ -221,38 +246,66 @@ func (e Env) read(name string) (_ string, err error) {
 	return string(raw), nil
 }
 
-// service is the compressor as the configuration has it. The function that comes with it
-// closes what it holds.
-func (e Env) service(ctx context.Context, o options, p compressor.Prices) (_ *compressor.Service, done func(), err error) {
+// options are how the compressor works, as the configuration has it, with its deployments. The
+// function that comes with them closes what they hold, and is never nil.
+func (e Env) options(ctx context.Context, o options) (opts compressor.Options, deployments []config.Deployment, done func(), err error) {
 	counter := new(tokens.Counter)
-	opts, done := compressor.Options{Counter: counter}, func() {}
+	opts, done = compressor.Options{Counter: counter}, func() {}
 	if _, named := e.Lookup("TOLLGATE_CONFIG"); named || o.config != "" {
 		source, err := config.Open(o.config, e.Lookup)
 		if err != nil {
-			return nil, done, err
+			return opts, nil, done, err
 		}
 		cfg, _, err := config.Load(source)
 		if err != nil {
-			return nil, done, err
+			return opts, nil, done, err
 		}
-		if opts, done, err = app.Compression(ctx, &cfg.Compression, counter); err != nil {
-			return nil, done, err
+		if opts, done, err = app.Compression(ctx, cfg, clock.Real(), counter); err != nil {
+			return opts, nil, done, err
 		}
+		deployments = cfg.Deployments
 	}
-	opts.Timeout, opts.ModelTimeout, opts.Prices = timeout, modelTimeout, p // nobody waits for an answer here
-	service, err := compressor.New(opts)
-	if err != nil {
-		done()
-	}
-	return service, done, err
+	opts.Timeout, opts.ModelTimeout = timeout, modelTimeout // nobody waits for an answer here
+	return opts, deployments, done, nil
 }
 
-// request tells whether a text is a chat-completions request.
-func request(text string) bool {
+// defaultModel is who names no model asked.
+const defaultModel = "openai/gpt-4o"
+
+// serving are the deployments that may serve a model: that the flag names, or else the request where
+// the configuration has it. The flag may name what is not in the configuration by provider and model.
+func serving(flagged, requested string, deployments []config.Deployment) (all []compressor.Deployment, err error) {
+	find := func(is func(*config.Deployment) bool) {
+		for i := range deployments {
+			if d := &deployments[i]; is(d) {
+				all = append(all, compressor.Deployment{Provider: string(d.Provider), Model: d.UpstreamModel, ID: d.ID})
+			}
+		}
+	}
+	find(func(d *config.Deployment) bool { return d.ModelName == cmp.Or(flagged, requested) })
+	if all != nil {
+		return all, nil
+	}
+	flagged = cmp.Or(flagged, defaultModel)
+	provider, model, _ := strings.Cut(flagged, "/")
+	if model == "" {
+		return nil, fmt.Errorf("--model %q: a provider and a model, such as %s, or a name of the configuration", flagged, defaultModel)
+	}
+	find(func(d *config.Deployment) bool { return string(d.Provider) == provider && d.UpstreamModel == model })
+	if all == nil {
+		all = []compressor.Deployment{{Provider: provider, Model: model}}
+	}
+	return all, nil
+}
+
+// request tells whether a text is a chat-completions request, and which model that names.
+func request(text string) (model string, ok bool) {
 	var r struct {
+		Model    string            `json:"model"`
 		Messages []json.RawMessage `json:"messages"`
 	}
-	return strings.HasPrefix(strings.TrimSpace(text), "{") && json.Unmarshal([]byte(text), &r) == nil && r.Messages != nil
+	ok = strings.HasPrefix(strings.TrimSpace(text), "{") && json.Unmarshal([]byte(text), &r) == nil && r.Messages != nil
+	return r.Model, ok
 }
 
 // wrap puts a document into a request, as what a tool returned to a question.
@@ -279,9 +332,10 @@ func wrap(document, question string, tools bool) ([]byte, error) {
 // compress runs twice, so that the time is that of a gateway whose vocabularies are loaded. A
 // model is asked once, and remembers what it said.
 func compress(ctx context.Context, service *compressor.Service, o options, body []byte) (result compressor.Result, err error) {
+	d := o.likely()
 	for range 2 {
 		result, err = service.Compress(ctx, compressor.Request{
-			Body: body, Profile: o.profile, Rate: o.rate, Provider: o.provider, Model: o.model,
+			Body: body, Profile: o.profile, Rate: o.rate, Provider: d.Provider, Model: d.Model, DeploymentID: d.ID, Others: o.serves[1:],
 		})
 		if err != nil {
 			return result, err

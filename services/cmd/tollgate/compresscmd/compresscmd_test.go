@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -217,6 +218,64 @@ func TestConfiguration(t *testing.T) {
 	}
 	if !strings.Contains(got.out, "nothing was saved") {
 		t.Errorf("got %.300s", got.out)
+	}
+}
+
+// The configuration's deployments count, with prices, base models and all that share a name: the
+// strictest of them goes. A request names its model itself.
+func TestDeployments(t *testing.T) {
+	config := file(t, "config.yaml", `model_list:
+- {model_name: own, litellm_params: {model: openai/my-gpt, api_key: k, input_cost_per_token: 0.01, output_cost_per_token: 0.02}, model_info: {base_model: gpt-4o}}
+- {model_name: bare, litellm_params: {model: openai/my-bare, api_key: k}}
+- {model_name: two, litellm_params: {model: anthropic/claude-sonnet-4-5, api_key: k}}
+- {model_name: two, litellm_params: {model: openai/gpt-4o, api_key: k}}
+`)
+	text := prose(35) // fewer tokens than OpenAI keeps
+	request := func(model string) string {
+		body, err := json.Marshal(map[string]any{"model": model, "tools": []any{}, "messages": []any{map[string]any{"role": "tool", "tool_call_id": "c", "content": text}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	for _, tc := range []struct {
+		name, in     string
+		args         []string
+		want, unlike string // of what is written
+	}{
+		{"by provider and model", text, []string{"--model", "openai/my-gpt"}, " a call of openai/my-gpt\n", "no price"},
+		{"by name", text, []string{"--model", "own"}, " a call of openai/my-gpt\n", "no price"},
+		{"without a price", text, []string{"--model", "bare"}, "no price is known of openai/my-bare", "saved   "},
+		{"as the request says", request("own"), nil, "nothing was saved", "no price"},
+		{"the first of two alone", request("x"), []string{"--model", "anthropic/claude-sonnet-4-5"}, " a call of anthropic/claude-sonnet-4-5\n", "nothing was saved"},
+		{"two of a name", request("two"), nil, "nothing was saved", "a call of"},
+		{"not in the configuration", text, []string{"--model", "openai/gpt-5"}, " a call of openai/gpt-5\n", "no price"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := run(t, nil, tc.in, append([]string{"-", "--config", config}, tc.args...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := got.help + got.out; !strings.Contains(said, tc.want) || strings.Contains(said, tc.unlike) {
+				t.Errorf("no %q, or %q, in %s…%s", tc.want, tc.unlike, got.help, got.out[max(0, len(got.out)-300):])
+			}
+		})
+	}
+	got, err := run(t, nil, text, "-", "--config", config, "--model", "own", "--format", "json")
+	var view struct {
+		OriginalTokens, CompressedTokens int64
+		Saved                            float64
+	}
+	if err := errors.Join(err, json.Unmarshal([]byte(got.out), &view)); err != nil {
+		t.Fatal(err)
+	}
+	bare, err := run(t, nil, text, "-", "--format", "json")
+	var counted struct{ OriginalTokens int64 }
+	if err := errors.Join(err, json.Unmarshal([]byte(bare.out), &counted)); err != nil {
+		t.Fatal(err)
+	}
+	if want := 0.01 * float64(view.OriginalTokens-view.CompressedTokens); math.Abs(view.Saved-want) > 0.001 || view.OriginalTokens != counted.OriginalTokens {
+		t.Errorf("saved %v of %d tokens, want %v of %d", view.Saved, view.OriginalTokens, want, counted.OriginalTokens)
 	}
 }
 

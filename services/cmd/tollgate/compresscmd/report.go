@@ -136,7 +136,7 @@ func (r *report) json(out *strings.Builder, texts []text) error {
 		Texts            []changed  `json:"texts"`
 		Omitted          []omitted  `json:"omitted"`
 	}{
-		Model: r.options.provider + "/" + r.options.model, Profile: r.options.profile, Engine: r.result.Engine, Stages: r.result.Stages,
+		Model: r.options.name(), Profile: r.options.profile, Engine: r.result.Engine, Stages: r.result.Stages,
 		OriginalTokens: r.result.Original, CompressedTokens: r.result.Compressed, Micros: r.result.Took.Microseconds(), Saved: r.result.Saved(r.price),
 	}
 	for _, t := range texts {
@@ -187,7 +187,7 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 	fmt.Fprintf(out, "engine  %s (%s)\n", result.Engine, strings.Join(result.Stages, ", "))
 	fmt.Fprintf(out, "time    %s\n", result.Took.Round(time.Microsecond))
 	if rate := r.price.Rate(pricing.Input, pricing.Standard, result.Original); rate > 0 {
-		fmt.Fprintf(out, "saved   $%s a call of %s/%s\n", r.result.Saved(r.price).Dollars(), r.options.provider, r.options.model)
+		fmt.Fprintf(out, "saved   $%s a call of %s\n", r.result.Saved(r.price).Dollars(), r.options.name())
 	}
 	for _, o := range result.Omitted {
 		fmt.Fprintf(out, "omitted %s: %d bytes\n", o.Name, len(o.Text))
