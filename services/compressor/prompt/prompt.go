@@ -50,8 +50,8 @@ type Text struct {
 	// Locked texts stay as they are. They are there to be referred to.
 	Locked bool
 	// Verbatim texts are needed to the letter, by what their turn or the system prompt asks: a
-	// translation, a copy, what data says once it is decoded. Stages may write them in another
-	// form, and leave nothing out. Their rate is 1.
+	// translation, a copy, what data says once it is decoded. Stages neither leave anything out of
+	// them nor write them in another form. Their rate is 1.
 	Verbatim bool
 	// Size is how many tokens the original has, Tokens how many the text has as it stands.
 	// Who runs the stages counts; a stage that knows the tokens of what it wrote says so by

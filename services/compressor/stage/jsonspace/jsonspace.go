@@ -13,7 +13,7 @@ import (
 // Stage is the stage json_space. It changes a tool result that is one JSON object or array
 // (RFC 8259), or ends in one that begins on a line of its own: white space outside its strings
 // goes, and every other byte stays, so that numbers keep their digits, strings their spelling,
-// and members their order. Any other text stays as it is.
+// and members their order. Any other text stays as it is, and so does what is needed to the letter.
 type Stage struct{}
 
 // Name is json_space.
@@ -28,7 +28,7 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.Kind != prompt.ToolResult || t.Locked {
+		if t.Kind != prompt.ToolResult || t.Locked || t.Verbatim {
 			continue
 		}
 		text := t.Current()

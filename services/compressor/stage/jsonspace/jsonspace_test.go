@@ -90,3 +90,17 @@ func TestLockedStays(t *testing.T) {
 		t.Errorf("%v allocations for %q", n, p.Texts[0].Current())
 	}
 }
+
+// What is wanted as it is keeps its white space.
+func TestVerbatimStays(t *testing.T) {
+	const text = "[\n  1,\n  2\n]\n"
+	for question, stays := range map[string]bool{"Return the raw JSON of the tool unchanged, byte for byte.": true, "Which is larger?": false} {
+		p, err := prompt.Parse(t.Context(), fmt.Appendf(nil, `{"messages":[{"role":"user","content":%q},{"role":"tool","content":%q}]}`, question, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (jsonspace.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: p.Texts}); err != nil || p.Texts[0].Changed() == stays {
+			t.Errorf("%s: %q, %v", question, p.Texts[0].Current(), err)
+		}
+	}
+}

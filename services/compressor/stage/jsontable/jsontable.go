@@ -50,7 +50,7 @@ const headLines = Head + " of lines"
 const worth = 96
 
 // Stage is the stage json_table. It changes a tool result that is JSON or JSON lines, or ends
-// in JSON that begins on a line of its own.
+// in JSON that begins on a line of its own. What is needed to the letter stays.
 type Stage struct{}
 
 // Name is json_table.
@@ -65,7 +65,7 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.Kind != prompt.ToolResult || t.Locked {
+		if t.Kind != prompt.ToolResult || t.Locked || t.Verbatim {
 			continue
 		}
 		text := t.Current()

@@ -146,6 +146,21 @@ func TestOtherTextsStay(t *testing.T) {
 	}
 }
 
+// What is wanted as it is stays JSON, and JSON lines.
+func TestVerbatimStays(t *testing.T) {
+	for question, stays := range map[string]bool{"Return the raw JSON of the tool unchanged, byte for byte.": true, "Who closed the third?": false} {
+		for _, text := range []string{issues, strings.Repeat("{\"time\":\"10:00:00\",\"level\":\"info\",\"message\":\"started\"}\n", 5)} {
+			p, err := prompt.Parse(t.Context(), fmt.Appendf(nil, `{"messages":[{"role":"user","content":%q},{"role":"tool","content":%s}]}`, question, jsonscan.AppendQuoted(nil, text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := (jsontable.Stage{}).Apply(t.Context(), &prompt.Draft{Texts: p.Texts}); err != nil || p.Texts[0].Changed() == stays {
+				t.Errorf("%s: %q, %v", question, p.Texts[0].Current(), err)
+			}
+		}
+	}
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	const head = jsontable.Head + "\n"
 	for _, text := range []string{
