@@ -31,7 +31,7 @@ func Parse(ctx context.Context, body []byte) (*Prompt, error) {
 		}
 	}
 	p.start, p.outside = messages.ValueStart, len(p.Turns[0].Fixed)
-	r := reader{ctx: ctx, prompt: p, breakpoint: -1, userTurn: -1, calls: map[string]string{}}
+	r := reader{ctx: ctx, prompt: p, breakpoint: -1, userTurn: -1, ordered: -1, calls: map[string]string{}}
 	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
 		v.Start += messages.ValueStart
 		v.End += messages.ValueStart
@@ -70,7 +70,7 @@ type reader struct {
 	marks      []int             // the message of each content, in order
 	userTurn   int               // the turn of the last user's message; -1 before it
 	all        bool              // what is asked, as it stands, takes every word
-	ordered    bool              // the system prompt takes every word
+	ordered    int               // the turn from which on a system or developer message takes every word; -1 before it
 	wanted     []bool            // by turn, whether all was wanted in it
 }
 
@@ -141,9 +141,9 @@ func (r *reader) message(v jsonscan.Value) error {
 		fallthrough
 	default:
 		for _, f := range r.found {
-			r.ordered = r.ordered || role != "assistant" && orderedAll(f.text)
-		}
-		for _, f := range r.found {
+			if r.ordered < 0 && role != "assistant" && orderedAll(f.text) {
+				r.ordered = len(r.prompt.Turns) - 1
+			}
 			r.turn().Fixed = append(r.turn().Fixed, f.text)
 		}
 	}
@@ -377,9 +377,10 @@ func (r *reader) add(f found, segments []segment, kind Kind, call, question stri
 	r.marks = append(r.marks, index)
 }
 
-// finish locks what a breakpoint protects.
+// finish locks what a breakpoint protects, and what is needed to the letter: a message that says
+// so says it of its turn and of those to come, as earlier ones have gone out.
 func (r *reader) finish() {
-	r.prompt.question = r.question
+	r.prompt.question, r.prompt.ordered = r.question, r.ordered >= 0
 	i := 0
 	for t := range r.prompt.Turns {
 		for _, c := range r.prompt.Turns[t].Contents {
@@ -389,10 +390,8 @@ func (r *reader) finish() {
 			r.prompt.Tagged = r.prompt.Tagged || c.tagged
 			for _, text := range c.Texts {
 				text.Locked = locked
-				if r.ordered || t < len(r.wanted) && r.wanted[t] {
-					// Stages that lose nothing may still shorten what a tool returned.
-					text.Locked = locked || text.Kind == Context && !c.tagged
-					text.Verbatim, text.Rate = true, 1
+				if r.ordered >= 0 && t >= r.ordered || t < len(r.wanted) && r.wanted[t] {
+					text.verbatim(c)
 				}
 				r.prompt.Texts = append(r.prompt.Texts, text)
 			}

@@ -139,6 +139,13 @@ func (t *Text) Omitted() []Omission { return t.omitted }
 // Forget takes back what was noted since there were n parts.
 func (t *Text) Forget(n int) { t.omitted = t.omitted[:min(n, len(t.omitted))] }
 
+// verbatim says that a text of a content is needed to the letter. Stages that lose nothing may
+// still shorten what a tool returned.
+func (t *Text) verbatim(c *Content) {
+	t.Locked = t.Locked || t.Kind == Context && !c.tagged
+	t.Verbatim, t.Rate = true, 1
+}
+
 // Restore takes back everything.
 func (t *Text) Restore() { t.current, t.omitted, t.Tokens = t.Original, nil, t.Size }
 
@@ -343,17 +350,29 @@ type Prompt struct {
 	Breakpoints bool
 
 	question string // the last one
+	ordered  bool   // a system or developer message takes every word
 	body     []byte
 	start    int // of the list of messages, in the body
 	outside  int // how many of the first turn's fixed texts are from outside the messages
 }
 
-// Refocus puts the last question before that of every earlier text. It makes other bytes of
+// Refocus puts the last question before that of every earlier text, and has what a system or
+// developer message says hold for what stands before it, too. It makes other bytes of
 // the texts of earlier turns than their own turn did, and is for where nobody has kept those.
 func (p *Prompt) Refocus() {
 	for _, t := range p.Texts {
 		if p.question != "" && !strings.HasPrefix(t.Question, p.question) {
 			t.Question = p.question + "\n" + t.Question
+		}
+	}
+	if !p.ordered {
+		return
+	}
+	for i := range p.Turns {
+		for _, c := range p.Turns[i].Contents {
+			for _, t := range c.Texts {
+				t.verbatim(c)
+			}
 		}
 	}
 }

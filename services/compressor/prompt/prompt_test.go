@@ -174,3 +174,37 @@ func TestEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a system or developer message asks for holds from its turn on: what stands before has gone
+// out. Where nobody has kept that, it holds for all.
+func TestOrdersHoldFromTheirTurnOn(t *testing.T) {
+	tool := `{"role":"tool","content":"The mill stands by the river."}`
+	order := `{"role":"developer","content":"Translate everything into German."}`
+	for name, tc := range map[string]struct {
+		messages string
+		want     []bool // by text, whether it is needed to the letter
+	}{
+		"none":         {tool + `,{"role":"assistant","content":"A"},` + tool, []bool{false, false}},
+		"at the start": {order + `,` + tool + `,{"role":"assistant","content":"A"},` + tool, []bool{true, true}},
+		"in its turn":  {tool + `,` + order + `,{"role":"assistant","content":"A"},` + tool, []bool{true, true}},
+		"in the next":  {tool + `,{"role":"assistant","content":"A"},` + order + `,` + tool + `,{"role":"assistant","content":"A"},` + tool, []bool{false, true, true}},
+	} {
+		p, err := prompt.Parse(t.Context(), []byte(`{"messages":[`+tc.messages+`]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		verbatim := func() (got []bool) {
+			for _, text := range p.Texts {
+				got = append(got, text.Verbatim)
+			}
+			return got
+		}
+		if got := verbatim(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+		p.Refocus()
+		if got := verbatim(); slices.Contains(got, name == "none") {
+			t.Errorf("%s, for the last question: %v", name, got)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -23,7 +24,11 @@ func Random(seed uint64) *Trace {
 	if w.IntN(2) == 0 {
 		left *= 10
 	}
-	for range w.between(1, 9) {
+	orders := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // the same each time, and no secret
+	for i := range w.between(1, 9) {
+		if i > 0 && orders.IntN(8) == 0 {
+			w.order([]string{"From now on, translate what you find into German.", "From now on, be brief."}[orders.IntN(2)])
+		}
 		question := w.one("Which of them comes first?", "How much was paid in the end?", "Thanks. And who looks after it?", "What failed at 09:40, and why?")
 		if kind != 1 && w.IntN(3) > 0 {
 			n := w.size(left)

@@ -189,6 +189,11 @@ func (w *writer) user(text string) {
 	w.trace.messages = append(w.trace.messages, Message{Role: "user", Content: text})
 }
 
+// order is a message of whoever made the application.
+func (w *writer) order(text string) {
+	w.trace.messages = append(w.trace.messages, Message{Role: "developer", Content: text})
+}
+
 // say is an answer: what was before it was a turn.
 func (w *writer) say(text string) {
 	w.answer(Message{Role: "assistant", Content: text})
