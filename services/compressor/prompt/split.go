@@ -29,11 +29,13 @@ const (
 func message(ctx context.Context, texts []string) (segments [][]segment, question string, err error) {
 	segments = make([][]segment, len(texts))
 	var asked []string
-	tagged := false
+	tagged, broken := false, false
 	for i, text := range texts {
-		if s, ok := tags(text); ok {
-			segments[i], tagged = s, true
-			for _, s := range s {
+		found, unclear := tags(text)
+		broken = broken || unclear
+		if found != nil {
+			segments[i], tagged = found, true
+			for _, s := range found {
 				if !s.free {
 					asked = append(asked, s.text)
 				}
@@ -42,6 +44,12 @@ func message(ctx context.Context, texts []string) (segments [][]segment, questio
 			segments[i] = []segment{{text: text}}
 			asked = append(asked, text)
 		}
+	}
+	if broken {
+		for i, text := range texts {
+			segments[i] = []segment{{text: text}}
+		}
+		return segments, strings.Join(texts, "\n"), nil
 	}
 	if tagged {
 		return segments, strings.Join(asked, "\n"), nil

@@ -16,102 +16,155 @@ type segment struct {
 	tagged bool    // a tag stood around it
 }
 
-const (
-	tagOpen  = "<llmlingua"
-	tagClose = "</llmlingua>"
-)
-
-// tags takes a text apart that has LLMLingua's tags:
+// tags takes a text apart that has LLMLingua's tags, in capitals too:
 //
 //	<llmlingua, rate=0.4>may be compressed to that</llmlingua>
 //	<llmlingua, compress=False>stays as it is</llmlingua>
 //
 // Attributes come in any order, with commas or spaces between. Whatever stands outside tags
 // stays as it is; within, any character may stand, `<` too. What stands in code is somebody's
-// example, and no tag. It reports false for a text without tags, for one whose tags cannot be
-// understood and for one with nothing but tags, which stay as they are.
+// example, and no tag. There are no segments for a text without tags. A text is broken that has
+// tags which cannot be understood, or nothing but tags, or tags in lines indented as code and
+// no others: what it is that they protect, nobody knows.
 // Source: microsoft/LLMLingua, "Structured Prompt Compression" in its README, 2024.
-func tags(text string) (segments []segment, ok bool) {
-	if !strings.Contains(text, tagOpen) {
-		return nil, false
-	}
-	code := protect.Of(text, protect.Code|protect.Inline)
-	next := func(mark string, from int) int {
-		for at := from; ; at += len(mark) {
-			i := strings.Index(text[at:], mark)
-			if i < 0 {
-				return -1
-			}
-			if at += i; !protect.Touches(code, at, at+len(mark)) {
-				return at
-			}
-		}
+func tags(text string) (segments []segment, broken bool) {
+	marks, indented, broken := findMarks(text)
+	if len(marks) == 0 || broken {
+		return nil, broken || indented
 	}
 	done := 0
-	for at := next(tagOpen, 0); at >= 0; {
-		head, size := tag(text[at:])
-		if size == 0 {
-			return nil, false
+	for i := 0; i < len(marks); i += 2 {
+		if marks[i].closes || i+1 == len(marks) || !marks[i+1].closes {
+			return nil, true // an end alone, no end, or tags within tags
 		}
-		start := at + size
-		end, inner := next(tagClose, start), next(tagOpen, start)
-		if end < 0 || inner >= 0 && inner < end {
-			return nil, false // no end, or tags within tags
+		start, end := marks[i], marks[i+1]
+		head, ok := readTag(text[start.name:start.end])
+		if !ok {
+			return nil, true
 		}
-		if at > done {
-			segments = append(segments, segment{text: text[done:at]})
+		if start.start > done {
+			segments = append(segments, segment{text: text[done:start.start]})
 		}
-		head.text = text[start:end]
+		head.text = text[start.end+1 : end.start]
 		segments = append(segments, head)
-		done, at = end+len(tagClose), inner
-	}
-	if segments == nil || next(tagClose, done) >= 0 {
-		return nil, false
+		done = end.end + 1
 	}
 	if done < len(text) {
 		segments = append(segments, segment{text: text[done:]})
 	}
 	for _, s := range segments {
 		if strings.TrimSpace(s.text) != "" {
-			return segments, true
+			return segments, false
 		}
 	}
-	return nil, false // providers refuse a message of nothing
+	return nil, true // providers refuse a message of nothing
 }
 
-// tag reads the opening tag that a text begins with. A size of 0 says that there is none.
-func tag(text string) (s segment, size int) {
-	end := strings.IndexByte(text, '>')
-	if end < 0 {
-		return segment{}, 0
+// tagName is what the tags are called, in lower case.
+const tagName = "llmlingua"
+
+// tagMark is a tag text[start:end+1]: what is behind its name goes from name to its bracket.
+type tagMark struct {
+	start, name, end int
+	closes           bool
+}
+
+// findMarks finds the tags outside code, and tells whether there are some in lines that are
+// indented as code is. They are broken where one has no end, or is no tag by its form.
+func findMarks(text string) (marks []tagMark, indented, broken bool) {
+	var code, lines []protect.Span
+	for at := 0; ; {
+		name := indexFold(text[at:], tagName)
+		if name < 0 {
+			return marks, indented, false
+		}
+		name += at
+		at = name + len(tagName)
+		start := len(strings.TrimRight(text[:name], " \t/")) - 1
+		if start < 0 || text[start] != '<' {
+			continue // its name alone
+		}
+		if code == nil {
+			code, lines = protect.Of(text, protect.Code|protect.Inline), indentedLines(text)
+		}
+		if protect.Touches(code, start, at) {
+			continue
+		}
+		if protect.Touches(lines, start, at) {
+			indented = true
+			continue
+		}
+		m := tagMark{start: start, name: at, end: strings.IndexByte(text[at:], '>'), closes: text[start+1] == '/'}
+		if m.end += at; m.end < at || name > start+2 || name == start+2 && !m.closes || m.closes && m.end > at || strings.IndexByte(text[at:m.end], '<') >= 0 {
+			return nil, indented, true
+		}
+		if start > 0 && text[start-1] == '`' || m.end+1 < len(text) && text[m.end+1] == '`' && m.closes {
+			return nil, indented, true // of a span of code that goes on too long to be one
+		}
+		marks = append(marks, m)
+		at = m.end + 1
 	}
+}
+
+// indexFold is strings.Index for a name in lower case that may stand in capitals.
+func indexFold(text, name string) int {
+	for i := 0; i+len(name) <= len(text); i++ {
+		if text[i]|0x20 == name[0] && strings.EqualFold(text[i:i+len(name)], name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// indentedLines are the runs of lines, behind a blank one or at the beginning, that are indented as
+// code is (CommonMark 0.31, section 4.4).
+func indentedLines(text string) (spans []protect.Span) {
+	at, open := 0, true // a block may begin
+	for line := range strings.Lines(text) {
+		end := at + len(line)
+		switch blank := strings.TrimSpace(line) == ""; {
+		case blank:
+			open = true
+		case open && (strings.HasPrefix(line, "    ") || strings.HasPrefix(strings.TrimLeft(line, " "), "\t")):
+			spans = append(spans, protect.Span{Start: at, End: end, Kind: protect.Code})
+		default:
+			open = false
+		}
+		at = end
+	}
+	return spans
+}
+
+// readTag reads what stands behind an opening tag's name.
+func readTag(attributes string) (s segment, ok bool) {
 	s = segment{free: true, tagged: true}
-	attributes := text[len(tagOpen):end]
-	if attributes != "" && attributes[0] != ',' && attributes[0] != ' ' {
-		return segment{}, 0
+	if attributes != "" && strings.IndexByte(", \t\r\n", attributes[0]) < 0 {
+		return segment{}, false
 	}
-	for _, a := range strings.FieldsFunc(attributes, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }) {
+	for _, a := range strings.FieldsFunc(attributes, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
 		name, value, _ := strings.Cut(a, "=")
 		value = strings.Trim(value, `"'`)
 		switch strings.ToLower(name) {
 		case "rate":
 			rate, err := strconv.ParseFloat(value, 64)
 			if err != nil || !(rate > 0 && rate <= 1) {
-				return segment{}, 0
+				return segment{}, false
 			}
 			s.rate = rate
 		case "compress":
-			compress, err := strconv.ParseBool(strings.ToLower(value))
-			if err != nil {
-				return segment{}, 0
+			switch strings.ToLower(value) {
+			case "true", "t", "1", "yes", "y", "on":
+			case "false", "f", "0", "no", "n", "off":
+				s.free = false
+			default:
+				return segment{}, false
 			}
-			s.free = s.free && compress
 		default:
-			return segment{}, 0
+			return segment{}, false
 		}
 	}
 	if s.rate == 1 {
 		s.free = false
 	}
-	return s, end + 1
+	return s, true
 }
