@@ -215,6 +215,8 @@ type Request struct {
 	// Tenant is whom what is left out is kept for; empty keeps nothing. How prompts began is
 	// remembered of each tenant apart, and of calls without one together.
 	Tenant string
+	// Forget keeps nothing of what is left out for the tenant.
+	Forget bool
 	// Provider and Model decide the tokenizer, and with the deployment's price what the
 	// provider's cache is worth. They are those of the deployment that is likely to serve.
 	Provider, Model, DeploymentID string
@@ -245,7 +247,8 @@ type Result struct {
 	Late, Failed bool
 	// Took is how long it took.
 	Took time.Duration
-	// Omitted are the parts that were left out and can be fetched, in order.
+	// Omitted are the parts that were left out, in order. They can be fetched if there is a
+	// Keeper, and the request has a tenant and does not say Forget.
 	Omitted []prompt.Omission
 }
 
@@ -283,7 +286,7 @@ func (s *Service) Compress(ctx context.Context, req Request) (Result, error) {
 	reading, stop := context.WithTimeout(ctx, max(timeout, DefaultTimeout))
 	defer stop()
 	result, err := s.compress(bounded, reading, req, profile)
-	if err == nil {
+	if err == nil && !req.Forget {
 		s.opts.Keeper.keep(ctx, req.Tenant, result.Omitted)
 	}
 	result.Took = s.opts.Clock.Now().Sub(began)

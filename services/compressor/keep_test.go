@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	compressorv1 "tollgate.dev/gen/tollgate/compressor/v1"
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/compressor"
@@ -174,6 +176,17 @@ func TestNothingIsKeptWhereNobodyWantsIt(t *testing.T) {
 			mustNotFind(t, s, "acme", leaves(t, s, "acme", longText("a document")).Name)
 		})
 	}
+	t.Run("a request that forgets", func(t *testing.T) {
+		s := keeping(t, newKeeper(t, memory.New(memory.Options{}), compressor.KeeperOptions{For: time.Hour, Timeout: compressor.AtOnce, Observer: seen}))
+		resp, err := compressor.NewHandler(s).Compress(t.Context(), &compressorv1.CompressRequest{
+			Body: conversation(longText("a document")), TenantId: "acme", ForgetOmitted: true,
+		})
+		if err != nil || len(resp.GetBody()) == 0 || resp.GetOmitted() != nil {
+			t.Fatalf("%v, parts are named: %v", err, resp.GetOmitted())
+		}
+		mark := regexp.MustCompile(`[0-9a-f]{16}`).FindString(string(resp.GetBody()))
+		mustNotFind(t, s, "acme", mark)
+	})
 	seen.want(t, 0, 0)
 	if _, err := compressor.NewKeeper(nil, compressor.KeeperOptions{}); err == nil {
 		t.Error("a keeper without a store")

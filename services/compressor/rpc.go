@@ -18,7 +18,7 @@ var _ compressorv1connect.CompressorServiceHandler = (*Handler)(nil)
 // Compress is [Service.Compress].
 func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressRequest) (*compressorv1.CompressResponse, error) {
 	asked := Request{
-		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Tenant: req.GetTenantId(),
+		Body: req.GetBody(), Profile: req.GetProfile(), Rate: req.GetRate(), Tenant: req.GetTenantId(), Forget: req.GetForgetOmitted(),
 		Provider: req.GetProvider(), Model: req.GetModel(), DeploymentID: req.GetDeploymentId(),
 	}
 	for _, d := range req.GetOthers() {
@@ -32,6 +32,9 @@ func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressReques
 		Body: result.Body, OriginalTokens: result.Original, CompressedTokens: result.Compressed, Stages: result.Stages,
 		Engine: result.Engine, CacheReadTokens: result.Cache.Read, CacheLostTokens: result.Cache.Lost, Micros: result.Took.Microseconds(),
 		Late: result.Late, Failed: result.Failed,
+	}
+	if asked.Forget {
+		return resp, nil // a name tells nobody anything
 	}
 	for _, o := range result.Omitted {
 		resp.Omitted = append(resp.Omitted, o.Name)

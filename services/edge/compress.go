@@ -176,6 +176,7 @@ func (c *completion) compress(ctx context.Context) {
 func (c *completion) compressRequest() *compressorv1.CompressRequest {
 	req := &compressorv1.CompressRequest{
 		Body: c.req.body, Profile: c.compression.profile, Rate: c.compression.rate, Provider: c.model.provider, TenantId: c.principal.TenantID,
+		ForgetOmitted: c.forgets(),
 	}
 	for i, d := range c.model.deployments {
 		if i == 0 {
@@ -185,6 +186,12 @@ func (c *completion) compressRequest() *compressorv1.CompressRequest {
 		req.Others = append(req.Others, &compressorv1.Deployment{Provider: d.GetProvider(), Model: d.GetUpstreamModel(), DeploymentId: d.GetId()})
 	}
 	return req
+}
+
+// forgets tells that nothing of the prompt may be kept: the caller says no-store, or its key or team
+// keeps no answers of the model.
+func (c *completion) forgets() bool {
+	return c.req.cache.noStore || c.principal.Caching(c.model.name).Disabled
 }
 
 // savedByCompression is what the tokens that were left out would have cost, less what is not

@@ -246,3 +246,40 @@ func TestNoPartIsNamedToAKeyWithoutATeam(t *testing.T) {
 		}
 	}
 }
+
+// Who has its answers kept by nobody has nothing of its prompts kept: by a call's no-store, or by what
+// its key says.
+func TestNothingIsKeptOfAPromptAgainstTheCallersWord(t *testing.T) {
+	t.Parallel()
+	const optsOut = "sk-out-0123456789abcdef"
+	for name, tc := range map[string]struct {
+		key, control string
+		more         []string
+		forgets      bool
+	}{
+		"as a rule":           {acmeKey, "", nil, false},
+		"no-cache":            {acmeKey, "no-cache", nil, false},
+		"the header":          {acmeKey, "max-age=0, no-store", nil, true},
+		"the body":            {acmeKey, "", []string{`"cache":{"no-store":true}`}, true},
+		"a key that opts out": {optsOut, "", nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.keystore.put(optsOut, &keystorev1.Grant{
+				Key:    &keystorev1.Key{Id: "out", TenantId: "acme", Cache: &keystorev1.CachePolicy{Disabled: true}},
+				Tenant: &keystorev1.Tenant{Id: "acme"},
+			})
+			a := r.do(http.MethodPost, chatPath, call{tc.key, map[string]string{"X-Compress": "default", "Cache-Control": tc.control}, chat("many  words", tc.more...)})
+			if a.status != http.StatusOK || a.header.Get("X-Tollgate-Compression") != "default" {
+				t.Fatalf("%d %v", a.status, a.header)
+			}
+			if got := r.compressor.last.Load(); got.GetForgetOmitted() != tc.forgets || got.GetTenantId() != "acme" {
+				t.Errorf("asked for %v", got)
+			}
+			if named := a.header.Get("X-Tollgate-Omitted") != ""; named == tc.forgets {
+				t.Errorf("parts are named: %q", a.header.Get("X-Tollgate-Omitted"))
+			}
+		})
+	}
+}

@@ -186,8 +186,8 @@ func (c *completion) answerHeaders(h http.Header) {
 		set("X-Tollgate-Original-Tokens", itoa(r.GetOriginalTokens()))
 		set("X-Tollgate-Compressed-Tokens", itoa(r.GetCompressedTokens()))
 		set("X-Tollgate-Compression-Saved", c.savedByCompression().Dollars())
-		// Of a key without a team nothing is kept that could be fetched.
-		if omitted := r.GetOmitted(); len(omitted) > 0 && c.principal.TenantID != "" {
+		// Of a key without a team nothing is kept that could be fetched, nor where nothing may be.
+		if omitted := r.GetOmitted(); len(omitted) > 0 && c.principal.TenantID != "" && !c.forgets() {
 			set("X-Tollgate-Omitted", strings.Join(omitted[:min(len(omitted), omittedShown)], ","))
 		}
 	}

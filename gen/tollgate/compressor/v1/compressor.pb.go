@@ -45,7 +45,10 @@ type CompressRequest struct {
 	DeploymentId string `protobuf:"bytes,7,opt,name=deployment_id,json=deploymentId,proto3" json:"deployment_id,omitempty"`
 	// The others that may serve. What the prompt costs is not more at any of them
 	// for the compression.
-	Others        []*Deployment `protobuf:"bytes,8,rep,name=others,proto3" json:"others,omitempty"`
+	Others []*Deployment `protobuf:"bytes,8,rep,name=others,proto3" json:"others,omitempty"`
+	// Nothing of what is left out is kept, though there is a tenant, and none of its
+	// names are told.
+	ForgetOmitted bool `protobuf:"varint,9,opt,name=forget_omitted,json=forgetOmitted,proto3" json:"forget_omitted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +137,13 @@ func (x *CompressRequest) GetOthers() []*Deployment {
 		return x.Others
 	}
 	return nil
+}
+
+func (x *CompressRequest) GetForgetOmitted() bool {
+	if x != nil {
+		return x.ForgetOmitted
+	}
+	return false
 }
 
 // Deployment is a model at a provider.
@@ -447,7 +457,7 @@ var File_tollgate_compressor_v1_compressor_proto protoreflect.FileDescriptor
 
 const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\n" +
-	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\x83\x02\n" +
+	"'tollgate/compressor/v1/compressor.proto\x12\x16tollgate.compressor.v1\"\xaa\x02\n" +
 	"\x0fCompressRequest\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x1a\n" +
@@ -456,7 +466,8 @@ const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\ttenant_id\x18\x05 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04rate\x18\x06 \x01(\x01R\x04rate\x12#\n" +
 	"\rdeployment_id\x18\a \x01(\tR\fdeploymentId\x12:\n" +
-	"\x06others\x18\b \x03(\v2\".tollgate.compressor.v1.DeploymentR\x06others\"c\n" +
+	"\x06others\x18\b \x03(\v2\".tollgate.compressor.v1.DeploymentR\x06others\x12%\n" +
+	"\x0eforget_omitted\x18\t \x01(\bR\rforgetOmitted\"c\n" +
 	"\n" +
 	"Deployment\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
