@@ -20,8 +20,8 @@ const (
 	// nearCandidates are looked at in each group: questions that differ in one word share a key,
 	// and there may be many of these.
 	nearCandidates = 8
-	// NearScore is that of a question whose form is not equal, but for a slip of the keyboard, a
-	// synonym, or small words and their order. Equal forms have 1.
+	// NearScore is that of a question whose form is not equal, but for a slip of the keyboard or a
+	// synonym. Equal forms have 1.
 	NearScore = 0.99
 )
 

@@ -125,6 +125,20 @@ var unseen = []template{
 	{"comparison turned", true, "Is $x better than $y?", "Is $y worse than $x?", products, ""},
 }
 
+// held were written to hold what a reader of the rules broke them with, in other words than
+// those.
+var held = []template{
+	{"two nouns around in", false, "How can I mount $x in $y?", "How can I mount $y in $x?", products, ""},
+	{"two nouns around on", false, "What's the best way to stream $x on $y?", "What's the best way to stream $y on $x?", products, ""},
+	{"two nouns around at", false, "Where do I watch $x at $y?", "Where do I watch $y at $x?", products, ""},
+	{"two things around for", false, "Which $x is good for a $y?", "Which $y is good for a $x?", rooms, ""},
+	{"shares of each other", false, "What is the weight of $x in $y?", "What is the weight of $y in $x?", stuffs, ""},
+	{"cost of each other", false, "What is the price of $x in $y?", "What is the price of $y in $x?", stuffs, ""},
+	{"a bottle and what is in it", false, "How do I wash a $1 of $2?", "How do I wash a $2 $1?", "", "bottle=wine jar=jam cup=tea pot=coffee can=paint"},
+	{"two halves turned", false, "What is a $1 $2?", "What is a $2 $1?", "", "garden=flower horse=race oil=lamp school=night table=card light=street"},
+	{"two halves turned, how", false, "How do I draw a $1 $2?", "How do I draw a $2 $1?", "", "garden=flower horse=race oil=lamp school=night table=card light=street"},
+}
+
 const (
 	rivers   = "Danube Rhine Volga Ganges Loire"
 	authors  = "Tolstoy Borges Morrison Ishiguro Atwood"

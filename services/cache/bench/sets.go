@@ -42,7 +42,7 @@ func load(folder string) (sets []set, from string, err error) {
 		}
 		byHand.pairs = append(byHand.pairs, pair{kind: f[0], same: f[1] == "1", a: f[2], b: f[3]})
 	}
-	sets = []set{byHand, {name: "own, by templates", pairs: generated(templates)}, {name: "own, unseen", pairs: generated(unseen)}}
+	sets = []set{byHand, {name: "own, by templates", pairs: generated(templates)}, {name: "own, unseen", pairs: generated(unseen)}, {name: "own, held", pairs: generated(held)}}
 	folder = filepath.Join(folder, "semcache")
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) { //nolint:gosec // who measures names the folder
 		return sets, "the project's own pairs; there is no " + folder, nil

@@ -15,7 +15,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 2
+const Version = 3
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -27,9 +27,6 @@ type Form struct {
 	// text holds the pieces, parted by spaces.
 	text   string
 	pieces []piece
-	// loose is the form without its small words, and without order where that says nothing;
-	// empty when there are too few words for that.
-	loose string
 }
 
 // piece is a word of the form.
@@ -69,14 +66,11 @@ func key(mark, s string, more ...string) Key {
 }
 
 // Near yields the keys by which forms are found that [Same] may hold to be the same although
-// they aren't equal: that of the form without order and small words, and for each word that
-// could be mistyped that of the form without the word. Two such forms share one of them. An
-// index stores them all beside the form's own key, and looks all of them up.
+// they aren't equal: for each word that could be mistyped that of the form without the word.
+// Two such forms share one of them. An index stores them all beside the form's own key, and
+// looks all of them up.
 func (f *Form) Near() iter.Seq[Key] {
 	return func(yield func(Key) bool) {
-		if f.loose != "" && !yield(key("loose", f.loose)) {
-			return
-		}
 		from := 0
 		var n [4]byte
 		for i, p := range f.pieces {
@@ -95,21 +89,16 @@ func (f *Form) Near() iter.Seq[Key] {
 type How struct {
 	// Slip is set when one of them was mistyped; A and B are then the word that differs.
 	Slip bool
-	// Loose is set when the two differ in prepositions of place and belonging, or in order.
-	Loose bool
 	// Synonym is set when one word stands for another of the same meaning.
 	Synonym bool
 	A, B    string
 }
 
 // Same reports whether two forms are equal, but for at most one slip of the keyboard or one
-// synonym, or for small words and order. Roles and the like are the veto's to look at.
+// synonym. Roles and the like are the veto's to look at.
 func Same(a, b *Form) (How, bool) {
 	if a.text == b.text {
 		return How{}, true
-	}
-	if a.loose != "" && a.loose == b.loose {
-		return How{Loose: true}, true
 	}
 	if len(a.pieces) != len(b.pieces) {
 		return How{}, false

@@ -313,8 +313,5 @@ func form(a []atom) *Form {
 		f.pieces = append(f.pieces, p)
 	}
 	f.text = b.String()
-	if len(a) > 0 {
-		f.loose = loosen(f, a[0].text)
-	}
 	return f
 }

@@ -205,11 +205,17 @@ func pairs(a []atom) {
 }
 
 // compound turns "best institute for vlsi training" into "best vlsi training institute", where
-// the best of something is asked for, and "capital of France" into "France capital".
+// the best of something is asked for, and "capital of France" into "France capital". It does so
+// for nouns alone that stand in one relation only to what is named beside them: a bottle of wine
+// is no wine bottle, and Miami University isn't the University of Miami.
 func compound(a []atom) []atom {
 	for i := 2; i < len(a)-1; i++ {
-		of := a[i].text == "of" || a[i].text == "for" && a[i-2].form == reading.Most && a[0].text == "WHICH"
-		if !of || !noun(&a[i-1]) || noun(&a[i-2]) && a[i-2].form != reading.Most {
+		if !noun(&a[i-1]) || a[i-1].form > reading.S {
+			continue
+		}
+		best := a[i-2].form == reading.Most && a[0].text == "WHICH"
+		of := a[i].text == "of" && (belongs(a[i-1].word) || best && serving[a[i-1].text]) || a[i].text == "for" && best && serving[a[i-1].text]
+		if !of || noun(&a[i-2]) && a[i-2].form != reading.Most {
 			continue
 		}
 		end := i + 1
@@ -227,6 +233,31 @@ func compound(a []atom) []atom {
 	}
 	return a
 }
+
+// belongs reports whether a word is an attribute, or one that was mistyped.
+func belongs(w *reading.Word) bool {
+	if w.Entry != 0 || w.Capital {
+		return attribute[w.Lemma]
+	}
+	for a := range attribute {
+		if len(a) > 3 && reading.Slip(a, w.Text) {
+			return true
+		}
+	}
+	return attribute[w.Lemma]
+}
+
+// attribute are nouns that something has one of, so that the X of Y is Y's X.
+var attribute = words("capital population area size height weight age price cost value rate currency president king queen " +
+	"governor mayor minister ceo founder owner author history future culture economy climate weather religion flag " +
+	"geography logo version release salary fee syllabus result cutoff eligibility feature battery speed mileage " +
+	"password account setting ratio limitation revenue profit budget market inventor creator father mother wife husband " +
+	"son daughter birthday religion caste")
+
+// serving are nouns that are made for what is named beside them: the best institute for X is the
+// best X institute.
+var serving = words("institute course college university school class coaching website site app tool software program " +
+	"company agency laptop phone language training camp hotel hospital doctor magazine channel blog forum game")
 
 // noun reports whether a word of content may stand in a compound.
 func noun(a *atom) bool {
@@ -276,4 +307,12 @@ func single(a *atom) bool { return !a.frame && a.word != nil && !a.word.Function
 func edge(a *atom) bool {
 	return a.frame || a.word == nil || a.word.Function && a.text != "of" || a.word.Name() && a.word.Capital ||
 		a.word.Entry.First() == lexicon.Verb && a.form == reading.Base
+}
+
+func words(list string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(list) {
+		m[w] = true
+	}
+	return m
 }

@@ -57,7 +57,7 @@ type Veto struct {
 type Explanation struct {
 	A Prompt `json:"a"`
 	B Prompt `json:"b"`
-	// Near says how the forms are the same: equal, slip, synonym or loose; it is empty where
+	// Near says how the forms are the same: equal, slip or synonym; it is empty where
 	// they are not. NearScore is 1 for equal forms, [cache.NearScore] for the others.
 	Near      string  `json:"near,omitempty"`
 	NearScore float64 `json:"near_score,omitempty"`
@@ -130,8 +130,6 @@ func manner(how canon.How) (name string, score float64) {
 		return "slip", cache.NearScore
 	case how.Synonym:
 		return "synonym", cache.NearScore
-	case how.Loose:
-		return "loose", cache.NearScore
 	}
 	return "equal", 1
 }

@@ -12,6 +12,7 @@ func TestDirection(t *testing.T) {
 		{"Port a program from C# to Java", "Port a program from Java to C#"},
 		{"Port a program from .NET to Java", "Port a program from Java to .NET"},
 		{"Trains from March to June", "Trains from June to March"},
+		{"How do I run a guest in a host?", "How do I run a host in a guest?"},
 	}, []pair{
 		{"Flights from Rome to Paris", "Flights to Paris from Rome"},
 		{"Meetings on Monday for 3 people", "Meetings for 3 people on Monday"},

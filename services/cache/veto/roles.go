@@ -23,6 +23,12 @@ func roles(p *pair) (string, string, bool) {
 		if !actor(&p.a, i) {
 			continue
 		}
+		if x := int(p.a.to[i]); p.a.tied(i, i+1) && int(p.a.to[i+1]) == x-1 && p.b.tied(x-1, x) {
+			return p.a.text(i, i+2), p.b.text(x-1, x+1), true
+		}
+		if b, ok := p.holds(i); ok {
+			return p.a.text(i, min(i+3, len(p.a.words))), b, true
+		}
 		for k := i + 2; k < len(p.a.words); k++ {
 			if !actor(&p.a, k) || p.a.words[k].Sentence != p.a.words[i].Sentence {
 				continue
@@ -46,6 +52,41 @@ func roles(p *pair) (string, string, bool) {
 		}
 	}
 	return "", "", false
+}
+
+// vessels are nouns of which "a X of Y" holds Y, while "a Y X" may be empty.
+var vessels = words("bottle jar cup pot can glass box bag mug tin bowl barrel bucket basket jug tank crate sack packet")
+
+// holds reports whether the vessel at i stands with what it holds here, and by itself in the
+// other prompt; and what that says there.
+func (p *pair) holds(i int) (string, bool) {
+	if !vessels[p.a.words[i].Lemma] {
+		return "", false
+	}
+	j := int(p.a.to[i])
+	n, m := p.a.contents(i), p.b.contents(j)
+	switch {
+	case n >= 0 && m < 0 && j > 0 && int(p.a.to[n]) == j-1:
+		return p.b.text(j-1, j+1), true
+	case n < 0 && m >= 0 && i > 0 && int(p.b.to[m]) == i-1:
+		return p.b.text(j, m+1), true
+	}
+	return "", false
+}
+
+// contents is the noun behind "of" behind word i, or -1.
+func (s *side) contents(i int) int {
+	if i+1 < len(s.words) && s.words[i+1].Text == "of" {
+		return s.next(i + 1)
+	}
+	return -1
+}
+
+// tied reports whether words i and k = i+1 are two nouns of which the first tells which the
+// second is: a house boat is no boat house.
+func (s *side) tied(i, k int) bool {
+	return i >= 0 && k < len(s.words) && actor(s, i) && actor(s, k) && s.words[i].Kind == reading.Plain &&
+		s.words[k].Kind == reading.Plain && !s.words[k].Break && s.words[i].Sentence == s.words[k].Sentence
 }
 
 // compound reports whether the -ing at v belongs to a noun beside it, as in "booking site".

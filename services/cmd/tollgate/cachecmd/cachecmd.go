@@ -199,7 +199,6 @@ var nears = map[string]string{
 	"equal":   "the forms are equal",
 	"slip":    "the forms are equal but for a slip of the keyboard",
 	"synonym": "the forms are equal but for a word of the same meaning",
-	"loose":   "the forms are equal but for small words and order",
 }
 
 // unfits say what a prompt is unfit for.
