@@ -237,11 +237,17 @@ func TestAnswersAreComparedOnTheSide(t *testing.T) {
 				}
 				return nil
 			})
-			other := g.NewTenantKey(nil)
+			other := g.NewTenantKey(map[string]any{"cache": map[string]any{"similarity_threshold": 0.5}})
 			answered(t, g, other.Secret, body("m", kept))
-			enough := g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{
-				Key: other.Secret, Header: http.Header{"X-Cache-Threshold": {"0.5"}}, Body: body("m", asked),
-			}).MustBe(t, http.StatusOK)
+			atLeast := func(score string) harness.Answer {
+				return g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{
+					Key: other.Secret, Header: http.Header{"X-Cache-Threshold": {score}, "Cache-Control": {"no-store"}}, Body: body("m", asked),
+				}).MustBe(t, http.StatusOK)
+			}
+			if got := atLeast("0.9999").Header.Get("X-Cache"); got != "miss" {
+				t.Errorf("X-Cache is %q, and the caller wants more than there is", got)
+			}
+			enough := atLeast("0.1")
 			if got := enough.Header.Get("X-Cache"); got != "semantic" || text(t, enough) != text(t, first) {
 				t.Errorf("X-Cache is %q: %s", got, enough.Body)
 			}

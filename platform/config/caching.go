@@ -36,8 +36,8 @@ const (
 type Similarity struct {
 	// Last is the last tier that answers.
 	Last CacheTier
-	// Threshold is the least score of an answer by the semantic tier, from 0 to 1; nil lets it
-	// be learned.
+	// Threshold is the least score of an answer to another request, from 0 to 1; nil lets that
+	// of the semantic tier be learned.
 	Threshold *float64
 	// MaxWrongHitRate bounds wrong hits per hit, with Confidence; Sample is the least share of
 	// would-be hits that are compared to learn. All lie between 0 and 1.

@@ -79,6 +79,9 @@ func (l *loader) conditional(cfg *Config) {
 	)
 	sim := &cfg.Cache.Similarity
 	semantic := cfg.Cache.Enabled && sim.Last == TierSemantic
+	// All that the near tier finds has at least this score.
+	const nearScore = 0.99
+	bounds := semantic || sim.Last == TierNear && sim.Threshold != nil && *sim.Threshold > nearScore
 	learns, asksModel := semantic && sim.Threshold == nil, semantic && sim.Embedder.Kind == EmbedderProvider
 	for _, c := range []struct {
 		path string
@@ -89,10 +92,10 @@ func (l *loader) conditional(cfg *Config) {
 		{"litellm_settings.cache_params.namespace", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.socket_timeout", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
-		{"litellm_settings.cache_params.similarity_threshold", cfg.Cache.Enabled && !semantic, notSemantic},
+		{"litellm_settings.cache_params.similarity_threshold", cfg.Cache.Enabled && !bounds, notSemantic},
 		{"litellm_settings.cache_params.redis_semantic_cache_embedding_model", cfg.Cache.Enabled && !asksModel, "the semantic tier's embedder is another one, or does not run"},
 		{"cache", !cfg.Cache.Enabled, "litellm_settings.cache is not true"},
-		{"cache.similarity_threshold", cfg.Cache.Enabled && !semantic, notSemantic},
+		{"cache.similarity_threshold", cfg.Cache.Enabled && !bounds, notSemantic},
 		{"cache.max_wrong_hit_rate", cfg.Cache.Enabled && !learns, notLearned},
 		{"cache.confidence", cfg.Cache.Enabled && !learns, notLearned},
 		{"cache.sample", cfg.Cache.Enabled && !learns, notLearned},

@@ -53,8 +53,9 @@ type Options struct {
 	Timeout time.Duration
 	// InvalidateTimeout bounds an invalidation, which may visit many entries.
 	InvalidateTimeout time.Duration
-	// Last is the tier up to which a request is looked for that names none; near by default.
-	// There is a semantic tier where there is an embedder.
+	// Last is the last tier: a request may name an earlier one, and gets this for a later one.
+	// By default it is semantic where there is an embedder, without which there is none, and
+	// near else.
 	Last cachev1.Tier
 	// Embedder finds the candidates of the semantic tier, by vectors of at most 512 numbers.
 	Embedder embed.Embedder
@@ -64,8 +65,8 @@ type Options struct {
 	// Floor is the least cosine, from 0 to 1, that makes a question a candidate of the semantic
 	// tier. A lower threshold lowers it.
 	Floor float64
-	// Threshold, from 0 to 1, is the least score of an answer to another request, where the
-	// request names none; nil leaves it to what was learned.
+	// Threshold, from 0 to 1, is the least score of an answer to another request. A request may
+	// name a larger one; nil leaves it to the request and to what was learned.
 	Threshold *float64
 	// Learning is how thresholds are learned where none is fixed.
 	Learning Learning
@@ -102,7 +103,12 @@ func New(store Store, opts Options) (*Service, error) {
 	opts.MaxEntryBytes = cmp.Or(opts.MaxEntryBytes, DefaultMaxEntryBytes)
 	opts.InvalidateTimeout = cmp.Or(opts.InvalidateTimeout, DefaultInvalidateTimeout)
 	opts.Timeout = cmp.Or(opts.Timeout, DefaultTimeout)
-	opts.Last = cmp.Or(opts.Last, cachev1.Tier_TIER_NEAR)
+	if opts.Last == cachev1.Tier_TIER_UNSPECIFIED {
+		opts.Last = cachev1.Tier_TIER_NEAR
+		if opts.Embedder != nil {
+			opts.Last = cachev1.Tier_TIER_SEMANTIC
+		}
+	}
 	opts.Floor = cmp.Or(opts.Floor, DefaultFloor)
 	opts.EmbedTimeout = cmp.Or(opts.EmbedTimeout, DefaultEmbedTimeout)
 	opts.IndexBytes = cmp.Or(opts.IndexBytes, DefaultIndexBytes)
@@ -151,12 +157,15 @@ type Request struct {
 	// Question is what another request must have asked for its answer to serve; nil looks for
 	// the same request alone.
 	Question *Question
-	// Last is the last tier to ask; unspecified is the service's own.
+	// Last is the last tier to ask; unspecified is the service's own, and so is a later one.
 	Last cachev1.Tier
-	// Threshold, from 0 to 1, is the least score of an answer to another request; nil is the
-	// service's own. At 0 every candidate is served that the veto lets pass, at 1 only one with
-	// the full score.
+	// Threshold, from 0 to 1, is the least score of an answer to another request, as it was
+	// fixed for who asks; nil is the service's own, and so is a smaller one. At 0 every
+	// candidate is served that the veto lets pass, at 1 only one with the full score.
 	Threshold *float64
+	// LeastScore, from 0 to 1, is what an answer to another request must have beside the
+	// threshold that holds, be it fixed or learned; 0 asks for nothing.
+	LeastScore float64
 }
 
 // Hit is what a look-up found.
@@ -183,11 +192,16 @@ func (s *Service) Lookup(ctx context.Context, r Request) Hit {
 	if state == present || state == away || r.Question == nil {
 		return hit
 	}
-	last := cmp.Or(r.Last, s.opts.Last)
+	last := s.last(r.Last)
 	if last <= cachev1.Tier_TIER_EXACT {
 		return Hit{}
 	}
 	return s.similar.find(ctx, r, last)
+}
+
+// last is the last tier for a request that named one, or none.
+func (s *Service) last(named cachev1.Tier) cachev1.Tier {
+	return min(cmp.Or(named, s.opts.Last), s.opts.Last)
 }
 
 // ServiceTTL as a time to live takes the service's own.
@@ -203,7 +217,8 @@ type Answer struct {
 	TTL time.Duration
 	// Question is what it answers, where it may serve other requests as well.
 	Question *Question
-	// Last is the last tier that is to find it; unspecified is the service's own.
+	// Last is the last tier that is to find it; unspecified is the service's own, and so is a
+	// later one.
 	Last cachev1.Tier
 }
 
@@ -226,11 +241,12 @@ func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) 
 	if made := a.Entry.GetCreatedMillis(); made <= 0 || made > now.UnixMilli() {
 		rec.Entry = remade(a.Entry, now)
 	}
-	if a.Question == nil || cmp.Or(a.Last, s.opts.Last) <= cachev1.Tier_TIER_EXACT {
+	last := s.last(a.Last)
+	if a.Question == nil || last <= cachev1.Tier_TIER_EXACT {
 		return s.records.put(ctx, a.Key, rec), nil
 	}
 	kept := &Kept{Key: a.Key, Question: *a.Question, Expires: rec.Expires, Value: money.Nano(a.Entry.GetCostNanos())}
-	question := s.similar.announce(ctx, kept, cmp.Or(a.Last, s.opts.Last))
+	question := s.similar.announce(ctx, kept, last)
 	if question != nil {
 		rec.Announce = kept
 	}

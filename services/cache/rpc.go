@@ -38,7 +38,12 @@ func (h *Handler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cach
 	if t := req.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
 		return nil, errs.New(errs.InvalidRequest, "threshold must be from 0 to 1").WithParam("threshold")
 	}
-	hit := h.service.Lookup(ctx, Request{Key: key, MaxAge: maxAge, Question: question, Last: req.GetLast(), Threshold: req.Threshold})
+	if t := req.GetLeastScore(); !(t >= 0 && t <= 1) {
+		return nil, errs.New(errs.InvalidRequest, "least_score must be from 0 to 1").WithParam("least_score")
+	}
+	hit := h.service.Lookup(ctx, Request{
+		Key: key, MaxAge: maxAge, Question: question, Last: req.GetLast(), Threshold: req.Threshold, LeastScore: req.GetLeastScore(),
+	})
 	resp := &cachev1.LookupResponse{Hit: hit.Kind, Entry: hit.Entry, Score: hit.Score, Comparison: hit.Comparison, Last: hit.Last}
 	if hit.Entry != nil {
 		resp.EntryId = hit.ID.EntryID()

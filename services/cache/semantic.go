@@ -34,6 +34,7 @@ func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate
 	if r.Threshold != nil {
 		floor = min(floor, *r.Threshold)
 	}
+	floor = max(floor, r.LeastScore)
 	sc := scopeOf(r.Key.Namespace, r.Question, s.vectors.version)
 	group := sc.group()
 	// An error comes with what was found up to then.

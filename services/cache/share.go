@@ -11,7 +11,7 @@ func Share(dst, src any) bool {
 		from, ok := src.(*cachev1.LookupRequest)
 		if ok {
 			to.Namespace, to.Fingerprint, to.MaxAge = from.Namespace, from.Fingerprint, from.MaxAge
-			to.Question, to.Last, to.Threshold = from.Question, from.Last, from.Threshold
+			to.Question, to.Last, to.Threshold, to.LeastScore = from.Question, from.Last, from.Threshold, from.LeastScore
 		}
 		return ok
 	case *cachev1.LookupResponse:

@@ -46,7 +46,7 @@ type similar struct {
 	questions *questions
 	vectors   *vectors // nil without an embedder
 	tiers     []tier   // the stricter first
-	threshold *float64 // of requests that name none
+	threshold *float64 // nil where none is fixed
 	observer  Observer
 }
 
@@ -80,9 +80,7 @@ func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit
 		s.observer.CacheVeto(rule)
 		return Hit{}
 	}
-	if r.Threshold == nil {
-		r.Threshold = s.threshold
-	}
+	r.Threshold = stricter(r.Threshold, s.threshold)
 	left, asked := fetches, cachev1.Tier_TIER_EXACT
 	for _, t := range s.tiers {
 		if t.tier() > last {
@@ -98,6 +96,22 @@ func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit
 	return Hit{Last: asked}
 }
 
+// stricter is the larger of two thresholds, of which either may be none.
+func stricter(a, b *float64) *float64 {
+	if a == nil || b != nil && *b > *a {
+		return b
+	}
+	return a
+}
+
+// least is the smallest score that may serve.
+func (r *Request) least() float64 {
+	if r.Threshold == nil {
+		return r.LeastScore
+	}
+	return max(*r.Threshold, r.LeastScore)
+}
+
 // ask goes through a tier's candidates. It is done with a hit, and where no further tier is to
 // be asked. left counts the records that may still be read.
 func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *int) (hit Hit, done bool) {
@@ -111,7 +125,7 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 		if !same {
 			continue
 		}
-		if r.Threshold != nil && score < *r.Threshold {
+		if score < r.least() {
 			s.observer.CacheCandidate(t.name(), passed)
 			continue
 		}

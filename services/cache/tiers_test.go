@@ -118,6 +118,65 @@ func TestSemanticStartsStrict(t *testing.T) {
 	}
 }
 
+// What the service does not do, no request makes it do: the last tier is the service's where a
+// request names a later one, both when it looks and when its answer is kept.
+func TestNoTierBeyondTheServices(t *testing.T) {
+	const stored, nearly, others = "How can I learn to play the guitar?", "how can i learn to play the guitar", "What is the best way to learn guitar?"
+	zero := 0.0
+	for _, tc := range []struct {
+		service, request cachev1.Tier
+		nearly, others   cachev1.HitKind
+	}{
+		{upToExact, upToNear, miss, miss},
+		{upToExact, upToSemantic, miss, miss},
+		{upToNear, upToSemantic, near, miss},
+		{upToNear, upToExact, miss, miss},
+		{upToNear, 0, near, miss},
+		{upToSemantic, 0, near, semantic},
+		{0, upToSemantic, near, semantic},
+	} {
+		f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Last: tc.service})
+		f.answer(t, stored)
+		if got := f.ask(t, nearly, tc.request, &zero).GetHit(); got != tc.nearly {
+			t.Errorf("the service goes up to %v, the request asks for %v, and nearly the same words find %v", tc.service, tc.request, got)
+		}
+		if got := f.ask(t, others, tc.request, &zero).GetHit(); got != tc.others {
+			t.Errorf("the service goes up to %v, the request asks for %v, and other words find %v", tc.service, tc.request, got)
+		}
+	}
+}
+
+// Of the thresholds that operators fixed, the larger holds; a caller may ask for more than
+// it, and fixes none.
+func TestTheStricterThreshold(t *testing.T) {
+	const stored, slip, others = "How can I learn to play the guitar?", "How can I learn to play the guitarr?", "What is the best way to learn guitar?"
+	low, high := 0.5, 0.999
+	for name, tc := range map[string]struct {
+		service, request, least *float64
+		slip, others            cachev1.HitKind
+	}{
+		"the service's":                   {service: &low, slip: near, others: semantic},
+		"the request's is higher":         {service: &low, request: &high, slip: miss, others: miss},
+		"the request's is lower":          {service: &high, request: &low, slip: miss, others: miss},
+		"the request's alone":             {request: &low, slip: near, others: semantic},
+		"the caller wants more":           {service: &low, least: &high, slip: miss, others: miss},
+		"the caller takes less":           {service: &high, least: &low, slip: miss, others: miss},
+		"none, and the caller takes less": {least: &low, slip: near, others: miss},
+		"none, and the caller wants more": {least: &high, slip: miss, others: miss},
+		"none":                            {slip: near, others: miss},
+	} {
+		f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Threshold: tc.service})
+		f.answer(t, stored)
+		for text, want := range map[string]cachev1.HitKind{slip: tc.slip, others: tc.others} {
+			q := question("c", text)
+			got := f.lookup(t, &cachev1.LookupRequest{Fingerprint: fingerprintOf(q), Question: q, Threshold: tc.request, LeastScore: tc.least})
+			if got.GetHit() != want {
+				t.Errorf("%s: %q has %v with a score of %v, want %v", name, text, got.GetHit(), got.GetScore(), want)
+			}
+		}
+	}
+}
+
 // The service's own threshold holds where the request has none.
 func TestTheServicesThreshold(t *testing.T) {
 	low := 0.5

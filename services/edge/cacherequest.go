@@ -15,7 +15,7 @@ type cacheRequest struct {
 	TTL int64 `json:"ttl"`
 	// Tier is the last one that may answer; empty is not given.
 	Tier string `json:"tier,omitempty"`
-	// Threshold is the least score of an answer by the semantic tier.
+	// Threshold is the least score of an answer to another request.
 	Threshold *float64 `json:"similarity_threshold,omitempty"`
 	// Models are what differs for single models.
 	Models map[string]modelCacheRequest `json:"models,omitempty"`

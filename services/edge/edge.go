@@ -53,9 +53,6 @@ type Options struct {
 	// CacheOptIn caches the answers of those requests alone that ask for it with
 	// `"cache": {"use-cache": true}`.
 	CacheOptIn bool
-	// CacheThreshold is the least score, from 0 to 1, of an answer to another request where no
-	// key, tenant or model has one of its own; nil lets the cache learn it.
-	CacheThreshold *float64
 	// ModelCaching is how answers are cached of models that differ from others, by name.
 	ModelCaching map[string]admission.Caching
 	// CacheToolCalls keeps answers that call tools, too, and CacheTruncated those that a limit

@@ -12,7 +12,6 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
-	"tollgate.dev/services/edge"
 	"tollgate.dev/services/edge/admission"
 )
 
@@ -123,47 +122,45 @@ tollgate_cache_miss_total{kind="semantic"} %d
 }
 
 // TestWhatTheCacheIsAsked is about the tiers that may answer, and from which score: those of
-// the key, and of the request where it is stricter. What is kept is told the same.
+// the key and the model, and of the request where it is stricter; its score is told apart, for
+// it fixes no threshold. What is kept is told the same tier.
 func TestWhatTheCacheIsAsked(t *testing.T) {
 	t.Parallel()
 	const upToExact, upToNear, upToSemantic = cachev1.Tier_TIER_EXACT, cachev1.Tier_TIER_NEAR, cachev1.Tier_TIER_SEMANTIC
-	half, most, least := 0.5, 0.9, 0.0
+	half, most, zero := 0.5, 0.9, 0.0
 	for name, tc := range map[string]struct {
-		options   edge.Options
+		models    map[string]admission.Caching
 		policy    *keystorev1.CachePolicy
 		header    map[string]string
 		cache     string // members
 		last      cachev1.Tier
-		threshold *float64
-		none      bool // no question
+		threshold *float64 // that operators fixed
+		least     *float64 // that the caller takes
+		none      bool     // no question
 	}{
-		"as a rule":                        {},
-		"near, by its key":                 {policy: &keystorev1.CachePolicy{LastTier: upToNear}, last: upToNear},
-		"exact, by its key":                {policy: &keystorev1.CachePolicy{LastTier: upToExact}, last: upToExact, none: true},
-		"exact, by its key, and no wish":   {policy: &keystorev1.CachePolicy{LastTier: upToExact}, cache: `"tier":"semantic"`, last: upToExact, none: true},
-		"near, by its header":              {header: map[string]string{"X-Cache-Tier": "near"}, last: upToNear},
-		"near, by its member":              {cache: `"tier":"near"`, last: upToNear},
-		"exact, by its member":             {cache: `"tier":"exact"`, last: upToExact, none: true},
-		"the stricter of header and body":  {header: map[string]string{"X-Cache-Tier": "semantic"}, cache: `"tier":"near"`, last: upToNear},
-		"less than its key allows":         {policy: &keystorev1.CachePolicy{LastTier: upToSemantic}, cache: `"tier":"near"`, last: upToNear},
-		"more than its key allows":         {policy: &keystorev1.CachePolicy{LastTier: upToNear}, header: map[string]string{"X-Cache-Tier": "semantic"}, last: upToNear},
-		"a threshold of its key":           {policy: &keystorev1.CachePolicy{Threshold: &half}, threshold: &half},
-		"a threshold of its own":           {header: map[string]string{"X-Cache-Threshold": "0.5"}, threshold: &half},
-		"a threshold of 0":                 {cache: `"similarity-threshold":0`, threshold: &least},
-		"none, where the cache has one":    {options: edge.Options{CacheThreshold: &half}},
-		"a stricter one than the cache's":  {options: edge.Options{CacheThreshold: &half}, cache: `"similarity-threshold":0.9`, threshold: &most},
-		"a laxer one than the cache's":     {options: edge.Options{CacheThreshold: &most}, cache: `"similarity-threshold":0.5`, threshold: &most},
-		"its key's instead of the cache's": {options: edge.Options{CacheThreshold: &most}, policy: &keystorev1.CachePolicy{Threshold: &least}, cache: `"similarity-threshold":0.5`, threshold: &half},
-		"a tier of the model":              {options: edge.Options{ModelCaching: map[string]admission.Caching{"m": {Last: upToNear}}}, cache: `"tier":"semantic"`, last: upToNear},
-		"a stricter one":                   {policy: &keystorev1.CachePolicy{Threshold: &half}, cache: `"similarity-threshold":9e-1`, threshold: &most},
-		"a laxer one":                      {policy: &keystorev1.CachePolicy{Threshold: &most}, header: map[string]string{"X-Cache-Threshold": "0.5"}, threshold: &most},
-		"the stricter of both":             {header: map[string]string{"X-Cache-Threshold": "0.5"}, cache: `"similarity-threshold":0.9`, threshold: &most},
+		"as a rule":                       {},
+		"near, by its key":                {policy: &keystorev1.CachePolicy{LastTier: upToNear}, last: upToNear},
+		"exact, by its key":               {policy: &keystorev1.CachePolicy{LastTier: upToExact}, last: upToExact, none: true},
+		"exact, by its key, and no wish":  {policy: &keystorev1.CachePolicy{LastTier: upToExact}, cache: `"tier":"semantic"`, last: upToExact, none: true},
+		"near, by its header":             {header: map[string]string{"X-Cache-Tier": "near"}, last: upToNear},
+		"near, by its member":             {cache: `"tier":"near"`, last: upToNear},
+		"exact, by its member":            {cache: `"tier":"exact"`, last: upToExact, none: true},
+		"the stricter of header and body": {header: map[string]string{"X-Cache-Tier": "semantic"}, cache: `"tier":"near"`, last: upToNear},
+		"less than its key allows":        {policy: &keystorev1.CachePolicy{LastTier: upToSemantic}, cache: `"tier":"near"`, last: upToNear},
+		"more than its key allows":        {policy: &keystorev1.CachePolicy{LastTier: upToNear}, header: map[string]string{"X-Cache-Tier": "semantic"}, last: upToNear},
+		"a tier of the model":             {models: map[string]admission.Caching{"m": {Last: upToNear}}, cache: `"tier":"semantic"`, last: upToNear},
+		"a threshold of its key":          {policy: &keystorev1.CachePolicy{Threshold: &half}, threshold: &half},
+		"a threshold of the model":        {models: map[string]admission.Caching{"m": {Threshold: &half}}, threshold: &half},
+		"the stricter of key and model":   {models: map[string]admission.Caching{"m": {Threshold: &most}}, policy: &keystorev1.CachePolicy{Threshold: &half}, threshold: &most},
+		"a threshold of its own":          {header: map[string]string{"X-Cache-Threshold": "0.5"}, least: &half},
+		"a threshold of 0":                {cache: `"similarity-threshold":0`, least: &zero},
+		"its own beside its key's":        {policy: &keystorev1.CachePolicy{Threshold: &half}, cache: `"similarity-threshold":9e-1`, threshold: &half, least: &most},
+		"a laxer one":                     {policy: &keystorev1.CachePolicy{Threshold: &most}, header: map[string]string{"X-Cache-Threshold": "0.5"}, threshold: &most, least: &half},
+		"the stricter of both":            {header: map[string]string{"X-Cache-Threshold": "0.5"}, cache: `"similarity-threshold":0.9`, least: &most},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(s *setup) {
-				s.options.CacheThreshold, s.options.ModelCaching = tc.options.CacheThreshold, tc.options.ModelCaching
-			})
+			r := newRig(t, func(s *setup) { s.options.ModelCaching = tc.models })
 			const key = "sk-policy-0123456789abcdef"
 			r.keystore.put(key, &keystorev1.Grant{Key: &keystorev1.Key{Id: "key", TenantId: "acme", Cache: tc.policy}, Tenant: &keystorev1.Tenant{Id: "acme"}})
 			a := r.do(http.MethodPost, chatPath, call{key: key, header: tc.header, body: chat("Why \\u0069s it?", `"cache":{`+tc.cache+`}`)})
@@ -172,8 +169,9 @@ func TestWhatTheCacheIsAsked(t *testing.T) {
 			}
 			eventually(t, "the entry", func() bool { return r.cache.kept() == 1 })
 			asked, told := r.cache.asked, r.cache.told
-			if asked.GetLast() != tc.last || tc.threshold == nil != (asked.Threshold == nil) || tc.threshold != nil && *tc.threshold != asked.GetThreshold() {
-				t.Errorf("asked up to %v from %v", asked.GetLast(), asked.Threshold)
+			same := func(a, b *float64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+			if asked.GetLast() != tc.last || !same(asked.Threshold, tc.threshold) || !same(asked.LeastScore, tc.least) {
+				t.Errorf("asked %v", asked)
 			}
 			switch q := asked.GetQuestion(); {
 			case tc.none && q != nil, !tc.none && (q.GetText() != "Why is it?" || len(q.GetContext()) != 32):

@@ -18,11 +18,8 @@ type inquiry struct {
 
 // inquire says how the cache is to be asked for the call.
 func (c *completion) inquire() *inquiry {
-	control, policy := &c.req.cache, c.caching
-	if control.wish.Threshold != nil && policy.Threshold == nil {
-		policy.Threshold = c.e.opts.CacheThreshold // a caller's own is never below it
-	}
-	policy = control.wish.Over(policy)
+	control := &c.req.cache
+	policy := control.wish.Over(c.caching)
 	q := &inquiry{digest: c.req.digest(setting{"compress", c.compression.key()})}
 	ns, req := &q.namespace, &q.lookup
 	ns.TenantId, ns.Provider, ns.Model, ns.Partition = cacheTenant(c.principal), c.model.provider, c.model.name, control.partition
@@ -40,6 +37,7 @@ func (c *completion) inquire() *inquiry {
 		return q // not reached: the body was scanned
 	}
 	q.question.Context, q.question.Text, req.Question = q.context[:], text, &q.question
-	req.Threshold = policy.Threshold
+	// What an operator said fixes the threshold; the caller may ask for more, and no less.
+	req.Threshold, req.LeastScore = c.caching.Threshold, control.wish.Threshold
 	return q
 }

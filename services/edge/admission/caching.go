@@ -13,10 +13,11 @@ type Caching struct {
 	Disabled bool
 	// TTL is how long an answer lives; 0 is the configuration's.
 	TTL time.Duration
-	// Last is the last tier that may answer; unspecified is the configuration's.
+	// Last is the last tier that may answer; unspecified is the configuration's, and so is a
+	// later one.
 	Last cachev1.Tier
-	// Threshold is the least score of an answer by the semantic tier; nil is the
-	// configuration's.
+	// Threshold is the least score of an answer to another request; nil is the configuration's,
+	// and so is a smaller one.
 	Threshold *float64
 }
 

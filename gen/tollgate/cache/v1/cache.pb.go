@@ -224,11 +224,15 @@ type LookupRequest struct {
 	// What another request must have asked for its answer to serve; absent looks for the
 	// same request only.
 	Question *Question `protobuf:"bytes,4,opt,name=question,proto3" json:"question,omitempty"`
-	// The last tier to ask; unspecified is the service's own.
+	// The last tier to ask; unspecified is the service's own, beyond which none is asked.
 	Last Tier `protobuf:"varint,5,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
-	// The least score, from 0 to 1, of an answer to another request; absent takes the
-	// service's own, which for the semantic tier may be a learned one.
-	Threshold     *float64 `protobuf:"fixed64,6,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	// The least score, from 0 to 1, of an answer to another request, as an operator fixed it
+	// for who asks. Of it and the service's own the larger holds; where there is neither, that
+	// of the semantic tier is a learned one.
+	Threshold *float64 `protobuf:"fixed64,6,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	// The least score, from 0 to 1, that the caller takes. It fixes no threshold: an answer
+	// must have it beside the one that holds.
+	LeastScore    *float64 `protobuf:"fixed64,7,opt,name=least_score,json=leastScore,proto3,oneof" json:"least_score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -301,6 +305,13 @@ func (x *LookupRequest) GetLast() Tier {
 func (x *LookupRequest) GetThreshold() float64 {
 	if x != nil && x.Threshold != nil {
 		return *x.Threshold
+	}
+	return 0
+}
+
+func (x *LookupRequest) GetLeastScore() float64 {
+	if x != nil && x.LeastScore != nil {
+		return *x.LeastScore
 	}
 	return 0
 }
@@ -595,7 +606,7 @@ type StoreRequest struct {
 	Ttl *durationpb.Duration `protobuf:"bytes,4,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// What it answers, where it may serve other requests as well.
 	Question *Question `protobuf:"bytes,5,opt,name=question,proto3" json:"question,omitempty"`
-	// The last tier that is to find it; unspecified is the service's own.
+	// The last tier that is to find it; unspecified is the service's own, beyond which none does.
 	Last          Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1095,16 +1106,19 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1c\n" +
-	"\tpartition\x18\x04 \x01(\tR\tpartition\"\xb8\x02\n" +
+	"\tpartition\x18\x04 \x01(\tR\tpartition\"\xee\x02\n" +
 	"\rLookupRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x122\n" +
 	"\amax_age\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x127\n" +
 	"\bquestion\x18\x04 \x01(\v2\x1b.tollgate.cache.v1.QuestionR\bquestion\x12+\n" +
 	"\x04last\x18\x05 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\x12!\n" +
-	"\tthreshold\x18\x06 \x01(\x01H\x00R\tthreshold\x88\x01\x01B\f\n" +
+	"\tthreshold\x18\x06 \x01(\x01H\x00R\tthreshold\x88\x01\x01\x12$\n" +
+	"\vleast_score\x18\a \x01(\x01H\x01R\n" +
+	"leastScore\x88\x01\x01B\f\n" +
 	"\n" +
-	"_threshold\"8\n" +
+	"_thresholdB\x0e\n" +
+	"\f_least_score\"8\n" +
 	"\bQuestion\x12\x18\n" +
 	"\acontext\x18\x01 \x01(\fR\acontext\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\xec\x01\n" +
