@@ -44,6 +44,10 @@ var interrogatives = func() map[string]bool {
 
 var interrogativeSigns = []string{"什么", "哪", "谁", "何时", "为什么", "怎么", "多少", "如何", "何", "いつ", "どこ", "誰", "なぜ", "どう", "いくつ", "무엇", "언제", "어디", "누가", "왜", "어떻게"}
 
+// Asks tells whether some part of a text has a term of the question that the text was given to
+// answer: a word of four letters and more, or two signs of a script without spaces in a row.
+func (t *Text) Asks(part string) bool { return shares(t.Question, part) }
+
 // shares tells whether a text has a term of a question: a word of four letters and more, or
 // two signs of a script without spaces in a row. How a word ends does not count.
 func shares(question, text string) bool {

@@ -1,6 +1,10 @@
 package fold
 
-import "strings"
+import (
+	"fmt"
+	"iter"
+	"strings"
+)
 
 // maxDigits is how long a number is at most that counts.
 const maxDigits = 15
@@ -49,9 +53,9 @@ func endOfNumber(s string, i int) int {
 
 // number is a number of a line.
 type number struct {
-	digits        string
-	time, percent bool
-	start, end    int // in its line
+	digits     string
+	time       bool // part of a time of day with its seconds, or of its date
+	start, end int  // in its line
 }
 
 // appendNumbers appends the numbers of a line.
@@ -73,7 +77,7 @@ func appendNumbers(to []number, s string) []number {
 				break
 			}
 		}
-		to = append(to, number{digits: s[start:i], time: isInTimestamp(s, left, right), percent: i < len(s) && s[i] == '%', start: start, end: i})
+		to = append(to, number{digits: s[start:i], time: isInTimestamp(s, left, right), start: start, end: i})
 		i-- // what ends the number is looked at too
 	}
 	return to
@@ -138,21 +142,21 @@ func isTimestamp(s string, behindMonth bool) bool {
 type series struct {
 	before, now []number
 	steps       []int64
+	differs     []bool // which numbers do
+	times       bool   // some of them are of times
 	lines       int
-
-	times, percents bool // some of them differ
-	names           bool // a number differs that is part of a name
 }
 
 // start takes the first line. It tells whether it has numbers.
 func (e *series) start(s string) bool {
 	e.before = appendNumbers(nil, s)
-	e.steps = make([]int64, len(e.before))
+	e.steps, e.differs = make([]int64, len(e.before)), make([]bool, len(e.before))
 	return len(e.before) > 0
 }
 
-// continues tells whether the next line differs from the last in nothing but times, percentages
-// that don't fall, and counters that go on by the same step as before.
+// continues tells whether the next line differs from the last in nothing but times, and counters
+// that go on by the same step as before. What is joined to other digits, as in 1.5 and 10.0.0.7,
+// is no counter.
 func (e *series) continues(s string) bool {
 	e.now = appendNumbers(e.now[:0], s)
 	if len(e.now) != len(e.before) {
@@ -162,14 +166,12 @@ func (e *series) continues(s string) bool {
 		step, ok := c.step(e.before[i])
 		switch {
 		case c.time && e.before[i].time:
-			e.times = true
-		case !ok:
+			differs := c.digits != e.before[i].digits
+			e.differs[i], e.times = e.differs[i] || differs, e.times || differs
+		case !ok, step != 0 && isJoined(s, c):
 			return false
-		case c.percent && step >= 0:
-			e.percents = true
 		case e.lines == 0:
-			e.steps[i] = step
-			e.names = e.names || step != 0 && isPartOfName(s, c.start, c.end)
+			e.steps[i], e.differs[i] = step, step != 0
 		case step != e.steps[i]:
 			return false
 		}
@@ -177,4 +179,66 @@ func (e *series) continues(s string) bool {
 	e.lines++
 	e.before, e.now = e.now, e.before
 	return true
+}
+
+// isJoined tells whether a number is joined to other digits by a mark.
+func isJoined(s string, c number) bool {
+	const marks = ".,:-/"
+	return c.start > 1 && isOneOf(s[c.start-1], marks) && isDigit(s[c.start-2]) ||
+		c.end+1 < len(s) && isOneOf(s[c.end], marks) && isDigit(s[c.end+1])
+}
+
+// values are what differs in a line: of a time all of it from the hour on.
+func (e *series) values(s string) (values []string) {
+	numbers := appendNumbers(e.now[:0], s)
+	e.now = numbers
+	for i := 0; i < len(numbers); i++ {
+		if !e.differs[i] {
+			continue
+		}
+		first, last := i, i
+		if numbers[i].time {
+			for first > 0 && isOneOf(s[numbers[first].start-1], ":.,") {
+				first--
+			}
+			for last+1 < len(numbers) && numbers[last+1].time && numbers[last+1].start == numbers[last].end+1 {
+				last++
+			}
+		}
+		values = append(values, s[numbers[first].start:numbers[last].end])
+		i = last
+	}
+	return values
+}
+
+// state appends what differs in some lines, so that each of them can be told from the others:
+// the steps of counters, or, where there are times, the values line by line.
+func (e *series) state(to []byte, lines iter.Seq[string]) []byte {
+	if e.times {
+		sep := ""
+		for line := range lines {
+			to = append(to, sep...)
+			to = append(to, strings.Join(e.values(line), " ")...)
+			sep = ", "
+		}
+		return to
+	}
+	var first, last []string
+	for line := range lines {
+		if last = e.values(line); first == nil {
+			first = last
+		}
+	}
+	n := 0
+	for i, differs := range e.differs {
+		if !differs {
+			continue
+		}
+		if n > 0 {
+			to = append(to, "; "...)
+		}
+		to = fmt.Appendf(to, "%s to %s in steps of %d", first[n], last[n], e.steps[i])
+		n++
+	}
+	return to
 }

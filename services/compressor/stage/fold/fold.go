@@ -7,10 +7,10 @@
 //     on where there are three or more;
 //   - lines that are the same, or groups of up to eight that are, stay once, with a mark that
 //     says how many more there were;
-//   - of four lines or more that differ in nothing but times, percentages that grow and counters
-//     that go on in even steps, the first and the last stay, and a mark in between says how
-//     many there were. Names that count on stay, and so do other lists: such lines have a
-//     level, words beside the number or the name, or a time or a percentage and no name.
+//   - of four lines or more of a log that differ in nothing but times, and counters that go on in
+//     even steps, the first and the last stay, and a mark in between says how many there were,
+//     with the times of each, or the counters' begin, end and step. A log's lines begin with a
+//     time or have a level. Where the question has a word or a number of theirs they stay.
 //
 // States and lines that a mark stands for can be fetched by its name. Spaces at the beginning
 // of lines stay, since code, YAML and diffs mean something by them. Nothing changes within JSON and
@@ -36,7 +36,7 @@ type Stage struct{}
 // Name is fold.
 func (Stage) Name() string { return "fold" }
 
-// Loses tells that times and states are gone.
+// Loses tells that escape sequences and states are gone.
 func (Stage) Loses() bool { return true }
 
 // Apply is compressor.Stage's.

@@ -77,8 +77,12 @@ func TestLines(t *testing.T) {
 		"without a line end":      {long + "x\n" + long + "x\n" + long + "x", long + "x\n[the line above, 2 more times]"},
 		"the same but for spaces": {long + "x\n" + long + "x   \n" + long + "x\nend", long + "x\n[the line above, 2 more times]\nend"},
 		"two are let be":          {long + "x\n" + long + "x\nend", ""},
-		"times":                   {times(6, wait, 1, 1), "10:00:01 waiting for the database to answer\n[4 more lines like it, omitted " + omitted(times(4, wait, 2, 1)) + "]\n10:00:06 waiting for the database to answer\n"},
-		"steps":                   {times(6, "copied the rows of part %d of the table\n", 100, 50), "copied the rows of part 100 of the table\n[4 more lines like it, omitted " + omitted(times(4, "copied the rows of part %d of the table\n", 150, 50)) + "]\ncopied the rows of part 350 of the table\n"},
+		"times":                   {times(8, wait, 1, 1), "10:00:01 waiting for the database to answer\n[6 more lines like it, omitted " + omitted(times(6, wait, 2, 1)) + "], with 10:00:02, 10:00:03, 10:00:04, 10:00:05, 10:00:06, 10:00:07\n10:00:08 waiting for the database to answer\n"},
+		"fractions":               {times(8, "[2026-11-28 10:00:00.%d] waiting for the database to answer\n", 401, 7), "[2026-11-28 10:00:00.401] waiting for the database to answer\n[6 more lines like it, omitted " + omitted(times(6, "[2026-11-28 10:00:00.%d] waiting for the database to answer\n", 408, 7)) + "], with 10:00:00.408, 10:00:00.415, 10:00:00.422, 10:00:00.429, 10:00:00.436, 10:00:00.443\n[2026-11-28 10:00:00.450] waiting for the database to answer\n"},
+		"times and counters":      {times(8, wait+"10:00:09 INFO try 7 of all that were to be made\n", 1, 1), ""},
+		"a counter with times":    {triples(8, "10:00:0%d try %d of part_%d in the store of the harbour\n"), "10:00:01 try 3 of part_9 in the store of the harbour\n[6 more lines like it, omitted " + omitted(strings.Join(strings.SplitAfter(triples(8, "10:00:0%d try %d of part_%d in the store of the harbour\n"), "\n")[1:7], "")) + "], with 10:00:02 6 18, 10:00:03 9 27, 10:00:04 12 36, 10:00:05 15 45, 10:00:06 18 54, 10:00:07 21 63\n10:00:08 try 24 of part_72 in the store of the harbour\n"},
+		"steps":                   {times(6, "INFO copied the rows of part %d of the table\n", 100, 50), "INFO copied the rows of part 100 of the table\n[4 more lines like it, omitted " + omitted(times(4, "INFO copied the rows of part %d of the table\n", 150, 50)) + "], with 150 to 300 in steps of 50\nINFO copied the rows of part 350 of the table\n"},
+		"two counters":            {triples(9, "INFO part %d of %d rows went to the store number %d\n"), "INFO part 1 of 3 rows went to the store number 9\n[7 more lines like it, omitted " + omitted(strings.Join(strings.SplitAfter(triples(9, "INFO part %d of %d rows went to the store number %d\n"), "\n")[1:8], "")) + "], with 2 to 8 in steps of 1; 6 to 24 in steps of 3; 18 to 72 in steps of 9\nINFO part 9 of 27 rows went to the store number 81\n"},
 		"uneven numbers":          {"took 12 ms for the query of all rows\ntook 19 ms for the query of all rows\ntook 11 ms for the query of all rows\ntook 17 ms for the query of all rows\n", ""},
 		"times and numbers":       {"10:00:01 answered 200 to the request\n10:00:02 answered 200 to the request\n10:00:03 answered 500 to the request\n10:00:04 answered 200 to the request\n", ""},
 		"colours in JSON's text":  {"{\"a\":\"\\u001b[31m\"}", ""},
@@ -110,8 +114,17 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Names that count on are a list that somebody asked for; lines that say something, and
-// have a counter, are a log's.
+// triples is times for lines of three counters.
+func triples(n int, format string) string {
+	var out strings.Builder
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&out, format, i, 3*i, 9*i)
+	}
+	return out.String()
+}
+
+// What counts on is a list that somebody asked for, or sentences; lines that begin with a time or
+// have a level are a log's.
 func TestListsStay(t *testing.T) {
 	for name, tc := range map[string]struct {
 		line  string
@@ -127,15 +140,24 @@ func TestListsStay(t *testing.T) {
 		"numbers":                   {"%d\n", false},
 		"addresses":                 {"10.0.0.%d\n", false},
 		"addresses in Chinese":      {"北京市朝阳区建国门外大街%d号\n", false},
+		"an invoice":                {"Invoice %d issued, amount due 500 euros\n", false},
+		"a flight":                  {"The flight %d to Paris leaves gate 22 in the evening\n", false},
+		"a flight with a time":      {"The flight %d to Paris leaves at 10:00:00\n", false},
+		"a level's word":            {"Please take notice of invoice %d, it has an error\n", false},
+		"a capital":                 {"Notice that invoice %d is due\n", false},
+		"an address in a log":       {"INFO connected to 10.0.0.%d by its name\n", false},
+		"an amount in a log":        {"INFO sold for EUR 1,%d today\n", false},
+		"words beside a name":       {"removed the file part_%d.tmp from disk\n", false},
+		"words beside a number":     {"waiting for the store, try %d\n", false},
+		"progress":                  {"%d%% of 140\n", false},
+		"Chinese beside a number":   {"正在等待数据库应答，第 %d 次\n", false},
 		"a log's level":             {"INFO GET /items/%d\n", true},
 		"a level as a field":        {"level=warn item=/items/%d\n", true},
+		"a level in brackets":       {"[warn] item %d is late\n", true},
 		"a time and a word":         {"10:00:00 try %d\n", true},
-		"words beside a name":       {"removed the file part_%d.tmp from disk\n", true},
-		"words beside a number":     {"waiting for the store, try %d\n", true},
-		"a number with a unit":      {"waiting since %dms for the store\n", true},
-		"progress":                  {"%d%% of 140\n", true},
-		"Chinese beside a number":   {"正在等待数据库应答，第 %d 次\n", true},
-		"Russian beside its number": {"ждём ответа от базы, попытка %d\n", true},
+		"a date and a time":         {"[28/Nov/2026] INFO try %d\n", true},
+		"syslog":                    {"Nov 28 10:00:00 host app: try %d\n", true},
+		"Russian beside its number": {"10:00:00 ждём ответа от базы, попытка %d\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := times(40, tc.line, 100, 1)
@@ -143,6 +165,36 @@ func TestListsStay(t *testing.T) {
 				t.Errorf("%.40q… becomes %.300q", in, got)
 			}
 		})
+	}
+}
+
+// The lines that a question is about stay, and of others no time and no number is lost.
+func TestTheQuestionsLinesStay(t *testing.T) {
+	var door strings.Builder
+	var at []string
+	for i := range 60 {
+		clock := fmt.Sprintf("%02d:%02d:%02d", 10+i/10, i*i%7+i%10*6, i*37%60)
+		at = append(at, clock)
+		fmt.Fprintf(&door, "2026-11-28 %s INFO north door opened by badge reader\n", clock)
+	}
+	for q, folds := range map[string]bool{
+		"Was the north door opened between 11:00 and 11:10?": false,
+		"What went on at 11?":                                false,
+		"What did the BADGE say?":                            false,
+		"Where is the mill?":                                 true,
+		"How old is tower 77 of it?":                         true,
+	} {
+		in := text(t, prompt.ToolResult, door.String())
+		in.Question = q
+		got := apply(t, in)
+		if in.Changed() != folds || folds && len(got)*2 > len(door.String()) {
+			t.Errorf("%s: it becomes %q", q, got)
+		}
+		for _, clock := range at {
+			if !strings.Contains(got, clock) {
+				t.Errorf("%s: %s is lost", q, clock)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package fold
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	"tollgate.dev/services/compressor/prompt"
@@ -55,6 +56,7 @@ type folder struct {
 	omit   func(string) string
 	// verbatim says that nothing may be lost but what a mark tells: lines that are the same.
 	verbatim bool
+	question question
 	out      []byte
 	done     int // what is written of text
 	marks    lazyBool
@@ -106,7 +108,7 @@ func foldLines(ctx context.Context, text string, of *prompt.Text) (string, error
 }
 
 func foldOnce(ctx context.Context, text string, of *prompt.Text) (string, error) {
-	f := folder{text: text, blocks: blocks{text: text}, omit: of.Omit, verbatim: of.Verbatim}
+	f := folder{text: text, blocks: blocks{text: text}, omit: of.Omit, verbatim: of.Verbatim, question: question{of: of}}
 	var last [maxGroup]line // the lines before, the last one first
 	known := 0
 	for at, asked := 0, 0; at < len(text); {
@@ -260,13 +262,31 @@ func (f *folder) foldSeries(l line) int {
 	if n < leastAlike || last.start-l.next < leastSaved {
 		return 0
 	}
-	if !e.isLog(f.body(l)) || f.marked() || f.blocks.stays(l.start, last.end) {
+	if !isLogLine(f.body(l)) || f.marked() || f.blocks.stays(l.start, last.end) || f.question.names(f.text[l.start:last.end]) {
 		f.tried = last.next
 		return 0
 	}
-	name := f.omit(f.text[l.next:last.start])
-	f.replace(l.next, last.start, fmt.Sprintf("[%d%s%s]%s", n-2, moreLike, name, f.text[l.end:l.next]))
+	omitted := f.text[l.next:last.start]
+	mark := fmt.Appendf(nil, "[%d%s%s], with ", n-2, moreLike, prompt.NameOf(omitted))
+	mark = e.state(mark, bodies(omitted))
+	if len(omitted)-len(mark) < leastSaved {
+		f.tried = last.next
+		return 0
+	}
+	f.omit(omitted)
+	f.replace(l.next, last.start, string(append(mark, f.text[l.end:l.next]...)))
 	return last.next
+}
+
+// bodies are the lines of a text, without their ends.
+func bodies(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(text) {
+			if body, _ := cutLineEnd(line); !yield(body) {
+				return
+			}
+		}
+	}
 }
 
 func hash(s string) uint64 {

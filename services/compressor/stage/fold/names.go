@@ -5,80 +5,102 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate.dev/services/compressor/prompt"
 )
 
-// leastWords is how many words a line has at least that says something about what it counts,
-// where neither a level nor a time says that it is a log's.
-const leastWords = 3
+// maxLead is how far from its begin a log's line has its time, in bytes: behind a bracket, a
+// month, or a name such as time=.
+const maxLead = 6
 
-// fieldSeparators is what separates a line's fields.
-const fieldSeparators = " \t=:,;|()[]{}<>\"'`"
+// levels are the words by which logs say how much a line matters.
+var levels = []string{"trace", "debug", "info", "notice", "warn", "warning", "error", "fatal", "critical", "panic"}
 
-// isPartOfName tells whether the number s[start:end] is part of a name, as in file_000.txt and
-// /items/17: its field has letters, besides a unit directly behind the number.
-func isPartOfName(s string, start, end int) bool {
-	from := strings.LastIndexAny(s[:start], fieldSeparators) + 1
-	to := len(s)
-	if i := strings.IndexAny(s[end:], fieldSeparators); i >= 0 {
-		to = end + i
+// months may be parts of times.
+var months = []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
+
+// isLogLine reports whether a line is a log's: it has a level, or a word behind a time that it
+// begins with. Others are rows of a list, or sentences. What tells one from the next is what
+// somebody asked for.
+func isLogLine(s string) bool {
+	if hasLevel(s) {
+		return true
 	}
-	return hasLetter(s[from:start]) || hasLetter(strings.TrimLeftFunc(s[end:to], unicode.IsLetter))
+	numbers := appendNumbers(nil, s)
+	return len(numbers) > 0 && numbers[0].time && numbers[0].start <= maxLead && hasWord(s)
 }
 
-func hasLetter(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r == '_' || unicode.IsLetter(r) }) >= 0
-}
-
-// lineWords is what a line says beside its numbers and names.
-type lineWords struct {
-	words int  // different ones
-	level bool // a log's
-}
-
-var (
-	// levels are the words by which logs say how much a line matters.
-	levels = []string{"trace", "debug", "info", "notice", "warn", "warning", "error", "fatal", "critical", "panic"}
-	// months stand in lists of files as well as in logs.
-	months = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
-)
-
-// parseWords reads a line. Of a script without spaces two characters are taken for a word.
-func parseWords(s string) (line lineWords) {
-	var words []string
-	dense := 0
-	for field := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(fieldSeparators, r) }) {
-		if strings.IndexFunc(field, unicode.IsDigit) >= 0 {
-			continue // a number, a name, or what a script without spaces says of it
+// hasWord tells whether a line has a word between its fields that is no part of a name.
+func hasWord(s string) bool {
+	for field := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" \t=:,;|()[]{}<>\"'", r) }) {
+		field = strings.TrimFunc(field, unicode.IsPunct)
+		if utf8.RuneCountInString(field) > 1 && strings.IndexFunc(field, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) < 0 && !slices.Contains(months, field) {
+			return true
 		}
-		for _, r := range field {
-			if r >= 0xE00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai) {
-				dense++
-			}
+	}
+	return false
+}
+
+// hasLevel tells whether a line has a level's word in capitals, or in lower case in brackets or
+// behind an equals sign: in other places the words are a sentence's.
+func hasLevel(s string) bool {
+	for i := 0; i < len(s); {
+		start := i
+		for i < len(s) && (s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z') {
+			i++
 		}
-		word := strings.ToLower(strings.TrimFunc(field, unicode.IsPunct))
-		if utf8.RuneCountInString(word) < 2 || strings.IndexFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) >= 0 {
+		if i == start {
+			i++
 			continue
 		}
-		line.level = line.level || slices.Contains(levels, word)
-		if len(words) < leastWords && !slices.Contains(words, word) && !slices.Contains(months, word) {
-			words = append(words, word)
+		word := s[start:i]
+		if !slices.Contains(levels, strings.ToLower(word)) {
+			continue
+		}
+		before, after := byte(' '), byte(' ')
+		if start > 0 {
+			before = s[start-1]
+		}
+		if i < len(s) {
+			after = s[i]
+		}
+		switch {
+		case word == strings.ToUpper(word) && isOneOf(before, " \t[(|=\"") && isOneOf(after, " \t])|:\""):
+			return true
+		case isOneOf(before, "[=\"") && isOneOf(after, " ]\","):
+			return true
 		}
 	}
-	line.words += len(words) + dense/2
-	return line
+	return false
 }
 
-// isLog reports whether lines that differ by what e has seen are those of a log, or a
-// program's progress. Others are rows of a list: a name each, perhaps with a size and a time.
-// What tells one from the next is what somebody asked for, and stays.
-func (e *series) isLog(s string) bool {
-	line := parseWords(s)
-	switch {
-	case line.level, line.words >= leastWords:
-		return true
-	case e.names:
-		return false
-	default:
-		return e.percents || e.times && line.words > 0
+// question is what lines are asked about.
+type question struct {
+	of      *prompt.Text
+	numbers []number
+	read    bool
+}
+
+// names tells whether the question has a word or a number of some lines that differ by numbers.
+func (q *question) names(lines string) bool {
+	if !q.read {
+		q.read, q.numbers = true, appendNumbers(nil, q.of.Question)
 	}
+	first, _, _ := strings.Cut(lines, "\n")
+	if q.of.Asks(first) {
+		return true
+	}
+	if len(q.numbers) == 0 {
+		return false
+	}
+	asked := make(map[string]bool, len(q.numbers))
+	for _, n := range q.numbers {
+		asked[strings.TrimLeft(n.digits, "0")] = true
+	}
+	for _, n := range appendNumbers(nil, lines) {
+		if asked[strings.TrimLeft(n.digits, "0")] {
+			return true
+		}
+	}
+	return false
 }
