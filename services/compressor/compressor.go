@@ -363,7 +363,7 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		}
 	}
 	draft := &prompt.Draft{
-		Texts: p.Texts, Rate: profile.Rate, Rates: rates(by), Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
+		Tenant: req.Tenant, Texts: p.Texts, Rate: profile.Rate, Rates: rates(by), Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
 	}
 	if !release(p, draft, by) {
 		return last.done(ctx, original, before, before), nil

@@ -11,6 +11,8 @@ import (
 
 	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/compressor/llmlingua"
+	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/llmlingua2"
 )
 
 // prose is sentences of the small model's own words, no two alike.
@@ -101,5 +103,36 @@ func TestAModelFailsOpen(t *testing.T) {
 				t.Errorf("%d bytes, %d parts, %v", len(got.Body), len(got.Omitted), err)
 			}
 		})
+	}
+}
+
+// owners is a model that notes whose texts it is asked about.
+type owners struct {
+	*llmlingua.Engine
+	seen []string
+}
+
+func (o *owners) CompressContexts(ctx context.Context, contexts []string, opts llmlingua.ContextOptions) (llmlingua.Result, error) {
+	o.seen = append(o.seen, opts.Tenant)
+	return o.Engine.CompressContexts(ctx, contexts, opts)
+}
+
+// Whatever remembers is told whose the prompt is.
+func TestWhatRemembersKnowsTheTenant(t *testing.T) {
+	model := &owners{Engine: openModel(t)}
+	opts := withModel(nil)
+	delete(opts.Profiles, "lossless")
+	opts.Model = model
+	var drafts []string
+	opts.Stages = append(opts.Stages, fake{"notes", func(_ context.Context, draft *prompt.Draft) error {
+		drafts = append(drafts, draft.Tenant)
+		return nil
+	}}, llmlingua2.New(model, &counter))
+	s := newService(t, opts)
+	for _, tenant := range []string{"acme", "globex", ""} {
+		compress(t, s, compressor.Request{Body: conversation(prose(100)), Profile: "model", Tenant: tenant})
+	}
+	if want := []string{"acme", "globex", ""}; !slices.Equal(drafts, want) || !slices.Equal(slices.Compact(model.seen), want) {
+		t.Errorf("stages were told %q, the model %q", drafts, model.seen)
 	}
 }

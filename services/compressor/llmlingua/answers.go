@@ -11,16 +11,18 @@ import (
 const maxAnswers = 2048
 
 // answers are what the model said of the last chunks, by a hash of them. A conversation comes
-// again with every turn, and the model takes seconds for a chunk. They hold no text. The zero
+// again with every turn, and the model takes seconds for a chunk. Each tenant's are apart. They hold no text. The zero
 // value is ready.
 type answers struct {
 	mu           sync.Mutex
 	fresh, stale map[[sha256.Size]byte][]float32
 }
 
-// key names a chunk. Its mask follows from its tokens.
+// key names a chunk of a tenant's. Its mask follows from its tokens.
 func (a asked) key() [sha256.Size]byte {
-	b := make([]byte, 0, 8*len(a.ids))
+	b := make([]byte, 0, 8+len(a.tenant)+8*len(a.ids))
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(a.tenant)))
+	b = append(b, a.tenant...)
 	for _, id := range a.ids {
 		b = binary.LittleEndian.AppendUint64(b, uint64(id)) //nolint:gosec // its bits
 	}

@@ -30,7 +30,7 @@ func (e *Engine) CompressContexts(ctx context.Context, contexts []string, o Cont
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
-	c := call{engine: e, options: o.Options, keep: e.forced(o.ForceTokens), scores: map[string][]float32{}}
+	c := call{engine: e, tenant: o.Tenant, options: o.Options, keep: e.forced(o.ForceTokens), scores: map[string][]float32{}}
 	r := Result{}
 	chunked := make([][]string, len(contexts))
 	for i, text := range contexts {
@@ -156,13 +156,14 @@ func (e *Engine) chunks(text string, ends []string) []string {
 
 // asked is a chunk as the model is asked about it.
 type asked struct {
+	tenant    string // whose it is
 	ids, mask []int64
 }
 
-func (e *Engine) ask(chunk string) asked {
+func (e *Engine) ask(tenant, chunk string) asked {
 	all := slices.Concat([]string{begin}, e.tokenizer.Tokenize(chunk), []string{end})
 	all = all[:min(len(all), sequence)]
-	a := asked{ids: make([]int64, len(all)), mask: make([]int64, len(all))}
+	a := asked{tenant: tenant, ids: make([]int64, len(all)), mask: make([]int64, len(all))}
 	for i, token := range all {
 		a.ids[i] = int64(e.tokenizer.ID(token))
 		if token != padding {
@@ -175,6 +176,7 @@ func (e *Engine) ask(chunk string) asked {
 // call is one call's state: what the model said of its chunks, by their text.
 type call struct {
 	engine  *Engine
+	tenant  string
 	options Options
 	keep    forced
 	scores  map[string][]float32
@@ -197,7 +199,7 @@ func (c *call) score(ctx context.Context, chunks []string) error {
 	for _, chunk := range chunks {
 		if _, ok := c.scores[chunk]; !ok {
 			c.scores[chunk] = nil
-			names, questions = append(names, chunk), append(questions, c.engine.ask(chunk))
+			names, questions = append(names, chunk), append(questions, c.engine.ask(c.tenant, chunk))
 		}
 	}
 	answers, err := c.engine.probabilities(ctx, questions)
@@ -211,7 +213,7 @@ func (c *call) score(ctx context.Context, chunks []string) error {
 }
 
 func (c *call) words(chunk string) []word {
-	a := c.engine.ask(chunk)
+	a := c.engine.ask(c.tenant, chunk)
 	var names []string
 	var probabilities []float32
 	for i, id := range a.ids {

@@ -79,7 +79,7 @@ func Open(ctx context.Context, folder string, s Settings, counter *tokens.Counte
 	if e.model, err = newNetwork(m, s, c, int64(tokenizer.ID(e.family.unknown))); err != nil {
 		return nil, fmt.Errorf("llmlingua: %w", err)
 	}
-	if _, err := e.model.probabilities(ctx, e.ask("")); err != nil {
+	if _, err := e.model.probabilities(ctx, e.ask("", "")); err != nil {
 		return nil, fmt.Errorf("llmlingua: the model does not run: %w", err)
 	}
 	return e, nil

@@ -381,3 +381,24 @@ func FuzzMerge(f *testing.F) {
 		}
 	})
 }
+
+// What the model has said of a tenant's texts it says again for another, who would be told by the time
+// that somebody has sent them.
+func TestNoTenantFindsWhatAnotherHasSent(t *testing.T) {
+	e := openModel(t, "bert", Settings{})
+	f := &forgetful{}
+	e.model = f
+	before, all := int64(0), int64(0)
+	for i, tenant := range []string{"acme", "acme", "emca", "", "emca"} {
+		if _, err := e.CompressContexts(t.Context(), []string{manyChunks}, ContextOptions{Tenant: tenant, Options: Options{Rate: 0.5}}); err != nil {
+			t.Fatal(err)
+		}
+		asked := f.calls.Load() - before
+		if before = f.calls.Load(); i == 0 {
+			all = asked
+		}
+		if again := i == 1 || i == 4; again != (asked == 0) || !again && asked != all {
+			t.Errorf("call %d, of %q: the model is asked %d times, of %d chunks", i, tenant, asked, all)
+		}
+	}
+}

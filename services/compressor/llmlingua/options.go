@@ -38,6 +38,9 @@ type Options struct {
 // ContextOptions say which of several texts are kept, before those are compressed.
 type ContextOptions struct {
 	Options
+	// Tenant is whose texts these are. What the model has said of one's is not remembered for
+	// another, whom the time would tell that somebody has sent a text.
+	Tenant string
 	// Filter drops contexts. Without it all are compressed, and nothing below has effect.
 	Filter bool
 	// Rate is the share of the contexts to keep. 0 derives it from Options: half-way between

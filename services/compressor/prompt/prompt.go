@@ -151,6 +151,9 @@ func (t *Text) Restore() { t.current, t.omitted, t.Tokens = t.Original, nil, t.S
 
 // Draft is what a stage works on.
 type Draft struct {
+	// Tenant is whose prompt it is; empty for those of nobody. What a stage remembers of it is
+	// for no other, whom the time that it takes would tell of it.
+	Tenant string
 	// Texts are in the order of the body.
 	Texts []*Text
 	// Rate is the share of a text's tokens, in (0, 1], that stages aim to keep which lose

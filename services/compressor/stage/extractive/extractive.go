@@ -73,7 +73,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 		return nil
 	}
 	question, budget := texts[0].Question, budget(draft, texts, turn)
-	key := keyOf(question, draft.Encoding, budget, texts)
+	key := keyOf(draft.Tenant, question, draft.Encoding, budget, texts)
 	res, known := s.memo.get(key, texts)
 	if !known {
 		req := extract.Request{Question: question, Encoding: draft.Encoding, Budget: budget, Texts: make([]extract.Text, len(texts))}

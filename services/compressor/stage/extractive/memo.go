@@ -22,8 +22,9 @@ const overhead, textOverhead = 320, 96
 
 // memo remembers selections. A conversation comes again with each turn, and what becomes of
 // its earlier texts is the same each time: to find it takes a hash of them, a hundredth of
-// what choosing again would. What is remembered depends on nothing but what was asked, so
-// that it says nothing of who asked; and it is places in the texts, and none of their words.
+// what choosing again would. Each tenant's are apart: how long a call takes would tell others
+// that somebody has sent a text. What is remembered is places in the texts, and none of their
+// words.
 type memo struct {
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]*remembered
@@ -48,9 +49,9 @@ func newMemo() *memo {
 	return &memo{known: map[[sha256.Size]byte]*remembered{}, used: list.New()}
 }
 
-// keyOf is the hash of everything that a selection depends on. No two selections run into
+// keyOf is the hash of the tenant and of everything that a selection depends on. No two selections run into
 // the same bytes, because lengths stand before texts. A hash never fails.
-func keyOf(question string, encoding tokens.Encoding, budget int64, texts []*prompt.Text) (key [sha256.Size]byte) {
+func keyOf(tenant, question string, encoding tokens.Encoding, budget int64, texts []*prompt.Text) (key [sha256.Size]byte) {
 	h := sha256.New()
 	var b [8]byte
 	var buf [4 << 10]byte // so that texts are not copied whole
@@ -66,6 +67,7 @@ func keyOf(question string, encoding tokens.Encoding, budget int64, texts []*pro
 			s = s[n:]
 		}
 	}
+	text(tenant)
 	number(int64(encoding))
 	number(budget)
 	text(question)

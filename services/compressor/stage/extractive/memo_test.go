@@ -28,19 +28,21 @@ func textsOf(t *testing.T, all ...string) (texts []*prompt.Text) {
 func TestKeys(t *testing.T) {
 	seen := map[[32]byte]string{}
 	for name, key := range map[string][32]byte{
-		"a":                keyOf("q", tokens.O200k, 10, textsOf(t, "ab", "c")),
-		"other borders":    keyOf("q", tokens.O200k, 10, textsOf(t, "a", "bc")),
-		"one text":         keyOf("q", tokens.O200k, 10, textsOf(t, "abc")),
-		"another question": keyOf("", tokens.O200k, 10, textsOf(t, "q", "ab", "c")),
-		"another budget":   keyOf("q", tokens.O200k, 11, textsOf(t, "ab", "c")),
-		"another encoding": keyOf("q", tokens.CL100k, 10, textsOf(t, "ab", "c")),
+		"a":                keyOf("t", "q", tokens.O200k, 10, textsOf(t, "ab", "c")),
+		"other borders":    keyOf("t", "q", tokens.O200k, 10, textsOf(t, "a", "bc")),
+		"one text":         keyOf("t", "q", tokens.O200k, 10, textsOf(t, "abc")),
+		"another question": keyOf("t", "", tokens.O200k, 10, textsOf(t, "q", "ab", "c")),
+		"another budget":   keyOf("t", "q", tokens.O200k, 11, textsOf(t, "ab", "c")),
+		"another tenant":   keyOf("tq", "", tokens.O200k, 10, textsOf(t, "ab", "c")),
+		"no tenant":        keyOf("", "q", tokens.O200k, 10, textsOf(t, "ab", "c")),
+		"another encoding": keyOf("t", "q", tokens.CL100k, 10, textsOf(t, "ab", "c")),
 	} {
 		if other, ok := seen[key]; ok {
 			t.Errorf("%q and %q have one key", name, other)
 		}
 		seen[key] = name
 	}
-	again := keyOf("q", tokens.O200k, 10, textsOf(t, "ab", "c"))
+	again := keyOf("t", "q", tokens.O200k, 10, textsOf(t, "ab", "c"))
 	if seen[again] != "a" {
 		t.Error("the same has two keys")
 	}
@@ -50,7 +52,7 @@ func TestKeys(t *testing.T) {
 // large the requests are that its texts were in.
 func TestMemoIsBounded(t *testing.T) {
 	m := newMemo()
-	of := func(i int) [32]byte { return keyOf(fmt.Sprint(i), tokens.O200k, 1, nil) }
+	of := func(i int) [32]byte { return keyOf("", fmt.Sprint(i), tokens.O200k, 1, nil) }
 	request := func(i int) (string, string) {
 		body := fmt.Sprint(i) + strings.Repeat("The mill stands by the river. ", 1<<15)
 		return body[:1<<19], body[1<<19:]
@@ -112,7 +114,7 @@ func TestMemoCountsWhatItTakes(t *testing.T) {
 				omitted = append(omitted, extract.Span{Start: 16*j + 8, End: 16*j + 16})
 			}
 			res := extract.Result{Texts: []string{left.String()}, Omitted: [][]extract.Span{omitted}}
-			m.put(keyOf(fmt.Sprint(i), tokens.O200k, 1, nil), []*prompt.Text{text}, res)
+			m.put(keyOf("", fmt.Sprint(i), tokens.O200k, 1, nil), []*prompt.Text{text}, res)
 			if m.bytes > memoBytes*9/10 {
 				break
 			}
@@ -154,5 +156,28 @@ func TestRememberedIsChosenAgain(t *testing.T) {
 			t.Errorf("run %d is another: %.80q", i, texts[0].Current())
 		}
 		last = texts[0].Current()
+	}
+}
+
+// What was chosen for a tenant is chosen again for another, who would be told by the time that
+// somebody has sent that text.
+func TestNoTenantFindsWhatAnotherHasSent(t *testing.T) {
+	s := New(&tokens.Counter{})
+	selections := func(tenant string) int {
+		texts := textsOf(t, strings.Repeat("The mill stands by the river. A boat goes by each day. ", 40))
+		texts[0].Restore()
+		texts[0].Size, texts[0].Tokens = 480, 480
+		draft := &prompt.Draft{
+			Tenant: tenant, Texts: texts, Rate: 0.5, Encoding: tokens.O200k, Floors: make([]int64, 1), Prefixes: []int64{480},
+		}
+		if err := s.Apply(t.Context(), draft); err != nil || !texts[0].Changed() {
+			t.Fatalf("changed %t, %v", texts[0].Changed(), err)
+		}
+		return len(s.memo.known)
+	}
+	for i, tenant := range []string{"acme", "globex", "", "acme"} {
+		if n, want := selections(tenant), min(i+1, 3); n != want {
+			t.Errorf("after %q there are %d selections, want %d", tenant, n, want)
+		}
 	}
 }

@@ -57,7 +57,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 				continue
 			}
 			part := (least*t.Tokens + own - 1) / own
-			g := goal{least: part, most: max(int64(rate*float64(t.Size)), part), encoding: draft.Encoding}
+			g := goal{least: part, most: max(int64(rate*float64(t.Size)), part), encoding: draft.Encoding, tenant: draft.Tenant}
 			if err := s.shorten(ctx, t, g); err != nil {
 				return err
 			}
@@ -71,6 +71,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 type goal struct {
 	least, most int64
 	encoding    tokens.Encoding
+	tenant      string // whose text it is
 }
 
 // result is what a text may become.
@@ -150,7 +151,7 @@ func (s Stage) shorten(ctx context.Context, t *prompt.Text, g goal) error {
 // at is the text at a rate.
 func (s Stage) at(ctx context.Context, src *source, rate float64, g goal) (result, error) {
 	kept, err := s.model.CompressContexts(ctx, src.contexts(), llmlingua.ContextOptions{
-		Options: llmlingua.Options{Rate: rate, ForceReserveDigit: true},
+		Options: llmlingua.Options{Rate: rate, ForceReserveDigit: true}, Tenant: g.tenant,
 	})
 	if err != nil {
 		return result{}, err
