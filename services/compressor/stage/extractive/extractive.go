@@ -125,7 +125,7 @@ func Guard(text, question string) extract.Text {
 		}
 	}
 	keepNestedJSON(&g)
-	if !keepAggregated(&g, question) && !keepTables(&g) {
+	if !keepRows(&g, question) && !keepTables(&g) {
 		keepCodeAndLogs(&g)
 	}
 	return g

@@ -8,8 +8,8 @@ import (
 	"tollgate.dev/services/compressor/prompt"
 )
 
-// A question that takes every row has them all; one about a row has the table shortened, and
-// prose is shortened whatever is asked.
+// A question that names a row has the table shortened, and any other has all of it. Prose is
+// shortened whatever is asked.
 func TestApplyRows(t *testing.T) {
 	var csv, paths, prose strings.Builder
 	csv.WriteString("id,name,value\n")
@@ -31,15 +31,63 @@ func TestApplyRows(t *testing.T) {
 		{"Which server has the highest value?", true},
 		{"Wie viele Server gibt es?", true},
 		{"有多少台服务器？", true},
-		{"What is the value of srv77?", false},
-		{"Where is file_31.go?", false},
-		{"", false},
+		{"Which servers have a value between 100 and 120?", true},
+		{"Which servers have more than srv77?", true},
+		{"Is srv77 better?", true},
+		{"Who is strongest?", true},
+		{"Any outliers?", true},
+		{"Plot a histogram of the values.", true},
+		{"Does anybody have nothing?", true},
+		{"Which of srv77's values are as those of the others?", true},
+		{"Tell me of the values.", true},
+		{"", true},
 	} {
 		for name, text := range map[string]string{"csv": csv.String(), "paths": paths.String(), "prose": prose.String()} {
 			x := &prompt.Text{Kind: prompt.ToolResult, Original: text, Question: tc.question}
 			apply(t, draft(t, 0.4, x))
 			if want := tc.all && name != "prose"; x.Changed() == want {
 				t.Errorf("%q, %s: changed %t", tc.question, name, x.Changed())
+			}
+		}
+	}
+}
+
+// The rows that a question names stay, with the header: by a value that stands in few of them.
+func TestApplyNamedRows(t *testing.T) {
+	var csv, columns, paths strings.Builder
+	csv.WriteString("id,name,dept,value\n")
+	columns.WriteString("ID      NAME                DEPT   VALUE\n")
+	for i := range 200 {
+		name := []string{"Anna Berg", "Bo Lind", "Cy Holm"}[i%3]
+		if i == 77 {
+			name = "Dora Quist"
+		}
+		fmt.Fprintf(&csv, "srv%d,%s,%c,%d\n", i, name, 'a'+i%2, i*7919%9973)
+		fmt.Fprintf(&columns, "srv%-4d %-19s %c      %d\n", i, name, 'a'+i%2, i*7919%9973)
+		fmt.Fprintf(&paths, "./src/module%d/file_%d.go\n", i%17, i)
+	}
+	for _, tc := range []struct {
+		text, question string
+		want           []string // that stays; all of it where there is none
+	}{
+		{csv.String(), "What is the value of srv77?", []string{"id,name,dept,value\n", "srv77,Dora Quist,b,"}},
+		{csv.String(), "What does dora get?", nil},
+		{csv.String(), "What does Dora get?", []string{"id,name,dept,value\n", "srv77,Dora Quist,b,"}},
+		{csv.String(), "srv77和srv3的值是什么？", []string{"srv77,Dora Quist,b,", "srv3,Anna Berg,b,"}},
+		{csv.String(), "Who is Anna Berg?", nil},
+		{columns.String(), "What is the value of srv77?", []string{"ID      NAME", "srv77   Dora Quist"}},
+		{columns.String(), "What are the values?", nil},
+		{paths.String(), "Where is file_31.go?", []string{"file_31.go\n"}},
+		{paths.String(), "Where is the reader?", nil},
+	} {
+		x := &prompt.Text{Kind: prompt.ToolResult, Original: tc.text, Question: tc.question}
+		apply(t, draft(t, 0.4, x))
+		if x.Changed() != (tc.want != nil) {
+			t.Errorf("%q: changed %t", tc.question, x.Changed())
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(x.Current(), want) {
+				t.Errorf("%q: %q is gone", tc.question, want)
 			}
 		}
 	}

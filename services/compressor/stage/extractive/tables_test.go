@@ -42,7 +42,7 @@ func TestApplyTables(t *testing.T) {
 			whole[strings.TrimSpace(line)] = true
 		}
 		for rate := 0.1; rate < 1; rate += 0.1 {
-			a := &prompt.Text{Original: tc.text, Question: "When did worker-77 or srv-33 begin?"}
+			a := &prompt.Text{Original: tc.text, Question: "When did worker-77, srv-33, machine-007, 12:07 or 0:07 begin?"}
 			apply(t, draft(t, rate, a))
 			if !a.Changed() {
 				t.Errorf("%s: nothing is left out at %.1f", name, rate)
