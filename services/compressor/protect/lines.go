@@ -32,7 +32,7 @@ type Region struct {
 func Regions(text string) (regions []Region, file bool) {
 	lines := strings.SplitAfter(text, "\n")
 	kinds := classifyLines(lines)
-	blocks := blocksOf(kinds)
+	blocks := joinRuns(blocksOf(kinds), sourceRuns(lines, kinds), kinds)
 	if strings.HasPrefix(text, "#!/") || isFile(blocks, kinds) {
 		return []Region{{End: len(text), Look: Source, Lines: countNonBlank(kinds)}}, true
 	}
