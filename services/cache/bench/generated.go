@@ -137,6 +137,21 @@ var held = []template{
 	{"a bottle and what is in it", false, "How do I wash a $1 of $2?", "How do I wash a $2 $1?", "", "bottle=wine jar=jam cup=tea pot=coffee can=paint"},
 	{"two halves turned", false, "What is a $1 $2?", "What is a $2 $1?", "", "garden=flower horse=race oil=lamp school=night table=card light=street"},
 	{"two halves turned, how", false, "How do I draw a $1 $2?", "How do I draw a $2 $1?", "", "garden=flower horse=race oil=lamp school=night table=card light=street"},
+	{"acronym with s", false, "Which port does $x need?", "Which port does $xS need?", "SMTP IMAP WS NNTP MQTT", ""},
+	{"acronym with s, lower case", false, "is $x slower", "is $xs slower", "smtp imap nntp mqtt amqp", ""},
+	{"capitals of a unit", false, "Is a link of 40 $x enough for a school?", "Is a link of 40 $y enough for a school?", "Mb MB", ""},
+	{"capitals of a unit of data", false, "How long do 30 $1 take?", "How long do 30 $2 take?", "", "Gb=GB Tb=TB kb=kB gb=GB"},
+	{"capitals of a prefix", false, "How wide is a gap of 8 $1?", "How wide is a gap of 8 $2?", "", "mm=Mm m=M mW=MW mg=Mg"},
+	{"a name that is a word", false, "How much does $1 cost a year?", "How much does $2 cost a year?", "", "Shell=shell Target=target Slack=slack Mint=mint Square=square"},
+	{"an abbreviation that is a word", false, "Who pays for the $1?", "Who pays for the $2?", "", "CAT=cat PET=pet MAP=map PIN=pin CAN=can"},
+	{"a name behind a verb", false, "Can I open $1 at night?", "Can I open $2 at night?", "", "Windows=windows Teams=teams Word=word Pages=pages"},
+	{"elements and compounds", false, "How heavy is $1?", "How heavy is $2?", "", "No=NO Co=CO Cs=CS Hf=HF"},
+	{"letters", false, "Which foods have vitamin $1?", "Which foods have vitamin $2?", "", "A=K K=C a=b"},
+	{"a letter and an article", false, "Is vitamin $1 healthy?", "Is $1 vitamin healthy?", "", "A a"},
+
+	{"lower case", true, "Where does the $x begin?", "where does the $x begin", rivers, ""},
+	{"plural of an acronym", true, "How do I buy cheap $1?", "How do I buy cheap $2?", "", "GPUs=gpus TVs=tvs DVDs=dvds"},
+	{"capitals of a whole text", true, "WHY IS THE $1 DAMP?", "Why is the $2 damp?", "", "CELLAR=cellar ATTIC=attic KITCHEN=kitchen"},
 }
 
 const (

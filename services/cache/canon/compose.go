@@ -293,8 +293,8 @@ func form(a []atom) *Form {
 			b.WriteByte('#')
 		}
 		b.WriteString(a[i].text)
-		if w != nil && w.Capital && len(w.Text) == 2 && !w.Function { // IT is no pronoun
-			b.WriteByte('^')
+		if w != nil {
+			b.WriteString(w.Case())
 		}
 		b.WriteString(marks[a[i].form])
 		if w != nil && w.Unit != "" {

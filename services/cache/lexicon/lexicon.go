@@ -218,6 +218,18 @@ func Kin(a, b Word) bool {
 	return has(t.lists[x.opposites:x.kin], b)
 }
 
+// OfPlace reports whether the word is derived from the name of a place, as Australian is.
+func (w Word) OfPlace() bool {
+	t := words()
+	x := &t.entry[w]
+	for _, k := range t.lists[x.opposites:x.kin] {
+		if t.entry[k].parts&Place != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func has(list []uint32, w Word) bool {
 	for _, x := range list {
 		if x == uint32(w) {

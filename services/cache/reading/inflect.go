@@ -14,12 +14,18 @@ func (s *splitter) lemmas() {
 			continue
 		}
 		if _, ok := functions[w.Text]; ok {
-			w.Function = !w.Capital || len(w.Text) > 2 || !s.upper2(w)
+			w.Function = !(w.Capital && len(w.Text) == 2 && s.upper2(w)) && !s.initial(i) && !s.abbreviation(i)
 			if w.Function {
+				continue
+			}
+			if len(w.Text) == 1 {
 				continue
 			}
 		}
 		w.Lemma, w.Form, w.Entry = Lemma(w.Text)
+		if w.Capitals || w.Form == S && !plural(w) { // HTTPS is not many HTTPs, nor is LED a kind of lead
+			w.Lemma, w.Form, w.Entry = w.Text, Base, lexicon.Find(w.Text)
+		}
 		if w.Entry == 0 && !w.Capital && !w.Quoted {
 			if f := corrected(w.Text); f != "" {
 				w.Text, w.Lemma, w.Function = f, f, true
@@ -27,6 +33,49 @@ func (s *splitter) lemmas() {
 		}
 	}
 }
+
+// initial reports whether word i is a single letter that stands as a name: vitamin A, hepatitis a.
+func (s *splitter) initial(i int) bool {
+	w := &s.r.Words[i]
+	if w.Text != "a" && w.Text != "i" {
+		return false
+	}
+	if w.Text == "a" && w.Capital && !w.First {
+		return true
+	}
+	if w.First || w.Break || i == 0 {
+		return false
+	}
+	return lettered[s.r.Words[i-1].Text] || w.Text == "a" && (i+1 == len(s.r.Words) || s.r.Words[i+1].First)
+}
+
+// abbreviation reports whether word i is one that is spelled as a word of grammar: the WHO.
+func (s *splitter) abbreviation(i int) bool {
+	if i == 0 || !s.r.Words[i].Capitals {
+		return false
+	}
+	switch s.r.Words[i-1].Text {
+	case "the", "a", "an", "of", "for", "in", "by", "with", "from":
+		return functions[s.r.Words[i].Text]&(pronoun|asking|auxiliary) != 0
+	}
+	return false
+}
+
+// lettered are nouns whose kinds are told by letters.
+var lettered = set("vitamin class type plan grade hepatitis group influenza appendix schedule option section part model " +
+	"series level category formula variant figure team serie block exhibit")
+
+// plural reports whether a word in -s is one of a word, and no abbreviation that ends in s. The
+// s behind an abbreviation's capitals is a plural's.
+func plural(w *Word) bool {
+	if t := w.typed; len(t) > 2 && t[len(t)-1] == 's' && t[:len(t)-1] == strings.ToUpper(t[:len(t)-1]) {
+		return true
+	}
+	return w.Entry.Lemma() || len(w.Lemma) > 4 || short3[w.Lemma]
+}
+
+// short3 are abbreviations that are words by now.
+var short3 = set("app blog url api pdf dvd cd tv pc id gpu cpu vm llm faq emoji meme gif vpn iphone ngo iit mba selfie")
 
 // upper2 reports whether a capitalised word of grammar is an abbreviation: US, IT.
 func (s *splitter) upper2(w *Word) bool {
@@ -257,7 +306,7 @@ func Slip(a, b string) bool {
 	case 0:
 		return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 	case 1:
-		return i > 0 && a[i:] == b[i+1:]
+		return i > 0 && a[i:] == b[i+1:] && !(i == len(a) && b[i] == 's' && i <= 4) // http and https are two
 	}
 	return false
 }

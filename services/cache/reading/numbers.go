@@ -54,6 +54,9 @@ scan:
 		return
 	}
 	if u, ok := units[suffix]; ok {
+		if s.same && !s.shouting {
+			u = cased(u, s.r.Text[s.at-len(suffix):s.at])
+		}
 		s.value(from, tail, digits, u)
 		return
 	}
@@ -175,6 +178,31 @@ var units = func() map[string]string {
 	return m
 }()
 
+// cased is the unit as its capitals have it, where these decide: a megabit is Mb, a megabyte MB,
+// and mb may be either; a millimeter is mm, a megameter Mm.
+func cased(unit, typed string) string {
+	if typed == "" {
+		return unit
+	}
+	lower := strings.ToLower(typed)
+	n := len(typed)
+	switch {
+	case n == 2 && lower[1] == 'b' && lower == unit:
+		if lower[0] == 'k' {
+			return "k" + typed[1:]
+		}
+		return typed
+	case n == 1 && typed != lower && strings.Contains("mgst", lower):
+		return typed
+	case n > 1 && n < 4 && lower[0] == 'm' && lower == unit:
+		first, second := typed[0] == 'M', typed[1] < 'a'
+		if first && !second && lower[1] != 'h' && lower != "mi" && lower != "min" || !first && second {
+			return typed[:2] + lower[2:]
+		}
+	}
+	return unit
+}
+
 // amounts are the words of numbers. "One" is a pronoun as often, and isn't among them.
 var amounts = map[string]int{
 	"zero": 0, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -243,7 +271,7 @@ func (s *splitter) numbers() {
 			} else if (w.Text == "may" || w.Text == "march") && w.Capital && !w.First {
 				w.Kind = Date
 			} else if u, ok := units[w.Text]; ok && after && last.Unit == "" && (len(w.Text) > 1 || strings.IndexByte("mgls", w.Text[0]) >= 0) {
-				last.Unit = u
+				last.Unit = cased(u, w.typed)
 				continue
 			} else if u, ok := signsOfMoney[w.Text]; ok && after && last.Unit == "" {
 				last.Unit = u

@@ -69,6 +69,7 @@ type Word struct {
 	Entry lexicon.Word
 	// Unit of a number in its shortest spelling, or empty. Units are never converted.
 	Unit string
+	typed string // as it stands in the text; empty where that isn't known
 	// Sentence counts from 0.
 	Sentence uint16
 	Kind     Kind
@@ -77,6 +78,8 @@ type Word struct {
 	Function bool
 	// Capital is set for a word that is capitalised where grammar doesn't ask for it.
 	Capital bool
+	// Capitals is set for a word of several letters that are all capitals, in a text that isn't.
+	Capitals bool
 	// Quoted is set within double quotes or backticks.
 	Quoted bool
 	// Break is set where a comma, a bracket or the like stands before the word.
@@ -104,6 +107,40 @@ func (w *Word) Name() bool {
 		return w.Entry.Is(lexicon.Place) || w.Capital || !w.Entry.Is(lexicon.Verb|lexicon.Adverb|lexicon.Adjective)
 	}
 	return w.Capital && !w.Entry.Is(lexicon.Common)
+}
+
+// Case is what a word's capitals say: "" where they say nothing, which is so of small letters, of
+// names, and of words that are none otherwise; "^" and "^^" of a word that is capitalised or in
+// capitals and means something else without: Apple and apple, Polish and polish, IT and it. Words
+// of two letters have "^" when one of them is a capital: Co and CO.
+func (w *Word) Case() string {
+	switch {
+	case w.Kind != Plain || w.Function || w.Quoted || !w.Capital && !w.Capitals:
+		return ""
+	case len(w.Text) == 1:
+		return ""
+	case len(w.Text) == 2 || w.Capitals && w.otherwise():
+		if w.Capitals {
+			return "^^"
+		}
+		return "^"
+	case w.otherwise():
+		return "^"
+	}
+	return ""
+}
+
+// otherwise reports whether the word, in small letters, is a common one.
+func (w *Word) otherwise() bool {
+	stem, cut := strings.CutSuffix(w.Text, "s")
+	return common(lexicon.Find(w.Text)) || cut && len(stem) > 2 && common(lexicon.Find(stem)) // Windows
+}
+
+func common(e lexicon.Word) bool {
+	if !e.Lemma() || e.OfPlace() && !e.Is(lexicon.Verb) {
+		return false
+	}
+	return !e.Is(lexicon.Name) || e.Is(lexicon.Common) && e.Is(lexicon.Verb|lexicon.Adjective|lexicon.Adverb)
 }
 
 // Reading is a text that was read.

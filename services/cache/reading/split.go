@@ -128,6 +128,10 @@ func (s *splitter) add(from, to int, kind Kind, text string) *Word {
 		// Two capitals, as in USA or iOS, say a name at a sentence's start too.
 		w.Capital = !s.first || to-from > 1 && s.upper(from+1)
 	}
+	if from < to && s.same && !s.shouting {
+		w.typed = s.r.Text[from:to]
+		w.Capitals = !s.title && to-from > 1 && w.typed == strings.ToUpper(w.typed) && s.upper(from) && s.upper(to-1)
+	}
 	s.first, s.brk, s.hyphen = false, false, false
 	s.r.Words = append(s.r.Words, w)
 	return &s.r.Words[len(s.r.Words)-1]

@@ -146,7 +146,7 @@ var aliases = map[string]string{
 
 // related reports whether two words mean the same or are of one family.
 func related(x, y *reading.Word) bool {
-	if alias(x.Lemma) == alias(y.Lemma) || y.Lemma == x.Lemma+"s" || x.Lemma == y.Lemma+"s" {
+	if alias(x.Lemma) == alias(y.Lemma) || many(x, y) || many(y, x) {
 		return true
 	}
 	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {
@@ -176,6 +176,12 @@ func related(x, y *reading.Word) bool {
 		}
 	}
 	return len(s) >= least && reading.Slip(s, t)
+}
+
+// many reports whether y is the plural of x, a word that the lexicon doesn't know. Of short ones,
+// such as smtp and smtps, it need not be.
+func many(x, y *reading.Word) bool {
+	return len(x.Lemma) > 4 && !y.Capitals && y.Lemma == x.Lemma+"s"
 }
 
 // lexically reports whether the lexicon holds two words to mean the same or to be of one family.

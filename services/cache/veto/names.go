@@ -4,8 +4,17 @@ import "tollgate.dev/services/cache/lexicon"
 
 // names holds prompts apart of which one names a place, a person or a thing that the other
 // doesn't. A fuller name for the same is none: Trump is Donald Trump, when the other prompt has
-// no other name in that place.
+// no other name in that place. And those in which one word is capitalised and the other isn't, and
+// means something else so: Apple and apple.
 func names(p *pair) (string, string, bool) {
+	for i, j := range p.a.to {
+		if j < 0 || p.a.words[i].Lemma != p.b.words[j].Lemma || p.a.words[i].Case() == p.b.words[j].Case() {
+			continue
+		}
+		if p.near() && p.a.stands(i) && p.b.stands(int(j)) {
+			return p.a.words[i].Text, p.b.words[j].Text, true
+		}
+	}
 	x, y := p.named(), p.flip().named()
 	return x, y, x != "" && y != "" && p.close >= 0.5 || (x != "" || y != "") && p.near()
 }
@@ -70,4 +79,10 @@ func (p *pair) fuller(i int) bool {
 // looseName reports whether b has a name without partner at j.
 func (p *pair) looseName(j int) bool {
 	return j >= 0 && j < len(p.b.words) && p.b.to[j] < 0 && (p.b.name(j) || p.b.words[j].Capital)
+}
+
+// stands reports whether no word beside word i is capitalised: where several are, as in Game
+// Theory, it is more often a manner of writing.
+func (s *side) stands(i int) bool {
+	return (i == 0 || !s.words[i-1].Capital) && (i+1 == len(s.words) || !s.words[i+1].Capital)
 }
