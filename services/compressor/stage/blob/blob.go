@@ -1,12 +1,13 @@
 // Package blob leaves out data that is text in form only: base64 and hexadecimal of 256
 // characters and more, in one run or in lines, as in data URLs, PEM files and mail, and one
-// character 512 times and more.
+// character 512 times and more. In JSON, one run that is no data URL is left out from 2,048 on.
 //
 // A mark stands in its place, with the form, the size and the name to fetch it by:
 //
 //	[base64, 12,345 bytes, omitted 0123456789abcdef]
 //
-// It stands as well within a string of JSON. What a model may have to repeat stays: keys,
+// It stands as well within a string of JSON. What a model may have to repeat stays: what a name
+// before it says to be a token, a cursor, a key, an id or the like, whatever its size; other keys,
 // hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
 // is around them, and text of words by its letters. Code stays as it is, with a fence or without, and in
 // users' messages JSON, inline code and what is in quotation marks as well. All of it stays where the user
@@ -26,6 +27,8 @@ import (
 const (
 	// least is the size of data that is left out, in characters.
 	least = 256
+	// leastInJSON is that of one run in a string of JSON that is no data URL: it may be a name.
+	leastInJSON = 2048
 	// leastRun is how often one character stands in a row that is left out.
 	leastRun = 512
 	// leastLine is the length of the lines that data is parted into.
@@ -84,7 +87,11 @@ func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) s
 			stay, looked = protect.Of(text, fixed(of)), true
 			sources, json = protect.Sources(text), protect.Of(text, protect.JSON)
 		}
-		if at = end; protect.Touches(stay, start, end) || protect.Touches(sources, start, end) && !protect.Touches(json, start, end) || of != prompt.ToolResult && quoted(text, start, end) {
+		inJSON := protect.Touches(json, start, end)
+		if at = end; protect.Touches(stay, start, end) || protect.Touches(sources, start, end) && !inJSON || of != prompt.ToolResult && quoted(text, start, end) {
+			continue
+		}
+		if kind != same && isRepeatable(text, start, end, inJSON) {
 			continue
 		}
 		data := text[start:end]

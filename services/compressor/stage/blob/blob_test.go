@@ -58,13 +58,16 @@ func apply(t testing.TB, text *prompt.Text) string {
 func TestData(t *testing.T) {
 	raw := noise(900)
 	b64, url, hexa := base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw), hex.EncodeToString(raw)
+	large := base64.StdEncoding.EncodeToString(noise(1800))
 	mark := func(says, data string) string { return fmt.Sprintf("[%s, omitted %s]", says, prompt.NameOf(data)) }
 	const size = "base64, 900 bytes"
 	pem, mail := wrap(b64, 64, "\n"), wrap(b64, 76, "\r\n")
 	escaped := wrap(b64, 76, `\n`)
 	for name, tc := range map[string]struct{ in, want string }{
 		"a data URL":           {`<img src="data:image/png;base64,` + b64 + `">`, `<img src="data:image/png;base64,` + mark(size, b64) + `">`},
-		"in JSON":              {`{"name":"a.png","content":"` + b64 + `"}`, `{"name":"a.png","content":"` + mark(size, b64) + `"}`},
+		"in JSON":              {`{"name":"a.png","content":"` + large + `"}`, `{"name":"a.png","content":"` + mark("base64, 1,800 bytes", large) + `"}`},
+		"a data URL in JSON":   {`{"icon":"data:image/png;base64,` + b64 + `"}`, `{"icon":"data:image/png;base64,` + mark(size, b64) + `"}`},
+		"not large in JSON":    {`{"name":"a.png","content":"` + b64 + `"}`, ""},
 		"lines in JSON":        {`{"content":"` + escaped + `\n"}`, `{"content":"` + mark(size, escaped) + `\n"}`},
 		"of URLs":              {"it is " + url + " here", "it is " + mark(size, url) + " here"},
 		"PEM":                  {"-----BEGIN CERTIFICATE-----\n" + pem + "\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n" + mark(size, pem) + "\n-----END CERTIFICATE-----\n"},
@@ -91,14 +94,14 @@ func TestData(t *testing.T) {
 		"a word below PEM":     {pem + "\nroot\n", mark(size, pem) + "\nroot\n"},
 		"a word below lines":   {wrap(b64[:1138]+"==", 76, "\n") + "\nDONE\n", mark("base64, 853 bytes", wrap(b64[:1138]+"==", 76, "\n")) + "\nDONE\n"},
 		"words below lines":    {b64[:640] + "\n" + "Finished", mark("base64, 480 bytes", b64[:640]) + "\nFinished"},
-		"a name":               {"id=" + b64, "id=" + mark(size, b64)},
-		"a name, filled up":    {"id=" + b64[:1138] + "==\nend", "id=" + mark("base64, 853 bytes", b64[:1138]+"==") + "\nend"},
+		"a name":               {"raw=" + b64, "raw=" + mark(size, b64)},
+		"a name, filled up":    {"raw=" + b64[:1138] + "==\nend", "raw=" + mark("base64, 853 bytes", b64[:1138]+"==") + "\nend"},
 		"a name behind":        {b64[:1138] + "==FAILED", mark("base64, 853 bytes", b64[:1138]+"==") + "FAILED"},
 		"a folder":             {"user/" + b64, "user/" + mark(size, b64)},
 		"folders":              {"/data/user-7/" + b64, "/data/user-7/" + mark(size, b64)},
 		"a picture":            {"/9j/" + b64, mark("base64, 903 bytes", "/9j/"+b64)},
 		"a name with a dash":   {"the-key_" + b64, "the-key_" + mark(size, b64)},
-		"a hash's name":        {"sha=" + hexa, "sha=" + mark("hex, 900 bytes", hexa)},
+		"a dump's name":        {"dump=" + hexa, "dump=" + mark("hex, 900 bytes", hexa)},
 		"prose":                {strings.Repeat("The mill was built in 1820. ", 30), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,8 +129,8 @@ func TestData(t *testing.T) {
 
 // What is code stays, whoever sent it; of users' texts also JSON and what they quote.
 func TestCodeAndQuotationsStay(t *testing.T) {
-	b64 := base64.StdEncoding.EncodeToString(noise(900))
-	mark := "[base64, 900 bytes, omitted " + prompt.NameOf(b64) + "]"
+	b64 := base64.StdEncoding.EncodeToString(noise(1800))
+	mark := "[base64, 1,800 bytes, omitted " + prompt.NameOf(b64) + "]"
 	for _, tc := range []struct {
 		in         string
 		user, tool bool // whether it changes
@@ -166,6 +169,33 @@ func TestCodeAndQuotationsStay(t *testing.T) {
 	cancel()
 	if err := (blob.Stage{}).Apply(ctx, &prompt.Draft{Texts: []*prompt.Text{in}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+// What the next call has to repeat stays, in every size: the agent has no other.
+func TestTokensStay(t *testing.T) {
+	token := base64.RawURLEncoding.EncodeToString(noise(3000))
+	for form, stays := range map[string]bool{
+		`{"items":[{"id":1}],"next_page_token":"%s"}`:      true,
+		`{"items":[{"id":1}],"nextPageToken": "%s"}`:       true,
+		`{"paging":{"cursors":{"after":"%s"}}}`:            true,
+		`{"@odata.nextLink":"skip/%s"}`:                    true,
+		`{"LastEvaluatedKey":"%s"}`:                        true,
+		`{"sessionIDs":"%s"}`:                              true,
+		`{"text":"{\"cursor\": \"%s\"}"}`:                  true,
+		"X-Continuation: %s":                               true,
+		`{"_scroll_id":"%s"}`:                              true,
+		`{"monkey":"%s"}`:                                  false,
+		`{"content":"%s"}`:                                 false,
+		`{"valid":"%s"}`:                                   false,
+		`{"next_page":"data:application/pdf;base64,%s"}`:   false,
+		`{"id":7,"thumbnail":"%s"}`:                        false,
+		`{"items":[{"id":"7"}],"page":1,"file_data":"%s"}`: false,
+	} {
+		in := fmt.Sprintf(form, token)
+		if got := apply(t, text(t, prompt.ToolResult, in)); (got == in) != stays {
+			t.Errorf("%s becomes %.200s", form, got)
+		}
 	}
 }
 
@@ -236,7 +266,7 @@ func TestVerbatimData(t *testing.T) {
 
 // Data in source is part of it; in JSON it is not, however that is indented.
 func TestDataInSource(t *testing.T) {
-	data := base64.StdEncoding.EncodeToString(noise(900))
+	data := base64.StdEncoding.EncodeToString(noise(1800))
 	source := "import base64\n\nICON = \"" + data + "\"\n\ndef icon():\n    return base64.b64decode(ICON)\n"
 	if got := apply(t, text(t, prompt.ToolResult, source)); got != source {
 		t.Errorf("source becomes %q", got)
