@@ -25,7 +25,7 @@ func turns(t testing.TB) [][]byte {
 	for i := range 40 {
 		fmt.Fprintf(&log, "\x1b[33m10:00:%02d\x1b[0m waiting for the database to answer\n", i)
 	}
-	for i := range 300 {
+	for i := range 2000 {
 		data.WriteByte(byte(i * i * 7))
 	}
 	results := []string{
