@@ -166,6 +166,9 @@ type Request struct {
 	// LeastScore, from 0 to 1, is what an answer to another request must have beside the
 	// threshold that holds, be it fixed or learned; 0 asks for nothing.
 	LeastScore float64
+	// Incomparable says that what a provider answers will not come to Compare. No learned
+	// threshold serves the request: its hits would be ones that no sample is taken of.
+	Incomparable bool
 }
 
 // Hit is what a look-up found.

@@ -34,21 +34,26 @@ func parseComparison(b []byte) (entry Fingerprint, d threshold.Decision, err err
 // Compare learns from what a provider answered where a look-up asked for it: whether the answer
 // that was held back would have been right. body is the provider's answer, a chat.completion
 // object; empty where there is none for a reason that may lie in the question, which counts as
-// wrong. Where the answer that was held back is gone, nothing is learned. The namespace is the
-// look-up's. Its errors are [errs.InvalidRequest].
+// wrong. So does it where the answer that was held back is gone: somebody may have purged it for
+// what it said. While the store is away nothing is learned, whatever was asked. The namespace is
+// the look-up's. Its errors are [errs.InvalidRequest].
 func (s *Service) Compare(ctx context.Context, ns Namespace, comparison, body []byte) error {
 	entry, d, err := parseComparison(comparison)
 	if err != nil {
 		return err
 	}
-	held, state := s.records.get(ctx, Key{Namespace: ns, Fingerprint: entry}, AnyAge)
-	if state != present {
-		s.opts.Observer.CacheCompared(unknown, lost)
-		return nil
-	}
 	same, reason := false, agree.Reason(noAnswer)
 	if len(body) > 0 {
-		same, reason = agree.Answers(held.GetBody(), body)
+		held, state := s.records.get(ctx, Key{Namespace: ns, Fingerprint: entry}, AnyAge)
+		switch state {
+		case away:
+			s.opts.Observer.CacheCompared(unknown, storeAway)
+			return nil
+		case present:
+			same, reason = agree.Answers(held.GetBody(), body)
+		default:
+			reason = lost
+		}
 	}
 	outcome := wrong
 	if same {

@@ -376,18 +376,63 @@ func TestCompareRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Of an answer that is gone nothing is learned.
-	if _, err := s.Invalidate(t.Context(), &cachev1.InvalidateRequest{TenantId: "t"}); err != nil {
-		t.Fatal(err)
+}
+
+// An answer that is gone may have been purged for what it said: it counts as wrong. While the store is
+// away nothing is learned.
+func TestWhatIsGoneCountsAsWrong(t *testing.T) {
+	how := learning("a", nil)
+	coin := 0.999
+	how.Coin = func() float64 { return coin }
+	s := newStudent(t, memory.New(memory.Options{}), how)
+	ns := namespace()
+	s.keep(t, ns)
+	if s.compare(t, ns, 200, agrees) == 0 {
+		t.Fatal("nothing is served")
 	}
-	for range 300 {
+	for range 40 {
+		coin = 0
+		token := s.ask(t, ns).GetComparison()
+		if _, err := s.Invalidate(t.Context(), &cachev1.InvalidateRequest{TenantId: "t"}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: token, Body: agrees}); err != nil {
 			t.Fatal(err)
 		}
+		s.keep(t, ns)
 	}
-	s.keep(t, ns)
-	if got := s.ask(t, ns); got.GetHit() != miss {
+	coin = 0.999
+	if got := s.ask(t, ns); got.GetHit() != miss || len(got.GetComparison()) == 0 {
 		t.Errorf("%v", got)
+	}
+}
+
+// A request whose answer can't be compared is served by no learned threshold, whatever was learned: only
+// by what is fixed, and by the words.
+func TestLearnedThresholdServesNothingThatIsNotSampled(t *testing.T) {
+	s := newStudent(t, memory.New(memory.Options{}), learning("a", nil))
+	ns := namespace()
+	s.keep(t, ns)
+	if s.compare(t, ns, 200, agrees) == 0 {
+		t.Fatal("nothing is served")
+	}
+	for name, c := range map[string]struct {
+		text      string
+		threshold *float64
+		want      cachev1.HitKind
+	}{
+		"learned":      {asked, nil, miss},
+		"fixed":        {asked, new(0.5), semantic},
+		"by its words": {"how can I learn to play the guitar", nil, near},
+	} {
+		q := question("c", c.text)
+		got, err := s.Lookup(t.Context(), &cachev1.LookupRequest{Namespace: ns, Fingerprint: fingerprintOf(q), Question: q, Threshold: c.threshold, Incomparable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.GetHit() != c.want || len(got.GetComparison()) > 0 {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

@@ -46,10 +46,11 @@ const (
 
 // What comes of a comparison, and reasons beside package agree's.
 const (
-	right    = "right"
-	wrong    = "wrong"
-	unknown  = "unknown"   // the answer that was held back is gone
-	noAnswer = "no_answer" // from the provider
+	right     = "right"
+	wrong     = "wrong"
+	unknown   = "unknown"    // nothing is learned
+	storeAway = "store_away" // so that nothing is known of the answer that was held back
+	noAnswer  = "no_answer"  // from the provider
 )
 
 // ComparisonOutcomes are what may come of a comparison.
@@ -57,7 +58,7 @@ func ComparisonOutcomes() []string { return []string{right, wrong, unknown} }
 
 // ComparisonReasons are why.
 func ComparisonReasons() []string {
-	reasons := []string{lost, noAnswer}
+	reasons := []string{lost, storeAway, noAnswer}
 	for _, r := range agree.Reasons() {
 		reasons = append(reasons, string(r))
 	}

@@ -43,6 +43,7 @@ func (h *Handler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cach
 	}
 	hit := h.service.Lookup(ctx, Request{
 		Key: key, MaxAge: maxAge, Question: question, Last: req.GetLast(), Threshold: req.Threshold, LeastScore: req.GetLeastScore(),
+		Incomparable: req.GetIncomparable(),
 	})
 	resp := &cachev1.LookupResponse{Hit: hit.Kind, Entry: hit.Entry, Score: hit.Score, Comparison: hit.Comparison, Last: hit.Last}
 	if hit.Entry != nil {

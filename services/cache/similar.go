@@ -81,6 +81,9 @@ func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit
 		return Hit{}
 	}
 	r.Threshold = stricter(r.Threshold, s.threshold)
+	if r.Incomparable && r.Threshold == nil {
+		last = min(last, cachev1.Tier_TIER_NEAR) // the tiers behind it serve by what was learned
+	}
 	left, asked := fetches, cachev1.Tier_TIER_EXACT
 	for _, t := range s.tiers {
 		if t.tier() > last {

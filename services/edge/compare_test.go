@@ -61,10 +61,10 @@ func told(t *testing.T, want int) func([]string) {
 }
 
 // What the provider answered is compared as a whole answer, whether it was one or came in pieces,
-// and whether or not it may be kept; nothing of it where its caller wants nothing stored.
+// and whether or not it may be kept.
 func TestWhichAnswersAreCompared(t *testing.T) {
 	t.Parallel()
-	const noStore, noCache = `"cache":{"no-store":true}`, `"cache":{"no-cache":true}`
+	const noCache = `"cache":{"no-cache":true}`
 	for name, tc := range map[string]struct {
 		finish string
 		more   string
@@ -76,8 +76,6 @@ func TestWhichAnswersAreCompared(t *testing.T) {
 		"it was cut":                    {"length", "", nil, tellsNone},
 		"it was cut, and would be kept": {"length", "", func(s *setup) { s.options.CacheTruncated = true }, tellsAnswer},
 		"it was filtered":               {"content_filter", "", nil, tellsNone},
-		"its caller wants nothing kept": {"stop", noStore, nil, tellsNothing},
-		"filtered, and nothing is kept": {"content_filter", noStore, nil, tellsNothing},
 		"its caller wanted no look":     {"stop", noCache, nil, tellsNothing},
 	} {
 		for form, stream := range map[string]string{"whole": "", "streamed": streamed} {
@@ -110,6 +108,40 @@ func TestWhichAnswersAreCompared(t *testing.T) {
 	}
 }
 
+// The cache is told before it decides that a caller wants nothing of the answer kept, and so
+// nothing compared.
+func TestWhoWantsNothingKeptCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]bool{`"seed":1`: false, `"cache":{"no-store":true}`: true} {
+		t.Run(more, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.complete(chat("Hi", more))
+			if got := r.cache.asked.GetIncomparable(); got != want {
+				t.Errorf("incomparable: %t, want %t", got, want)
+			}
+		})
+	}
+}
+
+// What was drawn and has no whole answer is told all the same.
+func TestWhatCannotBeReadIsToldAsNone(t *testing.T) {
+	t.Parallel()
+	for name, chunks := range map[string][][]byte{
+		"too large":    {delta(strings.Repeat("a", 1<<20)), delta("b")},
+		"no one's own": {[]byte(`{"id":"9","object":"something.else"`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := comparing(t, told(t, tellsNone))
+			r.router.stream = func(_ context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
+				return send(&routerv1.StreamCompleteResponse{Served: servedByM(), Chunks: chunks, Usage: answerUsage(), End: &routerv1.StreamEnd{}})
+			}
+			r.complete(chat("Hi", streamed))
+		})
+	}
+}
+
 // A call that came to no answer tells of that where the reason may lie in its question, and nothing
 // where it is an outage, a limit or a budget.
 func TestWhichFailuresAreCompared(t *testing.T) {
@@ -117,14 +149,18 @@ func TestWhichFailuresAreCompared(t *testing.T) {
 	for reason, want := range map[errs.Reason]int{
 		errs.InvalidRequest: tellsNone, errs.ContextLengthExceeded: tellsNone,
 		errs.UnsupportedParameter: tellsNothing, errs.ProviderError: tellsNothing, errs.ProviderUnavailable: tellsNothing,
-		errs.ProviderTimeout: tellsNothing, errs.ProviderRateLimited: tellsNothing, errs.RateLimitExceeded: tellsNothing,
+		errs.ProviderTimeout: tellsNone, errs.ProviderRateLimited: tellsNothing, errs.RateLimitExceeded: tellsNothing,
 		errs.BudgetExceeded: tellsNothing, errs.ServiceUnavailable: tellsNothing, errs.Internal: tellsNothing,
-		errs.ClientClosed: tellsNothing, // before a word of the answer
+		errs.ClientClosed: tellsNone,
 	} {
 		t.Run(string(reason), func(t *testing.T) {
 			t.Parallel()
 			both(t, func(t *testing.T, more []string) {
 				t.Helper()
+				want := want
+				if reason == errs.ClientClosed && len(more) > 0 || reason == errs.ProviderTimeout && len(more) > 0 {
+					want = tellsNothing // not a word came, however long it would have been
+				}
 				r := comparing(t, told(t, want))
 				r.router.without(reason, nil)
 				if a := r.complete(chat("Hi", more...)); a.reason() != string(reason) {
@@ -143,19 +179,21 @@ func TestWhichFailuresAreCompared(t *testing.T) {
 	})
 	t.Run("the budget cut it", func(t *testing.T) {
 		t.Parallel()
-		r := comparing(t, told(t, tellsNothing))
-		r.budget.limit("acme", 300_000) // for some hundred of a thousand tokens
+		r := comparing(t, told(t, tellsNone))
+		r.budget.limit("acme", 500_000) // for a part of the longest answer
 		r.router.whole = func(_ context.Context, c *routerv1.Call) (*routerv1.CompleteResponse, error) {
 			if c.GetMaxOutputTokens() == 0 {
 				t.Error("the answer is not cut")
 			}
 			return &routerv1.CompleteResponse{Body: []byte(strings.Replace(answerBody, `"stop"`, `"length"`, 1)), Usage: answerUsage(), Served: servedByM()}, nil
 		}
-		r.complete(chat("Hi"))
+		if a := r.complete(chat("Hi")); a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.body)
+		}
 	})
 	t.Run("it broke off", func(t *testing.T) {
 		t.Parallel()
-		r := comparing(t, told(t, tellsNothing))
+		r := comparing(t, told(t, tellsNone))
 		r.router.stream = func(_ context.Context, _ *routerv1.Call, send func(*routerv1.StreamCompleteResponse) error) error {
 			if err := send(&routerv1.StreamCompleteResponse{Served: servedByM(), Chunks: [][]byte{delta("Hel")}}); err != nil {
 				return err
@@ -207,7 +245,8 @@ func TestSharedAnswersAreComparedOnce(t *testing.T) {
 	}
 }
 
-// Nobody waits for a comparison: it has its time, and is dropped where too much is under way.
+// Nobody waits for a comparison, which has its time. None is dropped: where too much is under way,
+// the call does it itself.
 func TestNobodyWaitsForAComparison(t *testing.T) {
 	t.Parallel()
 	t.Run("that hangs", func(t *testing.T) {
@@ -228,7 +267,11 @@ func TestNobodyWaitsForAComparison(t *testing.T) {
 	})
 	t.Run("without room", func(t *testing.T) {
 		t.Parallel()
-		r := comparing(t, told(t, tellsNothing))
+		r := comparing(t, func(bodies []string) {
+			if len(bodies) != 3 || bodies[0] == "" || bodies[1] == "" || bodies[2] != "" {
+				t.Errorf("compared %q, want two answers and none", bodies)
+			}
+		})
 		t.Cleanup(r.edge.FillAfterwards())
 		for _, more := range []string{streamed, `"seed":1`} {
 			if a := r.complete(chat("Hi", more)); a.status != http.StatusOK {

@@ -362,6 +362,7 @@ func (c *completion) follow(ctx context.Context, fl *flight) error {
 				continue
 			case <-ctx.Done():
 				c.outcome.failure = errs.Of(ctx.Err())
+				c.compare(ctx)
 				return ctx.Err()
 			}
 		}
@@ -380,6 +381,7 @@ func (c *completion) follow(ctx context.Context, fl *flight) error {
 			leave()
 			return c.alone(ctx)
 		}
+		defer c.compare(ctx) // where the flight began after the look-up
 		return c.landed(fl.outcome, out)
 	}
 }
@@ -404,7 +406,7 @@ func (c *completion) landed(o outcome, out *streamWriter) error {
 	case o.failure == nil:
 		c.hit(underWay())
 		c.outcome.saved = o.cost
-		c.outcome.body, c.outcome.chunks = o.body, o.chunks
+		c.outcome.body, c.outcome.chunks, c.outcome.cut = o.body, o.chunks, o.cut
 		c.outcome.firstByte = c.e.Clock.Now()
 		c.settle(spend.Reservation{})
 	case out == nil:

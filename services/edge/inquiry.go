@@ -24,6 +24,8 @@ func (c *completion) inquire() *inquiry {
 	ns, req := &q.namespace, &q.lookup
 	ns.TenantId, ns.Provider, ns.Model, ns.Partition = cacheTenant(c.principal), c.model.provider, c.model.name, control.partition
 	req.Namespace, req.Fingerprint, req.Last = ns, q.fingerprint[:], policy.Last
+	// Nothing of the answer leaves the call's own path then.
+	req.Incomparable = control.noStore
 	if control.maxAge > 0 {
 		req.MaxAge = durationpb.New(control.maxAge)
 	}

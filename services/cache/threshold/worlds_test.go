@@ -75,6 +75,55 @@ func TestBoundHoldsInAHundredWorlds(t *testing.T) {
 	}
 }
 
+// Of what can't be compared half is wrong. The bound holds where such hits are told as wrong, or are
+// known beforehand and never served; it does not where they are only left out of the sample.
+func TestBoundHoldsWhereSomeCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	const worlds, length, spare = 20, 300, 12
+	for name, c := range map[string]struct {
+		share         float64 // of all would-be hits; below 1, of the bound where it is marked
+		ofBound       bool
+		how           world.Hiding
+		holds, serves bool
+	}{
+		"many, left out":       {0.3, false, world.LeftOut, false, true},
+		"many, told as wrong":  {0.3, false, world.ToldWrong, true, false},
+		"many, never served":   {0.3, false, world.SetApart, true, true},
+		"a few, told as wrong": {0.2, true, world.ToldWrong, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sum world.Result
+			beyond, unsafe := 0.0, 0
+			for seed := range uint64(worlds) {
+				w := world.New(world.Steady, seed, length)
+				share := c.share
+				if c.ofBound {
+					share *= w.Bound
+				}
+				w = w.Hide(share, 0.5, c.how)
+				rule, err := world.NewLearned(w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := w.Run(rule)[0]
+				sum.Hits, sum.Wrong = sum.Hits+got.Hits, sum.Wrong+got.Wrong
+				beyond += got.Beyond(w.Bound) / worlds
+				if got.Unsafe > 0 {
+					unsafe++
+				}
+			}
+			t.Logf("%.4f of %d hits wrong; %.1f beyond the bound in the mean; a threshold above it in %d of %d worlds", sum.Rate(), sum.Hits, beyond, unsafe, worlds)
+			if holds := beyond <= spare && unsafe < 5; holds != c.holds {
+				t.Errorf("the bound holds: %t, want %t", holds, c.holds)
+			}
+			if serves := sum.Hits > 0; serves != c.serves {
+				t.Errorf("it serves: %t, want %t", serves, c.serves)
+			}
+		})
+	}
+}
+
 // Two replicas that exchange states learn the same as one that sees all, only later, and each
 // within the bound.
 func TestBoundHoldsOverReplicas(t *testing.T) {

@@ -232,7 +232,10 @@ type LookupRequest struct {
 	Threshold *float64 `protobuf:"fixed64,6,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
 	// The least score, from 0 to 1, that the caller takes. It fixes no threshold: an answer
 	// must have it beside the one that holds.
-	LeastScore    *float64 `protobuf:"fixed64,7,opt,name=least_score,json=leastScore,proto3,oneof" json:"least_score,omitempty"`
+	LeastScore *float64 `protobuf:"fixed64,7,opt,name=least_score,json=leastScore,proto3,oneof" json:"least_score,omitempty"`
+	// That what a provider answers will not be told to Compare. No learned threshold serves such
+	// a request: what it serves must be what it samples.
+	Incomparable  bool `protobuf:"varint,8,opt,name=incomparable,proto3" json:"incomparable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +317,13 @@ func (x *LookupRequest) GetLeastScore() float64 {
 		return *x.LeastScore
 	}
 	return 0
+}
+
+func (x *LookupRequest) GetIncomparable() bool {
+	if x != nil {
+		return x.Incomparable
+	}
+	return false
 }
 
 // Question is what a request asks, where an answer to another one may serve it.
@@ -1106,7 +1116,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1c\n" +
-	"\tpartition\x18\x04 \x01(\tR\tpartition\"\xee\x02\n" +
+	"\tpartition\x18\x04 \x01(\tR\tpartition\"\x92\x03\n" +
 	"\rLookupRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x122\n" +
@@ -1115,7 +1125,8 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\x04last\x18\x05 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\x12!\n" +
 	"\tthreshold\x18\x06 \x01(\x01H\x00R\tthreshold\x88\x01\x01\x12$\n" +
 	"\vleast_score\x18\a \x01(\x01H\x01R\n" +
-	"leastScore\x88\x01\x01B\f\n" +
+	"leastScore\x88\x01\x01\x12\"\n" +
+	"\fincomparable\x18\b \x01(\bR\fincomparableB\f\n" +
 	"\n" +
 	"_thresholdB\x0e\n" +
 	"\f_least_score\"8\n" +

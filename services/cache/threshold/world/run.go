@@ -55,10 +55,13 @@ func (w World) Run(rules ...Rule) []Result {
 		if i == 0 || tenth != (i-1)*10/w.Length {
 			oracle[tenth] = l.oracle(w.Bound)
 		}
-		score, wrong := l.draw(r)
+		h := w.draw(l, r)
 		coin := r.Float64()
+		if h.hidden && w.hidden.how == SetApart {
+			continue
+		}
 		for k := range runs {
-			runs[k].step(w, l, tenth, score, coin, wrong)
+			runs[k].step(w, l, tenth, h, coin)
 		}
 	}
 	out := make([]Result, len(runs))
@@ -77,17 +80,18 @@ type run struct {
 	wrong, known float64
 }
 
-func (r *run) step(w World, l law, tenth int, score, coin float64, wrong bool) {
-	serve, compare, threshold := r.rule.Decide(score, coin)
+func (r *run) step(w World, l law, tenth int, h hit, coin float64) {
+	serve, compare, threshold := r.rule.Decide(h.score, coin)
 	out := &r.result
 	switch {
+	case compare && h.hidden && w.hidden.how == LeftOut:
 	case compare:
 		out.Compared++
-		r.rule.Learn(wrong)
+		r.rule.Learn(h.wrong || h.hidden)
 	case serve:
 		if threshold != r.known {
 			r.known = threshold
-			_, r.wrong = l.from(threshold)
+			r.wrong = w.from(l, threshold)
 		}
 		out.Hits++
 		out.Served[tenth] += 10 / float64(w.Length)
@@ -95,7 +99,7 @@ func (r *run) step(w World, l law, tenth int, score, coin float64, wrong bool) {
 		if r.wrong > w.Bound {
 			out.Unsafe++
 		}
-		if wrong {
+		if h.wrong {
 			out.Wrong++
 		}
 	}

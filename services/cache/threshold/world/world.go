@@ -50,14 +50,20 @@ type law struct {
 	right, bad shape
 }
 
-func (l law) draw(r *rand.Rand) (score float64, wrong bool) {
+// hit that would be served.
+type hit struct {
+	score         float64
+	wrong, hidden bool
+}
+
+func (l law) draw(r *rand.Rand) hit {
 	if r.Float64() >= l.wrong {
-		return l.right.draw(r), false
+		return hit{score: l.right.draw(r)}
 	}
 	if r.Float64() < l.alike {
-		return l.right.draw(r), true
+		return hit{score: l.right.draw(r), wrong: true}
 	}
-	return l.bad.draw(r), true
+	return hit{score: l.bad.draw(r), wrong: true}
 }
 
 // from a threshold on: the share of would-be hits, and the share of wrong ones among them.
@@ -80,6 +86,55 @@ type World struct {
 	Length int
 
 	before, after law
+	hidden        hidden
+}
+
+// Hiding is what becomes of would-be hits that can't be compared.
+type Hiding uint8
+
+// The ways to treat them.
+const (
+	// LeftOut: they are served as any, and where one is drawn nothing is told.
+	LeftOut Hiding = iota
+	// ToldWrong: they are served as any, and one that is drawn is told as wrong.
+	ToldWrong
+	// SetApart: they are known before anything is decided, and none is ever served.
+	SetApart
+)
+
+// hidden are would-be hits that can't be compared.
+type hidden struct {
+	share, wrong float64
+	how          Hiding
+}
+
+// Hide makes a share of all would-be hits ones that can't be compared: with scores as those of
+// right ones, and that share of them wrong.
+func (w World) Hide(share, wrong float64, how Hiding) World {
+	w.hidden = hidden{share: share, wrong: wrong, how: how}
+	return w
+}
+
+// draw a would-be hit.
+func (w World) draw(l law, r *rand.Rand) hit {
+	if w.hidden.share > 0 && r.Float64() < w.hidden.share {
+		return hit{score: l.right.draw(r), wrong: r.Float64() < w.hidden.wrong, hidden: true}
+	}
+	return l.draw(r)
+}
+
+// from a threshold on: the share of wrong ones among those that a rule decides about.
+func (w World) from(l law, threshold float64) float64 {
+	share, wrong := l.from(threshold)
+	if w.hidden.how == SetApart {
+		return wrong
+	}
+	more := w.hidden.share * l.right.above(threshold)
+	share *= 1 - w.hidden.share
+	if share+more <= 0 {
+		return 0
+	}
+	return (share*wrong + more*w.hidden.wrong) / (share + more)
 }
 
 // New world. Its length is that many would-be hits for each wrong one that the bound allows in

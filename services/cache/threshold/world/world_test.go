@@ -15,13 +15,13 @@ func TestLawIsWhatIsDrawn(t *testing.T) {
 			const n = 200_000
 			above, wrong := 0, 0
 			for range n {
-				score, bad := l.draw(r)
-				if score < 0.5 || score > 1 {
-					t.Fatalf("a score of %v", score)
+				h := l.draw(r)
+				if h.score < 0.5 || h.score > 1 {
+					t.Fatalf("a score of %v", h.score)
 				}
-				if score >= 0.75 {
+				if h.score >= 0.75 {
 					above++
-					if bad {
+					if h.wrong {
 						wrong++
 					}
 				}
