@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 )
 
 // TestWhoMayPurgeWhat invalidates answers: a tenant's key its tenant's, a key without a
@@ -118,4 +119,29 @@ func TestASlowCacheHoldsLittle(t *testing.T) {
 	}
 	release()
 	eventually(t, "the entries", func() bool { return r.cache.kept() == 2 })
+}
+
+// TestAnotherModelBehindAName gives a model's name to another one: what the first answered is
+// not found any more, and is again when the name is given back.
+func TestAnotherModelBehindAName(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ask := func() string { return r.complete(chat("Hi")).header.Get("X-Cache") }
+	name := func(upstream string) {
+		r.router.mu.Lock()
+		r.router.models = []*routerv1.Model{{Name: "m", Deployments: []*routerv1.Deployment{{Id: "d1", Provider: "openai", UpstreamModel: upstream}}}}
+		r.router.mu.Unlock()
+		must(t, r.edge.RefreshModels(t.Context()))
+	}
+	name("gpt-4o")
+	ask()
+	eventually(t, "the answer is kept", func() bool { return r.cache.kept() == 1 })
+	name("gpt-4o-mini")
+	if got := ask(); got != "miss" {
+		t.Errorf("another model's answer is a %s", got)
+	}
+	name("gpt-4o")
+	if got := ask(); got != "hit" {
+		t.Errorf("the model's own answer is a %s", got)
+	}
 }

@@ -20,7 +20,7 @@ type inquiry struct {
 func (c *completion) inquire() *inquiry {
 	control := &c.req.cache
 	policy := control.wish.Over(c.caching)
-	q := &inquiry{digest: c.req.digest(setting{"compress", c.compression.key()})}
+	q := &inquiry{digest: c.req.digest(setting{"compress", c.compression.key()}, setting{"upstream", c.model.upstream})}
 	ns, req := &q.namespace, &q.lookup
 	ns.TenantId, ns.Provider, ns.Model, ns.Partition = cacheTenant(c.principal), c.model.provider, c.model.name, control.partition
 	req.Namespace, req.Fingerprint, req.Last = ns, q.fingerprint[:], policy.Last

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +29,8 @@ type model struct {
 	// provider is the deployments' one provider, or `*` when they have several.
 	provider    string
 	deployments []*routerv1.Deployment
+	// upstream tells the model from one of the same name that others answer: see [upstreamOf].
+	upstream string
 	prices      map[string]*pricing.Price
 	// unpriced says that a deployment has no price.
 	unpriced bool
@@ -73,7 +77,7 @@ func (e *Edge) RefreshModels(ctx context.Context) error {
 
 func (e *Edge) newModel(m *routerv1.Model) *model {
 	out := &model{
-		name: m.GetName(), created: m.GetCreated(), deployments: m.GetDeployments(),
+		name: m.GetName(), created: m.GetCreated(), deployments: m.GetDeployments(), upstream: upstreamOf(m.GetDeployments()),
 		prices: make(map[string]*pricing.Price, len(m.GetDeployments())),
 	}
 	unknownWindow, unknownImages, talks := false, false, false
@@ -123,6 +127,28 @@ func (e *Edge) newModel(m *routerv1.Model) *model {
 		out.imageTokens = unknownImageTokens
 	}
 	return out
+}
+
+// upstreamOf is a SHA-256 over what may answer for a model: at which providers, under which
+// names and at which addresses. How often each of them does, and with which credentials, is not
+// in it. Whoever has one configuration has one value: the order does not count, nor where a
+// simulator happens to listen.
+func upstreamOf(deployments []*routerv1.Deployment) string {
+	each := make([]string, 0, len(deployments))
+	for _, d := range deployments {
+		base := d.GetApiBase()
+		if d.GetSimulated() {
+			base = "simulated"
+		}
+		var b []byte
+		for _, part := range [...]string{d.GetProvider(), d.GetUpstreamModel(), base} {
+			b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+		}
+		each = append(each, string(b))
+	}
+	slices.Sort(each)
+	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(each), ""))) // each says where it ends
+	return string(sum[:])
 }
 
 // conversational says that a model of this mode, in LiteLLM's words, answers messages.
