@@ -70,6 +70,18 @@ func cacheNames() obs.CacheNames {
 	}
 }
 
+// lookUpTime is the longest that the cache's service takes for a look-up when what it asks is slow.
+func lookUpTime(cfg *config.Config) time.Duration {
+	sim, longest := &cfg.Cache.Similarity, cfg.Cache.Timeout
+	if cfg.Cache.Store == config.CacheRedis && sim.Last != config.TierExact {
+		longest *= cache.MostExchanges
+	}
+	if embedderWaits(cfg) {
+		longest += sim.Embedder.Timeout
+	}
+	return longest
+}
+
 // redisTimeout bounds one exchange with Redis, where its calls have more time.
 const redisTimeout = 500 * time.Millisecond
 
@@ -82,12 +94,12 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 		Learning: cache.Learning{MaxWrongHitRate: sim.MaxWrongHitRate, Confidence: sim.Confidence, Sample: sim.Sample},
 		Clock:    clk, Observer: metrics,
 	}}
-	embedder, waits, err := openEmbedder(ctx, open, cfg)
+	embedder, err := openEmbedder(ctx, open, cfg)
 	if err != nil {
 		return out, err
 	}
 	out.Options.Embedder, out.Options.EmbedTimeout = embedder, sim.Embedder.Timeout
-	if !waits {
+	if !embedderWaits(cfg) {
 		out.Options.EmbedTimeout = -1
 	}
 	if cfg.Cache.Store != config.CacheRedis {

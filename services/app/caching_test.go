@@ -134,3 +134,26 @@ func TestEvidenceIsInTheDataFolder(t *testing.T) {
 		}
 	}
 }
+
+// An edge waits for a cache elsewhere as long as that may wait for what it asks.
+func TestHowLongALookUpMayTake(t *testing.T) {
+	const semantic = "\ncache: {tier: semantic, embedder: {kind: provider, model: e, timeout: 300ms}}"
+	const models = "model_list: [{model_name: m, litellm_params: {model: openai/gpt-4o}}, {model_name: e, litellm_params: {model: openai/text-embedding-3-small}}]\n"
+	const local, shared = "litellm_settings: {cache: true, cache_params: {type: local}}", "litellm_settings: {cache: true, cache_params: {type: redis, host: h, socket_timeout: 0.04}}"
+	for name, tc := range map[string]struct {
+		yaml string
+		want time.Duration
+	}{
+		"in memory":              {local, 50 * time.Millisecond},
+		"in Redis":               {shared, 200 * time.Millisecond},
+		"in Redis, exact":        {shared + "\ncache: {tier: exact}", 40 * time.Millisecond},
+		"the table":              {shared + "\ncache: {tier: semantic}", 200 * time.Millisecond},
+		"a model":                {shared + semantic, 500 * time.Millisecond},
+		"a model, and in memory": {local + semantic, 350 * time.Millisecond},
+	} {
+		cfg := load(t, models+tc.yaml+"\n", "OPENAI_API_KEY", "k")
+		if got := lookUpTime(cfg); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}

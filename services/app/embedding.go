@@ -17,18 +17,29 @@ import (
 // openAIBase is where OpenAI's API is (platform.openai.com/docs/api-reference, November 2026).
 const openAIBase = "https://api.openai.com/v1"
 
+// embeds reports whether the cache has an embedder: its semantic tier runs.
+func embeds(cfg *config.Config) bool {
+	return cachesAnswers(cfg) && cfg.Cache.Similarity.Last == config.TierSemantic
+}
+
+// embedderWaits reports whether the embedder takes longer than a computation in the process, so
+// that its time has to be bounded.
+func embedderWaits(cfg *config.Config) bool {
+	return embeds(cfg) && cfg.Cache.Similarity.Embedder.Kind != config.EmbedderStatic
+}
+
 // openEmbedder opens what the cache's semantic tier finds candidates by; nil where that tier
-// does not run. Waits tells whether it takes longer than a computation in the process.
-func openEmbedder(ctx context.Context, open *opened, cfg *config.Config) (e embed.Embedder, waits bool, err error) {
+// does not run.
+func openEmbedder(ctx context.Context, open *opened, cfg *config.Config) (e embed.Embedder, err error) {
 	sim := &cfg.Cache.Similarity
-	if !cachesAnswers(cfg) || sim.Last != config.TierSemantic {
-		return nil, false, nil
+	if !embeds(cfg) {
+		return nil, nil
 	}
 	switch of := &sim.Embedder; of.Kind {
 	case config.EmbedderProvider:
 		d := cfg.EmbeddingDeployment()
 		if d == nil {
-			return nil, false, fmt.Errorf("cache.embedder.model: %q has no deployment", of.Model)
+			return nil, fmt.Errorf("cache.embedder.model: %q has no deployment", of.Model)
 		}
 		client := upstream.New(outbound(cfg, ""))
 		open.addFunc(func() error {
@@ -39,19 +50,17 @@ func openEmbedder(ctx context.Context, open *opened, cfg *config.Config) (e embe
 		if url == "" {
 			url = openAIBase
 		}
-		e, err = provider.New(poster{client}, provider.Options{
+		return provider.New(poster{client}, provider.Options{
 			URL: url, Key: d.Credential.Key, Model: d.UpstreamModel, Dim: of.Dimensions, Shorten: of.Shorten, Timeout: of.Timeout,
 		})
-		return e, true, err
 	case config.EmbedderONNX:
 		model, err := onnx.Open(ctx, of.Folder, onnx.Options{Timeout: of.Timeout})
 		if err != nil {
-			return nil, false, fmt.Errorf("cache.embedder.folder: %w", err)
+			return nil, fmt.Errorf("cache.embedder.folder: %w", err)
 		}
-		return model, true, nil
+		return model, nil
 	default:
-		e, err = static.New()
-		return e, false, err
+		return static.New()
 	}
 }
 

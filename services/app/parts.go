@@ -127,7 +127,7 @@ func edgeOptions(opts Options) edge.Options {
 		AllowsBase: outbound(cfg, "").Allowlist.Check,
 	}
 	if !cfg.Mesh.Runs(config.ServiceCache) {
-		out.CacheTimeout = cfg.Cache.Timeout + hopTimeout
+		out.CacheTimeout = lookUpTime(cfg) + hopTimeout
 	}
 	if !cfg.Mesh.Runs(config.ServiceCompressor) {
 		out.CompressionTimeouts = map[string]time.Duration{}

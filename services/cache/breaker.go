@@ -38,7 +38,8 @@ func newBreaker(what, operation string, c clock.Clock, log *slog.Logger) *breake
 	return &breaker{what: what, operation: operation, clock: c, log: log}
 }
 
-// do calls what is guarded, unless it is away. A timeout that is not positive is none.
+// do calls what is guarded, unless it is away. A timeout that is not positive is none. What does
+// not answer before the caller's own deadline has failed, as has a call that panics.
 func (b *breaker) do(ctx context.Context, timeout time.Duration, call func(context.Context) error) {
 	allowed, trial := b.allow()
 	if !allowed {
@@ -50,17 +51,23 @@ func (b *breaker) do(ctx context.Context, timeout time.Duration, call func(conte
 		bounded, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	err := call(bounded)
-	switch {
-	case err == nil:
-		b.succeeded(ctx)
-	case ctx.Err() != nil:
-		// The caller went away, which says nothing of the store.
-		b.abandoned(trial)
-	default:
-		b.failed(ctx, trial, err)
-	}
+	err := errBroken
+	defer func() {
+		switch {
+		case err == nil:
+			b.succeeded(ctx)
+		case errors.Is(ctx.Err(), context.Canceled):
+			// The caller went away, which says nothing of the store.
+			b.abandoned(trial)
+		default:
+			b.failed(ctx, trial, err)
+		}
+	}()
+	err = call(bounded)
 }
+
+// errBroken is that of a call which came to no end, but to a panic.
+var errBroken = errors.New("cache: the call panicked")
 
 // allow reports whether a call may be made, and whether it is the one that tries a store
 // that is away.

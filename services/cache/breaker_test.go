@@ -132,7 +132,7 @@ func TestCallersThatGoAway(t *testing.T) {
 		t.Errorf("asked %d times, want 10", gets)
 	}
 
-	f := newFixture(t, store, cache.Options{})
+	f := newFixture(t, store, cache.Options{Timeout: time.Minute})
 	store.set(errors.New("broken"), false)
 	for range 5 {
 		f.hits(t, "r")
@@ -162,6 +162,78 @@ func TestCallersThatGoAway(t *testing.T) {
 	store.set(nil, false)
 	f.keep(t, "r")
 	if !f.hits(t, "r") {
+		t.Error("nobody tries the store any more")
+	}
+}
+
+// A caller's deadline is a time limit as the service's own is: what never answers within it is
+// left alone.
+func TestCallersWhoseTimeEnds(t *testing.T) {
+	store := newFakeStore()
+	s, err := cache.New(store, cache.Options{Timeout: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := cache.NewKey(namespace(), fingerprint("r"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.set(nil, true)
+	for range 10 {
+		late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		s.Lookup(late, cache.Request{Key: key, MaxAge: cache.AnyAge})
+		cancel()
+	}
+	if gets, _ := store.counts(); gets != 3 {
+		t.Errorf("asked %d times, want 3", gets)
+	}
+}
+
+// panicking panics where the store it stands before would be read.
+type panicking struct {
+	cache.Store
+	panics bool
+}
+
+func (p *panicking) Get(ctx context.Context, key cache.Key) (cache.Record, bool, error) {
+	if p.panics {
+		panic("broken")
+	}
+	return p.Store.Get(ctx, key)
+}
+
+// A panic in the call that tries a store which was away lets the next one try it.
+func TestAPanicInTheTrial(t *testing.T) {
+	fake, now := newFakeStore(), clocktest.New()
+	store := &panicking{Store: fake}
+	s, err := cache.New(store, cache.Options{Timeout: -1, Clock: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := cache.NewKey(namespace(), fingerprint("r"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() (panicked bool) {
+		defer func() { panicked = recover() != nil }()
+		s.Lookup(t.Context(), cache.Request{Key: key, MaxAge: cache.AnyAge})
+		return false
+	}
+	fake.set(errors.New("broken"), false)
+	for range 3 {
+		look()
+	}
+	store.panics = true
+	now.Advance(time.Second)
+	if !look() {
+		t.Fatal("the store is not tried")
+	}
+	fake.set(nil, false)
+	store.panics = false
+	now.Advance(time.Second)
+	before, _ := fake.counts()
+	look()
+	if gets, _ := fake.counts(); gets != before+1 {
 		t.Error("nobody tries the store any more")
 	}
 }

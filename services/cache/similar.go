@@ -72,6 +72,10 @@ func newSimilar(records *records, j judge, opts Options) (*similar, error) {
 // each may take as long as the store's time limit.
 const fetches = 3
 
+// MostExchanges is how often a look-up asks the store at the most, each time for as long as
+// [Options] has it: for the request's own record, for those of others, and once for vectors.
+const MostExchanges = 1 + fetches + 1
+
 // find looks for the answer to another request that asks the same as r, up to the last tier.
 func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit {
 	r := &asks // not the caller's, whose requests mostly end in the exact tier

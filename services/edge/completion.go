@@ -343,7 +343,7 @@ func (c *completion) remember() func(context.Context) {
 			DeploymentId: o.served.GetDeploymentId(), Simulated: o.served.GetSimulated(),
 			DroppedParams: o.served.GetDroppedParams(), CreatedMillis: e.Clock.Now().UnixMilli(),
 		}
-		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		ctx, cancel := context.WithTimeout(ctx, max(storeTimeout, e.opts.CacheTimeout))
 		defer cancel()
 		if _, err := e.Services.Cache.Store(ctx, req); err != nil {
 			e.Log.WarnContext(ctx, "the answer could not be cached", "error", err)
@@ -367,7 +367,7 @@ func (o *Options) keeps(body []byte) bool {
 	}
 }
 
-// storeTimeout bounds how long storing an answer may take.
+// storeTimeout bounds how long storing an answer may take, where a look-up may not take longer.
 const storeTimeout = time.Second
 
 // ttl is the request's own time to live, or the key's or tenant's; 0 is the default.

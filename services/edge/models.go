@@ -31,7 +31,7 @@ type model struct {
 	deployments []*routerv1.Deployment
 	// upstream tells the model from one of the same name that others answer: see [upstreamOf].
 	upstream string
-	prices      map[string]*pricing.Price
+	prices   map[string]*pricing.Price
 	// unpriced says that a deployment has no price.
 	unpriced bool
 	// mode is what the model is for where that is no conversation, such as `embedding`.
