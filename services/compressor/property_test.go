@@ -94,18 +94,24 @@ func (r *talker) prose(sentences int) string {
 	var out []string
 	for range sentences {
 		n := r.IntN(2000)
-		switch r.IntN(8) {
+		switch r.IntN(9) {
 		case 0:
 			out = append(out, fmt.Sprintf("In %d the mill at the %s was sold for EUR %d,%03d.50 [%d].", 1700+n%200, r.one("river", "ford"), 1+n%9, n%1000, n%20))
 		case 1:
 			out = append(out, fmt.Sprintf("The clerk wrote \"%s, and never again\" on 2026-03-%02d (Smith et al., 2020).", r.one("paid in full", "owed"), 1+n%28))
 		case 2:
-			out = append(out, fmt.Sprintf("See https://example.org/mills/%d?view=%s for its plan.", n, r.one("full", "side")))
+			out = append(out, r.one(
+				"The letter says \"Paid in full. Nothing is owed. The wheel stays.\" and has no date.",
+				"He asked \u201cWho built it? When? And why here?\u201d of the whole town.",
+				fmt.Sprintf("The guild is named there (Smith, J. The Mills of the North. Vol. 2. Part %d) and twice later.", n),
+				fmt.Sprintf("Call `mill.Open(%d). Close()` before the season.", n)))
 		case 3:
-			out = append(out, "Nobody knows who built it, but the wheel is not the first one.")
+			out = append(out, fmt.Sprintf("See https://example.org/mills/%d?view=%s for its plan.", n, r.one("full", "side")))
 		case 4:
-			out = append(out, fmt.Sprintf("Its wheel had a width of %d.%d m and turned %d times a minute.", 1+n%5, n%10, n%40))
+			out = append(out, "Nobody knows who built it, but the wheel is not the first one.")
 		case 5:
+			out = append(out, fmt.Sprintf("Its wheel had a width of %d.%d m and turned %d times a minute.", 1+n%5, n%10, n%40))
+		case 6:
 			out = append(out, r.one("水车在一八七一年被卖掉了。", "Мельницу продали в 1871 году.", "בית הטחנה נמכר בשנת 1871.", "Die Mühle wurde 1871 verkauft."))
 		default:
 			out = append(out, fmt.Sprintf("%s walked to the %s every %s and counted the sacks.", r.one("The miller", "His wife", "A boy"), r.one("bridge", "market", "church"), r.one("morning", "week")))
@@ -192,7 +198,6 @@ func holds(t *testing.T, one, other *compressor.Service, seed uint64) (changed i
 	if len(before) != len(after) {
 		t.Fatalf("seed %d: %d messages became %d", seed, len(before), len(after))
 	}
-	whole := string(body)
 	for i := range before {
 		var was, is jsonscan.Fields
 		if err := errors.Join(was.Scan(before[i]), is.Scan(after[i])); err != nil {
@@ -211,7 +216,7 @@ func holds(t *testing.T, one, other *compressor.Service, seed uint64) (changed i
 			t.Fatalf("seed %d: %d texts became %d", seed, len(from), len(to))
 		}
 		for j := range from {
-			kept(t, seed, role, from[j], to[j], whole)
+			kept(t, seed, role, from[j], to[j])
 		}
 	}
 	return 1
@@ -282,7 +287,7 @@ func contents(t *testing.T, raw []byte) (list []string) {
 var marks = regexp.MustCompile(`\[…\]|\[[^\[\]]*(omitted|above|more|like)[^\[\]]*\]`)
 
 // kept checks what a text became.
-func kept(t *testing.T, seed uint64, role, from, to, whole string) {
+func kept(t *testing.T, seed uint64, role, from, to string) {
 	t.Helper()
 	if !utf8.ValidString(to) {
 		t.Errorf("seed %d: no UTF-8: %q", seed, to)
@@ -299,16 +304,82 @@ func kept(t *testing.T, seed uint64, role, from, to, whole string) {
 		}
 		return
 	}
-	for _, s := range protect.Append(nil, from) {
+	spans := protect.Append(nil, from)
+	for _, s := range spans {
 		if s.Kind&protect.Block != 0 && !strings.Contains(to, from[s.Start:s.End]) {
 			t.Errorf("seed %d: a block is gone:\n%s", seed, from[s.Start:s.End])
 		}
 	}
-	for _, rest := range marks.Split(to, -1) {
-		for _, s := range protect.Append(nil, rest) {
-			if span := rest[s.Start:s.End]; !strings.Contains(from, span) && !strings.Contains(whole, span) {
-				t.Errorf("seed %d: %q is nowhere in what came in", seed, span)
+	if err := cut(from, to, spans); err != nil {
+		t.Errorf("seed %d: %v", seed, err)
+	}
+}
+
+// cut tells where a text was cut that is not to be: every stretch of what is left, between marks, stands
+// in the source, in order, and begins and ends outside the spans that are protected in it; and where
+// something is missing stands a mark.
+func cut(from, to string, spans []protect.Span) error {
+	if to == "" && from != "" {
+		return errors.New("nothing is left, and no mark")
+	}
+	within := func(at int) *protect.Span {
+		for i := range spans {
+			if spans[i].Start < at && at < spans[i].End {
+				return &spans[i]
 			}
+		}
+		return nil
+	}
+	stretches := marks.Split(to, -1)
+	at := 0
+	for i, stretch := range stretches {
+		if stretch = strings.TrimSpace(stretch); stretch == "" {
+			continue
+		}
+		var broken *protect.Span
+		start := -1
+		for next := at; start < 0; next++ { // the same may stand in the source more often
+			n := strings.Index(from[min(next, len(from)):], stretch)
+			if n < 0 {
+				break
+			}
+			next += n
+			switch before, end := within(next), within(next+len(stretch)); {
+			case before != nil:
+				broken = before
+			case end != nil:
+				broken = end
+			case i == 0 && strings.TrimSpace(from[:next]) != "":
+			case i == len(stretches)-1 && strings.TrimSpace(from[next+len(stretch):]) != "":
+			default:
+				start = next
+			}
+		}
+		switch {
+		case start >= 0:
+			at = start + len(stretch)
+		case broken != nil:
+			return fmt.Errorf("%q is cut within %q", stretch, from[broken.Start:broken.End])
+		default:
+			return fmt.Errorf("%q stands nowhere behind %d bytes of\n%s", stretch, at, from)
+		}
+	}
+	return nil
+}
+
+// The check itself sees what is cut, what is another, and what is missing without a mark.
+func TestCutsAreSeen(t *testing.T) {
+	from := "The mill was sold for EUR 4,100.50 to \"Ann Lee. Of the ford.\" in 1871. See https://example.org/mills/7?view=full for it."
+	for to, fine := range map[string]bool{
+		from: true, "[…] See https://example.org/mills/7?view=full for it.": true,
+		"The mill was sold for EUR 4,100.50 […] in 1871. […]": true,
+
+		"": false, "The mill was sold […]": true, "The mill was sold": false, "See https://example.org/mills/7?view=full for it.": false,
+		"The mill was sold for EUR 4 […]": false, "The mill was sold for EUR 4,100.5 […]": false, "[…] See https://example.org/mi […]": false,
+		"[…] Ann Lee. […]": false, "[…] Of the ford. […]": false, "[…] in 1872. […]": false, "[…] in 1871. […] The mill was sold […]": false,
+	} {
+		if err := cut(from, to, protect.Append(nil, from)); fine != (err == nil) {
+			t.Errorf("%q: %v", to, err)
 		}
 	}
 }
@@ -367,6 +438,9 @@ func TestOddTexts(t *testing.T) {
 		"not UTF-8":        strings.Repeat("The mill \xff\xfe stands by the river. ", 200),
 		"brackets":         strings.Repeat("[{(<", 20_000),
 		"null characters":  strings.Repeat("a\x00b. ", 500),
+		"quotations":       strings.Repeat("He said: \"Sold. In 1871. For good.\" The town read https://example.org/a?b=1.2 and paid EUR 4,100.50 for it. ", 60),
+		"quotations alone": strings.Repeat("\u201cSold. In 1871. For good.\u201d ", 200),
+		"citations":        strings.Repeat("It is known (Smith, J. The Mills. Vol. 2. 1871) and doubted. ", 100),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, role := range []string{"user", "tool"} {
@@ -384,6 +458,15 @@ func TestOddTexts(t *testing.T) {
 						t.Errorf("%s: %d to %d tokens without a body", role, got.Original, got.Compressed)
 					}
 					continue
+				}
+				was, is := messages(t, body), messages(t, got.Body)
+				for i := range was {
+					a, _ := jsonscan.Lookup(was[i], "content")
+					b, _ := jsonscan.Lookup(is[i], "content")
+					from, to := contents(t, a.Raw(was[i])), contents(t, b.Raw(is[i]))
+					if err := cut(from[0], to[0], protect.Append(nil, from[0])); err != nil {
+						t.Errorf("%s: %.500v", role, err)
+					}
 				}
 				if !json.Valid(got.Body) || !utf8.Valid(got.Body) || got.Compressed >= got.Original {
 					t.Errorf("%s: %d to %d tokens, valid %t, UTF-8 %t", role, got.Original, got.Compressed, json.Valid(got.Body), utf8.Valid(got.Body))
