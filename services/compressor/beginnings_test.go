@@ -160,6 +160,9 @@ func TestConversationsKeepWhatWasLeft(t *testing.T) {
 	if _, got = ask(here, talks[2], 0); got.Body != nil || got.Cache.Lost != 0 || got.Engine != "" {
 		t.Errorf("the third: %d to %d tokens by %q, %+v", got.Original, got.Compressed, got.Engine, got.Cache)
 	}
+	if sent, _ := ask(there, talks[0], 1); !bytes.HasPrefix(sent, first[:len(first)-2]) {
+		t.Error("the first goes on with other bytes")
+	}
 	for range 3 {
 		s.clock.Advance(50 * time.Minute)
 		if sent, _ := ask(here, talks[1], 1); !bytes.HasPrefix(sent, second[:len(second)-2]) {
@@ -169,8 +172,10 @@ func TestConversationsKeepWhatWasLeft(t *testing.T) {
 			t.Error("the second, sent again, becomes another")
 		}
 	}
-	if sent, _ := ask(there, talks[0], 1); !bytes.HasPrefix(sent, first[:len(first)-2]) {
-		t.Error("the first goes on with other bytes")
+	whole := request(t, talks[0], 0, req.Model)
+	// Of the first nobody knows any more, nor has a provider kept it.
+	if sent, _ := ask(there, talks[0], 1); !bytes.HasPrefix(sent, whole[:len(whole)-2]) {
+		t.Error("the first goes on as it was shortened hours ago")
 	}
 	// Others know nothing of it, nor does anybody when it is long ago.
 	req.Tenant = "u"

@@ -366,6 +366,9 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		Tenant: req.Tenant, Texts: p.Texts, Rate: profile.Rate, Rates: rates(by), Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
 	}
 	if !release(p, draft, by) {
+		if original.Cache.Lost = course.gap(likely, before); original.Cache.Lost > 0 {
+			original.Engine = None
+		}
 		return last.done(ctx, original, before, before), nil
 	}
 	if cache.least == 0 && s.opts.Prices != nil {
@@ -401,6 +404,7 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		}
 		return last.done(ctx, original, before, before), nil
 	}
+	course.sent(p)
 	result.Body, result.Engine = p.Body(), s.engine(result.Stages)
 	result.Cache = course.effect(likely.effect(plan, before, after), likely, p, before, after)
 	result.Omitted = omitted(p)

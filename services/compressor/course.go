@@ -19,21 +19,24 @@ import (
 // What became of a conversation's turns is noted, so that they become the same in the next one:
 // a turn that went out as it came, because its documents are asked about again or because there
 // was no time, goes out so from then on, and one that a profile shortened is shortened by that,
-// also when the conversation goes on with another. What is not noted becomes what the request's
-// profile makes of it.
+// also when the conversation goes on with another. Where a turn is not noted, and it can be told
+// that the prompt which ended in it went out without compression, that stays so. What else is not
+// noted becomes what the request's profile makes of it.
 
 // fate is what became of a turn.
 type fate byte
 
 const (
-	shortened fate = 'c' // what the profile makes of it, which may be what it was
+	shortened fate = 'c' // what the profile makes of it
+	unchanged fate = 'u' // as much, where that was what it was
 	left      fate = 'l' // its texts are as they came
 	original  fate = 'o' // it is as it came, with its tags
+	stopped   fate = 's' // as much, with all that comes after it: compression was turned off
 )
 
 const (
 	// ancestors are how many of the last turns may be where the request before ended.
-	ancestors = 4
+	ancestors = 8
 	// sinceLife is how long it is known that a team asks for a profile.
 	sinceLife = 24 * time.Hour
 )
@@ -44,7 +47,8 @@ type course struct {
 	began  *beginnings
 	tenant string
 	key    string // of the request's profile
-	name   digest // of the prompt
+	name   digest // of the prompt for the model
+	prompt digest // of it for any
 	fates  []fate // by turn; of those that are not known what becomes of them now
 	// keys are, by turn, those of the profiles, and held the profiles where they are others than
 	// the request's.
@@ -57,6 +61,10 @@ type course struct {
 	// unsure tells that turns that are not known may have gone out in another way: nobody knows
 	// of notes, or the team has not asked for the profile for as long as they are kept.
 	unsure bool
+	// first is the first turn that went out changed; -1 is none. missed is how many turns a call
+	// did not find that sent them as they were after that; 0 is none.
+	first, missed int
+	changed       []bool // by turn, whether it goes out changed; nil where the original does
 }
 
 // follow finds out what became of a conversation's turns, and locks those that stay as they are.
@@ -67,42 +75,79 @@ func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p 
 	}
 	turns := len(p.Turns)
 	c := &course{
-		began: b, tenant: req.Tenant, key: profile.key(),
+		began: b, tenant: req.Tenant, key: profile.key(), first: -1,
 		fates: make([]fate, turns), keys: make([]string, turns), held: make([]*Profile, turns),
 	}
 	for i := range c.fates {
 		c.fates[i], c.keys[i] = shortened, c.key
 	}
-	names := turnNames(req, p, ancestors)
-	c.name = names[0]
+	prompts := turnNames(req, p, ancestors)
+	names := make([]digest, len(prompts))
+	for i, n := range prompts {
+		names[i] = n.at(req.Provider, req.Model)
+	}
+	c.name, c.prompt = names[0], prompts[0]
 	since := Note{Name: "since:" + req.Provider + ":" + req.Model + ":" + c.key, Life: sinceLife}
-	c.look(ctx, names, since)
+	answered, elsewhere := c.look(ctx, names, prompts, since)
+	if _, ends := p.Messages(); answered && !elsewhere {
+		c.resume(turns > 1 && int64(ends[max(turns-2, 0)]) >= 2*cache.least)
+	}
 	c.hold(s.opts.Profiles, profile)
 	for i, f := range c.fates {
 		switch f {
 		case left:
 			lock(&p.Turns[i])
-		case original:
+		case original, stopped:
 			p.Turns[i].Freeze()
-		case shortened:
+		case shortened, unchanged: // as the profile makes it
 		}
 	}
 	return c
 }
 
-// look asks for the prompt's notes, its last turn's first.
-func (c *course) look(ctx context.Context, names []digest, since Note) {
+// resume decides on turns of which nothing is noted although notes answer, so that it was not by
+// the compressor that the prompt before was sent. kept tells that the provider may have it.
+func (c *course) resume(kept bool) {
+	last := len(c.fates) - 1
+	switch {
+	case c.known > 0 && c.fates[c.known-1] == stopped:
+		c.stop()
+	case c.known >= last:
+	case c.known > 0:
+		// Compression was turned off. To go on with what is shortened, or to shorten what comes
+		// next, would be lost when it is turned off again.
+		if c.first >= 0 {
+			c.missed = c.known
+		}
+		c.stop()
+	case kept && !c.unsure: // it was turned on, or the conversation has rested
+		for i := range c.fates[:last] {
+			c.fates[i] = original
+		}
+	}
+}
+
+// stop has all turns go out as they came.
+func (c *course) stop() {
+	for i := range c.fates {
+		c.fates[i] = stopped
+	}
+}
+
+// look asks for the prompt's notes, its last turn's first. answered tells that they are not away,
+// elsewhere that the prompt before was another model's.
+func (c *course) look(ctx context.Context, names, prompts []digest, since Note) (answered, elsewhere bool) {
 	b, now := c.began, c.began.clock.Now()
-	asked := make([]Note, 0, len(names)+1)
+	asked := make([]Note, 0, len(names)+2)
 	for _, n := range names {
 		asked = append(asked, Note{Name: n.of("turns"), Life: decisionLife})
 	}
-	asked = append(asked, since)
+	asked = append(asked, since, Note{Name: prompts[min(1, len(prompts)-1)].of("asked"), Life: decisionLife})
 	c.unsure = true
 	texts := make([]string, len(asked))
 	if b.awake() {
 		if answers, ok := b.read(ctx, c.tenant, asked); ok {
-			texts = answers
+			texts, answered, elsewhere = answers, true, answers[len(names)+1] != ""
 			from, err := strconv.ParseInt(texts[len(names)], 10, 64)
 			c.unsure = err != nil || now.Sub(time.Unix(from, 0)) < decisionLife
 			if err != nil {
@@ -117,9 +162,10 @@ func (c *course) look(ctx context.Context, names []digest, since Note) {
 			text = b.lately.get(c.tenant, n, now)
 		}
 		if c.take(text, len(c.fates)-i) {
-			return
+			break
 		}
 	}
+	return answered, elsewhere
 }
 
 // take takes a note in that says what became of so many turns.
@@ -139,6 +185,12 @@ func (c *course) take(text string, turns int) bool {
 			return false
 		}
 		c.fates[i], c.keys[i] = fate(fates[i]), keys[number]
+		if c.fates[i] == shortened && c.first < 0 {
+			c.first = i
+		}
+		if c.fates[i] == unchanged {
+			c.fates[i] = shortened
+		}
 	}
 	c.known = turns
 	return true
@@ -156,8 +208,12 @@ func (c *course) text(failed bool) string {
 	var keys []string
 	fates, numbers := make([]byte, len(c.fates)), make([]byte, len(c.fates))
 	for i, f := range c.fates {
-		if failed {
+		switch {
+		case f == stopped:
+		case failed:
 			f = original
+		case f == shortened && (c.changed == nil || !c.changed[i]):
+			f = unchanged
 		}
 		number := slices.Index(keys, c.keys[i])
 		if number < 0 {
@@ -229,7 +285,31 @@ func (c *course) done(ctx context.Context, failed bool) {
 	}
 	note := Note{Name: c.name.of("turns"), Text: text, Life: decisionLife}
 	c.began.lately.put(c.tenant, c.name, note.Text, c.began.clock.Now())
-	c.began.write(ctx, c.tenant, []Note{note})
+	c.began.write(ctx, c.tenant, []Note{note, {Name: c.prompt.of("asked"), Text: "1", Life: decisionLife}})
+}
+
+// sent notes which turns go out changed.
+func (c *course) sent(p *prompt.Prompt) {
+	if c == nil {
+		return
+	}
+	c.changed = make([]bool, len(p.Turns))
+	for i := range p.Turns {
+		c.changed[i] = altered(&p.Turns[i])
+	}
+}
+
+// gap is what a call lost that went out without compression after turns had been shortened: the
+// provider did not find them. Sizes are of the prompt up to the end of each turn.
+func (c *course) gap(cache promptCache, before []int64) (lost int64) {
+	if c == nil || c.missed == 0 || cache.least == 0 || before[c.missed-1] < cache.least {
+		return 0
+	}
+	lost = before[c.missed-1]
+	if c.first > 0 && before[c.first-1] >= cache.least {
+		lost -= before[c.first-1]
+	}
+	return lost
 }
 
 // effect is what becomes of the provider's cache where earlier turns went out otherwise, or may
@@ -293,11 +373,20 @@ func profileOf(known map[string]Profile, key string) *Profile {
 	return nil
 }
 
+// at is what is named, for a model of a provider's.
+func (d digest) at(provider, model string) digest {
+	sum := sha256.New()
+	sum.Write(d[:])
+	writeTexts(sum, provider, model)
+	return digest(sum.Sum(nil))
+}
+
 // turnNames are hashes of the prompt up to the ends of its last turns, the last one first.
 func turnNames(req *Request, p *prompt.Prompt, most int) []digest {
 	raw, ends := p.Messages()
 	sum := sha256.New()
-	writeOutside(sum, req, p)
+	writeTexts(sum, req.Tenant)
+	writeTexts(sum, p.Outside()...)
 	names := make([]digest, min(most, len(ends)))
 	at := 0
 	var out [sha256.Size]byte
@@ -313,7 +402,12 @@ func turnNames(req *Request, p *prompt.Prompt, most int) []digest {
 // writeOutside writes whose prompt it is, and what stands before its messages. Tenants,
 // providers and models have no hash in common.
 func writeOutside(sum hash.Hash, req *Request, p *prompt.Prompt) {
-	for _, text := range append([]string{req.Tenant, req.Provider, req.Model}, p.Outside()...) {
+	writeTexts(sum, req.Tenant, req.Provider, req.Model)
+	writeTexts(sum, p.Outside()...)
+}
+
+func writeTexts(sum hash.Hash, texts ...string) {
+	for _, text := range texts {
 		var size [8]byte
 		binary.LittleEndian.PutUint64(size[:], uint64(len(text)))
 		sum.Write(size[:])

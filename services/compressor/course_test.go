@@ -184,6 +184,54 @@ func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
 	}
 }
 
+// Where compression is turned on in the middle, earlier turns stay as the provider has them. Where
+// it is turned off, the loss is told by the next call that asks for it, once, and nothing is
+// shortened any more. A conversation that another model was asked in between is none of these.
+func TestTurnedOffAndOn(t *testing.T) {
+	prices, m := shipped(t), gpt5(t)
+	price, _ := prices.Table.Lookup(m.Provider, m.Name)
+	for name, tc := range map[string]struct {
+		turns string // + asks for compression, - does not, o is another model's
+		ratio float64
+	}{
+		"off every other turn":   {"+-+-+-+-+-", 1.1},
+		"off after a while":      {"++++-+-+-+", 1.1},
+		"turned on":              {"-----+++++", 0.99},
+		"another model's turn":   {"++o+o+++++", 0.7},
+		"and another's at first": {"oooo++++++", 0.7},
+	} {
+		for _, tools := range []bool{true, false} {
+			s := newShelf()
+			s.knows(t, m, "default")
+			account, err := (&bill.Biller{Service: s.service(t), Counter: &counter, Prices: prices.Table}).Open(m, "default", "t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said money.Nano
+			for i, how := range tc.turns {
+				body := agent(t, tools, i+1)
+				switch how {
+				case '-':
+					_, err = account.Off(body)
+				case 'o':
+					compress(t, s.service(t), compressor.Request{Provider: m.Provider, Model: "gpt-5-mini", Tenant: "t", Body: body})
+				default:
+					var turn bill.Turn
+					turn, err = account.Call(t.Context(), body)
+					said += turn.Said
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			off := said - (account.Bill.Full - account.Bill.Paid)
+			if step := price.Cost(pricing.Usage{Input: 128 * 10}, pricing.Options{}); off > step || account.Bill.Ratio() > tc.ratio {
+				t.Errorf("%s, tools %t: %.3f of the bill is paid, want %.2f at most; %s of %s said to be saved", name, tools, account.Bill.Ratio(), tc.ratio, said, account.Bill.Full-account.Bill.Paid)
+			}
+		}
+	}
+}
+
 // A conversation that goes on with another profile keeps what it sent: the new one is for what is
 // new, at every replica.
 func TestAnotherProfileIsForWhatIsNew(t *testing.T) {

@@ -100,6 +100,11 @@ func (a *Account) Forget() {
 	a.with.forget()
 }
 
+// Off sends a request that is not to be compressed: as it is, to both.
+func (a *Account) Off(body []byte) (Turn, error) {
+	return a.send(Turn{Body: body, Sent: body})
+}
+
 // Call sends a request, once as it is and once compressed.
 func (a *Account) Call(ctx context.Context, body []byte) (Turn, error) {
 	turn := Turn{Body: body, Sent: body}
@@ -111,6 +116,11 @@ func (a *Account) Call(ctx context.Context, body []byte) (Turn, error) {
 	if turn.Result.Body != nil {
 		turn.Sent = turn.Result.Body
 	}
+	return a.send(turn)
+}
+
+func (a *Account) send(turn Turn) (Turn, error) {
+	var err error
 	if turn.Without, err = a.scale.send(a.without, turn.Body); err != nil {
 		return Turn{}, err
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 // Random is a conversation made of whatever comes, another for each seed: with tools, with
-// documents, with both or neither, in turns of a few tokens to some 30,000.
+// documents, with both or neither, in turns of a few tokens to some 30,000. In some, orders come
+// in the middle, and in every seventh compression is turned off and on.
 func Random(seed uint64) *Trace {
 	var tools []string
 	kind := seed % 3
@@ -53,7 +54,13 @@ func Random(seed uint64) *Trace {
 		}
 		w.say(w.one("The first one.", "EUR 610, by the second text.", w.passage(w.between(50, 3000))))
 	}
-	for range w.trace.turns {
+	off, since := false, 0
+	for i := range w.trace.turns {
+		// Off for longer, it is not told what that lost.
+		if seed%7 == 6 && (orders.IntN(3) == 0 || off && i-since == 6) {
+			off, since = !off, i
+		}
+		w.trace.off = append(w.trace.off, off)
 		pause := time.Minute
 		if w.IntN(8) == 0 {
 			pause = time.Duration(w.between(20, 200)) * time.Minute

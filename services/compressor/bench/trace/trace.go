@@ -29,6 +29,7 @@ type Trace struct {
 	messages []Message
 	turns    []int // how many messages each turn's request has
 	pauses   []time.Duration
+	off      []bool
 }
 
 // Message is one of a conversation's, in OpenAI's dialect.
@@ -83,6 +84,9 @@ func (t *Trace) Pause(turn int) time.Duration {
 	}
 	return t.pauses[turn]
 }
+
+// Off tells that the caller asks for no compression in a turn.
+func (t *Trace) Off(turn int) bool { return t.off != nil && t.off[turn] }
 
 // Request is the body of a turn, the first of which is 0: all that was said before it.
 func (t *Trace) Request(turn int, model string, b Breakpoints) ([]byte, error) {
