@@ -144,6 +144,7 @@ func (t *books) sentence(a []atom, question bool) []atom {
 	if question {
 		inverted(a)
 	}
+	doer(a)
 	if r, n := t.frames.longest(a, &at); r != nil {
 		a = r.apply(a, 0, n, &at)
 	}

@@ -11,6 +11,7 @@ package canon
 // sets are the alternatives that patterns name.
 var sets = map[string]string{
 	"anyone": "i you we one someone somebody anyone anybody",
+	"doer":   "i we one someone somebody anyone anybody",
 	"aux":    "do can could should might may",
 	"can":    "can could will would",
 	"polite": "please kindly",
@@ -65,7 +66,6 @@ thank you in advance ->
 thank you so? very? much? ->
 thanks ->
 many thanks ->
-in detail ->
 to have ->
 `
 
@@ -136,8 +136,8 @@ which one is best -> WHICH best
 which one is -> WHICH is
 what is some of your -> what is your
 what is some of -> what is some
-can {anyone} -> CAN
-could {anyone} -> CAN
+can {doer} -> CAN
+could {doer} -> CAN
 should i -> SHOULD
 should you -> SHOULD
 should one -> SHOULD
@@ -203,16 +203,16 @@ what is definition of -> DEFINE
 define -> DEFINE
 what is meaning of -> MEAN
 what is mean+d by -> what is
-what do {anyone} mean by -> what is
+what do you mean by -> what is
+what do we mean by -> what is
 what happen if -> WHATIF
 what will happen if -> WHATIF
 what would happen if -> WHATIF
 what can happen if -> WHATIF
 what happen when -> WHATIF
 what will happen when -> WHATIF
-what do {anyone} {think} {about} -> OPINION
+what do you {think} {about} -> OPINION
 what is your {opinion} {about} -> OPINION
-what is {anyone} {opinion} {about} -> OPINION
 how much time do it take to -> HOWLONG to
 how long do it take to -> HOWLONG to
 how long will it take to -> HOWLONG to
@@ -325,7 +325,6 @@ nearly -> almost
 you have ever -> you have
 that you have -> you have
 that you have ever -> you have
-{wh} else -> $1
 reduce weight -> lose weight
 tummy -> belly
 earn money -> make money

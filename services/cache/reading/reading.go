@@ -68,7 +68,7 @@ type Word struct {
 	// Entry is the lemma's word in the lexicon, or 0.
 	Entry lexicon.Word
 	// Unit of a number in its shortest spelling, or empty. Units are never converted.
-	Unit string
+	Unit  string
 	typed string // as it stands in the text; empty where that isn't known
 	// Sentence counts from 0.
 	Sentence uint16
@@ -133,7 +133,7 @@ func (w *Word) Case() string {
 // otherwise reports whether the word, in small letters, is a common one.
 func (w *Word) otherwise() bool {
 	stem, cut := strings.CutSuffix(w.Text, "s")
-	return common(lexicon.Find(w.Text)) || cut && len(stem) > 2 && common(lexicon.Find(stem)) // Windows
+	return common(lexicon.Find(w.Text)) || cut && len(stem) > 3 && lexicon.Find(stem).Is(lexicon.Common) && common(lexicon.Find(stem)) // Windows
 }
 
 func common(e lexicon.Word) bool {

@@ -9,6 +9,14 @@ import (
 // place, a purpose, a condition, a kind. A verb or an adverb more, as in "the best games (to
 // play)", seldom changes what is asked.
 func added(p *pair) (string, string, bool) {
+	if p.near() || p.a.rest() && p.b.rest() {
+		if x, y := shaped(&p.a), shaped(&p.b); len(x)+len(y) > 0 {
+			v, inA := less(x, y)
+			if w, inB := less(y, x); inA || inB {
+				return v, w, true
+			}
+		}
+	}
 	if !p.minimal() || len(p.gaps) != 1 {
 		return "", "", false
 	}
@@ -51,6 +59,37 @@ func (s *side) modifies(i int) bool {
 	switch s.words[i-1].Text {
 	case "i", "you", "we", "they", "he", "she", "who", "that", "can", "could", "will", "would", "should", "not", "have", "has", "had":
 		return false
+	}
+	return true
+}
+
+// shape are words that say in what form the answer is wanted: how long, in what style.
+var shape = words("else short brief briefly detailed concise concisely shortly simplified thoroughly exhaustively extensively comprehensively " +
+	"stepwise eli5 formal formally informal informally casually politely humorously professionally technically academically simply")
+
+// shapes are nouns that say so behind a preposition: in a table, for kids.
+var shapes = words("detail brief short list table bullet json yaml xml html csv markdown latex haiku poem rhyme verse essay layman " +
+	"beginner kid child sentence paragraph word line tweet summary outline diagram emoji term example citation source dummy")
+
+// shaped are the words of a side that say in what form the answer is wanted.
+func shaped(s *side) []string {
+	var v []string
+	for i := range s.words {
+		w := &s.words[i]
+		switch {
+		case shape[w.Text], shapes[w.Lemma] && s.placed(i), w.Text == "step" && i > 1 && s.words[i-1].Text == "by":
+			v = append(v, w.Lemma)
+		}
+	}
+	return v
+}
+
+// rest reports whether each word without a partner says in what form the answer is wanted.
+func (s *side) rest() bool {
+	for _, i := range s.loose {
+		if w := &s.words[i]; !shape[w.Text] && !shapes[w.Lemma] && w.Lemma != "step" && !filler[w.Lemma] {
+			return false
+		}
 	}
 	return true
 }

@@ -8,6 +8,8 @@ func TestAdded(t *testing.T) {
 		{"What are the best books?", "What are the best books for kids?"},
 		{"How do I clean a car?", "How do I clean an electric car?"},
 		{"How do I water orchids?", "How do I water orchids if I travel?"},
+		{"Describe gravity", "Describe gravity briefly"},
+		{"Describe gravity", "Describe gravity in detail"},
 	}, []pair{
 		{"What are the best games?", "What are the best games to play?"},
 		{"Is it really true?", "Is it true?"},

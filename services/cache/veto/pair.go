@@ -1,6 +1,7 @@
 package veto
 
 import (
+	"slices"
 	"strings"
 
 	"tollgate.dev/services/cache/canon"
@@ -25,6 +26,7 @@ type edit struct {
 	known   bool
 	minimal bool
 	single  bool
+	you     bool // one of them asks about who answers, and the other about anybody
 }
 
 // minimal reports whether the canonical forms differ in one place, by a few words: what is
@@ -34,6 +36,7 @@ func (p *pair) minimal() bool {
 		x, y := canon.Gap(canon.Of(p.a.r), canon.Of(p.b.r))
 		p.edit.known = true
 		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
+		p.edit.you = slices.Contains(x, "YOU") != slices.Contains(y, "YOU")
 		p.edit.single = len(x) == 1 && len(y) == 1
 	}
 	return p.edit.minimal
@@ -57,7 +60,7 @@ type side struct {
 }
 
 // filler are words of content that add little: what is asked stays the same without them.
-var filler = words("actually really truly indeed exactly basically literally simply thing fact way kind sort type " +
+var filler = words("actually really truly indeed exactly basically literally thing fact way kind sort type " +
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +

@@ -27,8 +27,29 @@ func person(p *pair) (string, string, bool) {
 		if x, y := p.a.addressed(me), p.b.addressed(you); x >= 0 && y >= 0 && p.a.find(you) < 0 && p.b.find(me) < 0 {
 			return p.a.at(x), p.b.at(y), true
 		}
+		if x := p.a.find(you); x >= 0 && p.minimal() && p.edit.you && p.b.find(you) < 0 {
+			return p.a.at(x), "", true
+		}
+		if x := p.a.whom(); x >= 0 && p.b.find(you) < 0 && p.near() {
+			return p.a.text(x-1, x+1), "", true
+		}
 		return "", "", false
 	})
+}
+
+// whom finds the one who is asked behind a preposition, of whom the question is then: "what
+// happened to you", "what does it mean for you".
+func (s *side) whom() int {
+	for i := 1; i < len(s.words); i++ {
+		if s.words[i].Text != "you" {
+			continue
+		}
+		switch s.words[i-1].Text {
+		case "to", "for", "with", "from", "about", "at", "by":
+			return i
+		}
+	}
+	return -1
 }
 
 func (s *side) third() int {
