@@ -65,7 +65,7 @@ func (s *side) modifies(i int) bool {
 
 // shape are words that say in what form the answer is wanted: how long, in what style.
 var shape = words("else short brief briefly detailed concise concisely shortly simplified thoroughly exhaustively extensively comprehensively " +
-	"stepwise eli5 formal formally informal informally casually politely humorously professionally technically academically simply")
+	"stepwise eli5 rhyming formal formally informal informally casually politely humorously professionally technically academically simply")
 
 // shapes are nouns that say so behind a preposition: in a table, for kids.
 var shapes = words("detail brief short list table bullet json yaml xml html csv markdown latex haiku poem rhyme verse essay layman " +
