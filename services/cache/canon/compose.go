@@ -90,10 +90,19 @@ func kept(words []reading.Word, i int) bool {
 	}
 	next := words[i+1].Text
 	if words[i].Text != "the" {
+		if next := &words[i+1]; next.Form == reading.Base && stuff[next.Lemma] && (i+2 == len(words) || words[i+2].Function || words[i+2].Form == reading.Past) {
+			return true
+		}
 		return next == "few" || next == "little" || next == "lot"
 	}
 	return i+2 == len(words) && i <= 2 && !words[i+1].Capital
 }
+
+// stuff are nouns for what things are made of of which a single one is another thing: iron and an
+// iron, paper and a paper.
+var stuff = words("iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
+	"chocolate hair ice cake egg turkey duck marble steel silver gold lead salt oil wine tea cheese bread pepper onion " +
+	"straw brick cotton linen silk wool fur leather plastic toast roast fine")
 
 // sentence applies the tables to one sentence.
 func (t *books) sentence(a []atom, question bool) []atom {
@@ -206,7 +215,7 @@ func unmark(a []atom) []atom {
 			continue
 		case a[i].text == "so" && i > 0 && i+1 < len(a) && a[0].text == "WHY" && describing(&a[i+1]):
 			continue
-		case isPlace(a[i].text) && i+1 < len(a) && a[i+1].word != nil && a[i+1].word.Name():
+		case isPlace(a[i].text) && i+1 < len(a) && a[i+1].word != nil && a[i+1].word.Entry == 0 && a[i+1].word.Name():
 			a[i].text = "in"
 		}
 		out = append(out, a[i])

@@ -270,7 +270,6 @@ loose weight -> lose weight
 quickly -> fast
 rapidly -> fast
 have get+d to -> have to
-could -> can
 of all time ->
 of all times ->
 ever ->

@@ -68,8 +68,8 @@ var runTogether = map[string][]string{
 }
 
 // foreign counts words of grammar: those that only English has, against those of its
-// neighbours that English doesn't have.
-func foreign(words []Word) bool {
+// neighbours that English doesn't have. A text with accents needs one of the former.
+func foreign(words []Word, accents bool) bool {
 	var ours, theirs int
 	for i := range words {
 		switch {
@@ -80,7 +80,7 @@ func foreign(words []Word) bool {
 			theirs++
 		}
 	}
-	return theirs > 1 && theirs >= ours || theirs == 1 && ours == 0
+	return accents && ours == 0 || theirs > 1 && theirs >= ours || theirs == 1 && ours == 0
 }
 
 // elsewhere are frequent words of grammar in German, French, Spanish, Italian, Portuguese,

@@ -175,7 +175,7 @@ func Read(text string) *Reading {
 		r.Words = nil
 		return r
 	}
-	if foreign(r.Words) {
+	if foreign(r.Words, accented(r.Text)) {
 		r.Manner = Foreign
 		r.Words = nil
 	}
@@ -218,6 +218,11 @@ var signs = strings.NewReplacer(
 	"–", "-", "—", " - ", "−", "-", "‐", "-", "‑", "-",
 	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
 )
+
+// accented reports whether a text has Latin letters that English doesn't have.
+func accented(s string) bool {
+	return strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf && unicode.Is(unicode.Latin, c) })
+}
 
 // program reports whether a text looks like program text or markup. A name between backticks
 // doesn't make it one.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate.dev/services/cache/lexicon"
 )
 
 // splitter takes a text apart. Offsets into lower hold for the text as well wherever both are
@@ -117,7 +119,8 @@ func (s *splitter) add(from, to int, kind Kind, text string) *Word {
 	}
 	for i := range len(w.Text) {
 		if w.Text[i] >= utf8.RuneSelf {
-			if b := bare(w.Text); b != "" {
+			// A rosé is no rose, and where there is such a word nobody knows which is meant.
+			if b := bare(w.Text); b != "" && lexicon.Find(b) == 0 {
 				w.Text = b
 			}
 			break

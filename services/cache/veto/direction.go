@@ -26,6 +26,14 @@ func direction(p *pair) (string, string, bool) {
 			return c[1], c[0], true
 		}
 	}
+	for i := range p.a.words { // a play in Greek, and one on Greek
+		if w := &p.a.words[i]; (w.Text == "in" || w.Text == "on") && i+1 < len(p.a.words) && p.a.words[i+1].Capital && p.a.words[i+1].Entry != 0 && p.minimal() {
+			other := map[string]string{"in": "on", "on": "in"}[w.Text]
+			if j := int(p.a.to[i+1]) - 1; j >= 0 && p.b.words[j].Text == other {
+				return w.Text, other, true
+			}
+		}
+	}
 	if flips(p) == 1 && compared(p) || p.close < 0.7 {
 		return "", "", false
 	}

@@ -51,6 +51,10 @@ func (s *side) mood(i int) string {
 	if i+2 < len(s.words) && s.words[i+1].Text == "it" && s.words[i+2].Lemma == "possible" {
 		return "can"
 	}
+	// "Could you" is polite; could he is another time than can he.
+	if s.words[i].Text == "could" && i+1 < len(s.words) && s.words[i+1].Name() {
+		return "could"
+	}
 	return tenses[s.words[i].Text]
 }
 
