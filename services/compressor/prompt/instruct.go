@@ -160,7 +160,7 @@ func wantsAll(text string) bool {
 		text = head(text, wantedBytes) + "\n" + text[len(text)-wantedBytes:]
 	}
 	text = strings.ToLower(text)
-	return slices.ContainsFunc(allPhrases, func(p string) bool { return strings.Contains(text, p) })
+	return slices.ContainsFunc(allPhrases, func(p string) bool { return strings.Contains(text, p) }) || isOfWording(text)
 }
 
 // wantedBytes is how much of either end of a text is looked at for what it asks.

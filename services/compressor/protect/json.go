@@ -2,8 +2,8 @@ package protect
 
 import "strings"
 
-// maxDepth is how deep JSON may nest to be found.
-const maxDepth = 100
+// maxDepth is how deep JSON may nest to be found, as deep as Go reads it.
+const maxDepth = 10_000
 
 // minArray is the size of an array of numbers, in bytes, from which it is JSON and not a list
 // of sources.

@@ -22,7 +22,8 @@ const (
 	address = 14
 	ticks   = 15        // and up to seven of them
 	full    = ticks + 8 // and those of full width that follow it
-	closers = full + 4
+	element = full + 4  // and those of code that follow it
+	closers = element + 4
 )
 
 // line goes on from the beginning of a line, over a code block or JSON in the short form if
@@ -35,6 +36,7 @@ func (s *scanner) line(i int) int {
 	if n == 0 {
 		return i
 	}
+	quoted := s.isQuoted(i)
 	if mark == '`' {
 		for ; k < len(s.text) && s.text[k] != '\n'; k++ {
 			if s.text[k] == '`' { // inline code
@@ -48,6 +50,12 @@ func (s *scanner) line(i int) int {
 			return s.add(i, len(s.text), Code)
 		}
 		k += next + 1
+		if s.isQuoted(k) != quoted {
+			if quoted { // the quotation ends, and its fence with it
+				return s.add(i, k-1, Code)
+			}
+			continue
+		}
 		closing, m, end := s.fence(k)
 		if closing != mark || m < n {
 			continue
@@ -62,9 +70,9 @@ func (s *scanner) line(i int) int {
 }
 
 // fence tells the mark and length of the fence with which the line at i begins, and where it
-// ends; 0 when there is none.
+// ends; 0 when there is none. The signs of a quotation may stand before it.
 func (s *scanner) fence(i int) (mark byte, n, end int) {
-	for s.byteAt(i) == ' ' || s.byteAt(i) == '\t' {
+	for s.byteAt(i) == ' ' || s.byteAt(i) == '\t' || s.byteAt(i) == '>' {
 		i++
 	}
 	mark = s.byteAt(i)
@@ -79,6 +87,14 @@ func (s *scanner) fence(i int) (mark byte, n, end int) {
 		return 0, 0, i
 	}
 	return mark, n, i
+}
+
+// isQuoted tells whether the line at i is quoted, as in Markdown.
+func (s *scanner) isQuoted(i int) bool {
+	for s.byteAt(i) == ' ' || s.byteAt(i) == '\t' {
+		i++
+	}
+	return s.byteAt(i) == '>'
 }
 
 // breaks tells whether the line end at i ends a paragraph.
@@ -383,5 +399,33 @@ func (s *scanner) tag(i int) int {
 	if k < 0 || strings.IndexByte(s.text[i+1:k], '<') >= 0 {
 		return i + 1
 	}
+	if end := s.codeElement(i, k+1); end > 0 {
+		return s.add(i, end, Code)
+	}
 	return s.add(i, k+1, Tag)
+}
+
+// codeElements are the elements of HTML that hold code, or text whose spaces count.
+var codeElements = [...]string{"pre", "script", "style", "textarea"}
+
+// codeElement returns where one of these elements ends whose tag is text[i:k]; 0 for another tag, and
+// for one without an end.
+func (s *scanner) codeElement(i, k int) int {
+	for n, name := range codeElements {
+		if k < i+2+len(name) || !strings.EqualFold(s.text[i+1:i+1+len(name)], name) || s.is(i+1+len(name), core|dash) {
+			continue
+		}
+		for at := max(k, s.barren[element+n]); ; at += 2 {
+			next := strings.Index(s.text[min(at, len(s.text)):], "</")
+			if next < 0 {
+				s.barren[element+n] = len(s.text)
+				return 0
+			}
+			at += next
+			if end := at + 2 + len(name); end < len(s.text) && strings.EqualFold(s.text[at+2:end], name) && s.text[end] == '>' {
+				return end + 1
+			}
+		}
+	}
+	return 0
 }
