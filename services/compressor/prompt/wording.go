@@ -80,7 +80,7 @@ var (
 // positions tell a place among these, or which of them by their size; positionStems begin such words.
 var (
 	positions = wordSet(`first second third fourth fifth sixth seventh eighth ninth tenth last final opening closing penultimate next previous middle initial
-		second-to-last second-last next-to-last longest shortest every each
+		second-to-last second-last next-to-last longest shortest
 		premier première premiers premières deuxième seconde troisième dernier dernière derniers dernières avant-dernier avant-dernière
 		primer primera primero segundo segunda tercer tercera último última penúltimo penúltima primo prima terzo terza ultimo ultima penultimo penultima primeiro primeira terceiro terceira`)
 	positionStems = []string{"erste", "zweite", "dritte", "vierte", "letzte", "vorletzte", "längste", "kürzeste", "перв", "втор", "трет", "последн", "предпоследн", "pierwsz", "drug", "trzeci", "ostatni"}
@@ -98,8 +98,8 @@ var grammarWords = wordSet(`adjective adjectives adverb adverbs pronoun pronouns
 
 // wordingPhrases are of questions about the wording.
 var wordingPhrases = []string{
-	"passive voice", "active voice", "past tense", "present tense", "future tense", "first person", "third person", "direct speech", "indirect speech", "point of view",
-	"part of speech", "parts of speech", "begins with the", "begin with the", "start with the", "starts with the", "ends with the", "end with the", "in the passive", "in capitals", "upper case", "uppercase",
+	"passive voice", "active voice", "past tense", "present tense", "future tense", "direct speech", "indirect speech",
+	"part of speech", "parts of speech", "begins with the", "begin with the", "start with the", "starts with the", "ends with the", "end with the", "in the passive",
 	"does the text begin", "does the text start", "does the text end", "does the article begin", "does the article start", "does the article end", "does the passage begin",
 	"does the passage start", "does the passage end", "does the document begin", "does the document end", "how is the text structured", "im passiv", "voix passive", "voz pasiva", "страдательн",
 	"最后一句", "最後一句", "第一句", "第二句", "第三句", "最后一段", "最後一段", "第一段", "第二段", "第三段", "第一行", "最后一行", "最后一个字", "第一个字", "哪一句", "哪句", "被动",
