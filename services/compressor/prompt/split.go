@@ -64,6 +64,7 @@ func message(ctx context.Context, texts []string) (segments [][]segment, questio
 	if err != nil {
 		return nil, "", err
 	}
+	given -= keepElements(texts, all)
 	if given < contextBytes {
 		return segments, strings.Join(texts, "\n"), nil
 	}
