@@ -57,6 +57,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		}
 		group = group[:0]
 	}
+	dropDangling(draft.Texts)
 	return nil
 }
 
@@ -125,6 +126,7 @@ func Guard(text, question string) extract.Text {
 		}
 	}
 	keepNestedJSON(&g)
+	joinFolded(&g)
 	if !keepRows(&g, question) && !keepTables(&g) {
 		keepCodeAndLogs(&g)
 	}
