@@ -15,7 +15,7 @@ import (
 // bars are the most that is paid of the bills of conversations with tools, or with much to
 // read. The others are about as small as what providers keep, and save less. The files that are
 // read in coding stay whole.
-var bars = map[string]float64{"coding": 0.75, "data": 0.45, "web": 0.8, "operations": 0.55, "chat": 0.77}
+var bars = map[string]float64{"coding": 0.8, "data": 0.45, "web": 0.8, "operations": 0.6, "chat": 0.77}
 
 // billed tells whether a conversation is billed at a model in a profile: all in default at one
 // of each kind of cache, and those about as small as what is kept, which decide on it, at each
