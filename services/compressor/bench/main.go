@@ -79,6 +79,9 @@ func (b *bench) run(ctx context.Context, folder string) error {
 	if err := b.languages(ctx, own); err != nil {
 		return err
 	}
+	if err := b.followUps(ctx, slices.Concat(sets, own)); err != nil {
+		return err
+	}
 	if len(sets) == 0 {
 		b.printf("\nThere is no labelled data in %q; times are of the project's own.\n", folder)
 		sets = slices.DeleteFunc(own, func(s labelled.Set) bool { return s.Name != "en" })
@@ -168,6 +171,25 @@ func (b *bench) languages(ctx context.Context, sets []labelled.Set) error {
 			return err
 		}
 		b.printf(" %13.1f %15.1f   %.3f\n", head.kept(), random.kept(), most)
+	}
+	return nil
+}
+
+// followUps prints of sets how often what one question left of documents still answers a second one about
+// another of them, to which it is all that is there: what was sent once stays as it is.
+func (b *bench) followUps(ctx context.Context, sets []labelled.Set) error {
+	b.printf("\nA second question about the same documents, after the first one's selection\n%-14s %9s   %s\n", "", "questions", "kept, %, at 0.50 0.33 0.20")
+	for _, set := range sets {
+		second := set.FollowUps()
+		b.printf("%-14s %9d           ", set.Name, len(second.Items))
+		for _, rate := range rates {
+			f, err := b.quality(ctx, second, ways[0], rate)
+			if err != nil {
+				return err
+			}
+			b.printf(" %6.1f", f.kept())
+		}
+		b.printf("\n")
 	}
 	return nil
 }

@@ -37,6 +37,37 @@ type Set struct {
 	Items []Item
 }
 
+// FollowUps pairs each question with the next one that another document answers: an item has the first
+// one's question and documents, the second one's answering document among them in the place of one that
+// answers neither, and the second one's answers.
+func (s Set) FollowUps() Set {
+	out := Set{Name: s.Name}
+	for i := range s.Items {
+		first := &s.Items[i]
+		for j := 1; j < len(s.Items); j++ {
+			second := &s.Items[(i+j)%len(s.Items)]
+			gold, own := second.gold(), first.gold()
+			if gold < 0 || own < 0 || second.Docs[gold].Text == first.Docs[own].Text {
+				continue
+			}
+			it := Item{Question: first.Question, Answers: second.Answers, Docs: slices.Clone(first.Docs)}
+			if !slices.ContainsFunc(it.Docs, func(d Doc) bool { return d.Text == second.Docs[gold].Text }) {
+				at := gold % len(it.Docs)
+				if at == own {
+					at = (at + 1) % len(it.Docs)
+				}
+				it.Docs[at] = second.Docs[gold]
+			}
+			out.Items = append(out.Items, it)
+			break
+		}
+	}
+	return out
+}
+
+// gold is the index of the document that holds the answer, or -1.
+func (it *Item) gold() int { return slices.IndexFunc(it.Docs, func(d Doc) bool { return d.Gold }) }
+
 // Joined is the documents as one text, as retrieval prompts write them.
 func (it *Item) Joined() string {
 	var b strings.Builder

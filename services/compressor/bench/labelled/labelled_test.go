@@ -29,3 +29,27 @@ func TestOwn(t *testing.T) {
 		}
 	}
 }
+
+// A second question is about another document than the first, and can be answered from what is there.
+func TestFollowUps(t *testing.T) {
+	sets, err := labelled.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range sets {
+		second := set.FollowUps()
+		if len(second.Items) != len(set.Items) {
+			t.Errorf("%s: %d of %d questions", set.Name, len(second.Items), len(set.Items))
+		}
+		for _, it := range second.Items {
+			for _, d := range it.Docs {
+				if d.Gold && it.Answered(d.Text) {
+					t.Errorf("%s, %q: the first question's document answers the second", set.Name, it.Question)
+				}
+			}
+			if !it.Answered(it.Joined()) {
+				t.Errorf("%s, %q: no document answers the second question", set.Name, it.Question)
+			}
+		}
+	}
+}
