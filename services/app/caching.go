@@ -99,6 +99,7 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 		return out, err
 	}
 	out.Options.Embedder, out.Options.EmbedTimeout = embedder, sim.Embedder.Timeout
+	out.Options.EmbedderPaid = paidEmbedder(cfg) != nil
 	if !embedderWaits(cfg) {
 		out.Options.EmbedTimeout = -1
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -102,7 +103,7 @@ func TestEmbeddingsByAProvider(t *testing.T) {
 	p, _ := start(t, `
 model_list:
   - {model_name: m, litellm_params: {model: hosted_vllm/llama, api_base: "`+server.URL+`/v1"}}
-  - {model_name: e, litellm_params: {model: hosted_vllm/text-embedding-3-small, api_base: "`+server.URL+`/v1"}}
+  - {model_name: e, litellm_params: {model: hosted_vllm/text-embedding-3-small, api_base: "`+server.URL+`/v1", input_cost_per_token: 0.000001}}
 litellm_settings: {cache: true}
 general_settings: {allowed_provider_hosts: [api.openai.com, "`+host+`"]}
 cache: {tier: semantic, similarity_threshold: 0.9, embedder: {kind: provider, model: e, dimensions: 2, timeout: 5s}}
@@ -113,6 +114,27 @@ cache: {tier: semantic, similarity_threshold: 0.9, embedder: {kind: provider, mo
 	}
 	if asked.Load() == 0 {
 		t.Error("the provider was not asked")
+	}
+	// Each of the two questions was embedded once, for its look-up, and its caller pays for it.
+	if asked.Load() != 2 {
+		t.Errorf("the provider was asked %d times", asked.Load())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for logs := ""; strings.Count(logs, `"call_type":"aembedding"`) != 2 || strings.Count(logs, `"spend":0.000005`) != 2; _, logs = ask(t, p, http.MethodGet, "/spend/logs", "") {
+		if clock.Sleep(ctx, clock.Real(), 2*time.Millisecond) != nil {
+			t.Fatalf("the ledger has no two embeddings: %s", logs)
+		}
+	}
+	// Nobody's question is embedded whose budget cannot pay for it.
+	resp, made := ask(t, p, http.MethodPost, "/key/generate", `{"max_budget":0.000000001}`)
+	var key struct{ Key string }
+	if err := json.Unmarshal([]byte(made), &key); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", resp.StatusCode, made)
+	}
+	ask(t, p, http.MethodPost, chatPath, `{"model":"m","messages":[{"role":"user","content":"What do the bears of Borneo eat?"}]}`, "Authorization", "Bearer "+key.Key)
+	if asked.Load() != 2 {
+		t.Error("a question was embedded that nobody pays for")
 	}
 	leave.Store(true)
 	if cache, _ := askFor(t, p, "Where are the loudest frogs of Borneo?"); cache != "miss" || redirected.Load() != 0 {

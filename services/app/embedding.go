@@ -7,10 +7,12 @@ import (
 	"net/http"
 
 	"tollgate.dev/platform/config"
+	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/embed"
 	"tollgate.dev/services/cache/embed/onnx"
 	"tollgate.dev/services/cache/embed/provider"
 	"tollgate.dev/services/cache/embed/static"
+	"tollgate.dev/services/edge"
 	"tollgate.dev/services/router/upstream"
 )
 
@@ -26,6 +28,21 @@ func embeds(cfg *config.Config) bool {
 // that its time has to be bounded.
 func embedderWaits(cfg *config.Config) bool {
 	return embeds(cfg) && cfg.Cache.Similarity.Embedder.Kind != config.EmbedderStatic
+}
+
+// paidEmbedder is the model that is paid for embedding questions; nil where none is.
+func paidEmbedder(cfg *config.Config) *edge.Embedder {
+	if !embeds(cfg) || cfg.Cache.Similarity.Embedder.Kind != config.EmbedderProvider {
+		return nil
+	}
+	d := cfg.EmbeddingDeployment()
+	if d == nil {
+		return nil
+	}
+	return &edge.Embedder{
+		Model: d.ModelName, Provider: string(d.Provider), UpstreamModel: d.UpstreamModel, DeploymentID: d.ID,
+		Most: cache.MaxEmbeddingTokens,
+	}
 }
 
 // openEmbedder opens what the cache's semantic tier finds candidates by; nil where that tier

@@ -120,6 +120,7 @@ func edgeOptions(opts Options) edge.Options {
 	out := edge.Options{
 		Version: opts.Version, MaxBodyBytes: cfg.Server.MaxBodyBytes, MaxBufferedBytes: cfg.Server.MaxBufferedBytes, Cache: cachesAnswers(cfg), CacheOptIn: cfg.Cache.OptIn,
 		CacheToolCalls: cfg.Cache.ToolCalls, CacheTruncated: cfg.Cache.Truncated, ModelCaching: modelCaching(cfg),
+		Embedder:    paidEmbedder(cfg),
 		SharedCache: cfg.Cache.Store == config.CacheRedis,
 		Compression: cfg.Compression.Enabled, HiddenModels: hiddenModels(cfg),
 		BodyTimeout: cfg.Server.ReadTimeout, ManagementTimeout: cfg.Server.ManagementTimeout, DropParams: cfg.DropParams, PlatformID: platformID,

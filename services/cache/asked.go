@@ -1,6 +1,8 @@
 package cache
 
 import (
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/reading"
 )
@@ -10,6 +12,9 @@ type asked struct {
 	text    string
 	reading *reading.Reading
 	form    *canon.Form
+	// embedding is the text's where its embedder is paid, and embedded what is billed for it.
+	embedding *cachev1.Embedding
+	embedded  *usagev1.Usage
 }
 
 func read(text string) *asked { return &asked{text: text, reading: reading.Read(text)} }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -59,6 +60,9 @@ type Options struct {
 	Last cachev1.Tier
 	// Embedder finds the candidates of the semantic tier, by vectors of at most 512 numbers.
 	Embedder embed.Embedder
+	// EmbedderPaid says that the embedder is paid for each text. Look-ups tell then what they
+	// cost, and an answer is stored with the vector that its look-up returned, or without.
+	EmbedderPaid bool
 	// EmbedTimeout is how long a look-up or a store may wait for the embedder; then it goes on
 	// without. Negative sets no limit, as for one that computes in the process.
 	EmbedTimeout time.Duration
@@ -186,6 +190,10 @@ type Hit struct {
 	// Comparison, with a miss, is what to hand to Compare with the provider's answer; nil where
 	// nothing is to be compared.
 	Comparison []byte
+	// Embedding, with a miss, is the question's where the embedder is paid; nil for none.
+	Embedding *cachev1.Embedding
+	// Embedded is what the embedder bills for the look-up, or may; nil for nothing.
+	Embedded *usagev1.Usage
 }
 
 // Lookup finds the answer to a request. There is no error: a store or an embedder that is away
@@ -223,6 +231,8 @@ type Answer struct {
 	// Last is the last tier that is to find it; unspecified is the service's own, and so is a
 	// later one.
 	Last cachev1.Tier
+	// Embedding is the question's, as the look-up returned it; nil is not known.
+	Embedding *cachev1.Embedding
 }
 
 // Store keeps a finished answer. It is not stored, without an error, when it is too large, when
@@ -249,7 +259,7 @@ func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) 
 		return s.records.put(ctx, a.Key, rec), nil
 	}
 	kept := &Kept{Key: a.Key, Question: *a.Question, Expires: rec.Expires, Value: money.Nano(a.Entry.GetCostNanos())}
-	question := s.similar.announce(ctx, kept, last)
+	question := s.similar.announce(ctx, kept, last, a.Embedding)
 	if question != nil {
 		rec.Announce = kept
 	}

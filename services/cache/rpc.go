@@ -45,7 +45,10 @@ func (h *Handler) Lookup(ctx context.Context, req *cachev1.LookupRequest) (*cach
 		Key: key, MaxAge: maxAge, Question: question, Last: req.GetLast(), Threshold: req.Threshold, LeastScore: req.GetLeastScore(),
 		Incomparable: req.GetIncomparable(),
 	})
-	resp := &cachev1.LookupResponse{Hit: hit.Kind, Entry: hit.Entry, Score: hit.Score, Comparison: hit.Comparison, Last: hit.Last}
+	resp := &cachev1.LookupResponse{
+		Hit: hit.Kind, Entry: hit.Entry, Score: hit.Score, Comparison: hit.Comparison, Last: hit.Last,
+		Embedding: hit.Embedding, Embedded: hit.Embedded,
+	}
 	if hit.Entry != nil {
 		resp.EntryId = hit.ID.EntryID()
 	}
@@ -66,7 +69,7 @@ func (h *Handler) Store(ctx context.Context, req *cachev1.StoreRequest) (*cachev
 	if err != nil {
 		return nil, err
 	}
-	stored, err := h.service.Store(ctx, Answer{Key: key, Entry: req.GetEntry(), TTL: ttl, Question: question, Last: req.GetLast()})
+	stored, err := h.service.Store(ctx, Answer{Key: key, Entry: req.GetEntry(), TTL: ttl, Question: question, Last: req.GetLast(), Embedding: req.GetEmbedding()})
 	if err != nil {
 		return nil, err
 	}

@@ -26,9 +26,13 @@ func (*semantic) name() string          { return "semantic" }
 
 // search returns the questions with the nearest vectors.
 func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate {
-	vector := s.vectors.of(ctx, a.text)
+	vector, billed := s.vectors.of(ctx, r.Key.Namespace.Tenant, a.text)
+	a.embedded = billed
 	if vector == nil {
 		return nil
+	}
+	if s.vectors.paid {
+		a.embedding = &cachev1.Embedding{Vector: bytesOf(vector), Embedder: s.vectors.version}
 	}
 	floor := s.floor
 	if r.Threshold != nil {

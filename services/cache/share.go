@@ -18,13 +18,14 @@ func Share(dst, src any) bool {
 		from, ok := src.(*cachev1.LookupResponse)
 		if ok {
 			to.Hit, to.Entry, to.Score, to.EntryId, to.Comparison, to.Last = from.Hit, from.Entry, from.Score, from.EntryId, from.Comparison, from.Last
+			to.Embedding, to.Embedded = from.Embedding, from.Embedded
 		}
 		return ok
 	case *cachev1.StoreRequest:
 		from, ok := src.(*cachev1.StoreRequest)
 		if ok {
 			to.Namespace, to.Fingerprint, to.Entry, to.Ttl = from.Namespace, from.Fingerprint, from.Entry, from.Ttl
-			to.Question, to.Last = from.Question, from.Last
+			to.Question, to.Last, to.Embedding = from.Question, from.Last, from.Embedding
 		}
 		return ok
 	case *cachev1.StoreResponse:

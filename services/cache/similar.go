@@ -96,11 +96,14 @@ func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit
 		hit, done := s.ask(ctx, t, r, a, &left)
 		asked = t.tier()
 		if done {
-			hit.Last = asked
+			hit.Last, hit.Embedded = asked, a.embedded
+			if hit.Entry == nil {
+				hit.Embedding = a.embedding
+			}
 			return hit
 		}
 	}
-	return Hit{Last: asked}
+	return Hit{Last: asked, Embedding: a.embedding, Embedded: a.embedded}
 }
 
 // stricter is the larger of two thresholds, of which either may be none.
@@ -182,13 +185,13 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 
 // announce describes a record that answers a question, to be found by the tiers up to the last
 // one; nil where no other request may have the answer.
-func (s *similar) announce(ctx context.Context, k *Kept, last cachev1.Tier) *asked {
+func (s *similar) announce(ctx context.Context, k *Kept, last cachev1.Tier, known *cachev1.Embedding) *asked {
 	a := read(k.Question.Text)
 	if _, unfit := veto.Unfit(a.reading); unfit {
 		return nil
 	}
 	if last >= cachev1.Tier_TIER_SEMANTIC && s.vectors != nil {
-		if k.Vector = s.vectors.of(ctx, k.Question.Text); k.Vector != nil {
+		if k.Vector = s.vectors.stored(ctx, k, known); k.Vector != nil {
 			k.Embedder = s.vectors.version
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/embed"
 )
@@ -19,6 +21,7 @@ import (
 type vectors struct {
 	embedder embed.Embedder
 	version  string
+	paid     bool
 	breaker  *breaker
 	timeout  time.Duration
 	clock    clock.Clock
@@ -39,7 +42,7 @@ func newVectors(opts Options) (*vectors, error) {
 		return nil, errors.New("cache: an embedder without a version")
 	}
 	v := &vectors{
-		embedder: opts.Embedder, version: opts.Embedder.Version(), timeout: opts.EmbedTimeout, clock: opts.Clock, observer: opts.Observer,
+		embedder: opts.Embedder, version: opts.Embedder.Version(), paid: opts.EmbedderPaid, timeout: opts.EmbedTimeout, clock: opts.Clock, observer: opts.Observer,
 		breaker: newBreaker("embedder", "embed", opts.Clock, opts.Logger),
 	}
 	v.buffers.New = func() any {
@@ -49,21 +52,23 @@ func newVectors(opts Options) (*vectors, error) {
 	return v, nil
 }
 
-// of returns a text's vector; nil where there is none in time. Nobody writes to it.
-func (v *vectors) of(ctx context.Context, text string) []int8 {
-	sum := sha256.Sum256([]byte(text))
+// of returns a text's vector, nil where there is none in time, and what was billed for it, or may
+// have been. Nobody writes to the vector. Tenants do not share what is paid for: neither who pays
+// nor the time that it takes tells one of another's questions.
+func (v *vectors) of(ctx context.Context, tenant, text string) (out []int8, billed *usagev1.Usage) {
+	sum := v.key(tenant, text)
 	m := &v.memo[sum[0]%memoShards]
 	if known, ok := m.get(&sum); ok {
-		return known
+		return known, nil
 	}
-	var out []int8
 	v.breaker.do(ctx, v.timeout, func(ctx context.Context) error {
 		start := v.clock.Now()
-		vector, billed, err := v.embed(ctx, text)
+		vector, tokens, err := v.embed(ctx, text)
 		out = vector
 		// Of a text that has no vector the embedder's state is the same as of others.
 		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong)
-		v.observer.CacheEmbedded(v.clock.Now().Sub(start), billed, err == nil || none)
+		billed = v.bill(text, tokens, err != nil && !none)
+		v.observer.CacheEmbedded(v.clock.Now().Sub(start), max(tokens, billed.GetInput()), err == nil || none)
 		if none {
 			err = nil
 		}
@@ -72,7 +77,64 @@ func (v *vectors) of(ctx context.Context, text string) []int8 {
 		}
 		return err
 	})
+	return out, billed
+}
+
+// stored returns the vector of a question that is kept: the one that its look-up returned, where
+// the embedder is paid, and nobody pays for another.
+func (v *vectors) stored(ctx context.Context, k *Kept, known *cachev1.Embedding) []int8 {
+	if !v.paid {
+		vector, _ := v.of(ctx, k.Key.Namespace.Tenant, k.Question.Text)
+		return vector
+	}
+	if known.GetEmbedder() != v.version || len(known.GetVector()) != v.embedder.Dim() {
+		return nil
+	}
+	return numbersOf(known.GetVector())
+}
+
+// bytesOf is a vector as the contract has it, and numbersOf is back again.
+func bytesOf(vector []int8) []byte {
+	out := make([]byte, len(vector))
+	for i, x := range vector {
+		out[i] = byte(x) //nolint:gosec // the same bits
+	}
 	return out
+}
+
+func numbersOf(b []byte) []int8 {
+	out := make([]int8, len(b))
+	for i, x := range b {
+		out[i] = int8(x) //nolint:gosec // the same bits
+	}
+	return out
+}
+
+// key is what the vector of a tenant's text is remembered by.
+func (v *vectors) key(tenant, text string) [sha256.Size]byte {
+	if !v.paid {
+		return sha256.Sum256([]byte(text))
+	}
+	return sha256.Sum256([]byte(tenant + "\x00" + text)) // no tenant's id holds a zero
+}
+
+// MaxEmbeddingTokens is more than any embedder bills for a text of so many bytes: a token is a
+// byte at least, and few stand around the text.
+func MaxEmbeddingTokens(bytes int) int64 { return int64(bytes) + 8 }
+
+// bill is what an embedder was asked, where it is paid. A call that failed may have been billed
+// all the same, if not more than its text has tokens: a quarter of its bytes, as a rule.
+func (v *vectors) bill(text string, tokens int64, failed bool) *usagev1.Usage {
+	switch {
+	case !v.paid:
+		return nil
+	case tokens > 0:
+		return &usagev1.Usage{Input: min(tokens, MaxEmbeddingTokens(len(text)))}
+	case failed:
+		return &usagev1.Usage{Input: int64(len(text)+3) / 4, Estimated: true}
+	default:
+		return nil
+	}
 }
 
 // embed asks the embedder, whose panic is an error like another.

@@ -53,6 +53,8 @@ type completion struct {
 	// compared with the provider's answer then, in the cache's own words; nil is nothing.
 	missed     obs.CacheKind
 	comparison []byte
+	// embedding is the question's, where it was paid for.
+	embedding *cachev1.Embedding
 
 	// capped is the longest answer that the budgets can pay, in tokens, where that is less
 	// than the model's own; 0 is no cap.
@@ -189,9 +191,12 @@ func (c *completion) run() (err error) {
 			return c.follow(ctx, fl)
 		}
 	}
+	embedding := c.reserveEmbedding(ctx)
 	began := e.Clock.Now()
 	found, err := c.lookUp(ctx, &c.asked.lookup)
 	e.Metrics.CacheLookup(e.Clock.Now().Sub(began))
+	c.settleEmbedding(embedding, found.GetEmbedded(), err == nil)
+	c.embedding = found.GetEmbedding()
 	switch {
 	case err != nil:
 	case found.GetHit() == cachev1.HitKind_HIT_KIND_UNSPECIFIED:
@@ -319,7 +324,7 @@ func (c *completion) remember() func(context.Context) {
 	e, o := c.e, c.outcome
 	asked := &c.asked.lookup
 	req := &cachev1.StoreRequest{
-		Namespace: asked.GetNamespace(), Fingerprint: asked.GetFingerprint(), Question: asked.GetQuestion(), Last: asked.GetLast(),
+		Namespace: asked.GetNamespace(), Fingerprint: asked.GetFingerprint(), Question: asked.GetQuestion(), Last: asked.GetLast(), Embedding: c.embedding,
 	}
 	if ttl := c.ttl(); ttl > 0 {
 		req.Ttl = durationpb.New(ttl)

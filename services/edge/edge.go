@@ -53,6 +53,8 @@ type Options struct {
 	// CacheOptIn caches the answers of those requests alone that ask for it with
 	// `"cache": {"use-cache": true}`.
 	CacheOptIn bool
+	// Embedder embeds questions for the cache, where that is paid for; nil where it is not.
+	Embedder *Embedder
 	// ModelCaching is how answers are cached of models that differ from others, by name.
 	ModelCaching map[string]admission.Caching
 	// CacheToolCalls keeps answers that call tools, too, and CacheTruncated those that a limit

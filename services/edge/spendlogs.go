@@ -207,7 +207,7 @@ type spendRow struct {
 }
 
 // callTypes are LiteLLM's names of the routes.
-var callTypes = map[string]string{"chat.completions": "acompletion"}
+var callTypes = map[string]string{callType: "acompletion", embeddingCallType: "aembedding"}
 
 func spendRowOf(r *eventv1.UsageRecord) *spendRow {
 	u := pricing.UsageOf(r.GetUsage())

@@ -399,7 +399,12 @@ type LookupResponse struct {
 	Comparison []byte `protobuf:"bytes,5,opt,name=comparison,proto3" json:"comparison,omitempty"`
 	// The last tier that was asked: one that an unfit question kept from it was not. For a
 	// hit, the one that answered; unspecified is the exact one.
-	Last          Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
+	Last Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
+	// With a miss: the question's embedding, where its embedder is paid for each text. It is
+	// handed back with the answer, which needs no other one then. Absent where there is none.
+	Embedding *Embedding `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"`
+	// What the embedder was asked for the look-up, as far as it bills; absent for nothing.
+	Embedded      *v1.Usage `protobuf:"bytes,21,opt,name=embedded,proto3" json:"embedded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -476,6 +481,75 @@ func (x *LookupResponse) GetLast() Tier {
 	return Tier_TIER_UNSPECIFIED
 }
 
+func (x *LookupResponse) GetEmbedding() *Embedding {
+	if x != nil {
+		return x.Embedding
+	}
+	return nil
+}
+
+func (x *LookupResponse) GetEmbedded() *v1.Usage {
+	if x != nil {
+		return x.Embedded
+	}
+	return nil
+}
+
+// Embedding is a question's vector.
+type Embedding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its numbers, each a signed byte.
+	Vector []byte `protobuf:"bytes,1,opt,name=vector,proto3" json:"vector,omitempty"`
+	// The embedder and its version.
+	Embedder      string `protobuf:"bytes,2,opt,name=embedder,proto3" json:"embedder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Embedding) Reset() {
+	*x = Embedding{}
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Embedding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Embedding) ProtoMessage() {}
+
+func (x *Embedding) ProtoReflect() protoreflect.Message {
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Embedding.ProtoReflect.Descriptor instead.
+func (*Embedding) Descriptor() ([]byte, []int) {
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Embedding) GetVector() []byte {
+	if x != nil {
+		return x.Vector
+	}
+	return nil
+}
+
+func (x *Embedding) GetEmbedder() string {
+	if x != nil {
+		return x.Embedder
+	}
+	return ""
+}
+
 // Entry is a finished answer.
 type Entry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -505,7 +579,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +591,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[4]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +604,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{4}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Entry) GetBody() []byte {
@@ -617,14 +691,16 @@ type StoreRequest struct {
 	// What it answers, where it may serve other requests as well.
 	Question *Question `protobuf:"bytes,5,opt,name=question,proto3" json:"question,omitempty"`
 	// The last tier that is to find it; unspecified is the service's own, beyond which none does.
-	Last          Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
+	Last Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
+	// The question's embedding, as the look-up returned it.
+	Embedding     *Embedding `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StoreRequest) Reset() {
 	*x = StoreRequest{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +712,7 @@ func (x *StoreRequest) String() string {
 func (*StoreRequest) ProtoMessage() {}
 
 func (x *StoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[5]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +725,7 @@ func (x *StoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreRequest.ProtoReflect.Descriptor instead.
 func (*StoreRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{5}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StoreRequest) GetNamespace() *Namespace {
@@ -694,6 +770,13 @@ func (x *StoreRequest) GetLast() Tier {
 	return Tier_TIER_UNSPECIFIED
 }
 
+func (x *StoreRequest) GetEmbedding() *Embedding {
+	if x != nil {
+		return x.Embedding
+	}
+	return nil
+}
+
 // StoreResponse says whether the answer was kept.
 type StoreResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -705,7 +788,7 @@ type StoreResponse struct {
 
 func (x *StoreResponse) Reset() {
 	*x = StoreResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -717,7 +800,7 @@ func (x *StoreResponse) String() string {
 func (*StoreResponse) ProtoMessage() {}
 
 func (x *StoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[6]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -730,7 +813,7 @@ func (x *StoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreResponse.ProtoReflect.Descriptor instead.
 func (*StoreResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{6}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StoreResponse) GetStored() bool {
@@ -761,7 +844,7 @@ type InvalidateRequest struct {
 
 func (x *InvalidateRequest) Reset() {
 	*x = InvalidateRequest{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +856,7 @@ func (x *InvalidateRequest) String() string {
 func (*InvalidateRequest) ProtoMessage() {}
 
 func (x *InvalidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[7]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +869,7 @@ func (x *InvalidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidateRequest.ProtoReflect.Descriptor instead.
 func (*InvalidateRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{7}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InvalidateRequest) GetTenantId() string {
@@ -842,7 +925,7 @@ type InvalidateResponse struct {
 
 func (x *InvalidateResponse) Reset() {
 	*x = InvalidateResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[8]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -854,7 +937,7 @@ func (x *InvalidateResponse) String() string {
 func (*InvalidateResponse) ProtoMessage() {}
 
 func (x *InvalidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[8]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -867,7 +950,7 @@ func (x *InvalidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidateResponse.ProtoReflect.Descriptor instead.
 func (*InvalidateResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{8}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *InvalidateResponse) GetEntries() int64 {
@@ -893,7 +976,7 @@ type CompareRequest struct {
 
 func (x *CompareRequest) Reset() {
 	*x = CompareRequest{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[9]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +988,7 @@ func (x *CompareRequest) String() string {
 func (*CompareRequest) ProtoMessage() {}
 
 func (x *CompareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[9]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1001,7 @@ func (x *CompareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareRequest.ProtoReflect.Descriptor instead.
 func (*CompareRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{9}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CompareRequest) GetNamespace() *Namespace {
@@ -951,7 +1034,7 @@ type CompareResponse struct {
 
 func (x *CompareResponse) Reset() {
 	*x = CompareResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[10]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1046,7 @@ func (x *CompareResponse) String() string {
 func (*CompareResponse) ProtoMessage() {}
 
 func (x *CompareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[10]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1059,7 @@ func (x *CompareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareResponse.ProtoReflect.Descriptor instead.
 func (*CompareResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{10}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{11}
 }
 
 // FeedbackRequest is what a caller thinks of an answer.
@@ -998,7 +1081,7 @@ type FeedbackRequest struct {
 
 func (x *FeedbackRequest) Reset() {
 	*x = FeedbackRequest{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[11]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1093,7 @@ func (x *FeedbackRequest) String() string {
 func (*FeedbackRequest) ProtoMessage() {}
 
 func (x *FeedbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[11]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1106,7 @@ func (x *FeedbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedbackRequest.ProtoReflect.Descriptor instead.
 func (*FeedbackRequest) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{11}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FeedbackRequest) GetNamespace() *Namespace {
@@ -1072,7 +1155,7 @@ type FeedbackResponse struct {
 
 func (x *FeedbackResponse) Reset() {
 	*x = FeedbackResponse{}
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[12]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1167,7 @@ func (x *FeedbackResponse) String() string {
 func (*FeedbackResponse) ProtoMessage() {}
 
 func (x *FeedbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[12]
+	mi := &file_tollgate_cache_v1_cache_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1180,7 @@ func (x *FeedbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedbackResponse.ProtoReflect.Descriptor instead.
 func (*FeedbackResponse) Descriptor() ([]byte, []int) {
-	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{12}
+	return file_tollgate_cache_v1_cache_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FeedbackResponse) GetForgotten() int64 {
@@ -1132,7 +1215,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\f_least_score\"8\n" +
 	"\bQuestion\x12\x18\n" +
 	"\acontext\x18\x01 \x01(\fR\acontext\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xec\x01\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xde\x02\n" +
 	"\x0eLookupResponse\x12,\n" +
 	"\x03hit\x18\x01 \x01(\x0e2\x1a.tollgate.cache.v1.HitKindR\x03hit\x12.\n" +
 	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\x12\x14\n" +
@@ -1141,7 +1224,12 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\n" +
 	"comparison\x18\x05 \x01(\fR\n" +
 	"comparison\x12+\n" +
-	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\"\xd6\x02\n" +
+	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\x12:\n" +
+	"\tembedding\x18\x14 \x01(\v2\x1c.tollgate.cache.v1.EmbeddingR\tembedding\x124\n" +
+	"\bembedded\x18\x15 \x01(\v2\x18.tollgate.usage.v1.UsageR\bembedded\"?\n" +
+	"\tEmbedding\x12\x16\n" +
+	"\x06vector\x18\x01 \x01(\fR\x06vector\x12\x1a\n" +
+	"\bembedder\x18\x02 \x01(\tR\bembedder\"\xd6\x02\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x16\n" +
 	"\x06chunks\x18\x02 \x03(\fR\x06chunks\x12.\n" +
@@ -1154,14 +1242,15 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\rdeployment_id\x18\b \x01(\tR\fdeploymentId\x12\x1c\n" +
 	"\tsimulated\x18\t \x01(\bR\tsimulated\x12%\n" +
 	"\x0edropped_params\x18\n" +
-	" \x03(\tR\rdroppedParams\"\xaf\x02\n" +
+	" \x03(\tR\rdroppedParams\"\xeb\x02\n" +
 	"\fStoreRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12.\n" +
 	"\x05entry\x18\x03 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\x12+\n" +
 	"\x03ttl\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x127\n" +
 	"\bquestion\x18\x05 \x01(\v2\x1b.tollgate.cache.v1.QuestionR\bquestion\x12+\n" +
-	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\"'\n" +
+	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\x12:\n" +
+	"\tembedding\x18\x14 \x01(\v2\x1c.tollgate.cache.v1.EmbeddingR\tembedding\"'\n" +
 	"\rStoreResponse\x12\x16\n" +
 	"\x06stored\x18\x01 \x01(\bR\x06stored\"\xd9\x01\n" +
 	"\x11InvalidateRequest\x12\x1b\n" +
@@ -1223,7 +1312,7 @@ func file_tollgate_cache_v1_cache_proto_rawDescGZIP() []byte {
 }
 
 var file_tollgate_cache_v1_cache_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tollgate_cache_v1_cache_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_tollgate_cache_v1_cache_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_tollgate_cache_v1_cache_proto_goTypes = []any{
 	(Tier)(0),                   // 0: tollgate.cache.v1.Tier
 	(HitKind)(0),                // 1: tollgate.cache.v1.HitKind
@@ -1231,51 +1320,55 @@ var file_tollgate_cache_v1_cache_proto_goTypes = []any{
 	(*LookupRequest)(nil),       // 3: tollgate.cache.v1.LookupRequest
 	(*Question)(nil),            // 4: tollgate.cache.v1.Question
 	(*LookupResponse)(nil),      // 5: tollgate.cache.v1.LookupResponse
-	(*Entry)(nil),               // 6: tollgate.cache.v1.Entry
-	(*StoreRequest)(nil),        // 7: tollgate.cache.v1.StoreRequest
-	(*StoreResponse)(nil),       // 8: tollgate.cache.v1.StoreResponse
-	(*InvalidateRequest)(nil),   // 9: tollgate.cache.v1.InvalidateRequest
-	(*InvalidateResponse)(nil),  // 10: tollgate.cache.v1.InvalidateResponse
-	(*CompareRequest)(nil),      // 11: tollgate.cache.v1.CompareRequest
-	(*CompareResponse)(nil),     // 12: tollgate.cache.v1.CompareResponse
-	(*FeedbackRequest)(nil),     // 13: tollgate.cache.v1.FeedbackRequest
-	(*FeedbackResponse)(nil),    // 14: tollgate.cache.v1.FeedbackResponse
-	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
-	(*v1.Usage)(nil),            // 16: tollgate.usage.v1.Usage
+	(*Embedding)(nil),           // 6: tollgate.cache.v1.Embedding
+	(*Entry)(nil),               // 7: tollgate.cache.v1.Entry
+	(*StoreRequest)(nil),        // 8: tollgate.cache.v1.StoreRequest
+	(*StoreResponse)(nil),       // 9: tollgate.cache.v1.StoreResponse
+	(*InvalidateRequest)(nil),   // 10: tollgate.cache.v1.InvalidateRequest
+	(*InvalidateResponse)(nil),  // 11: tollgate.cache.v1.InvalidateResponse
+	(*CompareRequest)(nil),      // 12: tollgate.cache.v1.CompareRequest
+	(*CompareResponse)(nil),     // 13: tollgate.cache.v1.CompareResponse
+	(*FeedbackRequest)(nil),     // 14: tollgate.cache.v1.FeedbackRequest
+	(*FeedbackResponse)(nil),    // 15: tollgate.cache.v1.FeedbackResponse
+	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
+	(*v1.Usage)(nil),            // 17: tollgate.usage.v1.Usage
 }
 var file_tollgate_cache_v1_cache_proto_depIdxs = []int32{
 	2,  // 0: tollgate.cache.v1.LookupRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	15, // 1: tollgate.cache.v1.LookupRequest.max_age:type_name -> google.protobuf.Duration
+	16, // 1: tollgate.cache.v1.LookupRequest.max_age:type_name -> google.protobuf.Duration
 	4,  // 2: tollgate.cache.v1.LookupRequest.question:type_name -> tollgate.cache.v1.Question
 	0,  // 3: tollgate.cache.v1.LookupRequest.last:type_name -> tollgate.cache.v1.Tier
 	1,  // 4: tollgate.cache.v1.LookupResponse.hit:type_name -> tollgate.cache.v1.HitKind
-	6,  // 5: tollgate.cache.v1.LookupResponse.entry:type_name -> tollgate.cache.v1.Entry
+	7,  // 5: tollgate.cache.v1.LookupResponse.entry:type_name -> tollgate.cache.v1.Entry
 	0,  // 6: tollgate.cache.v1.LookupResponse.last:type_name -> tollgate.cache.v1.Tier
-	16, // 7: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
-	2,  // 8: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	6,  // 9: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
-	15, // 10: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
-	4,  // 11: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
-	0,  // 12: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
-	15, // 13: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
-	2,  // 14: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	2,  // 15: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	1,  // 16: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
-	3,  // 17: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
-	7,  // 18: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
-	9,  // 19: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
-	11, // 20: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
-	13, // 21: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
-	5,  // 22: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
-	8,  // 23: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
-	10, // 24: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
-	12, // 25: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
-	14, // 26: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	6,  // 7: tollgate.cache.v1.LookupResponse.embedding:type_name -> tollgate.cache.v1.Embedding
+	17, // 8: tollgate.cache.v1.LookupResponse.embedded:type_name -> tollgate.usage.v1.Usage
+	17, // 9: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
+	2,  // 10: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	7,  // 11: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
+	16, // 12: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
+	4,  // 13: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
+	0,  // 14: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
+	6,  // 15: tollgate.cache.v1.StoreRequest.embedding:type_name -> tollgate.cache.v1.Embedding
+	16, // 16: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
+	2,  // 17: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	2,  // 18: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	1,  // 19: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
+	3,  // 20: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
+	8,  // 21: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
+	10, // 22: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
+	12, // 23: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
+	14, // 24: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
+	5,  // 25: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
+	9,  // 26: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
+	11, // 27: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
+	13, // 28: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
+	15, // 29: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
+	25, // [25:30] is the sub-list for method output_type
+	20, // [20:25] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_cache_v1_cache_proto_init() }
@@ -1284,14 +1377,14 @@ func file_tollgate_cache_v1_cache_proto_init() {
 		return
 	}
 	file_tollgate_cache_v1_cache_proto_msgTypes[1].OneofWrappers = []any{}
-	file_tollgate_cache_v1_cache_proto_msgTypes[11].OneofWrappers = []any{}
+	file_tollgate_cache_v1_cache_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tollgate_cache_v1_cache_proto_rawDesc), len(file_tollgate_cache_v1_cache_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
