@@ -196,3 +196,24 @@ var allPhrases = append([]string{
 	"commas", "comma ", "check the ", "line by line", "plain english", "simplif", "every date", "json array", "as json", "into json", "a json", "as csv", "into a table", "as a table", "as a list",
 	"грамматик", "орфограф", "все ", "所有", "全部", "すべて", "全て",
 }, orderPhrases...)
+
+// formats tells whether a paragraph says how an answer is to look, by two phrases that say so.
+func formats(text string) bool {
+	text, n := strings.ToLower(text), 0
+	for _, phrase := range formatPhrases {
+		if strings.Contains(text, phrase) {
+			if n++; n > 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// formatPhrases are of paragraphs that say how an answer is to look, and of few others.
+var formatPhrases = []string{
+	"no introduction", "no preamble", "no closing", "no heading", "no bullet", "no code fence", "no markdown", "no emoji", "bullet point", "bullet list", "code fence", "in markdown", "in bold", "in italics",
+	"british english", "american english", "plain english", "in english", "in german", "in french", "in spanish", "past tense", "present tense", "first person", "third person",
+	"words long", "words at most", "words or fewer", "words or less", "hundred words", "fifty words", "sentences at most", "in one sentence", "in two sentences", "in three sentences", "in one line", "one row per", "one line per", "one sentence per", "a table with", "columns:", "sorted by", "newest first", "oldest first",
+	"decimal", "rounded to", "sections:", "the summary is", "the answer is", "the reply is", "the report is", "the table has", "deliverable", "word limit", "keine einleitung", "stichpunkt", "auf deutsch", "in ganzen sätzen", "sans introduction", "en français", "sin introducción", "en español",
+}

@@ -25,7 +25,7 @@ const (
 // What is given has to be told apart: by tags, by marks of documents, by a label such as
 // `Context:`, by parts of their own, or, where there is none of these, by a question that is
 // one by its label or its mark. What stands before the first mark stays, and so do short
-// paragraphs at the end.
+// paragraphs at the end and what else follows the documents, see closing.
 func message(ctx context.Context, texts []string) (segments [][]segment, question string, err error) {
 	segments = make([][]segment, len(texts))
 	var asked []string
@@ -184,9 +184,7 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 	for i := range all[:first] {
 		all[i].stays = true
 	}
-	for i := len(all) - 1; i >= first && small(&all[i]); i-- { // what follows the documents
-		all[i].stays = true
-	}
+	closing(all, first, mark)
 	for i := range all {
 		ask(&all[i])
 	}
@@ -215,6 +213,47 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 	return 0, "", nil // nobody can tell what is asked
 }
 
+// closing marks what follows the documents to stay: the short paragraphs at the end, and of the
+// others those behind the last document that is marked and said in one paragraph. Where it is
+// not, or a label alone tells what is given, nobody can tell where the documents end, and the last
+// of two paragraphs and more stays.
+func closing(all []block, first int, by mark) {
+	documents, last := 0, first-1 // of those with a mark
+	for i := first; i < len(all); i++ {
+		switch text := strings.TrimSpace(all[i].text); {
+		case document(text) && !ruled(text):
+			documents++
+			last = i
+		case labelled(text, contextLabels):
+			last = i
+		}
+	}
+	end := len(all)
+	for end > first && small(&all[end-1]) {
+		end--
+		all[end].stays = true
+	}
+	if by != byLabel && by != byDocuments || last < first || end-1 <= last {
+		return
+	}
+	if marked := strings.TrimSpace(all[last].text); documents > 1 && document(marked) && (len(marked) > headingBytes || strings.Contains(marked, "\n")) {
+		for i := last + 1; i < end; i++ {
+			all[i].stays = true
+		}
+		return
+	}
+	if marked := strings.TrimSpace(all[last].text); end-last < 3 && len(marked) <= headingBytes {
+		return // it is all that is given under its heading
+	}
+	all[end-1].stays = true
+	for i := end - 2; i > last && small(&all[i]); i-- {
+		all[i].stays = true
+	}
+}
+
+// headingBytes is the most that a document's heading has.
+const headingBytes = 120
+
 // own marks the paragraphs that are the caller's own words to stay: rules, of any size, and
 // where nothing but a question tells what is given apart, what speaks in the first or second
 // person or says what must be.
@@ -240,6 +279,8 @@ func own(ctx context.Context, all []block, mark mark) error {
 		case rules, ruled(text), counted && digits(text):
 			b.stays = true
 		case document(text) && (mark == byDocuments || titled(text)):
+		case !labelled(text, contextLabels) && formats(text):
+			b.stays = true
 		case mark == unmarked || mark == byParts:
 			_, second := speaks(text)
 			b.stays = second || instructs(text) || ordering(text) || binds(text)

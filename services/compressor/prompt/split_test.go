@@ -170,6 +170,43 @@ func TestOwnWordsStay(t *testing.T) {
 	}
 }
 
+// What is said behind the documents stays, however long it is, though it begins with no command.
+func TestWordsBehindDocumentsStay(t *testing.T) {
+	mill := strings.TrimSpace(strings.Repeat("The mill stands by the river, and is older than the town. ", 12))
+	tower := strings.TrimSpace(strings.Repeat("The tower is of brick, and was rebuilt after a fire. ", 12))
+	board := "The summary is for the board of the harbour company and it has three sections: history, cost and risk. It names no persons at all, for they have objected to that. " +
+		"It is in British English, at most one hundred and fifty words long, in the past tense, with amounts in euros and no bullet points. The third section closes with the sentence of the chairman about the storm, and the first one mentions neither of the towns."
+	table := "A table with four columns: town, year, height, colour. One row per town. Sorted by year, newest first. Heights in feet, one decimal. Colours by name. No introduction, no closing remark, no code fence. Towns without a lighthouse at the end, with a dash in place of the height. " +
+		"The caption under the table says who compiled it, on which day, and from which of the sources above it was taken, in italics and in one line of at most eighty characters."
+	enquiry := "Background of the enquiry: the committee of the towns is to meet in spring, and the report is for its chairman, who is an engineer of the old school and a friend of short tables. The last report had eleven columns and nobody of the committee read it to the end. " +
+		"The report before it had three, and all of them were quoted in the minutes. A draft of both is in the archive of the committee, on the second shelf from the left."
+	for name, given := range map[string]string{
+		"under a label":      "Context:\n\n" + mill + "\n\n" + tower + "\n\n" + mill,
+		"documents":          "Document [1] " + mill + "\n\nDocument [2] " + tower,
+		"numbers":            "[1] " + mill + "\n\n[2] " + tower,
+		"headings alone":     "Document 1\n\n" + mill + "\n\nDocument 2\n\n" + tower + "\n\n" + mill,
+		"documents of parts": "<doc>\n" + mill + "\n\n" + mill + "\n</doc>\n\n<doc>\n" + tower + "\n</doc>",
+	} {
+		for _, own := range []string{board, "Deliverable\n\n" + table, "Heights in feet, please, with one decimal.\n\n" + enquiry, board + "\n\n" + table + "\n\n" + enquiry} {
+			p, err := prompt.Parse(t.Context(), user(t, given+"\n\n"+own+"\n\nQuestion: What happened to the old mill?"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			free := texts(p)
+			for _, text := range free {
+				for line := range strings.Lines(own) {
+					if line = strings.TrimSpace(line); line != "" && strings.Contains(text, line) {
+						t.Errorf("%s: %.60q may be shortened", name, line)
+					}
+				}
+			}
+			if size := len(strings.Join(free, "")); size < len(mill) && !strings.Contains(own, table) { // a table takes every word
+				t.Errorf("%s: %d bytes may be shortened", name, size)
+			}
+		}
+	}
+}
+
 // What is told to be given may say I and must, and what nobody in it speaks in is given by a
 // question alone.
 func TestGiven(t *testing.T) {
