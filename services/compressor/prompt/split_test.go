@@ -187,7 +187,8 @@ func TestWordsBehindDocumentsStay(t *testing.T) {
 		"headings alone":     "Document 1\n\n" + mill + "\n\nDocument 2\n\n" + tower + "\n\n" + mill,
 		"documents of parts": "<doc>\n" + mill + "\n\n" + mill + "\n</doc>\n\n<doc>\n" + tower + "\n</doc>",
 	} {
-		for _, own := range []string{board, "Deliverable\n\n" + table, "Heights in feet, please, with one decimal.\n\n" + enquiry, board + "\n\n" + table + "\n\n" + enquiry} {
+		short := "Heights in feet, please, with one decimal.\n\n" + enquiry
+		for _, own := range []string{board, "Deliverable\n\n" + table, short, board + "\n\n" + table + "\n\n" + enquiry} {
 			p, err := prompt.Parse(t.Context(), user(t, given+"\n\n"+own+"\n\nQuestion: What happened to the old mill?"))
 			if err != nil {
 				t.Fatal(err)
@@ -200,8 +201,8 @@ func TestWordsBehindDocumentsStay(t *testing.T) {
 					}
 				}
 			}
-			if size := len(strings.Join(free, "")); size < len(mill) && !strings.Contains(own, table) { // a table takes every word
-				t.Errorf("%s: %d bytes may be shortened", name, size)
+			if size := len(strings.Join(free, "")); size < len(mill) && own == short { // the others ask for what takes every word
+				t.Errorf("%s: %d bytes may be shortened beside %.40q", name, size, own)
 			}
 		}
 	}
