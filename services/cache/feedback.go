@@ -22,7 +22,7 @@ type Feedback struct {
 
 // Feedback forgets an entry that a caller calls wrong, and returns how many entries that were:
 // none where it is gone already. If it was found by likeness, its namespace's threshold learns
-// of it. Praise teaches nothing: who reports is no sample of who was served. It fails as
+// of it, once for an entry that was there. Praise teaches nothing: who reports is no sample of who was served. It fails as
 // [Service.Invalidate] does, and then nothing was learned either.
 func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, err error) {
 	s.opts.Observer.CacheFeedback(f.Wrong)
@@ -35,6 +35,9 @@ func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, er
 	}, 0)
 	if err != nil {
 		return forgotten, err
+	}
+	if forgotten == 0 { // nobody was served it, or another report was first
+		return 0, nil
 	}
 	switch f.Kind {
 	case cachev1.HitKind_HIT_KIND_SEMANTIC, cachev1.HitKind_HIT_KIND_UNSPECIFIED:

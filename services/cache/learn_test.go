@@ -227,7 +227,7 @@ func TestFeedback(t *testing.T) {
 	s := newStudent(t, memory.New(memory.Options{}), how)
 	ns := namespace()
 	s.keep(t, ns)
-	s.compare(t, ns, 200, agrees)
+	s.compare(t, ns, 60, agrees)
 	coin = 0.999
 	found := s.ask(t, ns)
 	feedback := func(wrong bool, kind cachev1.HitKind) int64 {
@@ -246,19 +246,25 @@ func TestFeedback(t *testing.T) {
 		t.Errorf("%d entries were forgotten, want 1", n)
 	}
 	// What was found by its words says nothing of scores.
-	for range 30 {
+	for range 12 {
+		s.keep(t, ns)
 		feedback(true, near)
 	}
-	s.keep(t, ns)
-	if got := s.ask(t, ns); got.GetHit() != semantic {
-		t.Errorf("%v after reports of near hits", got.GetHit())
-	}
+	// Nor do reports of what isn't there.
 	for range 30 {
 		feedback(true, semantic)
 	}
 	s.keep(t, ns)
+	if got := s.ask(t, ns); got.GetHit() != semantic {
+		t.Errorf("%v after reports of near hits, and of none", got.GetHit())
+	}
+	for range 12 {
+		s.keep(t, ns)
+		feedback(true, semantic)
+	}
+	s.keep(t, ns)
 	if got := s.ask(t, ns); got.GetHit() != miss || len(got.GetComparison()) == 0 {
-		t.Errorf("%v after thirty reports", got.GetHit())
+		t.Errorf("%v after twelve reports", got.GetHit())
 	}
 	for name, req := range map[string]*cachev1.FeedbackRequest{
 		"no namespace": {EntryId: found.GetEntryId(), Wrong: true},
@@ -305,7 +311,8 @@ func TestEvidenceIsSharedAndKept(t *testing.T) {
 	other.known(t, ns)
 	found := again.ask(t, ns)
 	score := found.GetScore()
-	for range 30 {
+	for range 12 {
+		again.keep(t, ns)
 		if _, err := again.Feedback(t.Context(), &cachev1.FeedbackRequest{Namespace: ns, EntryId: found.GetEntryId(), Hit: semantic, Score: &score, Wrong: true}); err != nil {
 			t.Fatal(err)
 		}

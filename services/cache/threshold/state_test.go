@@ -74,8 +74,9 @@ func TestForgettingReachesAllReplicas(t *testing.T) {
 	if b.Threshold() != 0.9 {
 		t.Fatalf("threshold %v before", b.Threshold())
 	}
-	for range 12 {
-		a.ReportWrong(0.9)
+	drawn := Decision{Verdict: Compare, Score: 0.9, Threshold: 0.9, Rate: 0.5, window: 1}
+	for range 60 {
+		a.Observe(drawn, true)
 	}
 	merge(t, b, a.State())
 	if b.Threshold() != Nothing || b.Levels()[0].Right != 0 {

@@ -89,7 +89,13 @@ type Learner struct {
 	pending  uint64
 	compared uint64
 	begun    bool
+	// reports that were counted in the window of that number
+	reports, reportWindow uint64
 }
+
+// mostReports is how many reports of wrong answers count in a window: whoever sends them can delay
+// serving for some thousand comparisons at a bound of 1 %, and not end it where most answers are right.
+const mostReports = 12
 
 // New learner that has seen nothing and serves nothing. The replica's name, 1 to 128 bytes, is
 // unique among those whose states are merged, and best the same after a restart.
@@ -157,13 +163,21 @@ func (l *Learner) Observe(d Decision, wrong bool) {
 
 // ReportWrong tells that a user called a served answer wrong. There is no such call for right
 // ones: users tell of wrong answers more readily, so a sample of reports is none of hits, and
-// right answers count only where a comparison drew them.
+// right answers count only where a comparison drew them. At most 12 count in a window, and none makes
+// evidence be forgotten: anybody may send them, and each start takes a part of the error probability
+// for ever. The account pays for wrong hits by what comparisons find, whoever reports them.
 func (l *Learner) ReportWrong(score float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.reportWindow != l.evidence.window {
+		l.reports, l.reportWindow = 0, l.evidence.window
+	}
+	if l.reports >= mostReports {
+		return
+	}
+	l.reports++
 	l.begin()
 	l.evidence.count(l.replica, l.evidence.window, score, true)
-	l.account.pay(1)
 	l.refresh()
 }
 

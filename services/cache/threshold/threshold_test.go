@@ -142,6 +142,26 @@ func TestReportsOnlyRaiseTheThreshold(t *testing.T) {
 	}
 }
 
+// Whoever sends reports ends nothing that many comparisons proved, and delays little.
+func TestManyReportsEndNothing(t *testing.T) {
+	for name, proven := range map[string]int{"before anything is proven": 0, "just proven": 648, "long proven": 10_000} {
+		t.Run(name, func(t *testing.T) {
+			l := learner(t, "a")
+			compare(t, l, proven, 0.9, false)
+			for range 1000 {
+				l.ReportWrong(0.9)
+			}
+			if l.Threshold() != 0.9 && proven == 10_000 {
+				t.Error("reports ended what was long proven")
+			}
+			compare(t, l, 2500, 0.9, false)
+			if l.Threshold() != 0.9 {
+				t.Error("after 2,500 right answers nothing is served")
+			}
+		})
+	}
+}
+
 // After a restart of the evidence, what was decided before it says nothing about the world now.
 func TestLateComparisonsOfForgottenEvidenceDontCount(t *testing.T) {
 	l := learner(t, "a")
@@ -150,8 +170,8 @@ func TestLateComparisonsOfForgottenEvidenceDontCount(t *testing.T) {
 	for range 2000 {
 		late = append(late, l.Decide(0.9, 0))
 	}
-	for range 12 {
-		l.ReportWrong(0.9)
+	for _, d := range late[:12] {
+		l.Observe(d, true)
 	}
 	for _, d := range late {
 		l.Observe(d, false)
