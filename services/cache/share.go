@@ -12,6 +12,7 @@ func Share(dst, src any) bool {
 		if ok {
 			to.Namespace, to.Fingerprint, to.MaxAge = from.Namespace, from.Fingerprint, from.MaxAge
 			to.Question, to.Last, to.Threshold, to.LeastScore = from.Question, from.Last, from.Threshold, from.LeastScore
+			to.Incomparable = from.Incomparable
 		}
 		return ok
 	case *cachev1.LookupResponse:
