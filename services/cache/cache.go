@@ -233,10 +233,13 @@ type Answer struct {
 	Last cachev1.Tier
 	// Embedding is the question's, as the look-up returned it; nil is not known.
 	Embedding *cachev1.Embedding
+	// Asked is when the call was made that it answers; zero is not known.
+	Asked time.Time
 }
 
 // Store keeps a finished answer. It is not stored, without an error, when it is too large, when
-// its TTL is 0, and when the store is away or slow. Its errors are [errs.InvalidRequest].
+// its TTL is 0, when it was purged after it was asked for, and when the store is away or slow.
+// Its errors are [errs.InvalidRequest].
 func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) {
 	if len(a.Entry.GetBody()) == 0 && len(a.Entry.GetChunks()) == 0 {
 		return false, errs.New(errs.InvalidRequest, "the entry holds no answer").WithParam("entry")
@@ -250,7 +253,10 @@ func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) 
 		return false, nil
 	}
 	now := s.opts.Clock.Now()
-	rec := Record{Entry: a.Entry, Expires: time.UnixMilli(now.Add(ttl).UnixMilli())}
+	if !a.Asked.IsZero() && now.Sub(a.Asked) > PurgeLife {
+		return false, nil
+	}
+	rec := Record{Entry: a.Entry, Asked: a.Asked, Expires: time.UnixMilli(now.Add(ttl).UnixMilli())}
 	if made := a.Entry.GetCreatedMillis(); made <= 0 || made > now.UnixMilli() {
 		rec.Entry = remade(a.Entry, now)
 	}

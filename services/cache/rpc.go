@@ -69,7 +69,13 @@ func (h *Handler) Store(ctx context.Context, req *cachev1.StoreRequest) (*cachev
 	if err != nil {
 		return nil, err
 	}
-	stored, err := h.service.Store(ctx, Answer{Key: key, Entry: req.GetEntry(), TTL: ttl, Question: question, Last: req.GetLast(), Embedding: req.GetEmbedding()})
+	answer := Answer{
+		Key: key, Entry: req.GetEntry(), TTL: ttl, Question: question, Last: req.GetLast(), Embedding: req.GetEmbedding(),
+	}
+	if at := req.GetAskedMicros(); at > 0 {
+		answer.Asked = time.UnixMicro(at)
+	}
+	stored, err := h.service.Store(ctx, answer)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ func Share(dst, src any) bool {
 		if ok {
 			to.Namespace, to.Fingerprint, to.Entry, to.Ttl = from.Namespace, from.Fingerprint, from.Entry, from.Ttl
 			to.Question, to.Last, to.Embedding = from.Question, from.Last, from.Embedding
+			to.AskedMicros = from.AskedMicros
 		}
 		return ok
 	case *cachev1.StoreResponse:

@@ -325,6 +325,7 @@ func (c *completion) remember() func(context.Context) {
 	asked := &c.asked.lookup
 	req := &cachev1.StoreRequest{
 		Namespace: asked.GetNamespace(), Fingerprint: asked.GetFingerprint(), Question: asked.GetQuestion(), Last: asked.GetLast(), Embedding: c.embedding,
+		AskedMicros: c.started.UnixMicro(),
 	}
 	if ttl := c.ttl(); ttl > 0 {
 		req.Ttl = durationpb.New(ttl)

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		"Invalidate":  testInvalidate,
 		"OneEntry":    testOneEntry,
 		"Shorten":     testShorten,
+		"Purged":      testPurged,
 		"ManyEntries": testManyEntries,
 		"Concurrency": testConcurrency,
 	} {
@@ -99,6 +100,66 @@ func (f *fixture) invalidate(t *testing.T, sel cache.Selector, life time.Duratio
 	n, err := f.Invalidate(t.Context(), sel, f.clock.Now().Add(life))
 	if err != nil || n != want {
 		t.Errorf("invalidating %q: %d, %v; want %d", sel, n, err, want)
+	}
+}
+
+// testPurged puts answers to calls that were made before a purge and come after it.
+func testPurged(t *testing.T, f *fixture) {
+	t.Helper()
+	key := Key("t", "openai", "gpt-4o", "p", "r")
+	for name, tc := range map[string]struct {
+		sel  cache.Selector
+		kept bool
+	}{
+		"the tenant":       {cache.Selector{Tenant: "t"}, false},
+		"the provider":     {cache.Selector{Tenant: "t", Provider: "openai"}, false},
+		"the model":        {cache.Selector{Tenant: "t", Provider: "openai", Model: "gpt-4o"}, false},
+		"the partition":    {cache.Selector{Tenant: "t", Partition: "p"}, false},
+		"the entry":        {cache.Selector{Tenant: "t", Entry: key.Fingerprint}, false},
+		"all of it":        {cache.Selector{Tenant: "t", Provider: "openai", Model: "gpt-4o", Partition: "p", Entry: key.Fingerprint}, false},
+		"another tenant":   {cache.Selector{Tenant: "u"}, true},
+		"another provider": {cache.Selector{Tenant: "t", Provider: "groq"}, true},
+		"another model":    {cache.Selector{Tenant: "t", Model: "gpt-4o-mini"}, true},
+		"another entry":    {cache.Selector{Tenant: "t", Entry: Key("t", "", "", "", "s").Fingerprint}, true},
+	} {
+		before := f.clock.Now()
+		f.clock.Advance(time.Millisecond)
+		if _, err := f.Invalidate(t.Context(), tc.sel, f.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+		put := func(asked time.Time) bool {
+			ok, err := f.Put(t.Context(), key, cache.Record{Entry: Entry(name), Expires: f.clock.Now().Add(time.Minute), Asked: asked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if there := f.body(t, key) == name; ok != there {
+				t.Errorf("%s is purged: stored is %t, and there %t", name, ok, there)
+			}
+			return ok
+		}
+		f.clock.Advance(time.Millisecond)
+		if kept := put(before); kept != tc.kept {
+			t.Errorf("%s is purged: an earlier call's answer is kept: %t", name, kept)
+		}
+		if !put(f.clock.Now()) || !put(time.Time{}) {
+			t.Errorf("%s is purged: a later call's answer is not kept", name)
+		}
+		if _, err := f.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, f.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+		f.clock.Advance(time.Millisecond)
+	}
+	// So many purges that they are not remembered one by one.
+	asked := f.clock.Now()
+	f.clock.Advance(time.Millisecond)
+	for i := range 5000 {
+		if _, err := f.Invalidate(t.Context(), cache.Selector{Tenant: "t", Entry: Key("t", "", "", "", fmt.Sprint(i)).Fingerprint}, f.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := Key("t", "openai", "gpt-4o", "p", "0")
+	if ok, err := f.Put(t.Context(), first, cache.Record{Entry: Entry("a"), Expires: f.clock.Now().Add(time.Minute), Asked: asked}); ok || err != nil {
+		t.Errorf("the first of many purges is forgotten: %t, %v", ok, err)
 	}
 }
 

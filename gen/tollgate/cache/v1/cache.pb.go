@@ -693,7 +693,10 @@ type StoreRequest struct {
 	// The last tier that is to find it; unspecified is the service's own, beyond which none does.
 	Last Tier `protobuf:"varint,6,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
 	// The question's embedding, as the look-up returned it.
-	Embedding     *Embedding `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"`
+	Embedding *Embedding `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"`
+	// When the call was made that it answers, in Unix microseconds; 0 is not known. What was
+	// purged since then is not kept.
+	AskedMicros   int64 `protobuf:"varint,7,opt,name=asked_micros,json=askedMicros,proto3" json:"asked_micros,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -775,6 +778,13 @@ func (x *StoreRequest) GetEmbedding() *Embedding {
 		return x.Embedding
 	}
 	return nil
+}
+
+func (x *StoreRequest) GetAskedMicros() int64 {
+	if x != nil {
+		return x.AskedMicros
+	}
+	return 0
 }
 
 // StoreResponse says whether the answer was kept.
@@ -1242,7 +1252,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\rdeployment_id\x18\b \x01(\tR\fdeploymentId\x12\x1c\n" +
 	"\tsimulated\x18\t \x01(\bR\tsimulated\x12%\n" +
 	"\x0edropped_params\x18\n" +
-	" \x03(\tR\rdroppedParams\"\xeb\x02\n" +
+	" \x03(\tR\rdroppedParams\"\x8e\x03\n" +
 	"\fStoreRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12.\n" +
@@ -1250,7 +1260,8 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\x03ttl\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x127\n" +
 	"\bquestion\x18\x05 \x01(\v2\x1b.tollgate.cache.v1.QuestionR\bquestion\x12+\n" +
 	"\x04last\x18\x06 \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\x12:\n" +
-	"\tembedding\x18\x14 \x01(\v2\x1c.tollgate.cache.v1.EmbeddingR\tembedding\"'\n" +
+	"\tembedding\x18\x14 \x01(\v2\x1c.tollgate.cache.v1.EmbeddingR\tembedding\x12!\n" +
+	"\fasked_micros\x18\a \x01(\x03R\vaskedMicros\"'\n" +
 	"\rStoreResponse\x12\x16\n" +
 	"\x06stored\x18\x01 \x01(\bR\x06stored\"\xd9\x01\n" +
 	"\x11InvalidateRequest\x12\x1b\n" +

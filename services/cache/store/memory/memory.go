@@ -5,7 +5,7 @@
 // Entries are spread over shards by their fingerprints, which are uniform. A shard has a
 // lock of its own, an index of its entries, and each namespace's entries in a list, by
 // which a namespace or a tenant is purged without a look at others. There is no lock over
-// all: the count of bytes is atomic, and nobody holds two locks. Bodies are never copied.
+// all: the count of bytes is atomic, and nobody holds two shards' locks. Bodies are never copied.
 //
 // # Eviction
 //
@@ -67,7 +67,8 @@ type Store struct {
 	used   atomic.Int64
 	shards [shardCount]shard
 	// age is the highest priority of what was evicted, a float64.
-	age atomic.Uint64
+	age    atomic.Uint64
+	purges purges
 }
 
 var _ cache.Store = (*Store)(nil)
@@ -126,6 +127,11 @@ func (s *Store) Put(_ context.Context, key cache.Key, rec cache.Record) (bool, e
 	s.reserve(size, now)
 	sh := s.shard(&key.Fingerprint)
 	sh.mu.Lock()
+	if s.purges.since(&key, rec.Asked) { // a purge that begins from here on comes to this shard later
+		sh.mu.Unlock()
+		s.used.Add(-size)
+		return false, nil
+	}
 	freed := sh.reap(now)
 	if old := sh.find(&key); old != nil {
 		freed += sh.remove(old)
@@ -205,6 +211,9 @@ func (s *Store) fuller() *shard {
 // Invalidate is [cache.Store]'s.
 func (s *Store) Invalidate(_ context.Context, sel cache.Selector, until time.Time) (int64, error) {
 	now, end := s.clock.Now().UnixMilli(), until.UnixMilli()
+	if end <= now {
+		s.purges.add(sel, until, s.clock.Now())
+	}
 	shards := s.shards[:]
 	if sel.Entry != (cache.Fingerprint{}) {
 		at := shardOf(&sel.Entry)

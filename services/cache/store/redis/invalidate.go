@@ -25,6 +25,9 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 	index, wanted := s.index(sel.Tenant), newFilter(sel)
 	purge := !until.After(s.clock.Now())
 	if purge {
+		if err := s.remember(ctx, sel, until); err != nil {
+			return 0, err
+		}
 		s.announcePurge(ctx, sel)
 	}
 	for cursor := uint64(0); ; {

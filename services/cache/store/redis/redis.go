@@ -10,6 +10,7 @@
 //	<prefix>{tenant}:provider:model:partition:evidence      hash    replica → time and state
 //	<prefix>{tenant}:provider:model:partition:hash:v        vector set  fingerprints, by context and embedder
 //	<prefix>{tenant}:vectors                                set     the names of the vector sets
+//	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
 //	<prefix>changes                                         stream  names that were put or purged
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
@@ -192,7 +193,7 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	// both are a miss.
 	pipe := s.client.Pipeline()
 	pipe.Set(ctx, s.entry(key.Namespace.Tenant, name), value, life)
-	pipe.ZAdd(ctx, index, redis.Z{Score: float64(rec.Expires.UnixMilli()), Member: name})
+	named := s.name(ctx, pipe, &key, name, &rec)
 	pipe.ZRemRangeByScore(ctx, index, "-inf", millis(now))
 	lengthen(ctx, pipe, index, life)
 	entries := pipe.ZCard(ctx, index)
@@ -206,6 +207,13 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 		if cmd.Err() != nil {
 			return false, fmt.Errorf("redis: storing a cache entry: %w", cmd.Err())
 		}
+	}
+	if n, err := named.Int64(); err == nil && n == purgedSince {
+		// Nobody finds it without its name.
+		if err := s.client.Unlink(ctx, s.entry(key.Namespace.Tenant, name), s.question(key.Namespace.Tenant, name)).Err(); err != nil {
+			return false, fmt.Errorf("redis: forgetting a cache entry: %w", err)
+		}
+		return false, nil
 	}
 	if rec.Announce != nil {
 		s.announced(ctx, err)

@@ -145,8 +145,13 @@ func TestLayoutOfChanges(t *testing.T) {
 	if n, err := s.Invalidate(t.Context(), sel, time.Now()); n != 1 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	if left := keys(t, client, prefix); !slices.Equal(left, []string{stream}) {
+	purged := prefix + "{acme%3A%7Bx%7D}:purged"
+	left := keys(t, client, prefix)
+	if slices.Sort(left); !slices.Equal(left, []string{stream, purged}) {
 		t.Errorf("a purge leaves %q", left)
+	}
+	if life, err := client.PTTL(t.Context(), purged).Result(); err != nil || life <= 0 || life > cache.PurgeLife {
+		t.Errorf("that there was a purge is remembered for %v, %v", life, err)
 	}
 	messages, err := client.XRange(t.Context(), stream, "-", "+").Result()
 	if err != nil || len(messages) != 2 {
@@ -214,13 +219,14 @@ func TestEvictionIsSafe(t *testing.T) {
 	}
 }
 
+// That there was a purge is all that is left of it, for a while.
 func TestPurgeLeavesNothing(t *testing.T) {
 	s, client, prefix := open(t, nil)
 	put(t, s, storetest.Key("t", "p", "m", "", "r"), cache.Record{Entry: storetest.Entry("x"), Expires: time.Now().Add(time.Hour)})
 	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	if left := keys(t, client, prefix); len(left) != 0 {
+	if left := keys(t, client, prefix); !slices.Equal(left, []string{prefix + "{t}:purged"}) {
 		t.Errorf("left: %q", left)
 	}
 }

@@ -1,0 +1,77 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tollgate.dev/services/cache"
+)
+
+// maxPurges bounds how many of a tenant's purges are remembered by what they selected.
+const maxPurges = 256
+
+// purgedSince is what a name's script returns that was purged after its entry was asked for.
+const purgedSince = -1
+
+// nameScript puts a name (ARGV 2) with its end (3) into the index, unless one of the selectors
+// from ARGV 4 on was purged after the time in ARGV 1.
+const nameScript = `
+for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 4))) do
+  if at and tonumber(at) > tonumber(ARGV[1]) then
+    redis.call('ZREM', KEYS[1], ARGV[2])
+    return -1
+  end
+end
+return redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])`
+
+// purgeScript remembers a purge of ARGV 1 at a time (2) for a life (3) in ms. Where there is no
+// room (4), all of the tenant's entries (5) count as purged then: what is asked for just now is
+// not kept, which is no harm.
+const purgeScript = `
+local what = ARGV[1]
+if redis.call('HEXISTS', KEYS[1], what) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then
+  redis.call('DEL', KEYS[1])
+  what = ARGV[5]
+end
+local last = redis.call('HGET', KEYS[1], what)
+if not last or tonumber(last) < tonumber(ARGV[2]) then
+  redis.call('HSET', KEYS[1], what, ARGV[2])
+end
+return redis.call('PEXPIRE', KEYS[1], ARGV[3])`
+
+// purged is the key of what of a tenant's was purged, and when.
+func (s *Store) purged(tenant string) string { return string(append(s.tag(tenant), ":purged"...)) }
+
+// selected is a selector's name among what was purged.
+func selected(sel cache.Selector) string {
+	f := newFilter(sel)
+	return strings.Join(f[:], ":")
+}
+
+// name puts an entry's name into the index, by which it is there.
+func (s *Store) name(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record) *redis.Cmd {
+	index, end := s.index(key.Namespace.Tenant), rec.Expires.UnixMilli()
+	if rec.Asked.IsZero() {
+		return pipe.Do(ctx, "ZADD", index, end, name)
+	}
+	args := make([]any, 0, 19)
+	args = append(args, rec.Asked.UnixMicro(), name, end)
+	for _, sel := range key.Purges() {
+		args = append(args, selected(sel))
+	}
+	return pipe.Eval(ctx, nameScript, []string{index, s.purged(key.Namespace.Tenant)}, args...)
+}
+
+// remember a purge, before it begins: what is named later sees it, and what was before is found.
+func (s *Store) remember(ctx context.Context, sel cache.Selector, at time.Time) error {
+	err := s.client.Eval(ctx, purgeScript, []string{s.purged(sel.Tenant)},
+		selected(sel), at.UnixMicro(), cache.PurgeLife.Milliseconds(), maxPurges, selected(cache.Selector{Tenant: sel.Tenant})).Err()
+	if err != nil {
+		return fmt.Errorf("redis: remembering a purge: %w", err)
+	}
+	return nil
+}
