@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	budgetv1 "tollgate.dev/gen/tollgate/budget/v1"
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
 )
@@ -139,7 +140,7 @@ func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (keys [
 				}
 				e.Keys.Changed("", id)
 			}
-			return nil
+			return e.purgeTeams(ctx, ids)
 		},
 		remove: func(ctx context.Context) (more []*budgetv1.Scope, err error) {
 			err = whatIsLeft(ctx, ids, func(ctx context.Context, id string) error {
@@ -201,4 +202,17 @@ func unique(ids []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// purgeTeams forgets the answers of teams: one that is made anew under its id must not find them.
+func (e *Edge) purgeTeams(ctx context.Context, ids []string) error {
+	if !e.opts.Cache {
+		return nil
+	}
+	for _, id := range ids {
+		if _, err := e.Services.Cache.Invalidate(ctx, &cachev1.InvalidateRequest{TenantId: id}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -145,3 +145,28 @@ func TestTakingBackSparesOthers(t *testing.T) {
 		}
 	}
 }
+
+// The answers of a team go with it: one that is made anew under its id must not find them. A
+// cache that is away keeps the team, blocked, for a repeat.
+func TestATeamsAnswersGoWithIt(t *testing.T) {
+	t.Parallel()
+	r := changes(t)
+	r.complete(chat("Hi"))
+	eventually(t, "the answer is kept", func() bool { return r.cache.kept() == 1 })
+	r.cache.mu.Lock()
+	r.cache.away = errs.New(errs.ServiceUnavailable, "away")
+	r.cache.mu.Unlock()
+	remove := call{key: opsKey, body: `{"team_ids": ["acme"]}`}
+	if a := r.do(http.MethodPost, "/team/delete", remove); a.status != http.StatusServiceUnavailable || !r.keystore.blocked("acme") {
+		t.Errorf("%d, blocked: %t", a.status, r.keystore.blocked("acme"))
+	}
+	r.cache.mu.Lock()
+	r.cache.away = nil
+	r.cache.mu.Unlock()
+	if a := r.do(http.MethodPost, "/team/delete", remove); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if n := r.cache.kept(); n != 0 {
+		t.Errorf("%d answers are left", n)
+	}
+}
