@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -352,13 +353,16 @@ func TestSelectLabels(t *testing.T) {
 func TestSelectAllocates(t *testing.T) {
 	s := extract.New(&counter)
 	req := extract.Request{Question: "how deep is lake orrin", Texts: []extract.Text{{Text: strings.Repeat(lakes, 20)}}, Budget: 700, Encoding: tokens.O200k}
-	n := testing.AllocsPerRun(20, func() {
-		if _, err := s.Select(t.Context(), req); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if n > 60 {
-		t.Errorf("%v allocations", n)
+	least := math.Inf(1) // with the race detector pools forget at random
+	for range 20 {
+		least = min(least, testing.AllocsPerRun(1, func() {
+			if _, err := s.Select(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+		}))
+	}
+	if least > 60 {
+		t.Errorf("%v allocations", least)
 	}
 }
 
