@@ -134,7 +134,7 @@ func TestANearHitIsTold(t *testing.T) {
 	})
 	key := g.NewTenantKey(nil)
 	word := "zanthrop" + strings.ToLower(rand.Text()[:6])
-	asked, near := "What does the word "+word+" mean?", "please, what does the Word "+word+" mean"
+	asked, near := "What does the word "+word+" mean?", "please, what does the word "+word+" mean"
 	g.Secret(asked, near)
 	first := g.Complete(key.Secret, harness.Chat("m", asked)).MustBe(t, http.StatusOK)
 	paid, err := cost(first)
