@@ -6,7 +6,6 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/errs"
-	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/services/edge/answer"
 )
 
@@ -71,14 +70,10 @@ func (e *Edge) compared(ctx context.Context, o *outcome, capped bool) []byte {
 	if o.cut {
 		return nil
 	}
-	body := o.body
-	if len(o.chunks) > 0 {
-		whole, err := answer.Whole(o.chunks, openaiwire.UsageFrom(o.usage))
-		if err != nil {
-			e.Log.DebugContext(ctx, "a stream cannot be compared as a whole answer", "error", err)
-			return nil
-		}
-		body = whole
+	body, err := o.whole()
+	if err != nil {
+		e.Log.DebugContext(ctx, "a stream cannot be compared as a whole answer", "error", err)
+		return nil
 	}
 	switch end, err := answer.EndOf(body); {
 	case err != nil, end == answer.Filtered, end == answer.Truncated && (capped || !e.opts.CacheTruncated):

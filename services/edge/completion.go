@@ -100,6 +100,14 @@ type outcome struct {
 	resumption *routerv1.Resumption
 }
 
+// whole is a finished answer as a whole one, whatever form it came in.
+func (o *outcome) whole() ([]byte, error) {
+	if len(o.chunks) == 0 {
+		return o.body, nil
+	}
+	return answer.Whole(o.chunks, openaiwire.UsageFrom(o.usage))
+}
+
 // inMemory is how many bytes of the answer are in memory.
 func (o *outcome) inMemory() int64 { return int64(len(o.body)) + o.kept }
 
@@ -177,7 +185,7 @@ func (c *completion) run() (err error) {
 	if !e.opts.Cache || c.caching.Disabled || e.opts.CacheOptIn && !c.req.cache.use {
 		return c.alone(ctx)
 	}
-	c.store = !c.req.cache.noStore
+	c.store = !c.req.cache.noStore && !c.req.cache.noLife
 	if c.store || !c.req.cache.noCache {
 		c.asked = c.inquire()
 	}
@@ -331,14 +339,10 @@ func (c *completion) remember() func(context.Context) {
 		req.Ttl = durationpb.New(ttl)
 	}
 	return func(ctx context.Context) {
-		body := o.body
-		if len(o.chunks) > 0 {
-			whole, err := answer.Whole(o.chunks, openaiwire.UsageFrom(o.usage))
-			if err != nil {
-				e.Log.DebugContext(ctx, "a stream cannot be kept as a whole answer", "error", err)
-				return
-			}
-			body = whole
+		body, err := o.whole()
+		if err != nil {
+			e.Log.DebugContext(ctx, "a stream cannot be kept as a whole answer", "error", err)
+			return
 		}
 		if !e.opts.keeps(body) {
 			return

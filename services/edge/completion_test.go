@@ -129,6 +129,9 @@ func TestWhenTheCacheIsAsked(t *testing.T) {
 		"as a rule":           {acmeKey, nil, nil, "hit", 2, 1, 1},
 		"no-cache":            {acmeKey, map[string]string{"Cache-Control": "no-cache"}, nil, "bypass", 0, 1, 2},
 		"no-store":            {acmeKey, map[string]string{"Cache-Control": "no-store"}, nil, "miss", 2, 0, 2},
+		"no life":             {acmeKey, map[string]string{"X-Cache-Ttl": "0"}, nil, "miss", 2, 0, 2},
+		"no life, it says":    {acmeKey, nil, []string{`"cache":{"ttl":0}`}, "miss", 2, 0, 2},
+		"a life, after all":   {acmeKey, map[string]string{"X-Cache-Ttl": "9"}, []string{`"cache":{"ttl":0}`}, "hit", 2, 1, 1},
 		"neither":             {acmeKey, nil, []string{`"cache":{"no-cache":true,"no-store":true}`}, "bypass", 0, 0, 2},
 		"a key that opts out": {"sk-out-0123456789abcdef", nil, nil, "bypass", 0, 0, 2},
 	} {

@@ -52,10 +52,12 @@ type chatRequest struct {
 // cacheControl is how a caller wants its answer cached.
 type cacheControl struct {
 	// use asks for the cache where it is off by default.
-	use       bool
-	noCache   bool
-	noStore   bool
+	use     bool
+	noCache bool
+	noStore bool
+	// ttl is how long the answer lives, 0 is not given; with noLife it is not kept.
 	ttl       time.Duration
+	noLife    bool
 	maxAge    time.Duration
 	partition string
 	// wish is up to which tier the cache may answer, and from which score. Others may be stricter.
@@ -212,7 +214,7 @@ func (c *chatRequest) parseCache() error {
 			case name == "s-maxage" && seconds == 0:
 				c.cache.noCache = true // nothing that is kept is young enough
 			case name == "ttl":
-				c.cache.ttl = time.Duration(seconds) * time.Second
+				c.cache.live(seconds)
 			default:
 				c.cache.maxAge = time.Duration(seconds) * time.Second
 			}
@@ -238,6 +240,11 @@ func (c *chatRequest) parseCache() error {
 		}
 		return nil
 	})
+}
+
+// live says how long the answer lives, the last who says it; of 0 seconds it is not kept.
+func (c *cacheControl) live(seconds int64) {
+	c.ttl, c.noLife = time.Duration(seconds)*time.Second, seconds == 0
 }
 
 // maxTTLSeconds bounds a caller's own time to live: a year.
@@ -294,7 +301,7 @@ func (c *cacheControl) headers(h http.Header) error {
 	if err != nil || seconds < 0 || seconds > maxTTLSeconds {
 		return badSeconds("X-Cache-Ttl")
 	}
-	c.ttl = time.Duration(seconds) * time.Second
+	c.live(seconds)
 	return nil
 }
 
