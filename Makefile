@@ -25,12 +25,13 @@ run: ## start Tollgate with embedded stores and the provider simulator (ARGS="â€
 build: ## build bin/tollgate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tollgate ./services/cmd/tollgate
 
-# Never from the test cache: it does not know what changed in a database. The end-to-end
-# tests run twice: against one whole process, and against services in processes of their own.
+# Never from the test cache: it does not know what changed in a database. The race detector would
+# take minutes for a million requests: all of them run without it. The end-to-end tests run twice: against one whole process, and against services in processes of their own.
 .PHONY: test
 test: ## run every test with the race detector, against a real PostgreSQL, Redis 8 and 7, and Kafka
 	@scripts/need $$(go env CC)=gcc,libc6-dev
 	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(TEST_FLAGS) $(PACKAGES)
+	go test -count=1 -run '^TestAMillionRandomRequests$$' ./services/cache/
 	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 15m $(TEST_FLAGS) ./e2e/
 
 .PHONY: test-unit

@@ -3,15 +3,14 @@ package cache_test
 import (
 	"bytes"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
+	"time"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/redisx/redisxtest"
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/bench/measure"
 	"tollgate.dev/services/cache/store/memory"
 	"tollgate.dev/services/cache/store/redis"
 	"tollgate.dev/services/cache/storetest"
@@ -128,40 +127,27 @@ func BenchmarkLookupSimilar(b *testing.B) {
 			// The processor's time of one thread, so that what else runs does not count.
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			took := make([]int64, 0, 1<<16)
+			took := make([]time.Duration, 0, 1<<16)
 			found := 0
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				a := &asks[i*7919%len(asks)]
-				start := threadTime(b)
+				start := measure.ThreadTime()
 				hit := service.Lookup(b.Context(), cache.Request{Key: a.key, MaxAge: cache.AnyAge, Question: a.q, Last: bench.last, Threshold: &bench.threshold})
-				took = append(took, threadTime(b)-start)
+				took = append(took, measure.ThreadTime()-start)
 				if hit.Kind == bench.want {
 					found++
 				}
 			}
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)/2])/1e3, "p50-µs")
-			b.ReportMetric(float64(took[len(took)*99/100])/1e3, "p99-µs")
+			b.ReportMetric(float64(measure.Quantile(took, 0.5))/1e3, "p50-µs")
+			b.ReportMetric(float64(measure.Quantile(took, 0.99))/1e3, "p99-µs")
 			b.ReportMetric(100*float64(found)/float64(len(took)), "%as-expected")
 		})
 	}
 }
 
-func threadTime(b *testing.B) int64 {
-	b.Helper()
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		b.Fatal(err)
-	}
-	return t.Nano()
-}
-
 // An exact hit in memory costs no more for what a look-up could do besides.
 func TestAnExactHitAllocatesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	service, err := cache.New(memory.New(memory.Options{}), cache.Options{Timeout: -1})
 	if err != nil {
 		t.Fatal(err)

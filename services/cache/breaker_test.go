@@ -3,8 +3,6 @@ package cache_test
 import (
 	"context"
 	"errors"
-	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,10 +10,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/clock/clocktest"
-	"tollgate.dev/platform/redisx"
-	"tollgate.dev/platform/redisx/redisxtest"
 	"tollgate.dev/services/cache"
-	"tollgate.dev/services/cache/store/redis"
 )
 
 func TestAStoreThatIsAwayIsAMiss(t *testing.T) {
@@ -267,58 +262,5 @@ func TestManyCallersOfAStoreThatComesAndGoes(t *testing.T) {
 	}
 	if away, back := f.log.lines("is away"), f.log.lines("is back"); away != back {
 		t.Errorf("away %d times, back %d times", away, back)
-	}
-}
-
-// The real thing: the connection to Redis is cut, stalls, and comes back.
-func TestRedisCutAndBack(t *testing.T) {
-	_, prefix := redisxtest.New(t)
-	opts := redisxtest.Options(t)
-	p := newProxy(t, net.JoinHostPort(opts.Host, strconv.Itoa(max(opts.Port, 1))))
-	host, port, err := net.SplitHostPort(p.listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.Host = host
-	if opts.Port, err = strconv.Atoi(port); err != nil {
-		t.Fatal(err)
-	}
-	client, err := redisx.Open(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Close() }()
-	c := clocktest.New()
-	store, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const budget = 500 * time.Millisecond // of tests: processors are shared
-	f := newFixture(t, store, cache.Options{Timeout: budget, TTL: 24 * time.Hour, Clock: c})
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !ok(); f.clock.Advance(time.Second) {
-			if time.Now().After(deadline) {
-				t.Fatal(what)
-			}
-		}
-	}
-	until("it never works", func() bool { return f.keep(t, "r") && f.hits(t, "r") })
-	for name, broken := range map[string][2]bool{"cut": {true, false}, "stalled": {false, true}} {
-		p.set(broken[0], broken[1])
-		for range 6 {
-			began := time.Now()
-			if f.hits(t, "r") || f.keep(t, "r") {
-				t.Errorf("%s, yet it answers", name)
-			}
-			if took := time.Since(began); took > 2*budget+time.Second {
-				t.Errorf("%s: it took %v", name, took)
-			}
-		}
-		p.set(false, false)
-		until(name+": it does not come back", func() bool { return f.hits(t, "r") && f.keep(t, "r") })
-	}
-	if away, back := f.log.lines("is away"), f.log.lines("is back"); away != 4 || back != 4 {
-		t.Errorf("away %d times, back %d times:\n%s", away, back, f.log)
 	}
 }

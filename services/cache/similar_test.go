@@ -344,9 +344,6 @@ func (f *fixture) hitsQuestion(t *testing.T, text string) bool {
 
 // What the index counts is what its questions take in memory.
 func TestTheIndexCountsWhatItTakes(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector takes memory of its own")
-	}
 	for name, opts := range map[string]cache.Options{"without vectors": {}, "with vectors": {Embedder: staticEmbedder(t)}} {
 		t.Run(name, func(t *testing.T) {
 			seen := &counts{}

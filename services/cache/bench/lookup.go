@@ -7,16 +7,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/bench/measure"
 	"tollgate.dev/services/cache/embed"
 )
 
@@ -113,7 +111,7 @@ func (b *bench) lookup(ctx context.Context, e embed.Embedder, n int) error {
 	p := prompts{rand.New(rand.NewPCG(1, 1))} //nolint:gosec // the same each time
 	store := &shelf{entry: &cachev1.Entry{Body: []byte("{}"), CreatedMillis: b.clock.Now().UnixMilli()}, clock: b.clock}
 	threshold := 0.95
-	before := heap()
+	before := measure.Heap()
 	service, err := cache.New(store, cache.Options{
 		Timeout: -1, EmbedTimeout: -1, Last: cachev1.Tier_TIER_SEMANTIC, Embedder: e, Threshold: &threshold, IndexBytes: math.MaxInt64 / 2, Clock: b.clock,
 	})
@@ -136,14 +134,14 @@ func (b *bench) lookup(ctx context.Context, e embed.Embedder, n int) error {
 			return err
 		}
 	}
-	all := heap()
+	all := measure.Heap()
 	var took, wall []time.Duration
 	found := map[cachev1.HitKind]int{}
 	for i, text := range queries {
 		q := cache.Question{Text: text}
-		t, begun := cpu(), b.clock.Now()
+		t, begun := measure.ThreadTime(), b.clock.Now()
 		hit := service.Lookup(ctx, cache.Request{Key: key(i, known+1), MaxAge: cache.AnyAge, Question: &q})
-		c, w := cpu()-t, b.clock.Now().Sub(begun)
+		c, w := measure.ThreadTime()-t, b.clock.Now().Sub(begun)
 		found[hit.Kind]++
 		if hit.Last == cachev1.Tier_TIER_SEMANTIC {
 			took, wall = append(took, c), append(wall, w)
@@ -153,28 +151,7 @@ func (b *bench) lookup(ctx context.Context, e embed.Embedder, n int) error {
 	if len(took) == 0 {
 		return errors.New("no look-up came to the embedder")
 	}
-	b.printf("%10d %14d %12s (%s) %14s (%s) %10s %10s %12d MB\n", n, (all-before)/uint64(n), quantile(took, 0.5), quantile(wall, 0.5), quantile(took, 0.99), quantile(wall, 0.99), //nolint:gosec // n is positive
+	b.printf("%10d %14d %12s (%s) %14s (%s) %10s %10s %12d MB\n", n, (all-before)/uint64(n), measure.Quantile(took, 0.5), measure.Quantile(wall, 0.5), measure.Quantile(took, 0.99), measure.Quantile(wall, 0.99), //nolint:gosec // n is positive
 		share(found[cachev1.HitKind_HIT_KIND_NEAR], len(queries)), share(found[cachev1.HitKind_HIT_KIND_SEMANTIC], len(queries)), all>>20)
 	return nil
-}
-
-// cpu is the processor's time that this thread has had.
-func cpu() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-func quantile(d []time.Duration, q float64) time.Duration {
-	slices.Sort(d)
-	return d[min(int(q*float64(len(d))), len(d)-1)].Round(time.Microsecond)
 }

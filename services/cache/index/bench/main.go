@@ -17,9 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/services/cache/bench/measure"
 	"tollgate.dev/services/cache/index"
 )
 
@@ -81,7 +80,7 @@ func (b *bench) one(n int) error {
 	all := make([]int8, 0, n*b.dims)
 	// Half of the queries have an entry that is as near as a paraphrase is, half have none.
 	queries := make([][]int8, 0, b.queries+1)
-	before := heap()
+	before := measure.Heap()
 	begin := b.clock.Now()
 	var adding time.Duration
 	for i := range n {
@@ -93,13 +92,13 @@ func (b *bench) one(n int) error {
 		q := quantised(v)
 		all = append(all, q...)
 		e := entry(index.Group{}, i, q, begin)
-		t := cpu()
+		t := measure.ThreadTime()
 		if err := ix.Add(e); err != nil {
 			return err
 		}
-		adding += cpu() - t
+		adding += measure.ThreadTime() - t
 	}
-	bytes := float64(heap()-before) / float64(n)
+	bytes := float64(measure.Heap()-before) / float64(n)
 	runtime.KeepAlive(w)
 
 	for _, floor := range []float64{0.9, 0.8, 0.7, 0.6} {
@@ -107,9 +106,9 @@ func (b *bench) one(n int) error {
 			var took, wall []time.Duration
 			var hits, recalled, wanted int
 			for i, q := range queries {
-				t, begun := cpu(), b.clock.Now()
+				t, begun := measure.ThreadTime(), b.clock.Now()
 				found, err := ix.Search(context.Background(), index.Group{}, q, k, floor)
-				took, wall = append(took, cpu()-t), append(wall, b.clock.Now().Sub(begun))
+				took, wall = append(took, measure.ThreadTime()-t), append(wall, b.clock.Now().Sub(begun))
 				if err != nil {
 					return err
 				}
@@ -125,7 +124,7 @@ func (b *bench) one(n int) error {
 				}
 			}
 			b.printf("| %d | %.0f | %s | %.1f | %d | %s (%s) | %s (%s) | %.0f %% | %d of %d |\n", n, bytes,
-				adding/time.Duration(n), floor, k, quantile(took, 0.5), quantile(wall, 0.5), quantile(took, 0.99), quantile(wall, 0.99),
+				adding/time.Duration(n), floor, k, measure.Quantile(took, 0.5), measure.Quantile(wall, 0.5), measure.Quantile(took, 0.99), measure.Quantile(wall, 0.99),
 				100*float64(hits)/float64(len(queries)), recalled, wanted)
 		}
 	}
@@ -140,23 +139,23 @@ func (b *bench) many(groups int) error {
 	for i := range vectors {
 		vectors[i] = quantised(w.prompt())
 	}
-	before := heap()
+	before := measure.Heap()
 	begin := b.clock.Now()
 	for i := range groups * 10 {
 		if err := ix.Add(entry(group(i/10), i, vectors[i%len(vectors)], begin)); err != nil {
 			return err
 		}
 	}
-	bytes := float64(heap()-before) / float64(groups*10)
+	bytes := float64(measure.Heap()-before) / float64(groups*10)
 	var took []time.Duration
 	for i := range b.queries {
-		t := cpu()
+		t := measure.ThreadTime()
 		if _, err := ix.Search(context.Background(), group(i*7919%groups), vectors[i%len(vectors)], 1, 0.8); err != nil {
 			return err
 		}
-		took = append(took, cpu()-t)
+		took = append(took, measure.ThreadTime()-t)
 	}
-	b.printf("\n%d groups of 10: %.0f bytes an entry, search p50 %s, p99 %s\n", groups, bytes, quantile(took, 0.5), quantile(took, 0.99))
+	b.printf("\n%d groups of 10: %.0f bytes an entry, search p50 %s, p99 %s\n", groups, bytes, measure.Quantile(took, 0.5), measure.Quantile(took, 0.99))
 	return nil
 }
 
@@ -215,25 +214,4 @@ func flat(all, q []int8, k int, floor float64) []uint64 {
 		handles[i] = best[i].handle
 	}
 	return handles
-}
-
-// cpu is the processor's time that this thread has had.
-func cpu() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-func quantile(d []time.Duration, q float64) time.Duration {
-	slices.Sort(d)
-	return d[min(int(q*float64(len(d))), len(d)-1)].Round(100 * time.Nanosecond)
 }
