@@ -110,21 +110,28 @@ func (e *Edge) removeKeys(ctx context.Context, refs []*keystorev1.KeyRef, by str
 	})
 }
 
-// removeTeams removes teams with their keys, and the budgets of both and of the teams' users.
-// One that fails leaves the teams blocked, and can be repeated.
-func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (keys []string, err error) {
+// removedTeams is what went with teams.
+type removedTeams struct {
+	keys []string
+	// cached are the teams whose cached answers could not be purged, for the store was away.
+	cached []string
+}
+
+// removeTeams removes teams with their keys and cached answers, and the budgets of both and of
+// the teams' users. One that fails leaves the teams blocked, and can be repeated.
+func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (gone removedTeams, err error) {
 	if len(ids) > maxRemoved {
-		return nil, errs.Newf(errs.InvalidRequest, "name 1 to %d teams", maxRemoved).WithParam("ids")
+		return gone, errs.Newf(errs.InvalidRequest, "name 1 to %d teams", maxRemoved).WithParam("ids")
 	}
 	var scopes []*budgetv1.Scope
 	for i, id := range ids {
 		team, err := e.findTeam(ctx, id)
 		if err != nil {
-			return nil, errs.Of(err).WithParam(fmt.Sprintf("ids[%d]", i)).WithCause(err)
+			return gone, errs.Of(err).WithParam(fmt.Sprintf("ids[%d]", i)).WithCause(err)
 		}
 		of, err := e.scopesOf(ctx, team)
 		if err != nil {
-			return nil, err
+			return gone, err
 		}
 		scopes = append(scopes, of...)
 	}
@@ -140,7 +147,7 @@ func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (keys [
 				}
 				e.Keys.Changed("", id)
 			}
-			return e.purgeTeams(ctx, ids)
+			return nil
 		},
 		remove: func(ctx context.Context) (more []*budgetv1.Scope, err error) {
 			err = whatIsLeft(ctx, ids, func(ctx context.Context, id string) error {
@@ -148,19 +155,23 @@ func (e *Edge) removeTeams(ctx context.Context, ids []string, by string) (keys [
 				return err
 			}, func(ctx context.Context, ids []string) error {
 				resp, err := e.Services.Keystore.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: ids})
-				keys = append(keys, resp.GetKeyIds()...)
+				gone.keys = append(gone.keys, resp.GetKeyIds()...)
 				return err
 			})
 			for _, id := range ids {
 				e.Keys.Changed("", id)
 			}
-			for _, id := range keys {
+			for _, id := range gone.keys {
 				more = append(more, keyScope(id))
 			}
 			return more, err
 		},
 	})
-	return keys, err
+	if err != nil {
+		return gone, err
+	}
+	gone.cached = e.purgeTeams(ctx, ids)
+	return gone, nil
 }
 
 // scopesOf are a team's own scope and those of its keys and users.
@@ -204,15 +215,18 @@ func unique(ids []string) (out []string) {
 	return out
 }
 
-// purgeTeams forgets the answers of teams: one that is made anew under its id must not find them.
-func (e *Edge) purgeTeams(ctx context.Context, ids []string) error {
+// purgeTeams forgets the answers of teams that are gone, so that one that is made anew under its
+// id finds none, and returns those whose answers are left. A cache that is away keeps no team: who
+// takes it away must not have to wait for that.
+func (e *Edge) purgeTeams(ctx context.Context, ids []string) (left []string) {
 	if !e.opts.Cache {
 		return nil
 	}
 	for _, id := range ids {
 		if _, err := e.Services.Cache.Invalidate(ctx, &cachev1.InvalidateRequest{TenantId: id}); err != nil {
-			return err
+			e.Log.WarnContext(ctx, "cached answers of a team that is gone are left until they expire", "team", id, "error", err)
+			left = append(left, id)
 		}
 	}
-	return nil
+	return left
 }

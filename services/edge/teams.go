@@ -304,11 +304,15 @@ func (e *Edge) deleteTeams(x *exchange) error {
 		return errs.New(errs.InvalidRequest, "team_ids is needed").WithParam("team_ids")
 	}
 	ids := unique(req.TeamIDs)
-	keys, err := e.removeTeams(x.r.Context(), ids, x.principal.KeyID)
+	gone, err := e.removeTeams(x.r.Context(), ids, x.principal.KeyID)
 	if err != nil {
 		return err
 	}
-	return x.json(http.StatusOK, map[string]any{"deleted_teams": ids, "deleted_keys": list(keys)})
+	answer := map[string]any{"deleted_teams": ids, "deleted_keys": list(gone.keys)}
+	if len(gone.cached) > 0 {
+		answer["cached_answers_left"] = gone.cached
+	}
+	return x.json(http.StatusOK, answer)
 }
 
 // teamInfo answers `GET /team/info?team_id=`. A key may ask about its own team.
