@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,8 +15,8 @@ import (
 // scanCount is how many names Redis looks at between two answers of a scan.
 const scanCount = 1000
 
-// Invalidate is [cache.Store]'s. It goes through the tenant's index and nothing else. A
-// scan returns every name that is there from its beginning to its end
+// Invalidate is [cache.Store]'s. It goes through the tenant's index and nothing else, or asks it
+// for a single entry of which the selector has the whole name. A scan returns every name that is there from its beginning to its end
 // (redis.io/commands/scan, read November 2026); one that it returns twice counts once,
 // because Redis counts.
 //
@@ -30,13 +31,20 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 		}
 		s.announcePurge(ctx, sel)
 	}
+	if name, ok := wanted.name(); ok {
+		return s.endNamed(ctx, sel.Tenant, name, until)
+	}
 	for cursor := uint64(0); ; {
 		var found []string
 		found, cursor, err = s.client.ZScan(ctx, index, cursor, wanted.pattern(), scanCount).Result()
 		if err != nil {
 			return entries, fmt.Errorf("redis: reading a tenant's cache index: %w", err)
 		}
-		n, err := s.end(ctx, sel.Tenant, wanted, found, until)
+		batch, err := scanned(found, wanted)
+		if err != nil {
+			return entries, err
+		}
+		n, err := s.end(ctx, sel.Tenant, batch, until)
 		if entries += n; err != nil {
 			return entries, err
 		}
@@ -50,23 +58,48 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 	}
 }
 
-// end ends the lives of what is wanted of what a scan found: names, each with its score
-// behind it.
-func (s *Store) end(ctx context.Context, tenant string, wanted filter, found []string, until time.Time) (int64, error) {
-	now := s.clock.Now()
-	var living, expired []string
+// named is an entry in a tenant's index: its name, and its end in Unix ms.
+type named struct {
+	name  string
+	score float64
+}
+
+// scanned is what is wanted of what a scan found: names, each with its score behind it.
+func scanned(found []string, wanted filter) (entries []named, err error) {
 	for i := 0; i+1 < len(found); i += 2 {
 		if !wanted.matches(found[i]) {
 			continue
 		}
 		score, err := strconv.ParseFloat(found[i+1], 64)
 		if err != nil {
-			return 0, fmt.Errorf("redis: a score of a cache index: %w", err)
+			return nil, fmt.Errorf("redis: a score of a cache index: %w", err)
 		}
-		if score > float64(now.UnixMilli()) {
-			living = append(living, found[i])
+		entries = append(entries, named{found[i], score})
+	}
+	return entries, nil
+}
+
+// endNamed ends the life of one entry. A single entry has no vector set to itself.
+func (s *Store) endNamed(ctx context.Context, tenant, name string, until time.Time) (int64, error) {
+	score, err := s.client.ZScore(ctx, s.index(tenant), name).Result()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("redis: reading a tenant's cache index: %w", err)
+	}
+	return s.end(ctx, tenant, []named{{name, score}}, until)
+}
+
+// end ends the lives of entries.
+func (s *Store) end(ctx context.Context, tenant string, entries []named, until time.Time) (int64, error) {
+	now := s.clock.Now()
+	var living, expired []string
+	for _, e := range entries {
+		if e.score > float64(now.UnixMilli()) {
+			living = append(living, e.name)
 		} else {
-			expired = append(expired, found[i])
+			expired = append(expired, e.name)
 		}
 	}
 	if _, err := s.forget(ctx, tenant, expired); err != nil {

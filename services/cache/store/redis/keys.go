@@ -2,6 +2,7 @@ package redis
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,6 +102,11 @@ func (f filter) pattern() string {
 		}
 	}
 	return strings.Join(f[:], ":")
+}
+
+// name is the only name that can be selected; ok is false where several can.
+func (f filter) name() (name string, ok bool) {
+	return strings.Join(f[:], ":"), !slices.Contains(f[:], "")
 }
 
 // matches compares the parts one by one.

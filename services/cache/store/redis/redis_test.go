@@ -231,6 +231,78 @@ func TestPurgeLeavesNothing(t *testing.T) {
 	}
 }
 
+// commands counts what a client sends, by its first word.
+type commands struct{ sent map[string]int }
+
+func (*commands) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (c *commands) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		c.sent[cmd.Name()]++
+		return next(ctx, cmd)
+	}
+}
+
+func (c *commands) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+// One entry of which the whole name is known is not searched for in the tenant's index.
+func TestOneEntryIsAddressed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		life    time.Duration
+		missing bool // the entry that is selected
+		entries int64
+		lives   bool
+	}{
+		"purged":                 {0, false, 1, false},
+		"shortened":              {time.Minute, false, 1, true},
+		"not to be lengthened":   {2 * time.Hour, false, 0, true},
+		"purged, and not there":  {0, true, 0, true},
+		"shortened, but missing": {time.Minute, true, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clocktest.New()
+			s, client, _ := open(t, c)
+			key := storetest.Key("t", "p", "m", "mine", "r")
+			alike := []cache.Key{
+				storetest.Key("t", "p", "m", "", "r"), storetest.Key("t", "p", "m", "other", "r"), storetest.Key("t", "p", "n", "mine", "r"),
+				storetest.Key("t", "q", "m", "mine", "r"), storetest.Key("u", "p", "m", "mine", "r"), storetest.Key("t", "p", "m", "mine", "s"),
+			}
+			for _, k := range append(alike, key) {
+				put(t, s, k, cache.Record{Entry: storetest.Entry("answer"), Expires: c.Now().Add(time.Hour)})
+			}
+			sel := cache.Selector{Tenant: "t", Provider: "p", Model: "m", Partition: "mine", Entry: key.Fingerprint}
+			if tc.missing {
+				sel.Entry[0]++
+			}
+			count := &commands{sent: map[string]int{}}
+			client.AddHook(count)
+			n, err := s.Invalidate(t.Context(), sel, c.Now().Add(tc.life))
+			if n != tc.entries || err != nil {
+				t.Errorf("%d, %v; want %d", n, err, tc.entries)
+			}
+			if count.sent["zscore"] != 1 || count.sent["zscan"] != 0 {
+				t.Errorf("it sent %v", count.sent)
+			}
+			if has(t, s, key) != tc.lives {
+				t.Errorf("the entry is there: %t", !tc.lives)
+			}
+			for _, k := range alike {
+				if !has(t, s, k) {
+					t.Errorf("%v is gone as well", k.Namespace)
+				}
+			}
+			if tc.entries == 1 && tc.life > 0 {
+				c.Advance(tc.life)
+				if has(t, s, key) {
+					t.Error("the entry outlives its shortened life")
+				}
+			}
+		})
+	}
+}
+
 // Names of expired entries leave the index as new ones come.
 func TestIndexDoesNotGrow(t *testing.T) {
 	c := clocktest.New()
