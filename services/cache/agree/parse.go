@@ -185,7 +185,7 @@ func list(words string) map[string]bool {
 
 // read a sentence into words.
 func (s *said) read(sentence string, line int) {
-	r := reading.Read(sentence)
+	r := reading.ReadAnswer(sentence)
 	if r.Manner != reading.Prose {
 		s.opaque = append(s.opaque, strings.Join(strings.Fields(strings.ToLower(r.Text)), " "))
 		return

@@ -15,7 +15,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 3
+const Version = 4
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -204,12 +204,12 @@ func rivals(a, b string) bool {
 }
 
 // Of returns the form of a reading. Of a text that isn't prose only case, spacing and a last
-// mark are taken off, and of one with program text nothing but the spaces around it.
+// mark are taken off, and of one of which every sign counts nothing but the spaces around it.
 func Of(r *reading.Reading) *Form {
 	switch r.Manner {
 	case reading.Prose:
-	case reading.Code:
-		return &Form{text: "code " + r.Text}
+	case reading.Literal:
+		return &Form{text: "literal " + r.Text}
 	case reading.Long, reading.Foreign:
 		return &Form{text: "text " + spaced(r.Text)}
 	}

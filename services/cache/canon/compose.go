@@ -75,7 +75,7 @@ func raw(atoms []atom, words []reading.Word) []atom {
 			}
 		}
 		if w.Quoted {
-			a.text, a.form = w.Text, reading.Base
+			a.text, a.form = w.Typed(), reading.Base // meant letter by letter
 		}
 		atoms = append(atoms, a)
 	}

@@ -118,7 +118,7 @@ func (x *Explanation) decide() (decision, why string) {
 
 func prompt(text string, r *reading.Reading, f *canon.Form) Prompt {
 	p := Prompt{Text: text, Manner: [...]string{
-		reading.Prose: "prose", reading.Foreign: "foreign", reading.Long: "long", reading.Code: "code",
+		reading.Prose: "prose", reading.Foreign: "foreign", reading.Long: "long", reading.Literal: "literal",
 	}[r.Manner], Form: f.String()}
 	p.Unfit, _ = veto.Unfit(r)
 	return p

@@ -31,8 +31,9 @@ const (
 	Foreign
 	// Long is a text past [MaxBytes], [MaxWords] or one line: as Foreign.
 	Long
-	// Code holds program text or markup, where case and spacing have a meaning.
-	Code
+	// Literal holds program text, markup or a formula, or asks about a text itself: case, spacing
+	// and signs have a meaning.
+	Literal
 )
 
 // Kind is what a word is.
@@ -95,6 +96,14 @@ type Word struct {
 // Known reports whether the word is one of English, a number, a date or signs.
 func (w *Word) Known() bool { return w.Entry != 0 || w.Function || w.Kind != Plain }
 
+// Typed is the word as it stands in the text, where that is known.
+func (w *Word) Typed() string {
+	if w.typed == "" {
+		return w.Text
+	}
+	return w.typed
+}
+
 // Name reports whether the word is, or may be, a name: one of the lexicon's, a word that the
 // lexicon doesn't know, or a rare one that is capitalised.
 func (w *Word) Name() bool {
@@ -154,16 +163,22 @@ type Reading struct {
 	Question bool
 }
 
-// Read reads a text. It never fails; see [Manner].
-func Read(text string) *Reading {
+// Read reads a prompt. It never fails; see [Manner].
+func Read(text string) *Reading { return read(text, literal) }
+
+// ReadAnswer reads a part of an answer, which may have formulas and speak of words, and yet is
+// prose.
+func ReadAnswer(text string) *Reading { return read(text, program) }
+
+func read(text string, literal func(string) bool) *Reading {
 	r := &Reading{Text: text}
 	if len(text) > MaxBytes || !utf8.ValidString(text) {
 		r.Manner = Long
 		return r
 	}
 	r.Text = strings.TrimSpace(compatible(text))
-	if program(r.Text) {
-		r.Manner = Code
+	if literal(r.Text) {
+		r.Manner = Literal
 		return r
 	}
 	if strings.Contains(r.Text, "\n") {
@@ -222,21 +237,4 @@ var signs = strings.NewReplacer(
 // accented reports whether a text has Latin letters that English doesn't have.
 func accented(s string) bool {
 	return strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf && unicode.Is(unicode.Latin, c) })
-}
-
-// program reports whether a text looks like program text or markup. A name between backticks
-// doesn't make it one.
-func program(s string) bool {
-	if strings.Contains(s, "```") || strings.Contains(s, "\n\t") || strings.Contains(s, "\n  ") ||
-		strings.Contains(s, "</") || strings.Contains(s, "/>") {
-		return true
-	}
-	signs := 0
-	for i := range len(s) {
-		switch s[i] {
-		case '{', '}', ';', '=', '<', '>', '\\', '|':
-			signs++
-		}
-	}
-	return signs >= 3
 }

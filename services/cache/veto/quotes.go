@@ -16,7 +16,7 @@ func quoted(s *side) []string {
 	var v []string
 	for i := range s.words {
 		if s.words[i].Quoted {
-			v = append(v, s.words[i].Text)
+			v = append(v, s.words[i].Typed())
 		}
 	}
 	return v

@@ -6,7 +6,7 @@ var (
 	mine = words("my mine myself our ours ourselves")
 	// passing are words whose meaning is another tomorrow.
 	passing = words("today tonight tomorrow yesterday now currently nowadays latest recent recently current " +
-		"upcoming ongoing lately presently newest")
+		"upcoming ongoing lately presently newest ago weather forecast")
 	passingNext = words("year month week weekend season century decade time morning evening night")
 )
 
@@ -21,7 +21,9 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 			return "personal", true
 		case (w.Text == "i" || w.Text == "we") && i+1 < len(r.Words) && stated(r.Words[i+1].Text) && (i == 0 || !begins(r.Words[i-1].Text)):
 			return "personal", true
-		case passing[w.Text]:
+		case i+1 < len(r.Words) && r.Words[i+1].Text == "i" && aboutMe(w, r.Words[i+2:]):
+			return "personal", true
+		case passing[w.Text], clock(r.Words[i:]), w.Text == "still" && i > 0 && isOf(r.Words[:i]):
 			return "time", true
 		case (w.Text == "this" || w.Lemma == "last" || w.Lemma == "next" || w.Text == "coming") && i+1 < len(r.Words) && passingNext[r.Words[i+1].Lemma]:
 			return "time", true
@@ -35,6 +37,34 @@ func stated(s string) bool {
 	switch s {
 	case "am", "have", "had", "was", "live", "work":
 		return true
+	}
+	return false
+}
+
+// aboutMe reports whether a question goes on about who asks: "am I", "did I"; and "do I", "have I"
+// and the like at its beginning, where it asks for no way to do a thing.
+func aboutMe(w *reading.Word, rest []reading.Word) bool {
+	switch w.Text {
+	case "am", "did", "was":
+		return true
+	case "do", "have", "had", "will":
+		return w.First || len(rest) > 0 && stated(rest[0].Text)
+	}
+	return false
+}
+
+// clock reports whether words ask what time it is, or what day.
+func clock(words []reading.Word) bool {
+	return len(words) >= 4 && words[0].Text == "what" && (passingNext[words[1].Lemma] || words[1].Lemma == "day" || words[1].Lemma == "date") &&
+		words[2].Text == "is" && words[3].Text == "it" && (len(words) == 4 || words[4].Function || passing[words[4].Text])
+}
+
+// isOf reports whether a verb of being stands before, as in "is he still".
+func isOf(before []reading.Word) bool {
+	for _, w := range before {
+		if w.Text == "is" || w.Text == "are" {
+			return true
+		}
 	}
 	return false
 }

@@ -12,7 +12,7 @@ func unread(p *pair) (string, string, bool) {
 	if p.a.r.Manner == reading.Prose && p.b.r.Manner == reading.Prose {
 		return "", "", false
 	}
-	if p.a.r.Manner == p.b.r.Manner && p.a.r.Manner != reading.Code && fold(p.a.r.Text) == fold(p.b.r.Text) {
+	if p.a.r.Manner == p.b.r.Manner && p.a.r.Manner != reading.Literal && fold(p.a.r.Text) == fold(p.b.r.Text) {
 		return "", "", false
 	}
 	return p.a.r.Text, p.b.r.Text, true

@@ -48,6 +48,7 @@ var rules = []rule{
 	{"choice", choice},
 	{"replaced", replaced},
 	{"added", added},
+	{"exchanged", exchanged},
 }
 
 // Rules are the names of the rules that [Check] knows, in order.

@@ -1,0 +1,143 @@
+package reading
+
+import (
+	"strings"
+	"unicode"
+)
+
+// literal reports whether every sign of a text counts: it looks like program text, markup or a
+// formula, or asks something about a text as it stands. A name between backticks doesn't make it so.
+func literal(s string) bool {
+	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s)
+}
+
+// program reports whether a text looks like program text or markup.
+func program(s string) bool {
+	if strings.Contains(s, "```") || strings.Contains(s, "\n\t") || strings.Contains(s, "\n  ") ||
+		strings.Contains(s, "</") || strings.Contains(s, "/>") {
+		return true
+	}
+	signs := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '{', '}', ';', '=', '<', '>', '\\', '|':
+			signs++
+		}
+	}
+	return signs >= 3
+}
+
+// notation reports whether signs stand in a text as in program text and formulas: braces and
+// operators, brackets that call or index, that group or list, flags, primes, escapes and sigils.
+// What is between backticks is a name, however it is spelled, and so is a function with nothing in
+// its brackets.
+func notation(s string) bool {
+	name := false
+	for i := range len(s) {
+		if s[i] == '`' {
+			name = !name
+		}
+		if name {
+			continue
+		}
+		var before, after byte = ' ', ' '
+		if i > 0 {
+			before = s[i-1]
+		}
+		if i+1 < len(s) {
+			after = s[i+1]
+		}
+		switch s[i] {
+		case '{', '}', '=', '<', '>', '\\', '|':
+			return true
+		case '(', '[':
+			if asciiWord(before) || before == '\'' || before == ')' || before == ']' {
+				if rest := s[i:]; !strings.HasPrefix(rest, "()") && !strings.HasPrefix(rest, "(s)") && !strings.HasPrefix(rest, "(es)") {
+					return true
+				}
+			}
+			if groups(s[i+1:]) {
+				return true
+			}
+		case ')', ']':
+			if strings.IndexByte("*/^%+", after) >= 0 || after == '-' && i+2 < len(s) && asciiWord(s[i+2]) {
+				return true
+			}
+		case '*', '^', '+':
+			if asciiWord(before) && asciiWord(after) {
+				return true
+			}
+		case '!', '"':
+			if asciiDigit(before) {
+				return true
+			}
+		case '\'':
+			if asciiDigit(before) && after != 's' || before == '\'' {
+				return true
+			}
+		case '-': // a flag
+			if before == ' ' && (asciiLetter(after) || after == '-' && i+2 < len(s) && asciiLetter(s[i+2])) {
+				return true
+			}
+		case '@', '#', '$', '%':
+			if !asciiWord(before) && asciiLetter(after) {
+				return true
+			}
+		case '&', ':':
+			if after == s[i] || s[i] == ':' && after == '=' {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// groups reports whether what stands behind an opening bracket is a list of numbers, or joined by
+// a word of logic, so that the bracket says what belongs together.
+func groups(s string) bool {
+	end := strings.IndexAny(s, ")]")
+	if end < 0 {
+		return false
+	}
+	in := s[:end]
+	if in != "" && asciiDigit(in[0]) && strings.Contains(in, ",") {
+		return true
+	}
+	for _, w := range strings.Fields(strings.ToLower(in)) {
+		if w == "and" || w == "or" || w == "not" {
+			return true
+		}
+	}
+	return false
+}
+
+// tasks are words of what is asked about a text itself.
+var tasks = func() map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq("translate translates translation translated spell spells spelling spelled spelt misspell misspelled misspelling " +
+		"proofread grammar grammatical grammatically punctuate punctuation capitalize capitalise capitalized uppercase lowercase " +
+		"syllable syllables anagram anagrams palindrome palindromes conjugate plural pluralize singular md5 sha1 sha256 sha512 crc32 base64 rot13 " +
+		"hexadecimal checksum encode decode letters characters vowels consonants typo typos") {
+		m[w] = true
+	}
+	return m
+}()
+
+// ofText reports whether something is asked about a text as it stands: to translate or correct it,
+// how it is spelled, how many letters it has, its hash.
+func ofText(s string) bool {
+	last := ""
+	for w := range strings.FieldsFuncSeq(strings.ToLower(s), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
+		if tasks[w] {
+			return true
+		}
+		last = w
+	}
+	return last == "correct" || strings.Contains(strings.ToLower(s), "correct:")
+}
+
+func asciiLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+func asciiDigit(b byte) bool { return b >= '0' && b <= '9' }
+
+func asciiWord(b byte) bool { return asciiLetter(b) || asciiDigit(b) }
