@@ -27,6 +27,7 @@ const (
 	CompressionSkipped                   // below the size, or nothing that may be touched
 	CompressionFailed                    // the original went out
 	CompressionLate                      // the original went out, as there was no more time
+	CompressionTooLong                   // the original went out, as its text is beyond the bound
 )
 
 // ReservationOutcome is what became of a budget reservation.
@@ -55,7 +56,7 @@ const (
 // Enumerations index these, so that a label can't be anything else.
 var (
 	cacheKinds         = [...]string{"exact", "near", "semantic"}
-	compressionResults = [...]string{"compressed", "skipped", "failed", "late"}
+	compressionResults = [...]string{"compressed", "skipped", "failed", "late", "too_long"}
 	reservations       = [...]string{"granted", "denied", "settled", "released"}
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
 	budgetScopes       = [...]string{"platform", "tenant", "user", "key"}

@@ -144,7 +144,8 @@ type CacheHit struct {
 
 // Compression is what became of a prompt before it was sent.
 type Compression struct {
-	// Engine is extractive, llmlingua2, near_lossless or lossless.
+	// Engine is extractive, llmlingua2, near_lossless or lossless; none where the prompt went out
+	// as it came.
 	Engine string `json:"engine"`
 	// Profile is default, rag or chat.
 	Profile          string `json:"profile"`
@@ -152,6 +153,9 @@ type Compression struct {
 	CompressedTokens int64  `json:"compressedTokens"`
 	// Micros is how long it took, in microseconds.
 	Micros int64 `json:"micros"`
+	// Skipped is why text that might have been shortened was not: too_long, late or failed; empty
+	// without such a reason.
+	Skipped string `json:"skipped,omitempty"`
 }
 
 // Window is a budget's state in one of its windows.
@@ -268,7 +272,7 @@ func FromRecord(r *eventv1.UsageRecord) *Event {
 	if c := r.GetCompression(); c != nil {
 		e.Payload.Compression = &Compression{
 			Engine: c.GetEngine(), Profile: c.GetProfile(), Micros: c.GetMicros(),
-			OriginalTokens: c.GetOriginalTokens(), CompressedTokens: c.GetCompressedTokens(),
+			OriginalTokens: c.GetOriginalTokens(), CompressedTokens: c.GetCompressedTokens(), Skipped: c.GetSkipped(),
 		}
 	}
 	if text := r.GetError(); text != "" {

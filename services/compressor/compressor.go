@@ -245,6 +245,9 @@ type Result struct {
 	// Late tells that the original is to go out for lack of time, Failed that it is after a
 	// failure.
 	Late, Failed bool
+	// TooLong tells that text which might have been shortened stays, beyond what a prompt may have
+	// of it: see [Options.MaxTextBytes]. It may be set beside a body.
+	TooLong bool
 	// Took is how long it took.
 	Took time.Duration
 	// Omitted are the parts that were left out, in order. They can be fetched if there is a
@@ -326,10 +329,12 @@ var errPanic = errors.New("a panic")
 // compress runs the stages. With an error comes the result that holds all the same.
 func (s *Service) compress(ctx, reading context.Context, req Request, profile Profile) (held Result, err error) {
 	var course *course
+	var tooLong bool
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w at %s", errPanic, debug.Stack())
 		}
+		held.TooLong = tooLong
 		if !errors.Is(err, context.Canceled) { // nothing goes out
 			course.done(ctx, err != nil)
 		}
@@ -339,10 +344,11 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		return Result{}, err
 	}
 	m := meter{counter: s.opts.Counter, encoding: s.opts.Encoding(req.DeploymentID, req.Provider, req.Model)}
-	bound(p.Texts, s.textBytes(&profile))
+	tooLong = bound(p.Texts, s.textBytes(&profile))
 	likely, cache := s.caches(&req)
 	if p.Breakpoints && cache.least > 0 {
 		freeze(p)
+		tooLong = false
 	}
 	course = s.follow(ctx, &req, &profile, p, cache)
 	by := course.profiles(&profile, len(p.Turns))
@@ -531,12 +537,15 @@ func (s *Service) textBytes(p *Profile) int {
 
 // bound locks the texts that end beyond so many bytes. Time alone would have the original go
 // out in one turn and not in another, and each would write the provider's cache anew.
-func bound(texts []*prompt.Text, most int) {
+// It tells whether any is locked for this alone.
+func bound(texts []*prompt.Text, most int) (tooLong bool) {
 	size := 0
 	for _, t := range texts {
 		size += len(t.Original)
+		tooLong = tooLong || size > most && !t.Locked
 		t.Locked = t.Locked || size > most
 	}
+	return tooLong
 }
 
 // freeze locks the whole prompt. Behind a breakpoint that moves on, what goes out compressed goes

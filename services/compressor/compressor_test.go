@@ -213,11 +213,17 @@ func TestTextBeyondTheBoundStays(t *testing.T) {
 	three := `{"role":"tool","tool_call_id":"3","content":"[ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ]"}`
 	call := `{"role":"assistant","content":"Let me see."}`
 	s := newService(t, compressor.Options{MaxTextBytes: 6 << 10, Stages: []compressor.Stage{replace("shorter", "x")}})
+	tooLong := false
 	ask := func(all ...string) string {
 		body := []byte(`{"messages":[{"role":"user","content":"What?"},` + strings.Join(all, ",") + `]}`)
-		return string(compress(t, s, compressor.Request{Body: body, Profile: "chat"}).Body)
+		res := compress(t, s, compressor.Request{Body: body, Profile: "chat"})
+		tooLong = res.TooLong
+		return string(res.Body)
 	}
 	first := ask(call, one)
+	if tooLong {
+		t.Error("what is within the bound is too long")
+	}
 	if strings.Contains(first, "Article") {
 		t.Fatalf("nothing was compressed: %s", first)
 	}
@@ -225,8 +231,19 @@ func TestTextBeyondTheBoundStays(t *testing.T) {
 	if got := ask(call, one, call, two); got != beginning+","+call+","+two+"]}" {
 		t.Errorf("the second turn is %s", got)
 	}
+	if !tooLong {
+		t.Error("nobody is told that a text is too long")
+	}
 	if got := ask(call, one, call, two, call, three); got != beginning+","+call+","+two+","+call+","+three+"]}" {
 		t.Errorf("the third turn is %s", got)
+	}
+	// A text that is too long by itself.
+	if got := ask(call, `{"role":"tool","tool_call_id":"1","content":`+strconv.Quote(toolResult(8<<10))+`}`); got != "" || !tooLong {
+		t.Errorf("told %t, sent %s", tooLong, got)
+	}
+	// What stays in any case is not told to be too long.
+	if ask(call, `{"role":"tool","tool_call_id":"1","content":[{"type":"text","text":`+strconv.Quote(toolResult(8<<10))+`,"cache_control":{"type":"ephemeral"}}]}`); tooLong {
+		t.Error("what stands before a breakpoint is too long")
 	}
 }
 

@@ -31,7 +31,7 @@ func (h *Handler) Compress(ctx context.Context, req *compressorv1.CompressReques
 	resp := &compressorv1.CompressResponse{
 		Body: result.Body, OriginalTokens: result.Original, CompressedTokens: result.Compressed, Stages: result.Stages,
 		Engine: result.Engine, CacheReadTokens: result.Cache.Read, CacheLostTokens: result.Cache.Lost, Micros: result.Took.Microseconds(),
-		Late: result.Late, Failed: result.Failed,
+		Late: result.Late, Failed: result.Failed, TooLong: result.TooLong,
 	}
 	if asked.Forget {
 		return resp, nil // a name tells nobody anything

@@ -63,6 +63,11 @@ type completion struct {
 	compression compression
 	// compressed is what compression did; nil when it changed nothing.
 	compressed *compressorv1.CompressResponse
+	// compressionSkipped is why text that might have been shortened was not, as headers and the
+	// ledger say it; empty without such a reason.
+	compressionSkipped string
+	// compressorReply is what the compressor said; nil where it was not asked, or failed.
+	compressorReply *compressorv1.CompressResponse
 
 	permit ratelimit.Permit
 	// running is the run of a call with an Idempotency-Key; nil without one.

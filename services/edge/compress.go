@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -143,13 +144,14 @@ func (c *completion) compress(ctx context.Context) {
 	defer cancel()
 	resp, err := c.e.Services.Compressor.Compress(bounded, c.compressRequest())
 	result, took := obs.CompressionSkipped, c.e.Clock.Now().Sub(start)
+	c.compressorReply = resp
 	switch {
 	case err != nil:
 		result = obs.CompressionFailed
 		c.e.Log.WarnContext(ctx, "the prompt was not compressed", "error", err)
 	case len(resp.GetBody()) > 0:
 		if c.req.replace(resp.GetBody()) != nil {
-			result = obs.CompressionFailed
+			result, c.compressorReply = obs.CompressionFailed, nil
 			break
 		}
 		result = obs.Compressed
@@ -160,15 +162,32 @@ func (c *completion) compress(ctx context.Context) {
 			result = obs.CompressionLate
 		case resp.GetFailed():
 			result = obs.CompressionFailed
+		case resp.GetTooLong():
+			result = obs.CompressionTooLong
 		}
 		if resp.GetCacheLostTokens() > 0 { // the original goes out, and costs more for that
 			c.compressed = resp
 		}
 	}
+	c.compressionSkipped = skipReason(result, resp.GetTooLong())
 	c.e.Metrics.Compression(obs.Compression{
 		Profile: c.compression.profile, Engine: resp.GetEngine(), Result: result,
 		Original: resp.GetOriginalTokens(), Compressed: resp.GetCompressedTokens(), Took: took,
 	})
+}
+
+// skipReason is why text that might have been shortened was not, of a compression with a result; a
+// prompt of which other text was shortened may have text that is too long, too.
+func skipReason(result obs.CompressionResult, tooLong bool) string {
+	switch {
+	case result == obs.CompressionLate:
+		return "late"
+	case result == obs.CompressionFailed:
+		return "failed"
+	case tooLong:
+		return "too_long"
+	}
+	return ""
 }
 
 // compressRequest tells of all deployments that may serve, in the same order in each turn, so
@@ -212,15 +231,16 @@ func (c *completion) rated(u pricing.Usage) money.Nano {
 	return cost
 }
 
-// compressionRecord is what the ledger says of a compression, and what it saved.
+// compressionRecord is what the ledger says of a compression, and what it saved: nothing of one that
+// found nothing to shorten.
 func (c *completion) compressionRecord() (*eventv1.Compression, money.Nano) {
-	r := c.compressed
-	if r == nil || c.found != nil {
+	if c.compressed == nil && c.compressionSkipped == "" || c.found != nil {
 		return nil, 0
 	}
+	r := c.compressorReply
 	return &eventv1.Compression{
-		Engine: r.GetEngine(), Profile: c.compression.profile, Micros: r.GetMicros(),
-		OriginalTokens: r.GetOriginalTokens(), CompressedTokens: r.GetCompressedTokens(),
+		Engine: cmp.Or(r.GetEngine(), "none"), Profile: c.compression.profile, Micros: r.GetMicros(),
+		OriginalTokens: r.GetOriginalTokens(), CompressedTokens: r.GetCompressedTokens(), Skipped: c.compressionSkipped,
 	}, c.savedByCompression()
 }
 

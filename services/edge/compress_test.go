@@ -32,6 +32,9 @@ func TestCompression(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+	if got, ok := a.header["X-Tollgate-Compression-Skipped"]; ok {
+		t.Errorf("what was compressed was skipped for %q", got)
+	}
 	told := &eventv1.Compression{Engine: "extractive", Profile: "default", OriginalTokens: 100, CompressedTokens: 60, Micros: 95}
 	if rec := r.ledger(1)[0]; rec.GetSavedCompressionNanos() != 40*1000 || !proto.Equal(rec.GetCompression(), told) {
 		t.Errorf("the ledger has %v", rec)
@@ -173,24 +176,29 @@ func TestALossWithoutACompression(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	told := &eventv1.Compression{Engine: "none", Profile: "rag", OriginalTokens: 100, CompressedTokens: 100, Micros: 95}
+	told := &eventv1.Compression{Engine: "none", Profile: "rag", OriginalTokens: 100, CompressedTokens: 100, Micros: 95, Skipped: "late"}
 	if rec := r.ledger(1)[0]; rec.GetSavedCompressionNanos() != -80*900 || !proto.Equal(rec.GetCompression(), told) {
 		t.Errorf("the ledger has %v", rec)
 	}
 }
 
-// Originals that go out for lack of time, or after a failure, are counted apart from those of
-// which there is nothing to compress.
-func TestLateAndFailedCompressionsAreCounted(t *testing.T) {
+// Originals that go out for lack of time, after a failure, or because they are too long, are counted
+// apart from those of which there is nothing to compress, and the caller and the ledger are told why.
+func TestSkippedCompressionsAreTold(t *testing.T) {
 	t.Parallel()
 	for want, set := range map[string]func(*compressorFake){
-		"late":   func(f *compressorFake) { f.late.Store(true) },
-		"failed": func(f *compressorFake) { f.fails = errors.New("away") },
+		"late":     func(f *compressorFake) { f.late.Store(true) },
+		"failed":   func(f *compressorFake) { f.fails = errors.New("away") },
+		"too_long": func(f *compressorFake) { f.long.Store(true) },
 	} {
 		r := newRig(t)
 		set(r.compressor)
-		if a := r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "rag"}, chat("many  words")}); a.status != http.StatusOK {
-			t.Fatalf("%d %s", a.status, a.body)
+		a := r.do(http.MethodPost, chatPath, call{acmeKey, map[string]string{"X-Compress": "rag"}, chat("many  words")})
+		if got := a.header.Get("X-Tollgate-Compression-Skipped"); a.status != http.StatusOK || got != want {
+			t.Fatalf("%d %s: skipped for %q, want %q", a.status, a.body, got, want)
+		}
+		if got := r.ledger(1)[0].GetCompression(); got.GetSkipped() != want || got.GetEngine() != "none" || got.GetProfile() != "rag" {
+			t.Errorf("%s: the ledger has %v", want, got)
 		}
 		families, err := r.metrics.Gather()
 		if err != nil {

@@ -295,6 +295,7 @@ type compressorFake struct {
 	cache [2]int64 // tokens that the provider's cache would have read, and lost
 	fails error
 	late  atomic.Bool // the original goes out
+	long  atomic.Bool // the text is beyond the bound
 	hangs atomic.Bool // until its caller does not wait any longer
 }
 
@@ -311,6 +312,9 @@ func (f *compressorFake) Compress(ctx context.Context, req *compressorv1.Compres
 	f.last.Store(req)
 	if f.late.Load() {
 		return &compressorv1.CompressResponse{OriginalTokens: 100, CompressedTokens: 100, CacheLostTokens: 80, Engine: "none", Micros: 95, Late: true}, nil
+	}
+	if f.long.Load() {
+		return &compressorv1.CompressResponse{OriginalTokens: 100, CompressedTokens: 100, Micros: 95, TooLong: true}, nil
 	}
 	return &compressorv1.CompressResponse{
 		Body: body, OriginalTokens: 100, CompressedTokens: 60, CacheReadTokens: f.cache[0], CacheLostTokens: f.cache[1],

@@ -191,6 +191,9 @@ func (c *completion) answerHeaders(h http.Header) {
 			set("X-Tollgate-Omitted", strings.Join(omitted[:min(len(omitted), omittedShown)], ","))
 		}
 	}
+	if why := c.compressionSkipped; why != "" {
+		set("X-Tollgate-Compression-Skipped", why)
+	}
 	if !c.req.stream {
 		cost := c.cost().Dollars()
 		set("X-Tollgate-Cost", cost)

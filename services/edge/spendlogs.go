@@ -243,10 +243,14 @@ func spendRowOf(r *eventv1.UsageRecord) *spendRow {
 		}
 	}
 	if c := r.GetCompression(); c != nil {
-		row.Metadata["compression"] = map[string]any{
+		told := map[string]any{
 			"engine": c.GetEngine(), "profile": c.GetProfile(), "original_tokens": c.GetOriginalTokens(),
 			"compressed_tokens": c.GetCompressedTokens(), "micros": c.GetMicros(),
 		}
+		if why := c.GetSkipped(); why != "" {
+			told["skipped"] = why
+		}
+		row.Metadata["compression"] = told
 	}
 	if code := r.GetError(); code != "" {
 		row.Status, row.Metadata["error_code"] = "failure", code

@@ -11,9 +11,9 @@ import (
 func TestRowsTellOfCompression(t *testing.T) {
 	row := spendRowOf(&eventv1.UsageRecord{
 		SavedCompressionNanos: -5,
-		Compression:           &eventv1.Compression{Engine: "extractive", Profile: "rag", OriginalTokens: 480, CompressedTokens: 160, Micros: 95},
+		Compression:           &eventv1.Compression{Engine: "extractive", Profile: "rag", OriginalTokens: 480, CompressedTokens: 160, Micros: 95, Skipped: "too_long"},
 	})
-	want := map[string]any{"engine": "extractive", "profile": "rag", "original_tokens": int64(480), "compressed_tokens": int64(160), "micros": int64(95)}
+	want := map[string]any{"engine": "extractive", "profile": "rag", "original_tokens": int64(480), "compressed_tokens": int64(160), "micros": int64(95), "skipped": "too_long"}
 	if got := row.Metadata["compression"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -28,7 +28,7 @@ func records() map[string]*eventv1.UsageRecord {
 			Usage:     &usagev1.Usage{Input: 100, CachedInput: 50, CacheWrite: 7, CacheWrite_1H: 3, Output: 20, Reasoning: 30, Estimated: true},
 			CostNanos: 1_234_567_891, SavedCacheNanos: 1, SavedCompressionNanos: 500_000_000,
 			LatencyMillis: 812, Cache: "miss", Sequence: 42,
-			Compression: &eventv1.Compression{Engine: "extractive", Profile: "rag", OriginalTokens: 480, CompressedTokens: 160, Micros: 95},
+			Compression: &eventv1.Compression{Engine: "extractive", Profile: "rag", OriginalTokens: 480, CompressedTokens: 160, Micros: 95, Skipped: "too_long"},
 			Window: &eventv1.BudgetWindow{
 				BudgetId: "b1", StartMillis: 1793491200000, EndMillis: 1796083200000,
 				LimitNanos: 10_000_000_000, SpentNanos: 9_999_999_999,

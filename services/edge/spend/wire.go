@@ -272,7 +272,8 @@ func appendMarks(b []byte, r *eventv1.UsageRecord) []byte {
 		b = text(b, 2, c.Profile)
 		b = number(b, 3, c.OriginalTokens)
 		b = number(b, 4, c.CompressedTokens)
-		b = end(number(b, 5, c.Micros), at)
+		b = number(b, 5, c.Micros)
+		b = end(text(b, 6, c.Skipped), at)
 	}
 	if h := r.CacheHit; h != nil {
 		var at int

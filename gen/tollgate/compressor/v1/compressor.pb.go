@@ -240,7 +240,10 @@ type CompressResponse struct {
 	// The original goes out for lack of time.
 	Late bool `protobuf:"varint,10,opt,name=late,proto3" json:"late,omitempty"`
 	// The original goes out after a failure.
-	Failed        bool `protobuf:"varint,11,opt,name=failed,proto3" json:"failed,omitempty"`
+	Failed bool `protobuf:"varint,11,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Text that might have been shortened stays, for what a prompt may have of it
+	// is full. It may be set beside a body.
+	TooLong       bool `protobuf:"varint,12,opt,name=too_long,json=tooLong,proto3" json:"too_long,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +351,13 @@ func (x *CompressResponse) GetLate() bool {
 func (x *CompressResponse) GetFailed() bool {
 	if x != nil {
 		return x.Failed
+	}
+	return false
+}
+
+func (x *CompressResponse) GetTooLong() bool {
+	if x != nil {
+		return x.TooLong
 	}
 	return false
 }
@@ -472,7 +482,7 @@ const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"Deployment\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12#\n" +
-	"\rdeployment_id\x18\x03 \x01(\tR\fdeploymentId\"\xe2\x02\n" +
+	"\rdeployment_id\x18\x03 \x01(\tR\fdeploymentId\"\xfd\x02\n" +
 	"\x10CompressResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12'\n" +
 	"\x0foriginal_tokens\x18\x02 \x01(\x03R\x0eoriginalTokens\x12+\n" +
@@ -485,7 +495,8 @@ const file_tollgate_compressor_v1_compressor_proto_rawDesc = "" +
 	"\aomitted\x18\t \x03(\tR\aomitted\x12\x12\n" +
 	"\x04late\x18\n" +
 	" \x01(\bR\x04late\x12\x16\n" +
-	"\x06failed\x18\v \x01(\bR\x06failed\"A\n" +
+	"\x06failed\x18\v \x01(\bR\x06failed\x12\x19\n" +
+	"\btoo_long\x18\f \x01(\bR\atooLong\"A\n" +
 	"\x0eOmittedRequest\x12\x1b\n" +
 	"\ttenant_id\x18\x01 \x01(\tR\btenantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"%\n" +

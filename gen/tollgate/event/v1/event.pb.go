@@ -475,8 +475,8 @@ func (x *CacheHit) GetEntryId() string {
 type Compression struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What shortened text: `extractive`, `llmlingua2`, `near_lossless` or
-	// `lossless`; `none` where the prompt went out as it came, and was dearer for
-	// what had been compressed before.
+	// `lossless`; `none` where the prompt went out as it came: see skipped, or it
+	// was dearer for what had been compressed before.
 	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
 	// The profile: `default`, `rag` or `chat`.
 	Profile string `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
@@ -485,7 +485,11 @@ type Compression struct {
 	// Prompt tokens after.
 	CompressedTokens int64 `protobuf:"varint,4,opt,name=compressed_tokens,json=compressedTokens,proto3" json:"compressed_tokens,omitempty"`
 	// How long it took, in microseconds.
-	Micros        int64 `protobuf:"varint,5,opt,name=micros,proto3" json:"micros,omitempty"`
+	Micros int64 `protobuf:"varint,5,opt,name=micros,proto3" json:"micros,omitempty"`
+	// Why text that might have been shortened was not: `too_long`, `late` or
+	// `failed`; empty where there is no such reason. Beside `too_long`, other text
+	// of the prompt may have been shortened.
+	Skipped       string `protobuf:"bytes,6,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -553,6 +557,13 @@ func (x *Compression) GetMicros() int64 {
 		return x.Micros
 	}
 	return 0
+}
+
+func (x *Compression) GetSkipped() string {
+	if x != nil {
+		return x.Skipped
+	}
+	return ""
 }
 
 // BudgetNotice tells that something happened to a budget.
@@ -849,13 +860,14 @@ const file_tollgate_event_v1_event_proto_rawDesc = "" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x1d\n" +
 	"\n" +
 	"age_millis\x18\x03 \x01(\x03R\tageMillis\x12\x19\n" +
-	"\bentry_id\x18\x04 \x01(\tR\aentryId\"\xad\x01\n" +
+	"\bentry_id\x18\x04 \x01(\tR\aentryId\"\xc7\x01\n" +
 	"\vCompression\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12'\n" +
 	"\x0foriginal_tokens\x18\x03 \x01(\x03R\x0eoriginalTokens\x12+\n" +
 	"\x11compressed_tokens\x18\x04 \x01(\x03R\x10compressedTokens\x12\x16\n" +
-	"\x06micros\x18\x05 \x01(\x03R\x06micros\"\xb7\x02\n" +
+	"\x06micros\x18\x05 \x01(\x03R\x06micros\x12\x18\n" +
+	"\askipped\x18\x06 \x01(\tR\askipped\"\xb7\x02\n" +
 	"\fBudgetNotice\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2$.tollgate.event.v1.BudgetNotice.KindR\x04kind\x12\x1d\n" +
 	"\n" +
