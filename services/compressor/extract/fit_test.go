@@ -12,8 +12,9 @@ import (
 	"tollgate.dev/services/compressor/bench/labelled"
 )
 
-// BenchmarkFit fits the table of weights on labelled data, and prints it with what it keeps
-// on the data that it was fitted on and, in parentheses, in five-fold cross-validation:
+// BenchmarkFit fits the table of weights on labelled data, and prints what it keeps on the data
+// that it was fitted on, in five-fold cross-validation, and what the weights keep that are in use;
+// then the weights, with those in use in parentheses:
 //
 //	go test ./services/compressor/extract -run '^$' -bench Fit -benchtime 1x
 //
@@ -51,9 +52,10 @@ func BenchmarkFit(b *testing.B) {
 	}
 	for b.Loop() {
 		all := fit(samples, func(int) bool { return true })
-		whole, cross := newFigures(len(sets)), newFigures(len(sets))
+		whole, cross, used := newFigures(len(sets)), newFigures(len(sets)), newFigures(len(sets))
 		for i := range samples {
 			whole.add(&samples[i], &all)
+			used.add(&samples[i], &weights)
 		}
 		for fold := range folds {
 			w := fit(samples, func(i int) bool { return samples[i].fold != fold })
@@ -63,16 +65,16 @@ func BenchmarkFit(b *testing.B) {
 				}
 			}
 		}
-		fmt.Println("Fitted on", folder)
+		fmt.Printf("Fitted on %s\n%-14s  kept, %%, at a rate: by the fit, cross-validated, by what is in use\n", folder, "")
 		for i, set := range sets {
 			fmt.Printf("%-14s", set.Name)
 			for r, rate := range fitRates {
-				fmt.Printf("  %.2f: %5.1f (%5.1f)", rate, whole.part(i, r), cross.part(i, r))
+				fmt.Printf("  %.2f: %5.1f %5.1f %5.1f", rate, whole.part(i, r), cross.part(i, r), used.part(i, r))
 			}
 			fmt.Println()
 		}
 		for i, w := range all {
-			fmt.Printf("%d: %d, ", i, w)
+			fmt.Printf("%d: %d (%d), ", i, w, weights[i])
 		}
 		fmt.Println()
 	}
