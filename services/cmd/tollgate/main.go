@@ -54,11 +54,10 @@ func main() {
 			}
 			os.Exit(exit.code)
 		}
-		if !errors.Is(err, flag.ErrHelp) {
+		if !errors.Is(err, flag.ErrHelp) { // who asked for help was told
 			fmt.Fprintln(os.Stderr, "tollgate:", err)
 			os.Exit(1)
 		}
-		os.Exit(2)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -31,15 +32,17 @@ const usage = `Show what compression makes of a text, and what that saves.
 
 Usage:
   tollgate compress FILE [--profile NAME] [--question TEXT] [--rate SHARE] [--model PROVIDER/MODEL|NAME]
-                         [--config FILE] [--format diff|text|json] [--color auto|always|never]
+                         [--config FILE] [--format diff|text|json | --json] [--color auto|always|never]
 
 FILE is a document, taken as what a tool returned or a search found, or a chat-completions request in JSON,
 taken as it is; - is standard input. What is left out is shown as [-so-], what stands in its place as {+so+},
-on a terminal by colours. --format text prints the compressed text or request alone, json everything.
+on a terminal in red and green too, unless NO_COLOR is set. Where the text has such marks itself, longer ones
+are taken ([--so--]), and told above it. --format text prints the compressed text or request alone, json
+everything; --json is short for that.
 Profiles are off, default, rag and chat, as --config (TOLLGATE_CONFIG) changes them; the default is default.
 --question is what the document is to answer. Models are as in a configuration; the default is openai/gpt-4o.
 With --config, --model may also be a name of its model_list, which a request's "model" names by itself; prices
-and base models are the configuration's.
+and base models are the configuration's. It exits with 0, or with 1 where the file cannot be shown.
 `
 
 // Env is what a command gets from its process.
@@ -67,7 +70,7 @@ const modelTimeout = 10 * time.Minute
 type options struct {
 	file, profile, question, model, config, format string
 	rate                                           float64
-	color                                          bool
+	color, terminal                                bool
 	// serves are the deployments that may serve, the likely one first: what provider and model
 	// the flags name, or those of a name of the configuration.
 	serves []compressor.Deployment
@@ -94,7 +97,10 @@ func Run(ctx context.Context, env Env, args []string) error {
 		return err
 	}
 	body := []byte(text)
-	named, whole := request(text)
+	named, whole, err := request(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.file, err)
+	}
 	table, err := pricing.Default(clock.Real().Now())
 	if err != nil {
 		return fmt.Errorf("shipped price table: %w", err)
@@ -114,6 +120,15 @@ func Run(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	profiles := opts.Profiles
+	if profiles == nil {
+		profiles = compressor.Profiles()
+	}
+	profile, ok := profiles[o.profile]
+	if !ok && o.profile != profileOff {
+		names := slices.Sorted(maps.Keys(profiles))
+		return fmt.Errorf("--profile %q: %s or %s", o.profile, strings.Join(names, ", "), profileOff)
+	}
 	if whole && o.question != "" {
 		return fmt.Errorf("--question is for a document; %s is a request, which has its own", o.file)
 	}
@@ -122,7 +137,7 @@ func Run(ctx context.Context, env Env, args []string) error {
 			return err
 		}
 	}
-	report := report{options: o, whole: whole, original: body}
+	report := report{options: o, whole: whole, original: body, minTokens: profile.MinTokens}
 	if o.profile != profileOff {
 		if report.result, err = compress(ctx, service, o, body); err != nil {
 			return err
@@ -136,6 +151,7 @@ func Run(ctx context.Context, env Env, args []string) error {
 	var listed bool
 	d := o.likely()
 	if report.price, listed = opts.Prices.Price(d.ID, d.Provider, d.Model); !listed {
+		report.price = nil
 		encoding := tokens.ForModel(d.Provider, d.Model)
 		if opts.Encoding != nil {
 			encoding = opts.Encoding(d.ID, d.Provider, d.Model)
@@ -183,6 +199,7 @@ func (e Env) parse(args []string) (o options, err error) {
 	flags.StringVar(&o.model, "model", "", "`PROVIDER/MODEL` or a name of the configuration")
 	flags.StringVar(&o.config, "config", "", "configuration `FILE`")
 	flags.StringVar(&o.format, "format", "diff", "diff, text or json")
+	flags.BoolFunc("json", "short for --format json", func(string) error { o.format = "json"; return nil })
 	color := flags.String("color", "auto", "auto, always or never")
 	for rest := args; ; {
 		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
@@ -198,8 +215,10 @@ func (e Env) parse(args []string) (o options, err error) {
 		}
 		o.file, rest = flags.Arg(0), flags.Args()[1:]
 	}
-	_, quiet := e.Lookup("NO_COLOR") // https://no-color.org
-	o.color = *color == "always" || *color == "auto" && e.Terminal && !quiet
+	quiet, _ := e.Lookup("NO_COLOR") // https://no-color.org
+	kind, _ := e.Lookup("TERM")
+	o.color = *color == "always" || *color == "auto" && e.Terminal && quiet == "" && kind != "dumb"
+	o.terminal = e.Terminal
 	switch {
 	case o.file == "":
 		return o, errors.New("which file? tollgate compress --help tells more")
@@ -242,6 +261,8 @@ func (e Env) read(name string) (_ string, err error) {
 		return "", fmt.Errorf("%s has more than %d MiB", name, maxFile>>20)
 	case !utf8.Valid(raw):
 		return "", fmt.Errorf("%s is not UTF-8", name)
+	case len(bytes.TrimSpace(raw)) == 0:
+		return "", fmt.Errorf("%s is empty", name)
 	}
 	return string(raw), nil
 }
@@ -298,14 +319,37 @@ func serving(flagged, requested string, deployments []config.Deployment) (all []
 	return all, nil
 }
 
-// request tells whether a text is a chat-completions request, and which model that names.
-func request(text string) (model string, ok bool) {
+// request tells whether a text is a chat-completions request, and which model that names. One of
+// Anthropic's Messages API is an error where its form tells it: what the two forms do not share would
+// be passed over here, and the gateway takes none.
+func request(text string) (model string, ok bool, err error) {
 	var r struct {
-		Model    string            `json:"model"`
-		Messages []json.RawMessage `json:"messages"`
+		Model    string          `json:"model"`
+		System   json.RawMessage `json:"system"`
+		Messages []struct {
+			Content json.RawMessage `json:"content"`
+		} `json:"messages"`
 	}
 	ok = strings.HasPrefix(strings.TrimSpace(text), "{") && json.Unmarshal([]byte(text), &r) == nil && r.Messages != nil
-	return r.Model, ok
+	if !ok {
+		return "", false, nil
+	}
+	foreign := r.System != nil
+	for _, m := range r.Messages {
+		var parts []struct {
+			Type string `json:"type"`
+		}
+		if json.Unmarshal(m.Content, &parts) != nil {
+			continue // a text
+		}
+		for _, p := range parts {
+			foreign = foreign || slices.Contains([]string{"tool_use", "tool_result", "thinking", "redacted_thinking"}, p.Type)
+		}
+	}
+	if foreign {
+		return "", false, errors.New("this is a request in the form of Anthropic's Messages API; the gateway takes chat completions for Anthropic's models too (docs/04-API.md)")
+	}
+	return r.Model, true, nil
 }
 
 // wrap puts a document into a request, as what a tool returned to a question.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -105,8 +106,17 @@ func TestFormats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(coloured.out, "\x1b[9;31m") || strings.Contains(coloured.out, "[-") {
+	if !strings.Contains(coloured.out, "\x1b[9;31m[-") || !strings.Contains(coloured.out, "\x1b[32m{+") {
 		t.Errorf("colours: %.200q", coloured.out)
+	}
+	for line := range strings.Lines(coloured.out) { // a pager ends colours with the line
+		if strings.Count(line, "\x1b[9;31m")+strings.Count(line, "\x1b[32m") != strings.Count(line, "\x1b[0m") {
+			t.Errorf("a colour goes on behind %q", line)
+		}
+	}
+	short, err := run(t, nil, text, "-", "--json")
+	if micros := regexp.MustCompile(`"micros": \d+`); err != nil || micros.ReplaceAllString(short.out, "") != micros.ReplaceAllString(said.out, "") {
+		t.Errorf("--json: %v, %.400s", err, short.out)
 	}
 }
 
@@ -139,6 +149,117 @@ func TestControlsAreSeen(t *testing.T) {
 	}
 }
 
+// A terminal gets no control in any format, and what goes out is the same JSON.
+func TestTerminals(t *testing.T) {
+	text := strings.Repeat("a\x1b[2J\u009b2J\u202eb\n", 400)
+	for _, format := range []string{"diff", "text", "json"} {
+		var out bytes.Buffer
+		err := compresscmd.Run(t.Context(), compresscmd.Env{
+			Lookup: func(name string) (string, bool) { return "1", name == "NO_COLOR" },
+			Stdin:  strings.NewReader(text), Stdout: &out, Terminal: true,
+		}, []string{"-", "--format", format, "--profile", "off"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && unicode.In(r, unicode.Cc, unicode.Bidi_Control) }); i >= 0 {
+			t.Errorf("%s: a control in %.60q", format, out.String()[i:])
+		}
+		var view struct{ Texts []struct{ Compressed string } }
+		if format == "json" && (json.Unmarshal(out.Bytes(), &view) != nil || len(view.Texts) != 1 || view.Texts[0].Compressed != text) {
+			t.Errorf("json: %.200s", out.String())
+		}
+	}
+}
+
+// Colours are for a terminal that has some, and whose user wants them.
+func TestColors(t *testing.T) {
+	text := rows(100)
+	for _, tc := range []struct {
+		name     string
+		env      map[string]string
+		terminal bool
+		args     []string
+		want     bool
+	}{
+		{"a terminal", map[string]string{"TERM": "xterm"}, true, nil, true},
+		{"a pipe", map[string]string{"TERM": "xterm"}, false, nil, false},
+		{"a pipe, always", nil, false, []string{"--color", "always"}, true},
+		{"a terminal, never", nil, true, []string{"--color", "never"}, false},
+		{"NO_COLOR", map[string]string{"NO_COLOR": "1"}, true, nil, false},
+		{"an empty NO_COLOR", map[string]string{"NO_COLOR": ""}, true, nil, true},
+		{"NO_COLOR, always", map[string]string{"NO_COLOR": "1"}, true, []string{"--color", "always"}, true},
+		{"a terminal without", map[string]string{"TERM": "dumb"}, true, nil, false},
+	} {
+		var out bytes.Buffer
+		err := compresscmd.Run(t.Context(), compresscmd.Env{
+			Lookup: func(name string) (string, bool) { v, ok := tc.env[name]; return v, ok },
+			Stdin:  strings.NewReader(text), Stdout: &out, Terminal: tc.terminal,
+		}, append([]string{"-"}, tc.args...))
+		if err != nil || strings.Contains(out.String(), "\x1b") != tc.want || !strings.Contains(out.String(), "[-") {
+			t.Errorf("%s: %v, %.200q", tc.name, err, out.String())
+		}
+	}
+}
+
+// Whoever takes out what the marks are around has the text that goes out, or the one that came in:
+// a text's own brackets are none of the tool's.
+func TestMarksAreTheToolsAlone(t *testing.T) {
+	mill := func(own string) string {
+		var out strings.Builder
+		out.WriteString("The mill at Oldbridge was built in 1834 by Thomas Hale. It stands by the river. ")
+		for i := range 60 {
+			fmt.Fprintf(&out, "The wheel%s number %d is of [oak] {and} iron. Visitors come by train %d times a day.\n", own, i, i%7)
+		}
+		return out.String()
+	}
+	for _, tc := range []struct{ name, text, begin, end, placed string }{
+		{"no marks", mill(""), "[-", "-]", "{+"},
+		{"a mark of omission", mill(" […]"), "[-", "-]", "{+"},
+		{"what looks like the tool's", mill(" [-so-] {+so+}"), "[--", "--]", "{++"},
+		{"the first half", mill(" [-so"), "[--", "--]", "{++"},
+		{"the other half", mill(" so++}"), "[---", "---]", "{+++"},
+		{"at the seams", mill(" - [ { + ] }"), "[-", "-]", "{+"},
+		{"JSON", rows(100), "[-", "-]", "{+"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := []string{"-", "--question", "Who built the mill?", "--model", "anthropic/claude-sonnet-4-5"}
+			got, err := run(t, nil, tc.text, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent, err := run(t, nil, tc.text, append(args, "--format", "text")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown, _, _ := strings.Cut(got.out, "\n\ntokens  ")
+			if legend, rest, ok := strings.Cut(shown, "\n\n"); strings.HasPrefix(shown, "marks   ") && ok {
+				if want := "marks   " + tc.begin + "left out" + tc.end + " " + tc.placed + "in its place"; !strings.HasPrefix(legend, want) {
+					t.Errorf("told %q, want %q", legend, want)
+				}
+				shown = rest
+			} else if len(tc.begin) > 2 {
+				t.Errorf("the marks are not told: %.100s", shown)
+			}
+			// replaced has one of the two kinds of changes taken out, or its marks alone.
+			replaced := func(text, begin, end, by string) string {
+				return regexp.MustCompile(`(?s)`+regexp.QuoteMeta(begin)+`(.*?)`+regexp.QuoteMeta(end)).ReplaceAllString(text, by)
+			}
+			gone, came := [2]string{tc.begin, tc.end}, [2]string{tc.placed, strings.Repeat("+", len(tc.placed)-1) + "}"}
+			before := replaced(replaced(shown, came[0], came[1], ""), gone[0], gone[1], "$1")
+			if strings.TrimRight(before, "\n") != strings.TrimRight(tc.text, "\n") {
+				t.Errorf("what came in reads\n%.600s", before)
+			}
+			after := replaced(replaced(shown, gone[0], gone[1], ""), came[0], came[1], "$1")
+			if strings.TrimRight(after, "\n") != strings.TrimRight(sent.out, "\n") || len(sent.out) >= len(tc.text) {
+				t.Errorf("what goes out reads\n%.600s\nand not\n%.600s", after, sent.out)
+			}
+			if strings.Contains(shown, tc.end+" "+tc.begin) {
+				t.Errorf("a space alone stays between two changes: %.600s", shown)
+			}
+		})
+	}
+}
+
 // A request is taken as it is, with every message.
 func TestRequests(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []any{
@@ -162,6 +283,28 @@ func TestRequests(t *testing.T) {
 	}
 	if !json.Valid([]byte(sent.out)) || !strings.HasPrefix(sent.out, `{"messages":[{"content":"Be  kind.","role":"system"}`) || len(sent.out) >= len(body) {
 		t.Errorf("got %.300s", sent.out)
+	}
+}
+
+// A line of a text that looks like a message's heading is told from one.
+func TestHeadings(t *testing.T) {
+	body := `{"messages":[{"role":"user","content":"--- a/main.go\n+++ b/main.go\n--- user\n---- \n----- x"},{"role":"assistant","content":null},{"role":"user","content":"Why?"}]}`
+	got, err := run(t, nil, body, "-")
+	if err != nil || !strings.HasPrefix(got.out, "------ user\n--- a/main.go\n") || !strings.Contains(got.out, "\n------ user\nWhy?\n") {
+		t.Errorf("%v, %s", err, got.out)
+	}
+}
+
+// Where nothing is saved it is told why, of which model.
+func TestNothingWasSaved(t *testing.T) {
+	for profile, want := range map[string]string{
+		"rag":  "nothing was saved, and the original goes out to openai/gpt-4o (the profile rag begins at 1000 tokens)",
+		"chat": "nothing was saved, and the original goes out to openai/gpt-4o (docs/11-Compression.md tells when)",
+	} {
+		got, err := run(t, nil, "```\n"+strings.Repeat("let mill = old;\n", 80)+"```\n", "-", "--profile", profile)
+		if err != nil || !strings.Contains(got.out, want) {
+			t.Errorf("%s: %v, %s", profile, err, got.out)
+		}
 	}
 }
 
@@ -279,6 +422,17 @@ func TestDeployments(t *testing.T) {
 	}
 }
 
+// What is saved of a model that has no price is not known, and not nothing.
+func TestSavedWithoutAPrice(t *testing.T) {
+	for model, want := range map[string]bool{"openai/gpt-4o": true, "hosted_vllm/my-very": false} {
+		got, err := run(t, nil, rows(100), "-", "--json", "--model", model)
+		var view struct{ Saved *float64 }
+		if err := errors.Join(err, json.Unmarshal([]byte(got.out), &view)); err != nil || (view.Saved != nil) != want {
+			t.Errorf("%s: %v, %v", model, err, view.Saved)
+		}
+	}
+}
+
 // A model that has no price is told, and which one may be meant.
 func TestUnknownModels(t *testing.T) {
 	small := file(t, "a.txt", "A.")
@@ -328,7 +482,7 @@ func TestMistakes(t *testing.T) {
 		"two files":          {[]string{small, small}, "unexpected argument"},
 		"an unknown flag":    {[]string{small, "--speed"}, "--help"},
 		"no such file":       {[]string{filepath.Join(t.TempDir(), "none")}, "no such file"},
-		"an unknown profile": {[]string{small, "--profile", "turbo"}, "no such compression profile"},
+		"an unknown profile": {[]string{small, "--profile", "turbo"}, `--profile "turbo": chat, default, rag or off`},
 		"a rate of 0":        {[]string{small, "--rate", "0"}, "--rate"},
 		"a rate above 1":     {[]string{small, "--rate", "2"}, "--rate"},
 		"an unknown format":  {[]string{small, "--format", "xml"}, "--format"},
@@ -337,6 +491,9 @@ func TestMistakes(t *testing.T) {
 		"no UTF-8":           {[]string{file(t, "b", "\xff")}, "UTF-8"},
 		"a large file":       {[]string{file(t, "c", strings.Repeat("x", 10<<20+1))}, "MiB"},
 		"a request's other":  {[]string{file(t, "e.json", `{"messages":[{"role":"user","content":"x"}]}`), "--question", "What?"}, "--question is for a document"},
+		"an empty file":      {[]string{file(t, "g.txt", " \n")}, "g.txt is empty"},
+		"another's request":  {[]string{file(t, "h.json", `{"system":"s","messages":[{"role":"user","content":"x"}]}`)}, "Anthropic's Messages API"},
+		"another's tools":    {[]string{file(t, "i.json", `{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"x"}]}]}`)}, "Anthropic's Messages API"},
 		"half a request":     {[]string{file(t, "d.json", `{"messages":[{"role":"oracle","content":"x"}]}`)}, "cannot be read"},
 	} {
 		_, err := run(t, nil, "", tc.args...)

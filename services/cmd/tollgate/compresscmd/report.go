@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +14,7 @@ import (
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/extract"
 )
 
 // report is what became of a file.
@@ -22,7 +24,9 @@ type report struct {
 	original []byte // the request
 	result   compressor.Result
 	tools    *compressor.Result // of a document as a tool's result; nil of a request
-	price    *pricing.Price
+	price    *pricing.Price     // nil where none is known
+	// minTokens is from how many tokens on the profile shortens prompts.
+	minTokens int64
 }
 
 // text is one string of a request before and after.
@@ -102,15 +106,19 @@ func contents(body []byte) (texts []text, err error) {
 	return texts, nil
 }
 
+// text writes what goes out, to the byte; but no control to a terminal.
 func (r *report) text(out *strings.Builder, texts []text) {
+	sent := string(r.original)
 	switch {
 	case !r.whole:
-		out.WriteString(texts[0].after)
+		sent = texts[0].after
 	case r.result.Body != nil:
-		out.Write(r.result.Body)
-	default:
-		out.Write(r.original)
+		sent = string(r.result.Body)
 	}
+	if r.options.terminal {
+		sent = visible(sent)
+	}
+	out.WriteString(sent)
 }
 
 // json writes everything as one object. Amounts are dollars.
@@ -125,19 +133,23 @@ func (r *report) json(out *strings.Builder, texts []text) error {
 		Text string `json:"text"`
 	}
 	view := struct {
-		Model            string     `json:"model"`
-		Profile          string     `json:"profile"`
-		Engine           string     `json:"engine"`
-		Stages           []string   `json:"stages"`
-		OriginalTokens   int64      `json:"originalTokens"`
-		CompressedTokens int64      `json:"compressedTokens"`
-		Micros           int64      `json:"micros"`
-		Saved            money.Nano `json:"saved"`
-		Texts            []changed  `json:"texts"`
-		Omitted          []omitted  `json:"omitted"`
+		Model            string      `json:"model"`
+		Profile          string      `json:"profile"`
+		Engine           string      `json:"engine"`
+		Stages           []string    `json:"stages"`
+		OriginalTokens   int64       `json:"originalTokens"`
+		CompressedTokens int64       `json:"compressedTokens"`
+		Micros           int64       `json:"micros"`
+		Saved            *money.Nano `json:"saved"` // null where the model has no price
+		Texts            []changed   `json:"texts"`
+		Omitted          []omitted   `json:"omitted"`
 	}{
 		Model: r.options.name(), Profile: r.options.profile, Engine: r.result.Engine, Stages: r.result.Stages,
-		OriginalTokens: r.result.Original, CompressedTokens: r.result.Compressed, Micros: r.result.Took.Microseconds(), Saved: r.result.Saved(r.price),
+		OriginalTokens: r.result.Original, CompressedTokens: r.result.Compressed, Micros: r.result.Took.Microseconds(),
+	}
+	if r.price != nil {
+		saved := r.result.Saved(r.price)
+		view.Saved = &saved
 	}
 	for _, t := range texts {
 		view.Texts = append(view.Texts, changed{t.role, t.before, t.after})
@@ -145,23 +157,39 @@ func (r *report) json(out *strings.Builder, texts []text) error {
 	for _, o := range r.result.Omitted {
 		view.Omitted = append(view.Omitted, omitted{o.Name, o.Text})
 	}
-	enc := json.NewEncoder(out)
+	var raw strings.Builder
+	enc := json.NewEncoder(&raw)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(view)
+	if err := enc.Encode(view); err != nil {
+		return err
+	}
+	for _, c := range raw.String() { // the encoder leaves those above the first controls as they are
+		if hidden(c) {
+			fmt.Fprintf(out, `\u%04x`, c)
+		} else {
+			out.WriteRune(c)
+		}
+	}
+	return nil
 }
 
 // diff shows what became of each text, and the figures below.
 func (r *report) diff(out *strings.Builder, texts []text) {
-	style := plain
-	if r.options.color {
-		style = coloured
+	m := marksFor(texts, r.options.color)
+	if changed := func(t text) bool { return t.before != t.after }; m.length > 1 && slices.ContainsFunc(texts, changed) {
+		out.WriteString("marks   ")
+		m.write(out, m.gone, "left out")
+		out.WriteByte(' ')
+		m.write(out, m.came, "in its place")
+		out.WriteString(": the text itself has shorter ones\n\n")
 	}
+	rule := ruleFor(texts)
 	for _, t := range texts {
 		if r.whole {
-			fmt.Fprintf(out, "--- %s\n", t.role)
+			fmt.Fprintf(out, "%s %s\n", rule, t.role)
 		}
-		marked(out, t.before, t.after, style)
+		m.compare(out, t.before, t.after)
 		if !strings.HasSuffix(out.String(), "\n") {
 			out.WriteByte('\n')
 		}
@@ -173,7 +201,11 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 		out.WriteString("the profile off compresses nothing\n")
 		return
 	case result.Body == nil:
-		fmt.Fprintf(out, "tokens  %d; nothing was saved, and the original goes out (docs/11-Compression.md tells when)\n", result.Original)
+		why := "docs/11-Compression.md tells when"
+		if result.Original < r.minTokens {
+			why = fmt.Sprintf("the profile %s begins at %d tokens", r.options.profile, r.minTokens)
+		}
+		fmt.Fprintf(out, "tokens  %d; nothing was saved, and the original goes out to %s (%s)\n", result.Original, r.options.name(), why)
 		return
 	}
 	fmt.Fprintf(out, "tokens  %d to %d: %.1f %% are left\n", result.Original, result.Compressed, 100*float64(result.Compressed)/float64(result.Original))
@@ -186,7 +218,7 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 	}
 	fmt.Fprintf(out, "engine  %s (%s)\n", result.Engine, strings.Join(result.Stages, ", "))
 	fmt.Fprintf(out, "time    %s\n", result.Took.Round(time.Microsecond))
-	if rate := r.price.Rate(pricing.Input, pricing.Standard, result.Original); rate > 0 {
+	if r.price != nil && r.price.Rate(pricing.Input, pricing.Standard, result.Original) > 0 {
 		fmt.Fprintf(out, "saved   $%s a call of %s\n", r.result.Saved(r.price).Dollars(), r.options.name())
 	}
 	for _, o := range result.Omitted {
@@ -197,19 +229,11 @@ func (r *report) diff(out *strings.Builder, texts []text) {
 // tolerance is by how many tokens a request with tools may be longer for the list of them.
 const tolerance = 8
 
-// style is how words are marked that went, and that came.
-type style struct{ gone, goneEnd, came, cameEnd string }
-
-var (
-	plain    = style{"[-", "-]", "{+", "+}"}
-	coloured = style{"\x1b[9;31m", "\x1b[0m", "\x1b[32m", "\x1b[0m"}
-)
-
 // diffTime bounds the search for the smallest difference; what is found by then is shown.
 const diffTime = 2 * time.Second
 
-// marked writes a text with what changed in it, word by word.
-func marked(out *strings.Builder, before, after string, s style) {
+// compare writes a text with what changed in it, word by word.
+func (m *marks) compare(out *strings.Builder, before, after string) {
 	ids := map[string]rune{}
 	var words []string
 	encode := func(text string) (runes []rune) {
@@ -232,21 +256,38 @@ func marked(out *strings.Builder, before, after string, s style) {
 	was, is := encode(before), encode(after)
 	d := diffmatchpatch.New()
 	d.DiffTimeout = diffTime
-	for _, part := range d.DiffMainRunes(was, is, false) {
+	var gone, came strings.Builder
+	flush := func() {
+		m.write(out, m.gone, gone.String())
+		m.write(out, m.came, came.String())
+		gone.Reset()
+		came.Reset()
+	}
+	parts := d.DiffMainRunes(was, is, false)
+	for i, part := range parts {
 		var text strings.Builder
 		for _, r := range part.Text {
 			text.WriteString(visible(words[indexOf(r)]))
 		}
-		switch part.Type {
-		case diffmatchpatch.DiffDelete:
-			out.WriteString(s.gone + text.String() + s.goneEnd)
-		case diffmatchpatch.DiffInsert:
-			out.WriteString(s.came + text.String() + s.cameEnd)
-		case diffmatchpatch.DiffEqual:
+		switch {
+		case part.Type == diffmatchpatch.DiffDelete:
+			gone.WriteString(text.String())
+		case part.Type == diffmatchpatch.DiffInsert:
+			came.WriteString(text.String())
+		case i > 0 && i < len(parts)-1 && !strings.ContainsFunc(text.String(), readable):
+			// A space or a full stop that both have between two changes tells nothing.
+			gone.WriteString(text.String())
+			came.WriteString(text.String())
+		default:
+			flush()
 			out.WriteString(text.String())
 		}
 	}
+	flush()
 }
+
+// readable tells whether a character is more than space and punctuation.
+func readable(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.S) }
 
 // visible shows the controls of a text, but for tabs and line ends, by their pictures in Unicode
 // or their numbers: what a document has of them is not to steer the terminal, and is seen where it
@@ -297,6 +338,9 @@ func word(text string) int {
 			return 2
 		}
 		return 0
+	}
+	if strings.HasPrefix(text, extract.Mark) {
+		return len(extract.Mark) // its brackets are none of the text's
 	}
 	first := -1
 	for i, r := range text {
