@@ -30,7 +30,10 @@
 //   - A JSON schema is answered by an instance of it; see instance for what is
 //     honoured.
 //   - Tokens are counted as four bytes each, rounded up, over all text, tool
-//     definitions, calls and results of the prompt; an image is ImageTokens.
+//     definitions, calls and results of the prompt; an image is ImageTokens. They
+//     are not the gateway's own counts, on purpose: only where the two differ do
+//     tests see that what is billed is what the provider reported. It also lets
+//     answers have an exact size, and costs benchmarks no time.
 //   - A prompt of at least Options.MinCacheTokens, or what the model's provider
 //     documents, whose beginning was seen before reads that beginning from the
 //     cache: implicitly at OpenAI, Groq and Gemini, in whole messages and steps

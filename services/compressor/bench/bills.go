@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,7 +32,12 @@ func (b *bench) bills(ctx context.Context) error {
 	if err := b.conversations(ctx, &biller); err != nil {
 		return err
 	}
-	return b.questions(ctx, &biller)
+	for _, profile := range slices.Compact([]string{b.profile, "rag"}) { // rag is the one for documents
+		if err := b.questions(ctx, &biller, profile); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // conversations prints what is paid of the bills of long ones.
@@ -42,25 +48,29 @@ func (b *bench) conversations(ctx context.Context, biller *bill.Biller) error {
 	for _, t := range traces {
 		fmt.Fprintf(&out, "%s\t", t.Name)
 	}
-	for _, m := range bill.Models() {
+	models := bill.Models()
+	ratios := make([][]float64, len(models))
+	for i, m := range models {
 		fmt.Fprintf(&out, "\n%s\t", named(m))
 		for _, t := range traces {
 			of, err := biller.Bill(ctx, t, m, b.profile)
 			if err != nil {
 				return err
 			}
+			ratios[i] = append(ratios[i], of.Ratio())
 			fmt.Fprintf(&out, "%.3f\t", of.Ratio())
 		}
 	}
-	return b.table(out.String())
+	b.aims.bills(models, traces, ratios)
+	return b.table(out.String(), tabwriter.AlignRight)
 }
 
-// questions prints what is paid of the bills of calls that ask about the same documents, eight
-// sets of them one after another.
-func (b *bench) questions(ctx context.Context, biller *bill.Biller) error {
+// questions prints what is paid by a profile of the bills of calls that ask about the same documents,
+// eight sets of them one after another.
+func (b *bench) questions(ctx context.Context, biller *bill.Biller, profile string) error {
 	counts := []int{1, 2, 3, 10, 30}
 	var out strings.Builder
-	fmt.Fprintf(&out, "questions about each of 8 documents, profile %s\t", b.profile)
+	fmt.Fprintf(&out, "\nquestions about each of 8 documents, profile %s\t", profile)
 	for _, n := range counts {
 		fmt.Fprintf(&out, "%d\t", n)
 	}
@@ -68,7 +78,7 @@ func (b *bench) questions(ctx context.Context, biller *bill.Biller) error {
 		fmt.Fprintf(&out, "\n%s\t", named(m))
 		for i, n := range counts {
 			// Each has a team of its own, which has learned nothing.
-			account, err := biller.Open(m, b.profile, fmt.Sprint("team ", i))
+			account, err := biller.Open(m, profile, fmt.Sprint("team ", profile, i))
 			if err != nil {
 				return err
 			}
@@ -84,7 +94,7 @@ func (b *bench) questions(ctx context.Context, biller *bill.Biller) error {
 			fmt.Fprintf(&out, "%.3f\t", account.Bill.Ratio())
 		}
 	}
-	return b.table(out.String())
+	return b.table(out.String(), tabwriter.AlignRight)
 }
 
 func named(m bill.Model) string {
@@ -96,8 +106,8 @@ func named(m bill.Model) string {
 }
 
 // table prints cells that end in tabs, aligned.
-func (b *bench) table(cells string) error {
-	table := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+func (b *bench) table(cells string, flags uint) error {
+	table := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', flags)
 	if _, err := table.Write([]byte(cells + "\n")); err != nil {
 		return err
 	}

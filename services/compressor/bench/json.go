@@ -47,6 +47,7 @@ func (b *bench) toolResults(ctx context.Context) error {
 		}
 		before, minified, after = before+sizes[0], minified+sizes[1], after+sizes[2]
 	}
+	b.aims.toolResults(percent(after, before), met, len(results))
 	slices.Sort(shares)
 	b.printf("%-22s %8d %11.1f %10.1f   median %.1f; %d of %d have %d %% or less; all decode to equal JSON\n", "all",
 		before, percent(minified, before), percent(after, before), shares[len(shares)/2], met, len(results), jsonAim)

@@ -1,7 +1,8 @@
 // Command bench measures the compressor. On labelled questions: how often the answer stays, how
 // much of the budget is used, and how long it takes to choose sentences, alone and within a whole
 // compression; beside it stand two that know nothing of the question, the head of the text and
-// random sentences. Of tool results: what is left of JSON. Of conversations: the bill.
+// random sentences. Of tool results: what is left of JSON. Of conversations: the bill. At the end it
+// prints what was aimed at beside what was measured.
 package main
 
 import (
@@ -50,6 +51,7 @@ type bench struct {
 	misses   bool
 	profile  string // of the bills
 	runs     int    // with long texts
+	aims     aims   // so far
 }
 
 // rates are those of the product's profiles, and a hard one.
@@ -92,7 +94,10 @@ func (b *bench) run(ctx context.Context, folder string) error {
 	if err := b.toolResults(ctx); err != nil {
 		return err
 	}
-	return b.bills(ctx)
+	if err := b.bills(ctx); err != nil {
+		return err
+	}
+	return b.aimed()
 }
 
 func (b *bench) printf(format string, args ...any) {
@@ -104,17 +109,23 @@ type way struct {
 	name   string
 	texts  func(*labelled.Item) []string
 	choose func(b *bench, ctx context.Context, question string, texts []string, budget int64) ([]string, error)
+	blind  bool // to the question: what the others are held against
 }
 
 func joined(it *labelled.Item) []string { return []string{it.Joined()} }
 
 var ways = []way{
-	{"extract", joined, (*bench).extract},
-	{"extract, protected", joined, (*bench).guarded},
-	{"extract, apart", (*labelled.Item).Apart, (*bench).extract},
-	{"head", joined, (*bench).head},
-	{"random sentences", joined, (*bench).random},
+	{"extract", joined, (*bench).extract, false},
+	{"extract, protected", joined, (*bench).guarded, false},
+	{"extract, apart", (*labelled.Item).Apart, (*bench).extract, false},
+	head,
+	random,
 }
+
+var (
+	head   = way{"head", joined, (*bench).head, true}
+	random = way{"random sentences", joined, (*bench).random, true}
+)
 
 func (b *bench) count(texts ...string) (n int64, err error) {
 	for _, t := range texts {
@@ -131,12 +142,14 @@ func (b *bench) count(texts ...string) (n int64, err error) {
 // it uses.
 func (b *bench) answers(ctx context.Context, set labelled.Set) error {
 	b.printf("\n%s: %d questions\n%-22s %6s %8s   %-22s\n", set.Name, len(set.Items), "", "rate", "kept", "tokens/budget min mean max")
-	for _, w := range ways {
+	by := make([][]figures, len(ways))
+	for i, w := range ways {
 		for _, rate := range rates {
 			f, err := b.quality(ctx, set, w, rate)
 			if err != nil {
 				return err
 			}
+			by[i] = append(by[i], f)
 			b.printf("%-22s %6.2f %7.1f%%   %.3f %.3f %.3f\n", w.name, rate, f.kept(), f.least, f.sum/float64(f.questions), f.most)
 			if b.misses && rate == 0.33 && w.name == "extract" {
 				for _, lost := range f.lost {
@@ -145,12 +158,14 @@ func (b *bench) answers(ctx context.Context, set labelled.Set) error {
 			}
 		}
 	}
+	b.aims.kept(&set, by)
 	return nil
 }
 
 // languages prints the same of the project's own small sets, a line for each language.
 func (b *bench) languages(ctx context.Context, sets []labelled.Set) error {
 	b.printf("\n%-8s %9s   %-31s %13s %15s   %s\n", "language", "questions", "kept, %, at 0.33 0.20 0.10 0.05", "head at 0.33", "random at 0.33", "tokens/budget, most")
+	worst, mostHead, mostRandom := 100.0, 0.0, 0.0
 	for _, set := range sets {
 		b.printf("%-8s %9d       ", set.Name, len(set.Items))
 		most := 0.0
@@ -161,17 +176,22 @@ func (b *bench) languages(ctx context.Context, sets []labelled.Set) error {
 			}
 			b.printf(" %6.1f", f.kept())
 			most = max(most, f.most)
+			if rate == 0.33 {
+				worst = min(worst, f.kept())
+			}
 		}
-		head, err := b.quality(ctx, set, way{"head", joined, (*bench).head}, 0.33)
+		first, err := b.quality(ctx, set, head, 0.33)
 		if err != nil {
 			return err
 		}
-		random, err := b.quality(ctx, set, way{"random sentences", joined, (*bench).random}, 0.33)
+		chance, err := b.quality(ctx, set, random, 0.33)
 		if err != nil {
 			return err
 		}
-		b.printf(" %13.1f %15.1f   %.3f\n", head.kept(), random.kept(), most)
+		b.printf(" %13.1f %15.1f   %.3f\n", first.kept(), chance.kept(), most)
+		mostHead, mostRandom = max(mostHead, first.kept()), max(mostRandom, chance.kept())
 	}
+	b.aims.languages(len(sets), worst, mostHead, mostRandom)
 	return nil
 }
 
@@ -315,6 +335,7 @@ func (b *bench) speed(ctx context.Context, sets []labelled.Set) error {
 			return err
 		}
 		b.times(set.Name, "select", each, all)
+		b.aims.times(set.Name, each, all)
 		if each, all, err = b.compressing(ctx, set); err != nil {
 			return err
 		}
