@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/edge/admission"
 )
@@ -22,11 +24,23 @@ func cacheTenant(p *admission.Principal) string {
 	return "key/" + p.KeyID
 }
 
-// invalidateCache answers `POST /v1/cache/invalidate` `{namespace, entryId?, ttlOverride?}`. The
-// namespace is `{tenant}`, `{tenant}:{provider}` or `{tenant}:{provider}:{model}`, with
-// `key/{id}` for a key without a tenant; a key without the admin scope reaches its own
-// answers alone. entryId is that of a single entry; without it all are meant. ttlOverride is in
-// seconds.
+// Bounds of what names a namespace, in bytes: the cache keeps nothing with a longer part, and no
+// call has a longer partition.
+const (
+	maxNamespacePart = 1024
+	maxPartition     = 128
+)
+
+// badPartition refuses a partition that no call can have.
+func badPartition(name string) error {
+	return errs.Newf(errs.InvalidRequest, "%s must have at most %d bytes", name, maxPartition).WithParam(name)
+}
+
+// invalidateCache answers `POST /v1/cache/invalidate` `{namespace, partition?, entryId?,
+// ttlOverride?}`. The namespace is `{tenant}`, `{tenant}:{provider}` or
+// `{tenant}:{provider}:{model}`, with `key/{id}` for a key without a tenant; a key without the
+// admin scope reaches its own answers alone. Without a partition all are meant, and so without
+// entryId, which is that of a single entry. ttlOverride is in seconds.
 func (e *Edge) invalidateCache(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
@@ -41,12 +55,19 @@ func (e *Edge) invalidateCache(x *exchange) error {
 		return err
 	}
 	parts := strings.SplitN(req.Namespace, ":", 3)
+	if slices.ContainsFunc(parts, func(part string) bool { return len(part) > maxNamespacePart }) {
+		return errs.Newf(errs.InvalidRequest, "namespace must have at most %d bytes in each of its parts", maxNamespacePart).
+			WithParam("namespace")
+	}
 	if slices.Contains(parts, "") { // an empty part would stand for all
 		return errs.New(errs.InvalidRequest, "namespace must be {tenant}, {tenant}:{provider} or {tenant}:{provider}:{model}").
 			WithParam("namespace")
 	}
 	if !x.principal.Admin && parts[0] != cacheTenant(x.principal) {
 		return errs.New(errs.TenantMismatch, "the namespace belongs to another tenant").WithParam("namespace")
+	}
+	if len(req.Partition) > maxPartition {
+		return badPartition("partition")
 	}
 	in := &cachev1.InvalidateRequest{TenantId: parts[0], Partition: req.Partition}
 	if len(parts) > 1 {
@@ -75,8 +96,68 @@ func (e *Edge) invalidateCache(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if resp.GetEntries() == 0 {
+		if err := x.misnamed(in); err != nil {
+			return err
+		}
+	}
 	return x.json(http.StatusOK, struct {
 		Namespace string `json:"namespace"`
 		Entries   int64  `json:"entries"`
 	}{req.Namespace, resp.GetEntries()})
+}
+
+// misnamed tells why nothing can be kept where a purge found nothing; nil where something may.
+// Answers outlive what they are of, so it is asked after the purge: a team or a model that is gone
+// is purged by its name like any other.
+func (x *exchange) misnamed(in *cachev1.InvalidateRequest) error {
+	if err := x.ownerless(in.GetTenantId()); err != nil {
+		return err
+	}
+	provider, table := in.GetProvider(), x.e.models.Load()
+	if name := in.GetModel(); name != "" {
+		switch m, ok := table.byName[name]; {
+		case !ok:
+			return errs.Newf(errs.ModelNotFound, "the model %q does not exist", shown(name)).WithParam("namespace")
+		case m.provider != provider:
+			return errs.Newf(errs.InvalidRequest, "answers of the model %q are kept under the provider %q, not %q", shown(name), m.provider, shown(provider)).
+				WithParam("namespace")
+		}
+		return nil
+	}
+	if provider == "" || provider == "*" {
+		return nil
+	}
+	for _, m := range table.byName {
+		for _, d := range m.deployments {
+			if d.GetProvider() == provider {
+				return nil
+			}
+		}
+	}
+	return errs.Newf(errs.InvalidRequest, "no model has the provider %q", shown(provider)).WithParam("namespace")
+}
+
+// ownerTimeout bounds the question whose answers a namespace has: the purge itself is done by then.
+const ownerTimeout = time.Second
+
+// ownerless tells why nobody's answers can be kept under a tenant's name. Only an administrator
+// can have named another than its own. While the keystore does not say, there is no fault.
+func (x *exchange) ownerless(tenant string) error {
+	id, isKey := strings.CutPrefix(tenant, "key/")
+	if !x.principal.Admin || tenant == cacheTenant(x.principal) || isKey && id == admission.MasterKeyID {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(x.r.Context(), ownerTimeout)
+	defer cancel()
+	var err error
+	if isKey {
+		_, err = x.e.findKey(ctx, idRef(id))
+	} else {
+		_, err = x.e.Services.Keystore.GetTenant(ctx, &keystorev1.GetTenantRequest{Id: tenant})
+	}
+	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.InvalidRequest) { // an id that none can have
+		return errs.Newf(errs.NotFound, "there is neither a team nor a key %q, nor an answer of one", shown(tenant)).WithParam("namespace")
+	}
+	return nil
 }

@@ -2,11 +2,14 @@ package edge_test
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
+	"tollgate.dev/platform/errs"
 )
 
 // TestWhoMayPurgeWhat invalidates answers: a tenant's key its tenant's, a key without a
@@ -21,7 +24,7 @@ func TestWhoMayPurgeWhat(t *testing.T) {
 		"its tenant's":                {acmeKey, "acme", 200, acmeKey},
 		"its tenant's, of a provider": {acmeKey, "acme:openai", 200, acmeKey},
 		"its tenant's, of a model":    {acmeKey, "acme:openai:m", 200, acmeKey},
-		"its tenant's, of another":    {acmeKey, "acme:openai:n", 200, ""},
+		"its tenant's, of another":    {acmeKey, "acme:openai:n", 404, ""},
 		"another's":                   {acmeKey, "key/key-of-loner", 403, ""},
 		"its own":                     {lonerKey, "key/key-of-loner", 200, lonerKey},
 		"its own, of a model":         {lonerKey, "key/key-of-loner:openai:m", 200, lonerKey},
@@ -40,7 +43,7 @@ func TestWhoMayPurgeWhat(t *testing.T) {
 			for _, key := range callers {
 				ask(key)
 			}
-			a := r.do(http.MethodPost, "/v1/cache/invalidate", call{key: tc.key, body: `{"namespace":"` + tc.namespace + `"}`})
+			a := r.do(http.MethodPost, invalidatePath, call{key: tc.key, body: `{"namespace":"` + tc.namespace + `"}`})
 			entries := `"entries":0`
 			if tc.gone != "" {
 				entries = `"entries":1`
@@ -61,6 +64,91 @@ func TestWhoMayPurgeWhat(t *testing.T) {
 	}
 }
 
+const invalidatePath = "/v1/cache/invalidate"
+
+// TestPurgesOfNothing tells what can't be meant from what is merely empty.
+func TestPurgesOfNothing(t *testing.T) {
+	t.Parallel()
+	long := func(n int) string { return strings.Repeat("x", n) }
+	for name, tc := range map[string]struct {
+		key, body string
+		reason    errs.Reason // empty for none
+		param     string
+		says      string
+	}{
+		"nothing of one's own":          {acmeKey, `{"namespace":"acme"}`, "", "", ""},
+		"nothing of a provider":         {acmeKey, `{"namespace":"acme:openai"}`, "", "", ""},
+		"nothing of several providers":  {acmeKey, `{"namespace":"acme:*"}`, "", "", ""},
+		"nothing of a model":            {acmeKey, `{"namespace":"acme:openai:m"}`, "", "", ""},
+		"nothing of a team":             {masterKey, `{"namespace":"acme"}`, "", "", ""},
+		"nothing of a key":              {masterKey, `{"namespace":"key/key-of-loner"}`, "", "", ""},
+		"nothing of the master key":     {masterKey, `{"namespace":"key/master"}`, "", "", ""},
+		"no such entry":                 {acmeKey, `{"namespace":"acme","entryId":"` + long(42) + `A"}`, "", "", ""},
+		"nothing in a partition":        {acmeKey, `{"namespace":"acme","partition":"run-7"}`, "", "", ""},
+		"nothing of one that is gone":   {masterKey, `{"namespace":"gone:older:model"}`, errs.NotFound, "namespace", `\"gone\"`},
+		"no such team":                  {masterKey, `{"namespace":"acmee"}`, errs.NotFound, "namespace", `\"acmee\"`},
+		"no such key":                   {masterKey, `{"namespace":"key/nobody"}`, errs.NotFound, "namespace", `\"key/nobody\"`},
+		"no such model":                 {acmeKey, `{"namespace":"acme:openai:gtp"}`, errs.ModelNotFound, "namespace", `\"gtp\"`},
+		"a model of another provider":   {acmeKey, `{"namespace":"acme:anthropic:m"}`, errs.InvalidRequest, "namespace", `\"openai\"`},
+		"no such provider":              {acmeKey, `{"namespace":"acme:opneai"}`, errs.InvalidRequest, "namespace", `\"opneai\"`},
+		"a model in the place of both":  {acmeKey, `{"namespace":"acme:m"}`, errs.InvalidRequest, "namespace", `\"m\"`},
+		"a gap":                         {acmeKey, `{"namespace":"acme::m"}`, errs.InvalidRequest, "namespace", "{tenant}"},
+		"a team's name too long":        {masterKey, `{"namespace":"` + long(1025) + `"}`, errs.InvalidRequest, "namespace", "1024 bytes"},
+		"a model's name too long":       {acmeKey, `{"namespace":"acme:openai:` + long(1025) + `"}`, errs.InvalidRequest, "namespace", "1024 bytes"},
+		"a name as long as it may be":   {acmeKey, `{"namespace":"acme:openai:` + long(1024) + `"}`, errs.ModelNotFound, "namespace", ""},
+		"a partition too long":          {acmeKey, `{"namespace":"acme","partition":"` + long(129) + `"}`, errs.InvalidRequest, "partition", "128 bytes"},
+		"a partition as long as it may": {acmeKey, `{"namespace":"acme","partition":"` + long(128) + `"}`, "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.keystore.tenant(&keystorev1.Tenant{Id: "acme"})
+			r.keystore.keys = map[string]*keystorev1.Key{"key-of-loner": {Id: "key-of-loner"}}
+			a := r.do(http.MethodPost, invalidatePath, call{key: tc.key, body: tc.body})
+			if tc.reason == "" {
+				if a.status != http.StatusOK || !strings.Contains(a.body, `"entries":0`) {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+				return
+			}
+			if a.reason() != string(tc.reason) || !strings.Contains(a.body, `"param":"`+tc.param+`"`) || !strings.Contains(a.body, tc.says) {
+				t.Errorf("%d %s, want %s of %s with %s", a.status, a.body, tc.reason, tc.param, tc.says)
+			}
+		})
+	}
+}
+
+// TestPurgesOfWhatIsGone takes answers away whose team, or model, is there no more.
+func TestPurgesOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, ns := range []*cachev1.Namespace{
+		{TenantId: "gone", Provider: "openai", Model: "m"},
+		{TenantId: "acme", Provider: "older", Model: "model"},
+	} {
+		r := newRig(t)
+		r.keystore.tenant(&keystorev1.Tenant{Id: "acme"})
+		if _, err := r.cache.Store(t.Context(), &cachev1.StoreRequest{Namespace: ns, Entry: &cachev1.Entry{}}); err != nil {
+			t.Fatal(err)
+		}
+		named := ns.GetTenantId() + ":" + ns.GetProvider() + ":" + ns.GetModel()
+		a := r.do(http.MethodPost, invalidatePath, call{key: masterKey, body: `{"namespace":"` + named + `"}`})
+		if want := `{"namespace":"` + named + `","entries":1}`; a.status != http.StatusOK || a.body != want {
+			t.Errorf("%d %s, want %s", a.status, a.body, want)
+		}
+	}
+}
+
+// TestPurgesOfNothingWithoutTheKeystore: who the answers are of is not known then, which is no
+// fault of the caller's.
+func TestPurgesOfNothingWithoutTheKeystore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.keystore.hangs.at("GetTenant")
+	if a := r.do(http.MethodPost, invalidatePath, call{key: masterKey, body: `{"namespace":"acmee"}`}); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 // TestPurgesReachWhatIsStillStored purges what a caller was answered just now, and what the
 // cache has not got yet.
 func TestPurgesReachWhatIsStillStored(t *testing.T) {
@@ -77,7 +165,7 @@ func TestPurgesReachWhatIsStillStored(t *testing.T) {
 	wait(t, "the answer's storing", began)
 	purged := make(chan answer, 1)
 	go func() {
-		purged <- r.do(http.MethodPost, "/v1/cache/invalidate", call{key: acmeKey, body: `{"namespace":"acme"}`})
+		purged <- r.do(http.MethodPost, invalidatePath, call{key: acmeKey, body: `{"namespace":"acme"}`})
 	}()
 	eventually(t, "the purge", func() bool {
 		r.cache.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,7 +220,7 @@ func (f *cacheFake) Invalidate(_ context.Context, req *cachev1.InvalidateRequest
 	for key := range f.entries {
 		parts := strings.SplitN(key, "\n", 5)
 		if parts[0] == req.GetTenantId() && (req.GetProvider() == "" || req.GetProvider() == parts[1]) && (req.GetModel() == "" || req.GetModel() == parts[2]) &&
-			(req.GetEntryId() == "" || req.GetEntryId() == entryID(key)) {
+			(req.GetPartition() == "" || req.GetPartition() == parts[3]) && (req.GetEntryId() == "" || req.GetEntryId() == entryID(key)) {
 			delete(f.entries, key)
 			n++
 		}
@@ -237,7 +238,8 @@ func (f *cacheFake) Feedback(_ context.Context, req *cachev1.FeedbackRequest) (*
 	n, ns := int64(0), req.GetNamespace()
 	for key := range f.entries {
 		parts := strings.SplitN(key, "\n", 5)
-		if req.GetWrong() && entryID(key) == req.GetEntryId() && parts[0] == ns.GetTenantId() && parts[1] == ns.GetProvider() && parts[2] == ns.GetModel() {
+		if req.GetWrong() && entryID(key) == req.GetEntryId() && parts[0] == ns.GetTenantId() && parts[1] == ns.GetProvider() && parts[2] == ns.GetModel() &&
+			(ns.GetPartition() == "" || ns.GetPartition() == parts[3]) {
 			delete(f.entries, key)
 			n++
 		}
@@ -285,6 +287,17 @@ func (f *cacheFake) kept() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.entries)
+}
+
+// partitions are those with an entry, in order.
+func (f *cacheFake) partitions() (names []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key := range f.entries {
+		names = append(names, strings.SplitN(key, "\n", 5)[3])
+	}
+	slices.Sort(names)
+	return names
 }
 
 // compressorFake takes every space out of a body, fails, or is too late in a conversation

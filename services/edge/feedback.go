@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -20,7 +21,10 @@ type feedbackRequest struct {
 	// Score and Tier are what the answer's headers said; absent is not known.
 	Score *float64 `json:"score"`
 	Tier  string   `json:"tier"`
-	Cache struct {
+	// Partition is the one that the call was made in, as it is named in the call itself or as
+	// invalidate names it; empty is not known.
+	Partition string `json:"partition"`
+	Cache     struct {
 		Namespace string `json:"namespace"`
 	} `json:"cache"`
 	// TenantID is an admin's to name.
@@ -38,6 +42,12 @@ func (r *feedbackRequest) check() error {
 		return errs.New(errs.InvalidRequest, "score must be a number from 0 to 1").WithParam("score")
 	case r.Tier != "" && tierNamed(r.Tier) == cachev1.Tier_TIER_UNSPECIFIED:
 		return badTier("tier")
+	case len(r.Partition) > maxPartition:
+		return badPartition("partition")
+	case len(r.Cache.Namespace) > maxPartition:
+		return badPartition("cache.namespace")
+	case r.Partition != "" && r.Cache.Namespace != "" && r.Partition != r.Cache.Namespace:
+		return errs.New(errs.InvalidRequest, "partition and cache.namespace name different partitions").WithParam("partition")
 	}
 	return checkEntryID(r.EntryID)
 }
@@ -88,7 +98,7 @@ func (e *Edge) cacheFeedback(x *exchange) error {
 		return err
 	}
 	resp, err := e.Services.Cache.Feedback(x.r.Context(), &cachev1.FeedbackRequest{
-		Namespace: &cachev1.Namespace{TenantId: tenant, Provider: m.provider, Model: m.name, Partition: req.Cache.Namespace},
+		Namespace: &cachev1.Namespace{TenantId: tenant, Provider: m.provider, Model: m.name, Partition: cmp.Or(req.Partition, req.Cache.Namespace)},
 		EntryId:   req.EntryID, Hit: hitKinds[tierNamed(req.Tier)], Score: req.Score, Wrong: *req.Wrong,
 	})
 	if err != nil {
@@ -102,5 +112,5 @@ func (e *Edge) cacheFeedback(x *exchange) error {
 
 // feedbackNames are the caller's names of what the cache may find wrong.
 var feedbackNames = map[string]string{
-	"namespace.tenant_id": "tenant_id", "namespace.partition": "cache.namespace", "partition": "cache.namespace", "entry_id": "entryId",
+	"namespace.tenant_id": "tenant_id", "entry_id": "entryId",
 }

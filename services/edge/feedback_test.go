@@ -1,7 +1,9 @@
 package edge_test
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +106,8 @@ func TestWhatFeedbackSays(t *testing.T) {
 		"in a namespace": {`,"wrong":true,"score":0.9731,"tier":"semantic","cache":{"namespace":"run-7"}`, &cachev1.FeedbackRequest{
 			Namespace: ns("run-7"), EntryId: id, Hit: cachev1.HitKind_HIT_KIND_SEMANTIC, Score: proto.Float64(0.9731), Wrong: true,
 		}},
+		"in a partition":        {`,"wrong":true,"partition":"run-7"`, &cachev1.FeedbackRequest{Namespace: ns("run-7"), EntryId: id, Wrong: true}},
+		"in a partition, twice": {`,"wrong":true,"partition":"run-7","cache":{"namespace":"run-7"}`, &cachev1.FeedbackRequest{Namespace: ns("run-7"), EntryId: id, Wrong: true}},
 		"exact": {`,"wrong":true,"score":null,"tier":"exact","cache":null`, &cachev1.FeedbackRequest{
 			Namespace: ns(""), EntryId: id, Hit: cachev1.HitKind_HIT_KIND_EXACT, Wrong: true,
 		}},
@@ -146,6 +150,10 @@ func TestWhatFeedbackCannotMean(t *testing.T) {
 		"a score in words":          {`{"model":"m",` + entry + `,"wrong":true,"score":"high"}`, "score", errs.InvalidRequest},
 		"an unknown tier":           {`{"model":"m",` + entry + `,"wrong":true,"tier":"far"}`, "tier", errs.InvalidRequest},
 		"a namespace elsewhere":     {`{"model":"m",` + entry + `,"wrong":true,"namespace":"run-7"}`, "namespace", errs.InvalidRequest},
+		"a partition in words":      {`{"model":"m",` + entry + `,"wrong":true,"partition":7}`, "partition", errs.InvalidRequest},
+		"a partition too long":      {`{"model":"m",` + entry + `,"wrong":true,"partition":"` + strings.Repeat("x", 129) + `"}`, "partition", errs.InvalidRequest},
+		"a namespace too long":      {`{"model":"m",` + entry + `,"wrong":true,"cache":{"namespace":"` + strings.Repeat("x", 129) + `"}}`, "cache.namespace", errs.InvalidRequest},
+		"two partitions":            {`{"model":"m",` + entry + `,"wrong":true,"partition":"a","cache":{"namespace":"b"}}`, "partition", errs.InvalidRequest},
 		"a member of the cache's":   {`{"model":"m",` + entry + `,"wrong":true,"cache":{"ttl":5}}`, "cache.ttl", errs.InvalidRequest},
 		"another spelling":          {`{"model":"m","entry_id":"x","wrong":true}`, "entry_id", errs.InvalidRequest},
 	} {
@@ -164,6 +172,39 @@ func TestWhatFeedbackCannotMean(t *testing.T) {
 	}
 }
 
+// TestPartitionsAreActedInAlone calls the answer wrong that was given in one partition, or purges
+// it: the same question's answer in another stays.
+func TestPartitionsAreActedInAlone(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		path, body string
+		left       []string
+	}{
+		"feedback":                  {feedbackPath, `{"model":"m","entryId":"%s","wrong":true,"partition":"b"}`, []string{"", "a"}},
+		"feedback by the call":      {feedbackPath, `{"model":"m","entryId":"%s","wrong":true,"cache":{"namespace":"b"}}`, []string{"", "a"}},
+		"feedback, it is not known": {feedbackPath, `{"model":"m","entryId":"%s","wrong":true}`, nil},
+		"purge":                     {invalidatePath, `{"namespace":"acme:openai:m","entryId":"%s","partition":"b"}`, []string{"", "a"}},
+		"purge of all":              {invalidatePath, `{"namespace":"acme:openai:m","entryId":"%s"}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			all := []string{"", "a", "b"}
+			for _, partition := range all {
+				r.complete(chat("Hi", `"cache":{"namespace":"`+partition+`"}`))
+			}
+			eventually(t, "the entries", func() bool { return r.cache.kept() == len(all) })
+			id := r.complete(chat("Hi")).header.Get("X-Tollgate-Cache-Entry")
+			if a := r.do(http.MethodPost, tc.path, call{key: acmeKey, body: fmt.Sprintf(tc.body, id)}); a.status != http.StatusOK {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			if got := r.cache.partitions(); !slices.Equal(got, tc.left) {
+				t.Errorf("left are %q, want %q", got, tc.left)
+			}
+		})
+	}
+}
+
 // TestOneEntryIsPurged invalidates the answer to one of two prompts, by the tenant's name alone or
 // within its namespace; another tenant's entry of the same id stays.
 func TestOneEntryIsPurged(t *testing.T) {
@@ -175,7 +216,7 @@ func TestOneEntryIsPurged(t *testing.T) {
 	}{
 		"of a tenant":       {acmeKey, `"namespace":"acme"`, `{"namespace":"acme","entries":1}`, 200, true},
 		"of a model":        {acmeKey, `"namespace":"acme:openai:m"`, `{"namespace":"acme:openai:m","entries":1}`, 200, true},
-		"of another model":  {acmeKey, `"namespace":"acme:openai:n"`, `{"namespace":"acme:openai:n","entries":0}`, 200, false},
+		"of another model":  {acmeKey, `"namespace":"acme:openai:n"`, "", 404, false},
 		"of another tenant": {lonerKey, `"namespace":"acme"`, "", 403, false},
 		"of the key's own":  {lonerKey, `"namespace":"key/key-of-loner"`, `{"namespace":"key/key-of-loner","entries":1}`, 200, false},
 		"of nobody":         {acmeKey, `"entryId":"x"`, "", 400, false},
@@ -193,7 +234,7 @@ func TestOneEntryIsPurged(t *testing.T) {
 			if tc.status == http.StatusBadRequest {
 				body = `{"namespace":"acme",` + tc.more + `}`
 			}
-			a := r.do(http.MethodPost, "/v1/cache/invalidate", call{key: tc.key, body: body})
+			a := r.do(http.MethodPost, invalidatePath, call{key: tc.key, body: body})
 			if a.status != tc.status || tc.body != "" && a.body != tc.body {
 				t.Errorf("%d %s, want %s", a.status, a.body, tc.body)
 			}
@@ -207,7 +248,7 @@ func TestOneEntryIsPurged(t *testing.T) {
 	}
 	r := newRig(t)
 	for _, id := range []string{`""`, `"x"`, `5`} { // an empty one would stand for all
-		if a := r.do(http.MethodPost, "/v1/cache/invalidate", call{key: acmeKey, body: `{"namespace":"acme","entryId":` + id + `}`}); a.status != http.StatusBadRequest || !strings.Contains(a.body, `"param":"entryId"`) {
+		if a := r.do(http.MethodPost, invalidatePath, call{key: acmeKey, body: `{"namespace":"acme","entryId":` + id + `}`}); a.status != http.StatusBadRequest || !strings.Contains(a.body, `"param":"entryId"`) {
 			t.Errorf("%s: %d %s", id, a.status, a.body)
 		}
 	}
@@ -221,7 +262,7 @@ func TestFeedbackReachesWhatIsStillStored(t *testing.T) {
 	first := r.complete(chat("Hi"))
 	eventually(t, "the entry", func() bool { return r.cache.kept() == 1 })
 	id := r.cache.entryOf(t, "acme")
-	r.do(http.MethodPost, "/v1/cache/invalidate", call{key: acmeKey, body: `{"namespace":"acme"}`})
+	r.do(http.MethodPost, invalidatePath, call{key: acmeKey, body: `{"namespace":"acme"}`})
 	began, stored := make(chan struct{}, 1), make(chan struct{})
 	release := sync.OnceFunc(func() { close(stored) })
 	t.Cleanup(release)

@@ -220,7 +220,7 @@ func (c *chatRequest) parseCache() error {
 			}
 		case "namespace":
 			text, err := jsonscan.String(value)
-			if err != nil || len(text) > 128 {
+			if err != nil || len(text) > maxPartition {
 				return bad(name)
 			}
 			c.cache.partition = text
