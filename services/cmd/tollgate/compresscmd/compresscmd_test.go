@@ -260,6 +260,19 @@ func TestMarksAreTheToolsAlone(t *testing.T) {
 	}
 }
 
+// What became another text is shown as two, and not as what the two share by chance.
+func TestRewritten(t *testing.T) {
+	text := rows(100)
+	sent, err := run(t, nil, text, "-", "--format", "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := run(t, nil, text, "-")
+	if want := "[-" + text + "-]{+" + sent.out + "+}\n\ntokens  "; err != nil || !strings.HasPrefix(got.out, want) {
+		t.Errorf("%v\n%.400s", err, got.out)
+	}
+}
+
 // A request is taken as it is, with every message.
 func TestRequests(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []any{

@@ -264,6 +264,11 @@ func (m *marks) compare(out *strings.Builder, before, after string) {
 		came.Reset()
 	}
 	parts := d.DiffMainRunes(was, is, false)
+	if rewritten(parts, words) {
+		m.write(out, m.gone, visible(before))
+		m.write(out, m.came, visible(after))
+		return
+	}
 	for i, part := range parts {
 		var text strings.Builder
 		for _, r := range part.Text {
@@ -284,6 +289,30 @@ func (m *marks) compare(out *strings.Builder, before, after string) {
 		}
 	}
 	flush()
+}
+
+// rewritten tells whether a text became another, such as JSON a table: words came, and what the two
+// share is a word here and there, which is chance and no help to a reader.
+func rewritten(parts []diffmatchpatch.Diff, words []string) bool {
+	const run = 3 // words that are left together where a text is shortened, at least, on an average
+	came, runs, shared := 0, 0, 0
+	for _, part := range parts {
+		n := 0
+		for _, r := range part.Text {
+			if strings.ContainsFunc(words[indexOf(r)], readable) {
+				n++
+			}
+		}
+		switch {
+		case n == 0:
+		case part.Type == diffmatchpatch.DiffInsert:
+			came += n
+		case part.Type == diffmatchpatch.DiffEqual:
+			runs++
+			shared += n
+		}
+	}
+	return came > 0 && shared < run*runs
 }
 
 // readable tells whether a character is more than space and punctuation.
