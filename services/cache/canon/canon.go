@@ -9,13 +9,15 @@ import (
 	"hash/fnv"
 	"iter"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tollgate.dev/services/cache/lexicon"
 	"tollgate.dev/services/cache/reading"
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 4
+const Version = 5
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -203,8 +205,10 @@ func rivals(a, b string) bool {
 	return false
 }
 
-// Of returns the form of a reading. Of a text that isn't prose only case, spacing and a last
-// mark are taken off, and of one of which every sign counts nothing but the spaces around it.
+// Of returns the form of a reading. Of a text that isn't prose only spacing and the case of the
+// first letter are taken off: nothing says which of the other capitals mean something, as those of
+// names and code do, and the German Sie. Of one of which every sign counts it is nothing but the
+// spaces around it.
 func Of(r *reading.Reading) *Form {
 	switch r.Manner {
 	case reading.Prose:
@@ -219,16 +223,21 @@ func Of(r *reading.Reading) *Form {
 	return compose(r)
 }
 
-// spaced folds case and the runs of spaces within a line.
+// spaced folds the runs of spaces within a line, and the case of the first letter.
 func spaced(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for line := range strings.Lines(s) {
 		for i, f := range strings.Fields(line) {
-			if i > 0 {
+			switch {
+			case i > 0:
 				b.WriteByte(' ')
+			case b.Len() == 0:
+				first, size := utf8.DecodeRuneInString(f)
+				b.WriteRune(unicode.ToLower(first))
+				f = f[size:]
 			}
-			b.WriteString(strings.ToLower(f))
+			b.WriteString(f)
 		}
 		b.WriteByte('\n')
 	}

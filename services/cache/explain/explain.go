@@ -37,8 +37,8 @@ const (
 // Prompt is what is known of one of the two.
 type Prompt struct {
 	Text string `json:"text"`
-	// Manner is how it was read: prose, foreign, long or code. All but prose is compared but for
-	// case and spaces, code not even so.
+	// Manner is how it was read: prose, foreign, long or literal. All but prose is compared but for
+	// spaces and the case of the first letter, what is literal not even so.
 	Manner string `json:"manner"`
 	// Form is its canonical form.
 	Form string `json:"form"`

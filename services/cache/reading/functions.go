@@ -1,5 +1,7 @@
 package reading
 
+import "strings"
+
 // function is what a word of grammar does.
 type function uint8
 
@@ -70,18 +72,24 @@ var runTogether = map[string][]string{
 // foreign counts words of grammar: those that only English has, against those of its
 // neighbours that English doesn't have. A text with accents needs one of the former.
 func foreign(words []Word, accents bool) bool {
-	var ours, theirs int
+	var ours, only, theirs int
 	for i := range words {
-		switch {
-		case words[i].Quoted:
-		case words[i].Function && len(words[i].Text) > 1:
-			ours++
-		case elsewhere[words[i].Text]:
+		switch w := &words[i]; {
+		case w.Quoted:
+		case elsewhere[w.Text], elsewhere[strings.ToLower(w.typed)]: // "wat" may have become "what"
 			theirs++
+		case w.Function && len(w.Text) > 1:
+			ours++
+			if !shared[w.Text] {
+				only++
+			}
 		}
 	}
-	return accents && ours == 0 || theirs > 1 && theirs >= ours || theirs == 1 && ours == 0
+	return accents && ours == 0 || theirs > 1 && theirs >= ours || theirs == 1 && only == 0
 }
+
+// shared are words of grammar that are such in a neighbour of English as well: the German was.
+var shared = set("was so am an as on he has me no do")
 
 // elsewhere are frequent words of grammar in German, French, Spanish, Italian, Portuguese,
 // Dutch, and the Scandinavian languages. Those that are English words too are left out.
@@ -96,7 +104,7 @@ var elsewhere = func() map[string]bool {
 		"el", "los", "las", "una", "es", "como", "cómo", "qué", "cuál", "por", "para", "con", "del", "mi", "puedo",
 		"se", "dónde", "il", "lo", "gli", "che", "è", "di", "per", "sono", "perché", "nel", "della",
 		"o", "os", "um", "uma", "não", "é", "do", "da", "em", "meu", "het", "een", "van", "hoe", "ik", "wat",
-		"niet", "och", "att", "det", "hur", "jag", "är", "som", "på", "og", "hvordan", "jeg", "af", "til", "ikke",
+		"niet", "habe", "haben", "bin", "wer", "wann", "mijn", "voor", "zijn", "welke", "waar", "waarom", "och", "att", "det", "hur", "jag", "är", "som", "på", "og", "hvordan", "jeg", "af", "til", "ikke",
 	} {
 		if functions[w] == 0 {
 			m[w] = true

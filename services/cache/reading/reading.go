@@ -26,7 +26,7 @@ type Manner uint8
 const (
 	// Prose is English that was read into words.
 	Prose Manner = iota
-	// Foreign is a text in another language or script: nothing but its case and spacing is
+	// Foreign is a text in another language or script: nothing but its spacing is
 	// understood.
 	Foreign
 	// Long is a text past [MaxBytes], [MaxWords] or one line: as Foreign.

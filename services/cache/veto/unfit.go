@@ -1,6 +1,10 @@
 package veto
 
-import "tollgate.dev/services/cache/reading"
+import (
+	"strings"
+
+	"tollgate.dev/services/cache/reading"
+)
 
 var (
 	mine = words("my mine myself our ours ourselves")
@@ -13,6 +17,14 @@ var (
 // Unfit reports why a prompt must not be answered with what was answered to another, however
 // near: it speaks of who asks ("personal"), or of a time that passes ("time").
 func Unfit(r *reading.Reading) (rule string, unfit bool) {
+	if r.Manner != reading.Prose {
+		return unfitUnread(r.Text)
+	}
+	if unspoken(r) {
+		if rule, unfit := languages().find(r.Text, true); unfit {
+			return rule, unfit
+		}
+	}
 	for i := range r.Words {
 		w := &r.Words[i]
 		switch {
@@ -30,6 +42,33 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 		}
 	}
 	return "", false
+}
+
+// unfitUnread looks for the words of English and of other languages in a text that wasn't read, of
+// which nothing is known but its words.
+func unfitUnread(text string) (rule string, unfit bool) {
+	last := ""
+	for w := range strings.FieldsSeq(plain(text)) {
+		switch {
+		case mine[w], last == "i" && (stated(w) || w == "m" || w == "ve"), last == "am" && w == "i":
+			return "personal", true
+		case passing[w], (last == "this" || last == "last" || last == "next") && passingNext[strings.TrimSuffix(w, "s")]:
+			return "time", true
+		}
+		last = w
+	}
+	return languages().find(text, false)
+}
+
+// unspoken reports whether no word of English grammar stands in a text, so that nothing says that
+// it is English: "Wetter heute".
+func unspoken(r *reading.Reading) bool {
+	for i := range r.Words {
+		if r.Words[i].Function && len(r.Words[i].Text) > 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // stated reports whether a sentence about oneself goes on with the verb: "I am", "I have".

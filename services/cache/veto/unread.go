@@ -1,8 +1,7 @@
 package veto
 
 import (
-	"strings"
-
+	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/reading"
 )
 
@@ -12,10 +11,8 @@ func unread(p *pair) (string, string, bool) {
 	if p.a.r.Manner == reading.Prose && p.b.r.Manner == reading.Prose {
 		return "", "", false
 	}
-	if p.a.r.Manner == p.b.r.Manner && p.a.r.Manner != reading.Literal && fold(p.a.r.Text) == fold(p.b.r.Text) {
+	if p.a.r.Manner == p.b.r.Manner && p.a.r.Manner != reading.Literal && canon.Of(p.a.r).Key() == canon.Of(p.b.r).Key() {
 		return "", "", false
 	}
 	return p.a.r.Text, p.b.r.Text, true
 }
-
-func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
