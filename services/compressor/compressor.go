@@ -344,13 +344,16 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		return Result{}, err
 	}
 	m := meter{counter: s.opts.Counter, encoding: s.opts.Encoding(req.DeploymentID, req.Provider, req.Model)}
-	tooLong = bound(p.Texts, s.textBytes(&profile))
 	likely, cache := s.caches(&req)
+	if cache.least > 0 {
+		p.IgnoreBreakpoints() // what went out before goes first
+	}
+	tooLong = bound(p.Texts, s.textBytes(&profile))
+	course = s.follow(ctx, &req, &profile, p, cache)
 	if p.Breakpoints && cache.least > 0 {
-		freeze(p)
+		course.freeze(p)
 		tooLong = false
 	}
-	course = s.follow(ctx, &req, &profile, p, cache)
 	by := course.profiles(&profile, len(p.Turns))
 	turns, err := m.prompt(ctx, p)
 	if err != nil {
@@ -546,14 +549,6 @@ func bound(texts []*prompt.Text, most int) (tooLong bool) {
 		t.Locked = t.Locked || size > most
 	}
 	return tooLong
-}
-
-// freeze locks the whole prompt. Behind a breakpoint that moves on, what goes out compressed goes
-// out as it came in the next turn: a cache that is not the caller's to end would not find it.
-func freeze(p *prompt.Prompt) {
-	for i := range p.Turns {
-		p.Turns[i].Freeze()
-	}
 }
 
 // release locks the texts of turns that the prompt ends in while it is smaller than the size of

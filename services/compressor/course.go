@@ -264,6 +264,22 @@ func (c *course) profiles(own *Profile, turns int) []*Profile {
 	return by
 }
 
+// freeze has the turns go out as they came that are not known: a breakpoint may move on to their
+// end, and in a prompt that the caller marks, a provider that keeps it by itself is to find what it
+// has. What went out in another way before is what that is, wherever the breakpoint is now.
+func (c *course) freeze(p *prompt.Prompt) {
+	known := 0
+	if c != nil {
+		known = c.known
+	}
+	for i := known; i < len(p.Turns); i++ {
+		p.Turns[i].Freeze()
+		if c != nil && c.fates[i] != stopped {
+			c.fates[i] = original
+		}
+	}
+}
+
 // leave notes that the last turn stays as it is.
 func (c *course) leave() {
 	if c != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +25,7 @@ func Parse(ctx context.Context, body []byte) (*Prompt, error) {
 	}
 	for _, name := range [...]string{"tools", "functions", "response_format"} {
 		if m, ok := request.Get(name); ok && m.Kind != jsonscan.KindNull {
-			p.Turns[0].Fixed = append(p.Turns[0].Fixed, string(m.Raw(body)))
+			p.Turns[0].Fixed = append(p.Turns[0].Fixed, withoutBreakpoints(m.Raw(body)))
 			p.Tools = p.Tools || name != "response_format"
 		}
 	}
@@ -97,9 +96,11 @@ func (r *reader) message(v jsonscan.Value) error {
 		return err
 	}
 	// Wherever in the message it is; within text its quotes would be escaped.
-	if hasBreakpoint(m.Doc()) {
+	marked := hasBreakpoint(m.Doc())
+	if marked {
 		r.breakpoint = index
 	}
+	own, _ := breakpointOf(&m)
 	role, err := jsonscan.String(m.Raw("role"))
 	if err != nil {
 		return fmt.Errorf("%w: a message has no role", ErrShape)
@@ -120,10 +121,13 @@ func (r *reader) message(v jsonscan.Value) error {
 		value := field.Value()
 		value.Start += v.Start
 		value.End += v.Start
-		if string(field.Key) != "content" {
-			err = r.fixed(string(field.Key), value)
-		} else {
+		switch string(field.Key) {
+		case breakpointName:
+			r.prompt.cut(own.from(v.Start))
+		case "content":
 			err = r.content(value)
+		default:
+			err = r.fixed(string(field.Key), value, marked)
 		}
 		if err != nil {
 			return err
@@ -150,47 +154,23 @@ func (r *reader) message(v jsonscan.Value) error {
 	return nil
 }
 
-// hasBreakpoint tells whether a message has a cache breakpoint, however its name is written.
-// Escapes within text may look like one too, which protects too much and nothing else.
-func hasBreakpoint(message []byte) bool {
-	name := []byte(`"cache_control"`)
-	if bytes.Contains(message, name) {
-		return true
-	}
-	escape := []byte(`\u00`)
-	if !bytes.Contains(message, escape) {
-		return false
-	}
-	var plain []byte // what is before, without escapes, or its end
-	for {
-		at := bytes.Index(message, escape)
-		if at < 0 || at+6 > len(message) {
-			return bytes.Contains(append(plain, message[:min(len(message), len(name))]...), name)
-		}
-		if most := len(name); at > 2*most { // it has no name within
-			if plain = append(plain, message[:most]...); bytes.Contains(plain, name) {
-				return true
-			}
-			plain = append(plain[:0], message[at-most:at]...)
-		} else {
-			plain = append(plain, message[:at]...)
-		}
-		if c, err := strconv.ParseUint(string(message[at+4:at+6]), 16, 8); err == nil {
-			plain = append(plain, byte(c))
-		}
-		message = message[at+6:]
-	}
-}
-
-// fixed notes a member of a message that stays as it is.
-func (r *reader) fixed(key string, v jsonscan.Value) error {
+// fixed notes a member of a message that stays as it is, and in which breakpoints may be.
+func (r *reader) fixed(key string, v jsonscan.Value, marked bool) error {
 	raw, turn := v.Raw(r.prompt.body), r.turn()
 	if key == "name" {
 		turn.Names++
 	}
 	if v.Kind != jsonscan.KindString {
 		if v.Kind == jsonscan.KindArray || v.Kind == jsonscan.KindObject {
-			turn.Fixed = append(turn.Fixed, string(raw))
+			text := string(raw)
+			if marked {
+				marks := breakpointsIn(raw)
+				for _, s := range marks {
+					r.prompt.cut(s.from(v.Start))
+				}
+				text = string(without(raw, marks))
+			}
+			turn.Fixed = append(turn.Fixed, text)
 		}
 		return nil
 	}
@@ -211,11 +191,20 @@ func (r *reader) content(v jsonscan.Value) error {
 	case jsonscan.KindString:
 		return r.text(v)
 	case jsonscan.KindArray:
-		return jsonscan.ScanArray(v.Raw(r.prompt.body), func(_ int, part jsonscan.Value) error {
+		parts, cuts, only := 0, len(r.prompt.cuts), jsonscan.Value{}
+		err := jsonscan.ScanArray(v.Raw(r.prompt.body), func(_ int, part jsonscan.Value) (err error) {
 			part.Start += v.Start
 			part.End += v.Start
-			return r.part(part)
+			parts++
+			only, err = r.part(part)
+			return err
 		})
+		if parts == 1 && only.End > 0 {
+			r.prompt.cuts = r.prompt.cuts[:cuts]
+			r.prompt.cut(span{v.Start, only.Start})
+			r.prompt.cut(span{only.End, v.End})
+		}
+		return err
 	case jsonscan.KindNull:
 		return nil
 	default:
@@ -223,23 +212,32 @@ func (r *reader) content(v jsonscan.Value) error {
 	}
 }
 
-// part reads a content part. Only one of type text has text that may be changed.
-func (r *reader) part(v jsonscan.Value) error {
+// part reads a content part. Only one of type text has text that may be changed. It returns
+// where that is if the part has no more to say; no place otherwise.
+func (r *reader) part(v jsonscan.Value) (plain jsonscan.Value, err error) {
 	if v.Kind != jsonscan.KindObject {
-		return fmt.Errorf("%w: a content part is no object", ErrShape)
+		return plain, fmt.Errorf("%w: a content part is no object", ErrShape)
 	}
 	var part jsonscan.Fields
 	if err := part.Scan(v.Raw(r.prompt.body)); err != nil {
-		return err
+		return plain, err
+	}
+	more := part.Len()
+	if mark, ok := breakpointOf(&part); ok {
+		r.prompt.cut(mark.from(v.Start))
+		more--
 	}
 	text, ok := part.Get("text")
 	if !jsonscan.EqualString(part.Raw("type"), "text") || !ok || text.Kind != jsonscan.KindString {
-		return nil
+		return plain, nil
 	}
 	value := text.Value()
 	value.Start += v.Start
 	value.End += v.Start
-	return r.text(value)
+	if more == 2 { // its type and its text
+		plain = value
+	}
+	return plain, r.text(value)
 }
 
 // text notes a string of the message.
@@ -358,7 +356,7 @@ func (r *reader) want() {
 func (r *reader) add(f found, segments []segment, kind Kind, call, question string, index int) {
 	turn, c := r.turn(), &Content{Original: f.text, start: f.at.Start, end: f.at.End}
 	for _, s := range segments {
-		c.tagged = c.tagged || s.tagged
+		c.hasTags = c.hasTags || s.tagged
 		if !s.free {
 			c.Parts = append(c.Parts, Part{Stays: s.text})
 			continue
@@ -369,7 +367,7 @@ func (r *reader) add(f found, segments []segment, kind Kind, call, question stri
 		c.Parts = append(c.Parts, Part{Text: t})
 		c.Texts = append(c.Texts, t)
 	}
-	if len(c.Texts) == 0 && !c.tagged {
+	if len(c.Texts) == 0 && !c.hasTags {
 		turn.Fixed = append(turn.Fixed, f.text)
 		return
 	}
@@ -384,19 +382,13 @@ func (r *reader) finish() {
 	i := 0
 	for t := range r.prompt.Turns {
 		for _, c := range r.prompt.Turns[t].Contents {
-			locked := r.marks[i] <= r.breakpoint
+			c.marked = r.marks[i] <= r.breakpoint
+			c.exact = r.ordered >= 0 && t >= r.ordered || t < len(r.wanted) && r.wanted[t]
 			i++
-			c.tagged = c.tagged && !locked
-			r.prompt.Tagged = r.prompt.Tagged || c.tagged
-			for _, text := range c.Texts {
-				text.Locked = locked
-				if r.ordered >= 0 && t >= r.ordered || t < len(r.wanted) && r.wanted[t] {
-					text.verbatim(c)
-				}
-				r.prompt.Texts = append(r.prompt.Texts, text)
-			}
+			r.prompt.Texts = append(r.prompt.Texts, c.Texts...)
 		}
 	}
+	r.prompt.lock(true)
 }
 
 // head is the beginning of a text, of at most n bytes, in whole characters.

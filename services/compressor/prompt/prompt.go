@@ -261,6 +261,9 @@ type Content struct {
 
 	start, end int // of the string with its quotes, in the body
 	tagged     bool
+	hasTags    bool // tagged, if no breakpoint were behind it
+	marked     bool // a breakpoint is behind it
+	exact      bool // its texts are needed to the letter
 }
 
 // Part is a part of a content: a text, or what stays.
@@ -355,8 +358,31 @@ type Prompt struct {
 	question string // the last one
 	ordered  bool   // a system or developer message takes every word
 	body     []byte
-	start    int // of the list of messages, in the body
-	outside  int // how many of the first turn's fixed texts are from outside the messages
+	cuts     []span // of the body, in order: what says how the prompt is cached, and how that is written
+	start    int    // of the list of messages, in the body
+	outside  int    // how many of the first turn's fixed texts are from outside the messages
+}
+
+// IgnoreBreakpoints unlocks what is locked for no other reason than that it stands before a
+// breakpoint. It is for who knows which turns a provider keeps in which form, and is called
+// before anything else is locked or changed.
+func (p *Prompt) IgnoreBreakpoints() { p.lock(false) }
+
+// lock locks what a breakpoint protects, if they count, and what is needed to the letter.
+func (p *Prompt) lock(breakpoints bool) {
+	p.Tagged = false
+	for i := range p.Turns {
+		for _, c := range p.Turns[i].Contents {
+			locked := breakpoints && c.marked
+			c.tagged = c.hasTags && !locked
+			p.Tagged = p.Tagged || c.tagged
+			for _, t := range c.Texts {
+				if t.Locked = locked; c.exact {
+					t.verbatim(c)
+				}
+			}
+		}
+	}
 }
 
 // Refocus puts the last question before that of every earlier text, and has what a system or
