@@ -127,7 +127,7 @@ func Guard(text, question string) extract.Text {
 	}
 	keepNestedJSON(&g)
 	joinFolded(&g)
-	if !keepRows(&g, question) && !keepTables(&g) {
+	if !keepRows(&g, question) && !keepLog(&g) && !keepTables(&g) {
 		keepCodeAndLogs(&g)
 	}
 	return g
