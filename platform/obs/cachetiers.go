@@ -20,7 +20,7 @@ type cacheServiceMetrics struct {
 	candidates, vetoes, compared, feedback   *prometheus.CounterVec
 	tiers, outcomes, rules, results, reasons *Bounded
 	embedded, lag                            prometheus.Histogram
-	embedFailed, embeddingTokens             prometheus.Counter
+	embedFailed, embeddingTokens, dropped    prometheus.Counter
 	follows, learns                          prometheus.Gauge
 	index                                    *atomic.Pointer[func() (int, int64)]
 }
@@ -30,6 +30,7 @@ func newCacheServiceMetrics(f *factory, names CacheNames) cacheServiceMetrics {
 		candidates:      f.counter("cache_candidates_total", "Entries that the cache found for another request, by the tier that found them and what became of them.", "tier", "outcome"),
 		vetoes:          f.counter("cache_vetoes_total", "Questions that a rule held apart, or kept from being compared with others, by rule.", "rule"),
 		compared:        f.counter("cache_comparisons_total", "Comparisons of an answer that was held back with the provider's, by what came of them and why.", "outcome", "reason"),
+		dropped:         f.plain("cache_comparisons_dropped_total", "Comparisons, and reports of wrong answers, of which nothing was learned."),
 		feedback:        f.counter("cache_feedback_total", "What callers said of answers from the cache.", "verdict"),
 		tiers:           NewBounded(names.Tiers...),
 		outcomes:        NewBounded(names.Outcomes...),
@@ -103,6 +104,10 @@ func (m *Metrics) CacheCompared(outcome, reason string) {
 	c := &m.cacheService
 	c.compared.WithLabelValues(c.results.Label(outcome), c.reasons.Label(reason)).Inc()
 }
+
+// CacheComparisonsDropped counts comparisons, and reports of wrong answers, of which nothing was
+// learned.
+func (m *Metrics) CacheComparisonsDropped(n int) { add(m.cacheService.dropped, float64(n)) }
 
 // CacheFeedback counts what a caller said of an answer from the cache.
 func (m *Metrics) CacheFeedback(wrong bool) {

@@ -28,6 +28,7 @@ func TestWhatHappensInTheCache(t *testing.T) {
 	m.CacheEmbedded(time.Millisecond, 7, true)
 	m.CacheEmbedded(time.Millisecond, 0, false)
 	m.CacheCompared("right", "same")
+	m.CacheComparisonsDropped(3)
 	m.CacheFeedback(true)
 	m.CacheFollows(false)
 	m.CacheFollowed(time.Second)
@@ -38,6 +39,9 @@ func TestWhatHappensInTheCache(t *testing.T) {
 tollgate_cache_candidates_total{outcome="other",tier="near"} 1
 tollgate_cache_candidates_total{outcome="served",tier="near"} 1
 tollgate_cache_candidates_total{outcome="vetoed",tier="near"} 0
+# HELP tollgate_cache_comparisons_dropped_total Comparisons, and reports of wrong answers, of which nothing was learned.
+# TYPE tollgate_cache_comparisons_dropped_total counter
+tollgate_cache_comparisons_dropped_total 3
 # HELP tollgate_cache_comparisons_total Comparisons of an answer that was held back with the provider's, by what came of them and why.
 # TYPE tollgate_cache_comparisons_total counter
 tollgate_cache_comparisons_total{outcome="right",reason="same"} 1
@@ -69,7 +73,7 @@ tollgate_cache_vetoes_total{rule="numbers"} 1
 tollgate_cache_vetoes_total{rule="other"} 1
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want),
-		"tollgate_cache_candidates_total", "tollgate_cache_comparisons_total", "tollgate_cache_embedding_failures_total", "tollgate_cache_embedding_tokens_total",
+		"tollgate_cache_candidates_total", "tollgate_cache_comparisons_total", "tollgate_cache_comparisons_dropped_total", "tollgate_cache_embedding_failures_total", "tollgate_cache_embedding_tokens_total",
 		"tollgate_cache_feedback_total", "tollgate_cache_follows", "tollgate_cache_learns", "tollgate_cache_index_bytes", "tollgate_cache_index_questions", "tollgate_cache_vetoes_total"); err != nil {
 		t.Error(err)
 	}

@@ -367,6 +367,38 @@ func TestThresholdsAreBounded(t *testing.T) {
 	eventually(t, "it serves again", func() bool { return s.ask(t, ns).GetHit() == semantic })
 }
 
+// What finds no room to wait in, or in a namespace that is not held, is counted.
+func TestWhatIsNotLearnedIsCounted(t *testing.T) {
+	ns, shared := namespace(), &evidence{}
+	s := newStudent(t, memory.New(memory.Options{}), learning("a", shared))
+	s.keep(t, ns)
+	s.known(t, ns)
+	comparison := s.ask(t, ns).GetComparison()
+
+	seen, how := &counts{}, learning("b", shared)
+	how.Namespaces = 1
+	// Nothing reads what was learned while the service does not run.
+	f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Last: upToSemantic, Learning: how, Observer: seen})
+	tell := func(tenant string, times int) {
+		of := &cachev1.Namespace{TenantId: tenant, Provider: "openai", Model: "m"}
+		for range times {
+			if _, err := f.Compare(t.Context(), &cachev1.CompareRequest{Namespace: of, Comparison: comparison, Body: agrees}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const waiting = 256
+	for _, step := range []struct {
+		tenant  string
+		times   int
+		dropped int
+	}{{"t1", waiting, 0}, {"t1", 3, 3}, {"t2", 1, 3}, {"t3", 2, 5}} {
+		if tell(step.tenant, step.times); seen.of("dropped") != step.dropped {
+			t.Errorf("after %d of %s %d are dropped, want %d", step.times, step.tenant, seen.of("dropped"), step.dropped)
+		}
+	}
+}
+
 func TestCompareRefuses(t *testing.T) {
 	s := newStudent(t, memory.New(memory.Options{}), learning("a", nil))
 	ns := namespace()

@@ -172,26 +172,40 @@ func (l *learners) reportWrong(ns Namespace, score float64) {
 func (l *learners) tell(ns Namespace, what func(*threshold.Learner)) {
 	at := l.of(ns)
 	if at == nil {
+		l.observer.CacheComparisonsDropped(1)
 		return
 	}
-	if !at.known.Load() && at.wait(what) {
-		return
+	if !at.known.Load() {
+		if waits, dropped := at.wait(what); waits || dropped {
+			if dropped {
+				l.observer.CacheComparisonsDropped(1)
+			}
+			return
+		}
 	}
 	what(at.learner)
 	at.changed.Store(true)
 }
 
-// wait until it is known; false when it is by now.
-func (at *learned) wait(what func(*threshold.Learner)) bool {
+// wait until it is known. What finds no room is dropped; neither is true when it is known by now.
+func (at *learned) wait(what func(*threshold.Learner)) (waits, dropped bool) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	if at.known.Load() {
-		return false
+	switch {
+	case at.known.Load():
+		return false, false
+	case len(at.waiting) == mostWaiting:
+		return false, true
 	}
-	if len(at.waiting) < mostWaiting {
-		at.waiting = append(at.waiting, what)
-	}
-	return true
+	at.waiting = append(at.waiting, what)
+	return true, false
+}
+
+// waits counts what is to be learned once it is known.
+func (at *learned) waits() int {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	return len(at.waiting)
 }
 
 // meet: what Evidence has is merged.
@@ -366,6 +380,9 @@ func (l *learners) drop(ctx context.Context) {
 		if l.held.CompareAndDelete(at.ns, at) {
 			l.count.Add(-1)
 			many--
+			if n := at.waits(); n > 0 { // its evidence was never read
+				l.observer.CacheComparisonsDropped(n)
+			}
 		}
 	}
 }

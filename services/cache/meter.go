@@ -29,6 +29,9 @@ type Observer interface {
 	// CacheCompared counts a comparison by what came of it, one of [ComparisonOutcomes], and
 	// why, one of [ComparisonReasons].
 	CacheCompared(outcome, reason string)
+	// CacheComparisonsDropped counts comparisons and reports of wrong answers of which nothing was
+	// learned, because too much waits to be.
+	CacheComparisonsDropped(n int)
 	// CacheFeedback counts what callers say of answers.
 	CacheFeedback(wrong bool)
 	// CacheLearns notes whether what thresholds are learned from can be exchanged.
@@ -80,5 +83,6 @@ func (noObserver) CacheFollows(bool)                        {}
 func (noObserver) CacheFollowed(time.Duration)              {}
 func (noObserver) CacheIndex(func() (int, int64))           {}
 func (noObserver) CacheCompared(string, string)             {}
+func (noObserver) CacheComparisonsDropped(int)              {}
 func (noObserver) CacheFeedback(bool)                       {}
 func (noObserver) CacheLearns(bool)                         {}

@@ -62,6 +62,7 @@ func (c *counts) CacheEmbedded(_ time.Duration, billed int64, ok bool) {
 func (c *counts) CacheFollows(follows bool)           { c.add(fmt.Sprint("follows ", follows), 1) }
 func (c *counts) CacheFollowed(time.Duration)         { c.add("followed", 1) }
 func (c *counts) CacheCompared(outcome, _ string)     { c.add("compared "+outcome, 1) }
+func (c *counts) CacheComparisonsDropped(n int)       { c.add("dropped", n) }
 func (c *counts) CacheFeedback(wrong bool)            { c.add(fmt.Sprint("wrong ", wrong), 1) }
 func (c *counts) CacheLearns(bool)                    {}
 func (c *counts) CacheIndex(size func() (int, int64)) { c.size = size }

@@ -36,6 +36,7 @@ func (c *completion) compare(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, compareTimeout)
 		defer cancel()
 		if _, err := e.Services.Cache.Compare(ctx, req); err != nil {
+			e.Metrics.CacheComparisonsDropped(1)
 			e.Log.WarnContext(ctx, "the answer could not be compared with a cached one", "error", err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	errorv1 "tollgate.dev/gen/tollgate/error/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
@@ -201,6 +203,26 @@ func TestWhichFailuresAreCompared(t *testing.T) {
 			return send(&routerv1.StreamCompleteResponse{End: &routerv1.StreamEnd{Error: &errorv1.ErrorInfo{Reason: string(errs.ProviderError)}, ErrorMessage: "it broke off"}})
 		}
 		r.complete(chat("Hi", streamed))
+	})
+}
+
+// What the cache did not take is counted.
+func TestComparisonsThatAreNotTaken(t *testing.T) {
+	t.Parallel()
+	r := comparing(t, told(t, tellsNothing))
+	r.router.whole = func(context.Context, *routerv1.Call) (*routerv1.CompleteResponse, error) {
+		r.cache.mu.Lock()
+		defer r.cache.mu.Unlock()
+		r.cache.away = errs.New(errs.ServiceUnavailable, "away")
+		return &routerv1.CompleteResponse{Body: []byte(answerBody), Usage: answerUsage(), Served: servedByM()}, nil
+	}
+	r.complete(chat("Hi"))
+	eventually(t, "it is counted", func() bool {
+		return testutil.GatherAndCompare(r.metrics, strings.NewReader(`
+# HELP tollgate_cache_comparisons_dropped_total Comparisons, and reports of wrong answers, of which nothing was learned.
+# TYPE tollgate_cache_comparisons_dropped_total counter
+tollgate_cache_comparisons_dropped_total 1
+`), "tollgate_cache_comparisons_dropped_total") == nil
 	})
 }
 

@@ -256,6 +256,9 @@ func (f *cacheFake) Compare(ctx context.Context, req *cachev1.CompareRequest) (*
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.away != nil {
+		return nil, f.away
+	}
 	f.compared = append(f.compared, req)
 	return &cachev1.CompareResponse{}, nil
 }
