@@ -2,6 +2,7 @@ package compressor_test
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"runtime"
 	"slices"
@@ -71,6 +72,7 @@ var stageRuns = func() map[string]func(b *testing.B, text string) func() {
 	runs := map[string]func(b *testing.B, text string) func(){
 		"protect": func(_ *testing.B, text string) func() { return func() { protect.Append(nil, text) } },
 		"regions": func(_ *testing.B, text string) func() { return func() { protect.Regions(text) } },
+		"parse":   parsed,
 	}
 	for _, stage := range nearLossless() {
 		runs[stage.Name()] = func(b *testing.B, text string) func() {
@@ -86,6 +88,20 @@ var stageRuns = func() map[string]func(b *testing.B, text string) func() {
 	}
 	return runs
 }()
+
+// parsed reads a text as what a user says.
+func parsed(b *testing.B, text string) func() {
+	b.Helper()
+	body, err := json.Marshal(map[string]any{"messages": []any{map[string]string{"role": "user", "content": text + "\n\nHow old is it?"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		if _, err := prompt.Parse(context.WithoutCancel(b.Context()), body); err != nil {
+			b.Error(err)
+		}
+	}
+}
 
 func applied(b *testing.B, stage compressor.Stage, d *prompt.Draft) func() {
 	b.Helper()

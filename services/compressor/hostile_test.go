@@ -79,6 +79,14 @@ func hostile(size int) map[string]string {
 		texts["two lines of "+part] = line + line
 		texts["short lines of "+part] = strings.Repeat("5 "+strings.Repeat(part, 2000/len(part))+"\n", size/2000)
 	}
+	var tags strings.Builder
+	for i := 0; tags.Len() < size; i++ {
+		fmt.Fprintf(&tags, "<n%x>\n", i)
+	}
+	texts["tags of many names without an end"] = tags.String()
+	for _, part := range []string{"<x>The mill</x>\n\n", "<doc>a\n", "<x>a\n"} {
+		texts[part] = strings.Repeat(part, size/len(part))
+	}
 	texts["after a fence"] = "```\n" + strings.Repeat("\x1b]a\r", size/4)
 	texts["passages of signs"] = strings.Repeat("x"+strings.Repeat(" ", 250)+"y\n\n", size/256)
 	var objects strings.Builder

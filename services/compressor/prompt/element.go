@@ -10,15 +10,22 @@ import (
 // what `<output_format>` or `<system_prompt>` is around, are instructions for all that anybody knows. The
 // outermost tags count. It returns how many bytes more stay.
 func keepElements(texts []string, all []block) (kept int) {
+	i := 0 // the first paragraph that may be in an element to come: both are in order
 	for from, text := range texts {
 		for _, e := range elements(text) {
 			if namesDocuments(e.name) {
 				continue
 			}
-			for i := range all {
-				if b := &all[i]; b.from == from && !b.stays && b.start < e.end && e.start < b.end {
+			for i < len(all) && (all[i].from < from || all[i].from == from && all[i].end <= e.start) {
+				i++
+			}
+			for ; i < len(all) && all[i].from == from && all[i].start < e.end; i++ {
+				if b := &all[i]; !b.stays {
 					b.stays = true
 					kept += len(b.text)
+				}
+				if all[i].end > e.end {
+					break // the next element may begin in it
 				}
 			}
 		}
@@ -34,6 +41,7 @@ type element struct {
 
 // elements are the outermost elements of a text whose tags begin lines, and that have an end.
 func elements(text string) (found []element) {
+	var ends map[string]int
 	for at := 0; at < len(text); {
 		line := text[at:]
 		next := len(text)
@@ -42,9 +50,12 @@ func elements(text string) (found []element) {
 		}
 		indent := len(line) - len(strings.TrimLeft(line, " \t"))
 		if name := tagNameOf(line[indent:]); name != "" && !slices.Contains(markup, strings.ToLower(name)) {
+			if ends == nil {
+				ends = lastEnds(text)
+			}
 			closing := "</" + name + ">"
-			if n := strings.Index(text[at:], closing); n >= 0 {
-				end := at + n + len(closing)
+			if last, ok := ends[name]; ok && last >= at { // so that what has no end is not looked for again and again
+				end := at + strings.Index(text[at:], closing) + len(closing)
 				found = append(found, element{name, at + indent, end})
 				if next = end; at >= next {
 					next = at + 1
@@ -54,6 +65,25 @@ func elements(text string) (found []element) {
 		at = next
 	}
 	return found
+}
+
+// lastEnds are where the last closing tag of each name begins.
+func lastEnds(text string) map[string]int {
+	ends := map[string]int{}
+	for at := 0; ; {
+		n := strings.Index(text[at:], "</")
+		if n < 0 {
+			return ends
+		}
+		start := at + n
+		at = start + 2
+		if n = strings.IndexAny(text[at:], "<> \n"); n < 0 {
+			return ends
+		}
+		if at += n; text[at] == '>' {
+			ends[text[start+2:at]] = start
+		}
+	}
 }
 
 // tagNameOf is the name of the opening tag that a line begins with.

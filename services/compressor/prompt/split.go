@@ -429,7 +429,10 @@ const labelBytes = 40
 // labelled tells whether a text begins with one of the labels and a colon.
 func labelled(line string, labels []string) bool {
 	line = head(line, labelBytes+utf8.UTFMax)
-	at := strings.IndexAny(line, ":：")
+	at := strings.IndexByte(line, ':')
+	if wide := strings.Index(line, "："); wide >= 0 && (at < 0 || wide < at) {
+		at = wide
+	}
 	if at < 0 || at > labelBytes {
 		return false
 	}
