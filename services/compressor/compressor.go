@@ -68,28 +68,45 @@ func (p *Profile) runs(stage string) bool {
 // engine is which of the stages that shorten text may run.
 func (p *Profile) engine() string { return cmp.Or(p.Engine, Extractive) }
 
-func (p *Profile) check(stages []Stage) error {
+// checkProfiles returns all that is wrong with profiles, in the order of their names.
+func checkProfiles(profiles map[string]Profile, stages []Stage) error {
+	var faults []error
+	if _, ok := profiles[DefaultProfile]; !ok {
+		faults = append(faults, errors.New("there is no profile default"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(profiles)) {
+		p := profiles[name]
+		for _, fault := range p.faults(stages) {
+			faults = append(faults, fmt.Errorf("profile %q %w", name, fault))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// faults are all that is wrong with a profile.
+func (p *Profile) faults(stages []Stage) (faults []error) {
 	if !(p.Rate > 0 && p.Rate <= 1) || p.MinTokens < 0 {
-		return errors.New("wants a rate in (0, 1] and a size of 0 or more")
+		faults = append(faults, errors.New("wants a rate in (0, 1] and a size of 0 or more"))
 	}
 	exists := func(stage string) bool {
 		return slices.ContainsFunc(stages, func(s Stage) bool { return s.Name() == stage })
 	}
+	known := p.Engine == "" || isEngine(p.Engine)
 	for _, stage := range p.Stages {
-		if !exists(stage) && stage != LLMLingua2 {
-			return fmt.Errorf("names a stage %q that there is not: there are %s", stage, strings.Join(Names(), ", "))
-		}
-		if !p.runs(stage) {
-			return fmt.Errorf("names the stage %q, and has another engine", stage)
+		switch {
+		case !exists(stage) && stage != LLMLingua2:
+			faults = append(faults, fmt.Errorf("names a stage %q that there is not: there are %s", stage, strings.Join(Names(), ", ")))
+		case known && !p.runs(stage):
+			faults = append(faults, fmt.Errorf("names the stage %q, and has another engine", stage))
 		}
 	}
 	switch {
-	case p.Engine != "" && !isEngine(p.Engine):
-		return fmt.Errorf("names an engine %q that there is not", p.Engine)
+	case !known:
+		faults = append(faults, fmt.Errorf("names an engine %q that there is not", p.Engine))
 	case p.Engine == LLMLingua2 && !exists(LLMLingua2):
-		return errors.New("has the engine llmlingua2, for which there is no model")
+		faults = append(faults, errors.New("has the engine llmlingua2, for which there is no model"))
 	}
-	return nil
+	return faults
 }
 
 // Profiles are those of the product.
@@ -149,7 +166,7 @@ type Service struct {
 	began *beginnings
 }
 
-// New checks the options and returns a service.
+// New checks the options and returns a service. An error names each fault of each profile.
 func New(opts Options) (*Service, error) {
 	if opts.Profiles == nil {
 		opts.Profiles = Profiles()
@@ -164,13 +181,8 @@ func New(opts Options) (*Service, error) {
 	if opts.Stages == nil {
 		opts.Stages = stages(opts.Counter, opts.Model)
 	}
-	if _, ok := opts.Profiles[DefaultProfile]; !ok {
-		return nil, errors.New("compressor: there is no profile default")
-	}
-	for name, p := range opts.Profiles {
-		if err := p.check(opts.Stages); err != nil {
-			return nil, fmt.Errorf("compressor: profile %q %w", name, err)
-		}
+	if err := checkProfiles(opts.Profiles, opts.Stages); err != nil {
+		return nil, fmt.Errorf("compressor: %w", err)
 	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
@@ -328,96 +340,179 @@ var errPanic = errors.New("a panic")
 
 // compress runs the stages. With an error comes the result that holds all the same.
 func (s *Service) compress(ctx, reading context.Context, req Request, profile Profile) (held Result, err error) {
-	var course *course
-	var tooLong bool
+	c := compression{service: s, req: &req, profile: &profile}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w at %s", errPanic, debug.Stack())
 		}
-		held.TooLong = tooLong
+		held.TooLong = c.tooLong
 		if !errors.Is(err, context.Canceled) { // nothing goes out
-			course.done(ctx, err != nil)
+			c.course.done(ctx, err != nil)
 		}
 	}()
-	p, err := prompt.Parse(reading, req.Body)
-	if err != nil {
+	if err := c.read(ctx, reading); err != nil {
 		return Result{}, err
 	}
-	m := meter{counter: s.opts.Counter, encoding: s.opts.Encoding(req.DeploymentID, req.Provider, req.Model)}
-	likely, cache := s.caches(&req)
-	if cache.least > 0 {
-		p.IgnoreBreakpoints() // what went out before goes first
+	if err := c.count(ctx); err != nil {
+		return c.uncounted(), err
 	}
-	tooLong = bound(p.Texts, s.textBytes(&profile))
-	course = s.follow(ctx, &req, &profile, p, cache)
-	if p.Breakpoints && cache.least > 0 {
-		course.freeze(p)
-		tooLong = false
+	if !c.open(ctx) {
+		return c.unchanged(ctx, CacheEffect{Lost: c.course.gap(c.likely, c.before)}), nil
 	}
-	by := course.profiles(&profile, len(p.Turns))
-	turns, err := m.prompt(ctx, p)
-	if err != nil {
-		sizes := guessed(p)
-		release(p, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, by)
-		held.Cache, held.Engine = likely.lost(p, course, sizes)
-		return held, err
-	}
-	before := prefixes(turns)
-	original := Result{Original: before[len(before)-1], Compressed: before[len(before)-1]}
-	last := s.began.recall(ctx, &req, &profile, p, cache, before)
-	if last != nil {
-		last.untold = likely.least == 0
-		if last.leave {
-			course.leave()
-		}
-	}
-	draft := &prompt.Draft{
-		Tenant: req.Tenant, Texts: p.Texts, Rate: profile.Rate, Rates: rates(by), Encoding: m.encoding, Prefixes: before, Floors: cache.floors(p), Kept: cache.least,
-	}
-	if !release(p, draft, by) {
-		if original.Cache.Lost = course.gap(likely, before); original.Cache.Lost > 0 {
-			original.Engine = None
-		}
-		return last.done(ctx, original, before, before), nil
-	}
-	if cache.least == 0 && s.opts.Prices != nil {
-		p.Refocus()
-	}
-	held = original // if anything fails from here on
-	held.Cache, held.Engine = likely.lost(p, course, before)
-	result := original
-	if result.Stages, err = s.run(ctx, &m, draft, by); err != nil {
-		return held, err
-	}
-	after, err := m.after(ctx, p, turns)
+	held = c.original() // if anything fails from here on
+	held.Cache, held.Engine = c.likely.lost(c.prompt, c.course, c.before)
+	done, err := c.shorten(ctx)
 	if err != nil {
 		return held, err
 	}
-	plan := cache.plan(p, before, after)
-	if plan.more {
-		draft.Floors = plan.floors
-		release(p, draft, by)
-		for _, t := range p.Texts {
-			t.Restore()
-		}
-		if result.Stages, err = s.run(ctx, &m, draft, by); err != nil {
-			return held, err
-		}
-		if after, err = m.after(ctx, p, turns); err != nil {
-			return held, err
+	return c.result(ctx, done), nil
+}
+
+// compression is one prompt on its way: what is known of it, step by step.
+type compression struct {
+	service *Service
+	req     *Request
+	profile *Profile
+
+	// By [compression.read].
+	prompt        *prompt.Prompt
+	likely, cache promptCache // of who is likely to serve, and the strictest of all that may
+	course        *course
+	by            []*Profile // that shortens each turn
+	tooLong       bool
+
+	// By [compression.count].
+	meter  meter
+	turns  []int64 // their sizes
+	before []int64 // the sizes of the prompt up to the end of each
+
+	// By [compression.open].
+	last  *ending
+	draft *prompt.Draft
+}
+
+// outcome is what stages made of a prompt.
+type outcome struct {
+	plan   plan
+	stages []string // that changed something
+	after  []int64  // the sizes of the prompt up to the end of each turn
+}
+
+// read takes the prompt apart, and locks what stays by what it is and by what went out before.
+func (c *compression) read(ctx, reading context.Context) (err error) {
+	if c.prompt, err = prompt.Parse(reading, c.req.Body); err != nil {
+		return err
+	}
+	c.likely, c.cache = c.service.caches(c.req)
+	if c.cache.least > 0 {
+		c.prompt.IgnoreBreakpoints() // what went out before goes first
+	}
+	c.tooLong = bound(c.prompt.Texts, c.service.textBytes(c.profile))
+	c.course = c.service.follow(ctx, c.req, c.profile, c.prompt, c.cache)
+	if c.prompt.Breakpoints && c.cache.least > 0 {
+		c.course.freeze(c.prompt)
+		c.tooLong = false
+	}
+	c.by = c.course.profiles(c.profile, len(c.prompt.Turns))
+	return nil
+}
+
+// count counts the prompt as it came.
+func (c *compression) count(ctx context.Context) (err error) {
+	opts := &c.service.opts
+	c.meter = meter{counter: opts.Counter, encoding: opts.Encoding(c.req.DeploymentID, c.req.Provider, c.req.Model)}
+	if c.turns, err = c.meter.prompt(ctx, c.prompt); err != nil {
+		return err
+	}
+	c.before = prefixes(c.turns)
+	return nil
+}
+
+// uncounted is the result where there was no time to count, with what is lost by a guess.
+func (c *compression) uncounted() (held Result) {
+	sizes := guessed(c.prompt)
+	release(c.prompt, &prompt.Draft{Prefixes: sizes, Floors: make([]int64, len(sizes))}, c.by)
+	held.Cache, held.Engine = c.likely.lost(c.prompt, c.course, sizes)
+	return held
+}
+
+// open locks what stays by the prompt's size and by how others began, and makes a draft of what
+// is left. It tells whether anything is.
+func (c *compression) open(ctx context.Context) (left bool) {
+	c.last = c.service.began.recall(ctx, c.req, c.profile, c.prompt, c.cache, c.before)
+	if c.last != nil {
+		c.last.untold = c.likely.least == 0
+		if c.last.leave {
+			c.course.leave()
 		}
 	}
-	if result.Compressed = after[len(after)-1]; result.Compressed >= result.Original {
-		if original.Cache = likely.effect(plan, before, before); original.Cache.Lost > 0 {
-			original.Engine = None
-		}
-		return last.done(ctx, original, before, before), nil
+	c.draft = &prompt.Draft{
+		Tenant: c.req.Tenant, Texts: c.prompt.Texts, Rate: c.profile.Rate, Rates: rates(c.by), Encoding: c.meter.encoding,
+		Prefixes: c.before, Floors: c.cache.floors(c.prompt), Kept: c.cache.least,
 	}
-	course.sent(p)
-	result.Body, result.Engine = p.Body(), s.engine(result.Stages)
-	result.Cache = course.effect(likely.effect(plan, before, after), likely, p, before, after)
-	result.Omitted = omitted(p)
-	return last.done(ctx, result, before, after), nil
+	if !release(c.prompt, c.draft, c.by) {
+		return false
+	}
+	if c.cache.least == 0 && c.service.opts.Prices != nil {
+		c.prompt.Refocus()
+	}
+	return true
+}
+
+// shorten lets the stages work, and once more where the prompt became shorter than pays.
+func (c *compression) shorten(ctx context.Context) (done outcome, err error) {
+	if err := c.work(ctx, &done); err != nil {
+		return done, err
+	}
+	done.plan = c.cache.plan(c.prompt, c.before, done.after)
+	if !done.plan.more {
+		return done, nil
+	}
+	c.draft.Floors = done.plan.floors
+	release(c.prompt, c.draft, c.by)
+	for _, t := range c.prompt.Texts {
+		t.Restore()
+	}
+	err = c.work(ctx, &done)
+	return done, err
+}
+
+// work lets the stages work once, and counts what they made.
+func (c *compression) work(ctx context.Context, done *outcome) (err error) {
+	if done.stages, err = c.service.run(ctx, &c.meter, c.draft, c.by); err != nil {
+		return err
+	}
+	done.after, err = c.meter.after(ctx, c.prompt, c.turns)
+	return err
+}
+
+// result is what goes out: the original where nothing was saved.
+func (c *compression) result(ctx context.Context, done outcome) Result {
+	result := c.original()
+	result.Compressed = done.after[len(done.after)-1]
+	if result.Compressed >= result.Original {
+		return c.unchanged(ctx, c.likely.effect(done.plan, c.before, c.before))
+	}
+	c.course.sent(c.prompt)
+	result.Body, result.Stages, result.Engine = c.prompt.Body(), done.stages, c.service.engine(done.stages)
+	result.Cache = c.course.effect(c.likely.effect(done.plan, c.before, done.after), c.likely, c.prompt, c.before, done.after)
+	result.Omitted = omitted(c.prompt)
+	return c.last.done(ctx, result, c.before, done.after)
+}
+
+// original is the prompt as it came.
+func (c *compression) original() Result {
+	size := c.before[len(c.before)-1]
+	return Result{Original: size, Compressed: size}
+}
+
+// unchanged is the result where the original goes out, with what becomes of the provider's cache.
+func (c *compression) unchanged(ctx context.Context, cache CacheEffect) Result {
+	result := c.original()
+	if result.Cache = cache; cache.Lost > 0 {
+		result.Engine = None
+	}
+	return c.last.done(ctx, result, c.before, c.before)
 }
 
 // run lets the stages of each turn's profile work, and returns the names of those that changed

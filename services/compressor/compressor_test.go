@@ -307,6 +307,25 @@ func TestNewChecksItsOptions(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
+	_, err := compressor.New(compressor.Options{Profiles: map[string]compressor.Profile{
+		"rag": {Rate: 2, Engine: "squeeze", Stages: []string{"shrink", compressor.Extractive}}, "chat": {Rate: 1, MinTokens: -1},
+	}})
+	if err == nil {
+		t.Fatal("profiles with many faults are taken")
+	}
+	at := 0
+	for _, fault := range []string{
+		"no profile default", `profile "chat" wants a rate`, `profile "rag" wants a rate`, `profile "rag" names a stage "shrink"`, `profile "rag" names an engine "squeeze"`,
+	} {
+		next := strings.Index(err.Error()[at:], fault)
+		if next < 0 {
+			t.Fatalf("%q is not told, or not in order:\n%v", fault, err)
+		}
+		at += next
+	}
+	if strings.Contains(err.Error(), "another engine") {
+		t.Errorf("a stage is told to be another engine's than one that there is not:\n%v", err)
+	}
 	want := map[string]compressor.Profile{"default": {Rate: 0.5, MinTokens: 500}, "rag": {Rate: 0.33, MinTokens: 1000}, "chat": {Rate: 0.6, MinTokens: 300}}
 	if got := compressor.Profiles(); !reflect.DeepEqual(got, want) {
 		t.Errorf("profiles %v", got)
