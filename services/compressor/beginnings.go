@@ -151,12 +151,12 @@ func estimated(p *prompt.Prompt, before []int64, rate float64) []int64 {
 
 // decide compares what the prompt costs as it is with what it costs compressed.
 func (e *ending) decide(f *fingerprint, before []int64) {
-	b, now, input := e.beginnings, e.beginnings.clock.Now(), float64(e.cache.input)
-	discount := input - float64(e.cache.cached)
+	b, now := e.beginnings, e.beginnings.clock.Now()
+	hoped := float64(e.cache.cost(ledger{plain: int64(e.hoped)})) // what is hoped for is whole
 	whole := before[len(before)-1]
 	if !e.again {
-		gain := input * e.hoped * b.habits.share(e.habit)
-		e.leave = b.habits.begins(e.habit, e.name, gain, discount*float64(whole-e.head)-gain, now)
+		gain := hoped * b.habits.share(e.habit)
+		e.leave = b.habits.begins(e.habit, e.name, gain, float64(e.cache.missed(whole-e.head))-gain, now)
 		return
 	}
 	e.kept.share = e.before.share
@@ -174,7 +174,7 @@ func (e *ending) decide(f *fingerprint, before []int64) {
 	// Up to the next mark it may be more. To leave what would be as cheap compressed loses
 	// nothing from the next time on, and to compress what would be cheaper loses each time.
 	most := f.tokens(min(step(shared), f.ends[len(f.ends)-1]), before, e.cache.least)
-	e.leave = discount*float64(most-e.head) > input*e.hoped*share
+	e.leave = float64(e.cache.missed(most-e.head)) > hoped*share
 	if e.leave {
 		b.habits.returns(e.habit, e.name, !e.before.counted, now)
 		e.kept.counted = true
@@ -192,9 +192,7 @@ func (e *ending) done(ctx context.Context, result Result, before, after []int64)
 	var kept int64 // of the turns before, which every later turn finds
 	if last > 0 {
 		saved -= before[last-1] - after[last-1]
-		if before[last-1] >= e.cache.least {
-			kept = before[last-1]
-		}
+		kept = e.cache.kept(before, last-1)
 	}
 	// Tags are taken out of what is left, too, in the same way each time.
 	compressed := saved > 0 && !e.leave
@@ -202,7 +200,7 @@ func (e *ending) done(ctx context.Context, result Result, before, after []int64)
 	case e.untold:
 	case e.same && compressed:
 		result.Cache = CacheEffect{Read: result.Original - result.Compressed}
-		if after[last] < e.cache.least {
+		if e.cache.kept(after, last) == 0 {
 			result.Cache.Lost = after[last]
 		}
 	case e.again && !e.same && (compressed || !e.before.left):
@@ -227,7 +225,7 @@ func (e *ending) done(ctx context.Context, result Result, before, after []int64)
 
 // keeps tells whether a prompt is long enough to be kept.
 func (c promptCache) keeps(before []int64) bool {
-	return c.least > 0 && before[len(before)-1] >= c.least
+	return c.kept(before, len(before)-1) > 0
 }
 
 // gives tells whether a turn has a text beside its question that would be changed: in a prompt

@@ -318,32 +318,24 @@ func (c *course) sent(p *prompt.Prompt) {
 // gap is what a call lost that went out without compression after turns had been shortened: the
 // provider did not find them. Sizes are of the prompt up to the end of each turn.
 func (c *course) gap(cache promptCache, before []int64) (lost int64) {
-	if c == nil || c.missed == 0 || cache.least == 0 || before[c.missed-1] < cache.least {
+	if c == nil || c.missed == 0 {
 		return 0
 	}
-	lost = before[c.missed-1]
-	if c.first > 0 && before[c.first-1] >= cache.least {
-		lost -= before[c.first-1]
-	}
-	return lost
+	return cache.unread(before, c.first, c.missed-1)
 }
 
 // effect is what becomes of the provider's cache where earlier turns went out otherwise, or may
 // have: it does not find what is another now. Sizes are of the prompt up to the end of each turn.
 func (c *course) effect(e CacheEffect, cache promptCache, p *prompt.Prompt, before, after []int64) CacheEffect {
 	last := len(before) - 2
-	if c == nil || last < 0 || cache.least == 0 || before[last] < cache.least || !c.other && (c.known > 0 || !c.unsure) {
+	if c == nil || cache.kept(before, last) == 0 || !c.other && (c.known > 0 || !c.unsure) {
 		return e
 	}
 	for i := range p.Turns[:last+1] {
-		if !altered(&p.Turns[i]) {
-			continue
+		if altered(&p.Turns[i]) {
+			e.Lost = after[last] - cache.kept(before, i-1)
+			return e
 		}
-		e.Lost = after[last]
-		if i > 0 && before[i-1] >= cache.least {
-			e.Lost -= after[i-1]
-		}
-		return e
 	}
 	return e
 }

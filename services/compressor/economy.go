@@ -62,8 +62,7 @@ type promptCache struct {
 	from, least int64
 	// within tells that it finds as much of a prompt as is the same, and not whole messages alone.
 	within bool
-	// input and cached are the rates of a token that is sent anew and of one that is read.
-	input, cached int64
+	tariff
 }
 
 // How long a prompt has to be, in tokens, to be kept without a word of the caller.
@@ -96,8 +95,8 @@ func (c promptCache) and(other promptCache) promptCache {
 	case c.least == 0:
 		return other
 	}
-	if other.cached*c.input < c.cached*other.input {
-		c.input, c.cached = other.input, other.cached
+	if other.deeper(c.tariff) {
+		c.tariff = other.tariff
 	}
 	c.from, c.least, c.within = min(c.from, other.from), max(c.least, other.least), c.within || other.within
 	return c
@@ -110,7 +109,7 @@ func (s *Service) cacheOf(d *Deployment) promptCache {
 	if s.opts.Prices == nil || d.Provider == "anthropic" {
 		return promptCache{}
 	}
-	c := promptCache{from: leastKept, least: leastKept, within: true, input: 1}
+	c := promptCache{from: leastKept, least: leastKept, within: true, tariff: tariff{input: 1}}
 	if price, ok := s.opts.Prices.Price(d.ID, d.Provider, d.Model); ok {
 		// Who charges for what is kept keeps prompts up to their last message, and finds them
 		// again there (OpenAI since GPT-5.6).
@@ -121,7 +120,7 @@ func (s *Service) cacheOf(d *Deployment) promptCache {
 		}
 	}
 	switch {
-	case c.cached >= c.input:
+	case !c.discounts():
 		return promptCache{}
 	case d.Provider == "gemini" && strings.HasPrefix(strings.TrimPrefix(d.Model, "gemini/"), "gemini-2.5"):
 		c.from, c.least = leastKeptGemini25, leastKeptGemini25
@@ -196,18 +195,18 @@ func (c promptCache) pays(before, after int64) bool {
 		return true // it would not be kept either
 	}
 	again := min(before, c.least+prompt.FloorStep)
-	return c.input*(before-after) >= c.input*again-c.cached*before
+	return c.cost(ledger{plain: before - after}) >= c.cost(ledger{plain: again})-c.cost(ledger{read: before})
 }
 
 // effect compares the sizes of the prompt up to the end of each turn. What the provider has
 // kept is what the turn before the last one ended in.
 func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 	last := len(before) - 2
-	if c.least == 0 || last < 0 || before[last] < c.least {
+	if c.kept(before, last) == 0 {
 		return e
 	}
 	e.Read = before[last] - after[last]
-	if p.again || after[last] < c.least {
+	if p.again || c.kept(after, last) == 0 {
 		e.Lost = after[last]
 	}
 	return e
@@ -218,18 +217,14 @@ func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 // compress, and all before it, did not.
 func (c promptCache) lost(p *prompt.Prompt, sent *course, before []int64) (effect CacheEffect, engine string) {
 	last := len(before) - 2
-	if c.least == 0 || last < 0 || sent.unsent() || before[last] < c.least {
+	if sent.unsent() || c.kept(before, last) == 0 {
 		return effect, ""
 	}
 	for i := range p.Turns[:last+1] {
-		if !changes(&p.Turns[i]) {
-			continue
+		if changes(&p.Turns[i]) {
+			effect.Lost = c.unread(before, i, last)
+			return effect, None
 		}
-		effect.Lost = before[last]
-		if i > 0 && before[i-1] >= c.least {
-			effect.Lost -= before[i-1]
-		}
-		return effect, None
 	}
 	return effect, ""
 }
