@@ -199,7 +199,12 @@ func find(text string, at int) (start, end int, kind string) {
 			i--
 		}
 		if i >= at {
-			if n := repeated(text, i); n >= leastRun {
+			n := repeated(text, i)
+			if n >= leastRun && strings.IndexByte("[]{}()", text[i]) >= 0 {
+				at = i + n // JSON that nests deep, or the like
+				continue
+			}
+			if n >= leastRun {
 				for start = i; start > at && text[start-1] == text[i]; start-- {
 				}
 				return start, i + n, same

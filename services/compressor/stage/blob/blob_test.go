@@ -75,6 +75,7 @@ func TestData(t *testing.T) {
 		"hex":                  {"dump: " + hexa + ".", "dump: " + mark("hex, 900 bytes", hexa) + "."},
 		"two":                  {b64 + "\n\n" + hexa, mark(size, b64) + "\n\n" + mark("hex, 900 bytes", hexa)},
 		"a ruler":              {"a\n" + strings.Repeat("*", 2000) + "\nb", "a\n" + mark("2,000 times the character *", strings.Repeat("*", 2000)) + "\nb"},
+		"brackets":             {strings.Repeat(`{"a":[`, 600) + strings.Repeat("]}", 600) + strings.Repeat("[", 600) + "1" + strings.Repeat("]", 600) + strings.Repeat("}", 600), ""},
 		"zeros":                {strings.Repeat("0", 600), mark("600 times the character 0", strings.Repeat("0", 600))},
 		"hashes":               {wrap(hexa[:1792], 64, "\n") + "\n", ""},
 		"tokens in JSON":       {`{"keys":"` + wrap(url[:1140], 76, `\n`) + `"}`, ""},
