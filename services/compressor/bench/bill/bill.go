@@ -51,7 +51,7 @@ type Biller struct {
 // Bill sends a conversation turn by turn, once as it is and once compressed, in an account of
 // its own.
 func (b *Biller) Bill(ctx context.Context, t *trace.Trace, m Model, profile string) (Bill, error) {
-	a, err := b.Open(m, profile, t.Name+" "+profile)
+	a, err := b.Open(m, profile, t.Name+" "+profile+" "+m.Note)
 	if err != nil {
 		return Bill{}, err
 	}
