@@ -9,6 +9,7 @@ import (
 
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/bench/bill"
 	"tollgate.dev/services/compressor/bench/trace"
 	"tollgate.dev/services/compressor/store/memory"
 )
@@ -156,4 +157,31 @@ func members(t *testing.T, raw []byte) (names []string) {
 	}
 	walk(value)
 	return names
+}
+
+// Nor is a conversation dearer than without compression when breakpoints come and go in it.
+func TestBreakpointsNeverRaiseTheBill(t *testing.T) {
+	none, moving := inParts(trace.None), inParts(trace.Moving)
+	prices, m := shipped(t), gpt5(t)
+	for _, tr := range trace.All()[1:] {
+		if !tr.Tools {
+			continue
+		}
+		account, err := (&bill.Biller{Service: newShelf().service(t), Counter: &counter, Prices: prices.Table}).Open(m, compressor.DefaultProfile, "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range min(tr.Turns(), 16) {
+			mark := none
+			if i%5 >= 3 {
+				mark = moving
+			}
+			if _, err := account.Call(t.Context(), mark(t, tr, i, m.Name)); err != nil {
+				t.Fatal(err)
+			}
+			if b := &account.Bill; b.Paid > b.Full {
+				t.Errorf("%s: %s of %s are paid after turn %d", tr.Name, b.Paid, b.Full, i)
+			}
+		}
+	}
 }
