@@ -16,15 +16,19 @@ type Feed interface {
 	// come twice, and records that are gone by now may be left out. It calls current once all
 	// are handed over that were there when it began.
 	Follow(ctx context.Context, apply func(Change), current func()) error
+	// CallWrong tells those who follow that the selected records were called wrong. While the
+	// store is away they do not hear of it.
+	CallWrong(ctx context.Context, sel Selector)
 }
 
-// Change is one of two: a record with a question was kept, or records were forgotten. It
-// belongs to whom it was handed over to.
+// Change is one of three: a record with a question was kept, records were forgotten, or some were
+// called wrong. It belongs to whom it was handed over to.
 type Change struct {
-	// Kept is nil where records were forgotten.
+	// Kept is nil where no record was kept.
 	Kept *Kept
-	// Purged is what was forgotten.
+	// Purged is what was forgotten, or with Wrong what was called wrong and is still there.
 	Purged Selector
+	Wrong  bool
 	// At is when it was made, by the store's clock, in milliseconds.
 	At time.Time
 }

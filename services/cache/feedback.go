@@ -21,18 +21,23 @@ type Feedback struct {
 }
 
 // Feedback forgets an entry that a caller calls wrong, and returns how many entries that were:
-// none where it is gone already. If it was found by likeness, its namespace's threshold learns
-// of it, once for an entry that was there. Praise teaches nothing: who reports is no sample of who was served. It fails as
+// none where it is gone already. If it was found by likeness, its question is barred, on all
+// replicas: until the entry would have ended, the exact tier alone has answers to it, and for it. In
+// the semantic tier its namespace's threshold learns of it, once for an entry that was there. Praise teaches nothing: who reports is no sample of who was served. It fails as
 // [Service.Invalidate] does, and then nothing was learned either.
 func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, err error) {
 	s.opts.Observer.CacheFeedback(f.Wrong)
 	if !f.Wrong {
 		return 0, nil
 	}
-	forgotten, err = s.Invalidate(ctx, Selector{
+	sel := Selector{
 		Tenant: f.Namespace.Tenant, Provider: f.Namespace.Provider, Model: f.Namespace.Model,
 		Partition: f.Namespace.Partition, Entry: f.Entry,
-	}, 0)
+	}
+	if f.Kind != cachev1.HitKind_HIT_KIND_EXACT {
+		s.bar(ctx, sel) // while the questions are still known
+	}
+	forgotten, err = s.Invalidate(ctx, sel, 0)
 	if err != nil {
 		return forgotten, err
 	}
@@ -45,4 +50,15 @@ func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, er
 	case cachev1.HitKind_HIT_KIND_EXACT, cachev1.HitKind_HIT_KIND_NEAR: // no threshold let it pass
 	}
 	return forgotten, nil
+}
+
+// bar keeps questions from others, here and on the other replicas.
+func (s *Service) bar(ctx context.Context, sel Selector) {
+	s.similar.bar(sel)
+	if s.opts.Feed == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.opts.InvalidateTimeout)
+	defer cancel()
+	s.opts.Feed.CallWrong(bounded, sel)
 }

@@ -35,6 +35,7 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) expire(ctx context.Context) {
 	for clock.Sleep(ctx, s.opts.Clock, expireEvery) == nil {
 		s.similar.questions.index.Expire()
+		s.similar.barred.expire()
 	}
 }
 
@@ -71,6 +72,8 @@ func (s *Service) apply(c Change) {
 	now := s.opts.Clock.Now()
 	s.opts.Observer.CacheFollowed(max(0, now.Sub(c.At)))
 	switch {
+	case c.Kept == nil && c.Wrong:
+		s.similar.bar(c.Purged)
 	case c.Kept == nil:
 		s.similar.questions.purge(c.Purged)
 	case now.Before(c.Kept.Expires):

@@ -63,12 +63,40 @@ func TestReplicasFollowEachOther(t *testing.T) {
 	until(t, "the questions go", func() bool { return seen[0].questions()+seen[1].questions() == 0 })
 }
 
+// What is called wrong at one replica is not served again at another, where it was kept again.
+func TestReplicasHearOfWrongAnswers(t *testing.T) {
+	c := clocktest.New()
+	store := storetest.NewShared(memory.New(memory.Options{Clock: c}), c)
+	seen := []*counts{{}, {}}
+	var replicas []*fixture
+	for i := range seen {
+		f := newFixture(t, store, cache.Options{Clock: c, Feed: store, Observer: seen[i]})
+		f.run(t)
+		replicas = append(replicas, f)
+	}
+	replicas[0].answer(t, guitar)
+	until(t, "the question is known to both", func() bool { return seen[0].questions() == 1 && seen[1].questions() == 1 })
+	replicas[0].callWrong(t, guitar, near)
+	until(t, "the purge is known", func() bool { return seen[1].questions() == 0 })
+	for i, f := range replicas {
+		f.answer(t, guitar)
+		if got := f.ask(t, "how can i learn to play the guitar", upToNear, nil); got.GetHit() != miss {
+			t.Errorf("replica %d: %v", i, got.GetHit())
+		}
+		if got := f.ask(t, guitar, upToNear, nil); got.GetHit() != exact {
+			t.Errorf("replica %d: %v for the same request", i, got.GetHit())
+		}
+	}
+}
+
 // failing is a feed that fails as often as it is told to.
 type failing struct {
 	mu    sync.Mutex
 	fails int
 	began chan struct{}
 }
+
+func (*failing) CallWrong(context.Context, cache.Selector) {}
 
 func (f *failing) Follow(ctx context.Context, _ func(cache.Change), current func()) error {
 	f.began <- struct{}{}

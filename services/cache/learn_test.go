@@ -230,7 +230,16 @@ func TestFeedback(t *testing.T) {
 	s.compare(t, ns, 60, agrees)
 	coin = 0.999
 	found := s.ask(t, ns)
-	feedback := func(wrong bool, kind cachev1.HitKind) int64 {
+	// Partitions have one threshold, and questions of their own, which are barred after a report.
+	partitions := 0
+	keep := func() *cachev1.Namespace {
+		partitions++
+		in := namespace()
+		in.Partition = fmt.Sprint(partitions)
+		s.keep(t, in)
+		return in
+	}
+	feedback := func(ns *cachev1.Namespace, wrong bool, kind cachev1.HitKind) int64 {
 		t.Helper()
 		score := found.GetScore()
 		got, err := s.Feedback(t.Context(), &cachev1.FeedbackRequest{Namespace: ns, EntryId: found.GetEntryId(), Hit: kind, Score: &score, Wrong: wrong})
@@ -239,31 +248,27 @@ func TestFeedback(t *testing.T) {
 		}
 		return got.GetForgotten()
 	}
-	if n := feedback(false, semantic); n != 0 || s.ask(t, ns).GetHit() != semantic {
+	if n := feedback(ns, false, semantic); n != 0 || s.ask(t, ns).GetHit() != semantic {
 		t.Errorf("praise forgot %d", n)
 	}
-	if n := feedback(true, semantic); n != 1 || s.ask(t, ns).GetHit() != miss {
+	if n := feedback(ns, true, semantic); n != 1 || s.ask(t, ns).GetHit() != miss {
 		t.Errorf("%d entries were forgotten, want 1", n)
 	}
 	// What was found by its words says nothing of scores.
 	for range 12 {
-		s.keep(t, ns)
-		feedback(true, near)
+		feedback(keep(), true, near)
 	}
 	// Nor do reports of what isn't there.
 	for range 30 {
-		feedback(true, semantic)
+		feedback(ns, true, semantic)
 	}
-	s.keep(t, ns)
-	if got := s.ask(t, ns); got.GetHit() != semantic {
+	if got := s.ask(t, keep()); got.GetHit() != semantic {
 		t.Errorf("%v after reports of near hits, and of none", got.GetHit())
 	}
 	for range 12 {
-		s.keep(t, ns)
-		feedback(true, semantic)
+		feedback(keep(), true, semantic)
 	}
-	s.keep(t, ns)
-	if got := s.ask(t, ns); got.GetHit() != miss || len(got.GetComparison()) == 0 {
+	if got := s.ask(t, keep()); got.GetHit() != miss || len(got.GetComparison()) == 0 {
 		t.Errorf("%v after twelve reports", got.GetHit())
 	}
 	for name, req := range map[string]*cachev1.FeedbackRequest{

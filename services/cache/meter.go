@@ -40,11 +40,12 @@ type Observer interface {
 
 // What becomes of a candidate.
 const (
-	served   = "served"
-	compared = "compared"
-	passed   = "passed" // below the threshold
-	vetoed   = "vetoed"
-	lost     = "gone" // the store does not have it any more, or it is older than wanted
+	served        = "served"
+	compared      = "compared"
+	passed        = "passed" // below the threshold
+	vetoed        = "vetoed"
+	barredOutcome = "barred" // its answer was called wrong for another question
+	lost          = "gone"   // the store does not have it any more, or it is older than wanted
 )
 
 // What comes of a comparison, and reasons beside package agree's.
@@ -69,7 +70,7 @@ func ComparisonReasons() []string {
 }
 
 // Outcomes are what becomes of candidates.
-func Outcomes() []string { return []string{served, compared, passed, vetoed, lost} }
+func Outcomes() []string { return []string{served, compared, passed, vetoed, barredOutcome, lost} }
 
 // VetoRules are the names of the rules that keep answers from being served.
 func VetoRules() []string { return append(veto.Rules(), "personal", "time") }

@@ -70,6 +70,9 @@ func (r *replica) Follow(ctx context.Context, apply func(cache.Change), current 
 	return ctx.Err()
 }
 
+// CallWrong is [cache.Feed]'s: nobody calls anything wrong here.
+func (*replica) CallWrong(context.Context, cache.Selector) {}
+
 // telling is a store that tells all replicas of changes before a call returns.
 type telling struct {
 	cache.Store

@@ -36,11 +36,12 @@ type answered struct {
 	namespace   unique.Handle[Namespace] // of which there are few
 	fingerprint Fingerprint
 	text        string
-	expires     int64 // Unix time, ms
+	expires     int64       // Unix time, ms
+	plain       index.Group // its group without an embedder
 }
 
 // answeredBytes is what an [answered] takes beside its text, with its place in the map.
-const answeredBytes = 120
+const answeredBytes = 136
 
 func newQuestions(maxBytes int64, clk clock.Clock) *questions {
 	q := &questions{seed: maphash.MakeSeed()}
@@ -102,7 +103,7 @@ func (q *questions) add(k *Kept, a *asked, embedder string) error {
 	// The text may be a part of a whole request.
 	kept := &answered{
 		namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint,
-		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(),
+		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(), plain: plainGroup(k.Key.Namespace, &k.Question),
 	}
 	sh.mu.Lock()
 	sh.m[handle] = kept
@@ -128,14 +129,36 @@ func idOf(f Fingerprint) index.ID { return index.ID(f[:len(index.ID{})]) }
 
 func (q *questions) tenant(id string) uint64 { return maphash.String(q.seed, id) }
 
+// plainGroup is the group of a question that has no vector.
+func plainGroup(ns Namespace, of *Question) index.Group {
+	without := scopeOf(ns, of, "")
+	return without.group()
+}
+
 // purge takes out what is selected.
 func (q *questions) purge(sel Selector) {
-	tenant := q.tenant(sel.Tenant)
+	q.index.Purge(func(m index.Member) bool { return q.selected(sel, m) != nil })
+}
+
+// selects returns the questions that are selected.
+func (q *questions) selects(sel Selector) (all []*answered) {
 	q.index.Purge(func(m index.Member) bool {
-		if m.Tenant != tenant {
-			return false
+		if a := q.selected(sel, m); a != nil {
+			all = append(all, a)
 		}
-		a := q.get(m.Handle)
-		return a != nil && sel.Selects(Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint})
+		return false // nothing goes
 	})
+	return all
+}
+
+// selected is the question of a member of the index if it is selected, else nil.
+func (q *questions) selected(sel Selector, m index.Member) *answered {
+	if m.Tenant != q.tenant(sel.Tenant) {
+		return nil
+	}
+	a := q.get(m.Handle)
+	if a == nil || !sel.Selects(Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint}) {
+		return nil
+	}
+	return a
 }

@@ -44,6 +44,7 @@ type candidate struct {
 type similar struct {
 	records   *records
 	questions *questions
+	barred    *barred
 	vectors   *vectors // nil without an embedder
 	tiers     []tier   // the stricter first
 	threshold *float64 // nil where none is fixed
@@ -51,7 +52,10 @@ type similar struct {
 }
 
 func newSimilar(records *records, j judge, opts Options) (*similar, error) {
-	s := &similar{records: records, questions: newQuestions(opts.IndexBytes, opts.Clock), threshold: opts.Threshold, observer: opts.Observer}
+	s := &similar{
+		records: records, questions: newQuestions(opts.IndexBytes, opts.Clock), barred: newBarred(opts.Clock),
+		threshold: opts.Threshold, observer: opts.Observer,
+	}
 	n := &near{questions: s.questions}
 	s.tiers = append(s.tiers, n)
 	if opts.Embedder == nil {
@@ -82,6 +86,9 @@ func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit
 	a := read(r.Question.Text)
 	if rule, unfit := veto.Unfit(a.reading); unfit {
 		s.observer.CacheVeto(rule)
+		return Hit{}
+	}
+	if s.bars(r, a) {
 		return Hit{}
 	}
 	r.Threshold = stricter(r.Threshold, s.threshold)
@@ -144,6 +151,10 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 			s.observer.CacheCandidate(t.name(), vetoed)
 			continue
 		}
+		if s.bars(r, b) {
+			s.observer.CacheCandidate(t.name(), barredOutcome)
+			continue
+		}
 		if *left == 0 {
 			return Hit{}, true
 		}
@@ -181,6 +192,19 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 		}
 	}
 	return Hit{}, false
+}
+
+// bars tells whether a question in the scope of a request is barred.
+func (s *similar) bars(r *Request, a *asked) bool {
+	return !s.barred.empty() && s.barred.has(barredKey{plainGroup(r.Key.Namespace, r.Question), index.Key(a.canonical().Key())})
+}
+
+// bar keeps the selected questions, as far as they are known here, from others, until their answers
+// would have ended.
+func (s *similar) bar(sel Selector) {
+	for _, a := range s.questions.selects(sel) {
+		s.barred.add(barredKey{a.plain, index.Key(read(a.text).canonical().Key())}, a.expires)
+	}
 }
 
 // announce describes a record that answers a question, to be found by the tiers up to the last

@@ -30,6 +30,7 @@ func RunFeed(t *testing.T, open OpenShared) {
 		"Kept":     testFeedKept,
 		"Replay":   testFeedReplay,
 		"Purged":   testFeedPurged,
+		"Wrong":    testFeedWrong,
 		"Expired":  testFeedExpired,
 		"Many":     testFeedMany,
 		"Silent":   testFeedSilent,
@@ -135,7 +136,7 @@ func (f *follower) wantKept(t *testing.T, want *cache.Kept) {
 
 func (f *follower) wantPurged(t *testing.T, want cache.Selector) {
 	t.Helper()
-	if got := f.next(t); got.Kept != nil || got.Purged != want {
+	if got := f.next(t); got.Kept != nil || got.Wrong || got.Purged != want {
 		t.Errorf("got %+v, want %v purged", got, want)
 	}
 }
@@ -218,6 +219,30 @@ func testFeedPurged(t *testing.T, f *feedFixture) {
 			t.Errorf("%q is handed over, which was purged", c.Kept.Question.Text)
 		}
 	}
+}
+
+// What is called wrong is told before the purge that follows, and nothing is purged by it.
+func testFeedWrong(t *testing.T, f *feedFixture) {
+	t.Helper()
+	who := follow(t, f)
+	who.wantCurrent(t)
+	key := Key("t", "p", "m", "a:b", "r")
+	f.ask(t, key, "question", time.Hour)
+	who.wantKept(t, Kept(key, "question", f.clock.Now().Add(time.Hour)))
+	for _, sel := range []cache.Selector{
+		{Tenant: "t", Provider: "p", Model: "m", Entry: key.Fingerprint},
+		{Tenant: "t", Provider: "p", Model: "m", Partition: "a:b", Entry: key.Fingerprint},
+	} {
+		f.CallWrong(t.Context(), sel)
+		if got := who.next(t); got.Kept != nil || !got.Wrong || got.Purged != sel {
+			t.Errorf("got %+v, want %v called wrong", got, sel)
+		}
+		if _, ok, err := f.Get(t.Context(), key); !ok || err != nil {
+			t.Errorf("the entry is there: %t, %v", ok, err)
+		}
+	}
+	f.purge(t, cache.Selector{Tenant: "t", Entry: key.Fingerprint})
+	who.wantPurged(t, cache.Selector{Tenant: "t", Entry: key.Fingerprint})
 }
 
 func testFeedExpired(t *testing.T, f *feedFixture) {

@@ -46,6 +46,11 @@ func (s *Shared) Invalidate(ctx context.Context, sel cache.Selector, until time.
 	return s.Store.Invalidate(ctx, sel, until)
 }
 
+// CallWrong is [cache.Feed]'s.
+func (s *Shared) CallWrong(_ context.Context, sel cache.Selector) {
+	s.add(cache.Change{Purged: sel, Wrong: true, At: s.clock.Now()})
+}
+
 func (s *Shared) add(c cache.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

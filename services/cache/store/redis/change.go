@@ -13,13 +13,14 @@ import (
 	"tollgate.dev/services/cache"
 )
 
-// A change in the stream has two fields: the version of its form, and either of the other
-// two with `tenant:provider:model:partition:fingerprint`. In what is gone an empty part means
-// all. Another version's are passed over.
+// A change in the stream has two fields: the version of its form, and one of the other
+// three with `tenant:provider:model:partition:fingerprint`. In what is gone or wrong an empty part
+// means all. Another version's are passed over.
 const (
 	fieldVersion  = "v"
 	fieldKept     = "kept"
 	fieldGone     = "gone"
+	fieldWrong    = "wrong"
 	changeVersion = "1"
 )
 
@@ -30,11 +31,16 @@ func (s *Store) announce(ctx context.Context, pipe redis.Pipeliner, key *cache.K
 	lengthen(ctx, pipe, s.changes(), life)
 }
 
-// announcePurge writes into the stream what is about to be purged. Where there is no stream,
-// nobody has anything from it that lives.
-func (s *Store) announcePurge(ctx context.Context, sel cache.Selector) {
+// CallWrong is [cache.Feed]'s.
+func (s *Store) CallWrong(ctx context.Context, sel cache.Selector) {
+	s.announceSelected(ctx, fieldWrong, sel)
+}
+
+// announceSelected writes into the stream what is about to be purged, or is wrong. Where there is no
+// stream, nobody has anything from it that lives.
+func (s *Store) announceSelected(ctx context.Context, field string, sel cache.Selector) {
 	f := newFilter(sel)
-	args := s.message(fieldGone, escape(sel.Tenant)+":"+strings.Join(f[:], ":"))
+	args := s.message(field, escape(sel.Tenant)+":"+strings.Join(f[:], ":"))
 	args.NoMkStream = true
 	err := s.client.XAdd(ctx, args).Err()
 	if errors.Is(err, redis.Nil) {
@@ -59,10 +65,11 @@ func (s *Store) announced(ctx context.Context, err error) {
 	}
 }
 
-// change is one of the stream: a record's key, or what was purged.
+// change is one of the stream: a record's key, or what was purged or called wrong.
 type change struct {
 	at   time.Time
 	kept bool
+	bad  bool // called wrong
 	key  cache.Key
 	name string // the entry's, of a record
 	gone cache.Selector
@@ -80,6 +87,9 @@ func parseChange(m *redis.XMessage) (c change, ok bool) {
 	text := field(fieldKept)
 	if c.kept = text != ""; !c.kept {
 		text = field(fieldGone)
+		if wrong := field(fieldWrong); text == "" && wrong != "" {
+			text, c.bad = wrong, true
+		}
 	}
 	parts := strings.Split(text, ":")
 	const tenant, fingerprint, count = 0, 4, 5

@@ -47,6 +47,7 @@ func TestForeignChangesArePassedOver(t *testing.T) {
 		{"v", "1", "kept", "t::m::" + name[7:]}, {"v", "1", "kept", "t:p:m:%3:" + name[7:]}, {"v", "1", "kept", "t:p:m:%2x:" + name[7:]},
 		{"v", "1", "kept", "t:p:m:%41:" + name[7:]}, {"v", "1", "kept", "t:p:m::"},
 		{"v", "1", "gone", "::::"}, {"v", "1", "gone", "t:::"}, {"v", "1", "gone", "t::::x"},
+		{"v", "1", "wrong", "::::"}, {"v", "1", "wrong", "t:::"}, {"v", "1", "wrong", "t::::x"},
 		{"v", "1", "gone", strings.Repeat("t", cache.MaxComponentBytes+1) + "::::"},
 	} {
 		if err := client.XAdd(t.Context(), &goredis.XAddArgs{Stream: stream, Values: values}).Err(); err != nil {

@@ -123,7 +123,7 @@ func (s *Store) hand(ctx context.Context, own redis.UniversalClient, messages []
 	_, _ = pipe.Exec(ctx) // each command says what became of it
 	for i, c := range changes {
 		if !c.kept {
-			apply(cache.Change{Purged: c.gone, At: c.at})
+			apply(cache.Change{Purged: c.gone, Wrong: c.bad, At: c.at})
 			continue
 		}
 		raw, err := questions[i].Result()

@@ -29,7 +29,7 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 		if err := s.remember(ctx, sel, until); err != nil {
 			return 0, err
 		}
-		s.announcePurge(ctx, sel)
+		s.announceSelected(ctx, fieldGone, sel)
 	}
 	if name, ok := wanted.name(); ok {
 		return s.endNamed(ctx, sel.Tenant, name, until)

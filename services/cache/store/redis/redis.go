@@ -11,7 +11,7 @@
 //	<prefix>{tenant}:provider:model:partition:hash:v        vector set  fingerprints, by context and embedder
 //	<prefix>{tenant}:vectors                                set     the names of the vector sets
 //	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
-//	<prefix>changes                                         stream  names that were put or purged
+//	<prefix>changes                                         stream  names that were put, purged or called wrong
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
 // entry is one version byte, then the protobuf encoding of tollgate.cache.v1.Entry.
@@ -29,7 +29,7 @@
 //
 // # Changes
 //
-// The stream names what was put with a question, and what was purged, of all tenants; it is
+// The stream names what was put with a question, what was purged, and what was called wrong, of all tenants; it is
 // capped, and the oldest go. It holds no prompt: who follows it reads the questions, which end
 // with their entries and are purged with them. In a cluster it lies in a slot of its own: an
 // entry is kept whether or not it could be announced.
