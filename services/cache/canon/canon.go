@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 5
+const Version = 6
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -118,7 +118,7 @@ func Same(a, b *Form) (How, bool) {
 			switch {
 			case mistyped(p, q):
 				how.Slip = true
-			case len(a.pieces) > 3 && p.form == q.form && p.entry != 0 && q.entry != 0 && lexicon.SameFirst(p.entry, q.entry):
+			case len(a.pieces) > 3 && p.form == q.form && p.entry != 0 && q.entry != 0 && p.entry != q.entry && lexicon.SameFirst(p.entry, q.entry):
 				how.Synonym = true
 			default:
 				return How{}, false
@@ -166,11 +166,28 @@ func mistyped(x, y *piece) bool {
 	} else if x.slip != broken || y.slip != word {
 		return false
 	}
-	a, b := x.typed, y.typed
+	a, b := x.typed, y.typed // the unknown one is a
+	if coined(a, b) {
+		return false
+	}
 	if reading.Slip(a, b) {
 		return true
 	}
 	return len(a) > 4 && len(b) > 4 && a[0] == b[0] && len(a) == len(b) && oneLetter(a, b) && !rivals(a, b)
+}
+
+// coined reports whether an unknown word differs from a known one as names of products do that are
+// made of a word: an e is left out before an r at the end, as in tumblr, or the last letter is
+// there twice, as in digg.
+func coined(unknown, known string) bool {
+	n, m := len(unknown), len(known)
+	switch {
+	case m == n+1 && unknown[n-1] == 'r' && known[m-1] == 'r' && known[m-2] == 'e' && unknown[:n-1] == known[:m-2]:
+		return true
+	case n == m+1 && unknown[:m] == known && unknown[n-1] == known[m-1]:
+		return true
+	}
+	return false
 }
 
 func oneLetter(a, b string) bool {

@@ -100,7 +100,7 @@ func kept(words []reading.Word, i int) bool {
 
 // stuff are nouns for what things are made of of which a single one is another thing: iron and an
 // iron, paper and a paper.
-var stuff = words("iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
+var stuff = words("film movie iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
 	"chocolate hair ice cake egg turkey duck marble steel silver gold lead salt oil wine tea cheese bread pepper onion " +
 	"straw brick cotton linen silk wool fur leather plastic toast roast fine")
 
@@ -134,6 +134,7 @@ func (t *books) sentence(a []atom, question bool) []atom {
 	if asked {
 		direct(a)
 	}
+	a = guard(a)
 	for i := 0; i < len(a); {
 		if r, n := t.phrases.longest(a[i:], &at); r != nil {
 			before := len(a)
@@ -305,6 +306,12 @@ func form(a []atom) *Form {
 		b.WriteString(a[i].text)
 		if w != nil {
 			b.WriteString(w.Case())
+			if w.Kind == reading.Date && (w.Text == "may" || w.Text == "march") { // no month in small letters
+				b.WriteByte('^')
+			}
+			if w.Hyphen && w.Form == reading.Ing && i > 0 && noun(&a[i-1]) && !w.Entry.Is(lexicon.Noun) { // a man-eating shark
+				b.WriteByte('-')
+			}
 		}
 		b.WriteString(marks[a[i].form])
 		if w != nil && w.Unit != "" {

@@ -13,6 +13,10 @@ var sets = map[string]string{
 	"anyone": "i you we one someone somebody anyone anybody",
 	"doer":   "i we one someone somebody anyone anybody",
 	"aux":    "do can could should might may",
+	"able":   "do can could may", // where
+	"ought":  "should might",
+	"due":    "do should", // when
+	"free":   "can could may might",
 	"can":    "can could will would",
 	"polite": "please kindly",
 	"ask":    "tell inform",
@@ -66,7 +70,6 @@ thank you in advance ->
 thank you so? very? much? ->
 thanks ->
 many thanks ->
-to have ->
 `
 
 // frames are the beginnings of questions that ask the same.
@@ -98,7 +101,6 @@ which to -> which should ANYONE
 what {aux} {anyone} do if {anyone} want to -> HOW
 how {aux} {anyone} do if {anyone} want to -> HOW
 who is best -> WHICH best
-who is great+t -> WHICH best
 who is some of best -> WHICH best
 what is process of {ing} -> HOW
 what is process to -> HOW
@@ -144,8 +146,10 @@ should one -> SHOULD
 do {anyone} need to -> NEED
 do {anyone} have to -> NEED
 is it necessary to -> NEED
-where {aux} {anyone} -> WHERE
-when {aux} {anyone} -> WHEN
+where {able} {anyone} -> WHERE
+where {ought} {anyone} -> WHERE should
+when {due} {anyone} -> WHEN
+when {free} {anyone} -> WHEN can
 why do -> WHY
 why is it that -> WHY
 what is reason that -> WHY
@@ -183,6 +187,7 @@ best -> WHICH best
 top -> WHICH best
 what is top -> WHICH best
 which is top -> WHICH best
+who is great+t -> WHICH best
 which is great+t -> WHICH best
 what is great+t -> WHICH best
 what is some of great+t -> WHICH best
@@ -253,11 +258,11 @@ who is -> WHOIS
 // phrases are the same wherever they stand.
 const phrases = `
 think of -> think about
+learn about -> learn
 {wh} do you think is -> $1 is
 {wh} do you think will -> $1 will
 {wh} do you think was -> $1 was
 {wh} you think will -> $1 will
-learn about -> learn
 hack into -> hack
 spread into -> spread in
 future {of} -> future of
@@ -273,7 +278,6 @@ have get+d to -> have to
 of all time ->
 of all times ->
 ever ->
-you ever -> you have
 get rid off -> get rid of
 world war three -> ww3
 world war iii -> ww3
@@ -297,7 +301,6 @@ in order to -> to
 so as to -> to
 e mail -> email
 web site -> website
-on line -> online
 movie -> film
 ok -> okay
 all right -> alright
@@ -322,6 +325,7 @@ such that -> so that
 approximately -> about
 nearly -> almost
 you have ever -> you have
+you ever -> you have
 that you have -> you have
 that you have ever -> you have
 reduce weight -> lose weight
@@ -336,7 +340,6 @@ advice -> tip
 kind of -> type of
 sort of -> type of
 impact -> effect
-site -> website
 examination -> exam
 advertisement -> ad
 television -> tv
@@ -346,7 +349,6 @@ customer care -> customer service
 delete -> remove
 difficult -> hard
 large -> big
-famous -> popular
 obtain -> get
 technique -> method
 image -> picture
@@ -371,7 +373,6 @@ world wide -> worldwide
 your own -> your
 my own -> my
 their own -> their
-one of best -> best
 greatest of all time -> best
 scope {of} -> scope of
 requirement {of} -> requirement of
@@ -389,11 +390,11 @@ formula {of} -> formula of
 use {of} -> use of
 spoken -> speak+d
 indeed ->
+in fact ->
 actually ->
 truly ->
 really ->
 exactly ->
-in fact ->
 basically ->
 literally ->
 `

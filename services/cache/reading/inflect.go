@@ -14,7 +14,8 @@ func (s *splitter) lemmas() {
 			continue
 		}
 		if _, ok := functions[w.Text]; ok {
-			w.Function = !(w.Capital && len(w.Text) == 2 && s.upper2(w)) && !s.initial(i) && !s.abbreviation(i)
+			w.Function = !(w.Capital && len(w.Text) == 2 && s.upper2(w)) && !s.initial(i) && !s.abbreviation(i) &&
+				!(w.Text == "will" && w.Capital && !w.First && !w.Capitals) // who is Will
 			if w.Function {
 				continue
 			}
@@ -251,7 +252,8 @@ func spelled(text string, form Form, entry lexicon.Word) (string, Form, lexicon.
 var plurals = set("glasses goods customs arms news means trousers pants jeans scissors clothes series species " +
 	"thanks odds contents savings spirits manners lens alias atlas bias canvas christmas gas texas always perhaps " +
 	"headquarters greens suds others yes bus plus minus james wales paris rails its looks wits sales " +
-	"forces communications humanities athletics blues windows")
+	"forces communications humanities athletics blues windows peoples damages premises proceeds remains " +
+	"affairs provisions quarters spectacles dues masses morals takings")
 
 // fixed are words in -ing that are nothing that one does.
 var fixed = set("building meeting wedding morning evening nothing something anything everything thing king ring " +

@@ -121,13 +121,19 @@ func (w *Word) Name() bool {
 // Case is what a word's capitals say: "" where they say nothing, which is so of small letters, of
 // names, and of words that are none otherwise; "^" and "^^" of a word that is capitalised or in
 // capitals and means something else without: Apple and apple, Polish and polish, IT and it. Words
-// of two letters have "^" when one of them is a capital: Co and CO.
+// of two letters have "^" when one of them is a capital: Co and CO. A word of letters and digits in
+// capitals and small letters is told as it stands: NO2 and No2, Bxc3 and bxc3.
 func (w *Word) Case() string {
 	switch {
 	case w.Kind != Plain || w.Function || w.Quoted || !w.Capital && !w.Capitals:
 		return ""
 	case len(w.Text) == 1:
 		return ""
+	case strings.ContainsAny(w.typed, "0123456789"):
+		if w.Capitals || w.typed == strings.ToUpper(w.typed) {
+			return ""
+		}
+		return "^" + w.typed
 	case len(w.Text) == 2 || w.Capitals && w.otherwise():
 		if w.Capitals {
 			return "^^"
@@ -142,8 +148,12 @@ func (w *Word) Case() string {
 // otherwise reports whether the word, in small letters, is a common one.
 func (w *Word) otherwise() bool {
 	stem, cut := strings.CutSuffix(w.Text, "s")
-	return common(lexicon.Find(w.Text)) || cut && len(stem) > 3 && lexicon.Find(stem).Is(lexicon.Common) && common(lexicon.Find(stem)) // Windows
+	_, inflected := irregular[w.Text]                                                                                                                                // Lent
+	return inflected || wares[w.Text] || common(lexicon.Find(w.Text)) || cut && len(stem) > 3 && lexicon.Find(stem).Is(lexicon.Common) && common(lexicon.Find(stem)) // Windows
 }
+
+// wares are called by the name of the place that they come from, which the lexicon takes them for.
+var wares = set("china morocco panama guinea madras")
 
 func common(e lexicon.Word) bool {
 	if !e.Lemma() || e.OfPlace() && !e.Is(lexicon.Verb) {

@@ -1,14 +1,31 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 // aspects are verbs that turn what follows into another thing: to become rich isn't to be it.
 var aspects = words("become stop quit avoid prevent fail refuse forget cease deny pretend regret threaten survive lose escape")
 
+// turning are verbs behind which "to do" is another thing than "doing".
+var turning = words("stop quit remember forget try regret mean")
+
 // aspect holds prompts apart of which one is about becoming, ending, avoiding or failing, and the
-// other isn't; and about what used to be.
+// other isn't; about what used to be; and about stopping something and stopping to do it.
 func aspect(p *pair) (string, string, bool) {
 	return p.either(func(p *pair) (string, string, bool) {
 		if i := p.a.usedTo(); i >= 0 && p.b.usedTo() < 0 {
 			return p.a.text(i, i+2), "", true
+		}
+		if !p.near() {
+			return "", "", false
+		}
+		for i := 0; i+2 < len(p.a.words); i++ { // to stop to smoke, and to stop smoking
+			j := int(p.a.to[i])
+			if !turning[p.a.words[i].Lemma] || p.a.words[i+1].Text != "to" || j < 0 || j+1 >= len(p.b.words) {
+				continue
+			}
+			if x, y := &p.a.words[i+2], &p.b.words[j+1]; x.Lemma == y.Lemma && y.Form == reading.Ing {
+				return p.a.text(i, i+3), p.b.text(j, j+2), true
+			}
 		}
 		if !p.minimal() {
 			return "", "", false

@@ -53,7 +53,7 @@ func spoken(words []reading.Word) []*reading.Word {
 }
 
 func same(x, y *reading.Word) bool {
-	return x.Kind == y.Kind && x.Unit == y.Unit && (x.Text == y.Text || x.Kind == reading.Plain && !x.Function && x.Lemma == y.Lemma && x.Entry != 0)
+	return x.Kind == y.Kind && x.Unit == y.Unit && (x.Text == y.Text || x.Kind == reading.Plain && !x.Function && (x.Lemma == y.Lemma && x.Entry != 0 || many(x, y) || many(y, x)))
 }
 
 func equal(x, y []*reading.Word) bool {

@@ -17,7 +17,7 @@ func grade(p *pair) (string, string, bool) {
 		if x.Lemma != y.Lemma || graded(x) == graded(y) {
 			continue
 		}
-		if x.Lemma == "good" && (x.Form != reading.More && y.Form != reading.More || p.a.find(than) < 0 && p.b.find(than) < 0 && len(p.a.loose)+len(p.b.loose) == 0) {
+		if x.Lemma == "good" && !p.a.measured(i) && (x.Form != reading.More && y.Form != reading.More || p.a.find(than) < 0 && p.b.find(than) < 0 && len(p.a.loose)+len(p.b.loose) == 0) {
 			continue
 		}
 		if x.Form >= reading.More && y.Form >= reading.More && p.a.find(or) >= 0 && p.b.find(or) >= 0 {
@@ -27,6 +27,20 @@ func grade(p *pair) (string, string, bool) {
 	}
 	return "", "", false
 }
+
+// measured reports whether the word at i stands before a noun that measures: a good score is not
+// the best one.
+func (s *side) measured(i int) bool {
+	for i++; i < len(s.words) && content(&s.words[i]); i++ {
+		if measure[s.words[i].Lemma] {
+			return true
+		}
+	}
+	return false
+}
+
+var measure = words("score rate pressure level salary gpa grade weight height ratio temperature percentage speed amount number " +
+	"income wage iq bmi percentile rank mileage distance pulse size budget average")
 
 func graded(w *reading.Word) reading.Form {
 	if w.Form == reading.More || w.Form == reading.Most {

@@ -139,7 +139,7 @@ var aliases = map[string]string{
 	"cellphone": "phone", "smartphone": "phone", "maths": "math", "mathematics": "math", "exam": "test",
 	"examination": "test", "university": "college", "job": "work", "photo": "picture", "image": "picture", "pic": "picture", "pics": "picture", "vw": "volkswagen",
 	"opinion": "think", "view": "think", "thought": "think", "stance": "position", "net": "internet", "broadband": "internet",
-	"corporate": "business", "attraction": "place", "famous": "popular", "okay": "ok", "series": "show", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
+	"corporate": "business", "attraction": "place", "okay": "ok", "series": "show", "benefit": "advantage", "quickly": "fast", "rapidly": "fast", "technique": "method",
 	"application": "app", "software": "app", "site": "website", "firm": "company", "trick": "hack", "novel": "book", "fest": "event",
 	"scam": "fraud", "study": "learn", "reduce": "lose", "second-hand": "used", "unbiased": "objective", "loose": "lose", "lady": "woman", "guy": "man", "cash": "money", "rupee": "inr", "dollar": "usd",
 }

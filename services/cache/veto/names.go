@@ -81,8 +81,8 @@ func (p *pair) looseName(j int) bool {
 	return j >= 0 && j < len(p.b.words) && p.b.to[j] < 0 && (p.b.name(j) || p.b.words[j].Capital)
 }
 
-// stands reports whether no word beside word i is capitalised: where several are, as in Game
-// Theory, it is more often a manner of writing.
+// stands reports whether no word beside word i is capitalised but for "I": where several are, as in
+// Game Theory, it is more often a manner of writing.
 func (s *side) stands(i int) bool {
-	return (i == 0 || !s.words[i-1].Capital) && (i+1 == len(s.words) || !s.words[i+1].Capital)
+	return (i == 0 || !s.words[i-1].Capital || s.words[i-1].Function) && (i+1 == len(s.words) || !s.words[i+1].Capital)
 }

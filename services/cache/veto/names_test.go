@@ -8,6 +8,9 @@ func TestNames(t *testing.T) {
 		{"Is Anna Reyes a nurse?", "Is Maria Reyes a nurse?"},
 		{"how to install numpy", "how to install scipy"},
 		{"How do I earn money in Kenya?", "How do I earn money?"},
+		{"How do I polish a table?", "How do I Polish a table?"},
+		{"What is china made of?", "What is China made of?"},
+		{"How is bxd3 met?", "How is Bxd3 met?"},
 	}, []pair{
 		{"Who is Trump?", "Who is Donald Trump?"},
 		{"How is the Indian economy?", "How is the economy of India?"},

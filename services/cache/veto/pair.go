@@ -26,6 +26,7 @@ type edit struct {
 	known   bool
 	minimal bool
 	single  bool
+	none    bool // the forms are equal
 	you     bool // one of them asks about who answers, and the other about anybody
 }
 
@@ -35,6 +36,7 @@ func (p *pair) minimal() bool {
 	if !p.edit.known {
 		x, y := canon.Gap(canon.Of(p.a.r), canon.Of(p.b.r))
 		p.edit.known = true
+		p.edit.none = len(x)+len(y) == 0
 		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
 		p.edit.you = slices.Contains(x, "YOU") != slices.Contains(y, "YOU")
 		p.edit.single = len(x) == 1 && len(y) == 1
@@ -188,7 +190,7 @@ func (p *pair) apart(a, b []string) (string, string, bool) {
 }
 
 // near reports whether the two say so nearly the same that anything more in one of them counts.
-func (p *pair) near() bool { return p.minimal() || p.close >= 0.9 }
+func (p *pair) near() bool { return p.minimal() || p.edit.none || p.close >= 0.9 }
 
 // less returns a value of a that b has fewer times, if there is one.
 func less(a, b []string) (string, bool) {

@@ -19,6 +19,9 @@ func roles(p *pair) (string, string, bool) {
 	if p.close < 0.9 {
 		return "", "", false
 	}
+	if a, b, found := p.either(who); found {
+		return a, b, true
+	}
 	for i := range p.a.words {
 		if !actor(&p.a, i) {
 			continue
@@ -52,6 +55,20 @@ func roles(p *pair) (string, string, bool) {
 		}
 	}
 	return "", "", false
+}
+
+// who finds questions of which one asks who did something to somebody, and the other to whom
+// somebody did it: who beat Spain, and who did Spain beat.
+func who(p *pair) (string, string, bool) {
+	a, b := p.a.words, p.b.words
+	if len(a) < 3 || len(b) < 4 || a[0].Text != "who" || b[0].Text != "who" || !isVerb(&a[1]) || tenses[b[1].Text] == "" {
+		return "", "", false
+	}
+	v := int(p.a.to[1])
+	if x := p.a.next(1); x < 0 || v < 3 || p.a.to[x] < 2 || int(p.a.to[x]) > v {
+		return "", "", false
+	}
+	return p.a.text(0, 3), p.b.text(0, v+1), true
 }
 
 // vessels are nouns of which "a X of Y" holds Y, while "a Y X" may be empty.

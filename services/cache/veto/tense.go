@@ -8,6 +8,8 @@ var tenses = map[string]string{
 	"should": "should", "must": "must", "ought": "should",
 }
 
+var may, ought = words("can may"), words("should must")
+
 var asking = words("what which who when where why how")
 
 // tense holds prompts apart that ask about another time, or whether something can, should or
@@ -39,7 +41,8 @@ func tense(p *pair) (string, string, bool) {
 	}
 	if q != "is" {
 		past := x == "past" || y == "past"
-		if !past && q != "why" {
+		free := q == "when" && may[x] != may[y] || q == "where" && ought[x] != ought[y] // when one can, and when one should
+		if !past && !free && q != "why" {
 			return "", "", false
 		}
 	}

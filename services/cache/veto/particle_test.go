@@ -1,0 +1,15 @@
+package veto_test
+
+import "testing"
+
+func TestParticle(t *testing.T) {
+	check(t, "particle", []pair{
+		{"How do I turn in a paper?", "How do I turn on a paper?"},
+		{"How do I break in a shoe?", "How do I break up a shoe?"},
+		{"How do I set up a trap?", "How do I set off a trap?"},
+		{"How do I put up a tent?", "How do I put up with a tent?"},
+	}, []pair{
+		{"How do I set up a trap?", "How can I set up a trap?"},
+		{"How do I take off a coat?", "How to take off a coat?"},
+	})
+}
