@@ -177,14 +177,14 @@ func mistyped(x, y *piece) bool {
 }
 
 // coined reports whether an unknown word differs from a known one as names of products do that are
-// made of a word: an e is left out before an r at the end, as in tumblr, or the last letter is
-// there twice, as in digg.
+// made of a word: an e is left out before an r at the end, as in tumblr, or the last letter of
+// a short one is there twice, as in digg and fiverr; a guitarr is a guitar.
 func coined(unknown, known string) bool {
 	n, m := len(unknown), len(known)
 	switch {
 	case m == n+1 && unknown[n-1] == 'r' && known[m-1] == 'r' && known[m-2] == 'e' && unknown[:n-1] == known[:m-2]:
 		return true
-	case n == m+1 && unknown[:m] == known && unknown[n-1] == known[m-1]:
+	case n == m+1 && m < 6 && unknown[:m] == known && unknown[n-1] == known[m-1]:
 		return true
 	}
 	return false
