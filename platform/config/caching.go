@@ -4,19 +4,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
-)
 
-// CacheTier is a way in which the cache finds an answer. Each takes in those before it.
-type CacheTier string
-
-// The tiers.
-const (
-	// TierExact finds the answer to the same request.
-	TierExact CacheTier = "exact"
-	// TierNear finds that to the same question in nearly the same words.
-	TierNear CacheTier = "near"
-	// TierSemantic finds that to the same question in other words.
-	TierSemantic CacheTier = "semantic"
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 )
 
 // EmbedderKind is what the semantic tier finds candidates by.
@@ -35,7 +25,7 @@ const (
 // Similarity holds the cache section: how an answer to one question may serve another.
 type Similarity struct {
 	// Last is the last tier that answers.
-	Last CacheTier
+	Last cachev1.Tier
 	// Threshold is the least score of an answer to another request, from 0 to 1; nil lets that
 	// of the semantic tier be learned.
 	Threshold *float64
@@ -68,20 +58,21 @@ type ModelCaching struct {
 	Disabled bool
 	// TTL is 0 where it is not given.
 	TTL time.Duration
-	// Last is empty where it is not given.
-	Last CacheTier
+	// Last is unspecified where it is not given.
+	Last cachev1.Tier
 	// Threshold is nil where it is not given.
 	Threshold *float64
 }
 
-func tierNames() []string {
-	return []string{string(TierExact), string(TierNear), string(TierSemantic)}
+// tier reads the name of a tier of the cache.
+func (s *section) tier(def cachev1.Tier) cachev1.Tier {
+	return cachetier.Named(s.oneOf("tier", cachetier.Name(def), cachetier.Names()...))
 }
 
 // similarity reads the cache section, which goes over what LiteLLM's cache_params say.
 func (l *loader) similarity(s *section, c *Cache) {
 	sim := &c.Similarity
-	sim.Last = CacheTier(s.oneOf("tier", string(sim.Last), tierNames()...))
+	sim.Last = s.tier(sim.Last)
 	if t := l.threshold(s); t != nil {
 		sim.Threshold = t
 	}
@@ -100,7 +91,7 @@ func (l *loader) similarity(s *section, c *Cache) {
 		if m.take("ttl").node != nil {
 			own.TTL = l.positive(m, "ttl", 0)
 		}
-		own.Last = CacheTier(m.oneOf("tier", "", tierNames()...))
+		own.Last = m.tier(cachev1.Tier_TIER_UNSPECIFIED)
 		sim.Models[name] = own
 		l.refs = append(l.refs, reference{models.take(name), name})
 		m.done(nil)
@@ -171,7 +162,7 @@ func (l *loader) embedder(s *section, e *Embedder) {
 // embeddingModel takes LiteLLM's name of the model that embeds for the semantic cache, where
 // the semantic tier is asked for.
 func (c *Cache) embeddingModel(name string) {
-	if c.Similarity.Last == TierSemantic {
+	if c.Similarity.Last == cachev1.Tier_TIER_SEMANTIC {
 		c.Similarity.Embedder.Kind, c.Similarity.Embedder.Model = EmbedderProvider, name
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/config"
 )
 
 // By default answers serve questions in nearly the same words; that costs no model.
 func TestSimilarity(t *testing.T) {
 	base := config.Similarity{
-		Last: config.TierNear, MaxWrongHitRate: 0.01, Confidence: 0.95, Sample: 0.05, IndexBytes: 16 << 20,
+		Last: cachev1.Tier_TIER_NEAR, MaxWrongHitRate: 0.01, Confidence: 0.95, Sample: 0.05, IndexBytes: 16 << 20,
 		Embedder: config.Embedder{Kind: config.EmbedderStatic, Dimensions: 256, Shorten: true, Timeout: 200 * time.Millisecond},
 	}
 	with := func(change func(*config.Similarity)) config.Similarity {
@@ -22,25 +23,25 @@ func TestSimilarity(t *testing.T) {
 	}
 	for yaml, want := range map[string]config.Similarity{
 		"litellm_settings: {cache: true}\n":                                       base,
-		"litellm_settings: {cache: true}\ncache: {tier: exact}\n":                 with(func(s *config.Similarity) { s.Last = config.TierExact }),
-		"litellm_settings: {cache: true, cache_params: {type: local-semantic}}\n": with(func(s *config.Similarity) { s.Last = config.TierSemantic }),
+		"litellm_settings: {cache: true}\ncache: {tier: exact}\n":                 with(func(s *config.Similarity) { s.Last = cachev1.Tier_TIER_EXACT }),
+		"litellm_settings: {cache: true, cache_params: {type: local-semantic}}\n": with(func(s *config.Similarity) { s.Last = cachev1.Tier_TIER_SEMANTIC }),
 		// LiteLLM's layout.
 		"litellm_settings: {cache: true, cache_params: {type: redis-semantic, similarity_threshold: 0.8, redis_semantic_cache_embedding_model: m}}\n": with(func(s *config.Similarity) {
-			s.Last, s.Threshold = config.TierSemantic, new(0.8)
+			s.Last, s.Threshold = cachev1.Tier_TIER_SEMANTIC, new(0.8)
 			s.Embedder.Kind, s.Embedder.Model = config.EmbedderProvider, "m"
 		}),
 		// The section of Tollgate's own goes over it.
 		"litellm_settings: {cache: true, cache_params: {type: redis-semantic, similarity_threshold: 0.8}}\ncache: {tier: near}\n": with(func(s *config.Similarity) { s.Threshold = new(0.8) }),
 		"litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0, embedder: {kind: onnx, folder: /models/m, timeout: 1s}}\n": with(func(s *config.Similarity) {
-			s.Last, s.Threshold = config.TierSemantic, new(0.0)
+			s.Last, s.Threshold = cachev1.Tier_TIER_SEMANTIC, new(0.0)
 			s.Embedder.Kind, s.Embedder.Folder, s.Embedder.Timeout = config.EmbedderONNX, "/models/m", time.Second
 		}),
 		"litellm_settings: {cache: true}\ncache: {tier: semantic, max_wrong_hit_rate: 0.02, confidence: 0.9, sample: 0.1, index_bytes: 1073741824, embedder: {kind: provider, model: m, dimensions: 512, shorten: false}}\n": with(func(s *config.Similarity) {
-			s.Last, s.MaxWrongHitRate, s.Confidence, s.Sample, s.IndexBytes = config.TierSemantic, 0.02, 0.9, 0.1, 1<<30
+			s.Last, s.MaxWrongHitRate, s.Confidence, s.Sample, s.IndexBytes = cachev1.Tier_TIER_SEMANTIC, 0.02, 0.9, 0.1, 1<<30
 			s.Embedder.Kind, s.Embedder.Model, s.Embedder.Dimensions, s.Embedder.Shorten = config.EmbedderProvider, "m", 512, false
 		}),
 		"litellm_settings: {cache: true}\ncache: {models: {m: {tier: exact, ttl: 60, similarity_threshold: 1, disabled: true}}}\n": with(func(s *config.Similarity) {
-			s.Models = map[string]config.ModelCaching{"m": {Disabled: true, TTL: time.Minute, Last: config.TierExact, Threshold: new(1.0)}}
+			s.Models = map[string]config.ModelCaching{"m": {Disabled: true, TTL: time.Minute, Last: cachev1.Tier_TIER_EXACT, Threshold: new(1.0)}}
 		}),
 	} {
 		cfg, _, err := load(t, oneModel+yaml, "REDIS_URL=redis://r")
@@ -112,6 +113,8 @@ func TestSimilarityWithoutEffect(t *testing.T) {
 		"cache: {tier: semantic, similarity_threshold: 0.9, sample: 0.1}\n":                                       "cache.sample: has no effect",
 		"cache: {tier: near, embedder: {kind: static}}\n":                                                         "cache.embedder: has no effect",
 		"cache: {tier: semantic, embedder: {dimensions: 128}}\n":                                                  "cache.embedder.dimensions: has no effect",
+		"cache: {models: {m: {tier: semantic}}}\n":                                                                "cache.models.m.tier: has no effect: cache.tier is near",
+		"cache: {tier: exact, models: {m: {tier: near}}}\n":                                                       "cache.models.m.tier: has no effect: cache.tier is exact",
 		"cache: {tier: exact, index_bytes: 2097152}\n":                                                            "cache.index_bytes: has no effect",
 		"litellm_settings: {cache: false}\ncache: {tier: exact}\n":                                                "cache: has no effect",
 		"litellm_settings: {cache: true, cache_params: {type: local, redis_semantic_cache_embedding_model: m}}\n": "redis_semantic_cache_embedding_model: has no effect",
@@ -122,6 +125,19 @@ func TestSimilarityWithoutEffect(t *testing.T) {
 		_, warnings, err := load(t, oneModel+yaml)
 		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), want) {
 			t.Errorf("%q: %v, %v; want %s", yaml, warnings, err, want)
+		}
+	}
+}
+
+// A model's tier that is not beyond that of all has an effect, or asks for what holds anyway.
+func TestTiersOfModels(t *testing.T) {
+	for _, yaml := range []string{
+		"cache: {models: {m: {tier: exact}}}\n", "cache: {models: {m: {tier: near}}}\n",
+		"cache: {tier: semantic, models: {m: {tier: semantic}}}\n", "cache: {tier: exact, models: {m: {ttl: 60}}}\n",
+	} {
+		_, warnings, err := load(t, oneModel+"litellm_settings: {cache: true}\n"+yaml)
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("%q: %v, %v", yaml, warnings, err)
 		}
 	}
 }

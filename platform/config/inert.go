@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 )
 
 // inertKey is a key that is read and checked, so that a mistake shows, and that changes nothing in this release.
@@ -78,10 +81,10 @@ func (l *loader) conditional(cfg *Config) {
 		notLearned  = "no threshold is learned: cache.tier is not semantic, or the threshold is given"
 	)
 	sim := &cfg.Cache.Similarity
-	semantic := cfg.Cache.Enabled && sim.Last == TierSemantic
+	semantic := cfg.Cache.Enabled && sim.Last == cachev1.Tier_TIER_SEMANTIC
 	// All that the near tier finds has at least this score.
 	const nearScore = 0.99
-	bounds := semantic || sim.Last == TierNear && sim.Threshold != nil && *sim.Threshold > nearScore
+	bounds := semantic || sim.Last == cachev1.Tier_TIER_NEAR && sim.Threshold != nil && *sim.Threshold > nearScore
 	learns, asksModel := semantic && sim.Threshold == nil, semantic && sim.Embedder.Kind == EmbedderProvider
 	for _, c := range []struct {
 		path string
@@ -104,7 +107,7 @@ func (l *loader) conditional(cfg *Config) {
 		{"cache.embedder.dimensions", semantic && sim.Embedder.Kind != EmbedderProvider, "cache.embedder.kind is not provider"},
 		{"cache.embedder.shorten", semantic && sim.Embedder.Kind != EmbedderProvider, "cache.embedder.kind is not provider"},
 		{"cache.embedder.folder", semantic && sim.Embedder.Kind != EmbedderONNX, "cache.embedder.kind is not onnx"},
-		{"cache.index_bytes", cfg.Cache.Enabled && sim.Last == TierExact, "cache.tier is exact"},
+		{"cache.index_bytes", cfg.Cache.Enabled && sim.Last == cachev1.Tier_TIER_EXACT, "cache.tier is exact"},
 		{"general_settings.database_connection_pool_limit", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"general_settings.database_connection_timeout", cfg.General.DatabaseURL.IsZero(), "there is no database_url"},
 		{"kafka.topic", len(cfg.Kafka.Brokers) == 0, "there are no brokers"},
@@ -126,6 +129,11 @@ func (l *loader) conditional(cfg *Config) {
 	} {
 		if v, given := l.given[c.path]; given && c.idle {
 			l.warnf(v.line, v.path, "has no effect: %s", c.why)
+		}
+	}
+	for name, m := range sim.Models {
+		if v, given := l.given["cache.models."+name+".tier"]; given && cfg.Cache.Enabled && m.Last > sim.Last {
+			l.warnf(v.line, v.path, "has no effect: cache.tier is %s", cachetier.Name(sim.Last))
 		}
 	}
 	for name, v := range l.variables {

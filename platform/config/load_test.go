@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/platform/secret/secrettest"
 )
@@ -124,7 +125,7 @@ func TestLiteLLMConfigurationsStartWithWarningsOnly(t *testing.T) {
 				fmt.Fprintf(&b, "deployment: %s -> %s/%s key=%s weight=%d order=%d base=%q\n", d.ModelName, d.Provider,
 					d.UpstreamModel, d.Credential.State, d.Weight, d.Order, d.APIBase)
 			}
-			fmt.Fprintf(&b, "cache: enabled=%t store=%s tier=%s ttl=%s\n", cfg.Cache.Enabled, cfg.Cache.Store, cfg.Cache.Similarity.Last, cfg.Cache.TTL)
+			fmt.Fprintf(&b, "cache: enabled=%t store=%s tier=%s ttl=%s\n", cfg.Cache.Enabled, cfg.Cache.Store, cachetier.Name(cfg.Cache.Similarity.Last), cfg.Cache.TTL)
 			secrettest.AssertNoLeak(t, b.String(), leaks...)
 			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", b.String())
 		})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 )
 
 // defaults is the configuration of a file that gives nothing but models. Where LiteLLM documents a default and the
@@ -24,7 +26,7 @@ func defaults(source string) *Config {
 			Store: CacheMemory, TTL: time.Hour, Timeout: 50 * time.Millisecond, MaxBytes: 8 << 20,
 			SupportedCallTypes: []string{ChatCompletion},
 			Similarity: Similarity{
-				Last: TierNear, MaxWrongHitRate: 0.01, Confidence: 0.95, Sample: 0.05, IndexBytes: 16 << 20,
+				Last: cachev1.Tier_TIER_NEAR, MaxWrongHitRate: 0.01, Confidence: 0.95, Sample: 0.05, IndexBytes: 16 << 20,
 				Embedder: Embedder{Kind: EmbedderStatic, Dimensions: 256, Shorten: true, Timeout: 200 * time.Millisecond},
 			},
 		},

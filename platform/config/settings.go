@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/secret"
 	"tollgate.dev/platform/spelling"
 )
@@ -109,7 +110,7 @@ func (l *loader) cacheParams(s *section, cfg *Config) {
 		case known:
 			c.Store, l.cache = choice.store, cacheChoice{at: at, given: true}
 			if choice.semantic {
-				c.Similarity.Last = TierSemantic
+				c.Similarity.Last = cachev1.Tier_TIER_SEMANTIC
 			}
 		case slices.Contains(otherCacheTypes, kind):
 			l.warnf(at.line, at.path, "cache type %s has no effect in Tollgate; the in-process cache is used", kind)

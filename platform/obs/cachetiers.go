@@ -5,14 +5,16 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate.dev/platform/cachetier"
 )
 
 // CacheNames are what the cache's service calls what happens in it: no other label values come.
 type CacheNames struct {
-	// Tiers find entries for other requests; Outcomes are what becomes of these; Vetoes are the
+	// Outcomes are what becomes of entries that are found for other requests; Vetoes are the
 	// rules that hold questions apart; Compared are the outcomes and Reasons the reasons of
 	// comparisons of answers.
-	Tiers, Outcomes, Vetoes, Compared, Reasons []string
+	Outcomes, Vetoes, Compared, Reasons []string
 }
 
 // cacheServiceMetrics are of the process that finds answers.
@@ -32,7 +34,7 @@ func newCacheServiceMetrics(f *factory, names CacheNames) cacheServiceMetrics {
 		compared:        f.counter("cache_comparisons_total", "Comparisons of an answer that was held back with the provider's, by what came of them and why.", "outcome", "reason"),
 		dropped:         f.plain("cache_comparisons_dropped_total", "Comparisons, and reports of wrong answers, of which nothing was learned."),
 		feedback:        f.counter("cache_feedback_total", "What callers said of answers from the cache.", "verdict"),
-		tiers:           NewBounded(names.Tiers...),
+		tiers:           NewBounded(cachetier.Names()[1:]...),
 		outcomes:        NewBounded(names.Outcomes...),
 		rules:           NewBounded(names.Vetoes...),
 		results:         NewBounded(names.Compared...),
@@ -45,7 +47,7 @@ func newCacheServiceMetrics(f *factory, names CacheNames) cacheServiceMetrics {
 		index:           new(atomic.Pointer[func() (int, int64)]),
 		learns:          f.gauge("cache_learns", "1 while what thresholds are learned from is exchanged with other replicas and kept, or there is nothing to."),
 	}
-	for _, tier := range names.Tiers {
+	for _, tier := range cachetier.Names()[1:] {
 		for _, outcome := range names.Outcomes {
 			c.candidates.WithLabelValues(tier, outcome)
 		}

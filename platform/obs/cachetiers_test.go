@@ -16,7 +16,7 @@ import (
 func TestWhatHappensInTheCache(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m, err := obs.NewMetrics(reg, obs.MetricsOptions{Cache: obs.CacheNames{
-		Tiers: []string{"near"}, Outcomes: []string{"served", "vetoed"}, Vetoes: []string{"numbers"}, Compared: []string{"right"}, Reasons: []string{"same"},
+		Outcomes: []string{"served", "vetoed"}, Vetoes: []string{"numbers"}, Compared: []string{"right"}, Reasons: []string{"same"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +39,8 @@ func TestWhatHappensInTheCache(t *testing.T) {
 tollgate_cache_candidates_total{outcome="other",tier="near"} 1
 tollgate_cache_candidates_total{outcome="served",tier="near"} 1
 tollgate_cache_candidates_total{outcome="vetoed",tier="near"} 0
+tollgate_cache_candidates_total{outcome="served",tier="semantic"} 0
+tollgate_cache_candidates_total{outcome="vetoed",tier="semantic"} 0
 # HELP tollgate_cache_comparisons_dropped_total Comparisons, and reports of wrong answers, of which nothing was learned.
 # TYPE tollgate_cache_comparisons_dropped_total counter
 tollgate_cache_comparisons_dropped_total 3

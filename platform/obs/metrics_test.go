@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/platform/obs"
 )
@@ -50,10 +51,10 @@ func everything(m *obs.Metrics) {
 	m.ProviderRetry("openai")
 	m.CacheLookup(100 * time.Microsecond)
 	m.CacheLookup(time.Millisecond)
-	m.CacheHit(obs.CacheExact)
-	m.CacheHit(obs.CacheSemantic)
-	m.CacheMiss(obs.CacheExact)
-	m.CacheMiss(obs.CacheNear)
+	m.CacheHit(cachev1.Tier_TIER_EXACT)
+	m.CacheHit(cachev1.Tier_TIER_SEMANTIC)
+	m.CacheMiss(cachev1.Tier_TIER_EXACT)
+	m.CacheMiss(cachev1.Tier_TIER_NEAR)
 	m.CacheBypass()
 	m.Compression(obs.Compression{Profile: "rag", Engine: "extractive", Original: 1000, Compressed: 400, Took: 10 * time.Millisecond})
 	m.PartsKept(3)
@@ -188,7 +189,7 @@ func TestNoCallerMakesTimeSeries(t *testing.T) {
 		m.Compression(obs.Compression{Profile: c.Model, Engine: c.Model, Result: obs.CompressionResult(100 + i), Original: 1, Compressed: 1})
 		m.CompressionSaved(c.Model, 1)
 		m.KeyCheck(obs.KeyResult(100 + i))
-		m.CacheHit(obs.CacheKind(-i))
+		m.CacheHit(cachev1.Tier(i))
 	}
 	after, err := testutil.GatherAndCount(reg)
 	if err != nil {
@@ -282,7 +283,7 @@ func TestObserveAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		m.Observe(&call)
 		m.ProviderError("openai", "provider_timeout")
-		m.CacheMiss(obs.CacheExact)
+		m.CacheMiss(cachev1.Tier_TIER_EXACT)
 		m.Reservation(obs.ReservationGranted)
 		end := m.Begin()
 		end()

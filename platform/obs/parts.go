@@ -5,17 +5,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/money"
-)
-
-// CacheKind is which look-up of the cache a result is of.
-type CacheKind int
-
-// The kinds of cache look-ups.
-const (
-	CacheExact CacheKind = iota
-	CacheNear
-	CacheSemantic
 )
 
 // CompressionResult is what became of an attempt to compress.
@@ -55,7 +47,6 @@ const (
 
 // Enumerations index these, so that a label can't be anything else.
 var (
-	cacheKinds         = [...]string{"exact", "near", "semantic"}
 	compressionResults = [...]string{"compressed", "skipped", "failed", "late", "too_long"}
 	reservations       = [...]string{"granted", "denied", "settled", "released"}
 	keyResults         = [...]string{"valid", "unknown", "expired", "blocked", "forbidden"}
@@ -65,7 +56,7 @@ var (
 )
 
 type cacheMetrics struct {
-	hits, misses [len(cacheKinds)]prometheus.Counter
+	hits, misses [cachetier.Count]prometheus.Counter
 	lookup       prometheus.Histogram
 	bypass       prometheus.Counter
 }
@@ -73,7 +64,7 @@ type cacheMetrics struct {
 func newCacheMetrics(f *factory) (c cacheMetrics) {
 	hits := f.counter("cache_hit_total", "Requests answered with another one's answer, kept or under way, by the kind of look-up that found it.", "kind")
 	misses := f.counter("cache_miss_total", "Requests for which a kind of look-up was tried and found no answer.", "kind")
-	for i, kind := range cacheKinds {
+	for i, kind := range cachetier.Names() {
 		c.hits[i], c.misses[i] = hits.WithLabelValues(kind), misses.WithLabelValues(kind)
 	}
 	c.lookup = f.single("cache_lookup_seconds", "Time of a cache look-up.", innerBuckets)
@@ -85,32 +76,22 @@ func newCacheMetrics(f *factory) (c cacheMetrics) {
 func (m *Metrics) CacheLookup(took time.Duration) { m.cache.lookup.Observe(took.Seconds()) }
 
 // CacheHit counts a request that was answered with another one's answer: from the cache,
-// or from an identical call that was under way. The kinds before the one that found it have
-// missed.
-func (m *Metrics) CacheHit(kind CacheKind) {
-	i := kind.index()
+// or from an identical call that was under way. The tiers before the one that found it have
+// missed; none is the exact one.
+func (m *Metrics) CacheHit(tier cachev1.Tier) {
+	i := cachetier.Place(tier)
 	for _, before := range m.cache.misses[:i] {
 		before.Inc()
 	}
 	m.cache.hits[i].Inc()
 }
 
-// CacheMiss counts a request for which no kind had an answer, up to the last that was tried.
-func (m *Metrics) CacheMiss(last CacheKind) {
-	for _, tried := range m.cache.misses[:last.index()+1] {
+// CacheMiss counts a request for which no tier had an answer, up to the last that was tried; none
+// is the exact one.
+func (m *Metrics) CacheMiss(last cachev1.Tier) {
+	for _, tried := range m.cache.misses[:cachetier.Place(last)+1] {
 		tried.Inc()
 	}
-}
-
-// String is the kind as labels, headers and the ledger say it.
-func (k CacheKind) String() string { return cacheKinds[k.index()] }
-
-// index is the kind's place, and the last one for a number that is no kind.
-func (k CacheKind) index() int {
-	if k < 0 || int(k) >= len(cacheKinds) {
-		return len(cacheKinds) - 1
-	}
-	return int(k)
 }
 
 // CacheBypass counts a request that went past the cache.

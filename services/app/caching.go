@@ -43,29 +43,15 @@ func cachesAnswers(cfg *config.Config) bool {
 func modelCaching(cfg *config.Config) map[string]admission.Caching {
 	out := make(map[string]admission.Caching, len(cfg.Cache.Similarity.Models))
 	for name, m := range cfg.Cache.Similarity.Models {
-		out[name] = admission.Caching{Disabled: m.Disabled, TTL: m.TTL, Last: tier(m.Last), Threshold: m.Threshold}
+		out[name] = admission.Caching{Disabled: m.Disabled, TTL: m.TTL, Last: m.Last, Threshold: m.Threshold}
 	}
 	return out
-}
-
-// tier is a tier of the configuration in the cache's contract.
-func tier(t config.CacheTier) cachev1.Tier {
-	switch t {
-	case config.TierExact:
-		return cachev1.Tier_TIER_EXACT
-	case config.TierNear:
-		return cachev1.Tier_TIER_NEAR
-	case config.TierSemantic:
-		return cachev1.Tier_TIER_SEMANTIC
-	default:
-		return cachev1.Tier_TIER_UNSPECIFIED
-	}
 }
 
 // cacheNames are the names of what happens in the cache's service.
 func cacheNames() obs.CacheNames {
 	return obs.CacheNames{
-		Tiers: []string{"near", "semantic"}, Outcomes: cache.Outcomes(), Vetoes: cache.VetoRules(),
+		Outcomes: cache.Outcomes(), Vetoes: cache.VetoRules(),
 		Compared: cache.ComparisonOutcomes(), Reasons: cache.ComparisonReasons(),
 	}
 }
@@ -73,7 +59,7 @@ func cacheNames() obs.CacheNames {
 // lookUpTime is the longest that the cache's service takes for a look-up when what it asks is slow.
 func lookUpTime(cfg *config.Config) time.Duration {
 	sim, longest := &cfg.Cache.Similarity, cfg.Cache.Timeout
-	if cfg.Cache.Store == config.CacheRedis && sim.Last != config.TierExact {
+	if cfg.Cache.Store == config.CacheRedis && sim.Last != cachev1.Tier_TIER_EXACT {
 		longest *= cache.MostExchanges
 	}
 	if embedderWaits(cfg) {
@@ -90,7 +76,7 @@ const redisTimeout = 500 * time.Millisecond
 func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.Clock, metrics *obs.Metrics, log *slog.Logger) (answers, error) {
 	sim := &cfg.Cache.Similarity
 	out := answers{Options: cache.Options{
-		TTL: cfg.Cache.TTL, Last: tier(sim.Last), Threshold: sim.Threshold, IndexBytes: sim.IndexBytes,
+		TTL: cfg.Cache.TTL, Last: sim.Last, Threshold: sim.Threshold, IndexBytes: sim.IndexBytes,
 		Learning: cache.Learning{MaxWrongHitRate: sim.MaxWrongHitRate, Confidence: sim.Confidence, Sample: sim.Sample},
 		Clock:    clk, Observer: metrics,
 	}}
@@ -135,7 +121,7 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 		return out, err
 	}
 	out.Store = store
-	if sim.Last != config.TierExact {
+	if sim.Last != cachev1.Tier_TIER_EXACT {
 		out.Options.Feed, out.Options.Vectors, out.Options.Learning.Evidence = store, store, store
 	}
 	out.Checks = []obs.Check{{Name: "redis", Timeout: stateTimeout, Run: func(ctx context.Context) error { return redisx.Ping(ctx, client) }}}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/config"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/embed"
@@ -21,7 +22,7 @@ const openAIBase = "https://api.openai.com/v1"
 
 // embeds reports whether the cache has an embedder: its semantic tier runs.
 func embeds(cfg *config.Config) bool {
-	return cachesAnswers(cfg) && cfg.Cache.Similarity.Last == config.TierSemantic
+	return cachesAnswers(cfg) && cfg.Cache.Similarity.Last == cachev1.Tier_TIER_SEMANTIC
 }
 
 // embedderWaits reports whether the embedder takes longer than a computation in the process, so

@@ -25,9 +25,7 @@ const (
 	NearScore = 0.99
 )
 
-func (*near) tier() cachev1.Tier    { return cachev1.Tier_TIER_NEAR }
-func (*near) kind() cachev1.HitKind { return cachev1.HitKind_HIT_KIND_NEAR }
-func (*near) name() string          { return "near" }
+func (*near) tier() cachev1.Tier { return cachev1.Tier_TIER_NEAR }
 
 // nearKeys appends the keys by which a form is found, as many as the index takes.
 func nearKeys(keys []index.Key, f *canon.Form) []index.Key {

@@ -20,9 +20,7 @@ type semantic struct {
 // semanticCandidates are looked at: the veto may hold the nearest ones apart.
 const semanticCandidates = 8
 
-func (*semantic) tier() cachev1.Tier    { return cachev1.Tier_TIER_SEMANTIC }
-func (*semantic) kind() cachev1.HitKind { return cachev1.HitKind_HIT_KIND_SEMANTIC }
-func (*semantic) name() string          { return "semantic" }
+func (*semantic) tier() cachev1.Tier { return cachev1.Tier_TIER_SEMANTIC }
 
 // search returns the questions with the nearest vectors.
 func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate {

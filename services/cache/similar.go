@@ -4,6 +4,7 @@ import (
 	"context"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/cache/index"
 	"tollgate.dev/services/cache/threshold"
@@ -11,12 +12,9 @@ import (
 )
 
 // tier is a way to find the answer to another request that asks the same. To add one, write a
-// file with its type, and a line in [newSimilar].
+// file with its type, a line in [newSimilar], and one in package cachetier.
 type tier interface {
 	tier() cachev1.Tier
-	kind() cachev1.HitKind
-	// name is for metrics.
-	name() string
 	// search returns the questions that may be the same, the best first.
 	search(ctx context.Context, r *Request, a *asked) []candidate
 	// score tells whether a candidate b is the same, and how near it is, from 0 to 1.
@@ -143,16 +141,16 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 			continue
 		}
 		if score < r.least() {
-			s.observer.CacheCandidate(t.name(), passed)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), passed)
 			continue
 		}
 		if f, apart := veto.Check(a.reading, b.reading); apart {
 			s.observer.CacheVeto(f.Rule)
-			s.observer.CacheCandidate(t.name(), vetoed)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), vetoed)
 			continue
 		}
 		if s.bars(r, b) {
-			s.observer.CacheCandidate(t.name(), barredOutcome)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), barredOutcome)
 			continue
 		}
 		if *left == 0 {
@@ -166,10 +164,10 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 			return Hit{}, true
 		case gone:
 			s.questions.index.Delete(c.group, c.ID)
-			s.observer.CacheCandidate(t.name(), lost)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), lost)
 			continue
 		case aged:
-			s.observer.CacheCandidate(t.name(), lost)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), lost)
 			continue
 		case present:
 		}
@@ -180,14 +178,14 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 		switch verdict {
 		case threshold.Serve:
 			s.questions.index.Used(c.group, c.ID, money.Nano(entry.GetCostNanos()))
-			s.observer.CacheCandidate(t.name(), served)
-			return Hit{Kind: t.kind(), Entry: entry, Score: score, ID: q.fingerprint}, true
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), served)
+			return Hit{Kind: cachetier.HitKind(t.tier()), Entry: entry, Score: score, ID: q.fingerprint}, true
 		case threshold.Compare:
-			s.observer.CacheCandidate(t.name(), compared)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), compared)
 			return Hit{Comparison: comparison}, true
 		case threshold.Pass:
 			// Those behind it are no nearer.
-			s.observer.CacheCandidate(t.name(), passed)
+			s.observer.CacheCandidate(cachetier.Name(t.tier()), passed)
 			return Hit{}, false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/errs"
 )
 
@@ -46,7 +47,7 @@ func checkCaching(at string, ttl int64, tier string, threshold *float64) error {
 	switch {
 	case ttl < 0 || ttl > maxTTLSeconds:
 		return badSeconds(at + ".ttl")
-	case tier != "" && tierNamed(tier) == cachev1.Tier_TIER_UNSPECIFIED:
+	case tier != "" && cachetier.Named(tier) == cachev1.Tier_TIER_UNSPECIFIED:
 		return badTier(at + ".tier")
 	case threshold != nil && !(*threshold >= 0 && *threshold <= 1):
 		return badThreshold(at + ".similarity_threshold")
@@ -56,7 +57,7 @@ func checkCaching(at string, ttl int64, tier string, threshold *float64) error {
 
 // badTier refuses what is no tier.
 func badTier(name string) error {
-	return errs.Newf(errs.InvalidRequest, "%s must be %s", name, strings.Join(cacheTiers[1:], ", ")).WithParam(name)
+	return errs.Newf(errs.InvalidRequest, "%s must be %s", name, strings.Join(cachetier.Names(), ", ")).WithParam(name)
 }
 
 // badThreshold refuses what is no score.
@@ -64,38 +65,15 @@ func badThreshold(name string) error {
 	return errs.Newf(errs.InvalidRequest, "%s must be a number from 0 to 1", name).WithParam(name)
 }
 
-// cacheTiers are the names of the cache's tiers, each at its number.
-var cacheTiers = [...]string{
-	cachev1.Tier_TIER_EXACT: "exact", cachev1.Tier_TIER_NEAR: "near", cachev1.Tier_TIER_SEMANTIC: "semantic",
-}
-
-// tierNamed is the tier of a name; unspecified for what is none.
-func tierNamed(name string) cachev1.Tier {
-	for i, known := range cacheTiers {
-		if name == known {
-			return cachev1.Tier(i)
-		}
-	}
-	return cachev1.Tier_TIER_UNSPECIFIED
-}
-
-// tierName is the name of a tier; empty for none, and for one of a later release.
-func tierName(tier cachev1.Tier) string {
-	if tier < 0 || int(tier) >= len(cacheTiers) {
-		return ""
-	}
-	return cacheTiers[tier]
-}
-
 // policy is the request that was checked, as the keystore keeps it.
 func (c *cacheRequest) policy() *keystorev1.CachePolicy {
-	p := &keystorev1.CachePolicy{Disabled: c.Disabled, TtlMillis: c.TTL * 1000, LastTier: tierNamed(c.Tier), Threshold: c.Threshold}
+	p := &keystorev1.CachePolicy{Disabled: c.Disabled, TtlMillis: c.TTL * 1000, LastTier: cachetier.Named(c.Tier), Threshold: c.Threshold}
 	for name, m := range c.Models {
 		if p.Models == nil {
 			p.Models = make(map[string]*keystorev1.ModelCachePolicy, len(c.Models))
 		}
 		p.Models[name] = &keystorev1.ModelCachePolicy{
-			Disabled: m.Disabled, TtlMillis: m.TTL * 1000, LastTier: tierNamed(m.Tier), Threshold: m.Threshold,
+			Disabled: m.Disabled, TtlMillis: m.TTL * 1000, LastTier: cachetier.Named(m.Tier), Threshold: m.Threshold,
 		}
 	}
 	return p
@@ -106,12 +84,12 @@ func cacheRequestOf(p *keystorev1.CachePolicy) *cacheRequest {
 	if p == nil {
 		return nil
 	}
-	c := &cacheRequest{Disabled: p.GetDisabled(), TTL: p.GetTtlMillis() / 1000, Tier: tierName(p.GetLastTier()), Threshold: p.Threshold}
+	c := &cacheRequest{Disabled: p.GetDisabled(), TTL: p.GetTtlMillis() / 1000, Tier: cachetier.Name(p.GetLastTier()), Threshold: p.Threshold}
 	for name, m := range p.GetModels() {
 		if c.Models == nil {
 			c.Models = make(map[string]modelCacheRequest, len(p.GetModels()))
 		}
-		c.Models[name] = modelCacheRequest{Disabled: m.Disabled, TTL: m.GetTtlMillis() / 1000, Tier: tierName(m.GetLastTier()), Threshold: m.Threshold}
+		c.Models[name] = modelCacheRequest{Disabled: m.Disabled, TTL: m.GetTtlMillis() / 1000, Tier: cachetier.Name(m.GetLastTier()), Threshold: m.Threshold}
 	}
 	return c
 }

@@ -15,7 +15,6 @@ import (
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
-	"tollgate.dev/platform/obs"
 	"tollgate.dev/platform/openaiwire"
 	"tollgate.dev/platform/pricing"
 	"tollgate.dev/services/edge/admission"
@@ -49,9 +48,9 @@ type completion struct {
 	// found is how another call's answer was found, in the cache or under way; nil for a call
 	// that is answered by itself.
 	found *eventv1.CacheHit
-	// missed is the last kind of look-up that found nothing, and comparison what is to be
+	// missed is the last tier that found nothing, and comparison what is to be
 	// compared with the provider's answer then, in the cache's own words; nil is nothing.
-	missed     obs.CacheKind
+	missed     cachev1.Tier
 	comparison []byte
 	// embedding is the question's, where it was paid for.
 	embedding *cachev1.Embedding
@@ -213,7 +212,7 @@ func (c *completion) run() (err error) {
 	switch {
 	case err != nil:
 	case found.GetHit() == cachev1.HitKind_HIT_KIND_UNSPECIFIED:
-		c.missed, c.comparison = lookUpKind(found.GetLast()), found.GetComparison()
+		c.missed, c.comparison = found.GetLast(), found.GetComparison()
 	case c.render(found.GetEntry()):
 		return c.replay(found)
 	}

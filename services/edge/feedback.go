@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/errs"
 )
 
@@ -40,7 +41,7 @@ func (r *feedbackRequest) check() error {
 		return errs.New(errs.InvalidRequest, "wrong must be true or false").WithParam("wrong")
 	case r.Score != nil && !(*r.Score >= 0 && *r.Score <= 1):
 		return errs.New(errs.InvalidRequest, "score must be a number from 0 to 1").WithParam("score")
-	case r.Tier != "" && tierNamed(r.Tier) == cachev1.Tier_TIER_UNSPECIFIED:
+	case r.Tier != "" && cachetier.Named(r.Tier) == cachev1.Tier_TIER_UNSPECIFIED:
 		return badTier("tier")
 	case len(r.Partition) > maxPartition:
 		return badPartition("partition")
@@ -59,13 +60,6 @@ func checkEntryID(id string) error {
 		return errs.New(errs.InvalidRequest, "entryId must be the 43 characters that X-Tollgate-Cache-Entry has").WithParam("entryId")
 	}
 	return nil
-}
-
-// hitKinds are how the tiers find answers.
-var hitKinds = map[cachev1.Tier]cachev1.HitKind{
-	cachev1.Tier_TIER_EXACT:    cachev1.HitKind_HIT_KIND_EXACT,
-	cachev1.Tier_TIER_NEAR:     cachev1.HitKind_HIT_KIND_NEAR,
-	cachev1.Tier_TIER_SEMANTIC: cachev1.HitKind_HIT_KIND_SEMANTIC,
 }
 
 // cacheFeedback answers `POST /v1/cache/feedback`: an answer that the cache gave was right for
@@ -99,7 +93,7 @@ func (e *Edge) cacheFeedback(x *exchange) error {
 	}
 	resp, err := e.Services.Cache.Feedback(x.r.Context(), &cachev1.FeedbackRequest{
 		Namespace: &cachev1.Namespace{TenantId: tenant, Provider: m.provider, Model: m.name, Partition: cmp.Or(req.Partition, req.Cache.Namespace)},
-		EntryId:   req.EntryID, Hit: hitKinds[tierNamed(req.Tier)], Score: req.Score, Wrong: *req.Wrong,
+		EntryId:   req.EntryID, Hit: cachetier.HitKind(cachetier.Named(req.Tier)), Score: req.Score, Wrong: *req.Wrong,
 	})
 	if err != nil {
 		return renamed(err, feedbackNames)

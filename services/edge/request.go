@@ -9,6 +9,7 @@ import (
 	"time"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/jsonscan"
 	"tollgate.dev/services/edge/admission"
@@ -257,7 +258,7 @@ func badSeconds(name string) error {
 
 // upTo has no tier behind the named one answer. It is false for a name that no tier has.
 func (c *cacheControl) upTo(name string) bool {
-	tier := tierNamed(name)
+	tier := cachetier.Named(name)
 	c.wish = admission.Caching{Last: tier}.Over(c.wish)
 	return tier != cachev1.Tier_TIER_UNSPECIFIED
 }
