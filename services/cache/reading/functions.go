@@ -104,7 +104,7 @@ var elsewhere = func() map[string]bool {
 		"el", "los", "las", "una", "es", "como", "cómo", "qué", "cuál", "por", "para", "con", "del", "mi", "puedo",
 		"se", "dónde", "il", "lo", "gli", "che", "è", "di", "per", "sono", "perché", "nel", "della",
 		"o", "os", "um", "uma", "não", "é", "do", "da", "em", "meu", "het", "een", "van", "hoe", "ik", "wat",
-		"niet", "habe", "haben", "bin", "wer", "wann", "mijn", "voor", "zijn", "welke", "waar", "waarom", "och", "att", "det", "hur", "jag", "är", "som", "på", "og", "hvordan", "jeg", "af", "til", "ikke",
+		"niet", "quem", "quanti", "habe", "haben", "bin", "wer", "wann", "mijn", "voor", "zijn", "welke", "waar", "waarom", "och", "att", "det", "hur", "jag", "är", "som", "på", "og", "hvordan", "jeg", "af", "til", "ikke",
 	} {
 		if functions[w] == 0 {
 			m[w] = true

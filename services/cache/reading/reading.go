@@ -200,7 +200,7 @@ func read(text string, literal func(string) bool) *Reading {
 		r.Words = nil
 		return r
 	}
-	if foreign(r.Words, accented(r.Text)) {
+	if strings.ContainsAny(r.Text, "¿¡") || foreign(r.Words, accented(r.Text)) {
 		r.Manner = Foreign
 		r.Words = nil
 	}

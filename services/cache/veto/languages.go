@@ -9,8 +9,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-
-	"tollgate.dev/services/cache/lexicon"
 )
 
 // lists are words by which a text in another language speaks of who asks, or of a time that
@@ -94,17 +92,14 @@ func (d *deictic) read(file string) error {
 	return nil
 }
 
-// find returns what a text speaks of. Where it may be English, words that English knows say nothing.
-func (d *deictic) find(text string, english bool) (rule string, found bool) {
+// find returns what a text speaks of.
+func (d *deictic) find(text string) (rule string, found bool) {
 	text = plain(text)
 	wide := strings.ContainsFunc(text, func(c rune) bool { return c >= 0x3000 }) // no spaces, or particles
 	for at := 0; at < len(text)-1; {
 		rest := text[at:]
 		word, _, _ := strings.Cut(rest[1:], " ")
 		at += len(word) + 1
-		if english && (len(word) < 3 || lexicon.Find(word) != 0) {
-			continue
-		}
 		for _, p := range d.spaced[word] {
 			if strings.HasPrefix(rest, p.text) {
 				return p.rule, true

@@ -69,6 +69,12 @@ func TestUnfitInOtherLanguages(t *testing.T) {
 		{"東京の人口は？", ""},
 		{"도쿄의 인구는?", ""},
 		{"제주도의 나무는 무엇인가요?", ""},
+		{"Noticias de hoy", "time"},
+		{"¿Me queda saldo?", "personal"},
+		{"Quanti soldi ho?", "personal"},
+		{"Quem sou eu?", "personal"},
+		{"Mijn bestelling", "personal"},
+		{"Mes achats", "personal"},
 		{"CI pipeline", ""},
 		{"Ho Chi Minh", ""},
 	} {

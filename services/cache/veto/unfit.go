@@ -21,7 +21,7 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 		return unfitUnread(r.Text)
 	}
 	if unspoken(r) {
-		if rule, unfit := languages().find(r.Text, true); unfit {
+		if rule, unfit := languages().find(r.Text); unfit {
 			return rule, unfit
 		}
 	}
@@ -57,18 +57,21 @@ func unfitUnread(text string) (rule string, unfit bool) {
 		}
 		last = w
 	}
-	return languages().find(text, false)
+	return languages().find(text)
 }
 
-// unspoken reports whether no word of English grammar stands in a text, so that nothing says that
-// it is English: "Wetter heute".
+// unspoken reports whether no word of English grammar stands in a text, and one that is no word of
+// English, so that it may be in another language: "Wetter heute".
 func unspoken(r *reading.Reading) bool {
+	unknown := false
 	for i := range r.Words {
-		if r.Words[i].Function && len(r.Words[i].Text) > 1 {
+		w := &r.Words[i]
+		if w.Function && len(w.Text) > 1 {
 			return false
 		}
+		unknown = unknown || !w.Known() && !w.Capital
 	}
-	return true
+	return unknown
 }
 
 // stated reports whether a sentence about oneself goes on with the verb: "I am", "I have".
