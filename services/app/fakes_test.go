@@ -16,8 +16,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// net/http keeps a connection that it closes for half a second, on a goroutine of its own.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+	goleak.VerifyTestMain(m,
+		// net/http keeps a connection that it closes for half a second, on a goroutine of its own.
+		goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"),
+		// A pool of go-redis whose server refuses sees a second after its next try that it is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
 // today is the day that the tests are played on.
