@@ -158,7 +158,7 @@ var crowds = map[string]func(t *prompt.Text, i int){
 func crowd(many int, rate float64, set func(t *prompt.Text, i int)) *prompt.Draft {
 	d := &prompt.Draft{Rate: rate}
 	for i := range many {
-		text := &prompt.Text{Kind: prompt.ToolResult}
+		text := &prompt.Text{Kind: prompt.ToolResult, Message: i + 1}
 		set(text, i)
 		text.Restore()
 		d.Texts = append(d.Texts, text)

@@ -71,6 +71,8 @@ type reader struct {
 	all        bool              // what is asked, as it stands, takes every word
 	ordered    int               // the turn from which on a system or developer message takes every word; -1 before it
 	wanted     []bool            // by turn, whether all was wanted in it
+	results    int               // the tool messages so far
+	parts      int               // of the content of the message that is read
 }
 
 // found is a string of a message that is text.
@@ -189,6 +191,7 @@ func (r *reader) fixed(key string, v jsonscan.Value, marked bool) error {
 func (r *reader) content(v jsonscan.Value) error {
 	switch v.Kind {
 	case jsonscan.KindString:
+		r.parts = 1
 		return r.text(v)
 	case jsonscan.KindArray:
 		parts, cuts, only := 0, len(r.prompt.cuts), jsonscan.Value{}
@@ -199,6 +202,7 @@ func (r *reader) content(v jsonscan.Value) error {
 			only, err = r.part(part)
 			return err
 		})
+		r.parts = parts
 		if parts == 1 && only.End > 0 {
 			r.prompt.cuts = r.prompt.cuts[:cuts]
 			r.prompt.cut(span{v.Start, only.Start})
@@ -295,6 +299,7 @@ const (
 // result takes in a tool's message.
 func (r *reader) result(m *jsonscan.Fields, index int) {
 	r.want()
+	r.results++
 	call, err := jsonscan.String(m.Raw("tool_call_id"))
 	if err != nil {
 		call = ""
@@ -304,7 +309,8 @@ func (r *reader) result(m *jsonscan.Fields, index int) {
 		question += "\n" + arguments
 	}
 	for _, f := range r.found {
-		r.add(f, []segment{{text: f.text, free: true}}, ToolResult, call, question, index)
+		c := r.add(f, []segment{{text: f.text, free: true}}, ToolResult, call, question, index)
+		c.Texts[0].Message, c.Texts[0].Part = r.results, r.parts > 1
 	}
 }
 
@@ -353,7 +359,7 @@ func (r *reader) want() {
 }
 
 // add makes a content of segments, or a fixed text when none of them is free.
-func (r *reader) add(f found, segments []segment, kind Kind, call, question string, index int) {
+func (r *reader) add(f found, segments []segment, kind Kind, call, question string, index int) *Content {
 	turn, c := r.turn(), &Content{Original: f.text, start: f.at.Start, end: f.at.End}
 	for _, s := range segments {
 		c.hasTags = c.hasTags || s.tagged
@@ -369,10 +375,11 @@ func (r *reader) add(f found, segments []segment, kind Kind, call, question stri
 	}
 	if len(c.Texts) == 0 && !c.hasTags {
 		turn.Fixed = append(turn.Fixed, f.text)
-		return
+		return c
 	}
 	turn.Contents = append(turn.Contents, c)
 	r.marks = append(r.marks, index)
+	return c
 }
 
 // finish locks what a breakpoint protects, and what is needed to the letter: a message that says

@@ -43,6 +43,10 @@ type Text struct {
 	Question string
 	// Call is the id of the call that a tool result answers; may be empty.
 	Call string
+	// Message is which of the prompt's tool messages a tool result is in, from 1 on, those counted too
+	// that have no text to change; 0 of another text. Part tells that the message has other parts.
+	Message int
+	Part    bool
 	// Turn counts the assistant's messages before it.
 	Turn int
 	// Rate is the share of its tokens that the caller's own tag asks to keep; 0 is none.

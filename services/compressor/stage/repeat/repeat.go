@@ -81,17 +81,18 @@ func referring(texts []*prompt.Text) []*prompt.Text {
 // reader goes through a draft.
 type reader struct {
 	draft    *prompt.Draft
-	count    int                 // of the results so far
+	message  int                 // the tool message that was read last
+	count    int                 // of the tool messages that were read
 	results  map[string]*results // by what they say
-	calls    map[string]int      // how many results there are of a call
+	calls    map[string]int      // how many messages answer a call
 	passages map[uint64]*passage
 }
 
 // results are the first ones of those that say the same.
 type results struct {
-	first  found // of all
-	untold found // of those that nothing shortens
-	asked  map[asked]found
+	first  *prompt.Text // of all
+	untold *prompt.Text // of those that nothing shortens
+	asked  map[asked]*prompt.Text
 	// whole tells whether they are JSON, once somebody looked.
 	whole, looked bool
 }
@@ -101,12 +102,6 @@ type asked struct {
 	question string
 	rate     float64
 	verbatim bool
-}
-
-// found is a result, and its number from 1 on; none when that is 0.
-type found struct {
-	text   *prompt.Text
-	number int
 }
 
 // passage is a paragraph as it stood when it was read.
@@ -138,50 +133,60 @@ func whole(text string) bool {
 }
 
 // result returns the reference that stands for a result; nothing if it is the first of its
-// kind.
+// kind. Only what is all of a message is referred to: nothing says which part of one is meant.
 func (r *reader) result(t *prompt.Text) string {
-	r.count++
-	r.calls[t.Call]++
+	if t.Message != r.message {
+		r.message = t.Message
+		r.count++
+		r.calls[t.Call]++
+	}
 	if len(t.Original) < leastResult {
 		return ""
 	}
-	now := found{t, r.count}
-	same := r.results[t.Original]
-	if same == nil {
-		same = &results{first: now, asked: make(map[asked]found)}
-		r.results[t.Original] = same
-	}
 	key := asked{t.Question, r.draft.RateOf(t), t.Verbatim}
-	earlier := same.standing(key, t)
-	if same.untold.number == 0 && r.unshortened(t) {
-		same.untold = now
+	same := r.results[t.Original]
+	var earlier *prompt.Text
+	if same != nil {
+		earlier = same.standing(key, t)
 	}
-	if same.asked[key].number == 0 {
-		same.asked[key] = now
+	if !t.Part && t.Message > 0 {
+		if same == nil {
+			same = &results{first: t, asked: make(map[asked]*prompt.Text)}
+			r.results[t.Original] = same
+		}
+		if same.untold == nil && r.unshortened(t) {
+			same.untold = t
+		}
+		if same.asked[key] == nil {
+			same.asked[key] = t
+		}
 	}
-	if earlier.number == 0 {
+	if earlier == nil {
 		return ""
 	}
-	if call := earlier.text.Call; call != "" && len(call) <= quoted && r.calls[call] == 1 && plain(call) {
-		return protect.SameAs + "the result of " + call + " above]"
+	if r.owns(earlier) {
+		return protect.SameAs + "the result of " + earlier.Call + " above]"
 	}
-	return fmt.Sprintf("%stool result %d above]", protect.SameAs, earlier.number)
+	return fmt.Sprintf("%stool result %d above]", protect.SameAs, earlier.Message)
+}
+
+// owns tells whether the id of a result's call is its message's alone, as far as was read, and can
+// stand in a mark. A message without a text is not read, and may have any id.
+func (r *reader) owns(t *prompt.Text) bool {
+	return t.Call != "" && len(t.Call) <= quoted && r.calls[t.Call] == 1 && r.count == r.message && plain(t.Call)
 }
 
 // standing returns the first result that can be read by who reads t: that stands, by the
-// rules of [reader.stands], or is JSON.
-func (s *results) standing(key asked, t *prompt.Text) (first found) {
-	if s.first.text == t {
-		return found{}
-	}
+// rules of [reader.stands], or is JSON; nil where none is.
+func (s *results) standing(key asked, t *prompt.Text) *prompt.Text {
 	if !s.looked {
 		s.whole, s.looked = whole(t.Original), true
 	}
-	if s.whole && complete(s.first.text, t) {
+	if s.whole && complete(s.first, t) {
 		return s.first
 	}
-	first = s.asked[key]
-	if u := s.untold; u.number > 0 && complete(u.text, t) && (first.number == 0 || u.number < first.number) {
+	first := s.asked[key]
+	if u := s.untold; u != nil && complete(u, t) && (first == nil || u.Message < first.Message) {
 		return u
 	}
 	return first

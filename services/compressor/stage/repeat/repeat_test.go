@@ -75,6 +75,47 @@ func TestResults(t *testing.T) {
 	}
 }
 
+// A reference names a message by its number among all tool messages, those without a text that may
+// change too, and says nothing of a message's parts.
+func TestReferencesNameMessages(t *testing.T) {
+	message := func(call, content string) string {
+		return fmt.Sprintf(`{"role":"tool","tool_call_id":%q,"content":%s}`, call, content)
+	}
+	part := func(texts ...string) string {
+		parts := make([]string, len(texts))
+		for i, text := range texts {
+			parts[i] = fmt.Sprintf(`{"type":"text","text":%q}`, text)
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	quoted := func(text string) string { return fmt.Sprintf("%q", text) }
+	const half, none = `"\ud800"`, `[{"type":"image_url","image_url":{"url":"a"}}]`
+	for name, tc := range map[string]struct {
+		messages []string
+		want     string // of the last text; nothing if it stays
+	}{
+		"half a character before":   {[]string{message("c", half), message("", quoted(harbour)), message("", quoted(harbour))}, "[same as tool result 2 above]"},
+		"an image before":           {[]string{message("c", none), message("", quoted(harbour)), message("", quoted(harbour))}, "[same as tool result 2 above]"},
+		"an id of what is not read": {[]string{message("c", half), message("c", quoted(harbour)), message("d", quoted(harbour))}, "[same as tool result 2 above]"},
+		"three parts before":        {[]string{message("c", part("One.", "Two.", "Three.")), message("c", quoted(harbour)), message("c", quoted(harbour))}, "[same as tool result 2 above]"},
+		"an id of three parts":      {[]string{message("c", part("One.", "Two.", "Three.")), message("d", quoted(harbour)), message("e", quoted(harbour))}, "[same as the result of d above]"},
+		"a message of one part":     {[]string{message("c", part(harbour)), message("d", part(harbour))}, "[same as the result of c above]"},
+		"a part of a message":       {[]string{message("c", quoted(harbour)), message("d", part("One.", harbour))}, "[same as the result of c above]"},
+		"of a part":                 {[]string{message("c", part("One.", harbour)), message("d", quoted(harbour))}, `[as above: "The harbour was built between 1907 and 1912,…"]`},
+		"JSON of a part":            {[]string{message("c", part("One.", `["`+harbour+`"]`)), message("d", quoted(`["`+harbour+`"]`))}, ""},
+	} {
+		p, err := prompt.Parse(t.Context(), []byte(`{"messages":[`+strings.Join(tc.messages, ",")+`]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(t, 1, p.Texts...)
+		last := p.Texts[len(p.Texts)-1]
+		if tc.want != "" && last.Current() != tc.want || tc.want == "" && last.Changed() {
+			t.Errorf("%s: the last becomes %q", name, last.Current())
+		}
+	}
+}
+
 func TestPassages(t *testing.T) {
 	const mark = `[as above: "The harbour was built between 1907 and 1912,…"`
 	other := strings.ReplaceAll(strings.ReplaceAll(harbour, ", ", ",  "), ". ", ".\r\n")
