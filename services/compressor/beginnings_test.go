@@ -22,16 +22,17 @@ import (
 type shelf struct {
 	clock *clocktest.Fake
 	notes compressor.Notes
+	most  int // bytes of text; 0 is the default
 }
 
 func newShelf() *shelf {
 	c := clocktest.New()
-	return &shelf{c, memory.NewNotes(memory.Options{Clock: c})}
+	return &shelf{clock: c, notes: memory.NewNotes(memory.Options{Clock: c})}
 }
 
 func (s *shelf) service(t testing.TB) *compressor.Service {
 	t.Helper()
-	return newService(t, compressor.Options{Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute})
+	return newService(t, compressor.Options{Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, MaxTextBytes: s.most})
 }
 
 func request(t testing.TB, tr *trace.Trace, turn int, model string) []byte {

@@ -124,8 +124,10 @@ type Options struct {
 	Profiles map[string]Profile
 	// Timeout is [DefaultTimeout].
 	Timeout time.Duration
-	// MaxTextBytes bounds the text that is compressed, from the beginning of the conversation
-	// on: what comes after stays, in every later turn too. [DefaultMaxTextBytes].
+	// MaxTextBytes bounds the text that is compressed, in bytes from the beginning of the
+	// conversation on: what comes after stays. Where breakpoints alone end the provider's cache,
+	// what stays in any case does not count; elsewhere it does, and what comes after stays in every
+	// later turn too. [DefaultMaxTextBytes].
 	MaxTextBytes int
 	// ModelMaxTextBytes stands in its place for profiles with the engine llmlingua2;
 	// [DefaultModelMaxTextBytes].
@@ -407,7 +409,7 @@ func (c *compression) read(ctx, reading context.Context) (err error) {
 	if c.cache.least > 0 {
 		c.prompt.IgnoreBreakpoints() // what went out before goes first
 	}
-	c.tooLong = bound(c.prompt.Texts, c.service.textBytes(c.profile))
+	c.tooLong = bound(c.prompt.Texts, c.service.textBytes(c.profile), c.cache.least > 0)
 	c.course = c.service.follow(ctx, c.req, c.profile, c.prompt, c.cache)
 	if c.prompt.Breakpoints && c.cache.least > 0 {
 		c.course.freeze(c.prompt)
@@ -636,9 +638,17 @@ func (s *Service) textBytes(p *Profile) int {
 // bound locks the texts that end beyond so many bytes. Time alone would have the original go
 // out in one turn and not in another, and each would write the provider's cache anew.
 // It tells whether any is locked for this alone.
-func bound(texts []*prompt.Text, most int) (tooLong bool) {
+//
+// Texts that are locked already take no time and do not count, unless kept tells that the provider
+// keeps prompts by itself. There a text is to have the same end in every later turn, so its place is told by
+// the bytes before it alone, and not by locks, which one call may have and another not. Where
+// breakpoints end the cache, nothing after the last one is kept, and it may become what it likes.
+func bound(texts []*prompt.Text, most int, kept bool) (tooLong bool) {
 	size := 0
 	for _, t := range texts {
+		if t.Locked && !kept {
+			continue
+		}
 		size += len(t.Original)
 		tooLong = tooLong || size > most && !t.Locked
 		t.Locked = t.Locked || size > most

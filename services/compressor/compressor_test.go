@@ -245,6 +245,20 @@ func TestTextBeyondTheBoundStays(t *testing.T) {
 	if ask(call, `{"role":"tool","tool_call_id":"1","content":[{"type":"text","text":`+strconv.Quote(toolResult(8<<10))+`,"cache_control":{"type":"ephemeral"}}]}`); tooLong {
 		t.Error("what stands before a breakpoint is too long")
 	}
+	// Nor does it count: what comes after it is shortened.
+	history := `{"role":"tool","tool_call_id":"1","content":[{"type":"text","text":` + strconv.Quote(toolResult(64<<10)) + `,"cache_control":{"type":"ephemeral"}}]}`
+	if got := ask(call, history, call, two); !strings.HasSuffix(got, history+","+call+`,{"role":"tool","tool_call_id":"1","content":"x"}]}`) || tooLong {
+		t.Errorf("behind a breakpoint: told %t, sent %.200s", tooLong, got)
+	}
+	// It does where the provider keeps prompts without being told, as do all texts that stay.
+	kept := newService(t, compressor.Options{MaxTextBytes: 6 << 10, Stages: []compressor.Stage{replace("shorter", "x")}, Prices: shipped(t)})
+	order := `{"messages":[{"role":"user","content":` + strconv.Quote("Translate it into German.\n\nContext:\n"+toolResult(4<<10)) + `},` + call + `,{"role":"user","content":"Who wrote it?"},` + call + `,` + two + `]}`
+	for _, model := range []compressor.Deployment{{Provider: "openai", Model: "gpt-5"}, {Provider: "anthropic", Model: "claude-sonnet-4-5"}} {
+		got := compress(t, kept, compressor.Request{Body: []byte(order), Profile: "chat", Provider: model.Provider, Model: model.Model})
+		if got.TooLong != (model.Provider == "openai") || got.TooLong != (got.Body == nil) {
+			t.Errorf("%s: told %t, sent %.200s", model.Provider, got.TooLong, got.Body)
+		}
+	}
 }
 
 func TestItFailsOpen(t *testing.T) {

@@ -1,6 +1,7 @@
 package compressor_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -49,13 +50,40 @@ const forgets = 10 * time.Minute
 func TestRandomConversationsAreNotDearer(t *testing.T) {
 	models, profiles := several(), []string{"default", "rag", "chat"}
 	for i, m := range models {
-		notDearer(t, uint64(i), m, profiles[i/3%3])
+		notDearer(t, uint64(i), m, profiles[i/3%3], 0)
 	}
-	notDearer(t, 93, models[0], "rag")
-	notDearer(t, 105, models[1], "rag")
-	notDearer(t, 126, models[1], "rag")
+	notDearer(t, 93, models[0], "rag", 0)
+	notDearer(t, 105, models[1], "rag", 0)
+	notDearer(t, 126, models[1], "rag", 0)
 	for _, seed := range []uint64{6, 13, 20} { // compression is turned off and on
-		notDearer(t, seed, models[0], "default")
+		notDearer(t, seed, models[0], "default", 0)
+	}
+}
+
+// Nor are those that pass the bound of text that is shortened: where a breakpoint is behind all of it
+// what follows is shortened, and where the provider keeps prompts by itself it stays.
+func TestLongConversationsAreNotDearer(t *testing.T) {
+	const most = 8 << 10
+	marked := bill.Rules{Kind: bill.Marked, Least: 1024, Writes: true}
+	anthropic := bill.Model{Provider: "anthropic", Name: "claude-sonnet-4-5", Note: " before", Breakpoints: trace.Before, Rules: marked}
+	beyond := 0 // turns that were shortened behind a history as long as the bound
+	for seed := range uint64(6) {
+		for _, turn := range notDearer(t, seed, anthropic, "default", most) {
+			marked := turn.Body[:max(bytes.LastIndex(turn.Body, []byte(`"cache_control"`)), 0)]
+			history := 0
+			for _, m := range bytes.SplitAfter(marked, []byte(`{"role":`))[1:] {
+				if bytes.HasPrefix(m, []byte(`"tool"`)) {
+					history += len(m)
+				}
+			}
+			if history > 2*most && len(turn.Result.Stages) > 0 {
+				beyond++
+			}
+		}
+		notDearer(t, seed, several()[0], "default", most)
+	}
+	if beyond == 0 {
+		t.Error("nothing was shortened behind a breakpoint that is far on")
 	}
 }
 
@@ -64,7 +92,7 @@ func FuzzBill(f *testing.F) {
 	models, profiles := several(), []string{"default", "rag", "chat"}
 	f.Add(uint64(1000))
 	f.Fuzz(func(t *testing.T, seed uint64) {
-		notDearer(t, seed, models[seed/3%8], profiles[seed/24%3])
+		notDearer(t, seed, models[seed/3%8], profiles[seed/24%3], 0)
 	})
 }
 
@@ -79,7 +107,9 @@ func FuzzBill(f *testing.F) {
 //
 // A call without compression pays anew for what was shortened before, which the next one with it
 // tells; but once, as the conversation goes on as it comes until it has rested.
-func notDearer(t *testing.T, seed uint64, m bill.Model, profile string) {
+//
+// most bounds the text that is shortened, in bytes; 0 is the default. It returns what was billed.
+func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int) []bill.Turn {
 	t.Helper()
 	prices := shipped(t)
 	if m.Name == unpriced {
@@ -88,6 +118,7 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string) {
 		prices.Table = pricing.NewTable(price)
 	}
 	s, tr := newShelf(), trace.Random(seed)
+	s.most = most
 	account, err := (&bill.Biller{Service: s.service(t), Counter: &counter, Prices: prices.Table}).Open(m, profile, "t")
 	if err != nil {
 		t.Fatal(err)
@@ -153,4 +184,5 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string) {
 	if most := loose + step(128); saved > most && said <= 0 || saved < -most && said >= 0 {
 		t.Errorf("%s: %s are saved, %s said", name, saved, said)
 	}
+	return b.Turns
 }

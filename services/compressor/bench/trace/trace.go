@@ -72,6 +72,8 @@ const (
 	// Questions sets one there and one at the end of the user's last message, before what tools
 	// answer to it.
 	Questions
+	// Before sets one there and one at the end of the turn before, so that what is new is behind it.
+	Before
 )
 
 // Turns is how many requests there are.
@@ -110,6 +112,10 @@ func (t *Trace) Request(turn int, model string, b Breakpoints) ([]byte, error) {
 			last--
 		}
 		mark(last)
+	case Before:
+		if turn > 0 {
+			mark(t.turns[turn-1] - 1)
+		}
 	case None, System:
 	}
 	return encode(struct {
