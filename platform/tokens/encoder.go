@@ -55,7 +55,7 @@ func (e *encoder) count(piece string) (tokens int) {
 	case n <= midBytes:
 		return e.middle(word64(piece), middle(piece), piece)
 	case n > memoBytes && (n > e.longest || e.rank(piece) == unranked):
-		return e.long(piece)
+		return e.merged(piece)
 	}
 	return e.known(piece)
 }
@@ -91,12 +91,33 @@ func (e *encoder) known(piece string) (tokens int) {
 	if tokens, ok := e.memo.get(piece, h); ok {
 		return tokens
 	}
-	tokens = e.mergeScan(piece)
+	tokens = e.merged(piece)
 	e.memo.put(piece, h, tokens)
 	return tokens
 }
 
-// long counts a piece that is no token, and too long for the memo.
+// merged counts a piece that is no token: by its parts, where it may be cut. A part that is a
+// token merges into one, as every token of the vocabularies does.
+func (e *encoder) merged(piece string) (tokens int) {
+	if len(piece) <= midBytes { // quicker than looking for places to cut
+		return e.mergeScan(piece)
+	}
+	end, _ := e.bridges.cut(piece)
+	switch {
+	case end < len(piece):
+	case end <= scanned:
+		return e.mergeScan(piece)
+	default:
+		return e.long(piece)
+	}
+	for ; piece != ""; end, _ = e.bridges.cut(piece) {
+		tokens += e.count(piece[:end])
+		piece = piece[end:]
+	}
+	return tokens
+}
+
+// long counts a piece that is no token, too long for the memo, and cut nowhere.
 func (e *encoder) long(piece string) (tokens int) {
 	m, ok := e.mergers.Get().(*merger)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -175,6 +176,24 @@ func TestFragments(t *testing.T) {
 	}
 }
 
+// Clauses that are one piece each, of hundreds of bytes.
+func TestScriptsWithoutSpaces(t *testing.T) {
+	for _, kind := range []string{"thai", "lao", "khmer", "burmese", "chinese"} {
+		text := sample(t, kind)
+		check(t, strings.Join(strings.Fields(text), ""))
+		rng := rand.New(rand.NewPCG(16, 17)) //nolint:gosec // the same texts every time
+		written := []rune(text)
+		for range 60 {
+			letters := make([]rune, 1+rng.IntN(200))
+			for i := range letters { // runs of the text, and single characters of it
+				letters[i] = written[rng.IntN(len(written))]
+			}
+			from := rng.IntN(len(written))
+			check(t, string(letters)+string(written[from:min(from+100, len(written))])+"👩\u200d👩\u200d👧🏽"+string(letters[:1]))
+		}
+	}
+}
+
 // The texts that TOLLGATE_DATA has, or that lie beside the repository, are counted as by the
 // library. Without them the project's own are.
 func TestDataCountsAsByTheLibrary(t *testing.T) {
@@ -273,6 +292,9 @@ func FuzzCountIsTheLibrarys(f *testing.F) {
 	}
 	for seed := range uint64(30) {
 		f.Add(mixed(seed, 8))
+	}
+	for _, kind := range []string{"thai", "lao", "khmer", "burmese", "chinese"} {
+		f.Add(strings.ToValidUTF8(sample(f, kind)[:900], ""))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 0 && len(text) <= 1000 {

@@ -75,4 +75,4 @@ func records(n int) string {
 }
 
 // kinds of samples.
-var kinds = []string{"prose", "code", "json", "german", "chinese"}
+var kinds = []string{"prose", "code", "json", "german", "chinese", "thai", "khmer", "burmese", "lao"}

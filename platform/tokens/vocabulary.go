@@ -28,6 +28,7 @@ type vocabulary struct {
 	ends       []uint32 // of the tokens in bytes, by rank
 	bytes      string   // of all tokens
 	longest    int      // token, in bytes
+	bridges    bridges  // where no piece is cut
 }
 
 // packedToken is a token of 3 to recentBytes bytes as short packs it, or 0, and its rank: in
@@ -93,6 +94,7 @@ func (v *vocabulary) fill(size uint32) {
 	}
 	for rank := range size {
 		token := v.token(rank)
+		v.bridges.add(token)
 		switch n := len(token); {
 		case n == 1:
 			v.single[token[0]] = rank
