@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -357,5 +358,42 @@ func TestNotesAreAway(t *testing.T) {
 				t.Errorf("%d asked, %d written when they are back", n.read, n.written)
 			}
 		})
+	}
+}
+
+// goneNotes are asked by callers that go meanwhile, as long as gone tells so.
+type goneNotes struct {
+	notesFake
+	gone context.CancelFunc
+}
+
+func (n *goneNotes) Read(ctx context.Context, tenant string, notes []compressor.Note) ([]string, error) {
+	if n.gone != nil {
+		n.gone()
+	}
+	texts, err := n.notesFake.Read(ctx, tenant, notes)
+	return texts, errors.Join(err, ctx.Err())
+}
+
+// Callers that hang up say nothing of the notes: these are asked by the next one.
+func TestNotesAreNotAwayForCallersThatAre(t *testing.T) {
+	var log bytes.Buffer
+	n := &goneNotes{}
+	s := newService(t, compressor.Options{
+		Prices: shipped(t), Notes: n, NotesTimeout: time.Minute, Clock: clocktest.New(), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	req := compressor.Request{Provider: "openai", Model: "gpt-5", Body: agent(t, true, 4)}
+	const hangUps = 5
+	for range hangUps {
+		ctx, gone := context.WithCancel(t.Context())
+		n.gone = gone
+		if got, err := s.Compress(ctx, req); err != nil || got.Body != nil {
+			t.Errorf("%d to %d tokens, %v", got.Original, got.Compressed, err)
+		}
+	}
+	n.gone = nil
+	compress(t, s, req)
+	if n.read <= hangUps || n.written == 0 || log.Len() > 0 {
+		t.Errorf("%d asked, %d written, logged: %s", n.read, n.written, &log)
 	}
 }
