@@ -34,6 +34,14 @@ const (
 	stopped   fate = 's' // as much, with all that comes after it: compression was turned off
 )
 
+func (f fate) known() bool {
+	switch f {
+	case shortened, unchanged, left, original, stopped:
+		return true
+	}
+	return false
+}
+
 const (
 	// ancestors are how many of the last turns may be where the request before ended.
 	ancestors = 8
@@ -88,8 +96,11 @@ func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p 
 	}
 	c.name, c.prompt = names[0], prompts[0]
 	since := Note{Name: "since:" + req.Provider + ":" + req.Model + ":" + c.key, Life: sinceLife}
-	answered, elsewhere := c.look(ctx, names, prompts, since)
-	if _, ends := p.Messages(); answered && !elsewhere {
+	switch answered, asked := c.look(ctx, names, prompts, since); {
+	case c.known > 0 && c.fates[c.known-1] == stopped:
+		c.stop()
+	case answered && !asked:
+		_, ends := p.Messages()
 		c.resume(turns > 1 && int64(ends[max(turns-2, 0)]) >= 2*cache.least)
 	}
 	c.hold(s.opts.Profiles, profile)
@@ -105,14 +116,12 @@ func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p 
 	return c
 }
 
-// resume decides on turns of which nothing is noted although notes answer, so that it was not by
-// the compressor that the prompt before was sent. kept tells that the provider may have it.
+// resume decides on turns of which nothing is noted although notes answer, nor that the prompt before
+// asked for compression. kept tells that the provider may have that prompt.
 func (c *course) resume(kept bool) {
 	last := len(c.fates) - 1
 	switch {
-	case c.known > 0 && c.fates[c.known-1] == stopped:
-		c.stop()
-	case c.known >= last:
+	case c.known >= last: // the prompt is sent again, or of the notes on the one before a part is lost
 	case c.known > 0:
 		// Compression was turned off. To go on with what is shortened, or to shorten what comes
 		// next, would be lost when it is turned off again.
@@ -135,19 +144,19 @@ func (c *course) stop() {
 }
 
 // look asks for the prompt's notes, its last turn's first. answered tells that they are not away,
-// elsewhere that the prompt before was another model's.
-func (c *course) look(ctx context.Context, names, prompts []digest, since Note) (answered, elsewhere bool) {
+// asked that the prompt before asked for compression, of this model or of another.
+func (c *course) look(ctx context.Context, names, prompts []digest, since Note) (answered, asked bool) {
 	b, now := c.began, c.began.clock.Now()
-	asked := make([]Note, 0, len(names)+2)
+	notes := make([]Note, 0, len(names)+2)
 	for _, n := range names {
-		asked = append(asked, Note{Name: n.of("turns"), Life: decisionLife})
+		notes = append(notes, Note{Name: n.of("turns"), Life: decisionLife})
 	}
-	asked = append(asked, since, Note{Name: prompts[min(1, len(prompts)-1)].of("asked"), Life: decisionLife})
+	notes = append(notes, since, Note{Name: prompts[min(1, len(prompts)-1)].of("asked"), Life: decisionLife})
 	c.unsure = true
-	texts := make([]string, len(asked))
+	texts := make([]string, len(notes))
 	if b.awake() {
-		if answers, ok := b.read(ctx, c.tenant, asked); ok {
-			texts, answered, elsewhere = answers, true, answers[len(names)+1] != ""
+		if answers, ok := b.read(ctx, c.tenant, notes); ok {
+			texts, answered, asked = answers, true, answers[len(names)+1] != ""
 			from, err := strconv.ParseInt(texts[len(names)], 10, 64)
 			c.unsure = err != nil || now.Sub(time.Unix(from, 0)) < decisionLife
 			if err != nil {
@@ -165,26 +174,37 @@ func (c *course) look(ctx context.Context, names, prompts []digest, since Note) 
 			break
 		}
 	}
-	return answered, elsewhere
+	return answered, asked
 }
 
-// take takes a note in that says what became of so many turns.
+// courseForm begins a note on turns: another form of it is none.
+const courseForm = '\x01'
+
+// take takes a note in that says what became of so many turns: the whole of it, or nothing where it
+// has anything that is unknown.
 func (c *course) take(text string, turns int) bool {
-	list, fates, _ := strings.Cut(text, ":")
+	if text == "" || text[0] != courseForm {
+		return false
+	}
+	list, fates, _ := strings.Cut(text[1:], ":")
 	fates, numbers, several := strings.Cut(fates, ":")
 	keys := strings.Split(list, ",")
 	if len(fates) != turns || several && len(numbers) != turns {
 		return false
 	}
-	for i := range turns {
-		number := 0
-		if several {
-			number = int(numbers[i]) - firstNumber
+	number := func(i int) int {
+		if !several {
+			return 0
 		}
-		if number < 0 || number >= len(keys) {
+		return int(numbers[i]) - firstNumber
+	}
+	for i := range turns {
+		if n := number(i); !fate(fates[i]).known() || n < 0 || n >= len(keys) {
 			return false
 		}
-		c.fates[i], c.keys[i] = fate(fates[i]), keys[number]
+	}
+	for i := range turns {
+		c.fates[i], c.keys[i] = fate(fates[i]), keys[number(i)]
 		if c.fates[i] == shortened && c.first < 0 {
 			c.first = i
 		}
@@ -202,8 +222,8 @@ const (
 	maxProfiles = 64
 )
 
-// text is the note on what became of the turns: the keys of their profiles, a letter for each
-// turn, and, where there are several profiles, each turn's. It is empty where that is too much.
+// text is the note on what became of the turns: its form, the keys of their profiles, a letter for
+// each turn, and, where there are several profiles, each turn's. It is empty where that is too much.
 func (c *course) text(failed bool) string {
 	var keys []string
 	fates, numbers := make([]byte, len(c.fates)), make([]byte, len(c.fates))
@@ -224,7 +244,7 @@ func (c *course) text(failed bool) string {
 		}
 		fates[i], numbers[i] = byte(f), byte(firstNumber+number)
 	}
-	text := strings.Join(keys, ",") + ":" + string(fates)
+	text := string(courseForm) + strings.Join(keys, ",") + ":" + string(fates)
 	if len(keys) > 1 {
 		text += ":" + string(numbers)
 	}

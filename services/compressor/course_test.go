@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,6 +229,97 @@ func TestTurnedOffAndOn(t *testing.T) {
 			if step := price.Cost(pricing.Usage{Input: 128 * 10}, pricing.Options{}); off > step || account.Bill.Ratio() > tc.ratio {
 				t.Errorf("%s, tools %t: %.3f of the bill is paid, want %.2f at most; %s of %s said to be saved", name, tools, account.Bill.Ratio(), tc.ratio, said, account.Bill.Full-account.Bill.Paid)
 			}
+		}
+	}
+}
+
+// awayNotes fail while they are away.
+type awayNotes struct {
+	compressor.Notes
+	away bool
+}
+
+var errAway = errors.New("away")
+
+func (n *awayNotes) Read(ctx context.Context, tenant string, notes []compressor.Note) ([]string, error) {
+	if n.away {
+		return nil, errAway
+	}
+	return n.Notes.Read(ctx, tenant, notes)
+}
+
+func (n *awayNotes) Write(ctx context.Context, tenant string, notes []compressor.Note) error {
+	if n.away {
+		return errAway
+	}
+	return n.Notes.Write(ctx, tenant, notes)
+}
+
+// A conversation in which compression was turned off goes out as it came whenever it is asked for
+// again, until it has rested.
+func TestTurnedOffStaysOff(t *testing.T) {
+	m, s := gpt5(t), newShelf()
+	notes := &awayNotes{Notes: s.notes}
+	s.notes = notes
+	s.knows(t, m, "default")
+	service := s.service(t)
+	call := func(turns int) compressor.Result {
+		t.Helper()
+		return compress(t, service, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, true, turns)})
+	}
+	for turns := range 3 {
+		if got := call(turns + 1); got.Body == nil {
+			t.Errorf("%d turns are not shortened", turns+1)
+		}
+	}
+	for turns := 5; turns < 12; turns++ { // the fourth is off
+		notes.away = turns == 8 || turns == 9
+		if got := call(turns); got.Body != nil || (got.Cache.Lost > 0) != (turns == 5) {
+			t.Errorf("%d turns are shortened: %t, and %d tokens lost", turns, got.Body != nil, got.Cache.Lost)
+		}
+	}
+	s.clock.Advance(2 * time.Hour)
+	if got := call(12); got.Body == nil {
+		t.Error("after a rest nothing is shortened")
+	}
+}
+
+// A prompt that is sent again goes out as it did, also the one with which compression was turned on.
+func TestTurnedOnAndSentAgain(t *testing.T) {
+	m, s := gpt5(t), newShelf()
+	s.knows(t, m, "default")
+	service := s.service(t)
+	req := compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, true, 5)}
+	first := compress(t, service, req)
+	if first.Body == nil {
+		t.Fatal("nothing is shortened")
+	}
+	if again := compress(t, service, req); !bytes.Equal(again.Body, first.Body) {
+		t.Errorf("%d to %d tokens, and then to %d", first.Original, first.Compressed, again.Compressed)
+	}
+}
+
+// partialNotes lose what is written under a kind of name.
+type partialNotes struct {
+	compressor.Notes
+	loses string
+}
+
+func (n partialNotes) Write(ctx context.Context, tenant string, notes []compressor.Note) error {
+	notes = slices.DeleteFunc(slices.Clone(notes), func(note compressor.Note) bool { return strings.HasPrefix(note.Name, n.loses) })
+	return n.Notes.Write(ctx, tenant, notes)
+}
+
+// Of notes that are written together one may be lost: what is noted of a turn is enough.
+func TestTurnsAreKnownByTheirOwnNotes(t *testing.T) {
+	m, s := gpt5(t), newShelf()
+	s.notes = partialNotes{s.notes, "asked:"}
+	s.knows(t, m, "default")
+	service := s.service(t)
+	for turns := range 5 {
+		got := compress(t, service, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, true, turns+1)})
+		if got.Body == nil || got.Cache.Lost > 0 {
+			t.Errorf("%d turns: %d to %d tokens, %+v", turns+1, got.Original, got.Compressed, got.Cache)
 		}
 	}
 }
