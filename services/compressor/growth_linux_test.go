@@ -14,6 +14,8 @@ import (
 	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/compressor/prompt"
 	"tollgate.dev/services/compressor/protect"
+	"tollgate.dev/services/compressor/stage/extractive"
+	"tollgate.dev/services/compressor/stage/repeat"
 )
 
 // BenchmarkGrowth holds that stages take linear time, whatever comes in. It prints by how much
@@ -30,6 +32,14 @@ func BenchmarkGrowth(b *testing.B) {
 			worst(b, texts[size], func(text string, times int) func() { return stageRuns[name](b, texts[times*size][text]) })
 		})
 	}
+	// Few references take less time than all else, so they are measured in texts that are longer.
+	b.Run("references", func(b *testing.B) {
+		worst(b, references, func(name string, times int) func() {
+			d := losingDraft(b, references[name](16*times*size))
+			applied(b, repeat.Stage{}, d)()
+			return applied(b, extractive.New(&counter), d)
+		})
+	})
 	for _, stage := range nearLossless() {
 		b.Run("conversations/"+stage.Name(), func(b *testing.B) {
 			worst(b, crowds, func(name string, times int) func() { return applied(b, stage, crowd(times*many, 1, crowds[name])) })

@@ -68,11 +68,10 @@ func hostile(size int) map[string]string {
 		texts["in a fence: "+line] = "```\n" + strings.Repeat(line, size/len(line))
 	}
 	for _, line := range []string{"part %d\n", "10:00:00 it is %d\n"} {
-		var lines strings.Builder
-		for i := 0; lines.Len() < size; i++ {
-			fmt.Fprintf(&lines, line, i)
-		}
-		texts["lines of "+line] = lines.String()
+		texts["lines of "+line] = numbered(line, size)
+	}
+	for name, of := range references {
+		texts["references: "+name] = of(size)
 	}
 	for _, part := range []string{"1.", " ", "1Z", "1 "} {
 		line := "5 " + strings.Repeat(part, size/2/len(part)) + "\n"
@@ -97,6 +96,25 @@ func hostile(size int) map[string]string {
 	texts["objects of other members"] = "[" + objects.String() + "]"
 	texts["lists in lists"] = strings.Repeat("[", 60) + strings.Repeat("[],", size/3) + "1" + strings.Repeat("]", 60)
 	return texts
+}
+
+// references are texts of a size that are full of references to passages, or of what looks like them.
+var references = map[string]func(size int) string{
+	"passages that come again": func(size int) string {
+		return strings.Repeat(numbered("The mill number %d is older than the town. "+strings.Repeat("It has a wheel of oak. ", 8)+"\n\n", size/2), 2)
+	},
+	"the caller's own":                  func(size int) string { return numbered("Then [as above: \"q%d …\"] it. ", size) },
+	"the caller's own, without an end":  func(size int) string { return numbered("[as above: \"q%d …\" ", size) },
+	"the caller's own, that are opened": func(size int) string { return strings.Repeat("A [as above: \"b ", size/16) },
+}
+
+// numbered is a text of a size of parts that have a number each.
+func numbered(part string, size int) string {
+	var out strings.Builder
+	for i := 0; out.Len() < size; i++ {
+		fmt.Fprintf(&out, part, i)
+	}
+	return out.String()
 }
 
 // draft is a draft of one text.

@@ -64,9 +64,22 @@ type Text struct {
 	// Spread is how the tokens lie in the text as it was counted last; nil where nobody noted it.
 	Spread *tokens.Spread
 
-	current string
-	counted bool // Tokens are those of current
-	omitted []Omission
+	current    string
+	counted    bool // Tokens are those of current
+	omitted    []Omission
+	references []Reference // of current
+}
+
+// Reference is a part of a text that stands for a passage further up, and quotes how that begins.
+type Reference struct {
+	// Start and End are where it is, in the text as it stands.
+	Start, End int
+	// In is the text that has the passage, and Quoted what is quoted of it.
+	In     *Text
+	Quoted string
+	// At is where the words stand in that text, in bytes, as the stage left it that refers to them; Was is
+	// where they stood before, and do again if what the stage did to that text was taken back.
+	At, Was int
 }
 
 // Omission is a part of the prompt that was left out.
@@ -115,14 +128,24 @@ func (t *Text) Changed() bool { return t.current != t.Original }
 // Replace changes the text, unless it is locked. The new one must be UTF-8.
 func (t *Text) Replace(text string) {
 	if !t.Locked {
-		t.current, t.counted = text, false
+		t.current, t.counted, t.references = text, false, nil
 	}
 }
+
+// Refer is Replace by a text that has references, in order and apart from each other.
+func (t *Text) Refer(text string, references []Reference) {
+	if t.Replace(text); !t.Locked {
+		t.references = references
+	}
+}
+
+// References are those of the last change.
+func (t *Text) References() []Reference { return t.references }
 
 // Rewrite is Replace by a text whose tokens, in the draft's encoding, are known.
 func (t *Text) Rewrite(text string, size int64) {
 	if !t.Locked {
-		t.current, t.Tokens, t.counted = text, size, true
+		t.current, t.Tokens, t.counted, t.references = text, size, true, nil
 	}
 }
 
@@ -151,7 +174,9 @@ func (t *Text) verbatim(c *Content) {
 }
 
 // Restore takes back everything.
-func (t *Text) Restore() { t.current, t.omitted, t.Tokens = t.Original, nil, t.Size }
+func (t *Text) Restore() {
+	t.current, t.omitted, t.references, t.Tokens = t.Original, nil, nil, t.Size
+}
 
 // Draft is what a stage works on.
 type Draft struct {

@@ -40,7 +40,7 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 			turns[t.Turn] += t.Tokens
 		}
 	}
-	leasts := draft.Leasts()
+	leasts, cuts := draft.Leasts(), cuts{}
 	var group []*prompt.Text
 	for i, t := range draft.Texts {
 		if !t.Locked && !t.Verbatim {
@@ -52,13 +52,12 @@ func (s Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 			}
 		}
 		least := min(leasts[t.Turn], turns[t.Turn])
-		if err := s.shorten(ctx, draft, group, share{least, max(turns[t.Turn], 1)}); err != nil {
+		if err := s.shorten(ctx, draft, cuts, group, share{least, max(turns[t.Turn], 1)}); err != nil {
 			return err
 		}
 		group = group[:0]
 	}
-	dropDangling(draft.Texts)
-	return nil
+	return cuts.dropDangling(ctx, draft.Texts)
 }
 
 // leastKept is the size of a text, in tokens, from which on it can be fetched as it was. What
@@ -68,8 +67,9 @@ const leastKept = 50
 // share is a part of a turn's tokens, of all of them.
 type share struct{ least, all int64 }
 
-// shorten shortens texts of one turn, question and rate. The turn is to keep a share.
-func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt.Text, turn share) error {
+// shorten shortens texts of one turn, question and rate, and notes what it takes out. The turn is to keep
+// a share.
+func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, cuts cuts, texts []*prompt.Text, turn share) error {
 	if len(texts) == 0 {
 		return nil
 	}
@@ -96,6 +96,7 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, texts []*prompt
 			if t.Tokens >= leastKept {
 				t.Omit(t.Current())
 			}
+			cuts[t] = cut{before: t.Current(), omitted: res.Omitted[i], references: t.References()}
 			t.Rewrite(res.Texts[i], res.Sizes[i])
 		}
 	}

@@ -1,6 +1,8 @@
 package extractive
 
 import (
+	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,65 +52,82 @@ func foldedLines(line string) int {
 	return 0
 }
 
-// dropDangling takes the references to passages further up out of texts that lost these: what stands
-// there no more, nobody can look up.
-func dropDangling(texts []*prompt.Text) {
-	for i, t := range texts {
-		if t.Locked || !strings.Contains(t.Current(), aboveOpening) {
-			continue
-		}
-		text, done := t.Current(), 0
-		var out strings.Builder
-		for at := 0; ; {
-			n := strings.Index(text[at:], aboveOpening)
-			if n < 0 {
-				break
-			}
-			start := at + n
-			at = start + len(aboveOpening)
-			opening, rest, ok := strings.Cut(text[at:], aboveClosing)
-			end := strings.IndexByte(rest, ']')
-			if !ok || end < 0 || strings.Contains(opening, "\n") {
-				continue
-			}
-			at += len(opening) + len(aboveClosing) + end + 1
-			if strings.Contains(t.Original, text[start:at]) || stands(opening, text[:start]) {
-				continue // the caller's own, or well
-			}
-			found := false
-			for _, earlier := range texts[:i] {
-				if found = stands(opening, earlier.Current()); found {
-					break
-				}
-			}
-			if !found {
-				out.WriteString(text[done:start])
-				out.WriteString(extract.Mark)
-				done = at
-			}
-		}
-		if done > 0 {
-			t.Replace(out.String() + text[done:])
-		}
-	}
+// cut is a text before sentences or references were taken out of it, and what of sentences was.
+type cut struct {
+	before     string
+	omitted    []extract.Span
+	references []prompt.Reference
 }
 
-// What a reference to a passage begins with, and what ends the words that it quotes.
-const (
-	aboveOpening = protect.AsAbove + `"`
-	aboveClosing = `…"`
-)
+// cuts are of the texts that something was taken out of.
+type cuts map[*prompt.Text]cut
 
-// stands tells whether a text has the words that a passage begins with, other than in a reference.
-func stands(opening, text string) bool {
-	for at := 0; ; {
-		n := strings.Index(text[at:], opening)
-		if n < 0 {
-			return false
-		}
-		if at += n; !strings.HasSuffix(text[:at], aboveOpening) {
-			return true
-		}
-		at += max(len(opening), 1)
+// of is what was taken out of a text.
+func (c cuts) of(t *prompt.Text) cut {
+	if known, ok := c[t]; ok {
+		return known
 	}
+	return cut{before: t.Current(), references: t.References()}
+}
+
+// dropDangling takes the references to passages further up out of texts that lost these: what stands
+// there no more, nobody can look up.
+func (c cuts) dropDangling(ctx context.Context, texts []*prompt.Text) error {
+	for _, t := range texts {
+		own := c.of(t)
+		if t.Locked || len(own.references) == 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var dangling []prompt.Reference
+		for _, r := range own.references {
+			if !c.stands(r) {
+				dangling = append(dangling, r)
+			}
+		}
+		if len(dangling) > 0 {
+			c[t] = own
+			t.Replace(own.without(dangling, t.Current()))
+		}
+	}
+	return nil
+}
+
+// stands tells whether the words that a reference quotes are left.
+func (c cuts) stands(r prompt.Reference) bool {
+	in := c.of(r.In)
+	for _, at := range [...]int{r.At, r.Was} {
+		if at <= len(in.before) && strings.HasPrefix(in.before[at:], r.Quoted) {
+			n, _ := slices.BinarySearchFunc(in.omitted, at, func(o extract.Span, at int) int { return o.End - at - 1 })
+			return n == len(in.omitted) || in.omitted[n].Start >= at+len(r.Quoted)
+		}
+	}
+	return false
+}
+
+// without is what is left of a text, with marks for some references of its.
+func (c cut) without(references []prompt.Reference, left string) string {
+	pieces := []piece{{kept: extract.Span{End: len(c.before)}}}
+	if len(c.omitted) > 0 {
+		if found, _, ok := toPieces(c.before, left, c.omitted); ok {
+			pieces = found
+		}
+	}
+	var out strings.Builder
+	for _, p := range pieces {
+		at := p.kept.Start
+		for len(references) > 0 && references[0].End <= p.kept.End {
+			if r := references[0]; r.Start >= at { // not left out itself
+				out.WriteString(c.before[at:r.Start])
+				out.WriteString(extract.Mark)
+				at = r.End
+			}
+			references = references[1:]
+		}
+		out.WriteString(c.before[at:p.kept.End])
+		out.WriteString(p.between)
+	}
+	return out.String()
 }

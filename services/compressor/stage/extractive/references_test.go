@@ -6,36 +6,70 @@ import (
 	"testing"
 
 	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/stage/repeat"
 )
 
-// A reference to a passage stays only where the passage does.
+// A reference to a passage stays only where the passage does, wherever its words stand besides.
 func TestApplyReferences(t *testing.T) {
-	const opening = "The harbour at Arden was built between two rivers"
-	passage := opening + " by people of whom nobody knows much, as the books burned in a fire long ago, and the ships that came there were few and small and of oak. Boats go up to it."
+	const opening = "The harbour at Arden was built between two"
+	passage := opening + " rivers by people of whom nobody knows much, as the books burned in a fire long ago, and the ships that came there were few and small and of oak. Boats go up to it."
 	reference := `[as above: "` + opening + `…"]`
 	var prose strings.Builder
 	for i := range 20 {
 		fmt.Fprintf(&prose, "The mill number %d stands by the weir. It has a wheel of oak.\n\n", i)
 	}
-	lost := 0
-	for _, question := range []string{"Who built the harbour at Arden?", "What stands by the weir?", ""} {
-		for rate := 0.02; rate < 1; rate += 0.02 {
-			a := &prompt.Text{Original: passage + "\n\n" + prose.String(), Question: question}
-			b := &prompt.Text{Original: "A mill.\n\n" + passage + "\n\n" + prose.String(), Question: question}
-			d := draft(t, rate, a, b)
-			b.Replace("A mill.\n\n" + reference + "\n\n" + prose.String())
-			apply(t, d)
-			above := strings.Contains(a.Current(), opening)
-			if !above {
-				lost++
-			}
-			if strings.Contains(b.Current(), reference) && !above {
-				t.Errorf("%q at %.2f: the reference stays without its passage", question, rate)
+	again := strings.Repeat("=", 201) + "\n\n" // a passage whose reference is longer, in tokens
+	for name, tc := range map[string]struct {
+		before, between string // the passage, and the reference to it
+		texts           int
+		back            bool // what repeat did to the first text is taken back
+	}{
+		"two texts":              {"", "", 2, false},
+		"one text":               {"", "", 1, false},
+		"a reference before":     {again + again, "", 2, false},
+		"a reference taken back": {again + again, "", 2, true},
+		"its words elsewhere":    {"Of the town one says: " + opening + ".\n\n", "", 2, false},
+		"the caller's own":       {"", "They write " + reference + " of it.\n\n", 2, false},
+	} {
+		lost, left := 0, 0
+		for _, question := range []string{"Who built the harbour at Arden?", "What stands by the weir?", ""} {
+			for rate := 0.02; rate < 1; rate += 0.02 {
+				first, second := tc.before+"A town.\n\n"+passage+"\n\n"+prose.String(), tc.between+"A mill.\n\n"+passage+"\n\nAnd:\n\n"+prose.String()
+				texts := []*prompt.Text{{Original: first, Question: question}, {Original: second, Question: question}}
+				if tc.texts == 1 {
+					texts = []*prompt.Text{{Original: first + second, Question: question}}
+				}
+				d := draft(t, rate, texts...)
+				if err := (repeat.Stage{}).Apply(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				last := texts[len(texts)-1]
+				if strings.Count(last.Current(), "A mill.\n\n"+reference) != 1 {
+					t.Fatalf("%s: the text is %q", name, last.Current())
+				}
+				if tc.back {
+					texts[0].Replace(first)
+				}
+				apply(t, d)
+				above := strings.Contains(texts[0].Current(), opening+" rivers")
+				refers := strings.Contains(last.Current(), "A mill.\n\n"+reference) || strings.Contains(last.Current(), "[…]\n\n"+reference) || strings.Contains(last.Current(), "[…] "+reference)
+				if !above {
+					lost++
+				}
+				if refers {
+					left++
+				}
+				if refers && !above {
+					t.Errorf("%s, %q at %.2f: the reference stays without its passage: %q", name, question, rate, last.Current())
+				}
+				if tc.between != "" && strings.Contains(last.Current(), "They write") && !strings.Contains(last.Current(), "They write "+reference) {
+					t.Errorf("%s, %q at %.2f: the caller's words are gone: %q", name, question, rate, last.Current())
+				}
 			}
 		}
-	}
-	if lost == 0 {
-		t.Error("the passage is never lost")
+		if lost == 0 || left == 0 {
+			t.Errorf("%s: the passage is lost %d times, and referred to %d times", name, lost, left)
+		}
 	}
 	// The caller's own words are no reference.
 	own := &prompt.Text{Original: "It says " + reference + ". The mill is old."}

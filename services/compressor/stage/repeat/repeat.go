@@ -106,9 +106,10 @@ type asked struct {
 
 // passage is a paragraph as it stood when it was read.
 type passage struct {
-	in     *prompt.Text
-	text   string
-	normal string // once somebody asked
+	in      *prompt.Text
+	text    string
+	normal  string // once somebody asked
+	at, was int    // where it stands in what its text becomes, and where it stood
 }
 
 // stands tells whether what an earlier text says can be read by who reads a later one.
@@ -207,6 +208,7 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 		return nil
 	}
 	var out []byte
+	var references []prompt.Reference
 	var blocks, sources []protect.Span
 	done, looked := 0, false
 	for start, checked := 0, 0; start < len(text); {
@@ -225,7 +227,7 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 		h := sketch(body)
 		first := r.passages[h]
 		if first == nil {
-			r.passages[h] = &passage{in: t, text: body}
+			r.passages[h] = &passage{in: t, text: body, at: len(out) + at - done, was: at}
 			continue
 		}
 		if t.Locked || !r.stands(first.in, t) || !first.says(body) || t.Verbatim && first.text != body {
@@ -241,21 +243,30 @@ func (r *reader) text(ctx context.Context, t *prompt.Text) error {
 			out = make([]byte, 0, len(text))
 		}
 		out = append(out, text[done:at]...)
+		reference := first.reference(len(out))
 		out = append(out, protect.AsAbove...)
 		out = append(out, '"')
-		out = append(out, opening(first.text)...)
+		out = append(out, reference.Quoted...)
 		out = append(out, `…"`...)
 		if first.text != body {
 			out = append(out, protect.Omitted...)
 			out = append(out, t.Omit(body)...)
 		}
 		out = append(out, ']')
+		reference.End = len(out)
+		references = append(references, reference)
 		done = end
 	}
 	if out != nil {
-		t.Replace(string(append(out, text[done:]...)))
+		t.Refer(string(append(out, text[done:]...)), references)
 	}
 	return nil
+}
+
+// reference is one to the passage that begins at a place of another text.
+func (p *passage) reference(start int) prompt.Reference {
+	indent := len(p.text) - len(strings.TrimLeft(p.text, " \t"))
+	return prompt.Reference{Start: start, In: p.in, Quoted: opening(p.text[indent:]), At: p.at + indent, Was: p.was + indent}
 }
 
 // says tells whether another passage says the same.
@@ -297,10 +308,9 @@ func paragraph(text string, start int) (end, next int) {
 	}
 }
 
-// opening is what a passage begins with: whole words on its first line, of no quotation
-// marks.
+// opening is what a passage without its indentation begins with: whole words on its first line, of
+// no quotation marks.
 func opening(text string) string {
-	text = strings.TrimLeft(text, " \t")
 	if i := strings.IndexAny(text, "\n\"“”"); i > 0 {
 		text = text[:i]
 	}
