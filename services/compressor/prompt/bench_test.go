@@ -24,6 +24,7 @@ func BenchmarkParse(b *testing.B) {
 	for name, body := range map[string][]byte{
 		"user 128 KiB": request(b, "user", document(128<<10)+"How old is the mill?"),
 		"user 2 MiB":   request(b, "user", document(2<<20)+"How old is the mill?"),
+		"tags 2 MiB":   request(b, "user", "<documents>\n"+document(1<<20)+strings.Repeat("<a1>\n<b1><", 1<<16)+strings.Repeat("</b1></c1>\n", 1<<15)+"</documents>\nHow old is the mill?"),
 		"tool 2 MiB":   request(b, "user", "How old is the mill?", "assistant", "", "tool", document(2<<20)),
 		"16 users of 128 KiB": func() []byte {
 			var said []string

@@ -4,15 +4,17 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"tollgate.dev/services/compressor/protect"
 )
 
 // keepElements has the paragraphs stay that are in tags of the caller's, unless these name documents:
 // what `<output_format>` or `<system_prompt>` is around, are instructions for all that anybody knows. The
-// outermost tags count. It returns how many bytes more stay.
-func keepElements(texts []string, all []block) (kept int) {
+// outermost tags count, which were found by text. It returns how many bytes more stay.
+func keepElements(found [][]element, all []block) (kept int) {
 	i := 0 // the first paragraph that may be in an element to come: both are in order
-	for from, text := range texts {
-		for _, e := range elements(text) {
+	for from := range found {
+		for _, e := range found[from] {
 			if namesDocuments(e.name) {
 				continue
 			}
@@ -65,6 +67,166 @@ func elements(text string) (found []element) {
 		at = next
 	}
 	return found
+}
+
+// aroundDocuments are those elements of a text whose tags name documents, outside code. One in a short
+// line says something of a document, as `<source>mill.pdf</source>` does, and is none.
+func aroundDocuments(text string, found []element) (around []element) {
+	var code []protect.Span
+	for _, e := range found {
+		if !namesDocuments(e.name) || e.end-e.start <= headingBytes && strings.IndexByte(text[e.start:e.end], '\n') < 0 {
+			continue
+		}
+		if code == nil {
+			code = append(protect.Of(text, protect.Code), protect.Span{Start: len(text), End: len(text)})
+		}
+		if !protect.Touches(code, e.start, e.start+1) {
+			around = append(around, e)
+		}
+	}
+	return around
+}
+
+// pair is an opening tag and its closing one.
+type pair struct{ open, closing span }
+
+// pairs are the tags of a text that have both, in the order of the opening ones, which begin lines or
+// follow a tag. What was opened within an element and is not closed there is none.
+func pairs(text string) (found []pair) {
+	if !strings.Contains(text, "</") {
+		return nil
+	}
+	type opened struct {
+		tag  span
+		gone bool
+	}
+	var all []opened
+	var open []int               // those that are not closed yet
+	byName := map[string][]int{} // the same by name, with some that are gone
+	for at := strings.IndexByte(text, '<'); at >= 0; {
+		tag := text[at:min(at+maxTag, len(text))]
+		size := strings.IndexAny(tag, ">\n") + 1
+		tag = tag[:size]
+		switch {
+		case !strings.HasSuffix(tag, ">"):
+			at++
+		case strings.HasPrefix(tag, "</"):
+			name := tag[2 : size-1]
+			mates := byName[name]
+			for len(mates) > 0 && all[mates[len(mates)-1]].gone {
+				mates = mates[:len(mates)-1]
+			}
+			if len(mates) > 0 {
+				mate := mates[len(mates)-1]
+				mates = mates[:len(mates)-1]
+				found = append(found, pair{all[mate].tag, span{at, at + size}})
+				for last := -1; last != mate; open = open[:len(open)-1] {
+					last = open[len(open)-1]
+					all[last].gone = true
+				}
+			}
+			if mates != nil {
+				byName[name] = mates
+			}
+			at += size
+		default:
+			name := tagNameOf(tag)
+			if name != "" && !slices.Contains(markup, strings.ToLower(name)) && (at > 0 && text[at-1] == '>' || beginsLine(text, at)) {
+				byName[name] = append(byName[name], len(all))
+				open = append(open, len(all))
+				all = append(all, opened{tag: span{at, at + size}})
+				at += size
+			} else {
+				at++
+			}
+		}
+		next := strings.IndexByte(text[min(at, len(text)):], '<')
+		if next < 0 {
+			break
+		}
+		at += next
+	}
+	slices.SortFunc(found, func(a, b pair) int { return a.open.start - b.open.start })
+	return found
+}
+
+// beginsLine tells whether a place is the first of its line that is no space.
+func beginsLine(text string, at int) bool {
+	before := strings.TrimRight(text[max(at-maxIndent, 0):at], " \t")
+	return before == "" && at <= maxIndent || strings.HasSuffix(before, "\n")
+}
+
+// The most bytes that a tag has, and that it is indented by.
+const (
+	maxTag    = 200
+	maxIndent = 64
+)
+
+// keepPairs takes tags out of parts of a text that may be changed, so that of two that belong together
+// none is left without the other: those of which the part has one alone, and those around all of a part.
+// The parts are in order.
+func keepPairs(text string, free []span) []span {
+	if len(free) == 0 {
+		return nil
+	}
+	in := func(s span) int {
+		i, _ := slices.BinarySearchFunc(free, s.start, func(f span, at int) int { return f.end - 1 - at })
+		if i < len(free) && free[i].start <= s.start && s.end <= free[i].end {
+			return i
+		}
+		return -1
+	}
+	whole := make([]span, len(free)) // without the tags around all of it
+	for i := range free {
+		whole[i] = trimmed(text, free[i])
+	}
+	var keep []span
+	for _, p := range pairs(text) {
+		i, j := in(p.open), in(p.closing)
+		switch {
+		case i < 0 && j < 0:
+			continue
+		case i != j:
+		case p.open.start == whole[i].start && p.closing.end == whole[i].end:
+			whole[i] = trimmed(text, span{p.open.end, p.closing.start})
+		default:
+			continue
+		}
+		if i >= 0 {
+			keep = append(keep, p.open)
+		}
+		if j >= 0 {
+			keep = append(keep, p.closing)
+		}
+	}
+	if keep == nil {
+		return free
+	}
+	slices.SortFunc(keep, func(a, b span) int { return a.start - b.start })
+	var left []span
+	for _, s := range free {
+		for ; len(keep) > 0 && keep[0].start < s.end; keep = keep[1:] {
+			if before := trimmed(text, span{s.start, keep[0].start}); before.start < before.end {
+				left = append(left, before)
+			}
+			s.start = keep[0].end
+		}
+		if s = trimmed(text, s); s.start < s.end {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// trimmed is a part of a text without the white space around it.
+func trimmed(text string, s span) span {
+	if s.start >= s.end {
+		return span{s.start, s.start}
+	}
+	body := strings.TrimLeft(text[s.start:s.end], " \t\r\n")
+	s.start = s.end - len(body)
+	s.end = s.start + len(strings.TrimRight(body, " \t\r\n"))
+	return s
 }
 
 // lastEnds are where the last closing tag of each name begins.

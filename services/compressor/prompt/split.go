@@ -55,8 +55,10 @@ func message(ctx context.Context, texts []string) (segments [][]segment, questio
 		return segments, strings.Join(asked, "\n"), nil
 	}
 	var all []block
+	found := make([][]element, len(texts))
 	for i, text := range texts {
-		if all, err = paragraphs(ctx, all, i, text); err != nil {
+		found[i] = elements(text)
+		if all, err = paragraphs(ctx, all, i, text, aroundDocuments(text, found[i])); err != nil {
 			return nil, "", err
 		}
 	}
@@ -64,7 +66,7 @@ func message(ctx context.Context, texts []string) (segments [][]segment, questio
 	if err != nil {
 		return nil, "", err
 	}
-	given -= keepElements(texts, all)
+	given -= keepElements(found, all)
 	if given < contextBytes {
 		return segments, strings.Join(texts, "\n"), nil
 	}
@@ -77,38 +79,37 @@ func message(ctx context.Context, texts []string) (segments [][]segment, questio
 // block is a paragraph of a message.
 type block struct {
 	text       string
-	from       int // which of the message's texts
-	start, end int // in that text
+	from       int  // which of the message's texts
+	start, end int  // in that text
+	tagged     bool // tags that name documents are around it
 	stays      bool
 }
 
 // runs are a text's segments: a run of paragraphs that do not stay is one, with the lines
-// between them.
+// between them, but for tags that are around more than is in it, or around all of it.
 func runs(text string, from int, all []block) (segments []segment) {
-	done, start, end := 0, -1, 0
-	flush := func() {
-		if start < 0 {
-			return
-		}
-		if done < start {
-			segments = append(segments, segment{text: text[done:start]})
-		}
-		segments = append(segments, segment{text: text[start:end], free: true})
-		done, start = end, -1
-	}
+	var free []span
+	open := false
 	for i := range all {
 		switch b := &all[i]; {
 		case b.from != from:
 		case b.stays:
-			flush()
+			open = false
+		case open:
+			free[len(free)-1].end = b.end
 		default:
-			if start < 0 {
-				start = b.start
-			}
-			end = b.end
+			free = append(free, span{b.start, b.end})
+			open = true
 		}
 	}
-	flush()
+	done := 0
+	for _, s := range keepPairs(text, free) {
+		if done < s.start {
+			segments = append(segments, segment{text: text[done:s.start]})
+		}
+		segments = append(segments, segment{text: text[s.start:s.end], free: true})
+		done = s.end
+	}
 	if done < len(text) {
 		segments = append(segments, segment{text: text[done:]})
 	}
@@ -116,15 +117,16 @@ func runs(text string, from int, all []block) (segments []segment) {
 }
 
 // paragraphs appends the paragraphs of a text: what blank lines part, but not within code
-// fences. A line with a label, and a short question at either end, is one of its own.
-func paragraphs(ctx context.Context, to []block, from int, text string) ([]block, error) {
-	begin, fenced := -1, false
+// fences, and where an element that is around documents begins and ends. A line with a label, and
+// a short question at either end, is one of its own.
+func paragraphs(ctx context.Context, to []block, from int, text string, around []element) ([]block, error) {
+	begin, fenced, inside := -1, false, false
 	put := func(end int) {
 		if begin < 0 {
 			return
 		}
 		body := strings.TrimRight(text[begin:end], " \t\r\n")
-		to = append(to, block{text: body, from: from, start: begin, end: begin + len(body)})
+		to = append(to, block{text: body, from: from, start: begin, end: begin + len(body), tagged: inside})
 		begin = -1
 	}
 	for at, asked := 0, 0; at < len(text); {
@@ -133,9 +135,24 @@ func paragraphs(ctx context.Context, to []block, from int, text string) ([]block
 				return nil, ctx.Err()
 			}
 		}
+		if len(around) > 0 && at == around[0].end {
+			put(at)
+			around, fenced, inside = around[1:], false, false
+		}
 		next := at + strings.IndexByte(text[at:], '\n') + 1
 		if next == at {
 			next = len(text)
+		}
+		if len(around) > 0 {
+			if at == around[0].start {
+				put(at)
+				fenced, inside = false, true
+			}
+			edge := around[0].start
+			if inside {
+				edge = around[0].end
+			}
+			next = min(next, edge)
 		}
 		line := strings.TrimSpace(text[at:next])
 		fence := strings.HasPrefix(line, "```") || strings.HasPrefix(line, "~~~")
@@ -181,10 +198,12 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 		}
 		b.stays = true
 	}
-	for i := range all[:first] {
-		all[i].stays = true
+	for i := range all {
+		all[i].stays = i < first || mark == byTags && !all[i].tagged
 	}
-	closing(all, first, mark)
+	if mark != byTags {
+		closing(all, first, mark)
+	}
 	for i := range all {
 		ask(&all[i])
 	}
@@ -278,7 +297,7 @@ func own(ctx context.Context, all []block, mark mark) error {
 		switch {
 		case rules, ruled(text), counted && digits(text):
 			b.stays = true
-		case document(text) && (mark == byDocuments || titled(text)):
+		case document(text) && (mark == byDocuments || mark == byTags || titled(text)):
 		case !labelled(text, contextLabels) && formats(text):
 			b.stays = true
 		case mark == unmarked || mark == byParts:
@@ -290,7 +309,7 @@ func own(ctx context.Context, all []block, mark mark) error {
 			b.stays = ordering(text)
 		}
 	}
-	if mark == byLabel || mark == byDocuments && !outlined(all) {
+	if mark == byLabel || mark == byTags || mark == byDocuments && !outlined(all) {
 		return nil
 	}
 	// A story is not taken apart: what does not say I in it belongs to what does.
@@ -364,10 +383,14 @@ const (
 	byLabel          // such as `Context:`
 	byDocuments      // two documents or more that are told to be
 	byParts          // the message has parts
+	byTags           // that name documents: what is outside is the caller's
 )
 
 // opening returns the first paragraph of what is given, and how it is told apart.
 func opening(all []block) (first int, by mark) {
+	if inTags(all) {
+		return 0, byTags
+	}
 	documents, at := 0, 0
 	counted := numbered(all)
 	for i := range all {
@@ -391,6 +414,24 @@ func opening(all []block) (first int, by mark) {
 		first++
 	}
 	return first, unmarked
+}
+
+// inTags tells whether tags that name documents tell what is given: there are no other marks of
+// documents outside them, or they are around the most of the message.
+func inTags(all []block) bool {
+	inside, outside, listed := 0, 0, false
+	for i := range all {
+		b := &all[i]
+		if b.tagged {
+			inside += len(b.text)
+			continue
+		}
+		outside += len(b.text)
+		text := strings.TrimSpace(b.text)
+		heading := len(text) <= headingBytes && !strings.Contains(text, "\n")
+		listed = listed || titled(text) || len(text) > 1 && text[0] == '[' && digits(text[1:]) || labelled(text, contextLabels) && !heading
+	}
+	return inside >= contextBytes && (!listed || inside > outside)
 }
 
 // small tells whether a paragraph at an end of the message is too short to be a document.
