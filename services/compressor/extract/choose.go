@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"tollgate.dev/platform/tokens"
 )
@@ -122,6 +123,9 @@ func (s *Selector) fill(ctx context.Context, sc *scratch, req *Request) (Result,
 			aim -= aim/8 + 1
 		}
 	}
+	if sc.nothingStays(req) {
+		return s.keepBest(ctx, sc, req)
+	}
 	const rounds = 6
 	room := req.Budget - best.Tokens
 	for round := 0; round < rounds && room*maxLeft > req.Budget; round++ {
@@ -144,6 +148,32 @@ func (s *Selector) fill(ctx context.Context, sc *scratch, req *Request) (Result,
 		room = req.Budget - res.Tokens
 	}
 	return best, nil
+}
+
+// nothingStays tells whether all that is left is marks, and headings of what is not there.
+func (sc *scratch) nothingStays(req *Request) bool {
+	for i := range sc.segments {
+		if g := &sc.segments[i]; g.kept && g.role == 0 && !g.heading && strings.TrimSpace(req.Texts[g.text].Text[g.start:g.end]) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// keepBest keeps the best segment where the budget has room for none, since a mark by itself says
+// nothing. What it does not make shorter stays as it is.
+func (s *Selector) keepBest(ctx context.Context, sc *scratch, req *Request) (Result, error) {
+	for _, i := range sc.order {
+		if g := &sc.segments[i]; !g.kept && !g.heading && strings.TrimSpace(req.Texts[g.text].Text[g.start:g.end]) != "" {
+			sc.keepSegment(i)
+			break
+		}
+	}
+	res, err := sc.render(ctx, s.counter, req)
+	if err != nil || res.Tokens >= res.Original {
+		return sc.unchanged(req), err
+	}
+	return res, nil
 }
 
 // save notes which segments stay, restore goes back to that.

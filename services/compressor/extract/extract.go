@@ -57,7 +57,8 @@ type Result struct {
 	// Sizes are the tokens of each text that is left.
 	Sizes []int64
 	// Original and Tokens are the texts' tokens before and after. Tokens is above the budget
-	// only where what must be kept, with the marks, is.
+	// only where what must be kept, with the marks, is, or the best sentence by itself, which stays
+	// where there is room for none.
 	Original, Tokens int64
 }
 
@@ -128,6 +129,7 @@ type segment struct {
 	refers  bool // it begins with a pronoun
 	ends    bool // it ends with a line break
 	line    bool // it is a line of a table
+	joined  bool // it ends within a run of letters or digits
 	role    uint8
 	label   int  // what it is of; -1
 	keep    bool // it must stay
@@ -281,8 +283,30 @@ func (sc *scratch) count(ctx context.Context, c *tokens.Counter, req *Request) e
 		for j, size := range sc.sizes {
 			sc.segments[from+j].tokens = int(size)
 		}
+		shareTokens(sc.segments[from:at])
 	}
 	return nil
+}
+
+// shareTokens gives segments that a run of letters was cut into their parts of its tokens, by their
+// bytes: to the encoding the run is one piece, all of which counts in the last of them.
+func shareTokens(segments []segment) {
+	for i := 0; i < len(segments); i++ {
+		first, tokens := i, segments[i].tokens
+		for segments[i].joined && i+1 < len(segments) {
+			i++
+			tokens += segments[i].tokens
+		}
+		if i == first {
+			continue
+		}
+		start, done := segments[first].start, 0
+		size := segments[i].end - start
+		for j := first; j <= i; j++ {
+			upTo := tokens * (segments[j].end - start) / size
+			segments[j].tokens, done = upTo-done, upTo
+		}
+	}
 }
 
 // groupPassages makes passages of the segments. Headings belong to what follows them, and hold up to

@@ -45,6 +45,9 @@ func selected(tb testing.TB, s *extract.Selector, req extract.Request) extract.R
 	return res
 }
 
+// mostOver is how many bytes are left where the budget has room for no sentence: one, with its labels.
+const mostOver = 1600
+
 // check holds what is true of every result: the count is exact and within the budget unless
 // what must be kept is not, what was left out and what stayed make up the text, and what
 // stayed is there in its order, byte for byte.
@@ -65,6 +68,7 @@ func check(tb testing.TB, req extract.Request, res extract.Result) {
 	for i, t := range req.Texts {
 		kept = kept || len(t.Keep) > 0
 		out, at := res.Texts[i], 0
+		whole := out
 		marks := strings.Count(out, extract.Mark) - strings.Count(t.Text, extract.Mark)
 		for _, gap := range append(slices.Clone(res.Omitted[i]), extract.Span{Start: len(t.Text), End: len(t.Text)}) {
 			if gap.Start < at || gap.End < gap.Start || gap.End > len(t.Text) {
@@ -83,6 +87,9 @@ func check(tb testing.TB, req extract.Request, res extract.Result) {
 		if gone := strings.Count(t.Text, extract.Mark) == 0; gone && marks != len(res.Omitted[i]) {
 			tb.Errorf("%d gaps have %d marks: %q", len(res.Omitted[i]), marks, res.Texts[i])
 		}
+		if joined := strings.Join(strings.Fields(whole), " "); !strings.Contains(t.Text, extract.Mark) && strings.Contains(joined, extract.Mark+" "+extract.Mark) {
+			tb.Errorf("two marks stand side by side in %q", whole)
+		}
 		for _, k := range t.Keep {
 			if !strings.Contains(res.Texts[i], strings.TrimSpace(t.Text[k.Start:k.End])) {
 				tb.Errorf("%q was to be kept", t.Text[k.Start:k.End])
@@ -92,7 +99,7 @@ func check(tb testing.TB, req extract.Request, res extract.Result) {
 			tb.Errorf("%q is not UTF-8", res.Texts[i])
 		}
 	}
-	if tokens > req.Budget && !kept && req.Budget >= int64(len(req.Texts)) {
+	if left := strings.TrimSpace(strings.ReplaceAll(strings.Join(res.Texts, ""), extract.Mark, "")); tokens > req.Budget && !kept && len(left) > mostOver {
 		tb.Errorf("%d tokens are over the budget of %d", tokens, req.Budget)
 	}
 }
@@ -183,6 +190,46 @@ func TestSelectAnything(t *testing.T) {
 				if !slices.Equal(a.Texts, b.Texts) {
 					t.Fatalf("%q and %q make two results:\n%q\n%q", question, text, a.Texts, b.Texts)
 				}
+			}
+		}
+	}
+}
+
+// What nobody wrote stops in is cut into pieces all the same, and what has the answer stays, at
+// whatever rate.
+func TestSelectWithoutStops(t *testing.T) {
+	s := extract.New(&counter)
+	for name, c := range map[string]struct{ other, answer, question string }{
+		"Chinese":          {"昨天下了一天的雨我们在家里看书然后去了市场买了很多菜", "那里有一座旧水泵房是伊莱亚斯建的", "谁建了水泵房？"},
+		"Japanese":         {"昨日は一日中雨が降りました私たちは家で本を読みましたそれから市場に行きました", "そこには古いポンプ小屋がありましたエリアスが建てたものです", "ポンプ小屋は誰が建てましたか"},
+		"Thai":             {"เมื่อวานฝนตกทั้งวันเราอยู่บ้านอ่านหนังสือแล้วไปตลาดซื้อผักมากมาย", "ที่นั่นมีโรงสูบน้ำเก่าเอลิอัสเป็นคนสร้าง", "ใครสร้างโรงสูบน้ำ"},
+		"Chinese and more": {"昨天iPhone的价格是1299元我们在家里用ChatGPT看书然后去了市场", "那里有一座旧水泵房是EliasVoss在1742年建的", "谁建了水泵房？"},
+	} {
+		text := strings.Repeat(c.other, 30) + c.answer + strings.Repeat(c.other, 30)
+		for _, rate := range []int64{10, 33, 50, 80} {
+			req := extract.Request{Question: c.question, Texts: []extract.Text{{Text: text}}, Budget: count(t, text) * rate / 100}
+			res := selected(t, s, req)
+			if res.Tokens*100 < req.Budget*85 {
+				t.Errorf("%s, %d%%: %d tokens of a budget of %d", name, rate, res.Tokens, req.Budget)
+			}
+			if core := string([]rune(c.answer)[5:12]); !strings.Contains(res.Texts[0], core) {
+				t.Errorf("%s, %d%%: %q is not in\n%s", name, rate, core, res.Texts[0])
+			}
+		}
+	}
+}
+
+// No text becomes a mark alone while it is all that could answer: its best sentence stays, over the
+// budget, and what has but one stays as it is.
+func TestSelectLeavesSomething(t *testing.T) {
+	for text, want := range map[string]string{
+		"5 < 6": "5 < 6", "The pump house is old": "The pump house is old",
+		"It rained all day long. The pump house was built by Elias. Nobody came.": extract.Mark + " The pump house was built by Elias. " + extract.Mark,
+	} {
+		for budget := range int64(4) {
+			req := extract.Request{Question: "who built the pump house", Texts: []extract.Text{{Text: text}}, Budget: budget}
+			if got := selected(t, extract.New(&counter), req).Texts[0]; strings.TrimSpace(got) != want {
+				t.Errorf("%q with a budget of %d: %q, want %q", text, budget, got, want)
 			}
 		}
 	}

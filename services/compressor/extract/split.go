@@ -424,18 +424,39 @@ func (s *splitter) within(at int) bool {
 
 // emit hands out the segment at hand, in pieces if it is too long.
 func (s *splitter) emit(end int) {
+	if end-s.start > longestRun {
+		s.cutRuns(end)
+	}
 	for end-s.start > maxSentence {
 		at := s.clause(s.start+maxSentence/4, s.start+maxSentence)
 		if at <= s.start || at >= end {
 			break
 		}
 		s.push(at)
+		s.out[len(s.out)-1].joined = s.inWord(at)
 	}
 	s.push(end)
 }
 
+// inWord tells whether letters or digits stand on both sides of a place.
+func (s *splitter) inWord(at int) bool {
+	before, _ := utf8.DecodeLastRuneInString(s.text[:at])
+	after, _ := utf8.DecodeRuneInString(s.text[at:])
+	return classOf(before) >= letter && classOf(after) >= letter
+}
+
+// mostSpace is up to how many bytes white space is no segment of its own.
+const mostSpace = 64
+
+// push hands out the segment at hand as one. A little white space by itself is none, and goes with
+// the one before it: left out it would be a mark for nothing, and kept it would stand between two.
 func (s *splitter) push(end int) {
 	if end <= s.start {
+		return
+	}
+	if n := len(s.out); n > 0 && s.out[n-1].end == s.start && end-s.start <= mostSpace && strings.TrimSpace(s.text[s.start:end]) == "" {
+		s.out[n-1].end, s.out[n-1].ends = end, s.text[end-1] == '\n'
+		s.start = end
 		return
 	}
 	g := segment{start: s.start, end: end, border: s.border, ends: s.text[end-1] == '\n'}

@@ -83,6 +83,47 @@ func TestSplitWhole(t *testing.T) {
 	}
 }
 
+// A run that is longer than any sentence is cut where a clause ends or the script changes, and never
+// within a number, a word of Latin letters or what is one character.
+func TestSplitRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string // what pieces begin with, some of
+		not  []string // what no piece begins with
+	}{
+		"Chinese":  {strings.Repeat("我们昨天去了港口那里有一座旧水泵房是伊莱亚斯建的然后下了一天的雨", 8), []string{"然后", "我们", "那里"}, []string{"后", "里", "们"}},
+		"Japanese": {strings.Repeat("昨日港に行きましたそこには古いポンプ小屋がありましたエリアスが建てたものですそれから一日中雨が降りました", 6), []string{"昨日", "エリアス", "それから", "そこには"}, []string{"した", "き", "ま", "ー"}},
+		"numbers":  {strings.Repeat("价格是1234567890元用ChatGPTPlus付款", 20), nil, []string{"2", "3", "4", "5", "6", "7", "8", "9", "0", "h", "a", "t", "G", "P", "T", "l", "u", "s"}},
+		"Thai":     {strings.Repeat("เมื่อวานฝนตกทั้งวันเราอยู่บ้านอ่านหนังสือแล้วไปตลาด", 10), nil, []string{"่", "ั", "้", "ื", "ี", "ุ", "ู"}},
+	} {
+		parts := cutOf(c.text)
+		if strings.Join(parts, "") != c.text {
+			t.Fatalf("%s: the parts are not the text", name)
+		}
+		begin := func(list []string) (n int) {
+			for _, p := range parts[1:] {
+				if hasAny(p, list, strings.HasPrefix) {
+					n++
+				}
+			}
+			return n
+		}
+		for _, p := range parts {
+			if n := utf8.RuneCountInString(p); n > mostPiece+leastPiece {
+				t.Errorf("%s: a piece of %d characters: %q", name, n, p)
+			}
+		}
+		if len(parts) < 4 || c.want != nil && begin(c.want) < len(parts)-1 || begin(c.not) > 0 {
+			t.Errorf("%s: %q", name, parts)
+		}
+	}
+	for _, clause := range []string{strings.Repeat("字", longestRun), strings.Repeat("词语，", 200)} {
+		if parts := cutOf(clause); len([]rune(parts[0])) < longestRun {
+			t.Errorf("%.30q… is cut after %d characters", clause, len([]rune(parts[0])))
+		}
+	}
+}
+
 // Text without sentences is cut all the same, where characters end.
 func TestSplitEndless(t *testing.T) {
 	for _, text := range []string{
