@@ -92,74 +92,123 @@ func Run(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := env.read(o.file)
+	in, err := env.load(o.file)
 	if err != nil {
 		return err
 	}
-	body := []byte(text)
-	named, whole, err := request(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.file, err)
-	}
-	table, err := pricing.Default(clock.Real().Now())
-	if err != nil {
-		return fmt.Errorf("shipped price table: %w", err)
-	}
-	opts, deployments, done, err := env.options(ctx, o)
+	c, err := env.open(ctx, &o, in)
 	if err != nil {
 		return err
 	}
-	defer done()
-	if opts.Prices == nil {
-		opts.Prices = compressor.Listed{Table: table}
-	}
-	if o.serves, err = serving(o.model, named, deployments); err != nil {
-		return err
-	}
-	service, err := compressor.New(opts)
+	defer c.done()
+	report, err := c.report(ctx, o, in)
 	if err != nil {
 		return err
 	}
-	profiles := opts.Profiles
-	if profiles == nil {
-		profiles = compressor.Profiles()
-	}
-	profile, ok := profiles[o.profile]
-	if !ok && o.profile != profileOff {
-		names := slices.Sorted(maps.Keys(profiles))
-		return fmt.Errorf("--profile %q: %s or %s", o.profile, strings.Join(names, ", "), profileOff)
-	}
-	if whole && o.question != "" {
-		return fmt.Errorf("--question is for a document; %s is a request, which has its own", o.file)
-	}
-	if !whole {
-		if body, err = wrap(text, o.question, false); err != nil {
-			return err
-		}
-	}
-	report := report{options: o, whole: whole, original: body, minTokens: profile.MinTokens}
-	if o.profile != profileOff {
-		if report.result, err = compress(ctx, service, o, body); err != nil {
-			return err
-		}
-	}
-	if !whole && report.result.Body != nil {
-		if report.tools, err = withTools(ctx, service, o, text); err != nil {
-			return err
-		}
-	}
-	var listed bool
-	d := o.likely()
-	if report.price, listed = opts.Prices.Price(d.ID, d.Provider, d.Model); !listed {
-		report.price = nil
-		encoding := tokens.ForModel(d.Provider, d.Model)
-		if opts.Encoding != nil {
-			encoding = opts.Encoding(d.ID, d.Provider, d.Model)
-		}
-		_, _ = fmt.Fprintf(env.Stderr, "tollgate: no price is known of %s%s: what is saved is told in tokens alone, by %s\n",
-			o.name(), alike(table, &o), encoding)
-	}
+	report.price = c.price(o, env.Stderr)
 	return report.write(env.Stdout)
+}
+
+// input is a file's text.
+type input struct {
+	text  string
+	whole bool   // it is a request
+	model string // that a request names
+}
+
+// load reads the file.
+func (e Env) load(file string) (in input, err error) {
+	if in.text, err = e.read(file); err != nil {
+		return in, err
+	}
+	if in.model, in.whole, err = request(in.text); err != nil {
+		return in, fmt.Errorf("%s: %w", file, err)
+	}
+	return in, nil
+}
+
+// compression is what compresses here, and what its work is priced by.
+type compression struct {
+	service *compressor.Service
+	opts    compressor.Options
+	table   *pricing.Table // as shipped
+	profile compressor.Profile
+	done    func() // closes what the options hold
+}
+
+// open makes a compressor by the flags and the configuration, and finds who serves. What it opened is
+// closed where it fails.
+func (e Env) open(ctx context.Context, o *options, in input) (_ *compression, err error) {
+	c := &compression{}
+	if c.table, err = pricing.Default(clock.Real().Now()); err != nil {
+		return nil, fmt.Errorf("shipped price table: %w", err)
+	}
+	var deployments []config.Deployment
+	if c.opts, deployments, c.done, err = e.options(ctx, *o); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.done()
+		}
+	}()
+	if c.opts.Prices == nil {
+		c.opts.Prices = compressor.Listed{Table: c.table}
+	}
+	if c.opts.Profiles == nil {
+		c.opts.Profiles = compressor.Profiles()
+	}
+	if o.serves, err = serving(o.model, in.model, deployments); err != nil {
+		return nil, err
+	}
+	if c.service, err = compressor.New(c.opts); err != nil {
+		return nil, err
+	}
+	var ok bool
+	if c.profile, ok = c.opts.Profiles[o.profile]; !ok && o.profile != profileOff {
+		names := slices.Sorted(maps.Keys(c.opts.Profiles))
+		return nil, fmt.Errorf("--profile %q: %s or %s", o.profile, strings.Join(names, ", "), profileOff)
+	}
+	return c, nil
+}
+
+// report is what becomes of the file, without a price.
+func (c *compression) report(ctx context.Context, o options, in input) (r report, err error) {
+	if in.whole && o.question != "" {
+		return r, fmt.Errorf("--question is for a document; %s is a request, which has its own", o.file)
+	}
+	body := []byte(in.text)
+	if !in.whole {
+		if body, err = wrap(in.text, o.question, false); err != nil {
+			return r, err
+		}
+	}
+	r = report{options: o, whole: in.whole, original: body, minTokens: c.profile.MinTokens}
+	if o.profile == profileOff {
+		return r, nil
+	}
+	if r.result, err = compress(ctx, c.service, o, body); err != nil {
+		return r, err
+	}
+	if !in.whole && r.result.Body != nil {
+		r.tools, err = withTools(ctx, c.service, o, in.text)
+	}
+	return r, err
+}
+
+// price is that of the deployment that is likely to serve; nil where none is known, which is told.
+func (c *compression) price(o options, tell io.Writer) *pricing.Price {
+	d := o.likely()
+	if price, listed := c.opts.Prices.Price(d.ID, d.Provider, d.Model); listed {
+		return price
+	}
+	encoding := tokens.ForModel(d.Provider, d.Model)
+	if c.opts.Encoding != nil {
+		encoding = c.opts.Encoding(d.ID, d.Provider, d.Model)
+	}
+	_, _ = fmt.Fprintf(tell, "tollgate: no price is known of %s%s: what is saved is told in tokens alone, by %s\n",
+		o.name(), alike(c.table, &o), encoding) // nobody to tell otherwise
+	return nil
 }
 
 // alike is the question whether a model of the table is meant by one that is not in it; empty
