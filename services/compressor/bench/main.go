@@ -1,13 +1,12 @@
 // Command bench measures the compressor. On labelled questions: how often the answer stays, how
-// much of the budget is used, and how long it takes to choose sentences, alone and within a whole
-// compression; beside it stand two that know nothing of the question, the head of the text and
+// much of the budget is used, what of that is so of whole compressions, which leave some prompts as they
+// came, and how long it takes to choose sentences, alone and within a whole compression; beside it stand two that know nothing of the question, the head of the text and
 // random sentences. Of tool results: what is left of JSON. Of conversations: the bill. At the end it
 // prints what was aimed at beside what was measured.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -85,8 +84,11 @@ func (b *bench) run(ctx context.Context, folder string) error {
 		return err
 	}
 	if len(sets) == 0 {
-		b.printf("\nThere is no labelled data in %q; times are of the project's own.\n", folder)
+		b.printf("\nThere is no labelled data in %q; what the whole service makes of prompts, and times, are of the project's own.\n", folder)
 		sets = slices.DeleteFunc(own, func(s labelled.Set) bool { return s.Name != "en" })
+	}
+	if err := b.served(ctx, sets); err != nil {
+		return err
 	}
 	if err := b.speed(ctx, sets); err != nil {
 		return err
@@ -340,6 +342,9 @@ func (b *bench) speed(ctx context.Context, sets []labelled.Set) error {
 			return err
 		}
 		b.times("", "compress", each, all)
+		if whole := len(set.Items) - 1 + b.runs - len(each) - len(all); whole > 0 {
+			b.printf("%-22s of %d prompts %d went out whole, and are not in these times\n", "", len(set.Items)-1+b.runs, whole)
+		}
 	}
 	return nil
 }
@@ -389,9 +394,7 @@ func (b *bench) compressing(ctx context.Context, set labelled.Set) (each, all []
 	// How long it took, or 0 where the question wants every word and the prompt goes out as it
 	// came.
 	once := func(question, text string) (time.Duration, int64, error) {
-		body, err := json.Marshal(map[string]any{"model": "gpt-4o", "messages": []any{map[string]any{
-			"role": "user", "content": text + "\n\nQuestion: " + question,
-		}}})
+		body, err := encode(message{Role: "user", Content: text + "\n\nQuestion: " + question})
 		if err != nil {
 			return 0, 0, err
 		}

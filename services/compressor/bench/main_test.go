@@ -41,6 +41,35 @@ func TestAnswersStay(t *testing.T) {
 	}
 }
 
+// The service leaves a prompt whole whose question wants every word, keeps answers where it shortens,
+// and an answer that stands in the question alone is none.
+func TestServed(t *testing.T) {
+	own, err := labelled.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := labelled.Set{Name: "some", Items: slices.Clone(own[slices.IndexFunc(own, func(s labelled.Set) bool { return s.Name == "en" })].Items[:3])}
+	set.Items[1].Question = "Translate all of it into German."
+	set.Items[2].Question, set.Items[2].Answers = "What is a zanzibar?", []string{"zanzibar"}
+	var out strings.Builder
+	b := bench{out: &out}
+	for _, f := range forms {
+		s, err := b.serve(t.Context(), set, f, 0.33)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.prompts != 3 || s.whole != 1 || s.kept != 1 || s.compressed >= s.original || s.keptShare() != 50 {
+			t.Errorf("%s: %+v", f.name, s)
+		}
+	}
+	if err := b.served(t.Context(), []labelled.Set{set}); err != nil {
+		t.Fatal(err)
+	}
+	if rows := strings.Count(out.String(), "33.3 %"); rows != 2*len(rates) {
+		t.Errorf("%d rows:\n%s", rows, out.String())
+	}
+}
+
 // Both times are measured for each set, also where its questions are few.
 func TestTimes(t *testing.T) {
 	sets, err := labelled.Own()
