@@ -70,6 +70,7 @@ func hostile(size int) map[string]string {
 	for _, line := range []string{"part %d\n", "10:00:00 it is %d\n"} {
 		texts["lines of "+line] = numbered(line, size)
 	}
+	texts["a table that has the row"] = "id,next,last\n1871,1,2\n" + numbered("%d,1%[1]d,2%[1]d\n", size)
 	for name, of := range references {
 		texts["references: "+name] = of(size)
 	}

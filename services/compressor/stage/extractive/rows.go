@@ -61,8 +61,8 @@ func wordsOf(line string) int { return strings.Count(line, " ") + 1 }
 // maxListed is how many words a line of a list of names has.
 const maxListed = 3
 
-// keepNamed keeps the rows that a question names, by a value that stands in few of them, and the
-// first line. It reports false where it names none, or a value of many rows too.
+// keepNamed keeps the rows that a question names, by a value that stands in few of them, those that
+// these lead to, and the first line. It reports false where it names none, or a value of many rows too.
 func keepNamed(g *extract.Text, question string) bool {
 	lines, lowered := strings.SplitAfter(g.Text, "\n"), strings.SplitAfter(strings.ToLower(g.Text), "\n")
 	few := max(2, len(lines)/20)
@@ -97,7 +97,7 @@ func keepNamed(g *extract.Text, question string) bool {
 			}
 		}
 	}
-	if !found {
+	if !found || !newRelation(lines).close(named, len(lines)/leastDropped) {
 		return false
 	}
 	named[0] = true
@@ -110,6 +110,10 @@ func keepNamed(g *extract.Text, question string) bool {
 	}
 	return true
 }
+
+// leastDropped tells which share of a table's rows may be named by others: one of so many. Where there are
+// more, hardly a row is sure to be needless.
+const leastDropped = 4
 
 // maxValues is how many words of a question are looked for in rows; a longer one names none.
 const maxValues = 200

@@ -92,3 +92,44 @@ func TestApplyNamedRows(t *testing.T) {
 		}
 	}
 }
+
+// A row that a question names leads to others: what is asked may stand in these.
+func TestApplyJoinedRows(t *testing.T) {
+	var ids, names, columns, numbers, ring strings.Builder
+	ids.WriteString("id,name,manager_id,city\n")
+	names.WriteString("id;name;manager;city\n")
+	columns.WriteString("UID          PID    PPID  C STIME TTY          TIME CMD\n")
+	numbers.WriteString("id,name,peer\n")
+	ring.WriteString("id,name,peer\n")
+	people := func(i int) string { return fmt.Sprintf("\"Lind; %c%c\"", 'A'+i%20, 'a'+i/20) }
+	for i := range 120 {
+		boss := i / 5
+		fmt.Fprintf(&ids, "E-%d,Name%c%c,E-%d,%s\n", 100+i, 'a'+i%26, 'a'+i/26, 100+boss, []string{"Oslo", "Rome", "Kyiv", "Lima"}[i%4])
+		fmt.Fprintf(&names, "%d;%s;%s;%s\n", 100+i, people(i), people(boss), []string{"Oslo", "Rome", "Kyiv", "Lima"}[i%4])
+		fmt.Fprintf(&columns, "root     %7d %7d  0 Nov29 ?        00:00:%02d /usr/sbin/worker%d\n", 1000+7*i, 1000+7*boss, i%60, i)
+		fmt.Fprintf(&numbers, "%d,srv%d,%d\n", i, i, 3000+i*7919%9973)
+		fmt.Fprintf(&ring, "E-%d,srv%d,E-%d\n", i, i, (i+1)%120)
+	}
+	for name, tc := range map[string]struct {
+		text, question string
+		want           []string // that stays; all of it where there is none
+		gone           string
+	}{
+		"by an id":    {ids.String(), "What is the name of the manager of E-217?", []string{"\nE-217,", "\nE-123,", "\nE-104,", "\nE-100,"}, "\nE-150,"},
+		"by a name":   {names.String(), "What is the id of the manager of 217?", []string{"\n217;", "\n123;", "\n104;"}, "\n150;"},
+		"of columns":  {columns.String(), "What is the parent of worker117?", []string{"/worker117\n", "/worker23\n", "/worker4\n"}, "/worker50\n"},
+		"to no other": {numbers.String(), "What is the peer of srv77?", []string{"\n77,srv77,"}, "\n50,"},
+		"to all":      {ring.String(), "What is the name of the peer of srv77?", nil, ""},
+	} {
+		x := &prompt.Text{Kind: prompt.ToolResult, Original: tc.text, Question: tc.question}
+		apply(t, draft(t, 0.2, x))
+		if x.Changed() != (tc.want != nil) || tc.gone != "" && strings.Contains(x.Current(), tc.gone) {
+			t.Errorf("%s: it becomes %q", name, x.Current())
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(x.Current(), want) {
+				t.Errorf("%s: %q is gone", name, want)
+			}
+		}
+	}
+}
