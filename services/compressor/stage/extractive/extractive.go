@@ -3,9 +3,6 @@ package extractive
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
-	"strings"
 
 	"tollgate.dev/platform/tokens"
 	"tollgate.dev/services/compressor/extract"
@@ -126,49 +123,9 @@ func Guard(text, question string) extract.Text {
 			g.Whole = append(g.Whole, span)
 		}
 	}
-	keepNestedJSON(&g)
 	joinFolded(&g)
 	if !keepRows(&g, question) && !keepLog(&g) && !keepTables(&g) {
 		keepCodeAndLogs(&g)
 	}
 	return g
-}
-
-// keepNestedJSON keeps JSON that a text is, or ends in, and that nests deeper than package protect
-// looks: cut, it would be none.
-func keepNestedJSON(g *extract.Text) {
-	for at := 0; at < len(g.Text); {
-		rest := g.Text[at:]
-		if text := strings.TrimLeft(rest, " \t"); text != "" && (text[0] == '{' || text[0] == '[') {
-			found := slices.ContainsFunc(g.Keep, func(k extract.Span) bool { return k.Start <= len(g.Text)-len(text) && len(g.Text)-len(text) < k.End })
-			if !found && isDeep(text) && json.Valid([]byte(text)) {
-				g.Keep = append(g.Keep, extract.Span{Start: at, End: len(g.Text)})
-			}
-			return
-		}
-		n := strings.IndexByte(rest, '\n')
-		if n < 0 {
-			return
-		}
-		at += n + 1
-	}
-}
-
-// shallow is how deep package protect finds JSON, at the least.
-const shallow = 100
-
-// isDeep tells whether brackets nest deeper than that.
-func isDeep(text string) bool {
-	depth := 0
-	for i := range len(text) {
-		switch text[i] {
-		case '{', '[':
-			if depth++; depth >= shallow {
-				return true
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return false
 }
