@@ -7,7 +7,7 @@
 //	[base64, 12,345 bytes, omitted 0123456789abcdef]
 //
 // It stands as well within a string of JSON. What a model may have to repeat stays: what a name
-// before it says to be a token, a cursor, a key, an id or the like, whatever its size; other keys,
+// says to be a token, a cursor, a key, an id or the like, whatever its size; other keys,
 // hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
 // is around them, and text of words by its letters. Code stays as it is, with a fence or without, and in
 // users' messages JSON, inline code and what is in quotation marks as well. All of it stays where the user
@@ -74,7 +74,8 @@ func fixed(kind prompt.Kind) protect.Kind {
 func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) string) (string, error) {
 	var out []byte
 	var stay, sources, json []protect.Span
-	done, looked := 0, false
+	var names *protect.Names
+	done := 0
 	for at := 0; at < len(text); {
 		start, end, kind := find(text, at)
 		if kind == "" {
@@ -83,15 +84,15 @@ func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) s
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		if !looked {
-			stay, looked = protect.Of(text, fixed(of)), true
+		if names == nil {
+			stay, names = protect.Of(text, fixed(of)), protect.NewNames(text)
 			sources, json = protect.Sources(text), protect.Of(text, protect.JSON)
 		}
 		inJSON := protect.Touches(json, start, end)
 		if at = end; protect.Touches(stay, start, end) || protect.Touches(sources, start, end) && !inJSON || of != prompt.ToolResult && quoted(text, start, end) {
 			continue
 		}
-		if kind != same && isRepeatable(text, start, end, inJSON) {
+		if kind != same && isRepeatable(names, text, start, end, inJSON) {
 			continue
 		}
 		data := text[start:end]

@@ -200,6 +200,44 @@ func TestTokensStay(t *testing.T) {
 	}
 }
 
+// So it does where the name stands before it in another way than a member's.
+func TestNamedTokensStay(t *testing.T) {
+	token := base64.StdEncoding.EncodeToString(noise(1500))
+	for form, stays := range map[string]bool{
+		"Found 20. cursor: %s":                                      true,
+		"Next cursor is %s":                                         true,
+		"Next page token: `%s`":                                     true,
+		"Session ID:\n%s":                                           true,
+		"**Upload token:** %s":                                      true,
+		"**Upload token**: %s":                                      true,
+		"He said \"20 items\". Token: %s":                           true,
+		"<NextToken>%s</NextToken>":                                 true,
+		"<r><NextMarker>%s</NextMarker></r>":                        true,
+		"<ns:Key kind=\"a\">%s</ns:Key>":                            true,
+		"Token: <code>%s</code>":                                    true,
+		"name,token\na,%s\n":                                        true,
+		"token,name\n%s,a\n":                                        true,
+		"name,note,token\n\"a, b\",c,%s\nd,e,f\n":                   true,
+		"All of them:\n\n| name | token |\n|---|---|\n| a | `%s` |": true,
+		"ssh-rsa %s me@host":                                        true,
+		"Authorization: Bearer %s":                                  true,
+		"The picture is %s":                                         false,
+		"<Content>%s</Content>":                                     false,
+		"<NextToken/><Content>%s</Content>":                         false,
+		"name,data\na,%s\n":                                         false,
+		"token,data\na,%s\n":                                        false,
+		"| token | data |\n|---|---|\n| a | %s |":                   false,
+		"token, and more\n\n%s":                                     false,
+		"token\n%s":                                                 false,
+		"{\"id\":1,\"b\":2}\n{\"id\":\"data:;base64,%s\",\"b\":3}":  false,
+	} {
+		in := fmt.Sprintf(form, token)
+		if got := apply(t, text(t, prompt.ToolResult, in)); (got == in) != stays {
+			t.Errorf("%q becomes %.200q", form, got)
+		}
+	}
+}
+
 func FuzzBlob(f *testing.F) {
 	b64 := base64.StdEncoding.EncodeToString(noise(300))
 	for _, seed := range []string{b64, wrap(b64, 76, "\n"), `{"a":"` + wrap(b64, 76, `\r\n`) + `"}`, hex.EncodeToString(noise(200)), strings.Repeat("=", 700), "a." + b64 + ".b"} {

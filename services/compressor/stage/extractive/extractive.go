@@ -80,6 +80,9 @@ func (s Stage) shorten(ctx context.Context, draft *prompt.Draft, cuts cuts, text
 				return err
 			}
 			req.Texts[i] = Guard(t.Current(), question)
+			if t.Kind == prompt.ToolResult {
+				keepHandles(&req.Texts[i])
+			}
 			req.Texts[i].Spread = t.Spread
 		}
 		var err error
@@ -128,4 +131,11 @@ func Guard(text, question string) extract.Text {
 		keepCodeAndLogs(&g)
 	}
 	return g
+}
+
+// keepHandles keeps what the next call may have to repeat of a tool's result, in its sentences.
+func keepHandles(g *extract.Text) {
+	for _, s := range protect.Handles(g.Text) {
+		g.Keep = append(g.Keep, extract.Span{Start: s.Start, End: s.End})
+	}
 }
