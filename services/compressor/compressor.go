@@ -359,7 +359,7 @@ func (s *Service) compress(ctx, reading context.Context, req Request, profile Pr
 		return c.uncounted(), err
 	}
 	if !c.open(ctx) {
-		return c.unchanged(ctx, CacheEffect{Lost: c.course.gap(c.likely, c.before)}), nil
+		return c.unchanged(ctx, CacheEffect{}), nil
 	}
 	held = c.original() // if anything fails from here on
 	held.Cache, held.Engine = c.likely.lost(c.prompt, c.course, c.before)
@@ -466,7 +466,7 @@ func (c *compression) shorten(ctx context.Context) (done outcome, err error) {
 	if err := c.work(ctx, &done); err != nil {
 		return done, err
 	}
-	done.plan = c.cache.plan(c.prompt, c.before, done.after)
+	done.plan = c.cache.plan(c.prompt, c.before, done.after, c.course.found(len(c.before)-2))
 	if !done.plan.more {
 		return done, nil
 	}
@@ -490,14 +490,14 @@ func (c *compression) work(ctx context.Context, done *outcome) (err error) {
 
 // result is what goes out: the original where nothing was saved.
 func (c *compression) result(ctx context.Context, done outcome) Result {
-	result := c.original()
+	result, last := c.original(), len(c.before)-2
 	result.Compressed = done.after[len(done.after)-1]
 	if result.Compressed >= result.Original {
-		return c.unchanged(ctx, c.likely.effect(done.plan, c.before, c.before))
+		return c.unchanged(ctx, c.likely.effect(done.plan, c.before, c.before, last))
 	}
-	c.course.sent(c.prompt)
 	result.Body, result.Stages, result.Engine = c.prompt.Body(), done.stages, c.service.engine(done.stages)
-	result.Cache = c.course.effect(c.likely.effect(done.plan, c.before, done.after), c.likely, c.prompt, c.before, done.after)
+	effect := c.likely.effect(done.plan, c.before, done.after, c.course.found(last))
+	result.Cache = c.course.effect(effect, c.likely, c.prompt, c.before, done.after)
 	result.Omitted = omitted(c.prompt)
 	return c.last.done(ctx, result, c.before, done.after)
 }

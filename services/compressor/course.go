@@ -19,24 +19,23 @@ import (
 // What became of a conversation's turns is noted, so that they become the same in the next one:
 // a turn that went out as it came, because its documents are asked about again or because there
 // was no time, goes out so from then on, and one that a profile shortened is shortened by that,
-// also when the conversation goes on with another. Where a turn is not noted, and it can be told
-// that the prompt which ended in it went out without compression, that stays so. What else is not
-// noted becomes what the request's profile makes of it.
+// also when the conversation goes on with another. Where nothing is noted of a conversation that
+// would have been, it was not compressed, and its earlier turns stay so. What else is not noted
+// becomes what the request's profile makes of it: turns may have been answered without the provider,
+// or have come several in one request.
 
 // fate is what became of a turn.
 type fate byte
 
 const (
 	shortened fate = 'c' // what the profile makes of it
-	unchanged fate = 'u' // as much, where that was what it was
 	left      fate = 'l' // its texts are as they came
 	original  fate = 'o' // it is as it came, with its tags
-	stopped   fate = 's' // as much, with all that comes after it: compression was turned off
 )
 
 func (f fate) known() bool {
 	switch f {
-	case shortened, unchanged, left, original, stopped:
+	case shortened, left, original:
 		return true
 	}
 	return false
@@ -69,10 +68,9 @@ type course struct {
 	// unsure tells that turns that are not known may have gone out in another way: nobody knows
 	// of notes, or the team has not asked for the profile for as long as they are kept.
 	unsure bool
-	// first is the first turn that went out changed; -1 is none. missed is how many turns a call
-	// did not find that sent them as they were after that; 0 is none.
-	first, missed int
-	changed       []bool // by turn, whether it goes out changed; nil where the original does
+	// gap tells that turns between those that are known and the last one may have gone out as they
+	// came: nobody knows whether they were sent at all.
+	gap bool
 }
 
 // follow finds out what became of a conversation's turns, and locks those that stay as they are.
@@ -83,7 +81,7 @@ func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p 
 	}
 	turns := len(p.Turns)
 	c := &course{
-		began: b, tenant: req.Tenant, key: profile.key(), first: -1,
+		began: b, tenant: req.Tenant, key: profile.key(),
 		fates: make([]fate, turns), keys: make([]string, turns), held: make([]*Profile, turns),
 	}
 	for i := range c.fates {
@@ -96,50 +94,33 @@ func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p 
 	}
 	c.name, c.prompt = names[0], prompts[0]
 	since := Note{Name: "since:" + req.Provider + ":" + req.Model + ":" + c.key, Life: sinceLife}
-	switch answered, asked := c.look(ctx, names, prompts, since); {
-	case c.known > 0 && c.fates[c.known-1] == stopped:
-		c.stop()
-	case answered && !asked:
-		_, ends := p.Messages()
+	answered, asked := c.look(ctx, names, prompts, since)
+	if _, ends := p.Messages(); answered && !asked {
 		c.resume(turns > 1 && int64(ends[max(turns-2, 0)]) >= 2*cache.least)
 	}
+	c.gap = !asked && c.known > 0 && c.known < turns-1
 	c.hold(s.opts.Profiles, profile)
 	for i, f := range c.fates {
 		switch f {
 		case left:
 			lock(&p.Turns[i])
-		case original, stopped:
+		case original:
 			p.Turns[i].Freeze()
-		case shortened, unchanged: // as the profile makes it
+		case shortened: // as the profile makes it
 		}
 	}
 	return c
 }
 
-// resume decides on turns of which nothing is noted although notes answer, nor that the prompt before
-// asked for compression. kept tells that the provider may have that prompt.
+// resume has the turns before the last one stay as they came where notes answer and know nothing of
+// them: compression was turned on, or the conversation has rested. kept tells that the provider may
+// have them.
 func (c *course) resume(kept bool) {
-	last := len(c.fates) - 1
-	switch {
-	case c.known >= last: // the prompt is sent again, or of the notes on the one before a part is lost
-	case c.known > 0:
-		// Compression was turned off. To go on with what is shortened, or to shorten what comes
-		// next, would be lost when it is turned off again.
-		if c.first >= 0 {
-			c.missed = c.known
-		}
-		c.stop()
-	case kept && !c.unsure: // it was turned on, or the conversation has rested
-		for i := range c.fates[:last] {
-			c.fates[i] = original
-		}
+	if !kept || c.known > 0 || c.unsure {
+		return
 	}
-}
-
-// stop has all turns go out as they came.
-func (c *course) stop() {
-	for i := range c.fates {
-		c.fates[i] = stopped
+	for i := range c.fates[:len(c.fates)-1] {
+		c.fates[i] = original
 	}
 }
 
@@ -205,12 +186,6 @@ func (c *course) take(text string, turns int) bool {
 	}
 	for i := range turns {
 		c.fates[i], c.keys[i] = fate(fates[i]), keys[number(i)]
-		if c.fates[i] == shortened && c.first < 0 {
-			c.first = i
-		}
-		if c.fates[i] == unchanged {
-			c.fates[i] = shortened
-		}
 	}
 	c.known = turns
 	return true
@@ -228,12 +203,8 @@ func (c *course) text(failed bool) string {
 	var keys []string
 	fates, numbers := make([]byte, len(c.fates)), make([]byte, len(c.fates))
 	for i, f := range c.fates {
-		switch {
-		case f == stopped:
-		case failed:
+		if failed {
 			f = original
-		case f == shortened && (c.changed == nil || !c.changed[i]):
-			f = unchanged
 		}
 		number := slices.Index(keys, c.keys[i])
 		if number < 0 {
@@ -294,7 +265,7 @@ func (c *course) freeze(p *prompt.Prompt) {
 	}
 	for i := known; i < len(p.Turns); i++ {
 		p.Turns[i].Freeze()
-		if c != nil && c.fates[i] != stopped {
+		if c != nil {
 			c.fates[i] = original
 		}
 	}
@@ -324,24 +295,21 @@ func (c *course) done(ctx context.Context, failed bool) {
 	c.began.write(ctx, c.tenant, []Note{note, {Name: c.prompt.of("asked"), Text: "1", Life: decisionLife}})
 }
 
-// sent notes which turns go out changed.
-func (c *course) sent(p *prompt.Prompt) {
-	if c == nil {
-		return
+// reached is the last one of the turns up to one that surely went out by what is known.
+func (c *course) reached(turn int) int {
+	if c == nil || c.known == 0 {
+		return turn
 	}
-	c.changed = make([]bool, len(p.Turns))
-	for i := range p.Turns {
-		c.changed[i] = altered(&p.Turns[i])
-	}
+	return min(turn, c.known-1)
 }
 
-// gap is what a call lost that went out without compression after turns had been shortened: the
-// provider did not find them. Sizes are of the prompt up to the end of each turn.
-func (c *course) gap(cache promptCache, before []int64) (lost int64) {
-	if c == nil || c.missed == 0 {
-		return 0
+// found is the last one of the turns up to one that the provider finds as they go out now. Over a
+// gap it finds none: those turns may not have been sent, or as they came.
+func (c *course) found(turn int) int {
+	if c == nil || !c.gap {
+		return turn
 	}
-	return cache.unread(before, c.first, c.missed-1)
+	return c.reached(turn)
 }
 
 // effect is what becomes of the provider's cache where earlier turns went out otherwise, or may
@@ -353,7 +321,7 @@ func (c *course) effect(e CacheEffect, cache promptCache, p *prompt.Prompt, befo
 	}
 	for i := range p.Turns[:last+1] {
 		if altered(&p.Turns[i]) {
-			e.Lost = after[last] - cache.kept(before, i-1)
+			e.Lost = max(e.Lost, after[last]-cache.kept(before, i-1))
 			return e
 		}
 	}

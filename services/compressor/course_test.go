@@ -185,19 +185,25 @@ func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
 	}
 }
 
-// Where compression is turned on in the middle, earlier turns stay as the provider has them. Where
-// it is turned off, the loss is told by the next call that asks for it, once, and nothing is
-// shortened any more. A conversation that another model was asked in between is none of these.
+// Where compression is turned on in the middle, earlier turns stay as the provider has them. Turns
+// that were not sent by themselves, as a cache before the provider answered or several came in one
+// request, are shortened as all others, and so is what was sent while compression was turned off: that
+// costs as much as two conversations at the most, and no more is said to be saved than by the calls that asked for it.
 func TestTurnedOffAndOn(t *testing.T) {
 	prices, m := shipped(t), gpt5(t)
 	price, _ := prices.Table.Lookup(m.Provider, m.Name)
 	for name, tc := range map[string]struct {
-		turns string // + asks for compression, - does not, o is another model's
+		turns string // + asks for compression, - does not, . is not sent, o is another model's
 		ratio float64
 	}{
-		"off every other turn":   {"+-+-+-+-+-", 1.1},
-		"off after a while":      {"++++-+-+-+", 1.1},
+		"off every other turn":   {"+-+-+-+-+-", 1.15},
+		"off after a while":      {"++++-+-+-+", 1.11},
+		"off once":               {"++++-+++++", 0.95},
 		"turned on":              {"-----+++++", 0.99},
+		"a cached answer":        {"++.+++++++", 0.75},
+		"cached answers":         {"++..+...++", 0.75},
+		"several at once":        {"+.+.+.+.+.+", 0.75},
+		"several from the first": {".+..+..+..+", 0.75},
 		"another model's turn":   {"++o+o+++++", 0.7},
 		"and another's at first": {"oooo++++++", 0.7},
 	} {
@@ -208,26 +214,31 @@ func TestTurnedOffAndOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var said money.Nano
+			var said, untold money.Nano
 			for i, how := range tc.turns {
 				body := agent(t, tools, i+1)
+				var turn bill.Turn
 				switch how {
 				case '-':
-					_, err = account.Off(body)
+					turn, err = account.Off(body)
+					untold += turn.Full - turn.Paid
+				case '.':
 				case 'o':
 					compress(t, s.service(t), compressor.Request{Provider: m.Provider, Model: "gpt-5-mini", Tenant: "t", Body: body})
 				default:
-					var turn bill.Turn
 					turn, err = account.Call(t.Context(), body)
 					said += turn.Said
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
+				if b := account.Bill; b.Paid > b.Full+price.Cost(pricing.Usage{Input: 128}, pricing.Options{}) && !strings.Contains(tc.turns, "-") {
+					t.Errorf("%s, tools %t: %s of %s are paid after turn %d", name, tools, b.Paid, b.Full, i)
+				}
 			}
-			off := said - (account.Bill.Full - account.Bill.Paid)
-			if step := price.Cost(pricing.Usage{Input: 128 * 10}, pricing.Options{}); off > step || account.Bill.Ratio() > tc.ratio {
-				t.Errorf("%s, tools %t: %.3f of the bill is paid, want %.2f at most; %s of %s said to be saved", name, tools, account.Bill.Ratio(), tc.ratio, said, account.Bill.Full-account.Bill.Paid)
+			saved := account.Bill.Full - account.Bill.Paid - untold
+			if step := price.Cost(pricing.Usage{Input: 128 * 10}, pricing.Options{}); said-saved > step || said <= 0 && saved > step || account.Bill.Ratio() > tc.ratio {
+				t.Errorf("%s, tools %t: %.3f of the bill is paid, want %.2f at most; %s of %s said to be saved", name, tools, account.Bill.Ratio(), tc.ratio, said, saved)
 			}
 		}
 	}
@@ -253,35 +264,6 @@ func (n *awayNotes) Write(ctx context.Context, tenant string, notes []compressor
 		return errAway
 	}
 	return n.Notes.Write(ctx, tenant, notes)
-}
-
-// A conversation in which compression was turned off goes out as it came whenever it is asked for
-// again, until it has rested.
-func TestTurnedOffStaysOff(t *testing.T) {
-	m, s := gpt5(t), newShelf()
-	notes := &awayNotes{Notes: s.notes}
-	s.notes = notes
-	s.knows(t, m, "default")
-	service := s.service(t)
-	call := func(turns int) compressor.Result {
-		t.Helper()
-		return compress(t, service, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, true, turns)})
-	}
-	for turns := range 3 {
-		if got := call(turns + 1); got.Body == nil {
-			t.Errorf("%d turns are not shortened", turns+1)
-		}
-	}
-	for turns := 5; turns < 12; turns++ { // the fourth is off
-		notes.away = turns == 8 || turns == 9
-		if got := call(turns); got.Body != nil || (got.Cache.Lost > 0) != (turns == 5) {
-			t.Errorf("%d turns are shortened: %t, and %d tokens lost", turns, got.Body != nil, got.Cache.Lost)
-		}
-	}
-	s.clock.Advance(2 * time.Hour)
-	if got := call(12); got.Body == nil {
-		t.Error("after a rest nothing is shortened")
-	}
 }
 
 // A prompt that is sent again goes out as it did, also the one with which compression was turned on.
@@ -321,6 +303,45 @@ func TestTurnsAreKnownByTheirOwnNotes(t *testing.T) {
 		if got.Body == nil || got.Cache.Lost > 0 {
 			t.Errorf("%d turns: %d to %d tokens, %+v", turns+1, got.Original, got.Compressed, got.Cache)
 		}
+	}
+}
+
+// A turn that notes do not know becomes what it becomes where they do: the bytes are the same at a
+// replica that saw the prompt that ended in it, and in every later prompt.
+func TestTurnsInAGapAreTheSameAnywhere(t *testing.T) {
+	m := gpt5(t)
+	for _, tools := range []bool{true, false} {
+		for name, sent := range map[string]string{"one": "++.+++", "two": "++..++", "two gaps": "+.+.++"} {
+			all, some := newShelf(), newShelf()
+			all.knows(t, m, "default")
+			some.knows(t, m, "default")
+			for i, how := range sent {
+				req := compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, tools, i+1)}
+				want := compress(t, all.service(t), req)
+				if how == '.' {
+					continue
+				}
+				if got := compress(t, some.service(t), req); got.Body == nil || !bytes.Equal(got.Body, want.Body) {
+					t.Errorf("%s, tools %t, turn %d: %d to %d tokens, and %d where all is known", name, tools, i, got.Original, got.Compressed, want.Compressed)
+				}
+			}
+		}
+	}
+}
+
+// An original that goes out after a gap, for a failure, loses what is known to have gone out shortened.
+func TestWhatAFailureLosesAfterAGap(t *testing.T) {
+	m, s, fails := gpt5(t), newShelf(), false
+	service := newService(t, compressor.Options{
+		Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Stages: []compressor.Stage{halve, failing(&fails)},
+	})
+	call := func(turns int) compressor.Result {
+		return compress(t, service, compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, true, turns)})
+	}
+	size := call(3).Original
+	fails = true
+	if got := call(6); got.Body != nil || got.Cache.Lost <= 0 || got.Cache.Lost > size {
+		t.Errorf("%+v, and %d tokens were sent", got.Cache, size)
 	}
 }
 

@@ -141,8 +141,8 @@ type plan struct {
 	floors []int64
 	// more tells that there are others than [promptCache.floors].
 	more bool
-	// again tells that the turn before the last one went out shorter than what is kept, and
-	// is written once more now.
+	// again tells that the prompt before this one went out shorter than what is kept, and is
+	// written once more now.
 	again bool
 }
 
@@ -169,7 +169,9 @@ func (c promptCache) floors(p *prompt.Prompt) []int64 {
 //
 // What stages make of a turn with those floors depends on the turns up to it. So what a turn
 // becomes depends on the turns up to the next one, and on nothing else.
-func (c promptCache) plan(p *prompt.Prompt, before, after []int64) plan {
+//
+// sent is the turn that the prompt before this one ended in.
+func (c promptCache) plan(p *prompt.Prompt, before, after []int64, sent int) plan {
 	out := plan{floors: c.floors(p)}
 	if c.least == 0 || p.Tools {
 		return out
@@ -182,7 +184,7 @@ func (c promptCache) plan(p *prompt.Prompt, before, after []int64) plan {
 			continue
 		}
 		out.floors[i], out.more = c.least, true
-		out.again = pays && i == len(before)-2
+		out.again = out.again || pays && i == sent
 		held += max(min(c.least+prompt.FloorStep, before[i])-size, 0)
 	}
 	return out
@@ -198,16 +200,17 @@ func (c promptCache) pays(before, after int64) bool {
 	return c.cost(ledger{plain: before - after}) >= c.cost(ledger{plain: again})-c.cost(ledger{read: before})
 }
 
-// effect compares the sizes of the prompt up to the end of each turn. What the provider has
-// kept is what the turn before the last one ended in.
-func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
+// effect compares the sizes of the prompt up to the end of each turn. What the provider would have
+// kept is what the turn before the last one ended in; what it has is what turn sent did.
+func (c promptCache) effect(p plan, before, after []int64, sent int) (e CacheEffect) {
 	last := len(before) - 2
 	if c.kept(before, last) == 0 {
 		return e
 	}
 	e.Read = before[last] - after[last]
-	if p.again || c.kept(after, last) == 0 {
-		e.Lost = after[last]
+	e.Lost = after[last]
+	if !p.again {
+		e.Lost -= c.kept(after, sent)
 	}
 	return e
 }
@@ -216,7 +219,7 @@ func (c promptCache) effect(p plan, before, after []int64) (e CacheEffect) {
 // read if the original goes out now: those turns went out otherwise. One that had nothing to
 // compress, and all before it, did not.
 func (c promptCache) lost(p *prompt.Prompt, sent *course, before []int64) (effect CacheEffect, engine string) {
-	last := len(before) - 2
+	last := sent.reached(len(before) - 2)
 	if sent.unsent() || c.kept(before, last) == 0 {
 		return effect, ""
 	}

@@ -55,8 +55,9 @@ func TestRandomConversationsAreNotDearer(t *testing.T) {
 	notDearer(t, 93, models[0], "rag", 0)
 	notDearer(t, 105, models[1], "rag", 0)
 	notDearer(t, 126, models[1], "rag", 0)
-	for _, seed := range []uint64{6, 13, 20} { // compression is turned off and on
-		notDearer(t, seed, models[0], "default", 0)
+	for seed := uint64(5); seed < 120; seed += 7 {
+		notDearer(t, seed, models[seed%8], profiles[seed%3], 0) // turns are not sent
+		notDearer(t, seed+1, models[seed/3%8], "default", 0)    // compression is turned off and on
 	}
 }
 
@@ -105,8 +106,9 @@ func FuzzBill(f *testing.F) {
 // After a pause nothing is found, which nobody knows before: what was said goes by the rate
 // of what is found, and is too little. So it is where writing has a rate of its own.
 //
-// A call without compression pays anew for what was shortened before, which the next one with it
-// tells; but once, as the conversation goes on as it comes until it has rested.
+// A call without compression pays anew for the turns since the last such call, for they were
+// shortened, and the next one with it for those that were not, which it tells. It cannot know
+// whether they were sent, and tells as much where they were not: there more is saved than said.
 //
 // most bounds the text that is shortened, in bytes; 0 is the default. It returns what was billed.
 func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int) []bill.Turn {
@@ -129,59 +131,70 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 		return price.Cost(pricing.Usage{Input: tokens}, pricing.Options{}) - price.Cost(pricing.Usage{CachedInput: tokens}, pricing.Options{})
 	}
 	s.knows(t, m, profile)
-	b, said, rested := &account.Bill, money.Nano(0), false
-	var owed, allowed, loose money.Nano // by calls that were off: not told yet, all in all, and what that is told too much or too little
-	on, forgot := false, false
+	b, rested, forgot, began := &account.Bill, false, false, false
+	var said, untold money.Nano         // what was saved by what is said, and by calls that were off
+	var allowed, over, under money.Nano // what these may lose, and what is said too much and too little
+	var on, off int64                   // up to where the provider has the conversation, shortened and as it came
+	holds := func(turn int) {
+		t.Helper()
+		if lost := b.Paid - b.Full - allowed; lost > step(max(m.Rules.Step-1, 0))*money.Nano(turn) {
+			t.Errorf("%s: %s of %s are lost after turn %d", name, lost, b.Full, turn)
+		}
+	}
 	for i := range tr.Turns() {
 		s.clock.Advance(tr.Pause(i))
 		if tr.Pause(i) > forgets {
 			account.Forget()
-			rested, forgot = true, true
+			rested, forgot, on, off = true, true, 0, 0
 		}
 		body, err := tr.Request(i, m.Name, m.Breakpoints)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if tr.Unsent(i) {
+			continue
 		}
 		if tr.Off(i) {
 			turn, err := account.Off(body)
 			if err != nil {
 				t.Fatal(err)
 			}
-			owed += turn.Full - turn.Paid
-			if on { // once: compression does not come back until the conversation has rested
-				allowed += turn.Paid - turn.Full
-			}
-			on = false
+			untold += turn.Full - turn.Paid
+			allowed += step(max(on-off, 0))
+			off = turn.Without.Prompt()
+			holds(i)
 			continue
 		}
 		turn, err := account.Call(t.Context(), body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		on = on || turn.Result.Body != nil
-		if lost := b.Paid - b.Full - allowed; lost > step(max(m.Rules.Step-1, 0))*money.Nano(i) {
-			t.Errorf("%s: %s of %s are lost after turn %d", name, lost, b.Full, i)
+		missed := step(max(off-on, 0))
+		if began {
+			allowed += missed
 		}
+		holds(i)
 		said += turn.Said
-		off := turn.Said - (turn.Full - turn.Paid + owed)
-		// Where text was shortened, the provider finds its beginning, too.
-		slack, lately := -owed/3, !forgot
+		var above, below money.Nano
 		if forgot || m.Rules.Writes {
-			slack = -owed
+			above = missed
 		}
-		loose += slack
-		slack += step(128)
-		owed, forgot = 0, false
-		if off > slack || off < -slack && lately && !m.Rules.Writes {
+		if i > 0 && (tr.Unsent(i-1) || tr.Off(i-1)) {
+			below = step(turn.Without.Prompt() - on)
+		}
+		over, under = over+above, under+below
+		wrong := turn.Said - (turn.Full - turn.Paid)
+		if wrong > above+step(128) || wrong < -below-step(128) && !forgot && !m.Rules.Writes {
 			t.Errorf("%s, turn %d: %s are saved, %s said\n%+v\n%+v\n%+v", name, i, turn.Full-turn.Paid, turn.Said, turn.Without, turn.With, turn.Result.Cache)
 		}
+		on, began, forgot = turn.Without.Prompt(), true, false
 	}
-	saved := b.Full - b.Paid - owed
-	off := said - saved
-	if most := loose + max(b.Full/50, step(64)*money.Nano(tr.Turns())); off > most || off < -most && !rested && !m.Rules.Writes {
+	saved := b.Full - b.Paid - untold
+	wrong, slack := said-saved, max(b.Full/50, step(64)*money.Nano(tr.Turns()))
+	if wrong > over+slack || wrong < -under-slack && !rested && !m.Rules.Writes {
 		t.Errorf("%s: %s of %s are saved, %s said", name, saved, b.Full, said)
 	}
-	if most := loose + step(128); saved > most && said <= 0 || saved < -most && said >= 0 {
+	if saved > under+step(128) && said <= 0 || saved < -over-step(128) && said >= 0 {
 		t.Errorf("%s: %s are saved, %s said", name, saved, said)
 	}
 	return b.Turns

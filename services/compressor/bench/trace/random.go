@@ -9,7 +9,8 @@ import (
 
 // Random is a conversation made of whatever comes, another for each seed: with tools, with
 // documents, with both or neither, in turns of a few tokens to some 30,000. In some, orders come
-// in the middle, and in every seventh compression is turned off and on.
+// in the middle, in every seventh compression is turned off and on, and in every seventh some turns
+// are not sent by themselves.
 func Random(seed uint64) *Trace {
 	var tools []string
 	kind := seed % 3
@@ -55,8 +56,14 @@ func Random(seed uint64) *Trace {
 		w.say(w.one("The first one.", "EUR 610, by the second text.", w.passage(w.between(50, 3000))))
 	}
 	off, since := false, 0
+	sent := -1
 	for i := range w.trace.turns {
-		// Off for longer, it is not told what that lost.
+		// Off or not sent for longer, nobody knows any more what went out before.
+		unsent := seed%7 == 5 && orders.IntN(3) == 0 && i-sent <= 6
+		if !unsent {
+			sent = i
+		}
+		w.trace.unsent = append(w.trace.unsent, unsent)
 		if seed%7 == 6 && (orders.IntN(3) == 0 || off && i-since == 6) {
 			off, since = !off, i
 		}

@@ -30,6 +30,7 @@ type Trace struct {
 	turns    []int // how many messages each turn's request has
 	pauses   []time.Duration
 	off      []bool
+	unsent   []bool
 }
 
 // Message is one of a conversation's, in OpenAI's dialect.
@@ -89,6 +90,10 @@ func (t *Trace) Pause(turn int) time.Duration {
 
 // Off tells that the caller asks for no compression in a turn.
 func (t *Trace) Off(turn int) bool { return t.off != nil && t.off[turn] }
+
+// Unsent tells that a turn never reaches a provider by itself: a cache before it answers, or its
+// messages come with the next turn's.
+func (t *Trace) Unsent(turn int) bool { return t.unsent != nil && t.unsent[turn] }
 
 // Request is the body of a turn, the first of which is 0: all that was said before it.
 func (t *Trace) Request(turn int, model string, b Breakpoints) ([]byte, error) {
