@@ -429,6 +429,10 @@ func (s *splitter) emit(end int) {
 	}
 	for end-s.start > maxSentence {
 		at := s.clause(s.start+maxSentence/4, s.start+maxSentence)
+		if at == 0 { // within a span
+			behind := s.spanEnd(s.start + maxSentence)
+			at = s.clause(behind, min(behind+maxSentence, end-1))
+		}
 		if at <= s.start || at >= end {
 			break
 		}
@@ -499,7 +503,10 @@ func (s *splitter) clause(from, to int) int {
 }
 
 // inSpan is within for any place, not only for later and later ones.
-func (s *splitter) inSpan(at int) bool {
+func (s *splitter) inSpan(at int) bool { return s.spanEnd(at) > at }
+
+// spanEnd is where the protected span ends that a place is inside of, or else the place.
+func (s *splitter) spanEnd(at int) int {
 	lo, hi := 0, len(s.spans)
 	for lo < hi {
 		if mid := (lo + hi) / 2; s.spans[mid].End <= at {
@@ -508,5 +515,8 @@ func (s *splitter) inSpan(at int) bool {
 			hi = mid
 		}
 	}
-	return lo < len(s.spans) && s.spans[lo].Start < at
+	if lo < len(s.spans) && s.spans[lo].Start < at {
+		return s.spans[lo].End
+	}
+	return at
 }

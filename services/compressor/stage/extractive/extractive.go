@@ -127,8 +127,9 @@ func Guard(text, question string) extract.Text {
 		}
 	}
 	joinFolded(&g)
-	if !keepRows(&g, question) && !keepLog(&g) && !keepTables(&g) {
-		keepCodeAndLogs(&g)
+	holdData(&g)
+	if !keepRows(&g, question) && !keepLog(&g) && !keepTables(&g) && !keepCodeAndLogs(&g) {
+		keepSeries(&g)
 	}
 	return g
 }

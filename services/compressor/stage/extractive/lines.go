@@ -9,8 +9,8 @@ import (
 
 // keepCodeAndLogs adds what a text has of code, logs and tables without a fence: a part of one is worse
 // than none, so they are kept whole. Where logs or a table are nearly all there is, lines may go,
-// each as a whole, but for a table's header.
-func keepCodeAndLogs(g *extract.Text) {
+// each as a whole, but for a table's header; it tells whether that is so.
+func keepCodeAndLogs(g *extract.Text) bool {
 	regions, _ := protect.Regions(g.Text)
 	lined, all := 0, 0 // lines of logs and tables, lines that say something
 	for _, r := range regions {
@@ -31,7 +31,7 @@ func keepCodeAndLogs(g *extract.Text) {
 		for _, r := range regions {
 			g.Keep = append(g.Keep, extract.Span{Start: r.Start, End: r.End})
 		}
-		return
+		return false
 	}
 	header := len(regions) == 1 && regions[0].Look == protect.Table
 	start := 0
@@ -44,4 +44,5 @@ func keepCodeAndLogs(g *extract.Text) {
 		}
 		start += len(raw)
 	}
+	return true
 }

@@ -134,8 +134,12 @@ func endsClause(word string) bool {
 
 // isAligned tells whether the fields of a line stand below those of the line before: the first three
 // of each, or all, begin or end in the same columns, or there are as many, two at the least, that
-// tabs or more than one space set apart.
+// tabs or more than one space set apart. Paragraphs never do, whatever they begin with, such as the
+// numbers and titles of documents.
 func isAligned(last string, before []extract.Span, line string, now []extract.Span) bool {
+	if isParagraph(last, before) || isParagraph(line, now) {
+		return false
+	}
 	n := 0
 	for n < len(before) && n < len(now) && (before[n].Start == now[n].Start || before[n].End == now[n].End) {
 		n++
@@ -144,10 +148,29 @@ func isAligned(last string, before []extract.Span, line string, now []extract.Sp
 		return true
 	}
 	if len(before) == maxFields || len(now) == maxFields {
-		return false // paragraphs, in which two spaces are by chance
+		return false // two spaces are by chance
 	}
 	a, b := countCells(last, before), countCells(line, now)
 	return a > 2 && b > 2 || a > 1 && a == b
+}
+
+// leastWords is how many words a paragraph has at the least where it stands on a line by itself.
+const leastWords = 25
+
+// isParagraph tells whether a line is of sentences and no row: it has many words, and a sentence
+// begins behind one of them.
+func isParagraph(line string, fields []extract.Span) bool {
+	if len(fields) < leastWords {
+		return false
+	}
+	for j, next := range fields[1:] {
+		word := line[fields[j].Start:fields[j].End]
+		last := len(word) - 1
+		if last > 1 && word[last] == '.' && word[last-1] >= 'a' && word[last-1] <= 'z' && line[next.Start] >= 'A' && line[next.Start] <= 'Z' {
+			return true
+		}
+	}
+	return false
 }
 
 // countCells counts what tabs and more than one space set apart.
