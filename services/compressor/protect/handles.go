@@ -22,7 +22,7 @@ const maxNotice = 400
 
 // Handles finds what a later call may have to repeat, each with its name: tokens, cursors, keys, ids
 // and signatures, and lines in brackets that say how to read on. Of values shorter than data none is
-// found where a name has more than five. The spans, in any order, may overlap; their kind is [ID].
+// found where a name has more than five. The spans, in any order, may overlap; their kind is [Handle].
 func Handles(text string) []Span {
 	h := handleScanner{text: text, names: NewNames(text), counts: map[string]int{}}
 	for i := 0; i < len(text); {
@@ -70,7 +70,7 @@ const (
 
 func (h *handleScanner) add(start, end int, name string, always bool) {
 	h.counts[name]++
-	h.found = append(h.found, handle{Span{start, end, ID}, name, always})
+	h.found = append(h.found, handle{Span{start, end, Handle}, name, always})
 }
 
 // valueBytes are what values are of: base64, tokens with dots, paths.

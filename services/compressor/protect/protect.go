@@ -46,10 +46,13 @@ const (
 	Link
 	// Reference is the mark of the stage repeat that stands for a whole text.
 	Reference
+	// Handle is what a later call may have to repeat, with its name. [Handles] finds it, and
+	// [Append] does not.
+	Handle
 )
 
 // Block are the kinds that make sense as a whole only: nothing of them may be dropped.
-const Block = Code | JSON | Reference
+const Block = Code | JSON | Reference | Handle
 
 // ShortJSON is what a line begins with from which on a text is JSON in the short form of the
 // stage json_table.

@@ -72,6 +72,7 @@ func keyOf(tenant, question string, encoding tokens.Encoding, budget int64, text
 	number(budget)
 	text(question)
 	for _, t := range texts {
+		number(int64(t.Kind))
 		text(t.Current())
 	}
 	h.Sum(key[:0])

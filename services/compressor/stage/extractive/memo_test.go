@@ -27,6 +27,8 @@ func textsOf(t *testing.T, all ...string) (texts []*prompt.Text) {
 // What a selection depends on tells keys apart, and nothing runs into something else.
 func TestKeys(t *testing.T) {
 	seen := map[[32]byte]string{}
+	given := textsOf(t, "ab", "c")
+	given[1].Kind = prompt.Context
 	for name, key := range map[string][32]byte{
 		"a":                keyOf("t", "q", tokens.O200k, 10, textsOf(t, "ab", "c")),
 		"other borders":    keyOf("t", "q", tokens.O200k, 10, textsOf(t, "a", "bc")),
@@ -35,6 +37,7 @@ func TestKeys(t *testing.T) {
 		"another budget":   keyOf("t", "q", tokens.O200k, 11, textsOf(t, "ab", "c")),
 		"another tenant":   keyOf("tq", "", tokens.O200k, 10, textsOf(t, "ab", "c")),
 		"no tenant":        keyOf("", "q", tokens.O200k, 10, textsOf(t, "ab", "c")),
+		"another kind":     keyOf("t", "q", tokens.O200k, 10, given),
 		"another encoding": keyOf("t", "q", tokens.CL100k, 10, textsOf(t, "ab", "c")),
 	} {
 		if other, ok := seen[key]; ok {

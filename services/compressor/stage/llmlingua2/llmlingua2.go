@@ -109,7 +109,7 @@ func (s Stage) shorten(ctx context.Context, t *prompt.Text, g goal) error {
 	if t.Tokens <= g.most {
 		return nil
 	}
-	src := read(t.Current())
+	src := read(t.Current(), t.Kind)
 	if len(src.pieces) == 0 {
 		return nil
 	}

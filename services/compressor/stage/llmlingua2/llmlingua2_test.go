@@ -199,6 +199,20 @@ func TestSpansStayWhole(t *testing.T) {
 	}
 }
 
+// What the next call has to repeat of a tool's result stays, with its name.
+func TestHandlesStay(t *testing.T) {
+	const cursor = "next page token: dXNlcjpQQUdFVE9LRU5U"
+	const more = "[truncated: more characters, read on from the offset above]"
+	text := strings.Repeat("The old mill stands by the river, and its wheel is of oak. ", 9) + "He says “the " + cursor + "”.\n" + more + "\n"
+	for _, name := range models {
+		a := &prompt.Text{Original: text, Kind: prompt.ToolResult}
+		apply(t, open(t, name), draft(t, 0.4, a))
+		if got := a.Current(); !a.Changed() || !strings.Contains(got, "token: dXNlcjpQQUdFVE9LRU5U") || !strings.Contains(got, more) {
+			t.Errorf("%s: it becomes %q", name, got)
+		}
+	}
+}
+
 // The exact words that a model returns come back in the source's spelling, whatever it makes
 // of them, with the white space between.
 func TestTheSourceSpells(t *testing.T) {

@@ -1,10 +1,12 @@
 package llmlingua2
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"tollgate.dev/services/compressor/prompt"
 	"tollgate.dev/services/compressor/protect"
 )
 
@@ -28,10 +30,13 @@ type source struct {
 	pieces []piece
 }
 
-// read takes a text apart.
-func read(text string) *source {
+// read takes a text of a kind apart.
+func read(text string, kind prompt.Kind) *source {
 	s := &source{text: text}
 	spans := protect.Append(nil, text)
+	if kind == prompt.ToolResult {
+		spans = join(append(spans, protect.Handles(text)...))
+	}
 	for i := 0; i < len(text); {
 		if len(spans) > 0 && spans[0].Start <= i {
 			span := spans[0]
@@ -57,6 +62,21 @@ func read(text string) *source {
 	}
 	s.cut()
 	return s
+}
+
+// join puts spans in order, and those that overlap together.
+func join(spans []protect.Span) []protect.Span {
+	slices.SortFunc(spans, func(a, b protect.Span) int { return a.Start - b.Start })
+	out := spans[:0]
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.Start < out[n-1].End {
+			out[n-1].End = max(out[n-1].End, s.End)
+			out[n-1].Kind |= s.Kind
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // How well a piece ends behind an atom.
