@@ -6,13 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"log/slog"
 	"math"
 	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tollgate.dev/platform/clock"
@@ -25,9 +20,6 @@ import (
 // and one whose beginning was there before stays as it is where that is cheaper. Only the turn
 // that a prompt ends in can have another end the next time; what was decided of it holds in
 // every later turn of its conversation. Nothing of a prompt is remembered but hashes.
-
-// DefaultNotesTimeout is how long one exchange with [Notes] may take.
-const DefaultNotesTimeout = 5 * time.Millisecond
 
 const (
 	// beginningLife is how long a provider's cache is taken to keep what nobody asks for.
@@ -47,30 +39,16 @@ type digest [16]byte
 
 // beginnings are what is known of how prompts begin. A nil one knows nothing.
 type beginnings struct {
-	notes   Notes
-	timeout time.Duration
-	clock   clock.Clock
-	logger  *slog.Logger
-	habits  *habits
-	lately  lately
-
-	running atomic.Bool // Run takes from the queue
-	queue   chan jotting
-
-	mu     sync.Mutex
-	failed int       // exchanges in a row
-	quiet  time.Time // until when nothing is asked
-	silent time.Time // until when nothing is logged
+	notes  *notesClient
+	habits *habits
+	clock  clock.Clock
 }
 
-func newBeginnings(opts *Options) *beginnings {
-	if opts.Notes == nil {
+func newBeginnings(notes *notesClient, c clock.Clock) *beginnings {
+	if notes == nil {
 		return nil
 	}
-	return &beginnings{
-		notes: opts.Notes, timeout: cmp.Or(opts.NotesTimeout, DefaultNotesTimeout), clock: opts.Clock, logger: opts.Logger,
-		habits: newHabits(), queue: make(chan jotting, maxJottings),
-	}
+	return &beginnings{notes: notes, habits: newHabits(), clock: c}
 }
 
 // ending is the turn that a prompt ends in, where it may be another after the same beginning.
@@ -104,11 +82,11 @@ func (b *beginnings) recall(ctx context.Context, req *Request, profile *Profile,
 		return nil
 	}
 	last := len(p.Turns) - 1
-	if !gives(&p.Turns[last], before[last] >= profile.MinTokens) || !b.awake() {
+	if !gives(&p.Turns[last], before[last] >= profile.MinTokens) || !b.notes.awake() {
 		return nil
 	}
 	f := fingerprintOf(req, p)
-	known, ok := b.read(ctx, req.Tenant, []Note{{Name: f.name.of("began"), Life: beginningLife}})
+	known, ok := b.notes.read(ctx, req.Tenant, []Note{{Name: f.name.of("began"), Life: beginningLife}})
 	if !ok {
 		return nil
 	}
@@ -219,7 +197,7 @@ func (e *ending) done(ctx context.Context, result Result, before, after []int64)
 		e.kept.share = float32(float64(saved) / e.hoped)
 		e.beginnings.habits.brought(e.habit, e.hoped, float64(saved))
 	}
-	e.beginnings.write(ctx, e.req.Tenant, []Note{{Name: e.name.of("began"), Text: e.kept.text(), Life: beginningLife}})
+	e.beginnings.notes.write(ctx, e.req.Tenant, []Note{{Name: e.name.of("began"), Text: e.kept.text(), Life: beginningLife}})
 	return result
 }
 
@@ -389,129 +367,4 @@ func parseRecord(text string) (r record, ok bool) {
 		r.marks = append(r.marks, binary.LittleEndian.Uint64(raw))
 	}
 	return r, true
-}
-
-// read asks for notes. Where they do not answer in time nothing is known.
-func (b *beginnings) read(ctx context.Context, tenant string, notes []Note) ([]string, bool) {
-	bounded, cancel := b.bounded(ctx)
-	defer cancel()
-	texts, err := b.notes.Read(bounded, tenant, notes)
-	b.told(ctx, err)
-	return texts, err == nil && len(texts) == len(notes)
-}
-
-// bounded is ctx for the time of an exchange.
-func (b *beginnings) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if b.timeout < 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, b.timeout)
-}
-
-// jotting is what is to be written.
-type jotting struct {
-	tenant string
-	notes  []Note
-}
-
-// maxJottings is how many prompts' notes wait at most: some 10 KiB each at the most.
-const maxJottings = 1024
-
-var errJottings = errors.New("too much waits to be noted")
-
-// write is done also where the caller has gone: what was decided may be sent again. Nobody waits
-// for notes that may take time.
-func (b *beginnings) write(ctx context.Context, tenant string, notes []Note) {
-	if !b.awake() {
-		return
-	}
-	if b.timeout < 0 || !b.running.Load() {
-		_ = b.jot(context.WithoutCancel(ctx), jotting{tenant, notes}) // it has been told
-		return
-	}
-	select {
-	case b.queue <- jotting{strings.Clone(tenant), notes}: // a piece of the request would keep all of it
-	default:
-		b.told(ctx, errJottings)
-	}
-}
-
-func (b *beginnings) jot(ctx context.Context, j jotting) error {
-	bounded, cancel := b.bounded(ctx)
-	defer cancel()
-	err := b.notes.Write(bounded, j.tenant, j.notes)
-	b.told(ctx, err)
-	return err
-}
-
-// run writes what waits until ctx ends, and what still waits then, as long as notes answer.
-func (b *beginnings) run(ctx context.Context) {
-	b.running.Store(true)
-	for {
-		select {
-		case j := <-b.queue:
-			_ = b.jot(context.WithoutCancel(ctx), j) // it has been told, and what comes next may fare better
-			continue
-		case <-ctx.Done():
-		}
-		break
-	}
-	b.running.Store(false)
-	for {
-		select {
-		case j := <-b.queue:
-			if b.jot(context.WithoutCancel(ctx), j) != nil {
-				return
-			}
-		default:
-			return
-		}
-	}
-}
-
-const (
-	// failures in a row are how many it takes until notes are left alone for a while, of
-	// restTime.
-	failures = 3
-	restTime = time.Second
-)
-
-// awake tells whether notes are to be asked.
-func (b *beginnings) awake() bool {
-	now := b.clock.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.failed < failures {
-		return true
-	}
-	if now.Before(b.quiet) {
-		return false
-	}
-	b.quiet = now.Add(restTime) // this one tries
-	return true
-}
-
-// told takes in how an exchange went, and says so once in a while.
-func (b *beginnings) told(ctx context.Context, err error) {
-	if err == nil {
-		b.mu.Lock()
-		b.failed = 0
-		b.mu.Unlock()
-		return
-	}
-	if ctx.Err() != nil {
-		return // the caller has gone, or the compression's time is over
-	}
-	now := b.clock.Now()
-	b.mu.Lock()
-	b.failed++
-	b.quiet = now.Add(restTime)
-	say := !now.Before(b.silent)
-	if say {
-		b.silent = now.Add(sayAgain)
-	}
-	b.mu.Unlock()
-	if say {
-		b.logger.WarnContext(ctx, "how prompts began is not known; their documents may be paid in full again", "error", err)
-	}
 }

@@ -164,8 +164,10 @@ type Options struct {
 
 // Service compresses prompts.
 type Service struct {
-	opts  Options
-	began *beginnings
+	opts   Options
+	notes  *notesClient // nil where there are none
+	began  *beginnings
+	lately lately
 }
 
 // New checks the options and returns a service. An error names each fault of each profile.
@@ -204,17 +206,18 @@ func New(opts Options) (*Service, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Service{opts: opts, began: newBeginnings(&opts)}, nil
+	notes := newNotesClient(&opts)
+	return &Service{opts: opts, notes: notes, began: newBeginnings(notes, opts.Clock)}, nil
 }
 
 // Run writes what is noted of prompts, so that no call waits for it, until ctx ends; and then what
 // still waits. While it does not run, calls write themselves.
 func (s *Service) Run(ctx context.Context) error {
-	if s.began == nil {
+	if s.notes == nil {
 		<-ctx.Done()
 		return nil
 	}
-	s.began.run(ctx)
+	s.notes.run(ctx)
 	return nil
 }
 

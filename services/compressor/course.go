@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/compressor/prompt"
 )
 
@@ -51,7 +52,9 @@ const (
 // course is what is known of a conversation. A nil one is of a prompt that no provider keeps, or
 // whose course nobody notes, and does nothing.
 type course struct {
-	began  *beginnings
+	notes  *notesClient
+	lately *lately
+	clock  clock.Clock
 	tenant string
 	key    string // of the request's profile
 	name   digest // of the prompt for the model
@@ -75,13 +78,12 @@ type course struct {
 
 // follow finds out what became of a conversation's turns, and locks those that stay as they are.
 func (s *Service) follow(ctx context.Context, req *Request, profile *Profile, p *prompt.Prompt, cache promptCache) *course {
-	b := s.began
-	if b == nil || cache.least == 0 || int64(len(req.Body)) < 2*cache.least || !anyChanges(p) {
+	if s.notes == nil || cache.least == 0 || int64(len(req.Body)) < 2*cache.least || !anyChanges(p) {
 		return nil
 	}
 	turns := len(p.Turns)
 	c := &course{
-		began: b, tenant: req.Tenant, key: profile.key(),
+		notes: s.notes, lately: &s.lately, clock: s.opts.Clock, tenant: req.Tenant, key: profile.key(),
 		fates: make([]fate, turns), keys: make([]string, turns), held: make([]*Profile, turns),
 	}
 	for i := range c.fates {
@@ -127,7 +129,7 @@ func (c *course) resume(kept bool) {
 // look asks for the prompt's notes, its last turn's first. answered tells that they are not away,
 // asked that the prompt before asked for compression, of this model or of another.
 func (c *course) look(ctx context.Context, names, prompts []digest, since Note) (answered, asked bool) {
-	b, now := c.began, c.began.clock.Now()
+	now := c.clock.Now()
 	notes := make([]Note, 0, len(names)+2)
 	for _, n := range names {
 		notes = append(notes, Note{Name: n.of("turns"), Life: decisionLife})
@@ -135,21 +137,21 @@ func (c *course) look(ctx context.Context, names, prompts []digest, since Note) 
 	notes = append(notes, since, Note{Name: prompts[min(1, len(prompts)-1)].of("asked"), Life: decisionLife})
 	c.unsure = true
 	texts := make([]string, len(notes))
-	if b.awake() {
-		if answers, ok := b.read(ctx, c.tenant, notes); ok {
+	if c.notes.awake() {
+		if answers, ok := c.notes.read(ctx, c.tenant, notes); ok {
 			texts, answered, asked = answers, true, answers[len(names)+1] != ""
 			from, err := strconv.ParseInt(texts[len(names)], 10, 64)
 			c.unsure = err != nil || now.Sub(time.Unix(from, 0)) < decisionLife
 			if err != nil {
 				since.Text = strconv.FormatInt(now.Unix(), 10)
-				b.write(ctx, c.tenant, []Note{since})
+				c.notes.write(ctx, c.tenant, []Note{since})
 			}
 		}
 	}
 	for i, n := range names {
 		text := texts[i]
 		if text == "" {
-			text = b.lately.get(c.tenant, n, now)
+			text = c.lately.get(c.tenant, n, now)
 		}
 		if c.take(text, len(c.fates)-i) {
 			break
@@ -291,8 +293,8 @@ func (c *course) done(ctx context.Context, failed bool) {
 		return
 	}
 	note := Note{Name: c.name.of("turns"), Text: text, Life: decisionLife}
-	c.began.lately.put(c.tenant, c.name, note.Text, c.began.clock.Now())
-	c.began.write(ctx, c.tenant, []Note{note, {Name: c.prompt.of("asked"), Text: "1", Life: decisionLife}})
+	c.lately.put(c.tenant, c.name, note.Text, c.clock.Now())
+	c.notes.write(ctx, c.tenant, []Note{note, {Name: c.prompt.of("asked"), Text: "1", Life: decisionLife}})
 }
 
 // reached is the last one of the turns up to one that surely went out by what is known.

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
+	"tollgate.dev/services/compressor/loglimit"
 	"tollgate.dev/services/compressor/prompt"
 )
 
@@ -64,9 +64,8 @@ type Keeper struct {
 	queue chan batch // nil where parts go to the store at once
 	bytes atomic.Int64
 
-	mu       sync.Mutex
-	quiet    time.Time // until when nothing is logged
-	unlogged int       // parts that were dropped since the last line
+	lines    *loglimit.Limit
+	unlogged atomic.Int64 // parts that were dropped since the last line
 }
 
 // batch is what was left out of one prompt.
@@ -104,7 +103,7 @@ func NewKeeper(store Store, opts KeeperOptions) (*Keeper, error) {
 	if opts.Observer == nil {
 		opts.Observer = noObserver{}
 	}
-	k := &Keeper{store: store, opts: opts}
+	k := &Keeper{store: store, opts: opts, lines: loglimit.New(opts.Clock, sayAgain)}
 	if opts.Timeout > 0 {
 		k.queue = make(chan batch, maxQueued)
 	}
@@ -200,26 +199,15 @@ func (k *Keeper) put(ctx context.Context, b batch) error {
 // drop counts parts that are not kept, and says so once in a while.
 func (k *Keeper) drop(ctx context.Context, n int, why error) {
 	k.opts.Observer.PartsDropped(n)
-	now := k.opts.Clock.Now()
-	k.mu.Lock()
-	k.unlogged += n
-	silent := now.Before(k.quiet)
-	if !silent {
-		k.quiet = now.Add(sayAgain)
-	}
-	k.mu.Unlock()
-	if !silent {
+	k.unlogged.Add(int64(n))
+	if k.lines.Allow() {
 		k.say(ctx, why)
 	}
 }
 
 // say logs what was dropped since the last line.
 func (k *Keeper) say(ctx context.Context, why error) {
-	k.mu.Lock()
-	n := k.unlogged
-	k.unlogged = 0
-	k.mu.Unlock()
-	if n > 0 {
+	if n := k.unlogged.Swap(0); n > 0 {
 		k.opts.Logger.WarnContext(ctx, "what was left out of prompts was not kept", "parts", n, "error", why)
 	}
 }

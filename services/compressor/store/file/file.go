@@ -33,6 +33,7 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/filelock"
 	"tollgate.dev/services/compressor"
+	"tollgate.dev/services/compressor/loglimit"
 	"tollgate.dev/services/compressor/store/memory"
 )
 
@@ -65,7 +66,7 @@ type Notes struct {
 
 	file  *os.File // new.log; Run's, and then Close's
 	size  int64    // of what is whole in it
-	quiet time.Time
+	lines *loglimit.Limit
 
 	wake chan struct{}
 	mu   sync.Mutex
@@ -96,7 +97,7 @@ func Open(dir string, opts Options) (_ *Notes, err error) {
 	}
 	n := &Notes{
 		memory: memory.NewNotes(memory.Options{MaxBytes: opts.MaxBytes, Clock: opts.Clock}), clock: opts.Clock, logger: opts.Logger,
-		dir: dir, most: opts.MaxBytes / 2, wake: make(chan struct{}, 1),
+		dir: dir, most: opts.MaxBytes / 2, lines: loglimit.New(opts.Clock, sayAgain), wake: make(chan struct{}, 1),
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -239,12 +240,9 @@ func (n *Notes) rotate() error {
 
 // say logs a failure, once in a while.
 func (n *Notes) say(ctx context.Context, err error) {
-	now := n.clock.Now()
-	if now.Before(n.quiet) {
-		return
+	if n.lines.Allow() {
+		n.logger.WarnContext(ctx, "how prompts began cannot be written: a restart will not know all of it", "error", err)
 	}
-	n.quiet = now.Add(sayAgain)
-	n.logger.WarnContext(ctx, "how prompts began cannot be written: a restart will not know all of it", "error", err)
 }
 
 // headBytes are what stands before a record, untilBytes what it begins with.
