@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"tollgate.dev/services/compressor/wordset"
 )
 
 // isOfWording tells whether a text, in lower case, asks about a text as a text: which sentence is the
@@ -58,28 +60,20 @@ func isNumber(word string) bool {
 	return word != "" && strings.Trim(word, "0123456789") == ""
 }
 
-func wordSet(words string) map[string]bool {
-	all := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		all[w] = true
-	}
-	return all
-}
-
 // textUnits are what a text is made of; numberedUnits those that are counted by numbers behind them,
 // and romanceUnits may have their place behind them; textStems begin such words.
 var (
-	textUnits = wordSet(`sentence word paragraph letter line character title section heading headline syllable stanza verse clause
+	textUnits = wordset.Fields(`sentence word paragraph letter line character title section heading headline syllable stanza verse clause
 		satz sätze sätzen satzes wort wörter absatz absätze zeile zeilen buchstabe buchstaben überschrift abschnitt
 		phrase mot mots paragraphe ligne lettre titre frase oración palabra párrafo línea letra título parola parole paragrafo riga titolo palavra parágrafo linha`)
-	numberedUnits = wordSet("sentence word paragraph line character stanza verse satz absatz zeile paragraphe ligne párrafo línea paragrafo riga parágrafo linha")
-	romanceUnits  = wordSet("phrase mot paragraphe ligne lettre frase oración palabra párrafo línea letra parola paragrafo riga palavra parágrafo linha")
+	numberedUnits = wordset.Fields("sentence word paragraph line character stanza verse satz absatz zeile paragraphe ligne párrafo línea paragrafo riga parágrafo linha")
+	romanceUnits  = wordset.Fields("phrase mot paragraphe ligne lettre frase oración palabra párrafo línea letra parola paragrafo riga palavra parágrafo linha")
 	textStems     = []string{"предложени", "слово", "слова", "абзац", "строк", "букв", "заголов", "zdani", "słow", "akapit", "wiersz"}
 )
 
 // positions tell a place among these, or which of them by their size; positionStems begin such words.
 var (
-	positions = wordSet(`first second third fourth fifth sixth seventh eighth ninth tenth last final opening closing penultimate next previous middle initial
+	positions = wordset.Fields(`first second third fourth fifth sixth seventh eighth ninth tenth last final opening closing penultimate next previous middle initial
 		second-to-last second-last next-to-last longest shortest
 		premier première premiers premières deuxième seconde troisième dernier dernière derniers dernières avant-dernier avant-dernière
 		primer primera primero segundo segunda tercer tercera último última penúltimo penúltima primo prima terzo terza ultimo ultima penultimo penultima primeiro primeira terceiro terceira`)
@@ -88,12 +82,12 @@ var (
 
 // askedUnits stand before units, in the plural, that are asked for; unitsAndWhere between two.
 var (
-	askedUnits    = wordSet("which what many")
-	unitsAndWhere = wordSet("per of in")
+	askedUnits    = wordset.Fields("which what many")
+	unitsAndWhere = wordset.Fields("per of in")
 )
 
 // grammarWords are of how a text is worded, and of little else.
-var grammarWords = wordSet(`adjective adjectives adverb adverbs pronoun pronouns preposition prepositions conjunctions interjections palindrome palindromes
+var grammarWords = wordset.Fields(`adjective adjectives adverb adverbs pronoun pronouns preposition prepositions conjunctions interjections palindrome palindromes
 	anagram alliteration rhymes rhyme syllables vowels consonants adjektive adjektiv adverbien pronomen substantive adjectifs adverbes adjetivos adverbios прилагательн`)
 
 // wordingPhrases are of questions about the wording.

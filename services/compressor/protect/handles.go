@@ -3,6 +3,8 @@ package protect
 import (
 	"strings"
 	"unicode"
+
+	"tollgate.dev/services/compressor/wordset"
 )
 
 // maxAlike is how many values of one name, or lines in brackets, tell what comes next. Where there
@@ -382,20 +384,12 @@ func identifierBefore(text string, start int) (from int, ok bool) {
 // handles are words of names whose values are repeated as they are, continuations those by which the
 // next call goes on, and identifiers those of what it names.
 var (
-	handles = wordSet(`token cursor next prev previous page pagination state signature sig sign key id uid uuid session continuation continue
+	handles = wordset.Fields(`token cursor next prev previous page pagination state signature sig sign key id uid uuid session continuation continue
 		offset marker anchor nonce etag ticket handle ref reference resume after before since secret credential auth authorization cookie csrf hash digest checksum
 		bookmark position checkpoint scroll pit receipt version`)
-	continuations = wordSet("offset page pagination cursor token continuation truncated")
-	identifiers   = wordSet("id number key code reference")
+	continuations = wordset.Fields("offset page pagination cursor token continuation truncated")
+	identifiers   = wordset.Fields("id number key code reference")
 )
-
-func wordSet(list string) map[string]bool {
-	all := map[string]bool{}
-	for _, w := range strings.Fields(list) {
-		all[w] = true
-	}
-	return all
-}
 
 // longestWord is more than each of these words is long, in bytes.
 const longestWord = 16

@@ -1,6 +1,10 @@
 package protect
 
-import "strings"
+import (
+	"strings"
+
+	"tollgate.dev/services/compressor/wordset"
+)
 
 // numeral goes on from a word that begins with a digit and lies in text[i:j].
 func (s *scanner) numeral(i, j int, seen trait) int {
@@ -134,7 +138,7 @@ func (s *scanner) unit(i int) int {
 
 // units are those that are written behind a number. Words of prose that are longer say what
 // they mean without their number next to them, apart from the large numbers.
-var units = set(`m cm mm km nm mi ft yd in kg g mg t lb lbs oz l ml L dl hl s ms ns us min h hr hrs d Hz kHz MHz GHz THz
+var units = wordset.Fields(`m cm mm km nm mi ft yd in kg g mg t lb lbs oz l ml L dl hl s ms ns us min h hr hrs d Hz kHz MHz GHz THz
 	B kB KB MB GB TB PB KiB MiB GiB TiB bit kbit Mbit Gbit bps kbps Mbps Gbps W kW MW GW Wh kWh MWh GWh V kV mV A mA Ah mAh J kJ
 	N Pa kPa hPa MPa bar K C F mol dB px pt em rem rpm ppm ha km/h mph m/s kn am pm AM PM
 	USD EUR GBP JPY CHF CNY RUB INR percent pct hundred thousand million billion trillion Mio Mrd Millionen Milliarden
@@ -142,7 +146,7 @@ var units = set(`m cm mm km nm mi ft yd in kg g mg t lb lbs oz l ml L dl hl s ms
 
 // months are their names, in small letters, in languages that write them between day and
 // year.
-var months = set(`january february march april may june july august september october november december
+var months = wordset.Fields(`january february march april may june july august september october november december
 	jan feb mar apr jun jul aug sep sept oct nov dec
 	januar februar märz mai juni juli oktober dezember
 	janvier février mars avril juin juillet août septembre octobre novembre décembre
@@ -151,14 +155,6 @@ var months = set(`january february march april may june july august september oc
 	gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre
 	января февраля марта апреля мая июня июля августа сентября октября ноября декабря
 	stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia`)
-
-func set(words string) map[string]bool {
-	m := make(map[string]bool)
-	for _, w := range strings.Fields(words) {
-		m[w] = true
-	}
-	return m
-}
 
 // month returns the end of the month and year that follow a day at i, or of the year that
 // follows a day behind its month; i when neither does.

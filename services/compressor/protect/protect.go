@@ -66,6 +66,8 @@ const (
 	AsAbove = "[as above: "
 	// MoreTimes ends the mark for lines that come again.
 	MoreTimes = " more times]"
+	// MoreLike is in the mark for lines that are like the one above, but for their numbers.
+	MoreLike = " more lines like it"
 	// Omitted comes before the name by which what was left out can be fetched.
 	Omitted = ", omitted "
 )

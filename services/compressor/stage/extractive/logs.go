@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tollgate.dev/services/compressor/extract"
+	"tollgate.dev/services/compressor/protect"
 )
 
 // keepLog keeps of a log what its reader looks for: whatever the question, warnings and errors, with
@@ -56,11 +57,11 @@ func recordsOf(text string) (records []logRecord, heads, lines int) {
 		if said {
 			lines++
 		}
-		rest, troubled, ok := cutLogHead(line)
+		rest, level, ok := protect.CutLogHead(line)
 		switch {
 		case ok:
 			heads++
-			r := logRecord{start: start, troubled: troubled}
+			r := logRecord{start: start, troubled: protect.IsTroubled(level)}
 			r.shape, r.values = shapeOf(rest)
 			records = append(records, r)
 		case len(records) == 0:
@@ -74,82 +75,18 @@ func recordsOf(text string) (records []logRecord, heads, lines int) {
 	return records, heads, lines
 }
 
-// headBytes is how far from its begin a line of a log has its time or its level.
-const headBytes = 80
-
-// cutLogHead returns what a line says behind its time, and whether its level is a warning's or worse;
-// not ok for a line that has neither a time nor a level, in whatever form: behind a name, an address
-// or a bracket.
-func cutLogHead(line string) (rest string, troubled, ok bool) {
-	head := line[:min(len(line), headBytes)]
-	rest = line
-	for i := 0; i+8 <= len(head); i++ {
-		if head[i+2] == ':' && head[i+5] == ':' && allDigits(head[i:i+2]) && allDigits(head[i+3:i+5]) && allDigits(head[i+6:i+8]) && (i == 0 || !isDigit(head[i-1])) {
-			ok = true
-			rest = strings.TrimLeft(line[i+8:], "0123456789.,Z+-]")
-			break
-		}
-	}
-	// In klog's form the level is a letter in front of the date.
-	if ok && len(head) > 5 && strings.IndexByte("WEF", head[0]) >= 0 && allDigits(head[1:5]) && head[5] == ' ' {
-		return rest, true, true
-	}
-	level := levelOf(head)
-	return rest, troubledLevels[level], ok || level != ""
-}
-
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
-
-// troubledLevels are those of warnings and worse, of all by which logs say how much a line matters.
-var (
-	troubledLevels = setOf("warn", "warning", "err", "error", "severe", "crit", "critical", "alert", "fatal", "emerg", "panic")
-	calmLevels     = setOf("trace", "debug", "dbg", "info", "inf", "notice")
-)
-
-// levelOf is the first level that a line has, in lower case: a word in capitals, or one in lower case in
-// brackets or behind an equals sign; in other places the words are a sentence's.
-func levelOf(s string) string {
-	for i := 0; i < len(s); i++ {
-		start := i
-		for i < len(s) && s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z' {
-			i++
-		}
-		if i-start < 3 || i-start > 8 {
-			continue
-		}
-		word := s[start:i]
-		lower := strings.ToLower(word)
-		if !troubledLevels[lower] && !calmLevels[lower] {
-			continue
-		}
-		before, after := byte(' '), byte(' ')
-		if start > 0 {
-			before = s[start-1]
-		}
-		if i < len(s) {
-			after = s[i]
-		}
-		if word == strings.ToUpper(word) && strings.IndexByte(" \t[(|=\"<", before) >= 0 && strings.IndexByte(" \t])|:\">\r\n", after) >= 0 ||
-			strings.IndexByte("[=\"", before) >= 0 && strings.IndexByte(" ]\",\r\n", after) >= 0 {
-			return lower
-		}
-	}
-	return ""
-}
 
 // shapeOf is what lines of a log that say the same of other things have in common: all but the words
 // with digits, which are the values.
 func shapeOf(line string) (shape string, values []string) {
 	var out strings.Builder
 	for i := 0; i < len(line); {
-		start, digits := i, false
+		start := i
 		for i < len(line) && strings.IndexByte(" \t\r\n=:,;()[]{}\"'<>/|", line[i]) < 0 {
-			digits = digits || isDigit(line[i])
 			i++
 		}
-		if digits {
+		if strings.ContainsAny(line[start:i], "0123456789") {
 			values = append(values, line[start:i])
 			out.WriteByte('0')
 		} else {

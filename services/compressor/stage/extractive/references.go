@@ -13,7 +13,7 @@ import (
 
 // joinFolded has the mark of folded lines stay or go with the lines above that it speaks of.
 func joinFolded(g *extract.Text) {
-	if !strings.Contains(g.Text, protect.MoreTimes) && !strings.Contains(g.Text, moreLines) {
+	if !strings.Contains(g.Text, protect.MoreTimes) && !strings.Contains(g.Text, protect.MoreLike) {
 		return
 	}
 	var starts []int
@@ -30,9 +30,6 @@ func joinFolded(g *extract.Text) {
 	}
 }
 
-// moreLines is in the mark of lines that are like the one above.
-const moreLines = " more lines like it"
-
 // foldedLines is how many lines above a mark speaks of; 0 for another line.
 func foldedLines(line string) int {
 	line = strings.TrimSpace(line)
@@ -46,7 +43,7 @@ func foldedLines(line string) int {
 		}
 		return 1
 	}
-	if strings.Contains(line, moreLines) {
+	if strings.Contains(line, protect.MoreLike) {
 		return 1
 	}
 	return 0

@@ -8,6 +8,7 @@ import (
 
 	"tollgate.dev/services/compressor/extract"
 	"tollgate.dev/services/compressor/protect"
+	"tollgate.dev/services/compressor/wordset"
 )
 
 // keepRows keeps rows whole, and tells whether it did: those of a list for a question that takes
@@ -153,10 +154,10 @@ func valuesOf(question string) (values []value) {
 }
 
 // commonWords are of any question.
-var commonWords = setOf(strings.Fields(`a an and any are as at be by can could did do does each for from get give had has have he her his how i if in is it its list
+var commonWords = wordset.Fields(`a an and any are as at be by can could did do does each for from get give had has have he her his how i if in is it its list
 	may me my no not of on or our please say see she should show so tell that the their them then there these they this to up us was we were what when where which who whose why will with would yes you your
 	der die das den dem ein eine ist sind und oder wer was wie wo wann welche welcher welches hat haben von mit zu im in auf für
-	le la les un une des de du et ou est sont qui que quel quelle où el los las una y o es son quién qué cuál dónde true false null none ok`)...)
+	le la les un une des de du et ou est sont qui que quel quelle où el los las una y o es son quién qué cuál dónde true false null none ok`)
 
 // findWord finds a word in a line, with no letter or digit beside it.
 func findWord(line, word string) (at int, ok bool) {
@@ -204,16 +205,16 @@ func isComparative(question string) bool {
 	return slices.ContainsFunc(comparativeSigns, func(s string) bool { return strings.Contains(question, s) })
 }
 
-var comparativeWords = setOf(strings.Fields(`than more less fewer most least best worst first last second third next previous better worse higher lower larger smaller bigger greater older younger newer longer
+var comparativeWords = wordset.Fields(`than more less fewer most least best worst first last second third next previous better worse higher lower larger smaller bigger greater older younger newer longer
 	shorter faster slower cheaper richer poorer earlier later between above below over under before after since until till beyond within exceeds exceed exceeding about around approximately roughly near nearest
 	close closest any anybody anyone anything all every everybody everyone everything each none nobody nothing no not other others another else rest except without both compare comparison compared similar
 	differ differs difference different range outlier outliers trend histogram plot chart group grouped half quarter quartile percentile percent ahead behind beside besides neighbour neighbor
 	mehr weniger als zwischen über unter mindestens höchstens alle allen jeder jede jedes keiner keine niemand ohne besser schlechter höher niedriger vor nach seit bis ab außer andere anderen
 	plus moins entre tous toutes chaque aucun aucune autres avant après depuis más menos mayor menor mejor peor todos todas cada ningún ninguno otros antes después desde
-	più meno tra tutti ogni nessuno altri prima dopo mais todos cada nenhum outros antes depois больше меньше чем между все всех каждый никто другие до после`)...)
+	più meno tra tutti ogni nessuno altri prima dopo mais todos cada nenhum outros antes depois больше меньше чем между все всех каждый никто другие до после`)
 
 // positiveWords end as superlatives do.
-var positiveWords = setOf(strings.Fields("request pytest manifest digest forest interest contest harvest invest suggest protest honest arrest ingest")...)
+var positiveWords = wordset.Fields("request pytest manifest digest forest interest contest harvest invest suggest protest honest arrest ingest")
 
 var comparativeSigns = []string{">", "<", "比", "最", "所有", "全部", "都", "以上", "以下", "之间", "之間", "超过", "高于", "低于", "より", "すべて", "全て", "以内", "보다", "모든", "이상", "이하"}
 
@@ -235,24 +236,16 @@ func isAggregate(question string) bool {
 }
 
 // aggregateWords, aggregatePairs and aggregateSigns are of questions that take every row.
-var aggregateWords = setOf(strings.Fields(`count counts sum total totals average mean median maximum minimum max min highest lowest largest smallest
+var aggregateWords = wordset.Fields(`count counts sum total totals average mean median maximum minimum max min highest lowest largest smallest
 	biggest longest shortest oldest newest latest earliest most least fewest twice duplicate duplicates unique distinct rank sort top share percentage distribution
 	anzahl summe durchschnitt mittelwert insgesamt größte größten kleinste kleinsten höchste höchsten niedrigste meisten wenigsten doppelt älteste neueste
 	combien somme moyenne médiane doublons cuántos cuántas suma promedio media mediana duplicados quanti quante somma
-	сколько сумма среднее максимум минимум итого`)...)
+	сколько сумма среднее максимум минимум итого`)
 
-var aggregatePairs = setOf("how many", "how much", "how often", "number of", "wie viele", "wie viel", "wie oft", "which files", "what files", "which rows", "which lines", "what lines",
+var aggregatePairs = wordset.Of("how many", "how much", "how often", "number of", "wie viele", "wie viel", "wie oft", "which files", "what files", "which rows", "which lines", "what lines",
 	"what rows", "the files", "the rows", "the entries", "the processes", "le plus", "la plus", "les plus", "el más", "la más")
 
 var aggregateSigns = []string{"多少", "几个", "总共", "总数", "平均", "最大", "最小", "最高", "最低", "最多", "最少", "重复", "いくつ", "合計", "몇", "합계", "평균"}
-
-func setOf(words ...string) map[string]bool {
-	all := make(map[string]bool, len(words))
-	for _, w := range words {
-		all[w] = true
-	}
-	return all
-}
 
 const (
 	// leastListed is how many lines a list of rows has.

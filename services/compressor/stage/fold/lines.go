@@ -28,7 +28,7 @@ const (
 // lines are let be, so that nothing is folded twice.
 const (
 	moreTimes = protect.MoreTimes
-	moreLike  = " more lines like it" + protect.Omitted
+	moreLike  = protect.MoreLike + protect.Omitted
 )
 
 // line is one line of a text.

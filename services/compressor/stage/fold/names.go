@@ -7,24 +7,23 @@ import (
 	"unicode/utf8"
 
 	"tollgate.dev/services/compressor/prompt"
+	"tollgate.dev/services/compressor/protect"
 )
 
 // maxLead is how far from its begin a log's line has its time, in bytes: behind a bracket, a
 // month, or a name such as time=.
 const maxLead = 6
 
-// levels are the words by which logs say how much a line matters.
-var levels = []string{"trace", "debug", "info", "notice", "warn", "warning", "error", "fatal", "critical", "panic"}
-
 // months may be parts of times.
 var months = []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
 
-// isLogLine reports whether a line is a log's: it has a level, or a word behind a time that it
-// begins with. Others are rows of a list, or sentences. What tells one from the next is what
-// somebody asked for.
+// isLogLine reports whether a line is a log's that may be folded: it has a level, or a word behind a
+// time that it begins with. Others with a time are rows of a list, or sentences. What tells one from
+// the next is what somebody asked for.
 func isLogLine(s string) bool {
-	if hasLevel(s) {
-		return true
+	_, level, ok := protect.CutLogHead(s)
+	if !ok || level != "" {
+		return ok
 	}
 	numbers := appendNumbers(nil, s)
 	return len(numbers) > 0 && numbers[0].time && numbers[0].start <= maxLead && hasWord(s)
@@ -35,39 +34,6 @@ func hasWord(s string) bool {
 	for field := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" \t=:,;|()[]{}<>\"'", r) }) {
 		field = strings.TrimFunc(field, unicode.IsPunct)
 		if utf8.RuneCountInString(field) > 1 && strings.IndexFunc(field, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) < 0 && !slices.Contains(months, field) {
-			return true
-		}
-	}
-	return false
-}
-
-// hasLevel tells whether a line has a level's word in capitals, or in lower case in brackets or
-// behind an equals sign: in other places the words are a sentence's.
-func hasLevel(s string) bool {
-	for i := 0; i < len(s); {
-		start := i
-		for i < len(s) && (s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z') {
-			i++
-		}
-		if i == start {
-			i++
-			continue
-		}
-		word := s[start:i]
-		if !slices.Contains(levels, strings.ToLower(word)) {
-			continue
-		}
-		before, after := byte(' '), byte(' ')
-		if start > 0 {
-			before = s[start-1]
-		}
-		if i < len(s) {
-			after = s[i]
-		}
-		switch {
-		case word == strings.ToUpper(word) && isOneOf(before, " \t[(|=\"") && isOneOf(after, " \t])|:\""):
-			return true
-		case isOneOf(before, "[=\"") && isOneOf(after, " ]\","):
 			return true
 		}
 	}

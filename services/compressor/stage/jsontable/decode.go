@@ -15,8 +15,8 @@ var ErrForm = errors.New("not JSON in the short form")
 // [ErrForm], also for a text that has no short form in it.
 func Decode(text string) (string, error) {
 	start := 0
-	if !strings.HasPrefix(text, Head) {
-		if start = strings.Index(text, "\n"+Head) + 1; start == 0 {
+	if !strings.HasPrefix(text, head) {
+		if start = strings.Index(text, "\n"+head) + 1; start == 0 {
 			return "", ErrForm
 		}
 	}

@@ -39,11 +39,11 @@ import (
 	"tollgate.dev/services/compressor/stage/jsonspace"
 )
 
-// Head is what a text in the short form begins with.
-const Head = protect.ShortJSON
+// head is what a text in the short form begins with.
+const head = protect.ShortJSON
 
 // headLines is what JSON lines begin with in the short form.
-const headLines = Head + " of lines"
+const headLines = head + " of lines"
 
 // worth is the share of the JSON without white space, in percent of its bytes, that the short
 // form may have at most: a form that is read less well has to pay.
@@ -96,7 +96,7 @@ func Encode(ctx context.Context, text string) (short string, ok bool) {
 	}
 	var e encoder
 	e.value(&root)
-	return e.finish(ctx, doc, Head)
+	return e.finish(ctx, doc, head)
 }
 
 // step is how much of JSON lines is read until it is asked again whether there is time, in

@@ -162,11 +162,11 @@ func TestVerbatimStays(t *testing.T) {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	const head = jsontable.Head + "\n"
+	const head = protect.ShortJSON + "\n"
 	for _, text := range []string{
-		"", "{}", jsontable.Head, head, head + "[{a,b}\n1,2", head + "[{a,b}\n1,2}", head + "[{a,b}\n1,2,3]", head + "{a:}", head + "{:1}", head + "[1]x",
+		"", "{}", protect.ShortJSON, head, head + "[{a,b}\n1,2", head + "[{a,b}\n1,2}", head + "[{a,b}\n1,2,3]", head + "{a:}", head + "{:1}", head + "[1]x",
 		head + "[{a(b}\n1]", head + "[{a[b]}\n1]", head + "[=x,1]", head + "[|x\n1]", head + "[{a{b}}\n{1]", head + "\"", head + "[\"\\x\"]",
-		head + "[{a}\n\x01]", jsontable.Head + " of lines\n[{a}\n1]", head + strings.Repeat("[", 1000), head + "[{" + strings.Repeat("a(", 1000),
+		head + "[{a}\n\x01]", protect.ShortJSON + " of lines\n[{a}\n1]", head + strings.Repeat("[", 1000), head + "[{" + strings.Repeat("a(", 1000),
 	} {
 		if got, err := jsontable.Decode(text); !errors.Is(err, jsontable.ErrForm) {
 			t.Errorf("%q decodes to %q, %v", text, got, err)
@@ -175,9 +175,9 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(jsontable.Head + "\n[{a,b=1,c=x*y,d(e),f{g},h[{i}]}\n1,2,3,{4},[{5}]]")
-	f.Add(jsontable.Head + "\n{a:[|*,=*\n1,2],b:[=x*,1],c:{{d}\nk:1}}")
-	f.Add(jsontable.Head + " of lines\n{a}\n1\n2")
+	f.Add(protect.ShortJSON + "\n[{a,b=1,c=x*y,d(e),f{g},h[{i}]}\n1,2,3,{4},[{5}]]")
+	f.Add(protect.ShortJSON + "\n{a:[|*,=*\n1,2],b:[=x*,1],c:{{d}\nk:1}}")
+	f.Add(protect.ShortJSON + " of lines\n{a}\n1\n2")
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := jsontable.Decode(text)
 		if err != nil && got != "" {

@@ -25,7 +25,7 @@ func roundTrip(t *testing.T, text string) {
 	}
 	var e encoder
 	e.value(&root)
-	short := e.text(Head)
+	short := e.text(head)
 	if back, err := Decode(short); err != nil || back != doc {
 		t.Fatalf("%s\nbecomes\n%s\nand comes back as\n%s\n%v", doc, short, back, err)
 	}
