@@ -62,7 +62,11 @@ func message(ctx context.Context, texts []string) (segments [][]segment, questio
 			return nil, "", err
 		}
 	}
-	given, question, err := ask(ctx, all)
+	first, by := opening(all)
+	if by != byTags {
+		all = behind(all, first, by)
+	}
+	given, question, err := ask(ctx, all, first, by)
 	if err != nil {
 		return nil, "", err
 	}
@@ -82,6 +86,8 @@ type block struct {
 	from       int  // which of the message's texts
 	start, end int  // in that text
 	tagged     bool // tags that name documents are around it
+	own        bool // the caller says it behind the documents
+	unsure     bool // or it is the end of a document
 	stays      bool
 }
 
@@ -180,9 +186,8 @@ func paragraphs(ctx context.Context, to []block, from int, text string, around [
 }
 
 // ask marks the paragraphs that stay, and returns how many bytes are left and what is asked.
-func ask(ctx context.Context, all []block) (given int, question string, err error) {
-	first, mark := opening(all)
-	var labels, marks, ends []string
+func ask(ctx context.Context, all []block, first int, mark mark) (given int, question string, err error) {
+	var labels, marks, ends, unsure []string
 	ask := func(b *block) {
 		text := strings.TrimSpace(b.text)
 		switch {
@@ -190,6 +195,9 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 			labels = append(labels, text)
 		case asks(text):
 			marks = append(marks, text)
+		case b.unsure:
+			unsure = append(unsure, text)
+			return
 		case b.stays && !prompting(text):
 			ends = append(ends, text)
 			return
@@ -199,7 +207,7 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 		b.stays = true
 	}
 	for i := range all {
-		all[i].stays = i < first || mark == byTags && !all[i].tagged
+		all[i].stays = i < first || all[i].own || mark == byTags && !all[i].tagged
 	}
 	if mark != byTags {
 		closing(all, first, mark)
@@ -227,7 +235,11 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 	case marks != nil:
 		return given, strings.Join(marks, "\n"), nil
 	case mark != unmarked && ends != nil:
-		return given, strings.Join(ends, "\n"), nil
+		question = strings.Join(ends, "\n")
+		if unsure != nil && slices.ContainsFunc(all, func(b block) bool { return !b.stays && shares(question, b.text) }) {
+			question += "\n" + strings.Join(unsure, "\n")
+		}
+		return given, question, nil
 	}
 	return 0, "", nil // nobody can tell what is asked
 }
@@ -237,16 +249,7 @@ func ask(ctx context.Context, all []block) (given int, question string, err erro
 // not, or a label alone tells what is given, nobody can tell where the documents end, and the last
 // of two paragraphs and more stays.
 func closing(all []block, first int, by mark) {
-	documents, last := 0, first-1 // of those with a mark
-	for i := first; i < len(all); i++ {
-		switch text := strings.TrimSpace(all[i].text); {
-		case document(text) && !ruled(text):
-			documents++
-			last = i
-		case labelled(text, contextLabels):
-			last = i
-		}
-	}
+	documents, last := marked(all, first)
 	end := len(all)
 	for end > first && small(&all[end-1]) {
 		end--
@@ -268,6 +271,23 @@ func closing(all []block, first int, by mark) {
 	for i := end - 2; i > last && small(&all[i]); i-- {
 		all[i].stays = true
 	}
+}
+
+// marked counts the paragraphs from some on that begin with the mark of a document, and finds the last
+// one with such a mark or a label of what is given; it is the one before them where there is none.
+func marked(all []block, first int) (documents, last int) {
+	last = first - 1
+	for i := first; i < len(all); i++ {
+		switch text := strings.TrimSpace(all[i].text); {
+		case all[i].own:
+		case document(text) && !ruled(text):
+			documents++
+			last = i
+		case labelled(text, contextLabels):
+			last = i
+		}
+	}
+	return documents, last
 }
 
 // headingBytes is the most that a document's heading has.
@@ -437,7 +457,7 @@ func inTags(all []block) bool {
 // small tells whether a paragraph at an end of the message is too short to be a document.
 func small(b *block) bool {
 	text := strings.TrimSpace(b.text)
-	return len(text) <= smallBytes && !document(text)
+	return b.own || len(text) <= smallBytes && !document(text)
 }
 
 // smallBytes is the most that such a paragraph has.
@@ -520,8 +540,11 @@ func document(text string) bool {
 		return false
 	}
 	switch c := text[0]; {
-	case titled(text), c == '[', c == '<', c == '#':
+	case titled(text), c == '#':
 		return true
+	case c == '[', c == '<':
+		line, _, _ := strings.Cut(head(text, endBytes+utf8.UTFMax), "\n")
+		return endOf(strings.TrimSpace(line)) != rule
 	case c >= '0' && c <= '9':
 		rest := strings.TrimLeft(text, "0123456789")
 		return rest != "" && (rest[0] == '.' || rest[0] == ')' || rest[0] == ':')
