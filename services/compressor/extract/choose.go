@@ -59,7 +59,7 @@ func (sc *scratch) exchange(left int64) (exchanged bool) {
 	var taken [last]int
 	n, all := 0, 0
 	for at := len(sc.order) - 1; at >= 0; at-- {
-		if i := sc.order[at]; sc.segments[i].kept {
+		if i := sc.order[at]; sc.segments[i].kept && !sc.holds(i) {
 			if all++; n < last {
 				taken[n] = i
 				n++
@@ -199,7 +199,7 @@ func (sc *scratch) restore() {
 // add takes what there is still room for, and tells whether that was anything. With those
 // that are taken first, up to three eighths of the room, come the headings that they stand
 // under, which say what they are about and where they can be found again. More headings cost
-// answers.
+// answers. So does what restricts them.
 func (sc *scratch) add(room int64) (added bool) {
 	early := room * 5 / 8
 	for _, i := range sc.order {
@@ -214,6 +214,12 @@ func (sc *scratch) add(room int64) (added bool) {
 		sc.keepSegment(i)
 		added = true
 		room -= cost
+		if at := sc.limitOf(i); room > early && at >= 0 && !sc.segments[at].kept {
+			if cost = sc.cost(at); cost <= room {
+				sc.keepSegment(at)
+				room -= cost
+			}
+		}
 		if title := sc.passages[g.passage].title; room > early && title >= 0 && !sc.segments[title].kept && sc.segments[title].role == 0 {
 			if cost = sc.cost(title); cost <= room {
 				sc.keepSegment(title)
@@ -222,6 +228,40 @@ func (sc *scratch) add(room int64) (added bool) {
 		}
 	}
 	return added
+}
+
+// limitReach is how many sentences on one is looked for that restricts what was said.
+const limitReach = 2
+
+// limitOf is the segment that restricts what a segment says that has three quarters of what the best one has
+// of the question: the next one, or the one after where what is between speaks of the same. It is -1 where
+// there is none.
+func (sc *scratch) limitOf(i int) int {
+	g := &sc.segments[i]
+	if sc.best == 0 || 4*sc.sum(g.mask) < 3*sc.best {
+		return -1
+	}
+	for at := i + 1; at < min(i+1+limitReach, sc.passages[g.passage].to); at++ {
+		switch next := &sc.segments[at]; {
+		case next.heading, next.role != 0:
+			return -1
+		case next.limits:
+			return at
+		case !next.refers:
+			return -1
+		}
+	}
+	return -1
+}
+
+// holds tells whether a segment restricts one that stays.
+func (sc *scratch) holds(i int) bool {
+	for from := i - 1; sc.segments[i].limits && from >= max(i-limitReach, 0); from-- {
+		if g := &sc.segments[from]; g.kept && g.passage == sc.segments[i].passage && sc.limitOf(from) == i {
+			return true
+		}
+	}
+	return false
 }
 
 // fitEstimate takes segments so that the estimate of what they cost together is close to a budget.

@@ -127,6 +127,7 @@ type segment struct {
 	border  bool // it begins a passage
 	heading bool
 	refers  bool // it begins with a pronoun
+	limits  bool // it negates or restricts what was said before
 	ends    bool // it ends with a line break
 	line    bool // it is a line of a table
 	joined  bool // it ends within a run of letters or digits
@@ -173,6 +174,7 @@ type scratch struct {
 	met      metWords
 	total    int64 // tokens
 	unit     int   // the sum of the question's weights
+	best     int   // the most of it that a segment has; 0 where nothing is asked for
 }
 
 // maxPooled is the most segments that memory is kept for: some ten megabytes of prompt.
@@ -189,7 +191,7 @@ func (s *Selector) release(sc *scratch) {
 func (sc *scratch) reset() {
 	sc.segments, sc.passages = sc.segments[:0], sc.passages[:0]
 	sc.labels = sc.labels[:0]
-	sc.lang, sc.total = unknown, 0
+	sc.lang, sc.total, sc.best = unknown, 0, 0
 }
 
 func newResult(texts int, original int64) Result {

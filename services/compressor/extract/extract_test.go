@@ -219,6 +219,27 @@ func TestSelectWithoutStops(t *testing.T) {
 	}
 }
 
+// What restricts a sentence stays with it, though it has no word of the question, and others have.
+func TestSelectExceptions(t *testing.T) {
+	for question, said := range map[string][3]string{
+		"Can I give Zorvan to my child?":     {"The drug Zorvan is approved. It is widely used.", " However, it must not be taken before the age of twelve.", " My child may give a child to play at the mill of Arden."},
+		"Is the ferry to Harrow Point free?": {"The ferry to Harrow Point is free.", " Except on Sundays, when it costs nine crowns.", " The ferry of Arden is free on most days, and so is a point."},
+		"Darf ich Zorvan meinem Kind geben?": {"Das Mittel Zorvan ist zugelassen.", " Es darf aber nicht vor dem zwölften Jahr genommen werden.", " Ein Kind spielt heute mit einem Kind, dem sie ein Spiel geben."},
+		"Можно ли давать Зорван ребёнку?":    {"Препарат Зорван разрешён.", " Однако его нельзя принимать до двенадцати лет.", " Один ребёнок играет сегодня у мельницы Ардена."},
+		"佐尔凡可以给孩子吃吗？":                        {"佐尔凡这种药已经获得批准。", "但是十二岁以前不能服用。", "今天有一个孩子在旧磨坊旁边玩。"},
+	} {
+		lead := said[2][:1] // a space, where there are spaces between sentences
+		if lead != " " {
+			lead = ""
+		}
+		text := strings.Repeat(said[2], 15) + lead + said[0] + said[1] + strings.Repeat(said[2], 15)
+		res := selected(t, extract.New(&counter), extract.Request{Question: question, Texts: []extract.Text{{Text: text}}, Budget: count(t, text) / 3})
+		if !strings.Contains(res.Texts[0], said[0][:20]) || !strings.Contains(res.Texts[0], said[1]) {
+			t.Errorf("%s: %q is not in\n%s", question, said[1], res.Texts[0])
+		}
+	}
+}
+
 // No text becomes a mark alone while it is all that could answer: its best sentence stays, over the
 // budget, and what has but one stays as it is.
 func TestSelectLeavesSomething(t *testing.T) {

@@ -27,6 +27,7 @@ type gist struct {
 	votes language // the language whose function word it is
 	stop  bool     // it says little
 	refer bool     // at a sentence's beginning, it speaks of the sentence before
+	limit bool     // it negates, or restricts what was said
 }
 
 // lexicon is what is known of words: small lists of general knowledge. It does not change
@@ -103,6 +104,7 @@ func newLexicon() *lexicon {
 		l.all(g.words, func(e *entry) { e.gives |= g.kind })
 	}
 	l.all(referring, func(e *entry) { e.refer = true })
+	l.all(limiting, func(e *entry) { e.limit = true })
 	for forms := range strings.SplitSeq(sameInEnglish, ";") {
 		var head uint64
 		for w := range strings.FieldsSeq(forms) {
@@ -226,6 +228,19 @@ var givers = []struct {
 // referring are pronouns that speak of the sentence before.
 const referring = `he she it they his her its their this these that those er sie es ihr seine ihre diese dieser dieses
 	il elle ils elles el ella ellos ellas он она оно они его ее их это этот эта hij zij`
+
+// limiting are words that negate, or restrict what was said before.
+const limiting = `however but not except exception exceptions unless only never no cannot without nevertheless nonetheless though although yet
+	don isn aren wasn weren doesn didn won mustn shouldn couldn wouldn
+	aber jedoch nicht kein keine keinen außer sofern nur nie niemals ohne allerdings dennoch ausnahme
+	mais cependant toutefois pas sauf jamais seulement sans pourtant néanmoins pero excepto salvo nunca solo solamente sin
+	ma però tuttavia non tranne eccetto mai soltanto senza mas porém contudo não exceto apenas sem
+	maar echter niet geen behalve tenzij alleen nooit zonder но однако не кроме только никогда нельзя без
+	ale jednak nie oprócz tylko nigdy bez ama ancak fakat değil hariç dışında
+	لكن غير ليس إلا لا αλλά όμως δεν εκτός μόνο लेकिन परन्तु नहीं केवल सिवाय dar însă nu doar nhưng không trừ chỉ`
+
+// denseLimits are what such sentences begin with where words are not spaced.
+var denseLimits = strings.Fields(`但 不过 然而 可是 除非 除了 只有 仅 不 例外 しかし ただし ただ だが でも 例外 하지만 그러나 단 다만 แต่ ยกเว้น ห้าม`)
 
 // sameInEnglish are the forms of a word whose stems differ, and numbers that are written in
 // several ways.

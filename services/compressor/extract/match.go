@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // match finds the question's terms in the segments of texts, and what else their scores are
@@ -56,6 +57,7 @@ func (sc *scratch) scan(ctx context.Context, g *segment, p *passage, text string
 		if g.words == 1 {
 			g.refers = t.entry.refer
 		}
+		g.limits = g.limits || t.entry.limit && (g.words == 1 || g.refers)
 		if t.upper {
 			if at := names.add(text[t.start], q); at >= 0 {
 				g.mask |= 1 << at
@@ -83,6 +85,9 @@ func (sc *scratch) scan(ctx context.Context, g *segment, p *passage, text string
 		if t.upper && g.words > 1 {
 			g.names++
 		}
+	}
+	if words.term.dense {
+		g.limits = hasAny(strings.TrimLeft(text, " "), denseLimits, strings.HasPrefix)
 	}
 	p.words += g.words
 	p.mask |= g.mask

@@ -55,6 +55,7 @@ func scoreOf(w *[features]int64, m *measures) int64 {
 // score gives the segments their scores.
 func (sc *scratch) score(req *Request) {
 	e := sc.extremes()
+	sc.best = e.segment
 	var m measures
 	for i := range sc.segments {
 		sc.measure(i, e, &m)
