@@ -295,8 +295,19 @@ func nameBefore(lead string) (from int, name string) {
 	if k := schemeBefore(lead); k >= 0 {
 		return k, scheme
 	}
-	lead = strings.TrimRight(lead, decoration+"\r\n")
-	for strings.HasSuffix(lead, ">") {
+	if from, name = cellBefore(lead); name != "" {
+		return from, name
+	}
+	inLine := strings.TrimRight(lead, decoration)
+	spaced := strings.Contains(lead[len(inLine):], " ")
+	lead = strings.TrimRight(inLine, decoration+"\r\n")
+	below := len(lead) < len(inLine)
+	for _, block := range [...]string{": |", ": >", ": |-", ": >-"} { // of YAML
+		if key, ok := strings.CutSuffix(lead, block); ok && below {
+			return lastWord(strings.TrimRight(key, decoration))
+		}
+	}
+	for strings.HasSuffix(lead, ">") && !strings.HasSuffix(lead, "=>") {
 		open := strings.LastIndexByte(lead, '<')
 		if open < 0 {
 			return 0, ""
@@ -307,20 +318,40 @@ func nameBefore(lead string) (from int, name string) {
 		}
 		lead = strings.TrimRight(lead[:open], decoration)
 	}
-	rest, joined := strings.CutSuffix(lead, ":")
-	if !joined {
-		rest, joined = strings.CutSuffix(lead, "=")
+	rest, joined := lead, below && strings.HasPrefix(lead[strings.LastIndexByte(lead, '\n')+1:], "#") // a heading
+	for _, sign := range [...]string{":", "=", "=>", "："} {
+		if left, ok := strings.CutSuffix(lead, sign); ok {
+			rest, joined = strings.TrimRight(left, decoration), true
+		}
 	}
-	rest = strings.TrimRight(rest, decoration)
 	for _, verb := range [...]string{" is", " was"} {
 		if subject, ok := strings.CutSuffix(rest, verb); ok {
 			rest, joined = strings.TrimRight(subject, decoration), true
 		}
 	}
-	if !joined {
+	if open := strings.LastIndexByte(rest, '('); open > 0 && joined && strings.HasSuffix(rest, ")") {
+		rest = strings.TrimRight(rest[:open], decoration)
+	}
+	from, name = lastWord(rest)
+	if !joined && (below || !spaced || !hasWord(name, nouns)) {
 		return 0, ""
 	}
-	return lastWord(rest)
+	return from, name
+}
+
+// cellBefore is the name in the cell beside the one that begins behind a text, between bars or tabs.
+func cellBefore(lead string) (from int, name string) {
+	const around = " \"'`*"
+	rest := strings.TrimRight(lead, around)
+	if rest == "" || rest[len(rest)-1] != '|' && rest[len(rest)-1] != '\t' {
+		return 0, ""
+	}
+	rest = rest[:len(rest)-1]
+	from = strings.LastIndexAny(rest, "|\t\n") + 1
+	if name = strings.Trim(rest[from:], around); len(name) > maxHeader || !hasWord(name, handles) || strings.ContainsAny(name, "{}[]:=") {
+		return 0, ""
+	}
+	return from + strings.Index(rest[from:], name), name
 }
 
 // lastWord is the name that a text ends in.
@@ -382,20 +413,29 @@ func identifierBefore(text string, start int) (from int, ok bool) {
 }
 
 // handles are words of names whose values are repeated as they are, continuations those by which the
-// next call goes on, and identifiers those of what it names.
+// next call goes on, identifiers those of what it names, and nouns those that need nothing between them
+// and the value. Handles alone stand in the plural, too: what is said of tokens and pages is how many.
 var (
-	handles = wordset.Fields(`token cursor next prev previous page pagination state signature sig sign key id uid uuid session continuation continue
+	handles = withPlurals(`token cursor next prev previous page pagination state signature sig sign key id uid uuid session continuation continue
 		offset marker anchor nonce etag ticket handle ref reference resume after before since secret credential auth authorization cookie csrf hash digest checksum
 		bookmark position checkpoint scroll pit receipt version`)
 	continuations = wordset.Fields("offset page pagination cursor token continuation truncated")
 	identifiers   = wordset.Fields("id number key code reference")
+	nouns         = wordset.Fields("token cursor key id signature")
 )
+
+func withPlurals(list string) map[string]bool {
+	all := wordset.Fields(list)
+	for _, w := range strings.Fields(list) {
+		all[w+"s"] = true
+	}
+	return all
+}
 
 // longestWord is more than each of these words is long, in bytes.
 const longestWord = 16
 
-// hasWord tells whether one of a name's words is of some, in the singular or the plural:
-// next_page_token, nextPageToken, sessionIDs.
+// hasWord tells whether one of a name's words is of some: next_page_token, nextPageToken, sessionIDs.
 func hasWord(name string, words map[string]bool) bool {
 	var lowered [longestWord]byte
 	for start := 0; start < len(name); {
@@ -408,7 +448,7 @@ func hasWord(name string, words map[string]bool) bool {
 				lowered[n] = name[end] | 0x20
 			}
 		}
-		if n := end - start; n > 0 && n <= longestWord && (words[string(lowered[:n])] || lowered[n-1] == 's' && words[string(lowered[:n-1])]) {
+		if n := end - start; n > 0 && n <= longestWord && words[string(lowered[:n])] {
 			return true
 		}
 		start = max(end, start+1)

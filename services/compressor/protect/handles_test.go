@@ -23,6 +23,8 @@ func TestHandles(t *testing.T) {
 		"[more on page 2]":                                   "[more on page 2]",
 		"> **[truncated]**":                                  "[truncated]",
 		"The page: Introduction":                             "",
+		"max_tokens: 500":                                    "",
+		"of 1,000 tokens: p50":                               "",
 		"Token: Ring":                                        "",
 		"[1] Smith, A. The old mill.":                        "",
 		"The code TCK99182B":                                 "code TCK99182B",
