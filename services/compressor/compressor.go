@@ -469,7 +469,7 @@ func (c *compression) shorten(ctx context.Context) (done outcome, err error) {
 	if err := c.work(ctx, &done); err != nil {
 		return done, err
 	}
-	done.plan = c.cache.plan(c.prompt, c.before, done.after, c.course.found(len(c.before)-2))
+	done.plan = c.cache.plan(c.prompt, c.before, done.after, c.course.before(c.prompt))
 	if !done.plan.more {
 		return done, nil
 	}
@@ -499,7 +499,7 @@ func (c *compression) result(ctx context.Context, done outcome) Result {
 		return c.unchanged(ctx, c.likely.effect(done.plan, c.before, c.before, last))
 	}
 	result.Body, result.Stages, result.Engine = c.prompt.Body(), done.stages, c.service.engine(done.stages)
-	effect := c.likely.effect(done.plan, c.before, done.after, c.course.found(last))
+	effect := c.likely.effect(done.plan, c.before, done.after, c.course.found(c.prompt))
 	result.Cache = c.course.effect(effect, c.likely, c.prompt, c.before, done.after)
 	result.Omitted = omitted(c.prompt)
 	return c.last.done(ctx, result, c.before, done.after)

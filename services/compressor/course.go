@@ -305,13 +305,23 @@ func (c *course) reached(turn int) int {
 	return min(turn, c.known-1)
 }
 
-// found is the last one of the turns up to one that the provider finds as they go out now. Over a
-// gap it finds none: those turns may not have been sent, or as they came.
-func (c *course) found(turn int) int {
+// before is the turn that the prompt before this one ended in, as far as that is known: turns in a
+// gap may not have been sent.
+func (c *course) before(p *prompt.Prompt) int {
 	if c == nil || !c.gap {
-		return turn
+		return len(p.Turns) - 2
 	}
-	return c.reached(turn)
+	return c.known - 1
+}
+
+// found is the last turn that the provider finds as it goes out now, if those in a gap were sent as
+// they came.
+func (c *course) found(p *prompt.Prompt) int {
+	same, turn := 0, c.before(p)
+	for same <= len(p.Turns)-2 && !altered(&p.Turns[same]) {
+		same++
+	}
+	return max(turn, same-1)
 }
 
 // effect is what becomes of the provider's cache where earlier turns went out otherwise, or may

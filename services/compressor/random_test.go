@@ -59,6 +59,7 @@ func TestRandomConversationsAreNotDearer(t *testing.T) {
 		notDearer(t, seed, models[seed%8], profiles[seed%3], 0) // turns are not sent
 		notDearer(t, seed+1, models[seed/3%8], "default", 0)    // compression is turned off and on
 	}
+	notDearer(t, 3086, models[0], "rag", 0) // nothing of what stands in between is shortened
 }
 
 // Nor are those that pass the bound of text that is shortened: where a breakpoint is behind all of it
@@ -130,6 +131,12 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 	step := func(tokens int64) money.Nano {
 		return price.Cost(pricing.Usage{Input: tokens}, pricing.Options{}) - price.Cost(pricing.Usage{CachedInput: tokens}, pricing.Options{})
 	}
+	anew := func(tokens int64) money.Nano { // in place of being read
+		if !m.Rules.Writes {
+			return step(tokens)
+		}
+		return price.Cost(pricing.Usage{CacheWrite: tokens}, pricing.Options{}) - price.Cost(pricing.Usage{CachedInput: tokens}, pricing.Options{})
+	}
 	s.knows(t, m, profile)
 	b, rested, forgot, began := &account.Bill, false, false, false
 	var said, untold money.Nano         // what was saved by what is said, and by calls that were off
@@ -160,7 +167,7 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 				t.Fatal(err)
 			}
 			untold += turn.Full - turn.Paid
-			allowed += step(max(on-off, 0))
+			allowed += anew(max(on-off, 0))
 			off = turn.Without.Prompt()
 			holds(i)
 			continue
@@ -169,7 +176,7 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 		if err != nil {
 			t.Fatal(err)
 		}
-		missed := step(max(off-on, 0))
+		missed := anew(max(off-on, 0))
 		if began {
 			allowed += missed
 		}
@@ -179,8 +186,11 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 		if forgot || m.Rules.Writes {
 			above = missed
 		}
-		if i > 0 && (tr.Unsent(i-1) || tr.Off(i-1)) {
-			below = step(turn.Without.Prompt() - on)
+		if began { // of a text that was shortened in between, the provider finds the beginning, too
+			below = step(max(off-on, 0))
+		}
+		if i > 0 && tr.Unsent(i-1) {
+			below = step(turn.Without.Prompt())
 		}
 		over, under = over+above, under+below
 		wrong := turn.Said - (turn.Full - turn.Paid)
