@@ -27,6 +27,16 @@ func questioning(text string) bool {
 	return slices.ContainsFunc(interrogativeSigns, func(s string) bool { return strings.Contains(text, s) })
 }
 
+// isOrder tells whether a text asks that something be done: it is no question, or one that speaks to
+// who reads it, such as "Can you …?".
+func isOrder(text string) bool {
+	if !questioning(text) {
+		return true
+	}
+	_, second := speaks(text)
+	return second
+}
+
 // questionOnly are those of [questionLabels] that no order has.
 var questionOnly = []string{"question", "user question", "user query", "query", "q", "frage", "pregunta", "domanda", "pergunta", "вопрос", "问题", "問題", "質問", "질문"}
 

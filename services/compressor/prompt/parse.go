@@ -71,6 +71,7 @@ type reader struct {
 	all        bool              // what is asked, as it stands, takes every word
 	ordered    int               // the turn from which on a system or developer message takes every word; -1 before it
 	wanted     []bool            // by turn, whether all was wanted in it
+	handsOn    bool              // what is asked, as it stands, may take a tool
 	results    int               // the tool messages so far
 	parts      int               // of the content of the message that is read
 }
@@ -310,7 +311,7 @@ func (r *reader) result(m *jsonscan.Fields, index int) {
 	}
 	for _, f := range r.found {
 		c := r.add(f, []segment{{text: f.text, free: true}}, ToolResult, call, question, index)
-		c.Texts[0].Message, c.Texts[0].Part = r.results, r.parts > 1
+		c.Texts[0].Message, c.Texts[0].Part, c.Texts[0].HandedOn = r.results, r.parts > 1, r.handsOn
 	}
 }
 
@@ -325,6 +326,7 @@ func (r *reader) user(index int) error {
 		return err
 	}
 	r.question = head(question, questionBytes)
+	r.handsOn = r.prompt.Tools && isOrder(r.question)
 	if last := len(r.prompt.Turns) - 1; r.userTurn != last {
 		r.userTurn, r.all = last, false // several messages of a turn are one
 	}

@@ -47,6 +47,9 @@ type Text struct {
 	// that have no text to change; 0 of another text. Part tells that the message has other parts.
 	Message int
 	Part    bool
+	// HandedOn tells that a tool result may be for another call to have, with every byte: there are
+	// tools, and the user's words of its turn ask that something be done.
+	HandedOn bool
 	// Turn counts the assistant's messages before it.
 	Turn int
 	// Rate is the share of its tokens that the caller's own tag asks to keep; 0 is none.

@@ -11,7 +11,8 @@
 // hashes and signatures are shorter, tokens with dots (JWT) and parts of URLs are told by what
 // is around them, and text of words by its letters. Code stays as it is, with a fence or without, and in
 // users' messages JSON, inline code and what is in quotation marks as well. All of it stays where the user
-// needs the text to the letter, such as to have it decoded.
+// needs the text to the letter, such as to have it decoded; and below 4,096 characters, in strings of
+// JSON, where a tool may be called with it next.
 package blob
 
 import (
@@ -29,6 +30,9 @@ const (
 	least = 256
 	// leastInJSON is that of one run in a string of JSON that is no data URL: it may be a name.
 	leastInJSON = 2048
+	// leastHandedOn is that of any data in a string of JSON that another call may have to have: what is
+	// larger hardly a model writes again.
+	leastHandedOn = 4096
 	// leastRun is how often one character stands in a row that is left out.
 	leastRun = 512
 	// leastLine is the length of the lines that data is parted into.
@@ -53,7 +57,7 @@ func (Stage) Apply(ctx context.Context, draft *prompt.Draft) error {
 		if t.Locked || t.Verbatim || len(t.Current()) < least {
 			continue
 		}
-		text, err := elide(ctx, t.Current(), t.Kind, t.Omit)
+		text, err := elide(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -71,7 +75,8 @@ func fixed(kind prompt.Kind) protect.Kind {
 }
 
 // elide puts marks in place of data.
-func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) string) (string, error) {
+func elide(ctx context.Context, t *prompt.Text) (string, error) {
+	text, of := t.Current(), t.Kind
 	var out []byte
 	var stay, sources, json []protect.Span
 	var names *protect.Names
@@ -92,12 +97,12 @@ func elide(ctx context.Context, text string, of prompt.Kind, omit func(string) s
 		if at = end; protect.Touches(stay, start, end) || protect.Touches(sources, start, end) && !inJSON || of != prompt.ToolResult && quoted(text, start, end) {
 			continue
 		}
-		if kind != same && isRepeatable(names, text, start, end, inJSON) {
+		if kind != same && (inJSON && t.HandedOn && end-start < leastHandedOn || isRepeatable(names, text, start, end, inJSON)) {
 			continue
 		}
 		data := text[start:end]
 		out = append(out, text[done:start]...)
-		out = fmt.Appendf(out, "[%s%s%s]", describe(kind, data), protect.Omitted, omit(data))
+		out = fmt.Appendf(out, "[%s%s%s]", describe(kind, data), protect.Omitted, t.Omit(data))
 		done = end
 	}
 	if out == nil {

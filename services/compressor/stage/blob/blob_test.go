@@ -315,6 +315,36 @@ func TestVerbatimData(t *testing.T) {
 	}
 }
 
+// Data that the next call may have to be given stays, as long as a model can write it again.
+func TestDataIsHandedOn(t *testing.T) {
+	icon, large := base64.StdEncoding.EncodeToString(noise(900)), base64.StdEncoding.EncodeToString(noise(3200))
+	file := base64.StdEncoding.EncodeToString(noise(2000))
+	const tools = `"tools":[{"type":"function","function":{"name":"mail"}}],`
+	const order = "Make a QR code and mail it to Bob."
+	for _, tc := range []struct {
+		name, tools, question, content string
+		stays                          bool
+	}{
+		{"a data URL", tools, order, `{"qr":"data:image/png;base64,` + icon + `"}`, true},
+		{"a file", tools, order, `{"content":"` + file + `"}`, true},
+		{"lines", tools, order, `{"content":"` + wrap(icon, 76, `\n`) + `"}`, true},
+		{"what is asked of the model", tools, "Can you make a QR code and mail it to Bob?", `{"qr":"data:image/png;base64,` + icon + `"}`, true},
+		{"a question", tools, "How large is the QR code?", `{"qr":"data:image/png;base64,` + icon + `"}`, false},
+		{"no tools", "", order, `{"qr":"data:image/png;base64,` + icon + `"}`, false},
+		{"large", tools, order, `{"qr":"data:image/png;base64,` + large + `"}`, false},
+		{"no JSON", tools, order, "QR code: data:image/png;base64," + icon, false},
+	} {
+		body := fmt.Sprintf(`{%s"messages":[{"role":"user","content":%q},{"role":"tool","content":%q}]}`, tc.tools, tc.question, tc.content)
+		p, err := prompt.Parse(t.Context(), []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if apply(t, p.Texts[0]); p.Texts[0].Changed() == tc.stays {
+			t.Errorf("%s: it becomes %.200q", tc.name, p.Texts[0].Current())
+		}
+	}
+}
+
 // Data in source is part of it; in JSON it is not, however that is indented.
 func TestDataInSource(t *testing.T) {
 	data := base64.StdEncoding.EncodeToString(noise(1800))
