@@ -267,7 +267,11 @@ func lastLines(text string) (start int) {
 			return max(start, alike)
 		}
 		end = at - 1
-		before := strings.TrimSpace(text[strings.LastIndexByte(text[:end], '\n')+1 : end])
+		above := strings.LastIndexByte(text[:end], '\n') + 1
+		before := strings.TrimSpace(text[above:end])
+		if above == 0 && len(before) <= headingBytes && document(strings.TrimSpace(text)) {
+			return start // all that the document has below its heading is its own
+		}
 		fits, _, _ := strings.Cut(line, " ")
 		if len(before) > lineBytes || len(before)+1+len(fits) <= width || endsSentence(before) {
 			start = at

@@ -106,10 +106,11 @@ func TestShortLinesBehindDocuments(t *testing.T) {
 	}
 	// What is part of a whole is not taken from it, nor of lines that are alike.
 	for name, end := range map[string]string{
-		"JSON":    "\n{\n  \"weir\": \"Colne\",\n  \"oak\": true\n}",
-		"a table": "\n| weir | wood |\n|---|---|\n| Colne | oak |",
-		"series":  strings.Repeat("\nThe weir is of oak.", 30),
-		"a fence": "\n```\nx := 1\ny := 2\n```",
+		"a short document": "\n\nDocument [7](Title: Elm)\nThe weir at Arden is of elm.",
+		"JSON":             "\n{\n  \"weir\": \"Colne\",\n  \"oak\": true\n}",
+		"a table":          "\n| weir | wood |\n|---|---|\n| Colne | oak |",
+		"series":           strings.Repeat("\nThe weir is of oak.", 30),
+		"a fence":          "\n```\nx := 1\ny := 2\n```",
 	} {
 		given := weirs(6, "Document [%d] ", "\n\n") + end
 		if got := strings.Join(free(t, given+"\nQuestion: Who laid the weir?"), ""); got != given {
