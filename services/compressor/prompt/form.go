@@ -1,58 +1,9 @@
 package prompt
 
-import (
-	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
-
-// questioning tells whether a text is a question by its form: by a mark, a label or a word
-// that asks.
-func questioning(text string) bool {
-	if strings.ContainsAny(text, "?？؟\u037e") {
-		return true
-	}
-	for line := range strings.Lines(text) {
-		if labelled(strings.TrimSpace(line), questionOnly) {
-			return true
-		}
-	}
-	for start := 0; start < len(text); {
-		word, end := wordAt(text, start)
-		if start = end; word != "" && len(word) <= 32 && interrogatives[strings.ToLower(word)] {
-			return true
-		}
-	}
-	return slices.ContainsFunc(interrogativeSigns, func(s string) bool { return strings.Contains(text, s) })
-}
-
-// isOrder tells whether a text asks that something be done: it is no question, or one that speaks to
-// who reads it, such as "Can you …?".
-func isOrder(text string) bool {
-	if !questioning(text) {
-		return true
-	}
-	_, second := speaks(text)
-	return second
-}
+import "strings"
 
 // questionOnly are those of [questionLabels] that no order has.
 var questionOnly = []string{"question", "user question", "user query", "query", "q", "frage", "pregunta", "domanda", "pergunta", "вопрос", "问题", "問題", "質問", "질문"}
-
-var interrogatives = func() map[string]bool {
-	all := map[string]bool{}
-	for _, w := range strings.Fields(`what when where who whom whose which why how
-		wann wo wer wen wem wie warum weshalb welche welcher welches welchen wieviel wieviele
-		quand où qui comment pourquoi quel quelle quels quelles combien qué cuándo dónde quién cómo cuál
-		quando dove chi perché quale quali quanto quanti qual quem onde wanneer waar waarom hoe hoeveel welke
-		когда где кто почему какой какая какие сколько kiedy gdzie kto dlaczego jaki jaka ile`) {
-		all[w] = true
-	}
-	return all
-}()
-
-var interrogativeSigns = []string{"什么", "哪", "谁", "何时", "为什么", "怎么", "多少", "如何", "何", "いつ", "どこ", "誰", "なぜ", "どう", "いくつ", "무엇", "언제", "어디", "누가", "왜", "어떻게"}
 
 // Asks tells whether some part of a text has a term of the question that the text was given to
 // answer: a word of four letters and more, or two signs of a script without spaces in a row.
@@ -82,10 +33,6 @@ func shares(question, text string) bool {
 		}
 	}
 	return false
-}
-
-func dense(r rune) bool {
-	return r >= utf8.RuneSelf && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 // general are terms that orders have and that say nothing of a text.

@@ -157,45 +157,20 @@ var polite = []string{"please", "kindly", "can", "could", "would", "you", "now",
 // one too; that costs a saving and no answer.
 func wantsAll(text string) bool {
 	if len(text) > 2*wantedBytes {
-		text = head(text, wantedBytes) + "\n" + text[len(text)-wantedBytes:]
+		text = head(text, wantedBytes) + "\n" + strings.ToValidUTF8(text[len(text)-wantedBytes:], "")
 	}
-	text = strings.ToLower(text)
-	return slices.ContainsFunc(allPhrases, func(p string) bool { return strings.Contains(text, p) }) || isOfWording(text)
+	return taking[true].has(wordsOf(text), text) || isOfWording(strings.ToLower(text))
 }
 
 // wantedBytes is how much of either end of a text is looked at for what it asks.
 const wantedBytes = 4096
 
-// orderedAll tells whether a system prompt asks for that: it holds for every message.
+// orderedAll tells whether a system prompt asks for that: it holds for every message. What it
+// only names, or says not to do, is no order.
 func orderedAll(text string) bool {
-	text = strings.ToLower(head(text, 2*wantedBytes))
-	return slices.ContainsFunc(orderPhrases, func(p string) bool { return strings.Contains(text, p) })
+	text = head(text, 2*wantedBytes)
+	return taking[false].has(wordsOf(text), text)
 }
-
-// orderPhrases are of those that ask for a translation, a correction or a copy.
-var orderPhrases = []string{
-	"translat", "proofread", "word for word", "word-for-word", "verbatim", "rephras", "rewrit", "paraphras", "copyedit", "copy-edit", "transcri",
-	"übersetz", "wortwörtlich", "wort für wort", "korrektur", "korrigier", "umformulier", "lektor", "traduc", "traduir", "traduis", "traduz",
-	"traduç", "mot à mot", "corrige", "réécri", "reescrib", "palabra por palabra", "tradurre", "traduzione", "перевод", "переве", "перевест", "дословно", "исправ",
-	"перепиш", "翻译", "翻譯", "翻訳", "译成", "譯成", "訳して", "校对", "校正", "改写", "润色", "逐字", "번역", "교정", "ترجم", "अनुवाद", "çevir", "tłumacz", "vertaal", "dịch",
-	"přelož", "překlad", "prelož", "preklad", "переклад", "перекла", "översätt", "oversett", "oversæt", "käänn", "μετάφρα", "μεταφρά", "terjemah", "แปล", "תרגם", "תרגמ", "לתרגם", "תרגום",
-	"fordít", "превед", "превод", "prevedi", "prijevod", "অনুবাদ", "மொழிபெயர்", "訳",
-}
-
-// allPhrases are those, and of who asks for other things that take all of a text.
-var allPhrases = append([]string{
-	"grammar", "spelling", "spell-check", "spellcheck", "spell check", "typo", "punctuation", "polish ", "improve", "correct th", "correct all", "correct any",
-	"correct my", "edit th", "edit my", "fix all", "fix the", "fix th", "fix my", "reword", "reformat", "format th", "convert", "refactor", "transform th", "anonymi", "redact", "unchanged",
-	"reproduce", "repeat the", "repeat th", "copy the", "continue th", "complete the text", "exactly as", "encode", "decode", "base64", "sort the", "sort th", "alphabetical",
-	"how many words", "how many times", "how many sentences", "how many lines", "how many documents", "how many articles", "how many passages", "how many paragraphs",
-	"how often does the word", "how often is the word", "wie oft kommt", "wie viele dokumente", "wie viele texte", "combien de documents", "cuántos documentos", "сколько документов", "full text of", "the full text", "as it is.", "as is", "as-is",
-	"duplicate", "which of these", "which document is", "print document", "return document", "show document", "print the whole", "the whole log", "whole file", "raw json", "the json",
-	"put the documents", "word count", "count the", "count all", "count how", "extract all",
-	"extract every", "extract the names", "all names", "all the", "list all", "list every", "every mention", "find all", "find every", "each of the", "write it back",
-	"rename", "what changed", "differences between", "grammatik", "rechtschreib", "verbessere", "auflisten", "alle ", "orthograph", "grammaire", "gramática", "ortograf", "tous les", "todos los",
-	"commas", "comma ", "check the ", "line by line", "plain english", "simplif", "every date", "json array", "as json", "into json", "a json", "as csv", "into a table", "as a table", "as a list",
-	"грамматик", "орфограф", "все ", "所有", "全部", "すべて", "全て",
-}, orderPhrases...)
 
 // formats tells whether a paragraph says how an answer is to look, by two phrases that say so.
 func formats(text string) bool {

@@ -30,7 +30,7 @@ func Parse(ctx context.Context, body []byte) (*Prompt, error) {
 		}
 	}
 	p.start, p.outside = messages.ValueStart, len(p.Turns[0].Fixed)
-	r := reader{ctx: ctx, prompt: p, breakpoint: -1, userTurn: -1, ordered: -1, calls: map[string]string{}}
+	r := reader{ctx: ctx, prompt: p, breakpoint: -1, userTurn: -1, ordered: -1, calls: map[string]call{}}
 	err := jsonscan.ScanArray(messages.Raw(body), func(_ int, v jsonscan.Value) error {
 		v.Start += messages.ValueStart
 		v.End += messages.ValueStart
@@ -61,19 +61,23 @@ type reader struct {
 	ctx        context.Context //nolint:containedctx // a reader lives as long as one call
 	prompt     *Prompt
 	count      int
-	breakpoint int               // the last message with a cache breakpoint
-	question   string            // the user's, as it stands
-	calls      map[string]string // the arguments of tool calls, by their ids
-	asked      bool              // the turn has a message that is not the assistant's
-	found      []found           // the texts of the message that is read
-	marks      []int             // the message of each content, in order
-	userTurn   int               // the turn of the last user's message; -1 before it
-	all        bool              // what is asked, as it stands, takes every word
-	ordered    int               // the turn from which on a system or developer message takes every word; -1 before it
-	wanted     []bool            // by turn, whether all was wanted in it
-	handsOn    bool              // what is asked, as it stands, may take a tool
-	results    int               // the tool messages so far
-	parts      int               // of the content of the message that is read
+	breakpoint int             // the last message with a cache breakpoint
+	question   string          // the user's, as it stands
+	calls      map[string]call // tool calls, by their ids
+	asked      bool            // the turn has a message that is not the assistant's
+	found      []found         // the texts of the message that is read
+	marks      []int           // the message of each content, in order
+	userTurn   int             // the turn of the last user's message; -1 before it
+	all        bool            // what is asked, as it stands, takes every word
+	whole      bool            // the users' words of the turn take all that they give, by their form
+	every      bool            // a question of theirs takes all there is to answer it
+	orders     bool            // they order something
+	told       bool            // they ask to be told something, and order nothing
+	ordered    int             // the turn from which on a system or developer message takes every word; -1 before it
+	wanted     []wants         // by turn
+	handsOn    bool            // what is asked, as it stands, may take a tool
+	results    int             // the tool messages so far
+	parts      int             // of the content of the message that is read
 }
 
 // found is a string of a message that is text.
@@ -145,6 +149,9 @@ func (r *reader) message(v jsonscan.Value) error {
 		}
 	case "assistant":
 		r.note(m.Raw("tool_calls"))
+		if made, ok := callOf(m.Raw("function_call")); ok {
+			r.calls[""] = made // its result has no id
+		}
 		fallthrough
 	default:
 		for _, f := range r.found {
@@ -274,17 +281,12 @@ func (r *reader) note(calls []byte) {
 		if !ok || !named || function.Kind != jsonscan.KindObject || id.Kind != jsonscan.KindString {
 			return nil
 		}
-		body := function.Raw(raw)
-		arguments, ok := jsonscan.Lookup(body, "arguments")
-		if !ok || arguments.Kind != jsonscan.KindString {
-			return nil
-		}
 		name, err := jsonscan.String(id.Raw(raw))
 		if err != nil {
 			return nil //nolint:nilerr // what cannot be read helps no question
 		}
-		if text, err := jsonscan.String(arguments.Raw(body)); err == nil {
-			r.calls[name] = head(text, argumentBytes)
+		if made, ok := callOf(function.Raw(raw)); ok {
+			r.calls[name] = made
 		}
 		return nil
 	})
@@ -306,11 +308,18 @@ func (r *reader) result(m *jsonscan.Fields, index int) {
 		call = ""
 	}
 	question := r.question
-	if arguments := r.calls[call]; arguments != "" {
-		question += "\n" + arguments
+	made := r.calls[call]
+	if made.arguments != "" {
+		question += "\n" + made.arguments
+	}
+	// What is read where nobody asks about it may be written back.
+	read := segment{free: true, exact: made.reads && r.question != "" && !r.told}
+	if r.every {
+		read.rate = 1
 	}
 	for _, f := range r.found {
-		c := r.add(f, []segment{{text: f.text, free: true}}, ToolResult, call, question, index)
+		read.text = f.text
+		c := r.add(f, []segment{read}, ToolResult, call, question, index)
 		c.Texts[0].Message, c.Texts[0].Part, c.Texts[0].HandedOn = r.results, r.parts > 1, r.handsOn
 	}
 }
@@ -326,9 +335,8 @@ func (r *reader) user(index int) error {
 		return err
 	}
 	r.question = head(question, questionBytes)
-	r.handsOn = r.prompt.Tools && isOrder(r.question)
 	if last := len(r.prompt.Turns) - 1; r.userTurn != last {
-		r.userTurn, r.all = last, false // several messages of a turn are one
+		r.userTurn, r.all, r.whole, r.every, r.orders = last, false, false, false, false // several messages of a turn are one
 	}
 	given, about := false, false
 	for i := range split {
@@ -337,13 +345,17 @@ func (r *reader) user(index int) error {
 			given = given || s.free && !s.tagged
 		}
 	}
-	if given && !r.all && !questioning(r.question) {
+	what, whole := intentOf(r.question)
+	r.orders, r.every = r.orders || what == order, r.every || whole
+	r.told, r.whole = what == told && !r.orders, r.whole || whole || what == order
+	r.handsOn = r.prompt.Tools && isOrder(r.question)
+	if given && !r.all && what == unclear {
 		for i := range split {
 			for _, s := range split[i] {
 				about = about || s.free && shares(r.question, s.text)
 			}
 		}
-		r.all = !about // an order in words that nobody here knows
+		r.whole = r.whole || !about // an order in words that nobody here knows
 	}
 	r.want()
 	for i, f := range r.found {
@@ -352,17 +364,32 @@ func (r *reader) user(index int) error {
 	return nil
 }
 
-// want notes whether all is wanted in the turn at hand.
+// wants is what a turn takes of what is given in it.
+type wants struct {
+	all   bool // everything, to the letter
+	whole bool // what users give
+}
+
+// want notes it of the turn at hand.
 func (r *reader) want() {
 	for len(r.wanted) < len(r.prompt.Turns) {
-		r.wanted = append(r.wanted, false)
+		r.wanted = append(r.wanted, wants{})
 	}
-	r.wanted[len(r.prompt.Turns)-1] = r.all
+	r.wanted[len(r.prompt.Turns)-1] = wants{r.all, r.whole}
+}
+
+// exact tells whether a content is wanted to the letter in its turn. What the caller has put in tags
+// is so by words alone.
+func (r *reader) exact(turn int, c *Content) bool {
+	if r.ordered >= 0 && turn >= r.ordered {
+		return true
+	}
+	return turn < len(r.wanted) && (r.wanted[turn].all || r.wanted[turn].whole && c.kind == Context && !c.hasTags)
 }
 
 // add makes a content of segments, or a fixed text when none of them is free.
 func (r *reader) add(f found, segments []segment, kind Kind, call, question string, index int) *Content {
-	turn, c := r.turn(), &Content{Original: f.text, start: f.at.Start, end: f.at.End}
+	turn, c := r.turn(), &Content{Original: f.text, start: f.at.Start, end: f.at.End, kind: kind}
 	for _, s := range segments {
 		c.hasTags = c.hasTags || s.tagged
 		if !s.free {
@@ -372,6 +399,7 @@ func (r *reader) add(f found, segments []segment, kind Kind, call, question stri
 		t := &Text{
 			Kind: kind, Original: s.text, Question: question, Call: call, Turn: len(r.prompt.Turns) - 1, Rate: s.rate, current: s.text,
 		}
+		c.exact = c.exact || s.exact
 		c.Parts = append(c.Parts, Part{Text: t})
 		c.Texts = append(c.Texts, t)
 	}
@@ -392,7 +420,7 @@ func (r *reader) finish() {
 	for t := range r.prompt.Turns {
 		for _, c := range r.prompt.Turns[t].Contents {
 			c.marked = r.marks[i] <= r.breakpoint
-			c.exact = r.ordered >= 0 && t >= r.ordered || t < len(r.wanted) && r.wanted[t]
+			c.exact = c.exact || r.exact(t, c)
 			i++
 			r.prompt.Texts = append(r.prompt.Texts, c.Texts...)
 		}

@@ -291,7 +291,8 @@ type Content struct {
 	// Tokens is how many tokens the original has.
 	Tokens int64
 
-	start, end int // of the string with its quotes, in the body
+	start, end int  // of the string with its quotes, in the body
+	kind       Kind // of its texts
 	tagged     bool
 	hasTags    bool // tagged, if no breakpoint were behind it
 	marked     bool // a breakpoint is behind it

@@ -57,8 +57,8 @@ func TestQuestionAndContext(t *testing.T) {
 			"Hello,\nI need to know how old the mill is.\nIn ten words.\nBest regards,\nAnna", []string{documents},
 		},
 		"many questions at the end": {
-			[]string{documents + "\n\nAnswer these:\n" + strings.Repeat("1. How old is the mill in years?\n", 40) + "Make it a table."},
-			"Answer these:\n" + strings.Repeat("1. How old is the mill in years?\n", 40) + "Make it a table.", []string{documents},
+			[]string{documents + "\n\nAnswer these:\n" + strings.Repeat("1. How old is the mill in years?\n", 40) + "In a table, please."},
+			"Answer these:\n" + strings.Repeat("1. How old is the mill in years?\n", 40) + "In a table, please.", []string{documents},
 		},
 		"parts":              {[]string{mill, tower, "How old is the mill?"}, "How old is the mill?", []string{mill, tower}},
 		"a question between": {[]string{mill + "\n\nHow old is it?\n\n" + tower}, "How old is it?", []string{mill, tower}},

@@ -14,6 +14,7 @@ type segment struct {
 	free   bool    // may be changed
 	rate   float64 // 0 is the profile's
 	tagged bool    // a tag stood around it
+	exact  bool    // is needed to the letter
 }
 
 // tags takes a text apart that has LLMLingua's tags, in capitals too:
