@@ -152,6 +152,8 @@ func (l *language) intentOf(words []word, labels bool) (what intent, loose bool)
 		return told, false
 	case of == being, asks, l.any(asking, words):
 		return told, false
+	case l.goesOn(words): // a statement, and then a command
+		return order, false
 	case len(words) == 1 || l.has(noCommand, words, 0) || l.has(noCommand, words, 1) && !l.has(objects, words, 1):
 		return unclear, false
 	}

@@ -20,7 +20,7 @@ const (
 
 // What takes all of a text is told by the form of what is asked, whatever terms it shares.
 func TestRequests(t *testing.T) {
-	words := "The mill stands by the river, and is older than the town. Mühle moulin molino mulino moinho molen młyn мельница 磨坊 水車小屋. "
+	words := "The mill stands by the river, and is older than the town. Mühle moulin molino mulino moinho molen młyn мельница 磨坊 水車小屋. The lamp: Lampe phare faro farol latarnia маяк 灯塔. "
 	given := "Document [1] " + strings.Repeat(words, 12) + "\n\nDocument [2] " + strings.Repeat(words, 12) + "\n\n"
 	var found, missed, needless int
 	for line := range strings.Lines(requests) {
