@@ -27,12 +27,14 @@ func slipped(a, b *reading.Reading) bool {
 	return unknown(a) != unknown(b) || grammar(a) != grammar(b) && len(a.Text) == len(b.Text)
 }
 
-// squeeze is the letters, digits, apostrophes and hyphens of a text, in lower case: "we're" is not
-// "were".
+// squeeze is a text in lower case without spaces, and without the marks that end a sentence or a
+// part of one: "we're" is not "were", nor is 1.5 the same as 15, or C++ as C.
 func squeeze(s string) string {
-	out := make([]rune, 0, len(s))
-	for _, c := range s {
-		if unicode.IsLetter(c) || unicode.IsDigit(c) || c == '\'' || c == '-' {
+	signs := []rune(s)
+	out := make([]rune, 0, len(signs))
+	for i, c := range signs {
+		ends := strings.ContainsRune(".,;:?!", c) && (i+1 == len(signs) || unicode.IsSpace(signs[i+1]))
+		if !unicode.IsSpace(c) && !ends {
 			out = append(out, unicode.ToLower(c))
 		}
 	}

@@ -29,13 +29,15 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 		w := &r.Words[i]
 		switch {
 		case w.Quoted:
-		case mine[w.Text]:
+		case mine[w.Text], w.Text == "me" && i > 0 && r.Words[i-1].Text == "about":
 			return "personal", true
 		case (w.Text == "i" || w.Text == "we") && i+1 < len(r.Words) && stated(r.Words[i+1].Text) && (i == 0 || !begins(r.Words[i-1].Text)):
 			return "personal", true
 		case i+1 < len(r.Words) && r.Words[i+1].Text == "i" && aboutMe(w, r.Words[i+2:]):
 			return "personal", true
 		case passing[w.Text], clock(r.Words[i:]), w.Text == "still" && i > 0 && isOf(r.Words[:i]):
+			return "time", true
+		case lasting(r.Words[i:]):
 			return "time", true
 		case (w.Text == "this" || w.Lemma == "last" || w.Lemma == "next" || w.Text == "coming") && i+1 < len(r.Words) && passingNext[r.Words[i+1].Lemma]:
 			return "time", true
@@ -110,3 +112,34 @@ func isOf(before []reading.Word) bool {
 	}
 	return false
 }
+
+// lasting reports whether words begin with a span of time that ends or begins now: these days, at
+// the moment, so far, in the past week, the last 5 years, the next few days.
+func lasting(words []reading.Word) bool {
+	at := func(i int) string {
+		if i < len(words) {
+			return words[i].Text
+		}
+		return ""
+	}
+	switch at(0) {
+	case "these":
+		return at(1) == "days"
+	case "at":
+		return at(1) == "the" && at(2) == "moment" || at(1) == "present"
+	case "so":
+		return at(1) == "far" && (len(words) == 2 || words[1].Break)
+	case "past", "last", "next", "coming":
+		for _, w := range words[1:min(3, len(words))] {
+			if spans[w.Lemma] || w.Kind == reading.Number && spans[w.Unit] {
+				return true
+			}
+			if w.Kind != reading.Number && w.Text != "few" && w.Text != "couple" {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+var spans = words("second minute hour day week fortnight month quarter year decade century")
