@@ -144,6 +144,12 @@ func testPurged(t *testing.T, f *fixture) {
 		if !put(f.clock.Now()) || !put(time.Time{}) {
 			t.Errorf("%s is purged: a later call's answer is not kept", name)
 		}
+		if stale, err := f.Put(t.Context(), key, cache.Record{Entry: Entry("stale"), Expires: f.clock.Now().Add(time.Minute), Asked: before}); err != nil || stale != tc.kept {
+			t.Errorf("%s is purged: an earlier call's answer is kept after a later one's: %t, %v", name, stale, err)
+		}
+		if got := f.body(t, key); (got == "stale") != tc.kept || got == "" {
+			t.Errorf("%s is purged: a later call's answer became %q by an earlier one's", name, got)
+		}
 		if _, err := f.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, f.clock.Now()); err != nil {
 			t.Fatal(err)
 		}

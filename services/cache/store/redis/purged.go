@@ -14,19 +14,27 @@ import (
 // maxPurges bounds how many of a tenant's purges are remembered by what they selected.
 const maxPurges = 256
 
-// purgedSince is what a name's script returns that was purged after its entry was asked for.
+// purgedSince is what [putScript] returns where there was a purge after the entry was asked for.
 const purgedSince = -1
 
-// nameScript puts a name (ARGV 2) with its end (3) into the index, unless one of the selectors
-// from ARGV 4 on was purged after the time in ARGV 1.
-const nameScript = `
-for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 4))) do
+// putScript keeps a value (ARGV 5) for a life (4) in ms under KEYS 3, and its name (2) with its end
+// (3) in the index, unless one of the selectors from ARGV 6 on was purged after the time in ARGV 1:
+// then all stays as it is.
+const putScript = `
+for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 6))) do
   if at and tonumber(at) > tonumber(ARGV[1]) then
-    redis.call('ZREM', KEYS[1], ARGV[2])
     return -1
   end
 end
+redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[4])
 return redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])`
+
+// forgetScript forgets the question (KEYS 2) of an entry that has no name (ARGV 1) in the index.
+const forgetScript = `
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  return 0
+end
+return redis.call('UNLINK', KEYS[2])`
 
 // purgeScript remembers a purge of ARGV 1 at a time (2) for a life (3) in ms. Where there is no
 // room (4), all of the tenant's entries (5) count as purged then: what is asked for just now is
@@ -52,18 +60,19 @@ func selected(sel cache.Selector) string {
 	return strings.Join(f[:], ":")
 }
 
-// name puts an entry's name into the index, by which it is there.
-func (s *Store) name(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record) *redis.Cmd {
-	index, end := s.index(key.Namespace.Tenant), rec.Expires.UnixMilli()
+// put keeps an entry's value and its name in the index, by which it is there.
+func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record, value []byte, life time.Duration) *redis.Cmd {
+	entry, index, end := s.entry(key.Namespace.Tenant, name), s.index(key.Namespace.Tenant), rec.Expires.UnixMilli()
 	if rec.Asked.IsZero() {
+		pipe.Set(ctx, entry, value, life)
 		return pipe.Do(ctx, "ZADD", index, end, name)
 	}
-	args := make([]any, 0, 19)
-	args = append(args, rec.Asked.UnixMicro(), name, end)
+	args := make([]any, 0, 21)
+	args = append(args, rec.Asked.UnixMicro(), name, end, life.Milliseconds(), value)
 	for _, sel := range key.Purges() {
 		args = append(args, selected(sel))
 	}
-	return pipe.Eval(ctx, nameScript, []string{index, s.purged(key.Namespace.Tenant)}, args...)
+	return pipe.Eval(ctx, putScript, []string{index, s.purged(key.Namespace.Tenant), entry}, args...)
 }
 
 // remember a purge, before it begins: what is named later sees it, and what was before is found.

@@ -189,11 +189,8 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 		return false, fmt.Errorf("redis: encoding a cache entry: %w", err)
 	}
 	name, index := member(&key), s.index(key.Namespace.Tenant)
-	// Cut off anywhere, this leaves a value without a name or a name without a value, and
-	// both are a miss.
 	pipe := s.client.Pipeline()
-	pipe.Set(ctx, s.entry(key.Namespace.Tenant, name), value, life)
-	named := s.name(ctx, pipe, &key, name, &rec)
+	named := s.put(ctx, pipe, &key, name, &rec, value, life)
 	pipe.ZRemRangeByScore(ctx, index, "-inf", millis(now))
 	lengthen(ctx, pipe, index, life)
 	entries := pipe.ZCard(ctx, index)
@@ -209,9 +206,9 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 		}
 	}
 	if n, err := named.Int64(); err == nil && n == purgedSince {
-		// Nobody finds it without its name.
-		if err := s.client.Unlink(ctx, s.entry(key.Namespace.Tenant, name), s.question(key.Namespace.Tenant, name)).Err(); err != nil {
-			return false, fmt.Errorf("redis: forgetting a cache entry: %w", err)
+		// A later call's answer may be there, whose question this is, too.
+		if err := s.client.Eval(ctx, forgetScript, []string{index, s.question(key.Namespace.Tenant, name)}, name).Err(); err != nil {
+			return false, fmt.Errorf("redis: forgetting a question: %w", err)
 		}
 		return false, nil
 	}
