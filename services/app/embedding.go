@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,6 +93,9 @@ func (p poster) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := p.client.Do(r.Context(), &upstream.Request{URL: r.URL, Header: r.Header, Body: body})
+	if upstream.Unsent(err) {
+		return nil, errors.Join(err, provider.ErrUnsent)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -192,7 +192,8 @@ type Hit struct {
 	Comparison []byte
 	// Embedding, with a miss, is the question's where the embedder is paid; nil for none.
 	Embedding *cachev1.Embedding
-	// Embedded is what the embedder bills for the look-up, or may; nil for nothing.
+	// Embedded is what the embedder bills for the look-up; nil for nothing. It is estimated, and
+	// without tokens, where the question went out and nobody said what that costs.
 	Embedded *usagev1.Usage
 }
 

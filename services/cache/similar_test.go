@@ -97,25 +97,25 @@ func (e *fakeEmbedder) called() int {
 	return e.calls
 }
 
-func (e *fakeEmbedder) Embed(ctx context.Context, text string, to []float32) (int64, error) {
+func (e *fakeEmbedder) Embed(ctx context.Context, text string, to []float32) (embed.Bill, error) {
 	e.mu.Lock()
 	e.calls++
 	mode := e.mode
 	e.mu.Unlock()
 	switch mode {
 	case "away":
-		return 0, errors.New("refused")
+		return embed.Bill{}, errors.New("refused")
 	case "slow":
 		<-ctx.Done()
-		return 0, ctx.Err()
+		return embed.Bill{}, ctx.Err()
 	case "panicking":
 		panic("secret " + text)
 	case "zero":
 		clear(to)
-		return 1, nil
+		return embed.Bill{Tokens: 1}, nil
 	}
 	_, err := e.Embedder.Embed(ctx, text, to)
-	return 1, err
+	return embed.Bill{Tokens: 1}, err
 }
 
 var half = 0.5

@@ -52,8 +52,8 @@ func newVectors(opts Options) (*vectors, error) {
 	return v, nil
 }
 
-// of returns a text's vector, nil where there is none in time, and what was billed for it, or may
-// have been. Nobody writes to the vector. Tenants do not share what is paid for: neither who pays
+// of returns a text's vector, nil where there is none in time, and what was billed for it, as
+// [Hit.Embedded] has it. Nobody writes to the vector. Tenants do not share what is paid for: neither who pays
 // nor the time that it takes tells one of another's questions.
 func (v *vectors) of(ctx context.Context, tenant, text string) (out []int8, billed *usagev1.Usage) {
 	sum := v.key(tenant, text)
@@ -63,12 +63,11 @@ func (v *vectors) of(ctx context.Context, tenant, text string) (out []int8, bill
 	}
 	v.breaker.do(ctx, v.timeout, func(ctx context.Context) error {
 		start := v.clock.Now()
-		vector, tokens, err := v.embed(ctx, text)
-		out = vector
+		vector, bill, err := v.embed(ctx, text)
+		out, billed = vector, v.billed(text, bill)
 		// Of a text that has no vector the embedder's state is the same as of others.
 		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong)
-		billed = v.bill(text, tokens, err != nil && !none)
-		v.observer.CacheEmbedded(v.clock.Now().Sub(start), max(tokens, billed.GetInput()), err == nil || none)
+		v.observer.CacheEmbedded(v.clock.Now().Sub(start), bill.Tokens, err == nil || none)
 		if none {
 			err = nil
 		}
@@ -122,38 +121,37 @@ func (v *vectors) key(tenant, text string) [sha256.Size]byte {
 // byte at least, and few stand around the text.
 func MaxEmbeddingTokens(bytes int) int64 { return int64(bytes) + 8 }
 
-// bill is what an embedder was asked, where it is paid. A call that failed may have been billed
-// all the same, if not more than its text has tokens: a quarter of its bytes, as a rule.
-func (v *vectors) bill(text string, tokens int64, failed bool) *usagev1.Usage {
+// billed is a bill as the contract has it, where the embedder is paid.
+func (v *vectors) billed(text string, b embed.Bill) *usagev1.Usage {
 	switch {
 	case !v.paid:
 		return nil
-	case tokens > 0:
-		return &usagev1.Usage{Input: min(tokens, MaxEmbeddingTokens(len(text)))}
-	case failed:
-		return &usagev1.Usage{Input: int64(len(text)+3) / 4, Estimated: true}
+	case b.Unknown:
+		return &usagev1.Usage{Estimated: true}
+	case b.Tokens > 0:
+		return &usagev1.Usage{Input: min(b.Tokens, MaxEmbeddingTokens(len(text)))}
 	default:
 		return nil
 	}
 }
 
 // embed asks the embedder, whose panic is an error like another.
-func (v *vectors) embed(ctx context.Context, text string) (vector []int8, billed int64, err error) {
+func (v *vectors) embed(ctx context.Context, text string) (vector []int8, bill embed.Bill, err error) {
 	buffer, _ := v.buffers.Get().(*[]float32)
 	defer v.buffers.Put(buffer)
 	defer func() {
 		if p := recover(); p != nil {
-			vector, err = nil, errPanic // what it says may quote the text
+			vector, bill, err = nil, embed.Bill{Unknown: true}, errPanic // what it says may quote the text
 		}
 	}()
-	billed, err = v.embedder.Embed(ctx, text, *buffer)
+	bill, err = v.embedder.Embed(ctx, text, *buffer)
 	if err != nil {
-		return nil, billed, err
+		return nil, bill, err
 	}
 	if vector = quantised(*buffer); vector == nil {
-		return nil, billed, errZero
+		return nil, bill, errZero
 	}
-	return vector, billed, nil
+	return vector, bill, nil
 }
 
 var (

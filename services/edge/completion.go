@@ -207,7 +207,7 @@ func (c *completion) run() (err error) {
 	began := e.Clock.Now()
 	found, err := c.lookUp(ctx, &c.asked.lookup)
 	e.Metrics.CacheLookup(e.Clock.Now().Sub(began))
-	c.settleEmbedding(embedding, found.GetEmbedded(), err == nil)
+	c.settleEmbedding(embedding, found.GetEmbedded(), err)
 	c.embedding = found.GetEmbedding()
 	switch {
 	case err != nil:

@@ -59,21 +59,22 @@ func (e *Edge) embeds(last cachev1.Tier) bool {
 	return last == cachev1.Tier_TIER_UNSPECIFIED || last == cachev1.Tier_TIER_SEMANTIC
 }
 
-// settleEmbedding puts into the ledger what the embedding of the call's question was billed.
-// Of a look-up that did not answer nobody knows whether it was: all that was set aside is
-// charged, as for a provider that does not answer.
-func (c *completion) settleEmbedding(m embedding, used *usagev1.Usage, answered bool) {
+// settleEmbedding puts into the ledger what the embedding of the call's question was billed,
+// as the look-up says that ended with err. Where nobody knows whether a provider was asked, or what
+// it bills, the question is charged by its tokens, as that of a call which a provider did not answer.
+func (c *completion) settleEmbedding(m embedding, used *usagev1.Usage, err error) {
 	if !m.reserved {
 		return
 	}
-	by, cost := c.e.opts.Embedder, m.cost(used)
-	if !answered {
-		used, cost = &usagev1.Usage{Input: by.Most(len(c.asked.lookup.GetQuestion().GetText())), Estimated: true}, m.reservation.Amount
+	by := c.e.opts.Embedder
+	if err != nil && !notLookedUp(err) || used.GetEstimated() {
+		used = &usagev1.Usage{Input: c.questionEstimate(), Estimated: true}
 	}
 	if used == nil {
 		c.e.Meter.Release(m.reservation)
 		return
 	}
+	cost := m.cost(used)
 	c.earlier.cost = money.AddSat(c.earlier.cost, cost)
 	now, p := c.e.Clock.Now(), c.principal
 	c.e.Meter.Settle(m.reservation, &eventv1.UsageRecord{
@@ -85,6 +86,26 @@ func (c *completion) settleEmbedding(m embedding, used *usagev1.Usage, answered 
 		Cache: cacheBypass, CallType: embeddingCallType, StartedMillis: c.started.UnixMilli(),
 		Unpriced: m.price == nil, Tags: p.Tags,
 	})
+}
+
+// notLookedUp says that a look-up with that error asked nobody: it did not reach the cache's service,
+// or was refused there.
+func notLookedUp(err error) bool {
+	return errs.NotSent(err) || errs.Answered(err) && errs.Is(err, errs.InvalidRequest)
+}
+
+// questionEstimate is about how many tokens the embedder reads of the call's question, and never
+// more than what was reserved for it.
+func (c *completion) questionEstimate() (n int64) {
+	by, text := c.e.opts.Embedder, c.asked.lookup.GetQuestion().GetText()
+	most := by.Most(len(text))
+	c.e.counting.do(func() {
+		counted, err := c.e.Counter.Count(c.e.Prices.Encoding(by.DeploymentID, by.Provider, by.UpstreamModel), text)
+		if n = counted.Tokens; err != nil {
+			n = most // too many is better than none
+		}
+	})
+	return min(n, most)
 }
 
 func (m embedding) cost(u *usagev1.Usage) money.Nano {

@@ -86,6 +86,8 @@ type setup struct {
 	window string
 	// through is what the edge's calls of the router go through; nil is nothing.
 	through func(routerv1connect.RouterServiceClient) routerv1connect.RouterServiceClient
+	// cacheThrough is the same for its calls of the cache.
+	cacheThrough func(cachev1connect.CacheServiceClient) cachev1connect.CacheServiceClient
 	// real has the edge use the system's clock, for tests of connections' deadlines.
 	real bool
 	// answers bounds the memory of answers; nil bounds nothing.
@@ -138,6 +140,9 @@ func (r *rig) build(s *setup) {
 	}
 	if s.through != nil {
 		services.Router = s.through(services.Router)
+	}
+	if s.cacheThrough != nil {
+		services.Cache = s.cacheThrough(services.Cache)
 	}
 	log := slog.New(slog.NewJSONHandler(r.log, nil))
 	metrics, err := obs.NewMetrics(r.metrics, obs.MetricsOptions{Models: []string{"m"}, Providers: []string{"openai"}, Routes: edge.Routes()})

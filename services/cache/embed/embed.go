@@ -12,15 +12,24 @@ import (
 type Embedder interface {
 	// Embed writes the text's vector into to, which has room for Dim numbers: float32 of
 	// length 1. The same text gets the same vector as long as Version stays the same (of a
-	// provider's, as far as the provider keeps to that). It returns how many tokens were
-	// billed for it, 0 where nobody bills, and may do so beside an error. It ends with ctx.
-	// Its errors are ErrNothing, ErrTooLong, and what the embedder documents; none quotes
-	// the text.
-	Embed(ctx context.Context, text string, to []float32) (billed int64, err error)
+	// provider's, as far as the provider keeps to that). The bill may come beside an error.
+	// It ends with ctx. Its errors are ErrNothing, ErrTooLong, and what the embedder
+	// documents; none quotes the text.
+	Embed(ctx context.Context, text string, to []float32) (Bill, error)
 	// Dim is how many numbers a vector has, at least 1.
 	Dim() int
 	// Version names all that vectors depend on: those of two versions cannot be compared.
 	Version() string
+}
+
+// Bill is what a vector costs. It is zero where nobody bills, and where nobody was asked or the
+// text was refused.
+type Bill struct {
+	// Tokens are those that are billed.
+	Tokens int64
+	// Unknown says that the text went out, and that nobody said what is billed for it, if anything:
+	// no answer came, or one without usage. Tokens are 0 then.
+	Unknown bool
 }
 
 var (

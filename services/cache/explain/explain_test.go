@@ -12,12 +12,12 @@ import (
 // vectors embeds by a table.
 type vectors map[string][]float32
 
-func (v vectors) Embed(_ context.Context, text string, to []float32) (int64, error) {
+func (v vectors) Embed(_ context.Context, text string, to []float32) (embed.Bill, error) {
 	if v[text] == nil {
-		return 0, embed.ErrNothing
+		return embed.Bill{}, embed.ErrNothing
 	}
 	copy(to, v[text])
-	return 0, nil
+	return embed.Bill{}, nil
 }
 func (vectors) Dim() int        { return 2 }
 func (vectors) Version() string { return "table" }
@@ -64,7 +64,9 @@ type broken struct{ vectors }
 
 var errBroken = errors.New("broken")
 
-func (broken) Embed(context.Context, string, []float32) (int64, error) { return 0, errBroken }
+func (broken) Embed(context.Context, string, []float32) (embed.Bill, error) {
+	return embed.Bill{}, errBroken
+}
 
 func TestAnEmbedderThatFails(t *testing.T) {
 	if _, err := explain.Pair(t.Context(), broken{}, "a", "b", nil); !errors.Is(err, errBroken) {

@@ -403,7 +403,8 @@ type LookupResponse struct {
 	// With a miss: the question's embedding, where its embedder is paid for each text. It is
 	// handed back with the answer, which needs no other one then. Absent where there is none.
 	Embedding *Embedding `protobuf:"bytes,20,opt,name=embedding,proto3" json:"embedding,omitempty"`
-	// What the embedder was asked for the look-up, as far as it bills; absent for nothing.
+	// What the embedder bills for the look-up; absent for nothing. It is estimated, and without
+	// tokens, where the question went out and nobody said what that costs.
 	Embedded      *v1.Usage `protobuf:"bytes,21,opt,name=embedded,proto3" json:"embedded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -212,36 +212,36 @@ func (e *Embedder) Version() string { return e.version }
 // Nothing is billed. Between processors of two kinds the numbers differ by some 1e-6. Its
 // errors are those of the interface, context.DeadlineExceeded after the time of the options,
 // and of a model that does not answer with numbers.
-func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (int64, error) {
+func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (embed.Bill, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return embed.Bill{}, err
 	}
 	if len(text) >= maxBytes {
-		return 0, embed.ErrTooLong
+		return embed.Bill{}, embed.ErrTooLong
 	}
 	ids := []int64{e.begin}
 	for _, token := range e.tokenizer.Tokenize(text) {
 		ids = append(ids, int64(e.tokenizer.ID(token)))
 	}
 	if len(ids) == 1 {
-		return 0, embed.ErrNothing
+		return embed.Bill{}, embed.ErrNothing
 	}
 	if ids = append(ids, e.end); len(ids) > e.longest {
-		return 0, embed.ErrTooLong
+		return embed.Bill{}, embed.ErrTooLong
 	}
 	select {
 	case e.slots <- struct{}{}:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return embed.Bill{}, ctx.Err()
 	}
 	hidden, err := e.hidden(ctx, ids)
 	<-e.slots
 	if err != nil {
-		return 0, err
+		return embed.Bill{}, err
 	}
-	return 0, pool(hidden.F, to[:e.dim])
+	return embed.Bill{}, pool(hidden.F, to[:e.dim])
 }
 
 // hidden gives a row of numbers for each token.

@@ -22,10 +22,15 @@ import (
 )
 
 // Doer sends requests, as [http.Client] does. It holds them to the hosts that may be called,
-// and follows no redirect: one would take the key along.
+// and follows no redirect: one would take the key along. Of a request that did not leave this host
+// whole, its error is [ErrUnsent].
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
+
+// ErrUnsent is in the causes of an error where it is certain that no provider can have worked on the
+// request, and so that none bills it.
+var ErrUnsent = errors.New("provider: the request did not leave")
 
 // Options are of one model at one provider. URL, Model and Dim must be given.
 type Options struct {
@@ -109,40 +114,55 @@ type reply struct {
 		Embedding json.RawMessage `json:"embedding"`
 	} `json:"data"`
 	Usage struct {
-		PromptTokens int64 `json:"prompt_tokens"`
+		PromptTokens *int64 `json:"prompt_tokens"`
 	} `json:"usage"`
+	Error json.RawMessage `json:"error"`
 }
+
+// bill is what the provider says, if it does.
+func (r *reply) bill() embed.Bill {
+	if n := r.Usage.PromptTokens; n != nil && *n >= 0 {
+		return embed.Bill{Tokens: *n}
+	}
+	return unknown
+}
+
+// unknown is the bill for what was asked, and left open what it costs.
+var unknown = embed.Bill{Unknown: true}
 
 // Embed is [embed.Embedder]'s, for texts below 32 KiB. It makes one call and does not
 // repeat it. Its errors are provider_error, provider_unavailable, provider_timeout and
-// provider_rate_limited of [errs], and the context's. Tokens are billed even where an answer
-// is of no use; of a call that broke off nobody knows.
-func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (int64, error) {
+// provider_rate_limited of [errs], and the context's. Nothing is billed for a request that did not
+// leave, and for one that was refused, by a status other than 200 or an error in the answer's place.
+// Tokens are billed even where an answer is of no use. What a call costs is unknown that brought no
+// answer, none that can be read, or one without usage.
+func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (embed.Bill, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return embed.Bill{}, err
 	}
 	if len(text) >= maxBytes {
-		return 0, embed.ErrTooLong
+		return embed.Bill{}, embed.ErrTooLong
 	}
 	if strings.TrimFunc(text, unicode.IsSpace) == "" {
-		return 0, embed.ErrNothing
+		return embed.Bill{}, embed.ErrNothing
 	}
 	bounded, cancel := context.WithTimeout(ctx, e.opts.Timeout)
 	defer cancel()
-	body, err := e.call(bounded, text)
+	body, bill, err := e.call(bounded, text)
 	if err != nil {
 		if ctx.Err() != nil {
-			return 0, ctx.Err()
+			return bill, ctx.Err()
 		}
 		if bounded.Err() != nil {
-			return 0, errs.New(errs.ProviderTimeout, "the provider of embeddings did not answer in time").WithCause(bounded.Err())
+			return bill, errs.New(errs.ProviderTimeout, "the provider of embeddings did not answer in time").WithCause(bounded.Err())
 		}
-		return 0, err
+		return bill, err
 	}
 	return e.read(body, to)
 }
 
-func (e *Embedder) call(ctx context.Context, text string) ([]byte, error) {
+// call returns the provider's answer; the bill is that of a call without one.
+func (e *Embedder) call(ctx context.Context, text string) ([]byte, embed.Bill, error) {
 	asked := request{Model: e.opts.Model, Input: strings.ToValidUTF8(text, "\ufffd"), Encoding: "base64"}
 	if e.opts.Floats {
 		asked.Encoding = "float"
@@ -152,11 +172,11 @@ func (e *Embedder) call(ctx context.Context, text string) ([]byte, error) {
 	}
 	data, err := json.Marshal(asked)
 	if err != nil {
-		return nil, err
+		return nil, embed.Bill{}, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(data))
 	if err != nil {
-		return nil, err
+		return nil, embed.Bill{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
@@ -165,22 +185,23 @@ func (e *Embedder) call(ctx context.Context, text string) ([]byte, error) {
 	}
 	resp, err := e.do.Do(req)
 	if err != nil {
+		bill := embed.Bill{Unknown: !errors.Is(err, ErrUnsent)}
 		if de, ok := errors.AsType[*errs.Error](err); ok { // a host that is not allowed, and the like
-			return nil, de
+			return nil, bill, de
 		}
-		return nil, errs.New(errs.ProviderUnavailable, "the provider of embeddings could not be reached").WithCause(cause(err))
+		return nil, bill, errs.New(errs.ProviderUnavailable, "the provider of embeddings could not be reached").WithCause(cause(err))
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, e.maxReply+1))
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return nil, refused(resp)
+		return nil, embed.Bill{}, refused(resp)
 	case err != nil:
-		return nil, errs.New(errs.ProviderUnavailable, "the provider's answer broke off").WithCause(cause(err))
+		return nil, unknown, errs.New(errs.ProviderUnavailable, "the provider's answer broke off").WithCause(cause(err))
 	case int64(len(body)) > e.maxReply:
-		return nil, errs.Newf(errs.ProviderError, "the provider answered with more than %d bytes", e.maxReply)
+		return nil, unknown, errs.Newf(errs.ProviderError, "the provider answered with more than %d bytes", e.maxReply)
 	}
-	return body, nil
+	return body, unknown, nil
 }
 
 // cause is an error without the URL that http.Client puts into it.
@@ -213,17 +234,22 @@ func refused(resp *http.Response) error {
 	}
 }
 
-func (e *Embedder) read(body []byte, to []float32) (billed int64, err error) {
+func (e *Embedder) read(body []byte, to []float32) (embed.Bill, error) {
 	var r reply
-	if err := json.Unmarshal(body, &r); err != nil || len(r.Data) != 1 || r.Usage.PromptTokens < 0 {
-		return 0, errs.New(errs.ProviderError, "the provider's answer is not one of embeddings")
+	switch err := json.Unmarshal(body, &r); {
+	case err != nil:
+		return unknown, errs.New(errs.ProviderError, "the provider's answer is not one of embeddings")
+	case len(r.Data) == 0 && len(r.Error) > 0 && string(r.Error) != "null":
+		return embed.Bill{}, errs.New(errs.ProviderError, "the provider of embeddings answered with an error")
+	case len(r.Data) != 1:
+		return r.bill(), errs.New(errs.ProviderError, "the provider's answer is not one of embeddings")
 	}
 	n, err := decode(r.Data[0].Embedding, to[:e.opts.Dim])
 	if err != nil {
-		return r.Usage.PromptTokens, errs.New(errs.ProviderError, "the provider's answer is not one of embeddings").WithCause(err)
+		return r.bill(), errs.New(errs.ProviderError, "the provider's answer is not one of embeddings").WithCause(err)
 	}
 	if n != e.opts.Dim {
-		return r.Usage.PromptTokens, errs.Newf(errs.ProviderError, "the provider's vector has %d numbers, not %d", n, e.opts.Dim)
+		return r.bill(), errs.Newf(errs.ProviderError, "the provider's vector has %d numbers, not %d", n, e.opts.Dim)
 	}
-	return r.Usage.PromptTokens, normalize(to[:n])
+	return r.bill(), normalize(to[:n])
 }

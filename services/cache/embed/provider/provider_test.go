@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,11 +50,22 @@ func open(t *testing.T, o provider.Options) *provider.Embedder {
 		o.Dim = 4
 	}
 	o.Key = secret.New(key)
-	e, err := provider.New(http.DefaultClient, o)
+	e, err := provider.New(marking{}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// marking is the default client, and marks what found no connection.
+type marking struct{}
+
+func (marking) Do(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultClient.Do(r)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return nil, errors.Join(err, provider.ErrUnsent)
+	}
+	return resp, err
 }
 
 // model is a provider whose vectors hang on the text alone. It answers in the form that it
@@ -119,9 +131,9 @@ func TestAsDocumented(t *testing.T) {
 			})
 			e := open(t, provider.Options{URL: url, Floats: form == "float", Shorten: form == "float"})
 			to := make([]float32, 4)
-			billed, err := e.Embed(t.Context(), food, to)
-			if err != nil || billed != 8 {
-				t.Fatalf("%d tokens were billed, %v", billed, err)
+			bill, err := e.Embed(t.Context(), food, to)
+			if err != nil || bill != (embed.Bill{Tokens: 8}) {
+				t.Fatalf("the bill is %+v, %v", bill, err)
 			}
 			documented := []float64{0.0023064255, -0.009327292, 0.015797727, -0.0028842222}
 			length := 0.0
@@ -147,9 +159,11 @@ func file(t *testing.T, name string) string {
 }
 
 // What providers answer instead of a vector becomes an error of its kind, which says nothing
-// of the text or the key, even where the provider does. Tokens that it bills are known.
+// of the text or the key, even where the provider does. What was refused costs nothing; tokens that
+// the provider bills are known, and of an answer that can't be read nobody knows.
 func TestRefused(t *testing.T) {
 	quotes := fmt.Sprintf(`{"error":{"message":"bad: %s, key %s"}}`, food, key)
+	unknown := embed.Bill{Unknown: true}
 	vector := func(form string) string {
 		return fmt.Sprintf(`{"data":[{"embedding":%s}],"usage":{"prompt_tokens":8}}`, form)
 	}
@@ -157,31 +171,33 @@ func TestRefused(t *testing.T) {
 		status int
 		body   string
 		want   errs.Reason
-		billed int64
+		bill   embed.Bill
 	}{
-		"credential":         {401, quotes, errs.ProviderError, 0},
-		"model":              {404, quotes, errs.ProviderError, 0},
-		"request":            {400, quotes, errs.ProviderError, 0},
-		"rate limit":         {429, quotes, errs.ProviderRateLimited, 0},
-		"failure":            {500, quotes, errs.ProviderError, 0},
-		"bad gateway":        {502, quotes, errs.ProviderUnavailable, 0},
-		"overloaded":         {503, quotes, errs.ProviderUnavailable, 0},
-		"late":               {504, quotes, errs.ProviderTimeout, 0},
-		"redirect":           {307, quotes, errs.ProviderError, 0},
-		"no JSON":            {200, food + key, errs.ProviderError, 0},
-		"an error":           {200, quotes, errs.ProviderError, 0},
-		"two vectors":        {200, `{"data":[{"embedding":[1]},{"embedding":[1]}]}`, errs.ProviderError, 0},
-		"no vector":          {200, vector(`null`), errs.ProviderError, 8},
-		"a short vector":     {200, vector(`[1,2,3]`), errs.ProviderError, 8},
-		"a long vector":      {200, vector(`[1,2,3,4,5]`), errs.ProviderError, 8},
-		"a short one packed": {200, vector(`"AACAPw=="`), errs.ProviderError, 8},
-		"a long one packed":  {200, vector(`"` + strings.Repeat("AACAPwAAgD8AAIA/", 3) + `"`), errs.ProviderError, 8},
-		"half a number":      {200, vector(`"AAAA"`), errs.ProviderError, 8},
-		"words":              {200, vector(`"` + food + `"`), errs.ProviderError, 8},
-		"a list of words":    {200, vector(`["` + food + `"]`), errs.ProviderError, 8},
-		"zeros":              {200, vector(`[0,0,0,0]`), errs.ProviderError, 8},
-		"no numbers":         {200, vector(`"AADAfwAAwH8AAMB/AADAfw=="`), errs.ProviderError, 8},
-		"too much":           {200, strings.Repeat(" ", 1<<20) + vector(`[1,2,3,4]`), errs.ProviderError, 0},
+		"credential":          {401, quotes, errs.ProviderError, embed.Bill{}},
+		"model":               {404, quotes, errs.ProviderError, embed.Bill{}},
+		"request":             {400, quotes, errs.ProviderError, embed.Bill{}},
+		"rate limit":          {429, quotes, errs.ProviderRateLimited, embed.Bill{}},
+		"failure":             {500, quotes, errs.ProviderError, embed.Bill{}},
+		"bad gateway":         {502, quotes, errs.ProviderUnavailable, embed.Bill{}},
+		"overloaded":          {503, quotes, errs.ProviderUnavailable, embed.Bill{}},
+		"late":                {504, quotes, errs.ProviderTimeout, embed.Bill{}},
+		"redirect":            {307, quotes, errs.ProviderError, embed.Bill{}},
+		"no JSON":             {200, food + key, errs.ProviderError, unknown},
+		"an error":            {200, quotes, errs.ProviderError, embed.Bill{}},
+		"two vectors":         {200, `{"data":[{"embedding":[1]},{"embedding":[1]}]}`, errs.ProviderError, unknown},
+		"no vector":           {200, vector(`null`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"a short vector":      {200, vector(`[1,2,3]`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"a long vector":       {200, vector(`[1,2,3,4,5]`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"a short one packed":  {200, vector(`"AACAPw=="`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"a long one packed":   {200, vector(`"` + strings.Repeat("AACAPwAAgD8AAIA/", 3) + `"`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"half a number":       {200, vector(`"AAAA"`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"words":               {200, vector(`"` + food + `"`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"a list of words":     {200, vector(`["` + food + `"]`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"zeros":               {200, vector(`[0,0,0,0]`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"no numbers":          {200, vector(`"AADAfwAAwH8AAMB/AADAfw=="`), errs.ProviderError, embed.Bill{Tokens: 8}},
+		"two that are billed": {200, `{"data":[{"embedding":[1]},{"embedding":[1]}],"usage":{"prompt_tokens":8}}`, errs.ProviderError, embed.Bill{Tokens: 8}},
+		"a negative bill":     {200, `{"data":[{"embedding":null}],"usage":{"prompt_tokens":-8}}`, errs.ProviderError, unknown},
+		"too much":            {200, strings.Repeat(" ", 1<<20) + vector(`[1,2,3,4]`), errs.ProviderError, unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -189,9 +205,9 @@ func TestRefused(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})
-			billed, err := open(t, provider.Options{URL: url}).Embed(t.Context(), food, make([]float32, 4))
-			if !errs.Is(err, c.want) || billed != c.billed {
-				t.Fatalf("got %v and %d tokens, want %s and %d", err, billed, c.want, c.billed)
+			bill, err := open(t, provider.Options{URL: url}).Embed(t.Context(), food, make([]float32, 4))
+			if !errs.Is(err, c.want) || bill != c.bill {
+				t.Fatalf("got %v and the bill %+v, want %s and %+v", err, bill, c.want, c.bill)
 			}
 			if c.want == errs.ProviderRateLimited && errs.Of(err).RetryAfter != 42*time.Second {
 				t.Errorf("to wait for %v", errs.Of(err).RetryAfter)
@@ -203,7 +219,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A provider that does not answer, or breaks off, ends a call in time.
+// A provider that does not answer, or breaks off, ends a call in time. Only a request that did not
+// leave is known to cost nothing.
 func TestAway(t *testing.T) {
 	hangs := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -215,15 +232,21 @@ func TestAway(t *testing.T) {
 	})
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
+	left := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer left.Close()
+	unavailable := func(err error) bool { return errs.Is(err, errs.ProviderUnavailable) }
+	unknown := embed.Bill{Unknown: true}
 	for name, c := range map[string]struct {
 		url     string
 		timeout time.Duration
 		is      func(error) bool
+		bill    embed.Bill
 	}{
-		"hangs":            {hangs, 20 * time.Millisecond, func(err error) bool { return errs.Is(err, errs.ProviderTimeout) }},
-		"hangs for longer": {hangs, time.Hour, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
-		"breaks off":       {breaks, 0, func(err error) bool { return errs.Is(err, errs.ProviderUnavailable) }},
-		"is not there":     {closed.URL, 0, func(err error) bool { return errs.Is(err, errs.ProviderUnavailable) }},
+		"hangs":            {hangs, 20 * time.Millisecond, func(err error) bool { return errs.Is(err, errs.ProviderTimeout) }, unknown},
+		"hangs for longer": {hangs, time.Hour, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }, unknown},
+		"breaks off":       {breaks, 0, unavailable, unknown},
+		"is not there":     {closed.URL, 0, unavailable, embed.Bill{}},
+		"has left":         {left.URL, 0, unavailable, unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
@@ -232,14 +255,46 @@ func TestAway(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
 				defer cancel()
 			}
-			_, err := open(t, provider.Options{URL: c.url, Timeout: c.timeout}).Embed(ctx, food, make([]float32, 4))
-			if !c.is(err) {
-				t.Fatalf("got %v", err)
+			bill, err := open(t, provider.Options{URL: c.url, Timeout: c.timeout}).Embed(ctx, food, make([]float32, 4))
+			if !c.is(err) || bill != c.bill {
+				t.Fatalf("got %v, and the bill %+v", err, bill)
 			}
 			for e := err; e != nil; e = errors.Unwrap(e) {
 				secrettest.AssertNoLeak(t, e.Error(), key, food)
 			}
 		})
+	}
+}
+
+// An answer without usage has a vector, and what it costs is unknown; one that says 0 costs nothing.
+func TestWithoutUsage(t *testing.T) {
+	for usage, want := range map[string]embed.Bill{"": {Unknown: true}, `,"usage":{}`: {Unknown: true}, `,"usage":{"prompt_tokens":0}`: {}} {
+		url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprintf(w, `{"data":[{"embedding":[1,0,0,0]}]%s}`, usage)
+		})
+		if bill, err := open(t, provider.Options{URL: url}).Embed(t.Context(), food, make([]float32, 4)); err != nil || bill != want {
+			t.Errorf("%q: the bill is %+v, %v", usage, bill, err)
+		}
+	}
+}
+
+// Nothing is billed for what isn't sent.
+func TestNotAsked(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked") })
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		text string
+		want error
+	}{
+		"nothing to embed": {t.Context(), " ", embed.ErrNothing},
+		"too long":         {t.Context(), strings.Repeat("x", 1<<20), embed.ErrTooLong},
+		"no time":          {ended, food, context.Canceled},
+	} {
+		if bill, err := open(t, provider.Options{URL: url}).Embed(c.ctx, c.text, make([]float32, 4)); !errors.Is(err, c.want) || bill != (embed.Bill{}) {
+			t.Errorf("%s: %v, and the bill %+v", name, err, bill)
+		}
 	}
 }
 

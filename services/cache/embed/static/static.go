@@ -86,12 +86,12 @@ func (e *Embedder) Version() string { return e.version }
 
 // Embed is [embed.Embedder]'s, for texts below [MaxBytes]. Nothing is billed. It is computed
 // in integers up to one division, so that every processor gives the same bits.
-func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (int64, error) {
+func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (embed.Bill, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return embed.Bill{}, err
 	}
 	if len(text) >= MaxBytes {
-		return 0, embed.ErrTooLong
+		return embed.Bill{}, embed.ErrTooLong
 	}
 	var few [96]int32
 	var room [maxDim]int64
@@ -101,7 +101,7 @@ func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (int64,
 		e.add(sums, tokens[:n])
 		tokens = tokens[n:]
 	}
-	return 0, normalize(sums, to)
+	return embed.Bill{}, normalize(sums, to)
 }
 
 // atOnce is how many products of a weight and four bits have a sum below 2^32.
