@@ -123,3 +123,20 @@ func dot(a []int32, b []int8) int32 {
 func cosine(dot, a, b int32) float64 {
 	return float64(dot) / math.Sqrt(float64(int64(a)*int64(b)))
 }
+
+// Cosine is that of two vectors, from -1 to 1; -1 where they can't be compared, because their
+// lengths differ or one is zero. They have at most 4,096 numbers.
+func Cosine(a, b []int8) float64 {
+	if len(a) != len(b) {
+		return -1
+	}
+	var ab, aa, bb int32
+	for i := range a {
+		x, y := int32(a[i]), int32(b[i])
+		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+	}
+	if aa == 0 || bb == 0 {
+		return -1
+	}
+	return cosine(ab, aa, bb)
+}

@@ -561,3 +561,23 @@ func TestMemory(t *testing.T) {
 		t.Errorf("%d MB are used by nothing", got>>20)
 	}
 }
+
+func TestCosine(t *testing.T) {
+	for name, tc := range map[string]struct {
+		a, b []int8
+		want float64
+	}{
+		"equal":             {[]int8{1, 2, -3}, []int8{1, 2, -3}, 1},
+		"longer":            {[]int8{127, 127}, []int8{1, 1}, 1},
+		"at right angles":   {[]int8{127, 0}, []int8{0, -128}, 0},
+		"opposite":          {[]int8{5, -5}, []int8{-5, 5}, -1},
+		"the largest":       {slices.Repeat([]int8{-128}, 4096), slices.Repeat([]int8{-128}, 4096), 1},
+		"of another length": {[]int8{1}, []int8{1, 0}, -1},
+		"zero":              {[]int8{0, 0}, []int8{1, 1}, -1},
+		"none":              {nil, nil, -1},
+	} {
+		if got := index.Cosine(tc.a, tc.b); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}

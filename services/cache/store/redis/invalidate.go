@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,68 +33,67 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 		s.announceSelected(ctx, fieldGone, sel)
 	}
 	if name, ok := wanted.name(); ok {
-		return s.endNamed(ctx, sel.Tenant, name, until)
+		return s.endNamed(ctx, sel, name, until)
 	}
-	for cursor := uint64(0); ; {
-		var found []string
-		found, cursor, err = s.client.ZScan(ctx, index, cursor, wanted.pattern(), scanCount).Result()
-		if err != nil {
-			return entries, fmt.Errorf("redis: reading a tenant's cache index: %w", err)
-		}
-		batch, err := scanned(found, wanted)
-		if err != nil {
-			return entries, err
-		}
-		n, err := s.end(ctx, sel.Tenant, batch, until)
-		if entries += n; err != nil {
-			return entries, err
-		}
-		if cursor != 0 {
-			continue
-		}
-		if purge {
-			err = s.forgetVectors(ctx, sel)
-		}
-		return entries, err
+	err = s.scan(ctx, index, wanted.pattern(), func(found []named) error {
+		found = slices.DeleteFunc(found, func(n named) bool { return !wanted.matches(n.name) })
+		n, err := s.end(ctx, sel, found, until)
+		entries += n
+		return err
+	})
+	if err == nil && purge && sel.Entry == (cache.Fingerprint{}) {
+		err = s.forgetVectors(ctx, sel)
 	}
+	return entries, err
 }
 
-// named is an entry in a tenant's index: its name, and its end in Unix ms.
+// named is a member of a sorted set with its score, which is its end in Unix ms.
 type named struct {
 	name  string
 	score float64
 }
 
-// scanned is what is wanted of what a scan found: names, each with its score behind it.
-func scanned(found []string, wanted filter) (entries []named, err error) {
-	for i := 0; i+1 < len(found); i += 2 {
-		if !wanted.matches(found[i]) {
-			continue
-		}
-		score, err := strconv.ParseFloat(found[i+1], 64)
+// scan hands over the members that match a pattern, some at a time.
+func (s *Store) scan(ctx context.Context, key, pattern string, each func([]named) error) error {
+	for cursor := uint64(0); ; {
+		found, next, err := s.client.ZScan(ctx, key, cursor, pattern, scanCount).Result()
 		if err != nil {
-			return nil, fmt.Errorf("redis: a score of a cache index: %w", err)
+			return fmt.Errorf("redis: reading what of a tenant's is cached: %w", err)
 		}
-		entries = append(entries, named{found[i], score})
+		members := make([]named, 0, len(found)/2)
+		for i := 0; i+1 < len(found); i += 2 {
+			score, err := strconv.ParseFloat(found[i+1], 64)
+			if err != nil {
+				return fmt.Errorf("redis: a score of %s: %w", key, err)
+			}
+			members = append(members, named{found[i], score})
+		}
+		if len(members) > 0 {
+			if err := each(members); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
 	}
-	return entries, nil
 }
 
 // endNamed ends the life of one entry. A single entry has no vector set to itself.
-func (s *Store) endNamed(ctx context.Context, tenant, name string, until time.Time) (int64, error) {
-	score, err := s.client.ZScore(ctx, s.index(tenant), name).Result()
+func (s *Store) endNamed(ctx context.Context, sel cache.Selector, name string, until time.Time) (int64, error) {
+	score, err := s.client.ZScore(ctx, s.index(sel.Tenant), name).Result()
 	if errors.Is(err, redis.Nil) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("redis: reading a tenant's cache index: %w", err)
 	}
-	return s.end(ctx, tenant, []named{{name, score}}, until)
+	return s.end(ctx, sel, []named{{name, score}}, until)
 }
 
-// end ends the lives of entries.
-func (s *Store) end(ctx context.Context, tenant string, entries []named, until time.Time) (int64, error) {
-	now := s.clock.Now()
+// end ends the lives of entries that were selected.
+func (s *Store) end(ctx context.Context, sel cache.Selector, entries []named, until time.Time) (int64, error) {
+	tenant, now := sel.Tenant, s.clock.Now()
 	var living, expired []string
 	for _, e := range entries {
 		if e.score > float64(now.UnixMilli()) {
@@ -106,6 +106,11 @@ func (s *Store) end(ctx context.Context, tenant string, entries []named, until t
 		return 0, err
 	}
 	if !until.After(now) {
+		if sel.Entry != (cache.Fingerprint{}) {
+			if err := s.forgetVectorsOf(ctx, tenant, living); err != nil {
+				return 0, err
+			}
+		}
 		return s.forget(ctx, tenant, living)
 	}
 	return s.shorten(ctx, tenant, living, until, until.Sub(now))

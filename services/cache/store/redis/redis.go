@@ -8,8 +8,9 @@
 //	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
 //	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms
 //	<prefix>{tenant}:provider:model:partition:evidence      hash    replica → time and state
-//	<prefix>{tenant}:provider:model:partition:hash:v        vector set  fingerprints, by context and embedder
-//	<prefix>{tenant}:vectors                                set     the names of the vector sets
+//	<prefix>{tenant}:provider:model:partition:hash:vs       vector set  fingerprints, by context and embedder
+//	<prefix>{tenant}:vectorsets                             zset    the names of the vector sets → last end in Unix ms
+//	<prefix>{tenant}:vectorends                             zset    a vector set's name and a fingerprint → end in Unix ms
 //	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
 //	<prefix>changes                                         stream  names that were put, purged or called wrong
 //
@@ -24,8 +25,10 @@
 // # Vector sets
 //
 // Redis 8 has vector sets. From a number of a tenant's entries on, questions' vectors are kept
-// in them as well, so that those are found which a process has no room for. What they name may
-// be gone: a search takes it out.
+// in them as well, so that those are found which a process has no room for. A vector has its entry's
+// end for an attribute, by which a search passes over what has ended; with each vector that is put
+// some leave that have ended, of all of the tenant's. What they name may be gone before: a search
+// takes it out.
 //
 // # Changes
 //
@@ -215,7 +218,7 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	if rec.Announce != nil {
 		s.announced(ctx, err)
 		if len(rec.Announce.Vector) > 0 && entries.Val() >= s.vectorsFrom {
-			s.keepVector(ctx, &key, rec.Announce, life)
+			s.keepVector(ctx, &key, rec.Announce, now, rec.Expires)
 		}
 	}
 	return true, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/index"
 )
 
 // DefaultVectorsFrom is from how many entries of a tenant on vector sets are used when
@@ -25,40 +26,85 @@ const DefaultVectorsFrom = 100_000
 // vectorSet is a vector set's name in its tenant's set of them: all questions in it may answer
 // one another. `provider:model:partition:` and a hash of context and embedder.
 func vectorSet(s *cache.Scope) string {
+	return string(within(&s.Namespace)) + likeness(s.Context, s.Embedder)
+}
+
+// likeness names what two questions of a namespace must have in common for their vectors to be compared.
+func likeness(turns [sha256.Size]byte, embedder string) string {
 	h := sha256.New()
-	h.Write(s.Context[:])
-	h.Write([]byte(s.Embedder))
-	return string(base64.RawURLEncoding.AppendEncode(within(&s.Namespace), h.Sum(nil)))
+	h.Write(turns[:])
+	h.Write([]byte(embedder))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
 // vectors is the key of the vector set with that name.
-func (s *Store) vectors(tenant, name string) string { return s.entry(tenant, name) + ":v" }
+func (s *Store) vectors(tenant, name string) string { return s.entry(tenant, name) + vectorsSuffix }
 
-// vectorSets is the key of the names of a tenant's vector sets.
-func (s *Store) vectorSets(tenant string) string { return string(append(s.tag(tenant), ":vectors"...)) }
+// vectorsSuffix is what the key of a vector set ends in, behind its name.
+const vectorsSuffix = ":vs"
+
+// vectorSets is the key of the names of a tenant's vector sets, by when the last of each ends.
+func (s *Store) vectorSets(tenant string) string {
+	return string(append(s.tag(tenant), ":vectorsets"...))
+}
+
+// vectorEnds is the key of all elements of a tenant's vector sets, by when they end: the set's name,
+// a colon, and the element.
+func (s *Store) vectorEnds(tenant string) string {
+	return string(append(s.tag(tenant), ":vectorends"...))
+}
+
+// maxTrimmed bounds how many vectors that have ended leave when one comes. It is more than one,
+// so that they become fewer; to take one out costs Redis as much as to put one in.
+const maxTrimmed = 8
+
+// keepScript puts a vector (ARGV 1) into a vector set (KEYS 1) as an element (ARGV 2) with attributes
+// (3), and notes the set's name (4) among the tenant's (KEYS 2) and the element among all (KEYS 3), by
+// its end (5). The keys live for its life (6) in ms at least. Then it takes out a number (8) of
+// those that have ended by now (7), from sets whose keys begin (9) and end (10) as given: they
+// lie in the same slot. A server without vector sets does nothing at all.
+const keepScript = `
+redis.call('VADD', KEYS[1], 'FP32', ARGV[1], ARGV[2], 'SETATTR', ARGV[3])
+redis.call('ZADD', KEYS[2], 'GT', ARGV[5], ARGV[4])
+redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4] .. ':' .. ARGV[2])
+for _, key in ipairs(KEYS) do
+  redis.call('PEXPIRE', key, ARGV[6], 'NX')
+  redis.call('PEXPIRE', key, ARGV[6], 'GT')
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[7])
+local ended = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, ARGV[8])
+for _, member in ipairs(ended) do
+  local set, element = string.match(member, '^(.*):([^:]*)$')
+  redis.call('VREM', ARGV[9] .. set .. ARGV[10], element)
+  redis.call('ZREM', KEYS[3], member)
+end
+return #ended`
 
 // keepVector adds a record's vector to its vector set, if the server has such. Plain Redis 7
 // has none: that is noted, and it is not asked again.
-func (s *Store) keepVector(ctx context.Context, key *cache.Key, kept *cache.Kept, life time.Duration) {
+func (s *Store) keepVector(ctx context.Context, key *cache.Key, kept *cache.Kept, now, end time.Time) {
 	if s.noVectors.Load() {
 		return
 	}
 	tenant := key.Namespace.Tenant
 	name := vectorSet(&cache.Scope{Namespace: key.Namespace, Context: kept.Question.Context, Embedder: kept.Embedder})
-	set, element := s.vectors(tenant, name), base64.RawURLEncoding.EncodeToString(key.Fingerprint[:])
-	pipe := s.client.Pipeline()
-	added := pipe.VAdd(ctx, set, element, &redis.VectorFP32{Val: floats(kept.Vector)})
-	lengthen(ctx, pipe, set, life)
-	pipe.SAdd(ctx, s.vectorSets(tenant), name)
-	lengthen(ctx, pipe, s.vectorSets(tenant), life)
+	err := s.client.Eval(ctx, keepScript, []string{s.vectors(tenant, name), s.vectorSets(tenant), s.vectorEnds(tenant)},
+		floats(kept.Vector), element(&key.Fingerprint), `{"end":`+millis(end)+`}`, name, end.UnixMilli(),
+		end.Sub(now).Milliseconds(), now.UnixMilli(), maxTrimmed, s.entry(tenant, ""), vectorsSuffix).Err()
 	// What is not there is not found by likeness, and nothing else follows.
-	_, _ = pipe.Exec(ctx)
-	s.hasVectors(ctx, added.Err())
+	s.hasVectors(ctx, err)
 }
+
+// element is what a vector set calls an entry.
+func element(f *cache.Fingerprint) string { return base64.RawURLEncoding.EncodeToString(f[:]) }
 
 // hasVectors notes, and logs once, that the server knows no vector sets.
 func (s *Store) hasVectors(ctx context.Context, err error) bool {
-	if err == nil || !strings.Contains(strings.ToLower(err.Error()), "unknown command") {
+	if err == nil {
+		return true
+	}
+	text := strings.ToLower(err.Error())
+	if !strings.Contains(text, "unknown command") && !strings.Contains(text, "unknown redis command") { // of a script
 		return true
 	}
 	if !s.noVectors.Swap(true) {
@@ -76,20 +122,28 @@ func floats(vector []int8) []byte {
 	return b
 }
 
-// nearRounds is how often a vector set is asked when what it names is gone.
-const nearRounds = 3
+const (
+	// nearRounds is how often a vector set is asked when what it names is gone.
+	nearRounds = 3
+	// nearEffort is how many elements a search goes through for such as have not ended. Redis's own
+	// bound is a hundred for each that is asked for, and 0 none, by which a set full of ended ones
+	// would be read as a whole (redis.io/docs, filtered search, read November 2026).
+	nearEffort = 2_000
+)
 
-// Near is [cache.Vectors]'s. What a vector set names and is gone, it takes out of it.
+// Near is [cache.Vectors]'s. What has ended is no candidate; what a vector set names and is gone
+// before its end, it takes out of it.
 // VSIM's score is (1+cosine)/2, of vectors of 8 bits (redis.io/commands/vsim and /vadd, read
 // November 2026): cosines are computed again of the vectors as they were kept.
 func (s *Store) Near(ctx context.Context, scope cache.Scope, vector []int8, k int, floor float64) ([]*cache.Kept, error) {
 	if s.noVectors.Load() {
 		return nil, nil
 	}
-	set := s.vectors(scope.Namespace.Tenant, vectorSet(&scope))
+	tenant, set := scope.Namespace.Tenant, vectorSet(&scope)
 	query := &redis.VectorFP32{Val: floats(vector)}
+	args := &redis.VSimArgs{Count: int64(k), Filter: ".end > " + millis(s.clock.Now()), FilterEF: nearEffort}
 	for round := 1; ; round++ {
-		names, err := s.client.VSimWithArgs(ctx, set, query, &redis.VSimArgs{Count: int64(k)}).Result()
+		names, err := s.client.VSimWithArgs(ctx, s.vectors(tenant, set), query, args).Result()
 		if errors.Is(err, redis.Nil) || !s.hasVectors(ctx, err) {
 			return nil, nil
 		}
@@ -103,7 +157,7 @@ func (s *Store) Near(ctx context.Context, scope cache.Scope, vector []int8, k in
 		if len(gone) > 0 {
 			pipe := s.client.Pipeline()
 			for _, name := range gone {
-				pipe.VRem(ctx, set, name)
+				s.takeOut(ctx, pipe, tenant, set, name)
 			}
 			if _, err := pipe.Exec(ctx); err != nil {
 				return nil, fmt.Errorf("redis: cleaning a vector set: %w", err)
@@ -155,54 +209,89 @@ func (s *Store) named(ctx context.Context, scope *cache.Scope, names []string) (
 func nearest(found []*cache.Kept, vector []int8, floor float64) []*cache.Kept {
 	cosines := make(map[*cache.Kept]float64, len(found))
 	found = slices.DeleteFunc(found, func(k *cache.Kept) bool {
-		cosines[k] = cosine(k.Vector, vector)
+		cosines[k] = index.Cosine(k.Vector, vector)
 		return cosines[k] < floor
 	})
 	slices.SortStableFunc(found, func(a, b *cache.Kept) int { return cmp.Compare(cosines[b], cosines[a]) })
 	return found
 }
 
-// cosine is -1 for vectors that can't be compared.
-func cosine(a, b []int8) float64 {
-	if len(a) != len(b) {
-		return -1
-	}
-	var ab, aa, bb int64
-	for i := range a {
-		x, y := int64(a[i]), int64(b[i])
-		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
-	}
-	if aa == 0 || bb == 0 {
-		return -1
-	}
-	return float64(ab) / math.Sqrt(float64(aa)*float64(bb))
-}
-
-// forgetVectors removes the vector sets of whole namespaces that are purged. Of single
-// entries, and of a set that is filled meanwhile, a search cleans up.
+// forgetVectors removes the vector sets of whole namespaces that are purged. A vector that is put
+// meanwhile may go as well: it is not found by likeness, no more. Nothing is asked of a server
+// that has no vector sets.
 func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector) error {
-	if sel.Entry != (cache.Fingerprint{}) {
+	if s.noVectors.Load() {
 		return nil
-	}
-	names, err := s.client.SMembers(ctx, s.vectorSets(sel.Tenant)).Result()
-	if err != nil {
-		return fmt.Errorf("redis: reading the names of vector sets: %w", err)
 	}
 	wanted := newFilter(sel)
-	keys, members := []string(nil), []any(nil)
-	for _, name := range names {
-		if wanted.matches(name) {
-			keys, members = append(keys, s.vectors(sel.Tenant, name)), append(members, name)
+	err := s.scan(ctx, s.vectorSets(sel.Tenant), wanted.pattern(), func(found []named) error {
+		pipe := s.client.Pipeline()
+		for _, set := range found {
+			if wanted.matches(set.name) {
+				pipe.Unlink(ctx, s.vectors(sel.Tenant, set.name))
+				pipe.ZRem(ctx, s.vectorSets(sel.Tenant), set.name)
+			}
 		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err == nil {
+		err = s.scan(ctx, s.vectorEnds(sel.Tenant), wanted.pattern()+":*", func(found []named) error {
+			args := []any{s.entry(sel.Tenant, ""), vectorsSuffix}
+			for _, end := range found {
+				args = append(args, end.name)
+			}
+			return s.client.Eval(ctx, forgetEndsScript, []string{s.vectorEnds(sel.Tenant)}, args...).Err()
+		})
 	}
-	if len(keys) == 0 {
-		return nil
-	}
-	pipe := s.client.Pipeline()
-	pipe.Unlink(ctx, keys...)
-	pipe.SRem(ctx, s.vectorSets(sel.Tenant), members...)
-	if _, err := pipe.Exec(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("redis: forgetting vector sets: %w", err)
 	}
 	return nil
+}
+
+// forgetEndsScript removes those of the elements from ARGV 3 on, of KEYS 1, whose vector set is gone:
+// its key begins (1) and ends (2) as given.
+const forgetEndsScript = `
+for i = 3, #ARGV do
+  local set = string.match(ARGV[i], '^(.*):[^:]*$')
+  if redis.call('EXISTS', ARGV[1] .. set .. ARGV[2]) == 0 then
+    redis.call('ZREM', KEYS[1], ARGV[i])
+  end
+end
+return 0`
+
+// forgetVectorsOf removes the vectors of single entries, whose questions are still there.
+func (s *Store) forgetVectorsOf(ctx context.Context, tenant string, names []string) error {
+	if s.noVectors.Load() || len(names) == 0 {
+		return nil
+	}
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = s.question(tenant, name)
+	}
+	questions, err := s.client.MGet(ctx, keys...).Result()
+	if err != nil {
+		return fmt.Errorf("redis: reading what is forgotten: %w", err)
+	}
+	pipe := s.client.Pipeline()
+	for i, question := range questions {
+		raw, _ := question.(string)
+		kept := decodeQuestion(raw)
+		if kept == nil || len(kept.Vector) == 0 {
+			continue
+		}
+		cut := strings.LastIndexByte(names[i], ':') + 1
+		s.takeOut(ctx, pipe, tenant, names[i][:cut]+likeness(kept.Question.Context, kept.Embedder), names[i][cut:])
+	}
+	if _, err := pipe.Exec(ctx); err != nil && s.hasVectors(ctx, err) {
+		return fmt.Errorf("redis: forgetting vectors: %w", err)
+	}
+	return nil
+}
+
+// takeOut removes an element from a vector set.
+func (s *Store) takeOut(ctx context.Context, pipe redis.Pipeliner, tenant, set, element string) {
+	pipe.VRem(ctx, s.vectors(tenant, set), element)
+	pipe.ZRem(ctx, s.vectorEnds(tenant), set+":"+element)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/redisx/redisxtest"
 	"tollgate.dev/services/cache"
@@ -31,13 +33,19 @@ func scope() cache.Scope {
 // vectorStore is a store that uses vector sets at once.
 func vectorStore(t *testing.T, v redisxtest.Version, log *bytes.Buffer) (*redis.Store, *clocktest.Fake, func() []string) {
 	t.Helper()
+	s, c, client, prefix := vectorStoreOver(t, v, log)
+	return s, c, func() []string { return keys(t, client, prefix) }
+}
+
+func vectorStoreOver(t *testing.T, v redisxtest.Version, log *bytes.Buffer) (*redis.Store, *clocktest.Fake, *goredis.Client, string) {
+	t.Helper()
 	client, prefix := v.New(t)
 	c := clocktest.New()
 	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, VectorsFrom: 1, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, c, func() []string { return keys(t, client, prefix) }
+	return s, c, client, prefix
 }
 
 func place(t *testing.T, s *redis.Store, c *clocktest.Fake, sc cache.Scope, text string, vector []int8, life time.Duration) {
@@ -123,6 +131,11 @@ func TestNearWithoutVectorSets(t *testing.T) {
 			t.Errorf("found %q", got)
 		}
 	}
+	for _, sel := range []cache.Selector{{Tenant: "t", Entry: storetest.Key("", "", "", "", "0").Fingerprint}, {Tenant: "t"}} {
+		if n, err := s.Invalidate(t.Context(), sel, c.Now()); n == 0 || err != nil {
+			t.Errorf("a purge takes %d, %v", n, err)
+		}
+	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "no vector sets") {
 		t.Errorf("the log:\n%s", log.String())
 	}
@@ -175,5 +188,136 @@ func TestNearRecall(t *testing.T) {
 	t.Logf("%d of %d found", found, asked)
 	if found < asked*97/100 {
 		t.Errorf("%d of %d found", found, asked)
+	}
+}
+
+// kept is how many vectors there are, in how many sets, by the sets themselves and by what is noted.
+func kept(t *testing.T, client *goredis.Client, prefix string) (vectors, sets int64) {
+	t.Helper()
+	for _, key := range keys(t, client, prefix) {
+		if strings.HasSuffix(key, ":vs") {
+			n, err := client.VCard(t.Context(), key).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			vectors, sets = vectors+n, sets+1
+		}
+	}
+	// The name of a set is there until the last that was in it would have ended.
+	if n, err := client.ZCard(t.Context(), prefix+"{t}:vectorsets").Result(); n > sets+1 || err != nil {
+		t.Errorf("%d sets have %d names, %v", sets, n, err)
+	}
+	if n, err := client.ZCard(t.Context(), prefix+"{t}:vectorends").Result(); n != vectors || err != nil {
+		t.Errorf("%d vectors have %d ends, %v", vectors, n, err)
+	}
+	return vectors, sets
+}
+
+// Vectors leave with their entries as new ones come, though nobody searches; so do the sets that
+// have none any more.
+func TestVectorSetsDoNotGrow(t *testing.T) {
+	var log bytes.Buffer
+	s, c, client, prefix := vectorStoreOver(t, redisxtest.Versions()[0], &log)
+	sc := scope()
+	for i := range 300 {
+		sc.Context = [32]byte{byte(i / 3 % 256), byte(i / 3 / 256)} // three questions in each
+		place(t, s, c, sc, fmt.Sprint(i), direction(float64(i%90)), 30*time.Second)
+		c.Advance(time.Second)
+		if vectors, sets := kept(t, client, prefix); vectors > 30 || sets > 11 {
+			t.Fatalf("after %d there are %d vectors in %d sets", i, vectors, sets)
+		}
+	}
+	// What has ended while nothing came leaves some at a time.
+	c.Advance(time.Minute)
+	before, _ := kept(t, client, prefix)
+	place(t, s, c, sc, "next", direction(0), time.Minute)
+	if after, _ := kept(t, client, prefix); after >= before || after < before-8 {
+		t.Errorf("of %d vectors that ended %d are there when one comes", before, after)
+	}
+	for i := range 3 {
+		place(t, s, c, sc, fmt.Sprint("next", i), direction(0), time.Minute)
+	}
+	if vectors, sets := kept(t, client, prefix); vectors != 4 || sets != 1 {
+		t.Errorf("there are %d vectors in %d sets", vectors, sets)
+	}
+	// An entry that is put again ends when it says then.
+	place(t, s, c, sc, "next", direction(0), time.Hour)
+	c.Advance(2 * time.Minute)
+	place(t, s, c, sc, "last", direction(90), time.Minute)
+	if got := near(t, s, sc, direction(0), 3, 0.9); !slices.Equal(got, []string{"next"}) {
+		t.Errorf("found %q", got)
+	}
+	if vectors, _ := kept(t, client, prefix); vectors != 2 {
+		t.Errorf("there are %d vectors", vectors)
+	}
+}
+
+// What has ended stands in nobody's way, however much of it is nearer.
+func TestNearBehindTheDead(t *testing.T) {
+	var log bytes.Buffer
+	s, c, _ := vectorStore(t, redisxtest.Versions()[0], &log)
+	place(t, s, c, scope(), "lives", direction(30), time.Hour)
+	for i := range 100 {
+		place(t, s, c, scope(), fmt.Sprint(i), direction(float64(i)/10), time.Minute)
+	}
+	if got := near(t, s, scope(), direction(0), 3, 0.5); len(got) != 3 || slices.Contains(got, "lives") {
+		t.Errorf("while they live the nearest are %q", got)
+	}
+	c.Advance(time.Minute)
+	if got := near(t, s, scope(), direction(0), 3, 0.5); !slices.Equal(got, []string{"lives"}) {
+		t.Errorf("behind them is %q", got)
+	}
+}
+
+// A purge takes the vectors of what it purges, and no others.
+func TestPurgeTakesVectors(t *testing.T) {
+	other, blue := scope(), scope()
+	other.Namespace.Model, blue.Namespace.Partition = "n", "blue"
+	one := storetest.Key("t", "p", "m", "", "one")
+	for name, tc := range map[string]struct {
+		sel           cache.Selector
+		vectors, sets int64 // that are left of 5 in 3
+	}{
+		"the tenant":         {cache.Selector{Tenant: "t"}, 0, 0},
+		"a model":            {cache.Selector{Tenant: "t", Model: "m"}, 2, 1},
+		"a partition":        {cache.Selector{Tenant: "t", Partition: "blue"}, 4, 2},
+		"an entry":           {cache.Selector{Tenant: "t", Entry: one.Fingerprint}, 2, 2},
+		"an entry with name": {cache.Selector{Tenant: "t", Provider: "p", Model: "m", Partition: "blue", Entry: one.Fingerprint}, 4, 2},
+		"another tenant":     {cache.Selector{Tenant: "u"}, 5, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			s, c, client, prefix := vectorStoreOver(t, redisxtest.Versions()[0], &log)
+			for _, text := range []string{"one", "two"} {
+				place(t, s, c, scope(), text, direction(0), time.Hour)
+				place(t, s, c, other, text, direction(10), time.Hour)
+			}
+			place(t, s, c, blue, "one", direction(0), time.Hour)
+			if vectors, sets := kept(t, client, prefix); vectors != 5 || sets != 3 {
+				t.Fatalf("there are %d vectors in %d sets", vectors, sets)
+			}
+			if _, err := s.Invalidate(t.Context(), tc.sel, c.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if vectors, sets := kept(t, client, prefix); vectors != tc.vectors || sets != tc.sets {
+				t.Errorf("%d vectors in %d sets are left", vectors, sets)
+			}
+		})
+	}
+}
+
+// What an earlier release left under the names that it had is in nobody's way.
+func TestEarlierVectorSets(t *testing.T) {
+	var log bytes.Buffer
+	s, c, client, prefix := vectorStoreOver(t, redisxtest.Versions()[0], &log)
+	if err := client.SAdd(t.Context(), prefix+"{t}:vectors", "p:m::hash").Err(); err != nil {
+		t.Fatal(err)
+	}
+	place(t, s, c, scope(), "one", direction(0), time.Hour)
+	if got := near(t, s, scope(), direction(0), 3, 0.5); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("found %q", got)
+	}
+	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, c.Now()); n != 1 || err != nil {
+		t.Errorf("a purge takes %d, %v", n, err)
 	}
 }
