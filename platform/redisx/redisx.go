@@ -81,7 +81,7 @@ func ParseURL(text secret.String) (Options, error) {
 }
 
 // Open makes a client. It connects when it is first used, so that Redis may be absent
-// at the start; [Ping] tells. Close it when done.
+// at the start; [Ping] tells. Its errors quote neither arguments nor answers. Close it when done.
 func Open(o Options) (*redis.Client, error) {
 	if o.Host == "" {
 		return nil, errors.New("redisx: no host")
@@ -116,7 +116,7 @@ func Open(o Options) (*redis.Client, error) {
 	if o.TLS {
 		opts.TLSConfig = &tls.Config{ServerName: o.Host, MinVersion: tls.VersionTLS12}
 	}
-	return redis.NewClient(opts), nil
+	return Guarded(redis.NewClient(opts)), nil
 }
 
 // Ping reports whether the server answers.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"tollgate.dev/platform/redisx"
 	"tollgate.dev/services/cache"
 )
 
@@ -55,11 +56,11 @@ func dedicated(client redis.UniversalClient) (redis.UniversalClient, error) {
 	case *redis.Client:
 		opts := *c.Options()
 		opts.PoolSize, opts.MaxActiveConns, opts.MinIdleConns = 1, 0, 0
-		return redis.NewClient(&opts), nil
+		return redisx.Guarded(redis.NewClient(&opts)), nil
 	case *redis.ClusterClient:
 		opts := *c.Options()
 		opts.PoolSize, opts.MaxActiveConns, opts.MinIdleConns = 1, 0, 0
-		return redis.NewClusterClient(&opts), nil
+		return redisx.Guarded(redis.NewClusterClient(&opts)), nil
 	}
 	return nil, fmt.Errorf("redis: changes can't be followed through a %T", client)
 }
