@@ -12,6 +12,7 @@ import (
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/cache/embed"
 )
 
@@ -146,12 +147,26 @@ func (v *vectors) embed(ctx context.Context, text string) (vector []int8, bill e
 	}()
 	bill, err = v.embedder.Embed(ctx, text, *buffer)
 	if err != nil {
-		return nil, bill, err
+		return nil, bill, unquoted(err)
 	}
 	if vector = quantised(*buffer); vector == nil {
 		return nil, bill, errZero
 	}
 	return vector, bill, nil
+}
+
+// unquoted is an embedder's error as it may be logged. None should quote the text, and a model's or
+// a library's might: but for what is known to say nothing of it, the type alone is told.
+func unquoted(err error) error {
+	if e, ok := errors.AsType[*errs.Error](err); ok {
+		return e
+	}
+	for _, known := range [...]error{embed.ErrNothing, embed.ErrTooLong, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return fmt.Errorf("cache: the embedder failed with a %T", err)
 }
 
 var (
