@@ -31,9 +31,10 @@ func main() {
 	show := flag.String("show", "", "print the pairs that were served, wrong (served against the label), lost (vetoed against it), kept (not vetoed, with it) or passed (not vetoed, against it)")
 	only := flag.String("set", "", "show those of this set alone")
 	model := flag.String("model", "", "folder with a sentence encoder, to measure beside the table in the binary; it takes minutes")
+	bare := flag.Bool("bare", false, "measure what a threshold alone serves: no near tier before it, no veto behind it")
 	lookups := flag.String("lookups", "10000", "questions in the cache in which look-ups are timed, with commas between; empty leaves them out")
 	flag.Parse()
-	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only, model: *model, sizes: *lookups}
+	b := bench{out: os.Stdout, clock: clock.Real(), show: *show, only: *only, model: *model, bare: *bare, sizes: *lookups}
 	if err := b.run(context.Background(), *data); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -45,6 +46,7 @@ type bench struct {
 	clock      clock.Clock
 	show, only string
 	model      string
+	bare       bool   // the embedder decides alone
 	sizes      string // of the caches in which look-ups are timed
 }
 

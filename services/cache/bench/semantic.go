@@ -45,22 +45,21 @@ type scored struct {
 	tier1 bool
 }
 
-// scores of the pairs that may be served from the semantic tier, the best first. A pair of which
-// the embedder knows nothing is none of them.
-func scores(ctx context.Context, e embed.Embedder, s set) ([]scored, error) {
+// scores of the pairs that may be served from the semantic tier, the best first; where the embedder
+// decides alone, of all of them. A pair of which the embedder knows nothing is none of them.
+func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, error) {
 	var all []scored
 	x, y := make([]float32, e.Dim()), make([]float32, e.Dim())
 	for i := range s.pairs {
 		p := &s.pairs[i]
-		a, b := reading.Read(p.a), reading.Read(p.b)
-		if unfit(a) || unfit(b) {
-			continue
+		may, near := b.bare, false
+		if !b.bare {
+			may, near = passes(p)
 		}
-		if _, vetoed := veto.Check(a, b); vetoed {
-			continue
-		}
-		if found(canon.Of(a), canon.Of(b)) {
+		if near {
 			all = append(all, scored{p, i + 1, 1, true})
+		}
+		if !may || near {
 			continue
 		}
 		_, err := e.Embed(ctx, p.a, x)
@@ -96,6 +95,18 @@ func scores(ctx context.Context, e embed.Embedder, s set) ([]scored, error) {
 	return all, nil
 }
 
+// passes tells whether a pair may be served at all, and whether tier 1 serves it.
+func passes(p *pair) (may, near bool) {
+	a, b := reading.Read(p.a), reading.Read(p.b)
+	if unfit(a) || unfit(b) {
+		return false, false
+	}
+	if _, vetoed := veto.Check(a, b); vetoed {
+		return false, false
+	}
+	return true, found(canon.Of(a), canon.Of(b))
+}
+
 func unfit(r *reading.Reading) bool {
 	_, is := veto.Unfit(r)
 	return is
@@ -106,7 +117,7 @@ var levels = []float64{1, 0.99, 0.98, 0.97, 0.96, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6
 
 // semantic measures the tier that asks an embedder, behind the same veto.
 func (b *bench) semantic(ctx context.Context, e embed.Embedder, s set) error {
-	all, err := scores(ctx, e, s)
+	all, err := b.scores(ctx, e, s)
 	if err != nil {
 		return err
 	}
@@ -122,7 +133,11 @@ func (b *bench) semantic(ctx context.Context, e embed.Embedder, s set) error {
 			other[p.kind]++
 		}
 	}
-	b.printf("  tier 2 by %s, with tier 1 before it\n", e.Version())
+	how := "with tier 1 before it"
+	if b.bare {
+		how = "alone: no tier 1, no veto"
+	}
+	b.printf("  tier 2 by %s, %s\n", e.Version(), how)
 	b.printf("    %9s %9s %16s %14s", "threshold", "found", "wrong by label", "mean of kinds")
 	if s.audited {
 		b.printf("   wrong by audit (upper 95 %% limit; unread, counted as wrong)")
