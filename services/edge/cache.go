@@ -93,6 +93,9 @@ func (e *Edge) invalidateCache(x *exchange) error {
 		return err
 	}
 	resp, err := e.Services.Cache.Invalidate(x.r.Context(), in)
+	if in.GetTtlOverride().AsDuration() == 0 {
+		e.flights.ground(in)
+	}
 	if err != nil {
 		return err
 	}

@@ -91,10 +91,15 @@ func (e *Edge) cacheFeedback(x *exchange) error {
 	if err := e.after.wait(x.r.Context()); err != nil {
 		return err
 	}
+	ns := &cachev1.Namespace{TenantId: tenant, Provider: m.provider, Model: m.name, Partition: cmp.Or(req.Partition, req.Cache.Namespace)}
 	resp, err := e.Services.Cache.Feedback(x.r.Context(), &cachev1.FeedbackRequest{
-		Namespace: &cachev1.Namespace{TenantId: tenant, Provider: m.provider, Model: m.name, Partition: cmp.Or(req.Partition, req.Cache.Namespace)},
-		EntryId:   req.EntryID, Hit: cachetier.HitKind(cachetier.Named(req.Tier)), Score: req.Score, Wrong: *req.Wrong,
+		Namespace: ns, EntryId: req.EntryID, Hit: cachetier.HitKind(cachetier.Named(req.Tier)), Score: req.Score, Wrong: *req.Wrong,
 	})
+	if *req.Wrong {
+		e.flights.ground(&cachev1.InvalidateRequest{
+			TenantId: ns.GetTenantId(), Provider: ns.GetProvider(), Model: ns.GetModel(), Partition: ns.GetPartition(), EntryId: req.EntryID,
+		})
+	}
 	if err != nil {
 		return renamed(err, feedbackNames)
 	}

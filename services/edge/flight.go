@@ -3,8 +3,11 @@ package edge
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"maps"
 	"sync"
 
+	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	routerv1 "tollgate.dev/gen/tollgate/router/v1"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/memory"
@@ -108,6 +111,23 @@ func (f *flights) land(key flightKey, fl *flight) {
 	defer shard.mu.Unlock()
 	if shard.flying[key] == fl {
 		delete(shard.flying, key)
+	}
+}
+
+// ground takes the flights off the board whose answers a purge selects: who asks from then on hears
+// none that was asked for before. Those who wait already hear theirs.
+func (f *flights) ground(sel *cachev1.InvalidateRequest) {
+	entry, _ := base64.RawURLEncoding.DecodeString(sel.GetEntryId()) // of another form it selects nothing
+	selects := func(key *flightKey) bool {
+		return key.tenant == sel.GetTenantId() && (sel.GetProvider() == "" || key.provider == sel.GetProvider()) &&
+			(sel.GetModel() == "" || key.model == sel.GetModel()) && (sel.GetPartition() == "" || key.partition == sel.GetPartition()) &&
+			(sel.GetEntryId() == "" || string(key.fingerprint[:]) == string(entry))
+	}
+	for i := range f.shards {
+		shard := &f.shards[i]
+		shard.mu.Lock()
+		maps.DeleteFunc(shard.flying, func(key flightKey, _ *flight) bool { return selects(&key) })
+		shard.mu.Unlock()
 	}
 }
 

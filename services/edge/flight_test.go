@@ -3,6 +3,7 @@ package edge_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -405,6 +406,75 @@ func TestAnswersWaitForNoRecord(t *testing.T) {
 			release()
 			if a := <-again.answer; a.status != http.StatusOK || a.body != first.body || a.header.Get("Idempotent-Replayed") != "true" || r.router.called() != 1 {
 				t.Errorf("the repeat: %d %s, of %d calls", a.status, a.body, r.router.called())
+			}
+		})
+	}
+}
+
+// Who asks after a purge hears no answer that was asked for before it; who waited already does.
+func TestAfterAPurgeNobodyJoins(t *testing.T) {
+	t.Parallel()
+	purge := func(key, body string) func(*rig) answer {
+		return func(r *rig) answer { return r.do(http.MethodPost, invalidatePath, call{key: key, body: body}) }
+	}
+	entry := func(r *rig) string {
+		r.cache.mu.Lock()
+		defer r.cache.mu.Unlock()
+		return base64.RawURLEncoding.EncodeToString(r.cache.asked.GetFingerprint())
+	}
+	for name, tc := range map[string]struct {
+		purge func(*rig) answer
+		joins bool
+	}{
+		"a tenant":               {purge(acmeKey, `{"namespace":"acme"}`), false},
+		"a model":                {purge(acmeKey, `{"namespace":"acme:openai:m"}`), false},
+		"another tenant":         {purge(masterKey, `{"namespace":"key/master"}`), true},
+		"another partition":      {purge(acmeKey, `{"namespace":"acme","partition":"p"}`), true},
+		"lives that are shorter": {purge(acmeKey, `{"namespace":"acme","ttlOverride":60}`), true},
+		"lives that end":         {purge(acmeKey, `{"namespace":"acme","ttlOverride":0}`), false},
+		"another entry":          {purge(acmeKey, `{"namespace":"acme","entryId":"`+strings.Repeat("A", 43)+`"}`), true},
+		"the entry": {func(r *rig) answer {
+			return purge(acmeKey, `{"namespace":"acme","entryId":"`+entry(r)+`"}`)(r)
+		}, false},
+		"the entry is wrong": {func(r *rig) answer {
+			return r.do(http.MethodPost, "/v1/cache/feedback", call{key: acmeKey, body: `{"entryId":"` + entry(r) + `","model":"m","wrong":true}`})
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			h := r.hold()
+			ask := call{key: acmeKey, body: chat("Hi")}
+			before := []*party{r.start(ask), r.start(ask)}
+			<-h.began
+			r.waiting(2)
+			if a := tc.purge(r); a.status != http.StatusOK {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			after := r.start(ask)
+			want := 1
+			if tc.joins {
+				r.waiting(3)
+			} else {
+				<-h.began
+				want = 2
+			}
+			for range want {
+				h.step <- nil
+			}
+			for i, p := range append(before, after) {
+				if a := <-p.answer; a.status != http.StatusOK || said(t, a.body) != "Hello" {
+					t.Errorf("caller %d has %d %s", i, a.status, a.body)
+				}
+			}
+			paid := 0
+			for _, rec := range r.ledger(3) {
+				if rec.GetCostNanos() > 0 {
+					paid++
+				}
+			}
+			if paid != want {
+				t.Errorf("%d calls were paid, want %d", paid, want)
 			}
 		})
 	}

@@ -223,7 +223,10 @@ func (e *Edge) purgeTeams(ctx context.Context, ids []string) (left []string) {
 		return nil
 	}
 	for _, id := range ids {
-		if _, err := e.Services.Cache.Invalidate(ctx, &cachev1.InvalidateRequest{TenantId: id}); err != nil {
+		all := &cachev1.InvalidateRequest{TenantId: id}
+		_, err := e.Services.Cache.Invalidate(ctx, all)
+		e.flights.ground(all)
+		if err != nil {
 			e.Log.WarnContext(ctx, "cached answers of a team that is gone are left until they expire", "team", id, "error", err)
 			left = append(left, id)
 		}

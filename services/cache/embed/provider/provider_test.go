@@ -284,15 +284,19 @@ func TestNotAsked(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
-		ctx  context.Context
+		over bool
 		text string
 		want error
 	}{
-		"nothing to embed": {t.Context(), " ", embed.ErrNothing},
-		"too long":         {t.Context(), strings.Repeat("x", 1<<20), embed.ErrTooLong},
-		"no time":          {ended, food, context.Canceled},
+		"nothing to embed": {false, " ", embed.ErrNothing},
+		"too long":         {false, strings.Repeat("x", 1<<20), embed.ErrTooLong},
+		"no time":          {true, food, context.Canceled},
 	} {
-		if bill, err := open(t, provider.Options{URL: url}).Embed(c.ctx, c.text, make([]float32, 4)); !errors.Is(err, c.want) || bill != (embed.Bill{}) {
+		ctx := t.Context()
+		if c.over {
+			ctx = ended
+		}
+		if bill, err := open(t, provider.Options{URL: url}).Embed(ctx, c.text, make([]float32, 4)); !errors.Is(err, c.want) || bill != (embed.Bill{}) {
 			t.Errorf("%s: %v, and the bill %+v", name, err, bill)
 		}
 	}
