@@ -13,10 +13,14 @@ import (
 // decision.
 const comparisonVersion = 1
 
-func appendComparison(b []byte, entry Fingerprint, d threshold.Decision) ([]byte, error) {
-	b = append(b, comparisonVersion)
-	b = append(b, entry[:]...)
-	return d.AppendBinary(b)
+// comparisonOf is nil for a decision that no learner made.
+func comparisonOf(entry Fingerprint, d threshold.Decision) []byte {
+	b := append(make([]byte, 0, 96), comparisonVersion)
+	b, err := d.AppendBinary(append(b, entry[:]...))
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 func parseComparison(b []byte) (entry Fingerprint, d threshold.Decision, err error) {

@@ -141,22 +141,24 @@ func newLearners(opts Options) (*learners, error) {
 	}, nil
 }
 
-// decide about a would-be hit. With [threshold.Compare] comes the token for [Service.Compare].
-func (l *learners) decide(ns Namespace, entry Fingerprint, score float64) (threshold.Verdict, []byte) {
+// toss is [judge]'s.
+func (l *learners) toss() float64 { return l.opts.Coin() }
+
+// decide is [judge]'s.
+func (l *learners) decide(ns Namespace, score, coin float64) threshold.Decision {
 	at := l.of(ns)
-	if at == nil || !at.known.Load() {
-		return threshold.Pass, nil
+	if at == nil || !at.known.Load() || !(score >= 0) {
+		return threshold.Decision{Verdict: threshold.Pass}
 	}
 	// A cosine may exceed 1 by the error of its last digit.
-	d := at.learner.Decide(min(score, 1), l.opts.Coin())
-	if d.Verdict != threshold.Compare {
-		return d.Verdict, nil
+	return at.learner.Decide(min(score, 1), coin)
+}
+
+// served is [judge]'s.
+func (l *learners) served(ns Namespace) {
+	if at := l.of(ns); at != nil {
+		at.learner.Served()
 	}
-	token, err := appendComparison(nil, entry, d)
-	if err != nil { // a score that is none
-		return threshold.Pass, nil
-	}
-	return threshold.Compare, token
 }
 
 // observe what came of a comparison.

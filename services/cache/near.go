@@ -74,7 +74,13 @@ func (*near) score(a, b *asked, _ *candidate) (score float64, same bool) {
 	return 1, same
 }
 
+// toss decides nothing.
+func (*near) toss() float64 { return 0 }
+
 // decide serves what is the same.
-func (*near) decide(Namespace, Fingerprint, float64) (threshold.Verdict, []byte) {
-	return threshold.Serve, nil
+func (*near) decide(Namespace, float64, float64) threshold.Decision {
+	return threshold.Decision{Verdict: threshold.Serve}
 }
+
+// served teaches nothing.
+func (*near) served(Namespace) {}

@@ -22,12 +22,17 @@ type tier interface {
 	judge
 }
 
-// judge decides about a would-be hit: an entry that is there and that nothing else refuses.
-// There is at most one for a tier in a look-up.
+// judge decides about would-be hits, where neither request nor service fix a threshold. A would-be
+// hit is an entry that is there and that nothing else refuses; there is at most one for a tier in a
+// look-up. Whether an entry is there takes the store to say, so the judge is asked before: it holds
+// for as long as the look-up's coin is the same, whichever candidate turns out to be the hit.
 type judge interface {
-	// decide says what to do with an entry of that score, where neither request nor service
-	// fix a threshold. With [threshold.Compare] comes what Compare is to be given.
-	decide(ns Namespace, entry Fingerprint, score float64) (v threshold.Verdict, comparison []byte)
+	// toss a coin for a look-up, uniform in [0, 1).
+	toss() float64
+	// decide says what to do with an entry of that score, if it is there. It changes nothing.
+	decide(ns Namespace, score, coin float64) threshold.Decision
+	// served tells of a would-be hit that was decided to be served, and is.
+	served(ns Namespace)
 }
 
 // candidate is a question that was found.
@@ -93,22 +98,22 @@ func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit
 	if r.Incomparable && r.Threshold == nil {
 		last = min(last, cachev1.Tier_TIER_NEAR) // the tiers behind it serve by what was learned
 	}
-	left, asked := fetches, cachev1.Tier_TIER_EXACT
+	left, reached := fetches, cachev1.Tier_TIER_EXACT
 	for _, t := range s.tiers {
 		if t.tier() > last {
 			break
 		}
 		hit, done := s.ask(ctx, t, r, a, &left)
-		asked = t.tier()
+		reached = t.tier()
 		if done {
-			hit.Last, hit.Embedded = asked, a.embedded
+			hit.Last, hit.Embedded = reached, a.embedded
 			if hit.Entry == nil {
 				hit.Embedding = a.embedding
 			}
 			return hit
 		}
 	}
-	return Hit{Last: asked, Embedding: a.embedding, Embedded: a.embedded}
+	return Hit{Last: reached, Embedding: a.embedding, Embedded: a.embedded}
 }
 
 // stricter is the larger of two thresholds, of which either may be none.
@@ -130,66 +135,91 @@ func (r *Request) least() float64 {
 // ask goes through a tier's candidates. It is done with a hit, and where no further tier is to
 // be asked. left counts the records that may still be read.
 func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *int) (hit Hit, done bool) {
+	name := cachetier.Name(t.tier())
+	coin := t.toss()
 	for _, c := range t.search(ctx, r, a) {
-		q := s.questions.get(c.Handle)
-		if q == nil || q.fingerprint == r.Key.Fingerprint { // it went just now, or the exact tier knows better
+		q, score, outcome := s.suits(t, r, a, &c)
+		if outcome != "" {
+			s.observer.CacheCandidate(name, outcome)
+		}
+		if q == nil {
 			continue
 		}
-		b := read(q.text)
-		score, same := t.score(a, b, &c)
-		if !same {
-			continue
-		}
-		if score < r.least() {
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), passed)
-			continue
-		}
-		if f, apart := veto.Check(a.reading, b.reading); apart {
-			s.observer.CacheVeto(f.Rule)
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), vetoed)
-			continue
-		}
-		if s.bars(r, b) {
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), barredOutcome)
-			continue
+		d := decided(t, r, score, coin)
+		if d.Verdict == threshold.Pass {
+			// Those behind it are no nearer.
+			s.observer.CacheCandidate(name, passed)
+			return Hit{}, false
 		}
 		if *left == 0 {
 			return Hit{}, true
 		}
 		*left--
-		// The store is asked in the request's own namespace, whatever was found.
-		entry, state := s.records.get(ctx, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
+		entry, state := s.fetch(ctx, r, q, &c)
 		switch state {
 		case away:
 			return Hit{}, true
-		case gone:
-			s.questions.index.Delete(c.group, c.ID)
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), lost)
-			continue
-		case aged:
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), lost)
+		case gone, aged:
+			s.observer.CacheCandidate(name, lost)
 			continue
 		case present:
 		}
-		verdict, comparison := threshold.Serve, []byte(nil)
+		if d.Verdict == threshold.Compare {
+			s.observer.CacheCandidate(name, compared)
+			return Hit{Comparison: comparisonOf(q.fingerprint, d)}, true
+		}
 		if r.Threshold == nil {
-			verdict, comparison = t.decide(r.Key.Namespace, q.fingerprint, score)
+			t.served(r.Key.Namespace)
 		}
-		switch verdict {
-		case threshold.Serve:
-			s.questions.index.Used(c.group, c.ID, money.Nano(entry.GetCostNanos()))
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), served)
-			return Hit{Kind: cachetier.HitKind(t.tier()), Entry: entry, Score: score, ID: q.fingerprint}, true
-		case threshold.Compare:
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), compared)
-			return Hit{Comparison: comparison}, true
-		case threshold.Pass:
-			// Those behind it are no nearer.
-			s.observer.CacheCandidate(cachetier.Name(t.tier()), passed)
-			return Hit{}, false
-		}
+		s.questions.index.Used(c.group, c.ID, money.Nano(entry.GetCostNanos()))
+		s.observer.CacheCandidate(name, served)
+		return Hit{Kind: cachetier.HitKind(t.tier()), Entry: entry, Score: score, ID: q.fingerprint}, true
 	}
 	return Hit{}, false
+}
+
+// suits returns the question of a candidate whose answer may serve, as far as the questions tell, and
+// its score. It is nil for another, with what becomes of that; with nothing for one that is no
+// candidate after all.
+func (s *similar) suits(t tier, r *Request, a *asked, c *candidate) (q *answered, score float64, outcome string) {
+	q = s.questions.get(c.Handle)
+	if q == nil || q.fingerprint == r.Key.Fingerprint { // it went just now, or the exact tier knows better
+		return nil, 0, ""
+	}
+	b := read(q.text)
+	score, same := t.score(a, b, c)
+	switch {
+	case !same:
+		return nil, 0, ""
+	case score < r.least():
+		return nil, 0, passed
+	}
+	if f, apart := veto.Check(a.reading, b.reading); apart {
+		s.observer.CacheVeto(f.Rule)
+		return nil, 0, vetoed
+	}
+	if s.bars(r, b) {
+		return nil, 0, barredOutcome
+	}
+	return q, score, ""
+}
+
+// decided is what to do with an entry of that score: a threshold that is fixed has let it pass.
+func decided(j judge, r *Request, score, coin float64) threshold.Decision {
+	if r.Threshold != nil {
+		return threshold.Decision{Verdict: threshold.Serve}
+	}
+	return j.decide(r.Key.Namespace, score, coin)
+}
+
+// fetch reads the answer to a question. The store is asked in the request's own namespace, whatever
+// was found. What it does not have is not found again.
+func (s *similar) fetch(ctx context.Context, r *Request, q *answered, c *candidate) (*cachev1.Entry, presence) {
+	entry, state := s.records.get(ctx, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
+	if state == gone {
+		s.questions.index.Delete(c.group, c.ID)
+	}
+	return entry, state
 }
 
 // bars tells whether a question in the scope of a request is barred.

@@ -92,7 +92,7 @@ func TestForgettingReachesAllReplicas(t *testing.T) {
 func TestRestartedReplicaGoesOn(t *testing.T) {
 	before := counted(t, "a", 700, 0.9)
 	for range 3000 {
-		before.Decide(0.9, 0.999)
+		before.Served()
 	}
 	before.Observe(before.Decide(0.9, 0), false)
 	state := before.State()

@@ -124,7 +124,8 @@ func (l *Learner) Rate() float64 { return l.inForce.Load().rate }
 
 // Decide about a would-be hit: an entry that every other rule would let pass. The coin is
 // uniform in [0, 1) and independent of all else. One rate holds for all scores, so that what is
-// compared is a fair sample at each level. It takes no lock.
+// compared is a fair sample at each level. It changes nothing, and takes no lock: who serves tells
+// [Learner.Served].
 func (l *Learner) Decide(score, coin float64) Decision {
 	f := l.inForce.Load()
 	d := Decision{Score: score, Threshold: f.threshold, Rate: f.rate, window: f.window}
@@ -133,10 +134,13 @@ func (l *Learner) Decide(score, coin float64) Decision {
 		d.Verdict = Compare
 	case score >= f.threshold:
 		d.Verdict = Serve
-		l.hits.Add(1)
 	}
 	return d
 }
+
+// Served tells of an answer that was decided to be served, and was: only such earn what wrong ones
+// may cost. It takes no lock.
+func (l *Learner) Served() { l.hits.Add(1) }
 
 // Observe what came of a comparison. A comparison that could not be made is to be told as wrong:
 // if hard ones were left out, what is left would look better than it is. Other decisions than

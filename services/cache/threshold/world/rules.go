@@ -16,6 +16,9 @@ type Learned struct {
 // Decide by the learner.
 func (r *Learned) Decide(score, coin float64) (serve, compare bool, limit float64) {
 	r.last = r.Learner.Decide(score, coin)
+	if r.last.Verdict == threshold.Serve {
+		r.Learner.Served()
+	}
 	return r.last.Verdict == threshold.Serve, r.last.Verdict == threshold.Compare, r.last.Threshold
 }
 
