@@ -280,9 +280,9 @@ func TestPurge(t *testing.T) {
 	})
 	t.Run("a group", func(t *testing.T) {
 		ix, gone := fill(t)
-		count := ix.PurgeGroup(group(2))
+		count := ix.Purge(func(m index.Member) bool { return m.Group == group(2) })
 		check(t, ix, gone, count, func(n int) bool { return n%3 == 2 })
-		if ix.PurgeGroup(group(2)) != 0 || search(t, ix, group(2), []int8{1}, 1, 0) != nil {
+		if search(t, ix, group(2), []int8{1}, 1, 0) != nil {
 			t.Error("the group isn't empty")
 		}
 	})
@@ -492,11 +492,7 @@ func TestConcurrent(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if n%2 == 0 {
-				ix.PurgeGroup(group(9))
-			} else {
-				ix.Purge(func(m index.Member) bool { return m.Tenant == 50 })
-			}
+			ix.Purge(func(m index.Member) bool { return m.Tenant == 50 })
 			if found, _ := ix.Search(context.Background(), group(9), []int8{1}, 1, 0); found != nil {
 				t.Errorf("after a purge, %v was found", found)
 			}

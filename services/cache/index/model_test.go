@@ -94,7 +94,7 @@ func (p *pair) step() {
 	case 8:
 		switch p.next(8) {
 		case 0:
-			got := p.ix.PurgeGroup(g)
+			got := p.ix.Purge(func(m index.Member) bool { return m.Group == g })
 			p.count("of a group", got, func(e index.Entry) bool { return e.Group == g })
 		case 1:
 			tenant := uint64(p.next(3))

@@ -65,40 +65,6 @@ func (ix *Index) sweep(match func(*shard, uint32) bool) (count int) {
 	return count
 }
 
-// PurgeGroup takes out all entries of a group, at once for whoever searches after it was
-// called, and returns how many.
-func (ix *Index) PurgeGroup(key Group) (count int) {
-	sh := ix.shard(&key)
-	sh.mu.Lock()
-	g := sh.groups[key]
-	if g == nil {
-		sh.mu.Unlock()
-		return 0
-	}
-	delete(sh.groups, key)
-	g.removed = true
-	sh.mu.Unlock()
-
-	var handles [batch]uint64
-	for more := true; more; {
-		n, freed := 0, int64(0)
-		sh.mu.Lock()
-		for n < batch && g.rows > 0 {
-			list := g.list()
-			s := list[len(list)-1]
-			f, h := sh.remove(s.rows[s.n-1].slot)
-			freed += f
-			handles[n] = h
-			n++
-		}
-		more = g.rows > 0
-		sh.mu.Unlock()
-		count += n
-		ix.dropped(freed, handles[:n])
-	}
-	return count
-}
-
 func (ix *Index) dropped(freed int64, handles []uint64) {
 	if len(handles) == 0 {
 		return

@@ -38,7 +38,7 @@ func (ix *Index) Lookup(g Group, keys []Key, limit int) []Candidate {
 			}
 			seen++
 			s, r := sh.rowOf(x.slot)
-			if r.expires <= now || s.group.removed || s.group.key != g ||
+			if r.expires <= now || s.group.key != g ||
 				slices.ContainsFunc(found, func(c Candidate) bool { return c.ID == r.id }) {
 				continue
 			}

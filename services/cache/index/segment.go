@@ -77,9 +77,8 @@ type group struct {
 	segments atomic.Pointer[[]*segment]
 
 	// Under the shard's lock.
-	rows    int
-	spare   []*segment // what may have room
-	removed bool
+	rows  int
+	spare []*segment // what may have room
 }
 
 func (g *group) list() []*segment {

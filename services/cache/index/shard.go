@@ -56,7 +56,7 @@ func (sh *shard) find(hash uint64, g *Group, id *ID) (slot uint32, ok bool) {
 	for c := sh.table.first(hash); c != none; {
 		x := sh.table.cells.at(c)
 		if x.hash == hash {
-			if s, r := sh.rowOf(x.slot); r.id == *id && s.group.key == *g && !s.group.removed {
+			if s, r := sh.rowOf(x.slot); r.id == *id && s.group.key == *g {
 				return x.slot, true
 			}
 		}
