@@ -74,11 +74,12 @@ type Options struct {
 	Threshold *float64
 	// Learning is how thresholds are learned where none is fixed.
 	Learning Learning
-	// IndexBytes is the most memory that the questions take by which answers are found.
+	// IndexBytes is the most memory that the questions take by which answers are found. Of what it
+	// has no room for the exact tier finds all, and the semantic one what Vectors takes.
 	IndexBytes int64
 	// Feed tells of what other replicas keep and forget; nil where the store is this process's.
 	Feed Feed
-	// Vectors finds what IndexBytes have no room for; nil where nothing does.
+	// Vectors takes what IndexBytes have no room for, and finds it again; nil where nothing does.
 	Vectors Vectors
 	// Observer is told of what happens; nobody when nil.
 	Observer Observer

@@ -44,15 +44,8 @@ type Kept struct {
 	Expires time.Time
 	// Value is what a hit saves.
 	Value money.Nano
-}
 
-// Vectors finds questions by their vectors where a store keeps more of them than a process has
-// room for.
-type Vectors interface {
-	// Near returns records with questions of the scope whose vectors have at least that cosine
-	// with the vector: at most k, the best first, with their vectors. It may miss some. Where
-	// the store has no such search it returns none. They may be gone: the store has the word.
-	Near(ctx context.Context, scope Scope, vector []int8, k int, floor float64) ([]*Kept, error)
+	beyond bool // it was found by [Vectors]
 }
 
 // Scope is what two questions must have in common for the likeness of their vectors to mean

@@ -25,6 +25,9 @@ func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.expire(ctx) })
 	parts.Go(func() { s.learners.run(ctx) })
+	if s.similar.beyond != nil {
+		parts.Go(func() { s.similar.beyond.run(ctx) })
+	}
 	if s.opts.Feed != nil {
 		parts.Go(func() { s.follow(ctx) })
 	}

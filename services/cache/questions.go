@@ -38,17 +38,21 @@ type answered struct {
 	text        string
 	expires     int64       // Unix time, ms
 	plain       index.Group // its group without an embedder
+	beyond      bool        // it came from beyond the index
 }
 
 // answeredBytes is what an [answered] takes beside its text, with its place in the map.
 const answeredBytes = 136
 
-func newQuestions(maxBytes int64, clk clock.Clock) *questions {
+// newQuestions has none. evicted is told of each that makes room for another.
+func newQuestions(maxBytes int64, clk clock.Clock, evicted func(*answered)) *questions {
 	q := &questions{seed: maphash.MakeSeed()}
 	for i := range q.shards {
 		q.shards[i].m = make(map[uint64]*answered)
 	}
-	q.index = index.New(index.Options{MaxBytes: maxBytes, Clock: clk, Dropped: q.dropped})
+	q.index = index.New(index.Options{
+		MaxBytes: maxBytes, Clock: clk, Dropped: q.dropped, Evicted: func(handle uint64) { evicted(q.get(handle)) },
+	})
 	return q
 }
 
@@ -104,6 +108,7 @@ func (q *questions) add(k *Kept, a *asked, embedder string) error {
 	kept := &answered{
 		namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint,
 		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(), plain: plainGroup(k.Key.Namespace, &k.Question),
+		beyond: k.beyond,
 	}
 	sh.mu.Lock()
 	sh.m[handle] = kept

@@ -42,7 +42,7 @@ func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate
 	// An error comes with what was found up to then.
 	nearest, _ := s.questions.index.Search(ctx, group, vector, semanticCandidates, floor)
 	// Where the index has one that is near, what else there may be is not worth a round trip.
-	if len(nearest) == 0 && s.beyond.recall(ctx, r, vector, floor) {
+	if len(nearest) == 0 && s.beyond.recall(ctx, s.questions, r, vector, floor) {
 		nearest, _ = s.questions.index.Search(ctx, group, vector, semanticCandidates, floor)
 	}
 	found := make([]candidate, len(nearest))

@@ -49,15 +49,17 @@ type similar struct {
 	questions *questions
 	barred    *barred
 	vectors   *vectors // nil without an embedder
+	beyond    *beyond  // nil where the index is all there is
 	tiers     []tier   // the stricter first
 	threshold *float64 // nil where none is fixed
 	observer  Observer
 }
 
 func newSimilar(records *records, j judge, opts Options) (*similar, error) {
+	over := newBeyond(opts)
 	s := &similar{
-		records: records, questions: newQuestions(opts.IndexBytes, opts.Clock), barred: newBarred(opts.Clock),
-		threshold: opts.Threshold, observer: opts.Observer,
+		records: records, questions: newQuestions(opts.IndexBytes, opts.Clock, over.evicted), barred: newBarred(opts.Clock),
+		beyond: over, threshold: opts.Threshold, observer: opts.Observer,
 	}
 	n := &near{questions: s.questions}
 	s.tiers = append(s.tiers, n)
@@ -70,7 +72,7 @@ func newSimilar(records *records, j judge, opts Options) (*similar, error) {
 	}
 	n.embedder = s.vectors.version
 	s.tiers = append(s.tiers, &semantic{
-		questions: s.questions, vectors: s.vectors, floor: opts.Floor, beyond: newBeyond(s.questions, n.embedder, opts), judge: j,
+		questions: s.questions, vectors: s.vectors, floor: opts.Floor, beyond: over, judge: j,
 	})
 	return s, nil
 }

@@ -50,6 +50,10 @@ type Options struct {
 	// HalfLife is how long it takes an entry's value to halve while nobody uses it; an hour
 	// if it is 0.
 	HalfLife time.Duration
+	// Evicted, unless nil, gets the handle of each entry that lives and is about to go because
+	// others need the room, before Dropped does, and in the same way; twice at worst, where
+	// two who need room choose the same.
+	Evicted func(handle uint64)
 	// Dropped, unless nil, gets the handle of each entry that goes, for whatever reason, once
 	// and after no search can begin to find it. It is called without a lock held, by the
 	// goroutine whose call made the entry go.
@@ -73,6 +77,9 @@ type Index struct {
 func New(o Options) *Index {
 	if o.HalfLife <= 0 {
 		o.HalfLife = time.Hour
+	}
+	if o.Evicted == nil {
+		o.Evicted = func(uint64) {}
 	}
 	if o.Dropped == nil {
 		o.Dropped = func(uint64) {}

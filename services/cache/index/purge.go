@@ -102,32 +102,35 @@ const drawn = 16
 // evict takes out one entry. There is none to take when it returns false.
 func (ix *Index) evict() bool {
 	now, _ := ix.now()
-	var worst ID
-	var from Group
+	var worst Member
 	least := math.Inf(1)
 	found := false
 	for range drawn {
-		if id, g, priority, ok := ix.draw(now); ok && (!found || priority < least) {
-			worst, from, least, found = id, g, priority, true
+		if m, priority, ok := ix.draw(now); ok && (!found || priority < least) {
+			worst, least, found = m, priority, true
 		}
 	}
 	if !found {
 		return false
 	}
-	if !ix.Delete(from, worst) {
+	if least > math.Inf(-1) {
+		ix.options.Evicted(worst.Handle)
+	}
+	if !ix.Delete(worst.Group, worst.ID) {
 		runtime.Gosched() // another is about to
 	}
 	return true
 }
 
-// draw returns any entry, each with the same chance, and its priority.
-func (ix *Index) draw(now int64) (id ID, g Group, priority float64, ok bool) {
+// draw returns any entry, each with the same chance, and its priority: negative infinity for one
+// that has expired.
+func (ix *Index) draw(now int64) (m Member, priority float64, ok bool) {
 	total := int64(0)
 	for i := range ix.shards {
 		total += ix.shards[i].live.Load()
 	}
 	if total == 0 {
-		return id, g, 0, false
+		return m, 0, false
 	}
 	state := ix.draws.Add(0x9e3779b97f4a7c15)
 	nth := int64(splitmix(&state) % uint64(total)) //nolint:gosec // neither is negative
@@ -148,7 +151,7 @@ func (ix *Index) draw(now int64) (id ID, g Group, priority float64, ok bool) {
 		if r.expires <= now {
 			priority = math.Inf(-1)
 		}
-		return r.id, s.group.key, priority, true
+		return Member{ID: r.id, Group: s.group.key, Tenant: sh.records.at(slot).tenant, Handle: r.handle}, priority, true
 	}
-	return id, g, 0, false
+	return m, 0, false
 }

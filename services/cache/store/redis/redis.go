@@ -24,8 +24,8 @@
 //
 // # Vector sets
 //
-// Redis 8 has vector sets. From a number of a tenant's entries on, questions' vectors are kept
-// in them as well, so that those are found which a process has no room for. A vector has its entry's
+// Redis 8 has vector sets. In them are the vectors of the questions that a process had no room for,
+// so that those are found as well. A vector has its entry's
 // end for an attribute, by which a search passes over what has ended; with each vector that is put
 // some leave that have ended, of all of the tenant's. What they name may be gone before: a search
 // takes it out.
@@ -42,7 +42,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,9 +73,6 @@ type Options struct {
 	// Changes is how many changes Redis remembers for those who begin to follow, roughly;
 	// [DefaultChanges] when not positive. Each takes about 100 bytes there.
 	Changes int64
-	// VectorsFrom is from how many entries of a tenant on their vectors are kept in vector
-	// sets; [DefaultVectorsFrom] when 0, never when negative.
-	VectorsFrom int64
 	// Clock is the system's when nil.
 	Clock clock.Clock
 	// Logger is told when changes can no longer be announced, and when they can again; nobody
@@ -97,8 +93,7 @@ type Store struct {
 	log    *slog.Logger
 	silent atomic.Bool // the last change could not be announced
 
-	vectorsFrom int64
-	noVectors   atomic.Bool // the server has no vector sets, or they are not wanted
+	noVectors atomic.Bool // the server has no vector sets
 }
 
 var _ interface {
@@ -111,11 +106,7 @@ var _ interface {
 // New returns a store over a client, which stays its owner's to close. Nothing is asked
 // of the server: it may be absent.
 func New(client redis.UniversalClient, opts Options) (*Store, error) {
-	s := &Store{
-		client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger,
-		vectorsFrom: cmp.Or(opts.VectorsFrom, DefaultVectorsFrom),
-	}
-	s.noVectors.Store(s.vectorsFrom < 0)
+	s := &Store{client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger}
 	if s.prefix == "" {
 		s.prefix = DefaultPrefix
 	}
@@ -196,7 +187,6 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	named := s.put(ctx, pipe, &key, name, &rec, value, life)
 	pipe.ZRemRangeByScore(ctx, index, "-inf", millis(now))
 	lengthen(ctx, pipe, index, life)
-	entries := pipe.ZCard(ctx, index)
 	own := pipe.Len()
 	if rec.Announce != nil {
 		s.announce(ctx, pipe, &key, name, &rec, life)
@@ -217,9 +207,6 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	}
 	if rec.Announce != nil {
 		s.announced(ctx, err)
-		if len(rec.Announce.Vector) > 0 && entries.Val() >= s.vectorsFrom {
-			s.keepVector(ctx, &key, rec.Announce, now, rec.Expires)
-		}
 	}
 	return true, nil
 }

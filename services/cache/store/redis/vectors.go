@@ -19,10 +19,6 @@ import (
 	"tollgate.dev/services/cache/index"
 )
 
-// DefaultVectorsFrom is from how many entries of a tenant on vector sets are used when
-// nothing else is said: about what 64 MB of a process's memory hold.
-const DefaultVectorsFrom = 100_000
-
 // vectorSet is a vector set's name in its tenant's set of them: all questions in it may answer
 // one another. `provider:model:partition:` and a hash of context and embedder.
 func vectorSet(s *cache.Scope) string {
@@ -80,19 +76,47 @@ for _, member in ipairs(ended) do
 end
 return #ended`
 
+// Keep is [cache.Vectors]'s.
+func (s *Store) Keep(ctx context.Context, keys []cache.Key) error {
+	if s.noVectors.Load() || len(keys) == 0 {
+		return nil
+	}
+	pipe := s.client.Pipeline()
+	questions := make([]*redis.StringCmd, len(keys))
+	for i := range keys {
+		questions[i] = pipe.Get(ctx, s.question(keys[i].Namespace.Tenant, member(&keys[i])))
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("redis: reading what leaves a process: %w", err)
+	}
+	now := s.clock.Now()
+	for i, question := range questions {
+		kept := decodeQuestion(question.Val())
+		if kept == nil || len(kept.Vector) == 0 || kept.Expires.Sub(now) < time.Millisecond {
+			continue
+		}
+		if err := s.keepVector(ctx, &keys[i], kept, now, kept.Expires); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keepVector adds a record's vector to its vector set, if the server has such. Plain Redis 7
 // has none: that is noted, and it is not asked again.
-func (s *Store) keepVector(ctx context.Context, key *cache.Key, kept *cache.Kept, now, end time.Time) {
+func (s *Store) keepVector(ctx context.Context, key *cache.Key, kept *cache.Kept, now, end time.Time) error {
 	if s.noVectors.Load() {
-		return
+		return nil
 	}
 	tenant := key.Namespace.Tenant
 	name := vectorSet(&cache.Scope{Namespace: key.Namespace, Context: kept.Question.Context, Embedder: kept.Embedder})
 	err := s.client.Eval(ctx, keepScript, []string{s.vectors(tenant, name), s.vectorSets(tenant), s.vectorEnds(tenant)},
 		floats(kept.Vector), element(&key.Fingerprint), `{"end":`+millis(end)+`}`, name, end.UnixMilli(),
 		end.Sub(now).Milliseconds(), now.UnixMilli(), maxTrimmed, s.entry(tenant, ""), vectorsSuffix).Err()
-	// What is not there is not found by likeness, and nothing else follows.
-	s.hasVectors(ctx, err)
+	if err != nil && s.hasVectors(ctx, err) {
+		return fmt.Errorf("redis: keeping a vector: %w", err)
+	}
+	return nil
 }
 
 // element is what a vector set calls an entry.

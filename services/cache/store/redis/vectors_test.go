@@ -30,7 +30,7 @@ func scope() cache.Scope {
 	return cache.Scope{Namespace: cache.Namespace{Tenant: "t", Provider: "p", Model: "m"}, Context: [32]byte{1}, Embedder: "e"}
 }
 
-// vectorStore is a store that uses vector sets at once.
+// vectorStore is a store in whose vector sets is what [place] puts.
 func vectorStore(t *testing.T, v redisxtest.Version, log *bytes.Buffer) (*redis.Store, *clocktest.Fake, func() []string) {
 	t.Helper()
 	s, c, client, prefix := vectorStoreOver(t, v, log)
@@ -41,7 +41,7 @@ func vectorStoreOver(t *testing.T, v redisxtest.Version, log *bytes.Buffer) (*re
 	t.Helper()
 	client, prefix := v.New(t)
 	c := clocktest.New()
-	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, VectorsFrom: 1, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,9 @@ func place(t *testing.T, s *redis.Store, c *clocktest.Fake, sc cache.Scope, text
 	key := storetest.Key(sc.Namespace.Tenant, sc.Namespace.Provider, sc.Namespace.Model, sc.Namespace.Partition, text)
 	kept := &cache.Kept{Question: cache.Question{Context: sc.Context, Text: text}, Vector: vector, Embedder: sc.Embedder}
 	put(t, s, key, cache.Record{Entry: storetest.Entry(text), Expires: c.Now().Add(life), Announce: kept})
+	if err := s.Keep(t.Context(), []cache.Key{key}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func near(t *testing.T, s *redis.Store, sc cache.Scope, vector []int8, k int, floor float64) (texts []string) {
@@ -141,19 +144,38 @@ func TestNearWithoutVectorSets(t *testing.T) {
 	}
 }
 
-// A small tenant takes no room in vector sets.
-func TestVectorSetsBeginLate(t *testing.T) {
+// What no process had to let go takes no room in vector sets; what is gone, or has no vector, gets none.
+func TestKeep(t *testing.T) {
 	client, prefix := redisxtest.New(t)
 	c := clocktest.New()
-	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, VectorsFrom: 3})
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c})
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []cache.Key
 	for i := range 5 {
-		place(t, s, c, scope(), fmt.Sprint(i), direction(float64(i)), time.Hour)
+		text := fmt.Sprint(i)
+		key := storetest.Key("t", "p", "m", "", text)
+		kept := &cache.Kept{Question: cache.Question{Context: scope().Context, Text: text}, Vector: direction(float64(i)), Embedder: "e"}
+		if i == 2 {
+			kept.Vector = nil
+		}
+		put(t, s, key, cache.Record{Entry: storetest.Entry(text), Expires: c.Now().Add(time.Hour), Announce: kept})
+		all = append(all, key)
 	}
-	if got := near(t, s, scope(), direction(0), 9, 0); !slices.Equal(got, []string{"2", "3", "4"}) {
-		t.Errorf("found %q", got)
+	if got := near(t, s, scope(), direction(0), 9, 0); got != nil {
+		t.Errorf("nothing was let go, and %q is found", got)
+	}
+	if _, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t", Entry: all[3].Fingerprint}, c.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // once more changes nothing
+		if err := s.Keep(t.Context(), append(all[1:], storetest.Key("t", "p", "m", "", "of nobody"))); err != nil {
+			t.Fatal(err)
+		}
+		if got := near(t, s, scope(), direction(0), 9, 0); !slices.Equal(got, []string{"1", "4"}) {
+			t.Errorf("found %q", got)
+		}
 	}
 }
 
