@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -162,9 +163,15 @@ func TestPopularEntriesStay(t *testing.T) {
 func TestLargeEntries(t *testing.T) {
 	c := clocktest.New()
 	s := memory.New(memory.Options{Clock: c, MaxBytes: 1 << 20})
-	ok, err := s.Put(t.Context(), numbered(1), cache.Record{Entry: &cachev1.Entry{Body: make([]byte, 1<<20)}, Expires: c.Now().Add(time.Hour)})
-	if ok || err != nil || s.Bytes() != 0 {
-		t.Errorf("an entry larger than the store: %t, %v", ok, err)
+	for name, entry := range map[string]*cachev1.Entry{
+		"body":               {Body: make([]byte, 1<<20)},
+		"chunks":             {Chunks: [][]byte{make([]byte, 1<<19), make([]byte, 1<<19)}},
+		"dropped parameters": {DroppedParams: slices.Repeat([]string{"logit_bias"}, 1<<16)},
+	} {
+		ok, err := s.Put(t.Context(), numbered(1), cache.Record{Entry: entry, Expires: c.Now().Add(time.Hour)})
+		if ok || err != nil || s.Bytes() != 0 {
+			t.Errorf("an entry whose %s take more than the store: %t, %v", name, ok, err)
+		}
 	}
 	for i := range 10 {
 		put(t, s, numbered(i), 900<<10, c.Now().Add(time.Hour))

@@ -271,6 +271,9 @@ func sizeOf(key *cache.Key, e *cachev1.Entry) int64 {
 	for _, c := range e.GetChunks() {
 		size += taken(c) + 24 // the slice's header
 	}
+	for _, name := range e.GetDroppedParams() {
+		size += len(name) + 16 // the string's header
+	}
 	return int64(size)
 }
 
