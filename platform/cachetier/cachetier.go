@@ -1,6 +1,6 @@
 // Package cachetier is the one list of the cache's tiers: what the configuration, headers, metrics
 // and the ledger call them, and how the contract says that one found an answer. A tier is added to
-// the contract and here.
+// the contract and here. It has the bounds of what the cache is asked besides.
 package cachetier
 
 import cachev1 "tollgate.dev/gen/tollgate/cache/v1"

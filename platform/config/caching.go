@@ -135,9 +135,6 @@ func (l *loader) share(s *section, key string, def float64) float64 {
 	return f
 }
 
-// maxDimensions is what the cache's index takes.
-const maxDimensions = 512
-
 func (l *loader) embedder(s *section, e *Embedder) {
 	kinds := []string{string(EmbedderStatic), string(EmbedderProvider), string(EmbedderONNX)}
 	e.Kind = EmbedderKind(s.oneOf("kind", string(e.Kind), kinds...))
@@ -145,7 +142,7 @@ func (l *loader) embedder(s *section, e *Embedder) {
 		e.Model = name
 		l.refs = append(l.refs, reference{at, name})
 	}
-	e.Dimensions = int(s.int("dimensions", 2, maxDimensions, int64(e.Dimensions)))
+	e.Dimensions = int(s.int("dimensions", 2, cachetier.MaxDimensions, int64(e.Dimensions)))
 	e.Shorten = s.bool("shorten", e.Shorten)
 	e.Folder, _ = s.text("folder")
 	e.Timeout = l.positive(s, "timeout", e.Timeout)

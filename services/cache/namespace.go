@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/errs"
 )
 
 // MaxComponentBytes bounds each component of a [Namespace].
-const MaxComponentBytes = 1024
+const MaxComponentBytes = cachetier.MaxNamespacePartBytes
 
 // Namespace keeps answers apart: nothing that is stored in one is found in another.
 // It is comparable, and equal only when every component is.

@@ -4,12 +4,13 @@ import (
 	"crypto/sha256"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/errs"
 )
 
 // MaxQuestionBytes is how long a question may be that an answer to another one may serve, in
 // bytes: in longer ones too much is said for a likeness to be judged.
-const MaxQuestionBytes = 2 << 10
+const MaxQuestionBytes = cachetier.MaxQuestionBytes
 
 // Question is what a request asks, where an answer to another one may serve it.
 type Question struct {

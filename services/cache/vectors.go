@@ -11,6 +11,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/cache/embed"
@@ -31,13 +32,10 @@ type vectors struct {
 	memo     [memoShards]memo
 }
 
-// maxDim is how many numbers a vector may have in the index.
-const maxDim = 512
-
 func newVectors(opts Options) (*vectors, error) {
 	dim := opts.Embedder.Dim()
-	if dim < 1 || dim > maxDim {
-		return nil, fmt.Errorf("cache: an embedder's vectors have %d numbers, not 1 to %d", dim, maxDim)
+	if dim < 1 || dim > cachetier.MaxDimensions {
+		return nil, fmt.Errorf("cache: an embedder's vectors have %d numbers, not 1 to %d", dim, cachetier.MaxDimensions)
 	}
 	if opts.Embedder.Version() == "" {
 		return nil, errors.New("cache: an embedder without a version")

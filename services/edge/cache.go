@@ -11,6 +11,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	keystorev1 "tollgate.dev/gen/tollgate/keystore/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/edge/admission"
 )
@@ -27,7 +28,7 @@ func cacheTenant(p *admission.Principal) string {
 // Bounds of what names a namespace, in bytes: the cache keeps nothing with a longer part, and no
 // call has a longer partition.
 const (
-	maxNamespacePart = 1024
+	maxNamespacePart = cachetier.MaxNamespacePartBytes
 	maxPartition     = 128
 )
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/jsonscan"
 )
 
@@ -26,7 +27,7 @@ type digest struct {
 }
 
 // maxQuestionBytes is how long a question may be, in bytes: the cache judges no longer ones.
-const maxQuestionBytes = 2 << 10
+const maxQuestionBytes = cachetier.MaxQuestionBytes
 
 // setting is what changes an answer and is not in the body, or not in the body alone. Those
 // of one request have different names.

@@ -1,0 +1,11 @@
+package cachetier
+
+// Bounds of what the cache is asked, for those who ask and for the cache itself.
+const (
+	// MaxQuestionBytes is how long a question may be that an answer to another one may serve.
+	MaxQuestionBytes = 2 << 10
+	// MaxNamespacePartBytes is how long each part of a namespace may be.
+	MaxNamespacePartBytes = 1 << 10
+	// MaxDimensions is how many numbers a question's vector may have.
+	MaxDimensions = 512
+)
