@@ -22,7 +22,13 @@ import (
 func start(t *testing.T, yaml string, env ...string) (*Process, *journal) {
 	t.Helper()
 	log := &journal{}
-	p, err := New(t.Context(), options(t, yaml, log, env...))
+	return run(t, options(t, yaml, log, env...)), log
+}
+
+// run starts a process, which the end of the test stops.
+func run(t *testing.T, opts Options) *Process {
+	t.Helper()
+	p, err := New(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +40,7 @@ func start(t *testing.T, yaml string, env ...string) (*Process, *journal) {
 			t.Error(err)
 		}
 	})
-	return p, log
+	return p
 }
 
 func options(t *testing.T, yaml string, log *journal, env ...string) Options {

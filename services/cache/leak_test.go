@@ -164,6 +164,11 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 			m.opts.Threshold, m.opts.Embedder, m.opts.EmbedTimeout = &half, quoting{staticEmbedder(t), say}, 20*time.Millisecond
 		}
 	}
+	asking := func(t *testing.T, s *said, _ *made) {
+		t.Helper()
+		s.keep(t, markedAsk)
+		s.askAll(t)
+	}
 	for name, tc := range map[string]struct {
 		make func(*testing.T, *made)
 		do   func(*testing.T, *said, *made)
@@ -215,7 +220,7 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 			kind(s.ask(t, markedAsk), miss)(t)
 			s.purge(t, markedAsk) // is no entry
 		}, ""},
-		"the store away": {func(t *testing.T, m *made) { serving(t, m); m.fake = newFakeStore() }, func(t *testing.T, s *said, m *made) {
+		"the store away": {serving, func(t *testing.T, s *said, m *made) {
 			t.Helper()
 			s.keep(t, markedAsk)
 			m.fake.set(errors.New("refused"), false)
@@ -227,20 +232,20 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 			s.feedback(t, cache.Fingerprint{1}.EntryID(), semantic)
 		}, "is away"},
 		"an embedder's error quotes": {failing(func(text string) error { return errors.New("cannot read " + text) }),
-			func(t *testing.T, s *said, _ *made) { s.keep(t, markedAsk); s.askAll(t) }, "the embedder failed with a *errors.errorString"},
+			asking, "the embedder failed with a *errors.errorString"},
 		"an error's cause quotes": {failing(func(text string) error {
 			return fmt.Errorf("of %s: %w", text, errs.New(errs.ProviderError, "it failed").WithCause(errors.New(text)))
-		}), func(t *testing.T, s *said, _ *made) { s.keep(t, markedAsk); s.askAll(t) }, "it failed"},
+		}), asking, "it failed"},
 		"late, with a quotation": {failing(func(text string) error { return fmt.Errorf("%s: %w", text, context.DeadlineExceeded) }),
-			func(t *testing.T, s *said, _ *made) { s.keep(t, markedAsk); s.askAll(t) }, "timeout=true"},
+			asking, "timeout=true"},
 		"an embedder that panics": {failing(func(text string) error { panic(text) }),
-			func(t *testing.T, s *said, _ *made) { s.keep(t, markedAsk); s.askAll(t) }, "panicked"},
+			asking, "panicked"},
 		"a provider that refuses and quotes": {func(t *testing.T, m *made) {
 			t.Helper()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.Copy(w, r.Body)
-				_, _ = io.WriteString(w, r.Header.Get("Authorization"))
+				_, _ = io.WriteString(w, markedKey)
 			}))
 			t.Cleanup(server.Close)
 			e, err := provider.New(server.Client(), provider.Options{URL: server.URL, Key: secret.New(markedKey), Model: "m", Dim: 4})
@@ -248,7 +253,7 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.opts.Threshold, m.opts.Embedder, m.opts.EmbedderPaid, m.opts.EmbedTimeout = &half, e, true, -1
-		}, func(t *testing.T, s *said, _ *made) { s.keep(t, markedAsk); s.askAll(t) }, "answered with status 400"},
+		}, asking, "answered with status 400"},
 		"what can't be meant": {serving, func(t *testing.T, s *said, _ *made) {
 			t.Helper()
 			q := question("c", markedAsk)
@@ -269,13 +274,10 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, s, log := &made{}, &said{}, &buffer{}
+			m, s, log := &made{fake: newFakeStore()}, &said{}, &buffer{}
 			tc.make(t, m)
 			m.opts.Clock, m.opts.Observer = clocktest.New(), s
 			m.opts.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			if m.fake == nil {
-				m.fake = newFakeStore()
-			}
 			_, s.CacheServiceClient = serve(t, m.fake, m.opts)
 			tc.do(t, s, m)
 			if (tc.logs == "") != (log.String() == "") || !strings.Contains(log.String(), tc.logs) {
