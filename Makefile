@@ -52,7 +52,7 @@ bench-compress: ## measure what compression keeps of answers, its time, and the 
 	go test ./services/compressor -run '^$$' -bench Growth -benchtime 1x
 
 .PHONY: bench-cache
-bench-cache: ## measure what the semantic cache is to be built of: which prompts are taken for the same, which its veto holds apart, index and threshold (TOLLGATE_DATA=folder)
+bench-cache: ## measure the semantic cache: which prompts are taken for the same, which its veto holds apart, index and threshold (TOLLGATE_DATA=folder)
 	go run ./services/cache/bench
 	go run ./services/cache/index/bench
 	go run ./services/cache/threshold/simulate
