@@ -95,6 +95,7 @@ type Service struct {
 	exact    exact
 	similar  *similar
 	learners *learners
+	exchange *exchange
 	opts     Options
 }
 
@@ -134,10 +135,12 @@ func New(store Store, opts Options) (*Service, error) {
 	}
 	s := &Service{records: newRecords(store, opts), opts: opts}
 	s.exact = exact{s.records}
-	var err error
-	if s.learners, err = newLearners(opts); err != nil {
+	learning, err := opts.Learning.complete()
+	if err != nil {
 		return nil, fmt.Errorf("cache: learning: %w", err)
 	}
+	s.learners = newLearners(learning, opts.Observer)
+	s.exchange = newExchange(s.learners, learning, opts)
 	if s.similar, err = newSimilar(s.records, s.learners, opts); err != nil {
 		return nil, err
 	}

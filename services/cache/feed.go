@@ -57,20 +57,3 @@ type Scope struct {
 	// Embedder is the version of what their vectors are of.
 	Embedder string
 }
-
-// Evidence keeps what thresholds are learned from, across restarts and for all replicas.
-// Implementations are safe for concurrent use.
-type Evidence interface {
-	// Exchange keeps this replica's state for a namespace, unless it is empty, and returns
-	// the last state that each replica kept, its own included, in no order. States that were
-	// kept longer than [EvidenceLife] ago are forgotten, and of more than [MaxEvidence] the
-	// oldest.
-	Exchange(ctx context.Context, ns Namespace, replica string, state []byte) (states [][]byte, err error)
-}
-
-const (
-	// EvidenceLife is how long the state is kept of a replica that keeps no newer one.
-	EvidenceLife = 90 * 24 * time.Hour
-	// MaxEvidence is of how many replicas states are kept for a namespace.
-	MaxEvidence = 64
-)

@@ -24,7 +24,7 @@ const (
 func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.expire(ctx) })
-	parts.Go(func() { s.learners.run(ctx) })
+	parts.Go(func() { s.exchange.run(ctx) })
 	if s.similar.beyond != nil {
 		parts.Go(func() { s.similar.beyond.run(ctx) })
 	}

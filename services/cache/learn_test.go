@@ -11,45 +11,17 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/memory"
+	"tollgate.dev/services/cache/storetest"
 )
 
-// evidence is kept in memory, as a store of several replicas keeps it.
-type evidence struct {
-	mu     sync.Mutex
-	away   bool
-	states map[cache.Namespace]map[string][]byte
-}
+var errAway = errors.New("away")
 
-func (e *evidence) Exchange(_ context.Context, ns cache.Namespace, replica string, state []byte) (states [][]byte, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.away {
-		return nil, errors.New("away")
-	}
-	if e.states == nil {
-		e.states = map[cache.Namespace]map[string][]byte{}
-	}
-	if e.states[ns] == nil {
-		e.states[ns] = map[string][]byte{}
-	}
-	if len(state) > 0 {
-		e.states[ns][replica] = state
-	}
-	for _, s := range e.states[ns] {
-		states = append(states, s)
-	}
-	return states, nil
-}
-
-func (e *evidence) set(away bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.away = away
-}
+func newEvidence() *storetest.Evidence { return storetest.NewEvidence(clock.Real()) }
 
 // student is a replica of the cache service that learns, with a provider beside it.
 type student struct {
@@ -286,7 +258,7 @@ func TestFeedback(t *testing.T) {
 // Replicas that each have seen too little know enough together, and one that starts again goes
 // on with what it knew.
 func TestEvidenceIsSharedAndKept(t *testing.T) {
-	store, kept := memory.New(memory.Options{}), &evidence{}
+	store, kept := memory.New(memory.Options{}), newEvidence()
 	a, b := newStudent(t, store, learning("a", kept)), newStudent(t, store, learning("b", kept))
 	ns := namespace()
 	for _, s := range []*student{a, b} {
@@ -332,8 +304,8 @@ func TestEvidenceIsSharedAndKept(t *testing.T) {
 // Where evidence can't be read nothing is served or compared; where it goes away later, each
 // goes on alone and tells the others when it is back.
 func TestEvidenceIsAway(t *testing.T) {
-	store, shared := memory.New(memory.Options{}), &evidence{}
-	shared.set(true)
+	store, shared := memory.New(memory.Options{}), newEvidence()
+	shared.Fail(errAway)
 	s := newStudent(t, store, learning("a", shared))
 	ns := namespace()
 	s.keep(t, ns)
@@ -342,13 +314,13 @@ func TestEvidenceIsAway(t *testing.T) {
 			t.Fatalf("%v although nothing is known", got)
 		}
 	}
-	shared.set(false)
+	shared.Fail(nil)
 	s.known(t, ns)
-	shared.set(true)
+	shared.Fail(errAway)
 	if s.compare(t, ns, 200, agrees) == 0 {
 		t.Error("nothing is learned alone")
 	}
-	shared.set(false)
+	shared.Fail(nil)
 	other := newStudent(t, store, learning("b", shared))
 	other.keep(t, ns)
 	eventually(t, "another replica knows of it", func() bool { return other.ask(t, ns).GetHit() == semantic })
@@ -356,7 +328,7 @@ func TestEvidenceIsAway(t *testing.T) {
 
 // Of more namespaces than are held those that are not used go, and come back with what they knew.
 func TestThresholdsAreBounded(t *testing.T) {
-	store, kept := memory.New(memory.Options{}), &evidence{}
+	store, kept := memory.New(memory.Options{}), newEvidence()
 	how := learning("a", kept)
 	how.Namespaces = 2
 	s := newStudent(t, store, how)
@@ -374,7 +346,7 @@ func TestThresholdsAreBounded(t *testing.T) {
 
 // What finds no room to wait in, or in a namespace that is not held, is counted.
 func TestWhatIsNotLearnedIsCounted(t *testing.T) {
-	ns, shared := namespace(), &evidence{}
+	ns, shared := namespace(), newEvidence()
 	s := newStudent(t, memory.New(memory.Options{}), learning("a", shared))
 	s.keep(t, ns)
 	s.known(t, ns)

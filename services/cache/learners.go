@@ -2,18 +2,15 @@ package cache
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	mathrand "math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/agree"
 	"tollgate.dev/services/cache/threshold"
 )
@@ -96,53 +93,50 @@ func (o Learning) complete() (Learning, error) {
 
 // learners are the thresholds that are learned, one for each tenant, provider and model: the
 // caller's partition doesn't count. They are made when they are first asked for. One serves and
-// compares nothing until what Evidence has of it is known; from then on it goes on whether
-// Evidence is there or not.
+// compares nothing until it is known what is kept of it, which [exchange] sees to; from then on it
+// goes on by itself.
 type learners struct {
-	opts     Learning
 	policy   threshold.Policy
-	clock    clock.Clock
-	log      *slog.Logger
+	replica  string
+	coin     func() float64
+	most     int  // of them, but for those that came since the last round
+	alone    bool // nothing is kept
 	observer Observer
 
 	held  sync.Map // Namespace without partition → *learned
 	count atomic.Int64
 	round atomic.Uint64 // of exchanges
-	// fresh are those whose evidence is yet to be read; one that finds no room waits for the
-	// next round.
+	// fresh are those of which it is yet to be read what is kept; one that finds no room waits
+	// for the next round.
 	fresh chan *learned
-
-	failing bool // an exchange failed, and none went well since; run's own
 }
 
-// learned is a threshold, and how far Evidence has it.
+// learned is the threshold of a namespace.
 type learned struct {
 	ns      Namespace
 	learner *threshold.Learner
-	known   atomic.Bool   // what Evidence has is merged
-	changed atomic.Bool   // there is more than Evidence has
 	used    atomic.Uint64 // the last round in which it was asked for
+	known   atomic.Bool   // what is kept of it is merged; set with mu held
 
 	mu      sync.Mutex
+	changed bool                       // there is more than is kept
+	closed  bool                       // it is held no longer, and nothing may be told to it
 	waiting []func(*threshold.Learner) // for it to be known
 }
 
-// mostWaiting bounds what is to be learned of a namespace whose evidence is not known yet.
+// mostWaiting bounds what is to be learned of a namespace that is not known yet.
 const mostWaiting = 256
 
-func newLearners(opts Options) (*learners, error) {
-	how, err := opts.Learning.complete()
-	if err != nil {
-		return nil, err
-	}
+// newLearners of options that are complete.
+func newLearners(how Learning, observer Observer) *learners {
 	return &learners{
-		opts: how, policy: how.policy(), clock: opts.Clock, log: opts.Logger, observer: opts.Observer,
-		fresh: make(chan *learned, 64),
-	}, nil
+		policy: how.policy(), replica: how.Replica, coin: how.Coin, most: how.Namespaces, alone: how.Evidence == nil,
+		observer: observer, fresh: make(chan *learned, 64),
+	}
 }
 
 // toss is [judge]'s.
-func (l *learners) toss() float64 { return l.opts.Coin() }
+func (l *learners) toss() float64 { return l.coin() }
 
 // decide is [judge]'s.
 func (l *learners) decide(ns Namespace, score, coin float64) threshold.Decision {
@@ -172,54 +166,86 @@ func (l *learners) reportWrong(ns Namespace, score float64) {
 }
 
 func (l *learners) tell(ns Namespace, what func(*threshold.Learner)) {
-	at := l.of(ns)
-	if at == nil {
-		l.observer.CacheComparisonsDropped(1)
-		return
-	}
-	if !at.known.Load() {
-		if waits, dropped := at.wait(what); waits || dropped {
-			if dropped {
-				l.observer.CacheComparisonsDropped(1)
-			}
+	for at := l.of(ns); at != nil; at = l.of(ns) {
+		switch at.tell(what) {
+		case told:
 			return
+		case noRoom:
+			l.observer.CacheComparisonsDropped(1)
+			return
+		case closed:
+			l.remove(at) // so that the next one is another
 		}
 	}
-	what(at.learner)
-	at.changed.Store(true)
+	l.observer.CacheComparisonsDropped(1)
 }
 
-// wait until it is known. What finds no room is dropped; neither is true when it is known by now.
-func (at *learned) wait(what func(*threshold.Learner)) (waits, dropped bool) {
+// hearing is what becomes of what one is told.
+type hearing uint8
+
+const (
+	told   hearing = iota // it counts, or will once it is known what is kept
+	noRoom                // too much waits for that
+	closed                // the threshold is held no longer
+)
+
+func (at *learned) tell(what func(*threshold.Learner)) hearing {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	switch {
+	case at.closed:
+		return closed
 	case at.known.Load():
-		return false, false
+		what(at.learner)
+		at.changed = true
+		return told
 	case len(at.waiting) == mostWaiting:
-		return false, true
+		return noRoom
 	}
 	at.waiting = append(at.waiting, what)
-	return true, false
+	return told
 }
 
-// waits counts what is to be learned once it is known.
-func (at *learned) waits() int {
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	return len(at.waiting)
-}
-
-// meet: what Evidence has is merged.
+// meet: what is kept of it is merged.
 func (at *learned) meet() {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	for _, what := range at.waiting {
 		what(at.learner)
-		at.changed.Store(true)
+		at.changed = true
 	}
 	at.waiting = nil
 	at.known.Store(true)
+}
+
+// state to be kept; what is told from now on is not in it.
+func (at *learned) state() []byte {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	at.changed = false
+	return at.learner.OwnState()
+}
+
+// unkept: the last state was not kept.
+func (at *learned) unkept() {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	at.changed = true
+}
+
+// ahead tells whether it was told more than is kept.
+func (at *learned) ahead() bool {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	return at.changed || len(at.waiting) > 0
+}
+
+// close it, so that nothing more is told to it; not where it is ahead of what is to be kept.
+func (at *learned) close(keeps bool) (closed bool) {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	at.closed = !keeps || !at.changed && len(at.waiting) == 0
+	return at.closed
 }
 
 // of a namespace; nil when there are too many.
@@ -235,21 +261,21 @@ func (l *learners) of(ns Namespace) *learned {
 	}
 	// Those that are too many go in the next round; so many between two is no use that
 	// learns anything.
-	if l.count.Load() >= 2*int64(l.opts.Namespaces) {
+	if l.count.Load() >= 2*int64(l.most) {
 		return nil
 	}
-	learner, err := threshold.New(l.policy, l.opts.Replica)
+	learner, err := threshold.New(l.policy, l.replica)
 	if err != nil { // the same was made when the options were read
 		return nil
 	}
 	at := &learned{ns: ns, learner: learner}
 	at.used.Store(round)
-	at.known.Store(l.opts.Evidence == nil)
+	at.known.Store(l.alone)
 	if v, other := l.held.LoadOrStore(ns, at); other {
 		return v.(*learned) //nolint:errcheck,forcetypeassert // nothing else is held
 	}
 	l.count.Add(1)
-	if l.opts.Evidence != nil {
+	if !l.alone {
 		select {
 		case l.fresh <- at:
 		default:
@@ -258,133 +284,40 @@ func (l *learners) of(ns Namespace) *learned {
 	return at
 }
 
-// lastWrite bounds the writing when the process stops.
-const lastWrite = 5 * time.Second
-
-// run exchanges evidence until ctx ends, and then writes what is not written.
-func (l *learners) run(ctx context.Context) {
-	ticks := l.clock.NewTicker(l.opts.ShareEvery)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
-			defer cancel()
-			l.shareAll(last)
-			return
-		case at := <-l.fresh:
-			if !at.known.Load() {
-				l.share(ctx, at)
-			}
-		case <-ticks.C():
-			l.shareAll(ctx)
-			l.drop(ctx)
-		}
-	}
-}
-
-// mostFailures is after how many failed exchanges a round is given up: the others wait for the
-// next one, rather than each for its time limit.
-const mostFailures = 3
-
-// shareAll exchanges the evidence of those that have changed, or that were used since the last
-// round.
-func (l *learners) shareAll(ctx context.Context) {
-	round := l.round.Add(1) - 1
-	if l.opts.Evidence == nil {
-		return
-	}
-	failures := 0
+// all that are held, until the function returns false.
+func (l *learners) all(visit func(*learned) bool) {
 	l.held.Range(func(_, v any) bool {
-		at := v.(*learned) //nolint:errcheck,forcetypeassert // nothing else is held
-		if at.known.Load() && !at.changed.Load() && at.used.Load() < round {
-			return true
-		}
-		if !l.share(ctx, at) {
-			failures++
-		}
-		return failures < mostFailures
+		return visit(v.(*learned)) //nolint:errcheck,forcetypeassert // nothing else is held
 	})
 }
 
-// share evidence of one with the other replicas: the first time it is only read.
-func (l *learners) share(ctx context.Context, at *learned) (ok bool) {
-	bounded, cancel := context.WithTimeout(ctx, l.opts.ShareTimeout)
-	defer cancel()
-	known := at.known.Load()
-	var state []byte
-	if known {
-		at.changed.Store(false)
-		state = at.learner.OwnState()
+// excess returns, of those that are held, the ones that were not used for longest, and how many of
+// them are too many.
+func (l *learners) excess() (oldest []*learned, many int) {
+	many = int(l.count.Load()) - l.most
+	if many <= 0 {
+		return nil, 0
 	}
-	states, err := l.opts.Evidence.Exchange(bounded, at.ns, l.opts.Replica, state)
-	if err != nil {
-		if known {
-			at.changed.Store(true)
-		}
-		l.fails(ctx, err)
+	l.all(func(at *learned) bool {
+		oldest = append(oldest, at)
+		return true
+	})
+	slices.SortFunc(oldest, func(a, b *learned) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	return oldest, many
+}
+
+// drop one, unless it is ahead of what is kept.
+func (l *learners) drop(at *learned) (dropped bool) {
+	if !at.close(!l.alone) {
 		return false
 	}
-	// A state that can't be read is another version's, or broken; the others count.
-	if err := at.learner.Merge(states...); err != nil {
-		l.fails(ctx, err)
-	} else {
-		l.works(ctx)
-	}
-	if !known {
-		at.meet()
-	}
+	l.remove(at)
 	return true
 }
 
-// fails is logged once until an exchange goes well again.
-func (l *learners) fails(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	l.observer.CacheLearns(false)
-	if !l.failing {
-		l.failing = true
-		l.log.WarnContext(ctx, "what the cache's thresholds are learned from can't be exchanged; they are learned by this process alone", "error", err)
-	}
-}
-
-func (l *learners) works(ctx context.Context) {
-	l.observer.CacheLearns(true)
-	if l.failing {
-		l.failing = false
-		l.log.InfoContext(ctx, "what the cache's thresholds are learned from is exchanged again")
-	}
-}
-
-// drop those that are too many, what was not used for longest first. What Evidence doesn't have
-// stays.
-func (l *learners) drop(ctx context.Context) {
-	many := int(l.count.Load()) - l.opts.Namespaces
-	if many <= 0 {
-		return
-	}
-	var all []*learned
-	l.held.Range(func(_, v any) bool {
-		all = append(all, v.(*learned)) //nolint:errcheck,forcetypeassert // nothing else is held
-		return true
-	})
-	slices.SortFunc(all, func(a, b *learned) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
-	failures := 0
-	for _, at := range all {
-		if many == 0 || failures == mostFailures {
-			return
-		}
-		if l.opts.Evidence != nil && at.changed.Load() && !l.share(ctx, at) {
-			failures++
-			continue
-		}
-		if l.held.CompareAndDelete(at.ns, at) {
-			l.count.Add(-1)
-			many--
-			if n := at.waits(); n > 0 { // its evidence was never read
-				l.observer.CacheComparisonsDropped(n)
-			}
-		}
+// remove one that is closed. Who comes to it before may do so first.
+func (l *learners) remove(at *learned) {
+	if l.held.CompareAndDelete(at.ns, at) {
+		l.count.Add(-1)
 	}
 }

@@ -99,18 +99,6 @@ func (r *row) join(o *row) {
 	}
 }
 
-// Level is what is known of one threshold.
-type Level struct {
-	// Threshold from which on it would serve.
-	Threshold float64
-	// Right and Wrong are the answers with at least that score that count at present.
-	Right, Wrong uint64
-	// Upper limit of the share of wrong ones, at the confidence that this level has to reach.
-	Upper float64
-	// Proven: the upper limit is within the bound.
-	Proven bool
-}
-
 // evidence is what all replicas have compared, by window.
 type evidence struct {
 	wager  wager

@@ -46,21 +46,3 @@ func (w *wager) logWealth(right, wrong uint64) float64 {
 	}
 	return most + math.Log(sum/float64(len(rivals)))
 }
-
-// upperLimit of the wrong rate after so many right and wrong answers: the smallest one that the
-// wealth against it disproves, with an error probability of alpha at all times together. It is
-// 1 while nothing is disproven, and exact to 2⁻²⁰.
-func upperLimit(right, wrong uint64, alpha float64) float64 {
-	low, high := 0.0, 1.0
-	// The wealth grows with the limit that it is against.
-	for range 20 {
-		middle := (low + high) / 2
-		w := newWager(middle)
-		if w.logWealth(right, wrong) >= -math.Log(alpha) {
-			high = middle
-		} else {
-			low = middle
-		}
-	}
-	return high
-}

@@ -18,18 +18,8 @@ const (
 	version   = 1
 )
 
-// State of the learner and of all whose states were merged into it, to be stored or sent to
-// other replicas: some hundred bytes a replica, no scores and no text.
-func (l *Learner) State() []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.begin()
-	l.evidence.at(l.replica).spare = l.account.spare
-	return appendState(nil, l.evidence.rows)
-}
-
-// OwnState is [Learner.State] without what was merged into it: all that has to be passed on where
-// every replica's own state can be had.
+// OwnState is what this learner has counted itself, to be stored or sent to other replicas, without
+// what was merged into it: some hundred bytes, no scores and no text.
 func (l *Learner) OwnState() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -185,21 +185,6 @@ func (l *Learner) ReportWrong(score float64) {
 	l.refresh()
 }
 
-// Levels are all thresholds from the lowest to 1, with what is known of them.
-func (l *Learner) Levels() []Level {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	out := make([]Level, levels)
-	all, _ := l.evidence.sum()
-	l.evidence.test(all, func(k int, above tally, alpha float64, proven bool) {
-		out[k] = Level{
-			Threshold: level(k), Right: above.right, Wrong: above.wrong,
-			Upper: upperLimit(above.right, above.wrong, alpha), Proven: proven,
-		}
-	})
-	return out
-}
-
 // begin pays the account for the hits since the last time.
 func (l *Learner) begin() {
 	l.begun = true
