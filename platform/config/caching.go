@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
@@ -32,6 +33,9 @@ type Similarity struct {
 	// MaxWrongHitRate bounds wrong hits per hit, with Confidence; Sample is the least share of
 	// would-be hits that are compared to learn. All lie between 0 and 1.
 	MaxWrongHitRate, Confidence, Sample float64
+	// Replica is this process's name among those that learn together, of at most 128 bytes; empty
+	// takes one that no other process has.
+	Replica string
 	// IndexBytes bounds what is kept in memory to find questions by.
 	IndexBytes int64
 	Embedder   Embedder
@@ -79,6 +83,9 @@ func (l *loader) similarity(s *section, c *Cache) {
 	sim.MaxWrongHitRate = s.float("max_wrong_hit_rate", 0.5, sim.MaxWrongHitRate)
 	sim.Confidence = l.confidence(s, sim.Confidence)
 	sim.Sample = l.share(s, "sample", sim.Sample)
+	if name, at := s.text("replica"); name != "" {
+		sim.Replica = l.replica(at, name)
+	}
 	sim.IndexBytes = s.int("index_bytes", 1<<20, 1<<40, sim.IndexBytes)
 	l.embedder(s.section("embedder"), &sim.Embedder)
 	models := s.section("models")
@@ -97,6 +104,15 @@ func (l *loader) similarity(s *section, c *Cache) {
 		m.done(nil)
 	}
 	s.done(nil)
+}
+
+// replica checks the name of a replica.
+func (l *loader) replica(at value, name string) string {
+	if len(name) > 128 || strings.HasPrefix(name, "~") {
+		l.errorf(at.line, at.path, "must have at most 128 bytes, and not begin with ~")
+		return ""
+	}
+	return name
 }
 
 // threshold reads a score from 0 to 1, both included: nil when it is not given.

@@ -167,6 +167,9 @@ func (l *loader) environmentOverrides(cfg *Config) {
 	if v, ok := text("REDIS_URL"); ok {
 		cfg.Redis = l.redisURL(v, v.literal)
 	}
+	if v, ok := text("TOLLGATE_REPLICA"); ok {
+		cfg.Cache.Similarity.Replica = l.replica(v, v.literal)
+	}
 	l.meshVariables(&cfg.Mesh, text)
 	for name, to := range map[string]*time.Duration{
 		"TOLLGATE_DRAIN_DELAY": &cfg.Server.DrainDelay, "TOLLGATE_GRACE_PERIOD": &cfg.Server.GracePeriod,

@@ -290,6 +290,21 @@ kafka: {topic: "a topic", partitions: 0, replication_factor: -1, outbox_retentio
 	}
 }
 
+func TestReplica(t *testing.T) {
+	file := oneModel + "cache: {replica: file}\n"
+	if got := mustLoad(t, file).Cache.Similarity.Replica; got != "file" {
+		t.Errorf("%q", got)
+	}
+	if got := mustLoad(t, file, "TOLLGATE_REPLICA=cache-0").Cache.Similarity.Replica; got != "cache-0" {
+		t.Errorf("%q", got)
+	}
+	for _, bad := range []string{"~1", strings.Repeat("x", 129)} {
+		if _, _, err := load(t, oneModel, "TOLLGATE_REPLICA="+bad); err == nil || !strings.Contains(err.Error(), "TOLLGATE_REPLICA") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 // A variable is checked like a value of the file, and never quoted.
 func TestBadVariables(t *testing.T) {
 	_, _, err := load(t, oneModel, "TOLLGATE_ADDR=env-secret", "DATABASE_URL=env-secret", "REDIS_URL=http://env-secret",

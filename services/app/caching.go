@@ -77,7 +77,7 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 	sim := &cfg.Cache.Similarity
 	out := answers{Options: cache.Options{
 		TTL: cfg.Cache.TTL, Last: sim.Last, Threshold: sim.Threshold, IndexBytes: sim.IndexBytes,
-		Learning: cache.Learning{MaxWrongHitRate: sim.MaxWrongHitRate, Confidence: sim.Confidence, Sample: sim.Sample},
+		Learning: cache.Learning{MaxWrongHitRate: sim.MaxWrongHitRate, Confidence: sim.Confidence, Sample: sim.Sample, Replica: sim.Replica},
 		Clock:    clk, Observer: metrics,
 	}}
 	embedder, err := openEmbedder(ctx, open, cfg)
@@ -97,7 +97,7 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 		}
 		// Whoever has locked the data folder is alone with it.
 		if cfg.General.DatabaseURL.IsZero() && cfg.Mesh.Runs(config.ServiceKeystore) {
-			out.Options.Learning.Replica = "embedded"
+			out.Options.Learning.Replica, out.Options.Learning.Sole = "embedded", true
 		}
 		return out, err
 	}

@@ -139,7 +139,7 @@ func New(store Store, opts Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: learning: %w", err)
 	}
-	s.learners = newLearners(learning, opts.Observer)
+	s.learners = newLearners(learning, opts)
 	s.exchange = newExchange(s.learners, learning, opts)
 	if s.similar, err = newSimilar(s.records, s.learners, opts); err != nil {
 		return nil, err

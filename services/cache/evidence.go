@@ -2,27 +2,67 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"log/slog"
 	"time"
 
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/services/cache/threshold"
 )
 
-// Evidence keeps what thresholds are learned from, across restarts and for all replicas.
+// Evidence keeps what thresholds are learned from, across restarts and for all replicas. Each
+// replica keeps its states under a name, which no two have at a time: a lease says so, and a state
+// is kept under the token of the lease, which is larger with each holder. So the states that were
+// kept under a name follow each other, whatever clocks and networks do.
 // Implementations are safe for concurrent use.
 type Evidence interface {
-	// Exchange keeps this replica's state for a namespace, unless it is empty, and returns
-	// the last state that each replica kept, its own included, in no order. States that were
-	// kept longer than [EvidenceLife] ago are forgotten, and of more than [MaxEvidence] the
-	// oldest.
-	Exchange(ctx context.Context, ns Namespace, replica string, state []byte) (states [][]byte, err error)
+	// Claim leases a name, or renews the lease that the claim's holder has. [ErrTaken] is its error
+	// where the name that is asked for is another's.
+	Claim(ctx context.Context, c Claim) (Lease, error)
+	// Exchange keeps the lease's state for a namespace, unless it is empty, and returns
+	// the last state that was kept under each name, its own included, in no order. Once another
+	// holder has exchanged the namespace under the name, nothing more is kept: [ErrLost].
+	// States that were kept longer than [EvidenceLife] ago are forgotten, and of more than
+	// [MaxEvidence] the oldest.
+	Exchange(ctx context.Context, ns Namespace, lease Lease, state []byte) (states [][]byte, err error)
 }
 
+// Claim is a holder's wish for a name.
+type Claim struct {
+	// Holder is one process's life.
+	Holder string
+	// Name that is asked for; empty takes any: the holder's own, one that a claim of any made and
+	// nobody holds any more, the last one of these first, or a new one.
+	Name string
+	// Term is how long it holds from now on. 0 gives back what the holder has.
+	Term time.Duration
+	// Sole takes the name from whoever holds it, who is known to be dead.
+	Sole bool
+}
+
+// Lease of a name.
+type Lease struct {
+	Name string
+	// Token is larger than that of any earlier holder of the name, and the same as long as the
+	// holder is.
+	Token uint64
+}
+
+// Errors of [Evidence].
+var (
+	ErrTaken = errors.New("another process has the replica's name")
+	ErrLost  = errors.New("another process has taken the replica's name over")
+)
+
 const (
-	// EvidenceLife is how long the state is kept of a replica that keeps no newer one.
+	// EvidenceLife is how long the state is kept of a replica that keeps no newer one, and how
+	// long a name that nobody holds.
 	EvidenceLife = 90 * 24 * time.Hour
 	// MaxEvidence is of how many replicas states are kept for a namespace.
 	MaxEvidence = 64
+	// AnyName begins the names that a claim of any makes, and no other.
+	AnyName = "~"
 )
 
 // exchange is the one who brings what learners know to [Evidence], and what other replicas know
@@ -30,20 +70,24 @@ const (
 type exchange struct {
 	learners *learners
 	evidence Evidence // nil for none
-	replica  string
+	claim    Claim
 	every    time.Duration
 	timeout  time.Duration // of one
 	clock    clock.Clock
 	log      *slog.Logger
 	observer Observer
 
-	failing bool // the last one failed; run's own
+	// run's own:
+	lease   *Lease // nil while there is none
+	claimed time.Time
+	failing bool // the last one failed
 }
 
 // newExchange of options that are complete.
 func newExchange(l *learners, how Learning, opts Options) *exchange {
 	return &exchange{
-		learners: l, evidence: how.Evidence, replica: how.Replica, every: how.ShareEvery, timeout: how.ShareTimeout,
+		learners: l, evidence: how.Evidence, every: how.ShareEvery, timeout: how.ShareTimeout,
+		claim: Claim{Holder: rand.Text(), Name: how.Replica, Term: how.Lease, Sole: how.Sole},
 		clock: opts.Clock, log: opts.Logger, observer: opts.Observer,
 	}
 }
@@ -61,15 +105,68 @@ func (x *exchange) run(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 			defer cancel()
 			x.shareAll(last)
+			x.giveBack(last)
 			return
 		case at := <-x.learners.fresh:
-			if !at.known.Load() {
+			if !at.known.Load() && x.holds(ctx) {
 				x.share(ctx, at)
 			}
 		case <-ticks.C():
 			x.shareAll(ctx)
 			x.drop(ctx)
 		}
+	}
+}
+
+// holds a name of its own, which it claims, and claims again after a third of the term. Where that
+// is another than before, or somebody else had it meanwhile, all begin anew with what is kept.
+func (x *exchange) holds(ctx context.Context) bool {
+	now := x.clock.Now()
+	if x.lease != nil && now.Sub(x.claimed) < x.claim.Term/3 {
+		return true
+	}
+	bounded, cancel := context.WithTimeout(ctx, x.timeout)
+	defer cancel()
+	lease, err := x.evidence.Claim(bounded, x.claim)
+	switch {
+	case errors.Is(err, ErrTaken):
+		x.lose()
+		fallthrough
+	case err != nil:
+		x.fails(ctx, err)
+		return x.lease != nil // what is kept under it is kept by its token
+	case x.lease == nil || *x.lease != lease:
+		x.lose()
+		x.lease = &lease
+	}
+	x.claimed = now
+	// The store counts the term from later on; the tenth is for clocks that go faster.
+	end := now.Add(x.claim.Term - x.claim.Term/10)
+	if x.claim.Sole {
+		end = time.Time{}
+	}
+	x.learners.tenure.Store(&tenure{end: end})
+	return true
+}
+
+// lose the name: nothing is decided under it any more, and what was learned since the last exchange
+// is lost as if the process had died.
+func (x *exchange) lose() {
+	x.lease = nil
+	x.learners.tenure.Store(nil)
+	x.learners.forget()
+}
+
+// giveBack the name, so that the next one needn't wait for the lease's end.
+func (x *exchange) giveBack(ctx context.Context) {
+	if x.lease == nil {
+		return
+	}
+	x.learners.tenure.Store(nil)
+	c := x.claim
+	c.Term = 0
+	if _, err := x.evidence.Claim(ctx, c); err != nil {
+		x.fails(ctx, err) // the lease ends by itself
 	}
 }
 
@@ -81,7 +178,7 @@ const mostFailures = 3
 // round.
 func (x *exchange) shareAll(ctx context.Context) {
 	round := x.learners.round.Add(1) - 1
-	if x.evidence == nil {
+	if x.evidence == nil || !x.holds(ctx) {
 		return
 	}
 	failures := 0
@@ -92,7 +189,7 @@ func (x *exchange) shareAll(ctx context.Context) {
 		if !x.share(ctx, at) {
 			failures++
 		}
-		return failures < mostFailures
+		return failures < mostFailures && x.lease != nil
 	})
 }
 
@@ -105,22 +202,32 @@ func (x *exchange) share(ctx context.Context, at *learned) (ok bool) {
 	if known {
 		state = at.state()
 	}
-	states, err := x.evidence.Exchange(bounded, at.ns, x.replica, state)
+	states, err := x.evidence.Exchange(bounded, at.ns, *x.lease, state)
 	if err != nil {
 		if known {
 			at.unkept()
 		}
 		x.fails(ctx, err)
+		if errors.Is(err, ErrLost) {
+			x.lose()
+		}
 		return false
 	}
+	learner := at.learner
+	if !known {
+		if learner, err = threshold.New(x.learners.policy, x.lease.Name); err != nil {
+			x.fails(ctx, err)
+			return false
+		}
+	}
 	// A state that can't be read is another version's, or broken; the others count.
-	if err := at.learner.Merge(states...); err != nil {
+	if err := learner.Merge(states...); err != nil {
 		x.fails(ctx, err)
 	} else {
 		x.works(ctx)
 	}
 	if !known {
-		at.meet()
+		at.meet(learner)
 	}
 	return true
 }
@@ -133,7 +240,7 @@ func (x *exchange) fails(ctx context.Context, err error) {
 	x.observer.CacheLearns(false)
 	if !x.failing {
 		x.failing = true
-		x.log.WarnContext(ctx, "what the cache's thresholds are learned from can't be exchanged; they are learned by this process alone", "error", err)
+		x.log.WarnContext(ctx, "what the cache's thresholds are learned from can't be exchanged; this process goes on alone until the lease of its name ends", "error", err)
 	}
 }
 
@@ -151,7 +258,7 @@ func (x *exchange) drop(ctx context.Context) {
 	oldest, many := x.learners.excess()
 	failures := 0
 	for _, at := range oldest {
-		if many == 0 || failures == mostFailures {
+		if many == 0 || failures == mostFailures || x.evidence != nil && x.lease == nil {
 			return
 		}
 		// One that was told something before it was read is read first, and then kept.

@@ -3,10 +3,12 @@ package cache
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/services/cache/threshold"
 )
@@ -15,40 +17,49 @@ import (
 type shelf struct {
 	states    sync.Map // Namespace → []byte
 	meanwhile func(Namespace)
+	lease     Lease
+	away      error
 }
 
-func (s *shelf) Exchange(_ context.Context, ns Namespace, _ string, state []byte) (states [][]byte, err error) {
+func (s *shelf) Exchange(_ context.Context, ns Namespace, _ Lease, state []byte) (states [][]byte, err error) {
+	if s.away != nil {
+		return nil, s.away
+	}
 	if len(state) > 0 {
 		s.states.Store(ns, state)
 	}
 	if v, ok := s.states.Load(ns); ok {
-		states = append(states, v.([]byte)) //nolint:errcheck,forcetypeassert // nothing else is kept
+		states = append(states, v.([]byte)) //nolint:forcetypeassert // nothing else is kept
 	}
 	s.meanwhile(ns)
 	return states, nil
 }
 
+func (s *shelf) Claim(_ context.Context, c Claim) (Lease, error) {
+	return Lease{c.Name, s.lease.Token}, s.away
+}
+
 func (s *shelf) has(ns Namespace, want []byte) bool {
 	v, ok := s.states.Load(ns)
-	return ok && bytes.Equal(v.([]byte), want) //nolint:errcheck,forcetypeassert // nothing else is kept
+	return ok && bytes.Equal(v.([]byte), want) //nolint:forcetypeassert // nothing else is kept
 }
 
 // learn with room for one threshold alone.
-func learn(t *testing.T, kept *shelf) (*learners, *exchange) {
+func learn(t *testing.T, kept *shelf, clk clock.Clock) (*learners, *exchange) {
 	t.Helper()
 	how, err := Learning{Replica: "a", Namespaces: 1, Evidence: kept}.complete()
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := Options{Clock: clocktest.New(), Logger: slog.New(slog.DiscardHandler), Observer: noObserver{}}
-	l := newLearners(how, opts.Observer)
+	opts := Options{Clock: clk, Logger: slog.New(slog.DiscardHandler), Observer: noObserver{}}
+	l := newLearners(how, opts)
 	return l, newExchange(l, how, opts)
 }
 
 // seen is the state of who observed so many right answers, and was told of them by decisions of its own.
 func seen(t *testing.T, l *learners, n int) (state []byte, d threshold.Decision) {
 	t.Helper()
-	one, err := threshold.New(l.policy, l.replica)
+	one, err := threshold.New(l.policy, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +75,7 @@ func seen(t *testing.T, l *learners, n int) (state []byte, d threshold.Decision)
 func TestNothingIsLostWhenAThresholdIsDropped(t *testing.T) {
 	first, second := Namespace{Tenant: "1"}, Namespace{Tenant: "2"}
 	kept := &shelf{meanwhile: func(Namespace) {}}
-	l, x := learn(t, kept)
+	l, x := learn(t, kept, clocktest.New())
 	want, d := seen(t, l, 2)
 	l.observe(first, d, false)
 	x.shareAll(t.Context()) // reads
@@ -88,7 +99,7 @@ func TestNothingIsLostWhileManyAreDropped(t *testing.T) {
 	const tellers, times = 4, 100 // of a namespace, fewer than may wait
 	all := []Namespace{{Tenant: "1"}, {Tenant: "2"}}
 	kept := &shelf{meanwhile: func(Namespace) {}}
-	l, x := learn(t, kept)
+	l, x := learn(t, kept, clocktest.New())
 	want, d := seen(t, l, tellers*times/len(all))
 	var wg sync.WaitGroup
 	for g := range tellers {
@@ -116,5 +127,60 @@ func TestNothingIsLostWhileManyAreDropped(t *testing.T) {
 		if !kept.has(ns, want) {
 			t.Errorf("something that was told of %v is lost", ns)
 		}
+	}
+}
+
+// Under a name nothing is decided after its lease is over, before others may take it. Who has it again
+// goes on; who finds that another had it meanwhile knows what that one kept, and nothing else.
+func TestNothingIsDecidedWithoutALease(t *testing.T) {
+	clk, ns := clocktest.New(), Namespace{Tenant: "1"}
+	kept := &shelf{meanwhile: func(Namespace) {}}
+	l, x := learn(t, kept, clk)
+	decides := func() bool {
+		return l.decide(ns, 0.9, 0).Verdict == threshold.Compare
+	}
+	one, d := seen(t, l, 1)
+	if x.shareAll(t.Context()); decides() {
+		t.Fatal("something is decided that was not read")
+	}
+	x.shareAll(t.Context())
+	l.observe(ns, d, false)
+	if x.shareAll(t.Context()); !decides() || !kept.has(ns, one) {
+		t.Fatal("nothing is decided under a lease")
+	}
+	kept.away = errors.New("away")
+	clk.Advance(DefaultLease * 8 / 10)
+	if x.shareAll(t.Context()); !decides() {
+		t.Error("nothing is decided while the lease holds")
+	}
+	l.observe(ns, d, false)
+	clk.Advance(DefaultLease / 10)
+	if x.shareAll(t.Context()); decides() {
+		t.Error("something is decided as the lease ends")
+	}
+	kept.away = nil
+	two, _ := seen(t, l, 2)
+	if x.shareAll(t.Context()); !decides() || !kept.has(ns, two) {
+		t.Error("it does not go on with the name that it has again")
+	}
+	for name, lose := range map[string]func(){
+		"another token": func() { clk.Advance(DefaultLease); kept.lease.Token++ },
+		"taken":         func() { clk.Advance(DefaultLease); kept.away = ErrTaken },
+		"lost":          func() { kept.away = ErrLost },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l.observe(ns, d, false)
+			lose()
+			if x.shareAll(t.Context()); decides() {
+				t.Error("something is decided under a name that another has")
+			}
+			kept.away = nil
+			if x.shareAll(t.Context()); !decides() {
+				t.Error("nothing is decided with the next lease")
+			}
+			if x.shareAll(t.Context()); !kept.has(ns, two) {
+				t.Error("what the one before learned last is kept by the next")
+			}
+		})
 	}
 }

@@ -301,6 +301,43 @@ func TestEvidenceIsSharedAndKept(t *testing.T) {
 	})
 }
 
+// Processes without a name, of which each begins as another one ends, have one name.
+func TestNamesDoNotGrow(t *testing.T) {
+	store, shared := memory.New(memory.Options{}), newEvidence()
+	ns := namespace()
+	for range 5 {
+		s := newStudent(t, store, learning("", shared))
+		s.keep(t, ns)
+		s.known(t, ns)
+		s.compare(t, ns, 1, agrees)
+		s.stop()
+	}
+	lease, err := shared.Claim(t.Context(), cache.Claim{Holder: "test", Name: "test", Term: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := shared.Exchange(t.Context(), cache.Namespace{Tenant: "t", Provider: "openai", Model: "gpt-4o"}, lease, nil)
+	if err != nil || len(states) != 1 {
+		t.Errorf("%d states, %v", len(states), err)
+	}
+}
+
+// A process whose name another one has waits for it.
+func TestNameThatIsTaken(t *testing.T) {
+	store, shared := memory.New(memory.Options{}), newEvidence()
+	a, b := newStudent(t, store, learning("a", shared)), (*student)(nil)
+	ns := namespace()
+	a.keep(t, ns)
+	a.known(t, ns)
+	b = newStudent(t, store, learning("a", shared))
+	b.keep(t, ns)
+	if got := b.ask(t, ns); got.GetHit() != miss || got.GetComparison() != nil {
+		t.Errorf("%v under a name that is taken", got)
+	}
+	a.stop()
+	b.known(t, ns)
+}
+
 // Where evidence can't be read nothing is served or compared; where it goes away later, each
 // goes on alone and tells the others when it is back.
 func TestEvidenceIsAway(t *testing.T) {

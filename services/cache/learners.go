@@ -2,15 +2,16 @@ package cache
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/agree"
 	"tollgate.dev/services/cache/threshold"
 )
@@ -23,7 +24,11 @@ const (
 	DefaultNamespaces      = 2048
 	DefaultShareEvery      = 2 * time.Second
 	DefaultShareTimeout    = time.Second
+	DefaultLease           = 30 * time.Second
 )
+
+// MaxReplica is how long a replica's name may be, in bytes.
+const MaxReplica = 128
 
 // Learning is how the semantic tier learns from which score on it may serve, for each tenant,
 // provider and model. Zero fields take the default of their name.
@@ -42,9 +47,16 @@ type Learning struct {
 	// Evidence keeps what was learned, and shares it with other replicas. Without, it ends with
 	// the process.
 	Evidence Evidence
-	// Replica is this process's name among those that share Evidence, of 1 to 128 bytes: no
-	// other one's, and best the same after a restart. A random one when empty.
+	// Replica is this process's name among those that share Evidence, of at most [MaxReplica]
+	// bytes: no other one's, and the same after a restart. It waits while another process has it. When
+	// empty, it takes one that a process had which is gone, or a new one.
 	Replica string
+	// Sole says that no other process that lives uses Evidence: nothing is to be waited for, and
+	// the name is this one's for ever.
+	Sole bool
+	// Lease is how long after it was last renewed the name is this process's. Then nothing is served or
+	// compared until it is again, and others may take it.
+	Lease time.Duration
 	// ShareEvery is how often evidence is exchanged.
 	ShareEvery time.Duration
 	// ShareTimeout bounds one exchange.
@@ -73,19 +85,22 @@ func (o Learning) complete() (Learning, error) {
 	o.Namespaces = cmp.Or(o.Namespaces, DefaultNamespaces)
 	o.ShareEvery = cmp.Or(o.ShareEvery, DefaultShareEvery)
 	o.ShareTimeout = cmp.Or(o.ShareTimeout, DefaultShareTimeout)
-	o.Replica = cmp.Or(o.Replica, rand.Text())
+	o.Lease = cmp.Or(o.Lease, DefaultLease)
 	if o.Coin == nil {
-		o.Coin = mathrand.Float64 // seeded by the system, and no secret: it only draws a sample
+		o.Coin = rand.Float64 // seeded by the system, and no secret: it only draws a sample
 	}
 	var wrong []error
 	if !(o.MaxWrongHitRate > 0 && o.MaxWrongHitRate <= 0.5) {
 		wrong = append(wrong, fmt.Errorf("max wrong hit rate %v is not above 0 and at most 0.5", o.MaxWrongHitRate))
 		o.MaxWrongHitRate = DefaultMaxWrongHitRate // told; what else is wrong is told as well
 	}
-	if o.Namespaces < 1 || o.ShareEvery < 0 || o.ShareTimeout < 0 {
-		wrong = append(wrong, errors.New("namespaces, share every and share timeout must be positive"))
+	if o.Namespaces < 1 || o.ShareEvery < 0 || o.ShareTimeout < 0 || o.Lease < 0 {
+		wrong = append(wrong, errors.New("namespaces, share every, share timeout and lease must be positive"))
 	}
-	if _, err := threshold.New(o.policy(), o.Replica); err != nil {
+	if len(o.Replica) > MaxReplica || strings.HasPrefix(o.Replica, AnyName) {
+		wrong = append(wrong, fmt.Errorf("a replica's name has at most %d bytes and does not begin with %s", MaxReplica, AnyName))
+	}
+	if err := o.policy().Validate(); err != nil {
 		wrong = append(wrong, err)
 	}
 	return o, errors.Join(wrong...)
@@ -97,11 +112,13 @@ func (o Learning) complete() (Learning, error) {
 // goes on by itself.
 type learners struct {
 	policy   threshold.Policy
-	replica  string
+	clock    clock.Clock
 	coin     func() float64
 	most     int  // of them, but for those that came since the last round
 	alone    bool // nothing is kept
 	observer Observer
+
+	tenure atomic.Pointer[tenure] // nil while nothing may be decided
 
 	held  sync.Map // Namespace without partition → *learned
 	count atomic.Int64
@@ -111,12 +128,19 @@ type learners struct {
 	fresh chan *learned
 }
 
+// tenure is how long decisions may be made under the replica's name.
+type tenure struct{ end time.Time } // zero for ever
+
+func (t *tenure) over(c clock.Clock) bool {
+	return t == nil || !t.end.IsZero() && !c.Now().Before(t.end)
+}
+
 // learned is the threshold of a namespace.
 type learned struct {
 	ns      Namespace
-	learner *threshold.Learner
-	used    atomic.Uint64 // the last round in which it was asked for
-	known   atomic.Bool   // what is kept of it is merged; set with mu held
+	used    atomic.Uint64      // the last round in which it was asked for
+	known   atomic.Bool        // what is kept of it is merged; set with mu held
+	learner *threshold.Learner // nil until then, and not changed after
 
 	mu      sync.Mutex
 	changed bool                       // there is more than is kept
@@ -128,11 +152,15 @@ type learned struct {
 const mostWaiting = 256
 
 // newLearners of options that are complete.
-func newLearners(how Learning, observer Observer) *learners {
-	return &learners{
-		policy: how.policy(), replica: how.Replica, coin: how.Coin, most: how.Namespaces, alone: how.Evidence == nil,
-		observer: observer, fresh: make(chan *learned, 64),
+func newLearners(how Learning, opts Options) *learners {
+	l := &learners{
+		policy: how.policy(), clock: opts.Clock, coin: how.Coin, most: how.Namespaces, alone: how.Evidence == nil,
+		observer: opts.Observer, fresh: make(chan *learned, 64),
 	}
+	if l.alone {
+		l.tenure.Store(&tenure{})
+	}
+	return l
 }
 
 // toss is [judge]'s.
@@ -141,7 +169,7 @@ func (l *learners) toss() float64 { return l.coin() }
 // decide is [judge]'s.
 func (l *learners) decide(ns Namespace, score, coin float64) threshold.Decision {
 	at := l.of(ns)
-	if at == nil || !at.known.Load() || !(score >= 0) {
+	if at == nil || !at.known.Load() || l.tenure.Load().over(l.clock) || !(score >= 0) {
 		return threshold.Decision{Verdict: threshold.Pass}
 	}
 	// A cosine may exceed 1 by the error of its last digit.
@@ -150,7 +178,7 @@ func (l *learners) decide(ns Namespace, score, coin float64) threshold.Decision 
 
 // served is [judge]'s.
 func (l *learners) served(ns Namespace) {
-	if at := l.of(ns); at != nil {
+	if at := l.of(ns); at != nil && at.known.Load() {
 		at.learner.Served()
 	}
 }
@@ -206,10 +234,11 @@ func (at *learned) tell(what func(*threshold.Learner)) hearing {
 	return told
 }
 
-// meet: what is kept of it is merged.
-func (at *learned) meet() {
+// meet the learner in which what is kept is merged.
+func (at *learned) meet(learner *threshold.Learner) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
+	at.learner = learner
 	for _, what := range at.waiting {
 		what(at.learner)
 		at.changed = true
@@ -264,13 +293,15 @@ func (l *learners) of(ns Namespace) *learned {
 	if l.count.Load() >= 2*int64(l.most) {
 		return nil
 	}
-	learner, err := threshold.New(l.policy, l.replica)
-	if err != nil { // the same was made when the options were read
-		return nil
-	}
-	at := &learned{ns: ns, learner: learner}
+	at := &learned{ns: ns}
 	at.used.Store(round)
-	at.known.Store(l.alone)
+	if l.alone {
+		learner, err := threshold.New(l.policy, AnyName)
+		if err != nil { // the policy was valid when the options were read
+			return nil
+		}
+		at.meet(learner)
+	}
 	if v, other := l.held.LoadOrStore(ns, at); other {
 		return v.(*learned) //nolint:errcheck,forcetypeassert // nothing else is held
 	}
@@ -304,6 +335,16 @@ func (l *learners) excess() (oldest []*learned, many int) {
 	})
 	slices.SortFunc(oldest, func(a, b *learned) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
 	return oldest, many
+}
+
+// forget all that are known, whatever they were told.
+func (l *learners) forget() {
+	l.all(func(at *learned) bool {
+		if at.known.Load() && at.close(false) {
+			l.remove(at)
+		}
+		return true
+	})
 }
 
 // drop one, unless it is ahead of what is kept.

@@ -68,14 +68,12 @@ func (a *account) restart() {
 	a.peak = a.spare
 }
 
-// resume with the spare of before a restart of the process.
+// resume with the spare of before a restart of the process. One that is overdrawn by then gets more as
+// any that is does: when evidence is forgotten.
 func (a *account) resume(spare float64) {
 	if math.IsNaN(spare) {
 		return
 	}
 	a.spare = min(spare, a.most)
-	a.peak = a.spare
-	if a.spare < regain*a.patience {
-		a.restart()
-	}
+	a.peak = max(a.spare, regain*a.patience)
 }

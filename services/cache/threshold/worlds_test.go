@@ -181,3 +181,77 @@ func (p *pair) Decide(score, coin float64) (serve, compare bool, limit float64) 
 }
 
 func (p *pair) Learn(wrong bool) { p.at.Learn(wrong) }
+
+// Processes that end and begin again, under one name that the next one takes over, keep the bound as one
+// process does: what they may spend beyond it is one spare, not one for each life.
+func TestBoundHoldsOverRestarts(t *testing.T) {
+	const worlds, spare = 20, 12
+	for _, kind := range world.Kinds() {
+		unsafe, excess, beyond, hits, whole := 0, 0.0, 0, 0, 0
+		for seed := range uint64(worlds) {
+			w := world.New(kind, seed, 300)
+			rule := &mortal{world: w, life: w.Length / 50}
+			rule.begin()
+			one, err := world.NewLearned(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			results := w.Run(rule, one)
+			got := results[0]
+			hits, whole = hits+got.Hits, whole+results[1].Hits
+			excess += got.Beyond(w.Bound) / worlds
+			if got.Beyond(w.Bound) > spare {
+				beyond++
+			}
+			if got.Unsafe > 0 {
+				unsafe++
+			}
+			if rule.lives < 50 {
+				t.Fatalf("%s %d: %d lives", kind, seed, rule.lives)
+			}
+		}
+		t.Logf("%s: %.1f wrong hits beyond the bound in the mean, above %d in %d of %d worlds; %d unsafe; %d hits, %d without restarts", kind, excess, spare, beyond, worlds, unsafe, hits, whole)
+		if hits < whole*3/4 {
+			t.Errorf("%s: %d hits, %d without restarts", kind, hits, whole)
+		}
+		if excess > spare || beyond > 2 || kind == world.Steady && unsafe >= 5 {
+			t.Errorf("%s: %.1f wrong hits beyond the bound in the mean, above %d in %d of %d worlds; %d unsafe", kind, excess, spare, beyond, worlds, unsafe)
+		}
+	}
+}
+
+// mortal is a replica that ends again and again; every other time it dies, and the state is one of some
+// time before.
+type mortal struct {
+	*world.Learned
+	world       world.World
+	life, calls int
+	lives       int
+	state       []byte
+}
+
+func (m *mortal) begin() {
+	l, err := threshold.New(threshold.Policy{MaxWrongHitRate: m.world.Bound, Confidence: 0.95, Sample: m.world.Sample}, "a")
+	if err != nil {
+		panic(err)
+	}
+	if m.state != nil && l.Merge(m.state) != nil {
+		panic("a state of its own can't be read")
+	}
+	m.Learned = &world.Learned{Learner: l}
+	m.lives++
+}
+
+func (m *mortal) Decide(score, coin float64) (serve, compare bool, limit float64) {
+	m.calls++
+	if m.calls%max(1, m.life/20) == 0 {
+		m.state = m.Learner.OwnState()
+	}
+	if m.calls%m.life == 0 {
+		if m.lives%2 == 0 {
+			m.state = m.Learner.OwnState()
+		}
+		m.begin()
+	}
+	return m.Learned.Decide(score, coin)
+}

@@ -40,8 +40,11 @@ func within(n *cache.Namespace) []byte {
 
 // evidence is the key of what the replicas learned in a namespace.
 func (s *Store) evidence(n *cache.Namespace) string {
-	return s.entry(n.Tenant, string(append(within(n), "evidence"...)))
+	return s.entry(n.Tenant, string(append(within(n), "learned"...)))
 }
+
+// replicas is the key of who has which replica's name. It has no hash tag: it belongs to all tenants.
+func (s *Store) replicas() string { return s.prefix + "replicas" }
 
 // entry is the key of the entry with that name.
 func (s *Store) entry(tenant, member string) string {

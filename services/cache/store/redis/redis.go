@@ -7,11 +7,12 @@
 //	<prefix>{tenant}:provider:model:partition:fingerprint   string  an entry, with a PX
 //	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
 //	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms
-//	<prefix>{tenant}:provider:model:partition:evidence      hash    replica → time and state
+//	<prefix>{tenant}:provider:model:partition:learned       hash    replica → time, token and state
 //	<prefix>{tenant}:provider:model:partition:hash:vs       vector set  fingerprints, by context and embedder
 //	<prefix>{tenant}:vectorsets                             zset    the names of the vector sets → last end in Unix ms
 //	<prefix>{tenant}:vectorends                             zset    a vector set's name and a fingerprint → end in Unix ms
 //	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
+//	<prefix>replicas                                        hash    replica → token, end in Unix ms and holder
 //	<prefix>changes                                         stream  names that were put, purged or called wrong
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An

@@ -171,8 +171,8 @@ func TestLayoutOfChanges(t *testing.T) {
 func TestLayoutOfEvidence(t *testing.T) {
 	s, client, prefix := open(t, nil)
 	ns := cache.Namespace{Tenant: "a:b", Provider: "p", Model: "*", Partition: "x"}
-	key := prefix + "{a%3Ab}:p:%2A:x:evidence"
-	if _, err := s.Exchange(t.Context(), ns, "r", []byte("state")); err != nil {
+	key := prefix + "{a%3Ab}:p:%2A:x:learned"
+	if _, err := s.Exchange(t.Context(), ns, cache.Lease{Name: "r", Token: 1}, []byte("state")); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := client.PTTL(t.Context(), key).Result(); err != nil || left <= cache.EvidenceLife-time.Minute || left > cache.EvidenceLife {
@@ -181,7 +181,7 @@ func TestLayoutOfEvidence(t *testing.T) {
 	if err := client.HSet(t.Context(), key, "cut", "1234567").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if states, err := s.Exchange(t.Context(), ns, "r", nil); err != nil || len(states) != 1 || string(states[0]) != "state" {
+	if states, err := s.Exchange(t.Context(), ns, cache.Lease{Name: "r", Token: 1}, nil); err != nil || len(states) != 1 || string(states[0]) != "state" {
 		t.Errorf("%q, %v", states, err)
 	}
 	if left, err := client.HKeys(t.Context(), key).Result(); err != nil || !slices.Equal(left, []string{"r"}) {

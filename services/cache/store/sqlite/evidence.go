@@ -40,11 +40,12 @@ func NewEvidence(ctx context.Context, db *sqlite.DB, c clock.Clock) (*Evidence, 
 	return &Evidence{db: db, clock: c}, nil
 }
 
-// Exchange is [cache.Evidence]'s. It waits for the disk when there is a state to keep.
-func (e *Evidence) Exchange(ctx context.Context, ns cache.Namespace, replica string, state []byte) ([][]byte, error) {
+// Exchange is [cache.Evidence]'s. It waits for the disk when there is a state to keep; a lease that
+// is another's by then keeps none, whether or not that one has exchanged the namespace.
+func (e *Evidence) Exchange(ctx context.Context, ns cache.Namespace, lease cache.Lease, state []byte) ([][]byte, error) {
 	oldest := e.clock.Now().Add(-cache.EvidenceLife).UnixMilli()
 	if len(state) > 0 {
-		err := e.db.Update(ctx, func(tx *sql.Tx) error { return e.keep(ctx, tx, ns, replica, state, oldest) })
+		err := e.db.Update(ctx, func(tx *sql.Tx) error { return e.keep(ctx, tx, ns, lease, state, oldest) })
 		if err != nil {
 			return nil, fmt.Errorf("keeping what was learned: %w", err)
 		}
@@ -72,11 +73,14 @@ func (e *Evidence) Exchange(ctx context.Context, ns cache.Namespace, replica str
 	return states, nil
 }
 
-func (e *Evidence) keep(ctx context.Context, tx *sql.Tx, ns cache.Namespace, replica string, state []byte, oldest int64) error {
+func (e *Evidence) keep(ctx context.Context, tx *sql.Tx, ns cache.Namespace, lease cache.Lease, state []byte, oldest int64) error {
+	if err := e.holds(ctx, tx, lease); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO cache_evidence (tenant, provider, model, partition, replica, kept, state) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, provider, model, partition, replica) DO UPDATE SET kept = excluded.kept, state = excluded.state`,
-		ns.Tenant, ns.Provider, ns.Model, ns.Partition, replica, e.clock.Now().UnixMilli(), state)
+		ns.Tenant, ns.Provider, ns.Model, ns.Partition, lease.Name, e.clock.Now().UnixMilli(), state)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -43,14 +44,18 @@ func TestRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	ns := cache.Namespace{Tenant: "t", Provider: "p", Model: "m"}
 	e, db := open(t, path, clocktest.New())
-	if _, err := e.Exchange(t.Context(), ns, "a", []byte("state")); err != nil {
+	lease, err := e.Claim(t.Context(), cache.Claim{Holder: "1", Name: "a", Term: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Exchange(t.Context(), ns, lease, []byte("state")); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	e, _ = open(t, path, clocktest.New())
-	states, err := e.Exchange(t.Context(), ns, "b", nil)
+	states, err := e.Exchange(t.Context(), ns, cache.Lease{Name: "b", Token: 1}, nil)
 	if err != nil || len(states) != 1 || string(states[0]) != "state" {
 		t.Errorf("got %q, %v", states, err)
 	}
@@ -62,9 +67,12 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, state := range [][]byte{nil, []byte("x")} {
-		if _, err := e.Exchange(t.Context(), cache.Namespace{Tenant: "t"}, "a", state); err == nil {
+		if _, err := e.Exchange(t.Context(), cache.Namespace{Tenant: "t"}, cache.Lease{Name: "a", Token: 1}, state); err == nil {
 			t.Errorf("%q is exchanged over a closed database", state)
 		}
+	}
+	if _, err := e.Claim(t.Context(), cache.Claim{Holder: "1", Term: time.Minute}); err == nil {
+		t.Error("a name is claimed in a closed database")
 	}
 	if _, err := sqlite.NewEvidence(t.Context(), db, nil); err == nil {
 		t.Error("tables are made in a closed database")
