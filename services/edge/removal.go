@@ -216,8 +216,8 @@ func unique(ids []string) (out []string) {
 }
 
 // purgeTeams forgets the answers of teams that are gone, so that one that is made anew under its
-// id finds none, and returns those whose answers are left. A cache that is away keeps no team: who
-// takes it away must not have to wait for that.
+// id finds none, or of teams whose credentials changed, and returns those whose answers are left. A
+// cache that is away stops neither: who changes a team must not have to wait for that.
 func (e *Edge) purgeTeams(ctx context.Context, ids []string) (left []string) {
 	if !e.opts.Cache {
 		return nil
@@ -227,7 +227,7 @@ func (e *Edge) purgeTeams(ctx context.Context, ids []string) (left []string) {
 		_, err := e.Services.Cache.Invalidate(ctx, all)
 		e.flights.ground(all)
 		if err != nil {
-			e.Log.WarnContext(ctx, "cached answers of a team that is gone are left until they expire", "team", id, "error", err)
+			e.Log.WarnContext(ctx, "cached answers of a team that is gone, or has another credential, are left until they expire", "team", id, "error", err)
 			left = append(left, id)
 		}
 	}

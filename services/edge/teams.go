@@ -424,7 +424,7 @@ func (e *Edge) putCredential(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	e.Keys.Changed("", req.TeamID)
+	e.credentialChanged(x.r.Context(), req.TeamID)
 	return x.json(http.StatusOK, struct {
 		credentialName
 
@@ -467,8 +467,16 @@ func (e *Edge) deleteCredential(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	e.Keys.Changed("", req.TeamID)
+	e.credentialChanged(x.r.Context(), req.TeamID)
 	return x.json(http.StatusOK, req)
+}
+
+// credentialChanged has a team's next calls go by its new credential. That may lead to another
+// server, whose answers those of the former one are not: they are forgotten. Of which models they are,
+// the credential does not say.
+func (e *Edge) credentialChanged(ctx context.Context, team string) {
+	e.Keys.Changed("", team)
+	e.purgeTeams(ctx, []string{team})
 }
 
 func (e *Edge) findTeam(ctx context.Context, id string) (*keystorev1.Tenant, error) {
