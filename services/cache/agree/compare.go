@@ -72,7 +72,7 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }
 
-var months = list("january february march april may june july august september october november december")
+var months = reading.Set("january february march april may june july august september october november december")
 
 // numbers, dates and signs that are said, each once, and those of them that are small numbers
 // without unit, spelled in letters.
@@ -103,8 +103,8 @@ func (s *said) numbers() (all, spelled []string) {
 }
 
 var (
-	affirm = list("yes yeah yep true correct right sure valid absolutely definitely indeed")
-	deny   = list("no nope false incorrect wrong invalid")
+	affirm = reading.Set("yes yeah yep true correct right sure valid absolutely definitely indeed")
+	deny   = reading.Set("no nope false incorrect wrong invalid")
 )
 
 // verdict is 1 where an answer begins by affirming or says that something is true, -1 where it
@@ -261,7 +261,7 @@ func partners(s, o *said) []int {
 
 // alike reports whether two words mean the same or are of one family, and are no opposites.
 func alike(w, v *word) bool {
-	if opposite(w, v) {
+	if reading.Opposites(&w.Word, &v.Word) {
 		return false
 	}
 	if w.name != v.name && (w.name || v.name) && !lexicon.Kin(w.Entry, v.Entry) && !lexicon.Kin(v.Entry, w.Entry) {
@@ -299,27 +299,6 @@ func stem(s string) string {
 		}
 	}
 	return s
-}
-
-// opposite reports whether two words are antonyms, by the lexicon or by their form.
-func opposite(w, v *word) bool {
-	if w.Entry == 0 || v.Entry == 0 {
-		return false
-	}
-	return lexicon.Opposites(w.Entry, v.Entry) || lexicon.Opposites(v.Entry, w.Entry) || turned(w.Lemma, v.Lemma) || turned(v.Lemma, w.Lemma)
-}
-
-// turned reports whether a is b with what turns it around.
-func turned(a, b string) bool {
-	if len(b) < 4 {
-		return false
-	}
-	switch rest, ok := strings.CutSuffix(a, b); {
-	case !ok:
-		return false
-	default:
-		return slices.Contains([]string{"un", "in", "im", "il", "ir", "dis", "non", "non-", "anti", "anti-", "de", "mis"}, rest)
-	}
 }
 
 // sides calls f for each side.
@@ -369,7 +348,7 @@ func (m *matching) opposed() (found bool) {
 			}
 			for j := range o.words {
 				v := &o.words[j]
-				if v.negation == 0 && opposite(w, v) && !said[v.Text] {
+				if v.negation == 0 && reading.Opposites(&w.Word, &v.Word) && !said[v.Text] {
 					found = true
 				}
 			}
@@ -406,7 +385,7 @@ func (m *matching) negated() (found bool) {
 				switch {
 				case v.Lemma == w.Lemma || w.Entry != 0 && v.Entry != 0 && alike(w, &v):
 					return v.negation > 0
-				case opposite(w, &v):
+				case reading.Opposites(&w.Word, &v.Word):
 					return v.negation == 0
 				}
 				return false
@@ -428,7 +407,7 @@ func (m *matching) negated() (found bool) {
 func opposites(s, o *said) bool {
 	for i := range s.words {
 		for j := range o.words {
-			if opposite(&s.words[i], &o.words[j]) {
+			if reading.Opposites(&s.words[i].Word, &o.words[j].Word) {
 				return true
 			}
 		}

@@ -162,26 +162,18 @@ func sentences(line string) (all []string) {
 }
 
 var (
-	negators = list("not no never without nobody nothing neither nor cannot none hardly")
-	joints   = list("and but while whereas or nor although though because so if when since unless which where")
+	negators = reading.Set("not no never without nobody nothing neither nor cannot none hardly")
+	joints   = reading.Set("and but while whereas or nor although though because so if when since unless which where")
 )
 
 // asides follow a "one" that counts nothing.
-var asides = list("of another who that which can could may might must should is or and to has with where such needs")
+var asides = reading.Set("of another who that which can could may might must should is or and to has with where such needs")
 
 // reach of a negation, in words of content of its clause.
 const reach = 3
 
 // apart are words that only look like the plural of another.
-var apart = list("https ios aws dns css js gps sms")
-
-func list(words string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		m[w] = true
-	}
-	return m
-}
+var apart = reading.Set("https ios aws dns css js gps sms")
 
 // read a sentence into words.
 func (s *said) read(sentence string, line int) {
@@ -221,7 +213,7 @@ func (s *said) read(sentence string, line int) {
 }
 
 // light words carry little: what is said stays the same without them.
-var light = list(`mean meaning number language body call include use get make take have help main common key follow step question answer general generally
+var light = reading.Set(`mean meaning number language body call include use get make take have help main common key follow step question answer general generally
 	especially typical typically usual usually example instance also simply basically overall note sure certainly here way kind type
 	thing following term refer consist various several commonly known know be become do let allow enable provide give need
 	require appear seem say describe define definition enjoy hello hi please thank thanks stand

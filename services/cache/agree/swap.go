@@ -63,7 +63,7 @@ func (m *matching) turned() bool {
 }
 
 // ways are words of grammar that say which way something goes.
-var ways = list("to from into onto over under before after by against than for")
+var ways = reading.Set("to from into onto over under before after by against than for")
 
 // between are the words that stand between two others, but for grammar that goes no way, and
 // whether a "by" is there.

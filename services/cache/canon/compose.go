@@ -8,7 +8,8 @@ import (
 	"tollgate.dev/services/cache/reading"
 )
 
-// auxiliaries agree with their subject's number, which says nothing.
+// agree takes the number of their subject off auxiliaries, which says nothing, and folds spellings of
+// words of grammar.
 var agree = map[string]string{
 	"are": "is", "am": "is", "were": "was", "does": "do", "has": "have", "an": "a", "cannot": "can",
 	"till": "until", "towards": "toward", "upon": "on", "onto": "on",
@@ -100,7 +101,7 @@ func kept(words []reading.Word, i int) bool {
 
 // stuff are nouns for what things are made of of which a single one is another thing: iron and an
 // iron, paper and a paper.
-var stuff = words("film movie iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
+var stuff = reading.Set("film movie iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
 	"chocolate hair ice cake egg turkey duck marble steel silver gold lead salt oil wine tea cheese bread pepper onion " +
 	"straw brick cotton linen silk wool fur leather plastic toast roast fine")
 
@@ -243,7 +244,7 @@ func listed(a []atom) bool {
 	return false
 }
 
-var listable = words("website site way tip idea fact thing book film song app tool game place example benefit effect " +
+var listable = reading.Set("website site way tip idea fact thing book film song app tool game place example benefit effect " +
 	"symptom cause reason hack trick question topic quote puzzle joke use")
 
 func describing(a *atom) bool {
@@ -260,7 +261,7 @@ func generic(s string) bool {
 }
 
 // either are verbs that take "to learn" and "learning" alike.
-var either = words("learn start begin like love hate prefer continue")
+var either = reading.Set("learn start begin like love hate prefer continue")
 
 func question(a *atom) bool {
 	switch a.text {

@@ -67,18 +67,15 @@ func measured(a []atom) bool {
 		if w := a[i].word; w == nil || w.Function {
 			return false
 		}
-		if measure[a[i].text] {
+		if a[i].word.Measures() {
 			return true
 		}
 	}
 	return false
 }
 
-var measure = words("score rate pressure level salary gpa grade weight height ratio temperature percentage speed amount number " +
-	"income wage iq bmi percentile rank mileage distance pulse size budget average")
-
 // befalls are verbs of what happens to people, and of which nobody asks how to do them.
-var befalls = words("die get catch suffer lose feel fall contract drown live survive")
+var befalls = reading.Set("die get catch suffer lose feel fall contract drown live survive")
 
 // great are nouns of which "great" tells the kind: a great ape.
-var great = words("ape lake white dane barrier circle wall plain war power schism depression divide common")
+var great = reading.Set("ape lake white dane barrier circle wall plain war power schism depression divide common")

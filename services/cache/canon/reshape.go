@@ -88,14 +88,14 @@ func anybody(a []atom, i int) bool {
 	return !inward[does]
 }
 
-var doing = words("do can could should would will might may must")
+var doing = reading.Set("do can could should would will might may must")
 
 // inward are verbs whose doer makes a difference: who is asked answers for themselves.
-var inward = words("be feel think know understand work live sleep look sound see say tell speak remember believe want like love " +
+var inward = reading.Set("be feel think know understand work live sleep look sound see say tell speak remember believe want like love " +
 	"hate prefer have exist come help answer assist support respond reply process store train hear dream mean enjoy react")
 
 // outward are verbs that one does somewhere, whoever one is.
-var outward = words("get find buy go put download obtain purchase apply register sell see check")
+var outward = reading.Set("get find buy go put download obtain purchase apply register sell see check")
 
 // happened takes "what was the worst thing that happened" for "what is": the clause tells the
 // time.
@@ -300,7 +300,7 @@ func belongs(w *reading.Word) bool {
 }
 
 // attribute are nouns that something has one of, so that the X of Y is Y's X.
-var attribute = words("capital population area size height weight age price cost value rate currency president king queen " +
+var attribute = reading.Set("capital population area size height weight age price cost value rate currency president king queen " +
 	"governor mayor minister ceo founder owner author history future culture economy climate weather religion flag " +
 	"geography logo version release salary fee syllabus result cutoff eligibility feature battery speed mileage " +
 	"password account setting ratio limitation revenue profit budget market inventor creator father mother wife husband " +
@@ -308,7 +308,7 @@ var attribute = words("capital population area size height weight age price cost
 
 // serving are nouns that are made for what is named beside them: the best institute for X is the
 // best X institute.
-var serving = words("institute course college university school class coaching website site app tool software program " +
+var serving = reading.Set("institute course college university school class coaching website site app tool software program " +
 	"company agency laptop phone language training camp hotel hospital doctor magazine channel blog forum game")
 
 // noun reports whether a word of content may stand in a compound.
@@ -359,12 +359,4 @@ func single(a *atom) bool { return !a.frame && a.word != nil && !a.word.Function
 func edge(a *atom) bool {
 	return a.frame || a.word == nil || a.word.Function && a.text != "of" || a.word.Name() && a.word.Capital ||
 		a.word.Entry.First() == lexicon.Verb && a.form == reading.Base
-}
-
-func words(list string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		m[w] = true
-	}
-	return m
 }

@@ -89,7 +89,7 @@ func foreign(words []Word, accents bool) bool {
 }
 
 // shared are words of grammar that are such in a neighbour of English as well: the German was.
-var shared = set("was so am an as on he has me no do")
+var shared = Set("was so am an as on he has me no do")
 
 // elsewhere are frequent words of grammar in German, French, Spanish, Italian, Portuguese,
 // Dutch, and the Scandinavian languages. Those that are English words too are left out.

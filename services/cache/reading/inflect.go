@@ -63,7 +63,7 @@ func (s *splitter) abbreviation(i int) bool {
 }
 
 // lettered are nouns whose kinds are told by letters.
-var lettered = set("vitamin class type plan grade hepatitis group influenza appendix schedule option section part model " +
+var lettered = Set("vitamin class type plan grade hepatitis group influenza appendix schedule option section part model " +
 	"series level category formula variant figure team serie block exhibit")
 
 // plural reports whether a word in -s is one of a word, and no abbreviation that ends in s. The
@@ -76,7 +76,7 @@ func plural(w *Word) bool {
 }
 
 // short3 are abbreviations that are words by now.
-var short3 = set("app blog url api pdf dvd cd tv pc id gpu cpu vm llm faq emoji meme gif vpn iphone ngo iit mba selfie")
+var short3 = Set("app blog url api pdf dvd cd tv pc id gpu cpu vm llm faq emoji meme gif vpn iphone ngo iit mba selfie")
 
 // upper2 reports whether a capitalised word of grammar is an abbreviation: US, IT.
 func (s *splitter) upper2(w *Word) bool {
@@ -249,23 +249,15 @@ func spelled(text string, form Form, entry lexicon.Word) (string, Form, lexicon.
 }
 
 // plurals are words in -s that mean something else than one of them would.
-var plurals = set("glasses goods customs arms news means trousers pants jeans scissors clothes series species " +
+var plurals = Set("glasses goods customs arms news means trousers pants jeans scissors clothes series species " +
 	"thanks odds contents savings spirits manners lens alias atlas bias canvas christmas gas texas always perhaps " +
 	"headquarters greens suds others yes bus plus minus james wales paris rails its looks wits sales " +
 	"forces communications humanities athletics blues windows peoples damages premises proceeds remains " +
 	"affairs provisions quarters spectacles dues masses morals takings")
 
 // fixed are words in -ing that are nothing that one does.
-var fixed = set("building meeting wedding morning evening nothing something anything everything thing king ring " +
+var fixed = Set("building meeting wedding morning evening nothing something anything everything thing king ring " +
 	"string spring wing being during meaning interesting feeling ceiling clothing setting painting ending beginning")
-
-func set(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
-	}
-	return m
-}
 
 // corrected returns the word of grammar that an unknown word is one slip of the keyboard away
 // from, when there is only one: two letters swapped, one missing, or one doubled.

@@ -112,16 +112,10 @@ func groups(s string) bool {
 }
 
 // tasks are words of what is asked about a text itself.
-var tasks = func() map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq("translate translates translation translated spell spells spelling spelled spelt misspell misspelled misspelling " +
-		"proofread grammar grammatical grammatically punctuate punctuation capitalize capitalise capitalized uppercase lowercase " +
-		"syllable syllables anagram anagrams palindrome palindromes conjugate plural pluralize singular md5 sha1 sha256 sha512 crc32 base64 rot13 " +
-		"hexadecimal checksum encode decode letters characters vowels consonants typo typos") {
-		m[w] = true
-	}
-	return m
-}()
+var tasks = Set("translate translates translation translated spell spells spelling spelled spelt misspell misspelled misspelling " +
+	"proofread grammar grammatical grammatically punctuate punctuation capitalize capitalise capitalized uppercase lowercase " +
+	"syllable syllables anagram anagrams palindrome palindromes conjugate plural pluralize singular md5 sha1 sha256 sha512 crc32 base64 rot13 " +
+	"hexadecimal checksum encode decode letters characters vowels consonants typo typos")
 
 // ofText reports whether something is asked about a text as it stands: to translate or correct it,
 // how it is spelled, how many letters it has, its hash.

@@ -118,6 +118,13 @@ func (w *Word) Name() bool {
 	return w.Capital && !w.Entry.Is(lexicon.Common)
 }
 
+// Measures reports whether the word is a noun that measures, of which a good one isn't the best: a
+// good score.
+func (w *Word) Measures() bool { return measures[w.Lemma] }
+
+var measures = Set("score rate pressure level salary gpa grade weight height ratio temperature percentage speed amount number " +
+	"income wage iq bmi percentile rank mileage distance pulse size budget average")
+
 // Case is what a word's capitals say: "" where they say nothing, which is so of small letters, of
 // names, and of words that are none otherwise; "^" and "^^" of a word that is capitalised or in
 // capitals and means something else without: Apple and apple, Polish and polish, IT and it. Words
@@ -153,7 +160,7 @@ func (w *Word) otherwise() bool {
 }
 
 // wares are called by the name of the place that they come from, which the lexicon takes them for.
-var wares = set("china morocco panama guinea madras")
+var wares = Set("china morocco panama guinea madras")
 
 func common(e lexicon.Word) bool {
 	if !e.Lemma() || e.OfPlace() && !e.Is(lexicon.Verb) {

@@ -64,11 +64,11 @@ func (s *side) modifies(i int) bool {
 }
 
 // shape are words that say in what form the answer is wanted: how long, in what style.
-var shape = words("else short brief briefly detailed concise concisely shortly simplified thoroughly exhaustively extensively comprehensively " +
+var shape = reading.Set("else short brief briefly detailed concise concisely shortly simplified thoroughly exhaustively extensively comprehensively " +
 	"stepwise eli5 rhyming formal formally informal informally casually politely humorously professionally technically academically simply")
 
 // shapes are nouns that say so behind a preposition: in a table, for kids.
-var shapes = words("detail brief short list table bullet json yaml xml html csv markdown latex haiku poem rhyme verse essay layman " +
+var shapes = reading.Set("detail brief short list table bullet json yaml xml html csv markdown latex haiku poem rhyme verse essay layman " +
 	"beginner kid child sentence paragraph word line tweet summary outline diagram emoji term example citation source dummy")
 
 // shaped are the words of a side that say in what form the answer is wanted.
@@ -95,13 +95,13 @@ func (s *side) rest() bool {
 }
 
 // class are nouns that only say what a name is the name of: "a Mac laptop", "Jaipur city".
-var class = words("city town country state company brand app website site phone mobile laptop computer device movie film book novel " +
+var class = reading.Set("city town country state company brand app website site phone mobile laptop computer device movie film book novel " +
 	"song series show university college school institute language animal man woman product software program framework " +
 	"company election game player actor singer river island district county province")
 
 // shell are nouns that add little to the one beside them: "investment options", "the market of
 // stocks".
-var shell = words("course body option product process system account exam test rank degree preparation service market personality job man girl " +
+var shell = reading.Set("course body option product process system account exam test rank degree preparation service market personality job man girl " +
 	"country student project programming language website site store boy woman human person member item activity quality structure management development energy term stuff area field case " +
 	"issue problem question task work level series version edition topic subject category")
 

@@ -37,10 +37,10 @@ var certain = map[string]bool{
 }
 
 // open questions can stand for each other: "how do I" and "what is the way to".
-var open = words("what which how who")
+var open = reading.Set("what which how who")
 
 // loosely are the questions that one whether there is something, or it can be done, may stand for.
-var loosely = words("is what which how who")
+var loosely = reading.Set("is what which how who")
 
 // question is the word that the first question asks with; "is" for those that yes or no
 // answers, "any" for those whether there is or can be something.

@@ -3,10 +3,10 @@ package veto
 import "tollgate.dev/services/cache/reading"
 
 // aspects are verbs that turn what follows into another thing: to become rich isn't to be it.
-var aspects = words("become stop quit avoid prevent fail refuse forget cease deny pretend regret threaten survive lose escape")
+var aspects = reading.Set("become stop quit avoid prevent fail refuse forget cease deny pretend regret threaten survive lose escape")
 
 // turning are verbs behind which "to do" is another thing than "doing".
-var turning = words("stop quit remember forget try regret mean")
+var turning = reading.Set("stop quit remember forget try regret mean")
 
 // aspect holds prompts apart of which one is about becoming, ending, avoiding or failing, and the
 // other isn't; about what used to be; and about stopping something and stopping to do it.

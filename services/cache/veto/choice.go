@@ -1,8 +1,10 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 var (
-	and = words("and")
-	or  = words("or")
+	and = reading.Set("and")
+	or  = reading.Set("or")
 )
 
 // choice holds prompts apart of which one joins by "and" what the other parts by "or", when

@@ -3,7 +3,7 @@ package veto
 import "tollgate.dev/services/cache/reading"
 
 // times of the day and the year, which are words like others otherwise.
-var times = words("morning noon afternoon evening night midnight spring summer autumn winter christmas easter " +
+var times = reading.Set("morning noon afternoon evening night midnight spring summer autumn winter christmas easter " +
 	"weekend weekday decade century daily weekly monthly yearly annual hourly")
 
 // dates holds prompts apart that name other months, weekdays, dates, or times of the day.

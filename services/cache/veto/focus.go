@@ -1,7 +1,9 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 // focusing are adverbs that speak of the word behind them.
-var focusing = words("only even nearly almost just merely mainly mostly partly not")
+var focusing = reading.Set("only even nearly almost just merely mainly mostly partly not")
 
 // focus holds prompts apart in which one of these stands before another word: to nearly win all the
 // races, and to win nearly all.

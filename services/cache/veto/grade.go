@@ -32,15 +32,12 @@ func grade(p *pair) (string, string, bool) {
 // the best one.
 func (s *side) measured(i int) bool {
 	for i++; i < len(s.words) && content(&s.words[i]); i++ {
-		if measure[s.words[i].Lemma] {
+		if s.words[i].Measures() {
 			return true
 		}
 	}
 	return false
 }
-
-var measure = words("score rate pressure level salary gpa grade weight height ratio temperature percentage speed amount number " +
-	"income wage iq bmi percentile rank mileage distance pulse size budget average")
 
 func graded(w *reading.Word) reading.Form {
 	if w.Form == reading.More || w.Form == reading.Most {

@@ -241,5 +241,5 @@ func alias(s string) string {
 
 // near reports whether one word is a kind of what the other is.
 func near(x, y *reading.Word) bool {
-	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !opposite(x, y) && lexicon.KindOf(x.Entry, y.Entry)
+	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !reading.Opposites(x, y) && lexicon.KindOf(x.Entry, y.Entry)
 }

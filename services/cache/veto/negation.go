@@ -1,13 +1,8 @@
 package veto
 
-import (
-	"strings"
+import "tollgate.dev/services/cache/reading"
 
-	"tollgate.dev/services/cache/lexicon"
-	"tollgate.dev/services/cache/reading"
-)
-
-var negatives = words("not no never without none nobody nothing neither nor hardly unless except non cannot nowhere")
+var negatives = reading.Set("not no never without none nobody nothing neither nor hardly unless except non cannot nowhere")
 
 // negation holds prompts apart of which one says no where the other doesn't. No less than two
 // of them, or one and an opposite, may say the same: "not polite" and "rude".
@@ -66,38 +61,11 @@ func flips(p *pair) int {
 	n := 0
 	for _, i := range p.a.loose {
 		for _, j := range p.b.loose {
-			if opposite(&p.a.words[i], &p.b.words[j]) {
+			if reading.Opposites(&p.a.words[i], &p.b.words[j]) {
 				n++
 				break
 			}
 		}
 	}
 	return n
-}
-
-// opposite reports whether two words are antonyms by the lexicon or by their form.
-func opposite(x, y *reading.Word) bool {
-	if x.Entry == 0 || y.Entry == 0 {
-		return false
-	}
-	return lexicon.Opposites(x.Entry, y.Entry) || prefixed(x.Lemma, y.Lemma) || prefixed(y.Lemma, x.Lemma)
-}
-
-// prefixed reports whether a is b with a prefix or ending that turns it around.
-func prefixed(a, b string) bool {
-	if len(b) < 4 {
-		return false
-	}
-	if rest, ok := strings.CutSuffix(a, b); ok {
-		switch rest {
-		case "un", "in", "im", "il", "ir", "dis", "non", "non-", "anti", "anti-", "de", "mis":
-			return true
-		}
-	}
-	if x, ok := strings.CutSuffix(a, "less"); ok {
-		if y, ok := strings.CutSuffix(b, "ful"); ok {
-			return x == y
-		}
-	}
-	return false
 }

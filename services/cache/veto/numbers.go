@@ -54,7 +54,7 @@ func (p *pair) counts(i int) bool {
 }
 
 // listing are the words that may stand between numbers whose order says nothing.
-var listing = words("and or plus times vs versus + *")
+var listing = reading.Set("and or plus times vs versus + *")
 
 // listing reports whether nothing else stands between the first and the last of the words at.
 func (s *side) listing(at []int) bool {

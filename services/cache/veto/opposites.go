@@ -1,5 +1,7 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 // opposites holds prompts apart of which one has the antonym of the other's word. With a
 // negation beside it, or where what is compared changes places, the two say the same.
 func opposites(p *pair) (string, string, bool) {
@@ -7,7 +9,7 @@ func opposites(p *pair) (string, string, bool) {
 	nb, _ := negated(&p.b)
 	for _, i := range p.a.loose {
 		for _, j := range p.b.loose {
-			if !opposite(&p.a.words[i], &p.b.words[j]) {
+			if !reading.Opposites(&p.a.words[i], &p.b.words[j]) {
 				continue
 			}
 			if n := flips(p); n == 1 && (na-nb == 1 || nb-na == 1) || n == 1 && compared(p) {
@@ -34,4 +36,4 @@ func compared(p *pair) bool {
 	return x >= 0 && y >= 0 && p.a.to[x] >= 0 && p.b.to[y] >= 0 && p.a.to[x] < int16(j) && p.b.to[y] < int16(i) //nolint:gosec // at most reading.MaxWords
 }
 
-var than = words("than")
+var than = reading.Set("than")

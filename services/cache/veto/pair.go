@@ -62,19 +62,11 @@ type side struct {
 }
 
 // filler are words of content that add little: what is asked stays the same without them.
-var filler = words("actually really truly indeed exactly basically literally thing fact way kind sort type " +
+var filler = reading.Set("actually really truly indeed exactly basically literally thing fact way kind sort type " +
 	"different various people person please thanks thank example guy someone possible right good great well get do make " +
 	"mean use tell know explain say give list best available help ever specific certain current actual exact main major " +
 	"true real typical normal cool nice amazing awesome interesting proper correct important key common useful helpful " +
 	"sri shri ji pm ok incredible impressive salient method top time term phrase concept process option quality part proven legit legitimate fine average happen feel like idea tip suggestion recommendation sense practical general basic overall mr mrs dr")
-
-func words(list string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		m[w] = true
-	}
-	return m
-}
 
 // content reports whether a word carries meaning of its own.
 func content(w *reading.Word) bool { return !w.Function && w.Kind == reading.Plain }
@@ -143,7 +135,7 @@ func (s *side) text(i, j int) string {
 	return b.String()
 }
 
-// has reports whether the side holds one of the words.
+// find returns where the side has the first of the words, or -1.
 func (s *side) find(set map[string]bool) int {
 	for i := range s.words {
 		if set[s.words[i].Text] {

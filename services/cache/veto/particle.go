@@ -1,7 +1,9 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 // particles make another verb of the one that they stand behind.
-var particles = words("up down in out on off over away back through around along aside apart")
+var particles = reading.Set("up down in out on off over away back through around along aside apart")
 
 // particle holds prompts apart that have the same verb with another particle: to turn in a paper,
 // and to turn it on; to put up a tent, and to put up with one.

@@ -1,11 +1,13 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 var (
-	male   = words("he him his himself")
-	female = words("she her hers herself")
-	plural = words("they them their theirs themselves")
-	me     = words("i me my mine myself")
-	you    = words("you your yours yourself")
+	male   = reading.Set("he him his himself")
+	female = reading.Set("she her hers herself")
+	plural = reading.Set("they them their theirs themselves")
+	me     = reading.Set("i me my mine myself")
+	you    = reading.Set("you your yours yourself")
 )
 
 // person holds prompts apart that speak of him and of her, that ask about oneself and about who

@@ -6,7 +6,7 @@ import (
 )
 
 // symmetric are verbs and adjectives whose two sides may change places.
-var symmetric = words("marry meet differ equal relate resemble compare same similar different equivalent date divorce " +
+var symmetric = reading.Set("marry meet differ equal relate resemble compare same similar different equivalent date divorce " +
 	"collide intersect combine mix vs versus friend")
 
 // reach is how many words may stand between a verb and those who it is about; beyond that, they
@@ -72,7 +72,7 @@ func who(p *pair) (string, string, bool) {
 }
 
 // vessels are nouns of which "a X of Y" holds Y, while "a Y X" may be empty.
-var vessels = words("bottle jar cup pot can glass box bag mug tin bowl barrel bucket basket jug tank crate sack packet")
+var vessels = reading.Set("bottle jar cup pot can glass box bag mug tin bowl barrel bucket basket jug tank crate sack packet")
 
 // holds reports whether the vessel at i stands with what it holds here, and by itself in the
 // other prompt; and what that says there.

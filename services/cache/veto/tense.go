@@ -1,5 +1,7 @@
 package veto
 
+import "tollgate.dev/services/cache/reading"
+
 // tenses and moods of auxiliaries.
 var tenses = map[string]string{
 	"do": "now", "does": "now", "is": "now", "are": "now", "am": "now", "has": "now", "have": "now",
@@ -8,9 +10,9 @@ var tenses = map[string]string{
 	"should": "should", "must": "must", "ought": "should",
 }
 
-var may, ought = words("can may"), words("should must")
+var may, ought = reading.Set("can may"), reading.Set("should must")
 
-var asking = words("what which who when where why how")
+var asking = reading.Set("what which who when where why how")
 
 // tense holds prompts apart that ask about another time, or whether something can, should or
 // must be. What one can and should do comes to the same when the question is how.

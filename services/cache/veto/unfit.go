@@ -7,11 +7,11 @@ import (
 )
 
 var (
-	mine = words("my mine myself our ours ourselves")
+	mine = reading.Set("my mine myself our ours ourselves")
 	// passing are words whose meaning is another tomorrow.
-	passing = words("today tonight tomorrow yesterday now currently nowadays latest recent recently current " +
+	passing = reading.Set("today tonight tomorrow yesterday now currently nowadays latest recent recently current " +
 		"upcoming ongoing lately presently newest ago weather forecast")
-	passingNext = words("year month week weekend season century decade time morning evening night")
+	passingNext = reading.Set("year month week weekend season century decade time morning evening night")
 )
 
 // Unfit reports why a prompt must not be answered with what was answered to another, however
@@ -39,8 +39,6 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 			return "time", true
 		case lasting(r.Words[i:]):
 			return "time", true
-		case (w.Text == "this" || w.Lemma == "last" || w.Lemma == "next" || w.Text == "coming") && i+1 < len(r.Words) && passingNext[r.Words[i+1].Lemma]:
-			return "time", true
 		}
 	}
 	return "", false
@@ -54,7 +52,7 @@ func unfitUnread(text string) (rule string, unfit bool) {
 		switch {
 		case mine[w], last == "i" && (stated(w) || w == "m" || w == "ve"), last == "am" && w == "i":
 			return "personal", true
-		case passing[w], (last == "this" || last == "last" || last == "next") && passingNext[strings.TrimSuffix(w, "s")]:
+		case passing[w], beginsSpan(last) && passingNext[strings.TrimSuffix(w, "s")]:
 			return "time", true
 		}
 		last = w
@@ -114,7 +112,7 @@ func isOf(before []reading.Word) bool {
 }
 
 // lasting reports whether words begin with a span of time that ends or begins now: these days, at
-// the moment, so far, in the past week, the last 5 years, the next few days.
+// the moment, so far, this week, last time, in the past week, the last 5 years, the next few days.
 func lasting(words []reading.Word) bool {
 	at := func(i int) string {
 		if i < len(words) {
@@ -129,17 +127,31 @@ func lasting(words []reading.Word) bool {
 		return at(1) == "the" && at(2) == "moment" || at(1) == "present"
 	case "so":
 		return at(1) == "far" && (len(words) == 2 || words[1].Break)
-	case "past", "last", "next", "coming":
-		for _, w := range words[1:min(3, len(words))] {
-			if spans[w.Lemma] || w.Kind == reading.Number && spans[w.Unit] {
-				return true
-			}
-			if w.Kind != reading.Number && w.Text != "few" && w.Text != "couple" {
-				return false
-			}
+	}
+	if !beginsSpan(at(0)) || len(words) == 1 {
+		return false
+	}
+	if passingNext[words[1].Lemma] {
+		return true
+	}
+	for _, w := range words[1:min(3, len(words))] {
+		if spans[w.Lemma] || w.Kind == reading.Number && spans[w.Unit] {
+			return true
+		}
+		if at(0) == "this" || w.Kind != reading.Number && w.Text != "few" && w.Text != "couple" {
+			return false
 		}
 	}
 	return false
 }
 
-var spans = words("second minute hour day week fortnight month quarter year decade century")
+// beginsSpan reports whether a word before one of time says that it ends or begins now.
+func beginsSpan(s string) bool {
+	switch s {
+	case "this", "past", "last", "next", "coming":
+		return true
+	}
+	return false
+}
+
+var spans = reading.Set("second minute hour day week fortnight month quarter year decade century")
