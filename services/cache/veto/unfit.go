@@ -29,11 +29,7 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 		w := &r.Words[i]
 		switch {
 		case w.Quoted:
-		case mine[w.Text], w.Text == "me" && i > 0 && r.Words[i-1].Text == "about":
-			return "personal", true
-		case (w.Text == "i" || w.Text == "we") && i+1 < len(r.Words) && stated(r.Words[i+1].Text) && (i == 0 || !begins(r.Words[i-1].Text)):
-			return "personal", true
-		case i+1 < len(r.Words) && r.Words[i+1].Text == "i" && aboutMe(w, r.Words[i+2:]):
+		case mine[w.Text], personal(r.Words, i):
 			return "personal", true
 		case passing[w.Text], clock(r.Words[i:]), w.Text == "still" && i > 0 && isOf(r.Words[:i]):
 			return "time", true
@@ -50,7 +46,7 @@ func unfitUnread(text string) (rule string, unfit bool) {
 	last := ""
 	for w := range strings.FieldsSeq(plain(text)) {
 		switch {
-		case mine[w], last == "i" && (stated(w) || w == "m" || w == "ve"), last == "am" && w == "i":
+		case mine[w], last == "i" && (stated(w, "") || w == "m" || w == "ve"), last == "am" && w == "i":
 			return "personal", true
 		case passing[w], beginsSpan(last) && passingNext[strings.TrimSuffix(w, "s")]:
 			return "time", true
@@ -74,27 +70,6 @@ func unspoken(r *reading.Reading) bool {
 	return unknown
 }
 
-// stated reports whether a sentence about oneself goes on with the verb: "I am", "I have".
-func stated(s string) bool {
-	switch s {
-	case "am", "have", "had", "was", "live", "work":
-		return true
-	}
-	return false
-}
-
-// aboutMe reports whether a question goes on about who asks: "am I", "did I"; and "do I", "have I"
-// and the like at its beginning, where it asks for no way to do a thing.
-func aboutMe(w *reading.Word, rest []reading.Word) bool {
-	switch w.Text {
-	case "am", "did", "was":
-		return true
-	case "do", "have", "had", "will":
-		return w.First || len(rest) > 0 && stated(rest[0].Text)
-	}
-	return false
-}
-
 // clock reports whether words ask what time it is, or what day.
 func clock(words []reading.Word) bool {
 	return len(words) >= 4 && words[0].Text == "what" && (passingNext[words[1].Lemma] || words[1].Lemma == "day" || words[1].Lemma == "date") &&
@@ -114,12 +89,7 @@ func isOf(before []reading.Word) bool {
 // lasting reports whether words begin with a span of time that ends or begins now: these days, at
 // the moment, so far, this week, last time, in the past week, the last 5 years, the next few days.
 func lasting(words []reading.Word) bool {
-	at := func(i int) string {
-		if i < len(words) {
-			return words[i].Text
-		}
-		return ""
-	}
+	at := func(i int) string { return text(words, i) }
 	switch at(0) {
 	case "these":
 		return at(1) == "days"
