@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 7
+const Version = 8
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -118,7 +118,7 @@ func Same(a, b *Form) (How, bool) {
 			switch {
 			case mistyped(p, q):
 				how.Slip = true
-			case len(a.pieces) > 3 && p.form == q.form && p.entry != 0 && q.entry != 0 && p.entry != q.entry && lexicon.SameFirst(p.entry, q.entry):
+			case len(a.pieces) > 3 && p.form == q.form && p.entry != 0 && q.entry != 0 && p.entry != q.entry && lexicon.SameAlways(p.entry, q.entry):
 				how.Synonym = true
 			default:
 				return How{}, false

@@ -194,6 +194,16 @@ func SameFirst(a, b Word) bool {
 	return x.from < x.senses && y.from < y.senses && t.lists[x.from] != 0 && t.lists[x.from] == t.lists[y.from]
 }
 
+// SameAlways reports whether the two mean the same in the most frequent sense of each, and neither is a
+// noun of which another sense is frequent too: a pupil is a student, and a part of an eye.
+func SameAlways(a, b Word) bool { return SameFirst(a, b) && a.settled() && b.settled() }
+
+// settled reports whether the word is no noun with several senses.
+func (w Word) settled() bool {
+	e := &words().entry[w]
+	return e.first != Noun || e.senses-e.from == 1
+}
+
 // KindOf reports whether one is a kind of the other, as a car is a vehicle; for adjectives,
 // whether one is close to the other.
 func KindOf(a, b Word) bool {

@@ -34,6 +34,8 @@ func TestRelations(t *testing.T) {
 		yes, not [2]string
 	}{
 		{"synonyms", lexicon.Synonyms, [2]string{"buy", "purchase"}, [2]string{"buy", "sell"}},
+		{"synonyms in the first sense", lexicon.SameFirst, [2]string{"pupil", "student"}, [2]string{"buy", "sell"}},
+		{"synonyms in every sense", lexicon.SameAlways, [2]string{"brave", "courageous"}, [2]string{"pupil", "student"}},
 		{"kinds", lexicon.KindOf, [2]string{"poodle", "dog"}, [2]string{"poodle", "cat"}},
 		{"opposites", lexicon.Opposites, [2]string{"hot", "cold"}, [2]string{"hot", "warm"}},
 		{"kin", lexicon.Kin, [2]string{"australia", "australian"}, [2]string{"austria", "australian"}},

@@ -7,10 +7,10 @@ import (
 )
 
 // Opposites reports whether two words are antonyms, by the lexicon or by their form: hot and cold,
-// fair and unfair, careful and careless.
+// fair and unfair, careful and careless, payer and payee.
 func Opposites(x, y *Word) bool {
 	if x.Entry == 0 || y.Entry == 0 {
-		return false
+		return sides(x.Lemma, y.Lemma) || sides(y.Lemma, x.Lemma)
 	}
 	return lexicon.Opposites(x.Entry, y.Entry) || lexicon.Opposites(y.Entry, x.Entry) || turned(x.Lemma, y.Lemma) || turned(y.Lemma, x.Lemma)
 }
@@ -26,12 +26,16 @@ func turned(a, b string) bool {
 			return true
 		}
 	}
-	for _, ends := range [...][2]string{{"less", "ful"}} {
-		if x, ok := strings.CutSuffix(a, ends[0]); ok {
-			if y, ok := strings.CutSuffix(b, ends[1]); ok && x == y {
-				return true
-			}
+	if x, ok := strings.CutSuffix(a, "less"); ok {
+		if y, ok := strings.CutSuffix(b, "ful"); ok {
+			return x == y
 		}
 	}
-	return false
+	return sides(a, b)
+}
+
+// sides reports whether a is the one to whom is done what b does: licensee and licensor.
+func sides(a, b string) bool {
+	x, ok := strings.CutSuffix(a, "ee")
+	return ok && len(x) > 2 && (b == x+"er" || b == x+"or" || b == x+"r")
 }

@@ -87,7 +87,7 @@ type Word struct {
 	Break bool
 	// Hyphen is set where a hyphen joins the word to the one before it.
 	Hyphen bool
-	// Possessive is set for the owner: Anna of "Anna's".
+	// Possessive is set for the owner: Anna of "Anna's", and students of "students'".
 	Possessive bool
 	// First is set for the first word of a sentence.
 	First bool
@@ -116,6 +116,12 @@ func (w *Word) Name() bool {
 		return w.Entry.Is(lexicon.Place) || w.Capital || !w.Entry.Is(lexicon.Verb|lexicon.Adverb|lexicon.Adjective)
 	}
 	return w.Capital && !w.Entry.Is(lexicon.Common)
+}
+
+// Abbreviation reports whether the word is one in capitals that would be a pronoun or ask in small
+// letters: US, IT, the WHO. Other words of grammar are in capitals for emphasis.
+func (w *Word) Abbreviation() bool {
+	return w.Capitals && !w.Function && functions[w.Text]&(pronoun|asking) != 0
 }
 
 // Measures reports whether the word is a noun that measures, of which a good one isn't the best: a

@@ -18,6 +18,7 @@ type splitter struct {
 	first    bool // the next word begins a sentence
 	brk      bool
 	quoted   bool
+	single   bool // within single quotes
 	hyphen   bool
 	same     bool // lower and the text have the same offsets
 	shouting bool // the text is all capitals, so that they say nothing
@@ -160,7 +161,9 @@ func (s *splitter) sign(c rune, size int) {
 		s.end()
 	case '!', '…':
 		s.end()
-	case ',', ';', '(', ')', '[', ']', '{', '}', '\'', '·', '•':
+	case '\'':
+		s.apostrophe(from)
+	case ',', ';', '(', ')', '[', ']', '{', '}', '·', '•':
 		s.brk = true
 	case ':':
 		s.brk = true
@@ -204,6 +207,21 @@ func (s *splitter) sign(c rune, size int) {
 		}
 		s.add(from, s.at, Symbol, "")
 	}
+}
+
+// apostrophe reads one that stands at a word's end or beginning: behind the s of owners, as in the
+// students' rights, where it doesn't end a quotation.
+func (s *splitter) apostrophe(from int) {
+	switch n := len(s.r.Words); {
+	case s.single:
+		s.single = false
+	case from > 0 && s.lower[from-1] == 's' && !s.letter(s.at) && !s.digit(s.at):
+		s.r.Words[n-1].Possessive = true
+		return
+	case s.letter(s.at) && strings.Contains(s.lower[s.at:], "'"):
+		s.single = true
+	}
+	s.brk = true
 }
 
 // operands reports whether a number or a single letter stands before the sign that was read, and

@@ -9,7 +9,7 @@ import (
 // how, how many and how long, whether and how.
 func asked(p *pair) (string, string, bool) {
 	x, y := p.a.question(), p.b.question()
-	if x == y || x == "" || y == "" || x == "any" && loosely[y] || y == "any" && loosely[x] || !p.minimal() && !(certain[x] && certain[y] && p.close >= 0.8) {
+	if x == y || x == "" || y == "" || stands(x, y) || stands(y, x) || !p.minimal() && !(certain[x] && certain[y] && p.close >= 0.8) {
 		return "", "", false
 	}
 	if open[x] && open[y] || x == "where" && y == "how" && p.a.anyone("where") && p.b.anyone("how") ||
@@ -17,6 +17,12 @@ func asked(p *pair) (string, string, bool) {
 		return "", "", false
 	}
 	return x, y, true
+}
+
+// stands reports whether question x may stand for y: whether it can be done for how, and what makes
+// it so for why.
+func stands(x, y string) bool {
+	return x == "any" && loosely[y] || x == "makes" && (open[y] || y == "why")
 }
 
 // anyone reports whether the question is what one can do: "where can I find", "how do I get".
@@ -43,7 +49,7 @@ var open = reading.Set("what which how who")
 var loosely = reading.Set("is what which how who")
 
 // question is the word that the first question asks with; "is" for those that yes or no
-// answers, "any" for those whether there is or can be something.
+// answers, "any" for those whether there is or can be something, "makes" for what makes it so.
 func (s *side) question() string {
 	for i := range s.words {
 		w := &s.words[i]
@@ -54,6 +60,14 @@ func (s *side) question() string {
 				return "when"
 			case "place":
 				return "where"
+			}
+			switch {
+			case w.Text == "what" && i+1 < len(s.words) && (makes[s.words[i+1].Lemma]):
+				return "makes"
+			case w.Text == "what" && s.costs(i):
+				return "how much"
+			case s.moment(i):
+				return "when"
 			}
 			if s.reason(i) {
 				return "why"
@@ -68,7 +82,7 @@ func (s *side) question() string {
 			}
 			return "when"
 		case "where":
-			if i+3 < len(s.words) && s.words[i+1].Text == "is" && (s.words[i+2].Form == reading.Most || s.words[i+3].Form == reading.Most) {
+			if i+1 < len(s.words) && s.words[i+1].Text == "is" && s.superlative(i+2) {
 				return "what" // where is the best
 			}
 			return "where"
@@ -84,7 +98,7 @@ func (s *side) question() string {
 			case "come":
 				return "why"
 			}
-			if i+1 < len(s.words) && !s.words[i+1].Function && s.words[i+1].Entry.First() == lexicon.Adjective { // how difficult is it
+			if i+1 < len(s.words) && !s.words[i+1].Function && s.words[i+1].Entry.First() == lexicon.Adjective && s.words[i+1].Lemma != "different" { // how difficult is it
 				return "is"
 			}
 			return "how"
@@ -99,6 +113,36 @@ func (s *side) question() string {
 	return ""
 }
 
+// costs reports whether the question at i is what something costs.
+func (s *side) costs(i int) bool {
+	last := len(s.words) - 1
+	return last > i+2 && s.words[last].Text == "cost" && tenses[s.words[i+1].Text] != ""
+}
+
+// moment reports whether the question at i is what the time for something is.
+func (s *side) moment(i int) bool {
+	if i+1 >= len(s.words) || !s.words[i+1].Function || tenses[s.words[i+1].Text] == "" {
+		return false
+	}
+	j := i + 2
+	for ; j < len(s.words) && (article(s.words[j].Text) || s.words[j].Lemma == "good" || s.words[j].Lemma == "right"); j++ {
+	}
+	return j+1 < len(s.words) && s.words[j].Text == "time" && (s.words[j+1].Text == "to" || s.words[j+1].Text == "for")
+}
+
+// superlative reports whether one stands among the few words from i on: the best, one of the best.
+func (s *side) superlative(i int) bool {
+	for j := i; j < len(s.words) && j < i+4; j++ {
+		if s.words[j].Form == reading.Most {
+			return true
+		}
+	}
+	return false
+}
+
+// makes are verbs behind "what" that ask for a cause, as "why" does.
+var makes = reading.Set("make cause give")
+
 // possible reports whether a question is whether something can be done, which is answered by
 // how.
 func (s *side) possible(i int) bool {
@@ -109,7 +153,7 @@ func (s *side) possible(i int) bool {
 }
 
 func (s *side) reason(i int) bool {
-	for j := i + 1; j < len(s.words) && j < i+5; j++ {
+	for j := i + 1; j < len(s.words) && j < i+7 && s.words[j].Text != "to"; j++ {
 		if l := s.words[j].Lemma; l == "reason" || l == "cause" || l == "purpose" {
 			return true
 		}

@@ -8,6 +8,11 @@ func TestAsked(t *testing.T) {
 		{"Why do cats purr?", "How do cats purr?"},
 		{"How many people live in Rome?", "How long do people live in Rome?"},
 	}, []pair{
+		{"What is the best time to visit Japan?", "When is the best time to visit Japan?"},
+		{"What does a new roof cost?", "How much does a new roof cost?"},
+		{"What makes the sea salty?", "Why is the sea salty?"},
+		{"What is the main and true purpose of a lodge?", "What is the purpose of a lodge?"},
+		{"Where is the best bakery in Lyon?", "Where is one of the best bakeries in Lyon?"},
 		{"How do I cook rice?", "What is the way to cook rice?"},
 		{"Can I mute a question?", "How do I mute a question?"},
 		{"How difficult is Greek?", "Is Greek difficult?"},

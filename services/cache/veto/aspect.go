@@ -31,12 +31,19 @@ func aspect(p *pair) (string, string, bool) {
 			return "", "", false
 		}
 		for _, i := range p.a.loose {
-			if w := &p.a.words[i]; aspects[w.Lemma] && !p.b.verb() && !(w.Lemma == "become" && p.b.count("be") > 0) {
+			if w := &p.a.words[i]; w.Lemma == "quit" && !p.a.act(i+1) {
+				continue // to leave
+			} else if aspects[w.Lemma] && !p.b.verb() && !(w.Lemma == "become" && p.b.count("be") > 0) {
 				return w.Text, "", true
 			}
 		}
 		return "", "", false
 	})
+}
+
+// act reports whether word i is something that one does.
+func (s *side) act(i int) bool {
+	return i < len(s.words) && isVerb(&s.words[i])
 }
 
 // usedTo finds what was so once. "Is used to" is another thing.

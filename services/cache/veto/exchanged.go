@@ -65,11 +65,14 @@ func equal(x, y []*reading.Word) bool {
 	return len(x) == len(y)
 }
 
+// counting are pronouns of how many.
+var counting = reading.Set("nobody everybody somebody anybody everyone someone anyone nothing everything something all some none")
+
 // says reports whether words hold one that carries meaning by itself and is neither an adverb,
 // which may stand here or there, nor one that fills. Numbers and dates have rules of their own.
 func says(words []*reading.Word) bool {
 	for _, w := range words {
-		if w.Kind == reading.Symbol || content(w) && !filler[w.Lemma] && w.Entry.First() != lexicon.Adverb {
+		if w.Kind == reading.Symbol || counting[w.Text] || content(w) && !filler[w.Lemma] && w.Entry.First() != lexicon.Adverb {
 			return true
 		}
 	}
@@ -91,7 +94,7 @@ func listed(all, part []*reading.Word, x, mid int) bool {
 			return true
 		}
 	}
-	if part[x+mid].Break && mid == 0 || part[0].Function && part[x+mid].Function {
+	if part[x+mid].Break && mid == 0 || part[0].Function && part[x+mid].Function && !counting[part[0].Text] {
 		return true
 	}
 	return mid == 0 && x == 1 && len(part) == 2 && part[0].Entry.First() == lexicon.Adjective && part[1].Entry.First() == lexicon.Adjective

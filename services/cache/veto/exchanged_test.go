@@ -10,6 +10,7 @@ func TestExchanged(t *testing.T) {
 		{"What can kill bears?", "What can bears kill?"},
 		{"USD EUR", "EUR USD"},
 		{"Can Tom Smith beat Ann Lee?", "Can Ann Lee beat Tom Smith?"},
+		{"Why does nobody like everyone?", "Why does everyone like nobody?"},
 	}, []pair{
 		{"Did Anna marry Tom?", "Did Tom marry Anna?"},
 		{"Is Tom a nurse or a baker?", "Is Tom a baker or a nurse?"},

@@ -1,6 +1,10 @@
 package veto
 
-import "tollgate.dev/services/cache/reading"
+import (
+	"strings"
+
+	"tollgate.dev/services/cache/reading"
+)
 
 // grade holds prompts apart in which one word is compared and in the other isn't: tall, taller,
 // tallest. "Good" and "best" ask for the same when something is to be recommended.
@@ -25,7 +29,17 @@ func grade(p *pair) (string, string, bool) {
 		}
 		return x.Text, y.Text, true
 	}
-	return "", "", false
+	return p.either(func(p *pair) (string, string, bool) { // lower is a verb as well
+		for _, i := range p.a.loose {
+			stem, ok := strings.CutSuffix(p.a.words[i].Text, "er")
+			for _, j := range p.b.loose {
+				if most, is := strings.CutSuffix(p.b.words[j].Text, "est"); ok && is && stem == most {
+					return p.a.words[i].Text, p.b.words[j].Text, true
+				}
+			}
+		}
+		return "", "", false
+	})
 }
 
 // measured reports whether the word at i stands before a noun that measures: a good score is not

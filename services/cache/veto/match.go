@@ -152,7 +152,7 @@ func related(x, y *reading.Word) bool {
 	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {
 		return true
 	}
-	if x.Entry.Lemma() && y.Entry.Lemma() {
+	if x.Entry.Lemma() && y.Entry.Lemma() || reading.Opposites(x, y) {
 		return false
 	}
 	// Mistyped, or a plural of what the lexicon doesn't know.
@@ -181,7 +181,7 @@ func related(x, y *reading.Word) bool {
 // many reports whether y is the plural of x, a word that the lexicon doesn't know. Of short ones,
 // such as smtp and smtps, it need not be.
 func many(x, y *reading.Word) bool {
-	return len(x.Lemma) > 4 && !y.Capitals && y.Lemma == x.Lemma+"s"
+	return len(x.Lemma) > 4 && x.Lemma[len(x.Lemma)-1] != 's' && !y.Capitals && y.Lemma == x.Lemma+"s"
 }
 
 // lexically reports whether the lexicon holds two words to mean the same or to be of one family.
@@ -192,7 +192,20 @@ func lexically(x, y lexicon.Word) bool {
 	case x.Is(lexicon.Name) || y.Is(lexicon.Name): // English and American are languages of one name
 		return lexicon.SameFirst(x, y) || lexicon.Kin(x, y)
 	}
-	return lexicon.Synonyms(x, y) || lexicon.Kin(x, y)
+	if lexicon.Kin(x, y) {
+		return true
+	}
+	// Canvas and canvass have a meaning in common, and are two words.
+	return lexicon.Synonyms(x, y) && (lexicon.SameFirst(x, y) || !spelling(x.String(), y.String()))
+}
+
+// spelling reports whether two words of one length, or nearly, are one but for a letter: each then
+// is a spelling of the other, or another word.
+func spelling(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return edits(a, b) == 1 && len(a) > 3
 }
 
 // doubled reports whether t is s but for one letter that stands twice: Amir and Aamir.

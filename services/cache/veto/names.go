@@ -1,6 +1,11 @@
 package veto
 
-import "tollgate.dev/services/cache/lexicon"
+import (
+	"strings"
+
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
 
 // names holds prompts apart of which one names a place, a person or a thing that the other
 // doesn't. A fuller name for the same is none: Trump is Donald Trump, when the other prompt has
@@ -9,6 +14,9 @@ import "tollgate.dev/services/cache/lexicon"
 func names(p *pair) (string, string, bool) {
 	for i, j := range p.a.to {
 		if j < 0 || p.a.words[i].Lemma != p.b.words[j].Lemma || p.a.words[i].Case() == p.b.words[j].Case() {
+			continue
+		}
+		if p.a.medium(i) && p.b.medium(int(j)) && (small(p.a.r.Text) || small(p.b.r.Text)) {
 			continue
 		}
 		if p.near() && p.a.stands(i) && p.b.stands(int(j)) {
@@ -60,10 +68,16 @@ func (s *side) name(i int) bool {
 	return w.Capital && content(w) && !class[w.Lemma] && !shell[w.Lemma] && (beside(i-1) || beside(i+1))
 }
 
+// another are words before a place's name that make one of another place: New York.
+var another = reading.Set("new north south east west northern southern eastern western")
+
 // fuller reports whether the name at i stands before one that has its partner, or is the place
 // that it lies in, and the other side has nothing else there. What follows a name otherwise
 // makes it another: a phone of one maker has several models.
 func (p *pair) fuller(i int) bool {
+	if w := &p.a.words[i]; w.Capital && another[w.Text] {
+		return false
+	}
 	for k := i + 1; k < len(p.a.words) && k <= i+2 && (p.a.name(k) || p.a.words[k].Capital); k++ {
 		if j := int(p.a.to[k]); j >= 0 {
 			return !p.looseName(j - 1)
@@ -80,6 +94,13 @@ func (p *pair) fuller(i int) bool {
 func (p *pair) looseName(j int) bool {
 	return j >= 0 && j < len(p.b.words) && p.b.to[j] < 0 && (p.b.name(j) || p.b.words[j].Capital)
 }
+
+// medium reports whether word i stands right behind "in", as the name of a place or a language does:
+// in Python. Who writes no capitals at all means it by "in python".
+func (s *side) medium(i int) bool { return i > 0 && s.words[i-1].Text == "in" }
+
+// small reports whether a text has no capitals.
+func small(text string) bool { return text == strings.ToLower(text) }
 
 // stands reports whether no word beside word i is capitalised but for "I": where several are, as in
 // Game Theory, it is more often a manner of writing.

@@ -11,7 +11,9 @@ func TestNames(t *testing.T) {
 		{"How do I polish a table?", "How do I Polish a table?"},
 		{"What is china made of?", "What is China made of?"},
 		{"How is bxd3 met?", "How is Bxd3 met?"},
+		{"What is the New York of Africa?", "What is the York of Africa?"},
 	}, []pair{
+		{"How do I reverse a list in Python?", "how do i reverse a list in python"},
 		{"Who is Trump?", "Who is Donald Trump?"},
 		{"How is the Indian economy?", "How is the economy of India?"},
 	})

@@ -7,6 +7,8 @@ func TestOpposites(t *testing.T) {
 		{"Why is the water so hot?", "Why is the water so cold?"},
 		{"How do I increase the volume?", "How do I decrease the volume?"},
 		{"Is this mushroom safe?", "Is this mushroom unsafe?"},
+		{"What does the licensee owe?", "What does the licensor owe?"},
+		{"Is a payee taxed?", "Is a payer taxed?"},
 	}, []pair{
 		{"Is tea better than coffee?", "Is coffee worse than tea?"},
 		{"Is the room big?", "Is the room large?"},

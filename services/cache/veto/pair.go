@@ -28,6 +28,7 @@ type edit struct {
 	single  bool
 	none    bool // the forms are equal
 	you     bool // one of them asks about who answers, and the other about anybody
+	a, b    []string
 }
 
 // minimal reports whether the canonical forms differ in one place, by a few words: what is
@@ -35,13 +36,36 @@ type edit struct {
 func (p *pair) minimal() bool {
 	if !p.edit.known {
 		x, y := canon.Gap(canon.Of(p.a.r), canon.Of(p.b.r))
-		p.edit.known = true
+		p.edit.known, p.edit.a, p.edit.b = true, x, y
 		p.edit.none = len(x)+len(y) == 0
 		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
 		p.edit.you = slices.Contains(x, "YOU") != slices.Contains(y, "YOU")
 		p.edit.single = len(x) == 1 && len(y) == 1
 	}
 	return p.edit.minimal
+}
+
+// flip is the edit from the other side.
+func (e *edit) flip() *edit {
+	f := *e
+	f.a, f.b = e.b, e.a
+	return &f
+}
+
+// instead returns the one word for another in which the forms differ, or empty ones.
+func (p *pair) instead() (a, b string) {
+	if !p.single() {
+		return "", ""
+	}
+	return p.edit.a[0], p.edit.b[0]
+}
+
+// more returns the one word that a's form has more than b's, or an empty one.
+func (p *pair) more() string {
+	if !p.minimal() || len(p.edit.a) != 1 || len(p.edit.b) != 0 {
+		return ""
+	}
+	return p.edit.a[0]
 }
 
 // single reports whether the forms differ in one word for another.
@@ -157,7 +181,7 @@ func (s *side) next(i int) int {
 
 // flip is the pair from the other side.
 func (p *pair) flip() *pair {
-	q := &pair{a: p.b, b: p.a, close: p.close, ordered: p.ordered, gaps: make([]gap, len(p.gaps)), edit: p.edit}
+	q := &pair{a: p.b, b: p.a, close: p.close, ordered: p.ordered, gaps: make([]gap, len(p.gaps)), edit: p.edit.flip()}
 	for i, g := range p.gaps {
 		q.gaps[i] = gap{a: g.b, b: g.a}
 	}

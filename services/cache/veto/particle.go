@@ -5,13 +5,32 @@ import "tollgate.dev/services/cache/reading"
 // particles make another verb of the one that they stand behind.
 var particles = reading.Set("up down in out on off over away back through around along aside apart")
 
+// leading are particles that say where something goes, which is another thing than that it is done.
+var leading = reading.Set("away off out down back aside apart")
+
+// predicated reports whether a verb stands before word i, or before its object.
+func (s *side) predicated(i int) bool {
+	for j := i - 1; j >= 0 && j >= i-3; j-- {
+		if isVerb(&s.words[j]) {
+			return true
+		}
+	}
+	return false
+}
+
 // particle holds prompts apart that have the same verb with another particle: to turn in a paper,
-// and to turn it on; to put up a tent, and to put up with one.
+// and to turn it on; to put up a tent, and to put up with one; and where one has none at the end: what
+// keeps cats away, and what keeps cats.
 func particle(p *pair) (string, string, bool) {
 	if !p.near() {
 		return "", "", false
 	}
 	return p.either(func(p *pair) (string, string, bool) {
+		if x := p.more(); leading[x] && p.b.count(x) == 0 {
+			if i := p.a.find(map[string]bool{x: true}); i > 0 && p.a.next(i) < 0 && p.a.predicated(i) {
+				return x, "", true
+			}
+		}
 		for i := 0; i+1 < len(p.a.words); i++ {
 			j := int(p.a.to[i])
 			if j < 0 || j+1 >= len(p.b.words) || !isVerb(&p.a.words[i]) && !isVerb(&p.b.words[j]) {

@@ -8,7 +8,9 @@ func TestParticle(t *testing.T) {
 		{"How do I break in a shoe?", "How do I break up a shoe?"},
 		{"How do I set up a trap?", "How do I set off a trap?"},
 		{"How do I put up a tent?", "How do I put up with a tent?"},
+		{"What keeps cats away?", "What keeps cats?"},
 	}, []pair{
+		{"How do I clean up a kitchen?", "How do I clean a kitchen?"},
 		{"How do I set up a trap?", "How can I set up a trap?"},
 		{"How do I take off a coat?", "How to take off a coat?"},
 	})
