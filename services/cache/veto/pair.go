@@ -17,8 +17,11 @@ type pair struct {
 	// gaps between them.
 	ordered bool
 	gaps    []gap
-	// edit is how the canonical forms differ; it is worked out when a rule first asks.
+	// edit is how the canonical forms differ; it is worked out when a rule first asks, for both sides.
 	edit *edit
+	// back is the pair from the other side, when a rule has asked for it; turned is set in it.
+	back   *pair
+	turned bool
 }
 
 // edit is how two canonical forms differ.
@@ -26,9 +29,9 @@ type edit struct {
 	known   bool
 	minimal bool
 	single  bool
-	none    bool // the forms are equal
-	you     bool // one of them asks about who answers, and the other about anybody
-	a, b    []string
+	none    bool     // the forms are equal
+	you     bool     // one of them asks about who answers, and the other about anybody
+	a, b    []string // the words in which they differ
 }
 
 // minimal reports whether the canonical forms differ in one place, by a few words: what is
@@ -36,6 +39,9 @@ type edit struct {
 func (p *pair) minimal() bool {
 	if !p.edit.known {
 		x, y := canon.Gap(canon.Of(p.a.r), canon.Of(p.b.r))
+		if p.turned {
+			x, y = y, x
+		}
 		p.edit.known, p.edit.a, p.edit.b = true, x, y
 		p.edit.none = len(x)+len(y) == 0
 		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
@@ -45,27 +51,32 @@ func (p *pair) minimal() bool {
 	return p.edit.minimal
 }
 
-// flip is the edit from the other side.
-func (e *edit) flip() *edit {
-	f := *e
-	f.a, f.b = e.b, e.a
-	return &f
+// differ returns the words in which the forms of two minimally different sides do.
+func (p *pair) differ() (a, b []string) {
+	switch {
+	case !p.minimal():
+		return nil, nil
+	case p.turned:
+		return p.edit.b, p.edit.a
+	}
+	return p.edit.a, p.edit.b
 }
 
 // instead returns the one word for another in which the forms differ, or empty ones.
 func (p *pair) instead() (a, b string) {
-	if !p.single() {
+	x, y := p.differ()
+	if len(x) != 1 || len(y) != 1 {
 		return "", ""
 	}
-	return p.edit.a[0], p.edit.b[0]
+	return x[0], y[0]
 }
 
 // more returns the one word that a's form has more than b's, or an empty one.
 func (p *pair) more() string {
-	if !p.minimal() || len(p.edit.a) != 1 || len(p.edit.b) != 0 {
-		return ""
+	if x, y := p.differ(); len(x) == 1 && len(y) == 0 {
+		return x[0]
 	}
-	return p.edit.a[0]
+	return ""
 }
 
 // single reports whether the forms differ in one word for another.
@@ -181,10 +192,14 @@ func (s *side) next(i int) int {
 
 // flip is the pair from the other side.
 func (p *pair) flip() *pair {
-	q := &pair{a: p.b, b: p.a, close: p.close, ordered: p.ordered, gaps: make([]gap, len(p.gaps)), edit: p.edit.flip()}
+	if p.back != nil {
+		return p.back
+	}
+	q := &pair{a: p.b, b: p.a, close: p.close, ordered: p.ordered, gaps: make([]gap, len(p.gaps)), edit: p.edit, back: p, turned: !p.turned}
 	for i, g := range p.gaps {
 		q.gaps[i] = gap{a: g.b, b: g.a}
 	}
+	p.back = q
 	return q
 }
 
