@@ -6,7 +6,10 @@ import (
 	"time"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/memory"
+	"tollgate.dev/services/cache/storetest"
 )
 
 // callWrong says that the answer to a question was wrong for another one, by which it was found.
@@ -58,7 +61,7 @@ func TestWhatWasWrongIsNotServedAgain(t *testing.T) {
 	}
 }
 
-// What is barred is bounded: those that end first make room.
+// What is barred is bounded: of a tenant's, those that end first make room.
 func TestWhatIsBarredIsBounded(t *testing.T) {
 	const most = 4096
 	f := newFixture(t, nil, cache.Options{})
@@ -73,5 +76,35 @@ func TestWhatIsBarredIsBounded(t *testing.T) {
 		if got := f.ask(t, fmt.Sprintf("what is the number of house %d", i), upToNear, nil); got.GetHit() != want {
 			t.Errorf("question %d: %v, want %v", i, got.GetHit(), want)
 		}
+	}
+}
+
+// However much other tenants report, and however long that is to hold, a tenant's own bars stay.
+func TestBarsOfOthersStay(t *testing.T) {
+	for name, tc := range map[string]struct{ tenants, each int }{
+		"one with many":     {1, 20_000},
+		"several with many": {8, 5000},
+		"many with some":    {4000, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clocktest.New()
+			store := storetest.NewShared(memory.New(memory.Options{Clock: c}), c)
+			feed := newScripted(store)
+			f := newFixture(t, store, cache.Options{Clock: c, Feed: feed})
+			f.run(t)
+			f.answer(t, guitar)
+			f.callWrong(t, guitar, near)
+			for i := range tc.each {
+				for of := range tc.tenants {
+					b := &cache.Barred{Tenant: fmt.Sprint("tenant ", of), Question: [16]byte{1, byte(i), byte(i >> 8), byte(of), byte(of >> 8)}, Until: c.Now().Add(2 * time.Hour)}
+					feed.changes <- cache.Change{ID: "x", Barred: b}
+				}
+			}
+			feed.tell()
+			f.answer(t, guitar)
+			if got := f.ask(t, "how can i learn to play the guitar", upToNear, nil); got.GetHit() != miss {
+				t.Errorf("%v", got.GetHit())
+			}
+		})
 	}
 }

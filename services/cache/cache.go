@@ -299,13 +299,18 @@ func (s *Service) Invalidate(ctx context.Context, sel Selector, life time.Durati
 	defer cancel()
 	entries, err = s.records.store.Invalidate(bounded, sel, s.opts.Clock.Now().Add(life))
 	if err != nil {
-		if ctx.Err() != nil {
-			return entries, ctx.Err()
-		}
-		return entries, errs.New(errs.ServiceUnavailable, "the cache's store did not answer; some entries may remain").WithCause(err)
+		return entries, unanswered(ctx, err)
 	}
 	if life <= 0 {
-		s.similar.questions.purge(sel)
+		s.similar.questions.purge(sel, s.similar.embedder())
 	}
 	return entries, nil
+}
+
+// unanswered is how a call fails that has to reach the store, and did not.
+func unanswered(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errs.New(errs.ServiceUnavailable, "the cache's store did not answer; some entries may remain").WithCause(err)
 }

@@ -11,26 +11,41 @@ import (
 // Feed tells of changes to a [Store] that several replicas share, so that each of them can
 // find by a likeness what any of them keeps.
 type Feed interface {
-	// Follow hands over the changes one by one, from the oldest that is still known on,
-	// whoever made them, until ctx ends or the store fails: its error is never nil. Some may
-	// come twice, and records that are gone by now may be left out. It calls current once all
-	// are handed over that were there when it began.
-	Follow(ctx context.Context, apply func(Change), current func()) error
-	// CallWrong tells those who follow that the selected records were called wrong. While the
-	// store is away they do not hear of it.
-	CallWrong(ctx context.Context, sel Selector)
+	// Follow hands over the changes one by one, whoever made them, until ctx ends or the store
+	// fails: its error is never nil. It begins behind the change of that ID, or with the oldest
+	// that is still known where the ID is empty, or is of a change that the store knows nothing
+	// of. Some may come twice, and records that are gone by now may be left out. It calls current
+	// once all are handed over that were there when it began.
+	Follow(ctx context.Context, after string, apply func(Change), current func()) error
+	// Question reads the question of the record under the key; nil where the record has none, or
+	// is gone.
+	Question(ctx context.Context, key Key) (*Kept, error)
+	// Bar tells those who follow that a question is barred.
+	Bar(ctx context.Context, b Barred) error
 }
 
-// Change is one of three: a record with a question was kept, records were forgotten, or some were
-// called wrong. It belongs to whom it was handed over to.
+// Change is one of three: a record with a question was kept, records were forgotten, or a question
+// was barred. It belongs to whom it was handed over to.
 type Change struct {
+	// ID tells the change from the others of its feed.
+	ID string
 	// Kept is nil where no record was kept.
 	Kept *Kept
-	// Purged is what was forgotten, or with Wrong what was called wrong and is still there.
+	// Barred is nil where no question was barred.
+	Barred *Barred
+	// Purged is what was forgotten where both are nil.
 	Purged Selector
-	Wrong  bool
 	// At is when it was made, by the store's clock, in milliseconds.
 	At time.Time
+}
+
+// Barred is a question that is kept from others. It is known by a hash, so that who never heard of
+// the question can bar it as well.
+type Barred struct {
+	Tenant   string
+	Question [16]byte
+	// Until is when that ends, in milliseconds.
+	Until time.Time
 }
 
 // Kept is a record with a question that is in the store, without its answer.

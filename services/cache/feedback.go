@@ -2,13 +2,14 @@ package cache
 
 import (
 	"context"
+	"time"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 )
 
 // Feedback is what a caller thinks of an answer that was found.
 type Feedback struct {
-	// Namespace that it was found in. Its partition may be empty whatever it was.
+	// Namespace that it was found in.
 	Namespace Namespace
 	// Entry is the fingerprint of the request that was answered.
 	Entry Fingerprint
@@ -21,27 +22,36 @@ type Feedback struct {
 }
 
 // Feedback forgets an entry that a caller calls wrong, and returns how many entries that were:
-// none where it is gone already. If it was found by likeness, its question is barred, on all
-// replicas: until the entry would have ended, the exact tier alone has answers to it, and for it. In
-// the semantic tier its namespace's threshold learns of it, once for an entry that was there. Praise teaches nothing: who reports is no sample of who was served. It fails as
-// [Service.Invalidate] does, and then nothing was learned either.
+// none where it is gone, and then nothing else is done. If it was found by likeness, its question
+// is barred, on all replicas: until the entry would have ended, the exact tier alone has answers to
+// it, and for it. In the semantic tier its namespace's threshold learns of it, once for an entry
+// that was there. Praise teaches nothing: who reports is no sample of who was served. It fails as
+// [Service.Invalidate] does, and then nothing was learned.
 func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, err error) {
 	s.opts.Observer.CacheFeedback(f.Wrong)
 	if !f.Wrong {
 		return 0, nil
 	}
-	sel := Selector{
-		Tenant: f.Namespace.Tenant, Provider: f.Namespace.Provider, Model: f.Namespace.Model,
-		Partition: f.Namespace.Partition, Entry: f.Entry,
+	key := Key{Namespace: f.Namespace, Fingerprint: f.Entry}
+	bounded, cancel := context.WithTimeout(ctx, s.opts.InvalidateTimeout)
+	defer cancel()
+	rec, there, err := s.records.store.Get(bounded, key)
+	if err != nil {
+		return 0, unanswered(ctx, err)
 	}
-	if f.Kind != cachev1.HitKind_HIT_KIND_EXACT {
-		s.bar(ctx, sel) // while the questions are still known
+	if !there || !s.opts.Clock.Now().Before(rec.Expires) {
+		return 0, nil
 	}
-	forgotten, err = s.Invalidate(ctx, sel, 0)
+	if f.Kind != cachev1.HitKind_HIT_KIND_EXACT { // while the question is still known
+		if err := s.bar(bounded, key, rec.Expires); err != nil {
+			return 0, unanswered(ctx, err)
+		}
+	}
+	forgotten, err = s.Invalidate(ctx, key.Selector(), 0)
 	if err != nil {
 		return forgotten, err
 	}
-	if forgotten == 0 { // nobody was served it, or another report was first
+	if forgotten == 0 { // another report was first
 		return 0, nil
 	}
 	switch f.Kind {
@@ -52,13 +62,31 @@ func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, er
 	return forgotten, nil
 }
 
-// bar keeps questions from others, here and on the other replicas.
-func (s *Service) bar(ctx context.Context, sel Selector) {
-	s.similar.bar(sel)
-	if s.opts.Feed == nil {
-		return
+// bar keeps the question of an entry from others, here and on the other replicas. One that this
+// process does not know is read; an entry without a question answers no other request.
+func (s *Service) bar(ctx context.Context, key Key, until time.Time) error {
+	var bars []Barred
+	for _, a := range s.similar.questions.of(&key) {
+		bars = append(bars, Barred{key.Namespace.Tenant, barredKeyOf(a.plain, read(a.text)), until})
 	}
-	bounded, cancel := context.WithTimeout(ctx, s.opts.InvalidateTimeout)
-	defer cancel()
-	s.opts.Feed.CallWrong(bounded, sel)
+	if len(bars) == 0 && s.opts.Feed != nil {
+		kept, err := s.opts.Feed.Question(ctx, key)
+		if err != nil {
+			return err
+		}
+		if kept != nil {
+			plain := plainGroup(key.Namespace, &kept.Question)
+			bars = append(bars, Barred{key.Namespace.Tenant, barredKeyOf(plain, read(kept.Question.Text)), until})
+		}
+	}
+	for i := range bars {
+		s.similar.barred.add(&bars[i])
+		if s.opts.Feed == nil {
+			continue
+		}
+		if err := s.opts.Feed.Bar(ctx, bars[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -42,12 +42,16 @@ func (s *Service) expire(ctx context.Context) {
 	}
 }
 
-// follow applies what the feed tells, and begins anew when it fails. A failure is logged once
+// follow applies what the feed tells, and goes on where it was when that fails. A failure is logged once
 // until the feed is followed again: it may be away for long.
 func (s *Service) follow(ctx context.Context) {
-	pause, failed := feedPause, false
+	pause, failed, last := feedPause, false, ""
+	apply := func(c Change) {
+		s.apply(c)
+		last = c.ID
+	}
 	for ctx.Err() == nil {
-		err := s.opts.Feed.Follow(ctx, s.apply, func() {
+		err := s.opts.Feed.Follow(ctx, last, apply, func() {
 			s.opts.Observer.CacheFollows(true)
 			if failed {
 				s.opts.Logger.InfoContext(ctx, "other replicas' changes to the cache are followed again")
@@ -75,10 +79,10 @@ func (s *Service) apply(c Change) {
 	now := s.opts.Clock.Now()
 	s.opts.Observer.CacheFollowed(max(0, now.Sub(c.At)))
 	switch {
-	case c.Kept == nil && c.Wrong:
-		s.similar.bar(c.Purged)
+	case c.Barred != nil:
+		s.similar.barred.add(c.Barred)
 	case c.Kept == nil:
-		s.similar.questions.purge(c.Purged)
+		s.similar.questions.purge(c.Purged, s.similar.embedder())
 	case now.Before(c.Kept.Expires):
 		s.similar.follow(c.Kept)
 	}

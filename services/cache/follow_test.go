@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -89,6 +90,125 @@ func TestReplicasHearOfWrongAnswers(t *testing.T) {
 	}
 }
 
+// scripted is a feed of which a test says what comes, and when it breaks.
+type scripted struct {
+	cache.Feed
+	changes chan cache.Change
+	breaks  chan struct{}
+	after   chan string // what Follow was called with
+}
+
+func newScripted(feed cache.Feed) *scripted {
+	return &scripted{feed, make(chan cache.Change), make(chan struct{}), make(chan string, 10)}
+}
+
+func (f *scripted) Follow(ctx context.Context, after string, apply func(cache.Change), current func()) error {
+	f.after <- after
+	current()
+	for {
+		select {
+		case c := <-f.changes:
+			apply(c)
+		case <-f.breaks:
+			return errors.New("away")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tell hands changes over, and returns when they are applied.
+func (f *scripted) tell(changes ...cache.Change) {
+	for _, c := range append(changes, cache.Change{ID: "last", Purged: cache.Selector{Tenant: "nobody"}}) {
+		f.changes <- c
+	}
+}
+
+// What one replica calls wrong, another one bars in whatever order it hears of the question, of the
+// report and of the purge, and if it hears of the report alone.
+func TestBarsNeedNoOrder(t *testing.T) {
+	c := clocktest.New()
+	var told []cache.Change
+	record := func() *storetest.Shared {
+		store := storetest.NewShared(memory.New(memory.Options{Clock: c}), c)
+		f := newFixture(t, store, cache.Options{Clock: c, Feed: store})
+		f.answer(t, guitar)
+		key := cache.Key{Namespace: cache.Namespace{Tenant: "t", Provider: "openai", Model: "gpt-4o"}, Fingerprint: cache.Fingerprint(fingerprintOf(question("c", guitar)))}
+		asked, err := store.Question(t.Context(), key)
+		if err != nil || asked == nil {
+			t.Fatal(asked, err)
+		}
+		f.callWrong(t, guitar, near)
+		told = []cache.Change{{ID: "0", Kept: asked}}
+		ctx, stop := context.WithCancel(t.Context())
+		_ = store.Follow(ctx, "", func(c cache.Change) { told = append(told, c) }, stop)
+		return store
+	}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}, {1}, {2}} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			store := record()
+			if len(told) != 3 || told[1].Barred == nil || told[2].Purged.Tenant == "" {
+				t.Fatalf("told %+v", told)
+			}
+			feed := newScripted(store)
+			f := newFixture(t, store, cache.Options{Clock: c, Feed: feed})
+			f.run(t)
+			for _, i := range order {
+				feed.tell(told[i])
+			}
+			f.answer(t, guitar)
+			want := miss
+			if len(order) == 1 && order[0] == 2 { // the report itself did not come
+				want = near
+			}
+			if got := f.ask(t, "how can i learn to play the guitar", upToNear, nil); got.GetHit() != want {
+				t.Errorf("%v, want %v", got.GetHit(), want)
+			}
+			if got := f.ask(t, guitar, upToNear, nil); got.GetHit() != exact {
+				t.Errorf("%v for the same request", got.GetHit())
+			}
+		})
+	}
+}
+
+// A replica that was away goes on behind what it has heard, and bars what was called wrong
+// meanwhile; so does one that begins later. One that never heard of the question reports it.
+func TestBarsReachWhoWasAway(t *testing.T) {
+	c := clocktest.New()
+	store := storetest.NewShared(memory.New(memory.Options{Clock: c}), c)
+	deaf := newFixture(t, store, cache.Options{Clock: c, Feed: store}) // it does not run
+	feed := newScripted(store)
+	f := newFixture(t, store, cache.Options{Clock: c, Feed: feed})
+	f.run(t)
+	if after := <-feed.after; after != "" {
+		t.Errorf("it begins after %q", after)
+	}
+	newFixture(t, store, cache.Options{Clock: c, Feed: store}).answer(t, guitar)
+	feed.tell()
+	feed.changes <- cache.Change{ID: "the last heard", Purged: cache.Selector{Tenant: "nobody"}}
+	feed.breaks <- struct{}{}
+	deaf.callWrong(t, guitar, near)
+	c.WaitForTimers(t, 3) // the index's and the learners' as well
+	c.Advance(100 * time.Millisecond)
+	if after := <-feed.after; after != "the last heard" {
+		t.Errorf("it goes on after %q", after)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	_ = store.Follow(ctx, "", func(c cache.Change) { feed.changes <- c }, stop)
+	feed.tell()
+
+	seen := &counts{}
+	late := newFixture(t, store, cache.Options{Clock: c, Feed: store, Observer: seen})
+	late.run(t)
+	until(t, "the late one follows", func() bool { return seen.of("follows true") == 1 })
+	for name, f := range map[string]*fixture{"that was away": f, "that begins later": late, "that reported": deaf} {
+		f.answer(t, guitar)
+		if got := f.ask(t, "how can i learn to play the guitar", upToNear, nil); got.GetHit() != miss {
+			t.Errorf("the one %s: %v", name, got.GetHit())
+		}
+	}
+}
+
 // failing is a feed that fails as often as it is told to.
 type failing struct {
 	mu    sync.Mutex
@@ -96,9 +216,11 @@ type failing struct {
 	began chan struct{}
 }
 
-func (*failing) CallWrong(context.Context, cache.Selector) {}
+func (*failing) Bar(context.Context, cache.Barred) error { return nil }
 
-func (f *failing) Follow(ctx context.Context, _ func(cache.Change), current func()) error {
+func (*failing) Question(context.Context, cache.Key) (*cache.Kept, error) { return nil, nil }
+
+func (f *failing) Follow(ctx context.Context, _ string, _ func(cache.Change), current func()) error {
 	f.began <- struct{}{}
 	f.mu.Lock()
 	f.fails--

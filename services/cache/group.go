@@ -27,12 +27,22 @@ func scopeOf(ns Namespace, q *Question, embedder string) scope {
 // are never hashed alike.
 func (s *scope) group() index.Group {
 	b := make([]byte, 0, 512)
-	for _, part := range [...]string{s.namespace.Tenant, s.namespace.Provider, s.namespace.Model, s.namespace.Partition, s.embedder} {
+	for _, part := range [...]string{s.namespace.Tenant, s.namespace.Provider, s.namespace.Model, s.namespace.Partition} {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
 	b = append(b, s.context[:]...)
 	b = binary.AppendVarint(b, int64(s.normaliser))
 	sum := sha256.Sum256(b)
+	return withEmbedder(index.Group(sum[:len(index.Group{})]), s.embedder)
+}
+
+// withEmbedder is the group of the scope that has an embedder besides, by the group of the one
+// without: who knows the one finds the other.
+func withEmbedder(plain index.Group, embedder string) index.Group {
+	if embedder == "" {
+		return plain
+	}
+	sum := sha256.Sum256(append(append(make([]byte, 0, 128), plain[:]...), embedder...))
 	return index.Group(sum[:len(index.Group{})])
 }

@@ -84,6 +84,14 @@ type Key struct {
 	Fingerprint Fingerprint
 }
 
+// Selector selects the entry under the key, and no other.
+func (k Key) Selector() Selector {
+	return Selector{
+		Tenant: k.Namespace.Tenant, Provider: k.Namespace.Provider, Model: k.Namespace.Model,
+		Partition: k.Namespace.Partition, Common: k.Namespace.Partition == "", Entry: k.Fingerprint,
+	}
+}
+
 // NewNamespace checks a request's namespace. Its errors are [errs.InvalidRequest].
 func NewNamespace(ns *cachev1.Namespace) (Namespace, error) {
 	n := Namespace{Tenant: ns.GetTenantId(), Provider: ns.GetProvider(), Model: ns.GetModel(), Partition: ns.GetPartition()}
@@ -117,6 +125,9 @@ func NewKey(ns *cachev1.Namespace, fingerprint []byte) (Key, error) {
 // what is set. An empty Provider, Model or Partition means all.
 type Selector struct {
 	Tenant, Provider, Model, Partition string
+	// Common says that an empty Partition is the common one, which has no name, and not all. It
+	// is false beside another one: equal selectors select the same.
+	Common bool
 	// Entry is the fingerprint of a single one; zero means all.
 	Entry Fingerprint
 }
@@ -140,7 +151,13 @@ func NewSelector(tenant, provider, model, partition, entryID string) (Selector, 
 // Matches tells whether the namespace is one of those that are meant, whatever Entry says.
 func (s Selector) Matches(n Namespace) bool {
 	return s.Tenant == n.Tenant && (s.Provider == "" || s.Provider == n.Provider) &&
-		(s.Model == "" || s.Model == n.Model) && (s.Partition == "" || s.Partition == n.Partition)
+		(s.Model == "" || s.Model == n.Model) && (s.Partition == "" && !s.Common || s.Partition == n.Partition)
+}
+
+// Key is that of the only entry that can be meant; ok is false where several can.
+func (s Selector) Key() (k Key, ok bool) {
+	k = Key{Namespace: Namespace{Tenant: s.Tenant, Provider: s.Provider, Model: s.Model, Partition: s.Partition}, Fingerprint: s.Entry}
+	return k, s.Provider != "" && s.Model != "" && (s.Partition != "" || s.Common) && s.Entry != Fingerprint{}
 }
 
 // Selects tells whether the entry under the key is one of those that are meant.

@@ -63,15 +63,17 @@ type replica struct {
 }
 
 // Follow is [cache.Feed]'s.
-func (r *replica) Follow(ctx context.Context, apply func(cache.Change), current func()) error {
+func (r *replica) Follow(ctx context.Context, _ string, apply func(cache.Change), current func()) error {
 	current()
 	r.apply <- apply
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// CallWrong is [cache.Feed]'s: nobody calls anything wrong here.
-func (*replica) CallWrong(context.Context, cache.Selector) {}
+// Bar and Question are [cache.Feed]'s: nobody calls anything wrong here.
+func (*replica) Bar(context.Context, cache.Barred) error { return nil }
+
+func (*replica) Question(context.Context, cache.Key) (*cache.Kept, error) { return nil, nil }
 
 // telling is a store that tells all replicas of changes before a call returns.
 type telling struct {
@@ -200,6 +202,9 @@ func (u *universe) purge() {
 	sel := cache.Selector{Tenant: p.ns.Tenant}
 	if u.rng.IntN(4) > 0 {
 		sel.Provider, sel.Model = p.ns.Provider, p.ns.Model
+	}
+	if u.rng.IntN(3) == 0 {
+		sel.Partition, sel.Common = p.ns.Partition, p.ns.Partition == ""
 	}
 	if u.rng.IntN(3) == 0 {
 		sel.Entry = p.key().Fingerprint

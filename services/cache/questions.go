@@ -17,22 +17,28 @@ import (
 type questions struct {
 	index  *index.Index
 	seed   maphash.Seed
-	handle atomic.Uint64
+	count  atomic.Uint32
 	shards [questionShards]questionShard
 }
 
 const questionShards = 64
 
-// questionShard holds the questions that the index knows by handle. Handles are never used
-// twice, so that who found a question just before it went can't come to another one.
+// A handle is by what the index knows a question: half a hash of the question's key, by which it is
+// found for that as well, and half a count. So handles are not used twice, and who found a question
+// just before it went can't come to another one.
+const countBits = 32
+
+// questionShard holds the questions whose key's hash leads to it, by that hash.
 type questionShard struct {
 	mu sync.RWMutex
-	m  map[uint64]*answered
+	m  map[uint32]*answered
 	_  [96]byte // keeps the locks of neighbours off each other's cache lines
 }
 
 // answered is a question that was answered.
 type answered struct {
+	next        *answered                // with the same hash
+	count       uint32                   // its handle's
 	namespace   unique.Handle[Namespace] // of which there are few
 	fingerprint Fingerprint
 	text        string
@@ -42,13 +48,13 @@ type answered struct {
 }
 
 // answeredBytes is what an [answered] takes beside its text, with its place in the map.
-const answeredBytes = 136
+const answeredBytes = 152
 
 // newQuestions has none. evicted is told of each that makes room for another.
 func newQuestions(maxBytes int64, clk clock.Clock, evicted func(*answered)) *questions {
 	q := &questions{seed: maphash.MakeSeed()}
 	for i := range q.shards {
-		q.shards[i].m = make(map[uint64]*answered)
+		q.shards[i].m = make(map[uint32]*answered)
 	}
 	q.index = index.New(index.Options{
 		MaxBytes: maxBytes, Clock: clk, Dropped: q.dropped, Evicted: func(handle uint64) { evicted(q.get(handle)) },
@@ -56,21 +62,71 @@ func newQuestions(maxBytes int64, clk clock.Clock, evicted func(*answered)) *que
 	return q
 }
 
-func (q *questions) shard(handle uint64) *questionShard { return &q.shards[handle%questionShards] }
+func (q *questions) hash(key *Key) uint32 { return uint32(maphash.Comparable(q.seed, *key)) } //nolint:gosec // a part will do
+
+func (q *questions) shard(hash uint32) *questionShard { return &q.shards[hash%questionShards] }
+
+func partsOf(handle uint64) (hash, count uint32) {
+	return uint32(handle >> countBits), uint32(handle) //nolint:gosec // its halves
+}
+
+// hold keeps a question under the hash of its key, and returns its handle.
+func (q *questions) hold(a *answered, hash uint32) (handle uint64) {
+	a.count = q.count.Add(1)
+	sh := q.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	a.next, sh.m[hash] = sh.m[hash], a
+	return uint64(hash)<<countBits | uint64(a.count)
+}
 
 func (q *questions) dropped(handle uint64) {
-	sh := q.shard(handle)
+	hash, count := partsOf(handle)
+	sh := q.shard(hash)
 	sh.mu.Lock()
-	delete(sh.m, handle)
-	sh.mu.Unlock()
+	defer sh.mu.Unlock()
+	first := sh.m[hash]
+	at := &first
+	for *at != nil && (*at).count != count {
+		at = &(*at).next
+	}
+	if *at == nil {
+		return
+	}
+	*at = (*at).next
+	if first == nil {
+		delete(sh.m, hash)
+		return
+	}
+	sh.m[hash] = first
 }
 
 // get returns the question with a handle; nil when it has gone.
 func (q *questions) get(handle uint64) *answered {
-	sh := q.shard(handle)
+	hash, count := partsOf(handle)
+	sh := q.shard(hash)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	return sh.m[handle]
+	a := sh.m[hash]
+	for a != nil && a.count != count {
+		a = a.next
+	}
+	return a
+}
+
+// of returns the question of the entry under a key; more than one where it was kept in several
+// contexts.
+func (q *questions) of(key *Key) (all []*answered) {
+	hash := q.hash(key)
+	sh := q.shard(hash)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for a := sh.m[hash]; a != nil; a = a.next {
+		if a.fingerprint == key.Fingerprint && a.namespace.Value() == key.Namespace {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // bare is the vector of a question that has none: the index wants one.
@@ -102,17 +158,13 @@ func (q *questions) knows(k *Kept, embedder string) bool {
 // in is left out.
 func (q *questions) add(k *Kept, a *asked, embedder string) error {
 	group, other, vector := home(k, embedder)
-	handle := q.handle.Add(1)
-	sh := q.shard(handle)
 	// The text may be a part of a whole request.
 	kept := &answered{
 		namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint,
 		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(), plain: plainGroup(k.Key.Namespace, &k.Question),
 		beyond: k.beyond,
 	}
-	sh.mu.Lock()
-	sh.m[handle] = kept
-	sh.mu.Unlock()
+	handle := q.hold(kept, q.hash(&k.Key))
 	var room [index.MaxKeys]index.Key
 	err := q.index.Add(index.Entry{
 		ID: idOf(k.Key.Fingerprint), Group: group, Tenant: q.tenant(k.Key.Namespace.Tenant),
@@ -140,30 +192,24 @@ func plainGroup(ns Namespace, of *Question) index.Group {
 	return without.group()
 }
 
-// purge takes out what is selected.
-func (q *questions) purge(sel Selector) {
-	q.index.Purge(func(m index.Member) bool { return q.selected(sel, m) != nil })
-}
-
-// selects returns the questions that are selected.
-func (q *questions) selects(sel Selector) (all []*answered) {
-	q.index.Purge(func(m index.Member) bool {
-		if a := q.selected(sel, m); a != nil {
-			all = append(all, a)
+// purge takes out what is selected. It goes through all there is, unless one entry is named, whose
+// question is in a group with the process's embedder, of which the version is given, or without.
+func (q *questions) purge(sel Selector, embedder string) {
+	if key, ok := sel.Key(); ok {
+		for _, a := range q.of(&key) {
+			q.index.Delete(a.plain, idOf(a.fingerprint))
+			q.index.Delete(withEmbedder(a.plain, embedder), idOf(a.fingerprint))
 		}
-		return false // nothing goes
-	})
-	return all
+		return
+	}
+	q.index.Purge(func(m index.Member) bool { return q.selected(sel, m) })
 }
 
-// selected is the question of a member of the index if it is selected, else nil.
-func (q *questions) selected(sel Selector, m index.Member) *answered {
+// selected tells whether a member of the index is.
+func (q *questions) selected(sel Selector, m index.Member) bool {
 	if m.Tenant != q.tenant(sel.Tenant) {
-		return nil
+		return false
 	}
 	a := q.get(m.Handle)
-	if a == nil || !sel.Selects(Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint}) {
-		return nil
-	}
-	return a
+	return a != nil && sel.Selects(Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint})
 }

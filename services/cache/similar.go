@@ -226,15 +226,8 @@ func (s *similar) fetch(ctx context.Context, r *Request, q *answered, c *candida
 
 // bars tells whether a question in the scope of a request is barred.
 func (s *similar) bars(r *Request, a *asked) bool {
-	return !s.barred.empty() && s.barred.has(barredKey{plainGroup(r.Key.Namespace, r.Question), index.Key(a.canonical().Key())})
-}
-
-// bar keeps the selected questions, as far as they are known here, from others, until their answers
-// would have ended.
-func (s *similar) bar(sel Selector) {
-	for _, a := range s.questions.selects(sel) {
-		s.barred.add(barredKey{a.plain, index.Key(read(a.text).canonical().Key())}, a.expires)
-	}
+	tenant := r.Key.Namespace.Tenant
+	return s.barred.any(tenant) && s.barred.has(tenant, barredKeyOf(plainGroup(r.Key.Namespace, r.Question), a))
 }
 
 // announce describes a record that answers a question, to be found by the tiers up to the last

@@ -37,7 +37,7 @@ func (k Key) Purges() (all [16]Selector) {
 			s.Model = k.Namespace.Model
 		}
 		if i&4 != 0 {
-			s.Partition = k.Namespace.Partition
+			s.Partition, s.Common = k.Namespace.Partition, k.Namespace.Partition == ""
 		}
 		if i&8 != 0 {
 			s.Entry = k.Fingerprint

@@ -30,7 +30,9 @@ func RunFeed(t *testing.T, open OpenShared) {
 		"Kept":     testFeedKept,
 		"Replay":   testFeedReplay,
 		"Purged":   testFeedPurged,
-		"Wrong":    testFeedWrong,
+		"Barred":   testFeedBarred,
+		"Question": testFeedQuestion,
+		"After":    testFeedAfter,
 		"Expired":  testFeedExpired,
 		"Many":     testFeedMany,
 		"Silent":   testFeedSilent,
@@ -83,10 +85,15 @@ type follower struct {
 
 func follow(t *testing.T, feed cache.Feed) *follower {
 	t.Helper()
+	return followAfter(t, feed, "")
+}
+
+func followAfter(t *testing.T, feed cache.Feed, after string) *follower {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	f := &follower{changes: make(chan cache.Change, 2000), current: make(chan struct{}), ended: make(chan error, 1), stop: cancel}
 	go func() {
-		f.ended <- feed.Follow(ctx, func(c cache.Change) { f.changes <- c }, func() { close(f.current) })
+		f.ended <- feed.Follow(ctx, after, func(c cache.Change) { f.changes <- c }, func() { close(f.current) })
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -109,8 +116,8 @@ func (f *follower) next(t *testing.T) cache.Change {
 	t.Helper()
 	select {
 	case c := <-f.changes:
-		if c.At.IsZero() {
-			t.Error("a change has no time")
+		if c.At.IsZero() || c.ID == "" {
+			t.Errorf("a change without a time or an ID: %+v", c)
 		}
 		return c
 	case err := <-f.ended:
@@ -136,7 +143,7 @@ func (f *follower) wantKept(t *testing.T, want *cache.Kept) {
 
 func (f *follower) wantPurged(t *testing.T, want cache.Selector) {
 	t.Helper()
-	if got := f.next(t); got.Kept != nil || got.Wrong || got.Purged != want {
+	if got := f.next(t); got.Kept != nil || got.Barred != nil || got.Purged != want {
 		t.Errorf("got %+v, want %v purged", got, want)
 	}
 }
@@ -199,8 +206,8 @@ func testFeedPurged(t *testing.T, f *feedFixture) {
 	who.wantCurrent(t)
 	key := Key("t", "p", "m", "", "r")
 	for _, sel := range []cache.Selector{
-		{Tenant: "t"}, {Tenant: "t", Provider: "p"}, {Tenant: "t", Model: "*"}, {Tenant: "t", Partition: "a:b"},
-		{Tenant: "t", Provider: "p", Model: "m", Entry: key.Fingerprint},
+		{Tenant: "t"}, {Tenant: "t", Provider: "p"}, {Tenant: "t", Model: "*"}, {Tenant: "t", Partition: "a:b"}, {Tenant: "t", Common: true},
+		{Tenant: "t", Provider: "p", Model: "m", Entry: key.Fingerprint}, key.Selector(), Key("t", "p", "m", "=", "r").Selector(),
 	} {
 		f.ask(t, key, "question", time.Hour)
 		if _, err := f.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, f.clock.Now().Add(2*time.Hour)); err != nil {
@@ -221,28 +228,87 @@ func testFeedPurged(t *testing.T, f *feedFixture) {
 	}
 }
 
-// What is called wrong is told before the purge that follows, and nothing is purged by it.
-func testFeedWrong(t *testing.T, f *feedFixture) {
+// What is barred comes as it was told, whether or not anything was kept, and to who comes later too.
+func testFeedBarred(t *testing.T, f *feedFixture) {
 	t.Helper()
-	who := follow(t, f)
-	who.wantCurrent(t)
-	key := Key("t", "p", "m", "a:b", "r")
-	f.ask(t, key, "question", time.Hour)
-	who.wantKept(t, Kept(key, "question", f.clock.Now().Add(time.Hour)))
-	for _, sel := range []cache.Selector{
-		{Tenant: "t", Provider: "p", Model: "m", Entry: key.Fingerprint},
-		{Tenant: "t", Provider: "p", Model: "m", Partition: "a:b", Entry: key.Fingerprint},
-	} {
-		f.CallWrong(t.Context(), sel)
-		if got := who.next(t); got.Kept != nil || !got.Wrong || got.Purged != sel {
-			t.Errorf("got %+v, want %v called wrong", got, sel)
+	early := follow(t, f)
+	early.wantCurrent(t)
+	var wants []cache.Barred
+	for i, name := range hostile() {
+		want := cache.Barred{Tenant: name, Question: [16]byte{byte(i), ':', 255}, Until: f.clock.Now().Add(time.Hour)}
+		if err := f.Bar(t.Context(), want); err != nil {
+			t.Fatal(err)
 		}
-		if _, ok, err := f.Get(t.Context(), key); !ok || err != nil {
-			t.Errorf("the entry is there: %t, %v", ok, err)
+		wants = append(wants, want)
+	}
+	for _, who := range []*follower{early, follow(t, f)} {
+		for _, want := range wants {
+			got := who.next(t)
+			if got.Kept != nil || got.Barred == nil || got.Barred.Tenant != want.Tenant || got.Barred.Question != want.Question || !got.Barred.Until.Equal(want.Until) {
+				t.Errorf("got %+v, want %+v", got.Barred, want)
+			}
 		}
 	}
-	f.purge(t, cache.Selector{Tenant: "t", Entry: key.Fingerprint})
-	who.wantPurged(t, cache.Selector{Tenant: "t", Entry: key.Fingerprint})
+}
+
+// The question of a record that lives can be read by who did not follow.
+func testFeedQuestion(t *testing.T, f *feedFixture) {
+	t.Helper()
+	want := func(key cache.Key, text string) {
+		t.Helper()
+		kept, err := f.Question(t.Context(), key)
+		if err != nil || (kept == nil) != (text == "") || kept != nil && (kept.Question.Text != text || kept.Key != key) {
+			t.Errorf("%+v, %v; want %q", kept, err, text)
+		}
+	}
+	key, bare := Key("t", "p", "m", "", "r"), Key("t", "p", "m", "", "bare")
+	want(key, "")
+	f.ask(t, key, "question", time.Hour)
+	if ok, err := f.Put(t.Context(), bare, cache.Record{Entry: Entry("a"), Expires: f.clock.Now().Add(time.Hour)}); err != nil || !ok {
+		t.Fatalf("put: %t, %v", ok, err)
+	}
+	want(key, "question")
+	want(bare, "")
+	for _, other := range []cache.Key{Key("u", "p", "m", "", "r"), Key("t", "p", "m", "mine", "r")} {
+		want(other, "")
+	}
+	f.purge(t, key.Selector())
+	want(key, "")
+	f.ask(t, key, "again", time.Minute)
+	want(key, "again")
+	f.clock.Advance(time.Minute)
+	want(key, "")
+}
+
+// Who was away goes on behind the last change that he has; who has one that nobody knows begins anew.
+func testFeedAfter(t *testing.T, f *feedFixture) {
+	t.Helper()
+	who := follow(t, f)
+	ids := make([]string, 0, 4)
+	for i := range cap(ids) {
+		f.ask(t, Key("t", "p", "m", "", fmt.Sprint(i)), fmt.Sprint(i), time.Hour)
+		ids = append(ids, who.next(t).ID)
+	}
+	texts := func(after string) (texts []string) {
+		who := followAfter(t, f, after)
+		who.wantCurrent(t)
+		for range len(who.changes) {
+			texts = append(texts, who.next(t).Kept.Question.Text)
+		}
+		return texts
+	}
+	for after, want := range map[string][]string{
+		"": {"0", "1", "2", "3"}, ids[0]: {"1", "2", "3"}, ids[2]: {"3"}, ids[3]: nil,
+		"no ID": {"0", "1", "2", "3"}, "9" + ids[3]: {"0", "1", "2", "3"},
+	} {
+		if got := texts(after); !slices.Equal(got, want) {
+			t.Errorf("after %q it gets %q, want %q", after, got, want)
+		}
+	}
+	late := followAfter(t, f, ids[3])
+	late.wantCurrent(t)
+	f.ask(t, Key("t", "p", "m", "", "4"), "4", time.Hour)
+	late.wantKept(t, Kept(Key("t", "p", "m", "", "4"), "4", f.clock.Now().Add(time.Hour)))
 }
 
 func testFeedExpired(t *testing.T, f *feedFixture) {

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -46,22 +48,46 @@ func (s *Shared) Invalidate(ctx context.Context, sel cache.Selector, until time.
 	return s.Store.Invalidate(ctx, sel, until)
 }
 
-// CallWrong is [cache.Feed]'s.
-func (s *Shared) CallWrong(_ context.Context, sel cache.Selector) {
-	s.add(cache.Change{Purged: sel, Wrong: true, At: s.clock.Now()})
+// Bar is [cache.Feed]'s.
+func (s *Shared) Bar(_ context.Context, b cache.Barred) error {
+	s.add(cache.Change{Barred: &b, At: s.clock.Now()})
+	return nil
+}
+
+// Question is [cache.Feed]'s.
+func (s *Shared) Question(ctx context.Context, key cache.Key) (*cache.Kept, error) {
+	if _, ok, err := s.Get(ctx, key); err != nil || !ok {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.changes) {
+		if c.Kept != nil && c.Kept.Key == key {
+			kept := *c.Kept
+			return &kept, nil
+		}
+	}
+	return nil, nil
 }
 
 func (s *Shared) add(c cache.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.ID = strconv.Itoa(len(s.changes) + 1)
 	s.changes = append(s.changes, c)
 	close(s.more)
 	s.more = make(chan struct{})
 }
 
 // Follow is [cache.Feed]'s.
-func (s *Shared) Follow(ctx context.Context, apply func(cache.Change), current func()) error {
-	for next, isCurrent := 0, false; ; {
+func (s *Shared) Follow(ctx context.Context, after string, apply func(cache.Change), current func()) error {
+	s.mu.Lock()
+	next, err := strconv.Atoi(after)
+	if err != nil || next > len(s.changes) {
+		next = 0
+	}
+	s.mu.Unlock()
+	for isCurrent := false; ; {
 		s.mu.Lock()
 		changes, more := s.changes[next:], s.more
 		s.mu.Unlock()

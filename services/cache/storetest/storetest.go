@@ -99,7 +99,7 @@ func (f *fixture) invalidate(t *testing.T, sel cache.Selector, life time.Duratio
 	t.Helper()
 	n, err := f.Invalidate(t.Context(), sel, f.clock.Now().Add(life))
 	if err != nil || n != want {
-		t.Errorf("invalidating %q: %d, %v; want %d", sel, n, err, want)
+		t.Errorf("invalidating %+v: %d, %v; want %d", sel, n, err, want)
 	}
 }
 
@@ -121,6 +121,7 @@ func testPurged(t *testing.T, f *fixture) {
 		"another provider": {cache.Selector{Tenant: "t", Provider: "groq"}, true},
 		"another model":    {cache.Selector{Tenant: "t", Model: "gpt-4o-mini"}, true},
 		"another entry":    {cache.Selector{Tenant: "t", Entry: Key("t", "", "", "", "s").Fingerprint}, true},
+		"the common one":   {cache.Selector{Tenant: "t", Common: true}, true},
 	} {
 		before := f.clock.Now()
 		f.clock.Advance(time.Millisecond)
@@ -193,7 +194,7 @@ func testRoundTrip(t *testing.T, f *fixture) {
 
 // Names that run into each other when joined, and that mean something to a store.
 func hostile() []string {
-	return []string{"a", "b", "a:b", "b:a", ":", "a:", ":a", "*", "?", "a*", "[a]", "a\\", "{a}", "}", "{", "%3A", "%", "a%3Ab", "\x00", "é", "\xff", "index", " "}
+	return []string{"a", "b", "a:b", "b:a", ":", "a:", ":a", "*", "?", "a*", "[a]", "a\\", "{a}", "}", "{", "%3A", "%", "a%3Ab", "\x00", "é", "\xff", "index", " ", "="}
 }
 
 func testIsolation(t *testing.T, f *fixture) {
@@ -227,6 +228,7 @@ func testIsolation(t *testing.T, f *fixture) {
 			continue // an earlier one took it
 		}
 		sel := cache.Selector{Tenant: k.Namespace.Tenant, Provider: k.Namespace.Provider, Model: k.Namespace.Model, Partition: k.Namespace.Partition}
+		sel.Common = sel.Partition == "" && i%2 == 0
 		var want int64
 		for _, other := range unique[i:] {
 			if sel.Matches(other.Namespace) && f.body(t, other) != "" {
@@ -236,7 +238,7 @@ func testIsolation(t *testing.T, f *fixture) {
 		f.invalidate(t, sel, 0, want)
 		for j, other := range unique[i:] {
 			if gone := f.body(t, other) == ""; sel.Matches(other.Namespace) != gone && !gone {
-				t.Fatalf("%q is left of %q, entry %d", other.Namespace, sel, i+j)
+				t.Fatalf("%q is left of %+v, entry %d", other.Namespace, sel, i+j)
 			}
 		}
 		if i > 40 {
@@ -302,6 +304,8 @@ func testInvalidate(t *testing.T, f *fixture) {
 		{cache.Selector{Tenant: "t1", Provider: "*"}, 12},
 		{cache.Selector{Tenant: "t1", Model: "gpt-4o"}, 12},
 		{cache.Selector{Tenant: "t1", Partition: "blue"}, 8},
+		{cache.Selector{Tenant: "t1", Common: true}, 8},
+		{cache.Selector{Tenant: "t1", Provider: "openai", Model: "gpt-4o", Common: true}, 2},
 		{cache.Selector{Tenant: "t1", Provider: "openai", Model: "gpt-4o"}, 6},
 		{cache.Selector{Tenant: "t1", Provider: "openai", Model: "gpt-4o", Partition: "gpt-4o"}, 2},
 		{cache.Selector{Tenant: "t1", Model: "gpt-4"}, 0},
@@ -347,6 +351,9 @@ func testOneEntry(t *testing.T, f *fixture) {
 		{cache.Selector{Tenant: "t1", Provider: "p", Entry: one}, 4},
 		{cache.Selector{Tenant: "t1", Model: "a", Entry: one}, 2},
 		{cache.Selector{Tenant: "t1", Provider: "p", Model: "a", Partition: "blue", Entry: one}, 1},
+		{cache.Selector{Tenant: "t1", Common: true, Entry: one}, 2},
+		{Key("t1", "p", "a", "", "one").Selector(), 1},
+		{Key("t1", "p", "a", "red", "one").Selector(), 0},
 		{cache.Selector{Tenant: "t1", Model: "c", Entry: one}, 0},
 		{cache.Selector{Tenant: "t1", Entry: cache.Fingerprint{1}}, 0},
 	} {

@@ -1076,7 +1076,7 @@ func (*CompareResponse) Descriptor() ([]byte, []int) {
 // FeedbackRequest is what a caller thinks of an answer.
 type FeedbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The namespace that it was found in. Its partition may be empty whatever it was.
+	// The namespace that it was found in.
 	Namespace *Namespace `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The entry's id.
 	EntryId string `protobuf:"bytes,2,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
@@ -1158,7 +1158,7 @@ func (x *FeedbackRequest) GetWrong() bool {
 // FeedbackResponse says what came of it.
 type FeedbackResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Entries that were forgotten.
+	// Entries that were forgotten: 1, or 0 where there is no such entry in the namespace.
 	Forgotten     int64 `protobuf:"varint,1,opt,name=forgotten,proto3" json:"forgotten,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

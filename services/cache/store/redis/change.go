@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,14 +15,15 @@ import (
 	"tollgate.dev/services/cache"
 )
 
-// A change in the stream has two fields: the version of its form, and one of the other
-// three with `tenant:provider:model:partition:fingerprint`. In what is gone or wrong an empty part
-// means all. Another version's are passed over.
+// A change in the stream has two fields: the version of its form, and one of the other three.
+// What is kept or gone is `tenant:provider:model:partition:fingerprint`; in what is gone an empty
+// part means all, and the common partition is [nameless]. What is barred is
+// `tenant:question:end in Unix ms`, with a hash for the question. Another version's are passed over.
 const (
 	fieldVersion  = "v"
 	fieldKept     = "kept"
 	fieldGone     = "gone"
-	fieldWrong    = "wrong"
+	fieldBarred   = "barred"
 	changeVersion = "1"
 )
 
@@ -31,16 +34,25 @@ func (s *Store) announce(ctx context.Context, pipe redis.Pipeliner, key *cache.K
 	lengthen(ctx, pipe, s.changes(), life)
 }
 
-// CallWrong is [cache.Feed]'s.
-func (s *Store) CallWrong(ctx context.Context, sel cache.Selector) {
-	s.announceSelected(ctx, fieldWrong, sel)
+// Bar is [cache.Feed]'s. The stream then lives as long as what is barred: who begins to follow
+// hears of it.
+func (s *Store) Bar(ctx context.Context, b cache.Barred) error {
+	pipe := s.client.Pipeline()
+	pipe.XAdd(ctx, s.message(fieldBarred, strings.Join([]string{
+		escape(b.Tenant), base64.RawURLEncoding.EncodeToString(b.Question[:]), millis(b.Until),
+	}, ":")))
+	lengthen(ctx, pipe, s.changes(), b.Until.Sub(s.clock.Now()))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("redis: announcing a barred question: %w", err)
+	}
+	return nil
 }
 
-// announceSelected writes into the stream what is about to be purged, or is wrong. Where there is no
-// stream, nobody has anything from it that lives.
-func (s *Store) announceSelected(ctx context.Context, field string, sel cache.Selector) {
+// announcePurge writes into the stream what is about to be purged. Where there is no stream, nobody
+// has anything from it that lives.
+func (s *Store) announcePurge(ctx context.Context, sel cache.Selector) {
 	f := newFilter(sel)
-	args := s.message(field, escape(sel.Tenant)+":"+strings.Join(f[:], ":"))
+	args := s.message(fieldGone, escape(sel.Tenant)+":"+strings.Join(f[:], ":"))
 	args.NoMkStream = true
 	err := s.client.XAdd(ctx, args).Err()
 	if errors.Is(err, redis.Nil) {
@@ -65,63 +77,94 @@ func (s *Store) announced(ctx context.Context, err error) {
 	}
 }
 
-// change is one of the stream: a record's key, or what was purged or called wrong.
+// change is one of the stream, as its message says: a change with the name of a record that was
+// kept, whose question is read then.
 type change struct {
-	at   time.Time
-	kept bool
-	bad  bool // called wrong
+	cache.Change
 	key  cache.Key
-	name string // the entry's, of a record
-	gone cache.Selector
+	name string // the entry's; empty of other changes
 }
 
 // parseChange tells what a message says; ok is false for one that this release can't read.
 func parseChange(m *redis.XMessage) (c change, ok bool) {
-	field := func(name string) string {
-		text, _ := m.Values[name].(string)
-		return text
+	field := func(name string) (parts []string) {
+		if text, _ := m.Values[name].(string); text != "" {
+			parts = strings.Split(text, ":")
+		}
+		return parts
 	}
-	if field(fieldVersion) != changeVersion {
+	if version, _ := m.Values[fieldVersion].(string); version != changeVersion {
 		return change{}, false
 	}
-	text := field(fieldKept)
-	if c.kept = text != ""; !c.kept {
-		text = field(fieldGone)
-		if wrong := field(fieldWrong); text == "" && wrong != "" {
-			text, c.bad = wrong, true
-		}
-	}
-	parts := strings.Split(text, ":")
-	const tenant, fingerprint, count = 0, 4, 5
-	if len(parts) != count {
+	id, ok := idOf(m.ID)
+	if !ok {
 		return change{}, false
 	}
-	c.name = strings.Join(parts[1:], ":")
-	for i, part := range parts[:fingerprint] {
-		if parts[i], ok = unescape(part); !ok {
-			return change{}, false
-		}
+	c.ID, c.At = m.ID, time.UnixMilli(int64(id.ms)) //nolint:gosec // of 63 bits
+	switch kept, barred := field(fieldKept), field(fieldBarred); {
+	case kept != nil:
+		sel, read := parseSelector(kept)
+		sel.Common = sel.Partition == "" // as it is in a name
+		c.name = strings.Join(kept[1:], ":")
+		c.key, ok = sel.Key()
+		return c, ok && read
+	case barred != nil:
+		c.Barred, ok = parseBarred(barred)
+	default:
+		c.Purged, ok = parseSelector(field(fieldGone))
 	}
-	if c.at, ok = timeOf(m.ID); !ok || parts[tenant] == "" {
-		return change{}, false
-	}
-	var sum cache.Fingerprint
-	if c.kept || parts[fingerprint] != "" {
-		raw, err := base64.RawURLEncoding.Strict().DecodeString(parts[fingerprint])
-		if err != nil || len(raw) != len(sum) {
-			return change{}, false
-		}
-		copy(sum[:], raw)
-	}
-	n := cache.Namespace{Tenant: parts[0], Provider: parts[1], Model: parts[2], Partition: parts[3]}
-	c.key = cache.Key{Namespace: n, Fingerprint: sum}
-	c.gone = cache.Selector{Tenant: n.Tenant, Provider: n.Provider, Model: n.Model, Partition: n.Partition, Entry: sum}
-	return c, !c.kept || n.Provider != "" && n.Model != ""
+	return c, ok
 }
 
-// timeOf reads the time in a message's id: Unix ms, a dash, and a number.
-func timeOf(id string) (time.Time, bool) {
-	text, _, _ := strings.Cut(id, "-")
-	ms, err := strconv.ParseInt(text, 10, 64)
-	return time.UnixMilli(ms), err == nil
+// parseSelector reads the parts of what was purged.
+func parseSelector(parts []string) (sel cache.Selector, ok bool) {
+	const tenant, partition, fingerprint, count = 0, 3, 4, 5
+	if len(parts) != count || parts[tenant] == "" {
+		return sel, false
+	}
+	if sel.Common = parts[partition] == nameless; sel.Common {
+		parts[partition] = ""
+	}
+	for i, into := range []*string{&sel.Tenant, &sel.Provider, &sel.Model, &sel.Partition} {
+		if *into, ok = unescape(parts[i]); !ok {
+			return sel, false
+		}
+	}
+	return sel, parts[fingerprint] == "" || decodeSum(sel.Entry[:], parts[fingerprint])
+}
+
+// parseBarred reads the parts of a question that was barred.
+func parseBarred(parts []string) (b *cache.Barred, ok bool) {
+	const tenant, question, end, count = 0, 1, 2, 3
+	if len(parts) != count || parts[tenant] == "" {
+		return nil, false
+	}
+	b = &cache.Barred{}
+	if b.Tenant, ok = unescape(parts[tenant]); !ok || !decodeSum(b.Question[:], parts[question]) {
+		return nil, false
+	}
+	ms, err := strconv.ParseInt(parts[end], 10, 64)
+	b.Until = time.UnixMilli(ms)
+	return b, err == nil
+}
+
+// decodeSum reads a hash of exactly that length.
+func decodeSum(into []byte, text string) bool {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil && copy(into, raw) == len(into) && len(raw) == len(into)
+}
+
+// messageID is the id of a message: Unix ms, and a number.
+type messageID struct{ ms, n uint64 }
+
+func idOf(text string) (id messageID, ok bool) {
+	ms, n, _ := strings.Cut(text, "-")
+	var err, of error
+	id.ms, err = strconv.ParseUint(ms, 10, 63)
+	id.n, of = strconv.ParseUint(n, 10, 64)
+	return id, err == nil && of == nil
+}
+
+func (id messageID) less(other messageID) bool {
+	return cmp.Or(cmp.Compare(id.ms, other.ms), cmp.Compare(id.n, other.n)) < 0
 }

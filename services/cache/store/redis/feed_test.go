@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func replay(t *testing.T, feed cache.Feed) (changes []cache.Change) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := feed.Follow(ctx, func(c cache.Change) { changes = append(changes, c) }, cancel); !errors.Is(err, context.Canceled) {
+	if err := feed.Follow(ctx, "", func(c cache.Change) { changes = append(changes, c) }, cancel); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	return changes
@@ -40,6 +41,7 @@ func TestForeignChangesArePassedOver(t *testing.T) {
 	s, client, prefix := open(t, nil)
 	key := storetest.Key("t", "p", "m", "", "r")
 	ask(t, s, key, "mine")
+	const hash = "AAAAAAAAAAAAAAAAAAAAAA" // of 16 bytes
 	stream, name := prefix+"changes", "t:p:m::RUNJ5CLwUpcZHq0T4h09tSDlq-9SBV5JZLgvshP1k6E"
 	for _, values := range [][]string{
 		{"v", "2", "kept", name}, {"v", "1", "moved", name}, {"kept", name}, {"v", "1"},
@@ -47,7 +49,9 @@ func TestForeignChangesArePassedOver(t *testing.T) {
 		{"v", "1", "kept", "t::m::" + name[7:]}, {"v", "1", "kept", "t:p:m:%3:" + name[7:]}, {"v", "1", "kept", "t:p:m:%2x:" + name[7:]},
 		{"v", "1", "kept", "t:p:m:%41:" + name[7:]}, {"v", "1", "kept", "t:p:m::"},
 		{"v", "1", "gone", "::::"}, {"v", "1", "gone", "t:::"}, {"v", "1", "gone", "t::::x"},
-		{"v", "1", "wrong", "::::"}, {"v", "1", "wrong", "t:::"}, {"v", "1", "wrong", "t::::x"},
+		{"v", "1", "barred", "::"}, {"v", "1", "barred", "t:" + hash + ":"}, {"v", "1", "barred", "t:" + hash + ":x"}, {"v", "1", "barred", ":" + hash + ":1"},
+		{"v", "1", "barred", "t:" + hash + "A:1"}, {"v", "1", "barred", "t:" + hash[1:] + ":1"}, {"v", "1", "barred", "t:" + hash + ":1:"},
+		{"v", "1", "barred", "%:" + hash + ":1"}, {"v", "1", "gone", "t:::==:"}, {"v", "1", "gone", "t:=:::"},
 		{"v", "1", "gone", strings.Repeat("t", cache.MaxComponentBytes+1) + "::::"},
 	} {
 		if err := client.XAdd(t.Context(), &goredis.XAddArgs{Stream: stream, Values: values}).Err(); err != nil {
@@ -104,6 +108,71 @@ func TestChangesAreCapped(t *testing.T) {
 	}
 }
 
+// Who was away goes on behind the last change that he has. What was cut off meanwhile is lost, and
+// nothing besides; of a stream that is another's, or ends before, all comes again.
+func TestFollowingGoesOn(t *testing.T) {
+	text := func(i int) string { return fmt.Sprint("question ", i) }
+	for name, tc := range map[string]struct {
+		meanwhile func(ctx context.Context, client goredis.UniversalClient, stream, last string) error
+		want      []int // of six questions, of which he has heard three; five is asked later
+	}{
+		"nothing": {func(context.Context, goredis.UniversalClient, string, string) error { return nil }, []int{3, 4, 5}},
+		"the beginning is cut off": {func(ctx context.Context, client goredis.UniversalClient, stream, last string) error {
+			return client.XTrimMinID(ctx, stream, last).Err()
+		}, []int{3, 4, 5}},
+		"more is cut off": {func(ctx context.Context, client goredis.UniversalClient, stream, _ string) error {
+			return client.XTrimMaxLen(ctx, stream, 1).Err()
+		}, []int{4, 5}},
+		"all is cut off": {func(ctx context.Context, client goredis.UniversalClient, stream, _ string) error {
+			return client.XTrimMaxLen(ctx, stream, 0).Err()
+		}, []int{5}},
+		"the stream is gone": {func(ctx context.Context, client goredis.UniversalClient, stream, _ string) error {
+			return client.Del(ctx, stream).Err()
+		}, []int{5}},
+		"another began, on a clock that is behind": {func(ctx context.Context, client goredis.UniversalClient, stream, _ string) error {
+			if err := client.Del(ctx, stream).Err(); err != nil {
+				return err
+			}
+			name := storetest.Key("t", "p", "m", "", text(1))
+			return client.XAdd(ctx, &goredis.XAddArgs{Stream: stream, ID: "5-1", Values: []string{"v", "1", "kept", "t:p:m::" + name.Fingerprint.EntryID()}}).Err()
+		}, []int{1, 5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, client, prefix := open(t, nil)
+			var last string
+			for i := range 5 {
+				ask(t, s, storetest.Key("t", "p", "m", "", text(i)), text(i))
+				if i == 2 {
+					told := replay(t, s)
+					last = told[len(told)-1].ID
+				}
+			}
+			if err := tc.meanwhile(t.Context(), client, prefix+"changes", last); err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var got []string
+			err := s.Follow(ctx, last, func(c cache.Change) {
+				got = append(got, c.Kept.Question.Text)
+				if c.Kept.Question.Text == text(5) {
+					stop()
+				}
+			}, func() { ask(t, s, storetest.Key("t", "p", "m", "", text(5)), text(5)) })
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, i := range tc.want {
+				want = append(want, text(i))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // An entry is kept whether or not others can be told; the log has it once.
 func TestUnannouncedEntriesAreKept(t *testing.T) {
 	client, prefix := redisxtest.New(t)
@@ -125,7 +194,7 @@ func TestUnannouncedEntriesAreKept(t *testing.T) {
 	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
 		t.Errorf("purged %d, %v", n, err)
 	}
-	if err := s.Follow(t.Context(), func(cache.Change) {}, func() {}); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+	if err := s.Follow(t.Context(), "", func(cache.Change) {}, func() {}); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("following: %v", err)
 	}
 	if err := client.Del(t.Context(), prefix+"changes").Err(); err != nil {
@@ -150,7 +219,7 @@ func TestFollowNeedsAKnownClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Follow(t.Context(), nil, nil); err == nil {
+	if err := s.Follow(t.Context(), "", nil, nil); err == nil {
 		t.Error("it follows")
 	}
 }

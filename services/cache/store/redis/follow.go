@@ -25,7 +25,7 @@ const (
 
 // Follow is [cache.Feed]'s. It holds a connection of its own, and in memory a batch of
 // changes. Records that are gone or have expired by now are left out.
-func (s *Store) Follow(ctx context.Context, apply func(cache.Change), current func()) error {
+func (s *Store) Follow(ctx context.Context, after string, apply func(cache.Change), current func()) error {
 	own, err := dedicated(s.client)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (s *Store) Follow(ctx context.Context, apply func(cache.Change), current fu
 		}
 		<-closed
 	}()
-	err = s.follow(ctx, own, apply, current)
+	err = s.follow(ctx, own, after, apply, current)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -65,9 +65,12 @@ func dedicated(client redis.UniversalClient) (redis.UniversalClient, error) {
 	return nil, fmt.Errorf("redis: changes can't be followed through a %T", client)
 }
 
-func (s *Store) follow(ctx context.Context, own redis.UniversalClient, apply func(cache.Change), current func()) error {
-	last, isCurrent := "0", false
-	for {
+func (s *Store) follow(ctx context.Context, own redis.UniversalClient, after string, apply func(cache.Change), current func()) error {
+	last, err := s.begin(ctx, own, after)
+	if err != nil {
+		return err
+	}
+	for isCurrent := false; ; {
 		wait := time.Duration(-1) // not at all
 		if isCurrent {
 			wait = followWait
@@ -87,6 +90,32 @@ func (s *Store) follow(ctx context.Context, own redis.UniversalClient, apply fun
 			current()
 		}
 	}
+}
+
+// beginning is the id before a stream's first.
+const beginning = "0"
+
+// begin returns where to read on who has read up to an id: there, or from the beginning where the
+// stream is none that has had it, as after a flush or a failover. Of one that was cut behind the id,
+// Redis gives what is left: all of it.
+func (s *Store) begin(ctx context.Context, own redis.UniversalClient, after string) (string, error) {
+	if after == "" {
+		return beginning, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, followPatience)
+	defer cancel()
+	info, err := own.XInfoStream(ctx, s.changes()).Result()
+	if redis.HasErrorPrefix(err, "no such key") {
+		return beginning, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	read, ok := idOf(after)
+	if last, known := idOf(info.LastGeneratedID); !ok || !known || last.less(read) {
+		return beginning, nil
+	}
+	return after, nil
 }
 
 // read returns the messages after the one with that id.
@@ -116,30 +145,49 @@ func (s *Store) hand(ctx context.Context, own redis.UniversalClient, messages []
 			continue
 		}
 		var question *redis.StringCmd
-		if c.kept {
+		if c.name != "" {
 			question = pipe.Get(ctx, s.question(c.key.Namespace.Tenant, c.name))
 		}
 		changes, questions = append(changes, c), append(questions, question)
 	}
 	_, _ = pipe.Exec(ctx) // each command says what became of it
 	for i, c := range changes {
-		if !c.kept {
-			apply(cache.Change{Purged: c.gone, Wrong: c.bad, At: c.at})
-			continue
+		if questions[i] != nil {
+			var err error
+			if c.Kept, err = s.asked(questions[i], c.key); err != nil {
+				return err
+			}
+			if c.Kept == nil {
+				continue
+			}
 		}
-		raw, err := questions[i].Result()
-		switch {
-		case errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE"):
-			continue
-		case err != nil:
-			return err
-		}
-		kept := decodeQuestion(raw)
-		if kept == nil || !kept.Expires.After(s.clock.Now()) {
-			continue
-		}
-		kept.Key = c.key
-		apply(cache.Change{Kept: kept, At: c.at})
+		apply(c.Change)
 	}
 	return nil
+}
+
+// asked is the question of a record that lives; nil where it is gone, or none that can be read.
+func (s *Store) asked(question *redis.StringCmd, key cache.Key) (*cache.Kept, error) {
+	raw, err := question.Result()
+	switch {
+	case errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	kept := decodeQuestion(raw)
+	if kept == nil || !kept.Expires.After(s.clock.Now()) {
+		return nil, nil
+	}
+	kept.Key = key
+	return kept, nil
+}
+
+// Question is [cache.Feed]'s.
+func (s *Store) Question(ctx context.Context, key cache.Key) (*cache.Kept, error) {
+	kept, err := s.asked(s.client.Get(ctx, s.question(key.Namespace.Tenant, member(&key))), key)
+	if err != nil {
+		return nil, fmt.Errorf("redis: reading a question: %w", err)
+	}
+	return kept, nil
 }

@@ -30,7 +30,7 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 		if err := s.remember(ctx, sel, until); err != nil {
 			return 0, err
 		}
-		s.announceSelected(ctx, fieldGone, sel)
+		s.announcePurge(ctx, sel)
 	}
 	if name, ok := wanted.name(); ok {
 		return s.endNamed(ctx, sel, name, until)

@@ -63,8 +63,15 @@ func (s *Store) changes() string { return s.prefix + "changes" }
 // name, and an empty one means all.
 type filter [4]string
 
+// nameless is in a filter the part that is empty in a name: the common partition. No escaped
+// component is it.
+const nameless = "="
+
 func newFilter(sel cache.Selector) filter {
 	f := filter{escape(sel.Provider), escape(sel.Model), escape(sel.Partition)}
+	if sel.Common && sel.Partition == "" {
+		f[2] = nameless
+	}
 	if sel.Entry != (cache.Fingerprint{}) {
 		f[3] = base64.RawURLEncoding.EncodeToString(sel.Entry[:])
 	}
@@ -100,8 +107,11 @@ func unescape(text string) (component string, ok bool) {
 // means anything to it.
 func (f filter) pattern() string {
 	for i, part := range f {
-		if part == "" {
+		switch part {
+		case "":
 			f[i] = "*"
+		case nameless:
+			f[i] = ""
 		}
 	}
 	return strings.Join(f[:], ":")
@@ -109,14 +119,14 @@ func (f filter) pattern() string {
 
 // name is the only name that can be selected; ok is false where several can.
 func (f filter) name() (name string, ok bool) {
-	return strings.Join(f[:], ":"), !slices.Contains(f[:], "")
+	return f.pattern(), !slices.Contains(f[:], "")
 }
 
 // matches compares the parts one by one.
 func (f filter) matches(name string) bool {
 	for i, want := range f {
 		have, rest, more := strings.Cut(name, ":")
-		if more != (i < len(f)-1) || want != "" && want != have {
+		if more != (i < len(f)-1) || want != "" && strings.TrimPrefix(want, nameless) != have {
 			return false
 		}
 		name = rest

@@ -13,7 +13,7 @@
 //	<prefix>{tenant}:vectorends                             zset    a vector set's name and a fingerprint → end in Unix ms
 //	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
 //	<prefix>replicas                                        hash    replica → token, end in Unix ms and holder
-//	<prefix>changes                                         stream  names that were put, purged or called wrong
+//	<prefix>changes                                         stream  names that were put or purged, and what was barred
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
 // entry is one version byte, then the protobuf encoding of tollgate.cache.v1.Entry.
@@ -33,9 +33,9 @@
 //
 // # Changes
 //
-// The stream names what was put with a question, what was purged, and what was called wrong, of all tenants; it is
-// capped, and the oldest go. It holds no prompt: who follows it reads the questions, which end
-// with their entries and are purged with them. In a cluster it lies in a slot of its own: an
+// The stream names what was put with a question and what was purged, of all tenants, and has hashes
+// of questions that were barred; it is capped, and the oldest go. It holds no prompt: who follows it
+// reads the questions, which end with their entries and are purged with them. In a cluster it lies in a slot of its own: an
 // entry is kept whether or not it could be announced.
 //
 // Two replicas' clocks may differ: an entry's life is counted by the clock of who asks,

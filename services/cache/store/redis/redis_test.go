@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -261,45 +262,47 @@ func TestOneEntryIsAddressed(t *testing.T) {
 		"purged, and not there":  {0, true, 0, true},
 		"shortened, but missing": {time.Minute, true, 0, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := clocktest.New()
-			s, client, _ := open(t, c)
-			key := storetest.Key("t", "p", "m", "mine", "r")
-			alike := []cache.Key{
-				storetest.Key("t", "p", "m", "", "r"), storetest.Key("t", "p", "m", "other", "r"), storetest.Key("t", "p", "n", "mine", "r"),
-				storetest.Key("t", "q", "m", "mine", "r"), storetest.Key("u", "p", "m", "mine", "r"), storetest.Key("t", "p", "m", "mine", "s"),
-			}
-			for _, k := range append(alike, key) {
-				put(t, s, k, cache.Record{Entry: storetest.Entry("answer"), Expires: c.Now().Add(time.Hour)})
-			}
-			sel := cache.Selector{Tenant: "t", Provider: "p", Model: "m", Partition: "mine", Entry: key.Fingerprint}
-			if tc.missing {
-				sel.Entry[0]++
-			}
-			count := &commands{sent: map[string]int{}}
-			client.AddHook(count)
-			n, err := s.Invalidate(t.Context(), sel, c.Now().Add(tc.life))
-			if n != tc.entries || err != nil {
-				t.Errorf("%d, %v; want %d", n, err, tc.entries)
-			}
-			if count.sent["zscore"] != 1 || count.sent["zscan"] != 0 {
-				t.Errorf("it sent %v", count.sent)
-			}
-			if has(t, s, key) != tc.lives {
-				t.Errorf("the entry is there: %t", !tc.lives)
-			}
-			for _, k := range alike {
-				if !has(t, s, k) {
-					t.Errorf("%v is gone as well", k.Namespace)
+		for _, partition := range []string{"mine", ""} { // the common one has no name
+			t.Run(fmt.Sprintf("%s in %q", name, partition), func(t *testing.T) {
+				c := clocktest.New()
+				s, client, _ := open(t, c)
+				key := storetest.Key("t", "p", "m", partition, "r")
+				alike := []cache.Key{
+					storetest.Key("t", "p", "m", partition+"=", "r"), storetest.Key("t", "p", "m", "other", "r"), storetest.Key("t", "p", "n", partition, "r"),
+					storetest.Key("t", "q", "m", partition, "r"), storetest.Key("u", "p", "m", partition, "r"), storetest.Key("t", "p", "m", partition, "s"),
 				}
-			}
-			if tc.entries == 1 && tc.life > 0 {
-				c.Advance(tc.life)
-				if has(t, s, key) {
-					t.Error("the entry outlives its shortened life")
+				for _, k := range append(alike, key) {
+					put(t, s, k, cache.Record{Entry: storetest.Entry("answer"), Expires: c.Now().Add(time.Hour)})
 				}
-			}
-		})
+				sel := key.Selector()
+				if tc.missing {
+					sel.Entry[0]++
+				}
+				count := &commands{sent: map[string]int{}}
+				client.AddHook(count)
+				n, err := s.Invalidate(t.Context(), sel, c.Now().Add(tc.life))
+				if n != tc.entries || err != nil {
+					t.Errorf("%d, %v; want %d", n, err, tc.entries)
+				}
+				if count.sent["zscore"] != 1 || count.sent["zscan"] != 0 {
+					t.Errorf("it sent %v", count.sent)
+				}
+				if has(t, s, key) != tc.lives {
+					t.Errorf("the entry is there: %t", !tc.lives)
+				}
+				for _, k := range alike {
+					if !has(t, s, k) {
+						t.Errorf("%v is gone as well", k.Namespace)
+					}
+				}
+				if tc.entries == 1 && tc.life > 0 {
+					c.Advance(tc.life)
+					if has(t, s, key) {
+						t.Error("the entry outlives its shortened life")
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -16,9 +16,11 @@ import (
 	"tollgate.dev/services/cache/storetest"
 )
 
-// replica follows a store's feed as its owner does: when it fails, again from the beginning.
+// replica follows a store's feed as its owner does: when it fails, it goes on where it was.
 type replica struct {
 	mu      sync.Mutex
+	at      string          // the last change's ID
+	told    int             // changes
 	asked   map[string]bool // by text
 	purged  map[cache.Selector]bool
 	fails   int
@@ -35,7 +37,7 @@ func startReplica(t *testing.T, feed cache.Feed) *replica {
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			err := feed.Follow(ctx, r.apply, func() { r.change(func() { r.current++ }) })
+			err := feed.Follow(ctx, r.last(), r.apply, func() { r.change(func() { r.current++ }) })
 			if err == nil {
 				t.Error("it ends without an error")
 				return
@@ -60,12 +62,20 @@ func (r *replica) change(f func()) {
 
 func (r *replica) apply(c cache.Change) {
 	r.change(func() {
+		r.at = c.ID
+		r.told++
 		if c.Kept != nil {
 			r.asked[c.Kept.Question.Text] = true
 		} else {
 			r.purged[c.Purged] = true
 		}
 	})
+}
+
+func (r *replica) last() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at
 }
 
 // until waits for a state of the replica, and returns how long that took.
@@ -135,7 +145,7 @@ func TestReplicasSeeEachOther(t *testing.T) {
 }
 
 // A Redis that crashes, or hangs with its connections open, is noticed by who follows it, and
-// nothing that it remembers is missed when it is back. Calls end with their own time.
+// nothing that it remembers is missed when it is back, nor told again. Calls end with their own time.
 func TestFeedOutlivesTheServer(t *testing.T) {
 	redisxtest.Each(t, func(t *testing.T, v redisxtest.Version) {
 		t.Helper()
@@ -180,7 +190,7 @@ func TestFeedOutlivesTheServer(t *testing.T) {
 			// To stop following does not wait for the server.
 			ctx, cancel = context.WithCancel(t.Context())
 			ended := make(chan error, 1)
-			go func() { ended <- s.Follow(ctx, func(cache.Change) {}, func() {}) }()
+			go func() { ended <- s.Follow(ctx, "", func(cache.Change) {}, func() {}) }()
 			cancel()
 			select {
 			case err := <-ended:
@@ -198,6 +208,11 @@ func TestFeedOutlivesTheServer(t *testing.T) {
 			text = fmt.Sprint("after ", fault.name)
 			ask(t, s, storetest.Key("t", "p", "m", "", text), text)
 			r.until(t, "the entry does not come", func() bool { return r.asked[text] })
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.told != 4 {
+			t.Errorf("it was told of %d changes, want each of four once", r.told)
 		}
 	})
 }
