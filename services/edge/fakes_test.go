@@ -239,7 +239,7 @@ func (f *cacheFake) Feedback(_ context.Context, req *cachev1.FeedbackRequest) (*
 	for key := range f.entries {
 		parts := strings.SplitN(key, "\n", 5)
 		if req.GetWrong() && entryID(key) == req.GetEntryId() && parts[0] == ns.GetTenantId() && parts[1] == ns.GetProvider() && parts[2] == ns.GetModel() &&
-			(ns.GetPartition() == "" || ns.GetPartition() == parts[3]) {
+			parts[3] == ns.GetPartition() {
 			delete(f.entries, key)
 			n++
 		}

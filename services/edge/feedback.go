@@ -23,7 +23,7 @@ type feedbackRequest struct {
 	Score *float64 `json:"score"`
 	Tier  string   `json:"tier"`
 	// Partition is the one that the call was made in, as it is named in the call itself or as
-	// invalidate names it; empty is not known.
+	// invalidate names it; empty is the common one.
 	Partition string `json:"partition"`
 	Cache     struct {
 		Namespace string `json:"namespace"`
@@ -64,7 +64,7 @@ func checkEntryID(id string) error {
 
 // cacheFeedback answers `POST /v1/cache/feedback`: an answer that the cache gave was right for
 // the question, or wrong, and is then forgotten. A key speaks for its tenant's entries, an admin
-// for those of any tenant that it names.
+// for those of any tenant that it names. It counts against the limits on requests, as a call does.
 func (e *Edge) cacheFeedback(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
@@ -84,6 +84,11 @@ func (e *Edge) cacheFeedback(x *exchange) error {
 		tenant = req.TenantID
 	}
 	m, err := x.model(req.Model)
+	if err != nil {
+		return err
+	}
+	permit, err := e.Limits.AcquireRequest(x.r.Context(), x.principal.Limits(), m.name)
+	permit.Headers(x.w.Header())
 	if err != nil {
 		return err
 	}

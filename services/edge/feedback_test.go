@@ -172,6 +172,44 @@ func TestWhatFeedbackCannotMean(t *testing.T) {
 	}
 }
 
+// TestFeedbackIsLimited counts reports as requests, with the calls of the key: beyond its limit the
+// cache hears of none, be they right or wrong, and one that cannot be meant counts nowhere.
+func TestFeedbackIsLimited(t *testing.T) {
+	t.Parallel()
+	const key, id = "sk-limited-0123456789abcdef", "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+	three := int64(3)
+	r := newRig(t)
+	r.keystore.put(key, &keystorev1.Grant{
+		Key:    &keystorev1.Key{Id: "key-of-limited", TenantId: "acme", Limits: &keystorev1.Limits{RequestsPerMinute: &three}},
+		Tenant: &keystorev1.Tenant{Id: "acme"},
+	})
+	report := func(wrong, more string) answer {
+		return r.do(http.MethodPost, feedbackPath, call{key: key, body: `{"model":"m","entryId":"` + id + `","wrong":` + wrong + more + `}`})
+	}
+	for _, bad := range []string{`,"score":2`, `,"tenant_id":"globex"`} {
+		if a := report("true", bad); a.status != http.StatusBadRequest && a.status != http.StatusForbidden {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	for left, wrong := range []string{"false", "true"} {
+		a := report(wrong, "")
+		if got := a.header.Get("X-Ratelimit-Remaining-Requests"); a.status != http.StatusOK || got != fmt.Sprint(2-left) {
+			t.Errorf("%d %s, %q are left", a.status, a.body, got)
+		}
+	}
+	if a := r.do(http.MethodPost, chatPath, call{key: key, body: chat("Hi")}); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for _, wrong := range []string{"true", "false"} {
+		if a := report(wrong, ""); a.reason() != string(errs.RateLimitExceeded) || a.header.Get("Retry-After") == "" {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if n := len(r.cache.feedback); n != 2 {
+		t.Errorf("the cache heard of %d", n)
+	}
+}
+
 // TestPartitionsAreActedInAlone calls the answer wrong that was given in one partition, or purges
 // it: the same question's answer in another stays.
 func TestPartitionsAreActedInAlone(t *testing.T) {
@@ -180,11 +218,11 @@ func TestPartitionsAreActedInAlone(t *testing.T) {
 		path, body string
 		left       []string
 	}{
-		"feedback":                  {feedbackPath, `{"model":"m","entryId":"%s","wrong":true,"partition":"b"}`, []string{"", "a"}},
-		"feedback by the call":      {feedbackPath, `{"model":"m","entryId":"%s","wrong":true,"cache":{"namespace":"b"}}`, []string{"", "a"}},
-		"feedback, it is not known": {feedbackPath, `{"model":"m","entryId":"%s","wrong":true}`, nil},
-		"purge":                     {invalidatePath, `{"namespace":"acme:openai:m","entryId":"%s","partition":"b"}`, []string{"", "a"}},
-		"purge of all":              {invalidatePath, `{"namespace":"acme:openai:m","entryId":"%s"}`, nil},
+		"feedback":               {feedbackPath, `{"model":"m","entryId":"%s","wrong":true,"partition":"b"}`, []string{"", "a"}},
+		"feedback by the call":   {feedbackPath, `{"model":"m","entryId":"%s","wrong":true,"cache":{"namespace":"b"}}`, []string{"", "a"}},
+		"feedback in the common": {feedbackPath, `{"model":"m","entryId":"%s","wrong":true}`, []string{"a", "b"}},
+		"purge":                  {invalidatePath, `{"namespace":"acme:openai:m","entryId":"%s","partition":"b"}`, []string{"", "a"}},
+		"purge of all":           {invalidatePath, `{"namespace":"acme:openai:m","entryId":"%s"}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
