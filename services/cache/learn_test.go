@@ -31,7 +31,7 @@ type student struct {
 
 const (
 	kept  = "How can I learn to play the guitar?"
-	asked = "What is the best way to learn guitar?"
+	asked = "How does a beginner learn guitar?"
 )
 
 // learning with a bound that needs few comparisons.

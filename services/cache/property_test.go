@@ -22,7 +22,7 @@ var asks = [...][]string{
 	{"What is the capital of France?", "what is the capital of france", "Please tell me what's the capital of France."},
 	{"What is the capital of Spain?", "what is  the capital of spain"},
 	{"How can I learn to play the guitar?", "how can i learn to play the guitar"},
-	{"What is the best way to learn guitar?"},
+	{"How does a beginner learn guitar?"},
 	{"Why is the sky blue?", "why is the sky blue??"},
 	{"if (a == b) { return c; }"},
 }

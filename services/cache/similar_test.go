@@ -122,7 +122,7 @@ var half = 0.5
 
 const (
 	guitar = "How can I learn to play the guitar?"
-	lute   = "What is the best way to learn guitar?"
+	lute   = "How does a beginner learn guitar?"
 )
 
 // An embedder that fails, in whatever way, costs the semantic hits, and nothing else.

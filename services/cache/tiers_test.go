@@ -78,9 +78,9 @@ func TestTiers(t *testing.T) {
 		{"another number", "How far is it to run 5 miles?", "How far is it to run 6 miles?", upToSemantic, 0, miss, 0},
 		{"a negation", "Why should children eat sugar?", "Why should children not eat sugar?", upToSemantic, 0, miss, 0},
 		{"who does it to whom", "Did the dog bite the man?", "Did the man bite the dog?", upToSemantic, 0, miss, 0},
-		{"other words", "How can I learn to play the guitar?", "What is the best way to learn guitar?", upToSemantic, 0.5, semantic, 0},
-		{"other words, semantic is not asked", "How can I learn to play the guitar?", "What is the best way to learn guitar?", upToNear, 0.5, miss, 0},
-		{"other words, below the threshold", "How can I learn to play the guitar?", "What is the best way to learn guitar?", upToSemantic, 0.999, miss, 0},
+		{"other words", "How can I learn to play the guitar?", "How does a beginner learn guitar?", upToSemantic, 0.5, semantic, 0},
+		{"other words, semantic is not asked", "How can I learn to play the guitar?", "How does a beginner learn guitar?", upToNear, 0.5, miss, 0},
+		{"other words, below the threshold", "How can I learn to play the guitar?", "How does a beginner learn guitar?", upToSemantic, 0.999, miss, 0},
 		{"another topic, below any floor", "How can I learn to play the guitar?", "Why is the sky blue?", upToSemantic, 0.5, miss, 0},
 		{"personal", "What is on my calendar?", "what is on my calendar", upToSemantic, 0, miss, 0},
 		{"of a time that passes", "Who is the current president of France?", "who is the current president of france", upToSemantic, 0, miss, 0},
@@ -110,7 +110,7 @@ func TestTiers(t *testing.T) {
 func TestSemanticStartsStrict(t *testing.T) {
 	f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Last: upToSemantic, Floor: 0.5})
 	f.answer(t, "How can I learn to play the guitar?")
-	if got := f.ask(t, "What is the best way to learn guitar?", 0, nil); got.GetHit() != miss {
+	if got := f.ask(t, "How does a beginner learn guitar?", 0, nil); got.GetHit() != miss {
 		t.Errorf("%v", got.GetHit())
 	}
 	if got := f.ask(t, "how can i learn to play the guitar", 0, nil); got.GetHit() != near {
@@ -121,7 +121,7 @@ func TestSemanticStartsStrict(t *testing.T) {
 // What the service does not do, no request makes it do: the last tier is the service's where a
 // request names a later one, both when it looks and when its answer is kept.
 func TestNoTierBeyondTheServices(t *testing.T) {
-	const stored, nearly, others = "How can I learn to play the guitar?", "how can i learn to play the guitar", "What is the best way to learn guitar?"
+	const stored, nearly, others = "How can I learn to play the guitar?", "how can i learn to play the guitar", "How does a beginner learn guitar?"
 	zero := 0.0
 	for _, tc := range []struct {
 		service, request cachev1.Tier
@@ -149,7 +149,7 @@ func TestNoTierBeyondTheServices(t *testing.T) {
 // Of the thresholds that operators fixed, the larger holds; a caller may ask for more than
 // it, and fixes none.
 func TestTheStricterThreshold(t *testing.T) {
-	const stored, slip, others = "How can I learn to play the guitar?", "How can I learn to play the guitarr?", "What is the best way to learn guitar?"
+	const stored, slip, others = "How can I learn to play the guitar?", "How can I learn to play the guitarr?", "How does a beginner learn guitar?"
 	low, high := 0.5, 0.999
 	for name, tc := range map[string]struct {
 		service, request, least *float64
@@ -182,11 +182,11 @@ func TestTheServicesThreshold(t *testing.T) {
 	low := 0.5
 	f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Threshold: &low})
 	f.answer(t, "How can I learn to play the guitar?")
-	if got := f.ask(t, "What is the best way to learn guitar?", upToSemantic, nil); got.GetHit() != semantic {
+	if got := f.ask(t, "How does a beginner learn guitar?", upToSemantic, nil); got.GetHit() != semantic {
 		t.Errorf("%v", got.GetHit())
 	}
 	high := 0.999
-	if got := f.ask(t, "What is the best way to learn guitar?", upToSemantic, &high); got.GetHit() != miss {
+	if got := f.ask(t, "How does a beginner learn guitar?", upToSemantic, &high); got.GetHit() != miss {
 		t.Errorf("the request asks for more: %v", got.GetHit())
 	}
 }

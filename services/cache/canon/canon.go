@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 8
+const Version = 9
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -44,9 +44,10 @@ type piece struct {
 type slip uint8
 
 const (
-	never  slip = iota
-	word        // a word of the lexicon
-	broken      // no word that is known, and no name
+	never   slip = iota
+	word         // a word of the lexicon
+	broken       // no word that is known, and no name
+	strange      // no word that is known, and capitalised
 )
 
 // String is the form, for people to read. It holds the prompt's words.
@@ -159,11 +160,15 @@ func (f *Form) piece(i int) string {
 }
 
 // mistyped reports whether one of two words is the other, mistyped: it must be unknown and the
-// other known, and no other known word may be as near.
+// other known, and no other known word may be as near. Of two unknown ones see [turned].
 func mistyped(x, y *piece) bool {
-	if x.slip == word && y.slip == broken {
+	switch {
+	case x.slip == word && y.slip == broken:
 		x, y = y, x
-	} else if x.slip != broken || y.slip != word {
+	case x.slip >= broken && y.slip >= broken:
+		return turned(x.typed, y.typed)
+	}
+	if x.slip != broken || y.slip != word {
 		return false
 	}
 	a, b := x.typed, y.typed // the unknown one is a
@@ -174,6 +179,12 @@ func mistyped(x, y *piece) bool {
 		return true
 	}
 	return len(a) > 4 && len(b) > 4 && a[0] == b[0] && len(a) == len(b) && oneLetter(a, b) && !rivals(a, b)
+}
+
+// turned reports whether two words that nobody knows, as names are, differ in two letters beside each
+// other within them that have changed places. Hardly two names do: Quora and qoura.
+func turned(a, b string) bool {
+	return len(a) > 4 && len(a) == len(b) && a[0] == b[0] && !strings.ContainsAny(a, "0123456789") && reading.Slip(a, b)
 }
 
 // coined reports whether an unknown word differs from a known one as names of products do that are

@@ -152,6 +152,7 @@ func (t *books) sentence(a []atom, question bool) []atom {
 	a = heading(a)
 	happened(a)
 	a = leading(a)
+	a = restate(a, question)
 	if question {
 		inverted(a)
 	}
@@ -166,10 +167,10 @@ func (t *books) sentence(a []atom, question bool) []atom {
 	a = meaning(a)
 	a = manner(a)
 	a = unmark(a)
+	a = restateFramed(a)
 	a = compound(a)
 	pairs(a)
-	sides(a)
-	return a
+	return sides(a)
 }
 
 // ending is the closing rule that covers the most atoms at the end.
@@ -215,7 +216,7 @@ func unmark(a []atom) []atom {
 			a[i] = atom{text: "ANYONE", frame: true}
 		case i > 0 && (a[i].text == "your" || a[i].text == "our") && (owned(&a[0]) || i > 2 && a[0].text != "what" && !addressed(a)):
 			continue
-		case a[i].text == "so" && i > 0 && i+1 < len(a) && a[0].text == "WHY" && describing(&a[i+1]):
+		case a[i].text == "so" && i > 0 && i+1 < len(a) && (a[0].text == "WHY" && (describing(&a[i+1]) || a[i+1].form == reading.Past) || i > 2 && a[0].text == "WHICH" && a[1].text == "make" && describing(&a[i+1])):
 			continue
 		case isPlace(a[i].text) && i+1 < len(a) && a[i+1].word != nil && a[i+1].word.Entry == 0 && a[i+1].word.Name():
 			a[i].text = "in"
@@ -306,7 +307,9 @@ func form(a []atom) *Form {
 		}
 		b.WriteString(a[i].text)
 		if w != nil {
-			b.WriteString(w.Case())
+			if !a[i].plain {
+				b.WriteString(w.Case())
+			}
 			if w.Kind == reading.Date && (w.Text == "may" || w.Text == "march") { // no month in small letters
 				b.WriteByte('^')
 			}
@@ -320,8 +323,12 @@ func form(a []atom) *Form {
 			b.WriteString(w.Unit)
 		}
 		p := piece{end: b.Len()}
-		if w != nil && !w.Function && w.Kind == reading.Plain && !w.Quoted && !w.Capital && len(w.Text) > 2 && a[i].text == w.Lemma {
+		if w != nil && !w.Function && w.Kind == reading.Plain && !w.Quoted && len(w.Text) > 2 && a[i].text == w.Lemma {
 			switch {
+			case w.Capital:
+				if w.Entry == 0 && !w.Capitals {
+					p.slip, p.typed = strange, w.Text
+				}
 			case w.Entry == 0:
 				p.slip, p.typed = broken, w.Text
 			case !w.Entry.Is(lexicon.Name):

@@ -14,6 +14,7 @@ type atom struct {
 	form  reading.Form
 	word  *reading.Word // nil for what a table put in
 	frame bool
+	plain bool // its capitals say nothing
 }
 
 // rule is a line of a table.
@@ -204,6 +205,9 @@ func (r *rule) apply(atoms []atom, from, n int, at *[16]int8) []atom {
 		to[k] = atom{text: w.text, form: w.form, frame: w.frame}
 		if len(r.become) == n && !w.frame { // word for word
 			to[k].word = atoms[from+k].word
+			to[k].plain = r.pattern[k].name
+		} else if last := atoms[from+n-1].word; len(r.become) == 1 && n > 1 && !w.frame && last != nil && !last.Function && last.Kind == reading.Plain {
+			to[k].word, to[k].plain = last, last.Lemma != w.text // a cell phone is a phone
 		}
 		k++
 	}

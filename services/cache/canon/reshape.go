@@ -318,9 +318,9 @@ func noun(a *atom) bool {
 
 // sides sorts the two sides of "and" where a question is about their difference, and of "or"
 // where one of them is to be chosen.
-func sides(a []atom) {
+func sides(a []atom) []atom {
 	if len(a) < 4 {
-		return
+		return a
 	}
 	from := 1
 	sign := "and"
@@ -329,28 +329,34 @@ func sides(a []atom) {
 	case a[0].text == "WHICH" && a[1].text == "is" && a[2].form == reading.More:
 		from, sign = 3, "or"
 	default:
-		return
+		return a
 	}
 	mid := -1
 	for i := from; i < len(a); i++ {
 		if a[i].text == sign || a[i].word != nil && a[i].word.Function && i > from {
 			if mid >= 0 || a[i].text != sign {
-				return
+				return a
 			}
 			mid = i
 		}
 	}
 	if mid <= from || mid == len(a)-1 {
-		return
+		return a
+	}
+	if right := a[mid+1:]; mid == from+1 && len(right) > 1 && isFirst(&a[from], lexicon.Adjective) && isFirst(&right[0], lexicon.Adjective) {
+		// a static and a dynamic page
+		a = slices.Insert(a, mid, right[1:]...)
+		mid += len(right) - 1
 	}
 	if slices.CompareFunc(a[from:mid], a[mid+1:], func(x, y atom) int { return strings.Compare(x.text, y.text) }) <= 0 {
-		return
+		return a
 	}
 	left := slices.Clone(a[from:mid])
 	joint := a[mid]
 	n := copy(a[from:], a[mid+1:])
 	a[from+n] = joint
 	copy(a[from+n+1:], left)
+	return a
 }
 
 func single(a *atom) bool { return !a.frame && a.word != nil && !a.word.Function }

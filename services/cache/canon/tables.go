@@ -33,6 +33,13 @@ var sets = map[string]string{
 	"about":    "about of on regarding",
 	"kind":     "type kind sort way factor form stage method",
 	"of":       "of for",
+	"well":     "good proper correct right effective efficient",
+	"required": "necessary mandatory compulsory",
+	"suggest":  "suggest recommend",
+	"main":     "main major key basic exact actual fundamental primary",
+	"would":    "would will should",
+	"what":     "what which",
+	"period":   "hour day night week month year",
 }
 
 // opening is taken off a sentence's beginning, as often as a line fits.
@@ -57,6 +64,14 @@ i wonder {wh} -> ASKED $3
 i is curious {wh} -> ASKED $4
 do {anyone} know {wh} -> ASKED $4
 do {anyone} have any? idea {wh} -> ASKED $6
+just curious ->
+out of curiosity ->
+quick question ->
+i have question ->
+just wonder+ing {wh} -> ASKED $3
+i is just wonder+ing {wh} -> ASKED $5
+i was just wonder+ing {wh} -> ASKED $5
+i is just curious {wh} -> ASKED $5
 any idea {wh} -> ASKED $3
 {can} i {known} {wh} -> ASKED $4
 may i {known} {wh} -> ASKED $4
@@ -64,6 +79,8 @@ may i {known} {wh} -> ASKED $4
 
 // closing is taken off a sentence's end.
 const closing = `
+or not ->
+at all ->
 {polite} ->
 thanks in advance ->
 thank you in advance ->
@@ -143,9 +160,56 @@ could {doer} -> CAN
 should i -> SHOULD
 should you -> SHOULD
 should one -> SHOULD
+what is {well} {way} to -> HOW
+what is {well} {way} of {ing} -> HOW
+what is some {well} {way} to -> HOW
+what is some {well} {way} of {ing} -> HOW
+what is most {well} {way} to -> HOW
+what is most {well} {way} of {ing} -> HOW
+what is some of most {well} {way} to -> HOW
+what is best possible {way} to -> HOW
+which is most {well} {way} to -> HOW
+what is {well} procedure to -> HOW
+what is {well} procedure for {ing} -> HOW
+what {way} can {anyone} -> HOW
+what is {way} {anyone} can -> HOW
+what is some good {way} {anyone} can -> HOW
+what is best {way} {anyone} can -> HOW
+what should be do+d to -> HOW
+what can be do+d to -> HOW
+how best to -> HOW
+how best can {anyone} -> HOW
+how {aux} person -> HOW
+how shall {anyone} -> HOW
+how would {doer} -> HOW
+how {aux} {anyone} manage to -> HOW
+how {aux} {anyone} is able to -> HOW
+how {aux} {anyone} tell if -> HOW know if
+how {aux} {anyone} tell whether -> HOW know if
+how {aux} {anyone} know whether -> HOW know if
+how {aux} {anyone} find out {wh} -> HOW know $6
+how to tell if -> HOW know if
+how to tell whether -> HOW know if
+how to know whether -> HOW know if
+tip for {ing} -> HOW
+tip on {ing} -> HOW
+tip to -> HOW
+{way} to -> HOW
+what is some tip on {ing} -> HOW
+what is some tip on how to -> HOW
+what is tip on {ing} -> HOW
+is there anyway to -> HOW
+is there anyway {anyone} can -> HOW
+{suggest} me? some? good -> WHICH best
+{suggest} me? some? best -> WHICH best
+i is look+ing for good -> WHICH best
 do {anyone} need to -> NEED
 do {anyone} have to -> NEED
-is it necessary to -> NEED
+is it {required} to -> NEED
+is it {required} for {anyone} to -> NEED
+is it require+d to -> NEED
+is it advisable to -> SHOULD
+is it good idea to -> SHOULD
 where {able} {anyone} -> WHERE
 where {ought} {anyone} -> WHERE should
 when {due} {anyone} -> WHEN
@@ -159,6 +223,21 @@ what is reason for -> REASON
 what is reason behind -> REASON
 what is cause of -> REASON
 what cause -> REASON
+what {free} cause -> REASON
+where is best -> WHICH best
+from where {able} {anyone} -> WHERE
+for how long -> how long
+how frequently -> how often
+how is {anyone} suppose+d to -> HOW
+what is {doer} suppose+d to -> what should ANYONE
+in {what} year -> WHICH year
+where is some of best -> WHICH best
+what do {doer} do if -> what should ANYONE do if
+what do {doer} do when -> what should ANYONE do when
+what is best tip to -> HOW
+what is best tip for {ing} -> HOW
+what is some best tip to -> HOW
+what is some best tip for {ing} -> HOW
 how come -> WHY
 what is it like {ing} -> LIKE
 what is it like to -> LIKE
@@ -167,11 +246,17 @@ what do it feel like {ing} -> LIKE
 how do it feel to -> LIKE
 how do it feel like to -> LIKE
 how is it to -> LIKE
+how is life in -> LIKE live in
 what do it like to -> LIKE
 what is some of best -> WHICH best
 what is some best -> WHICH best
 what is best -> WHICH best
 which is best -> WHICH best
+what {would} be best {way} to -> HOW
+what {would} be best {way} of {ing} -> HOW
+what {would} be best {way} for {ing} -> HOW
+what {would} be best -> WHICH best
+which {would} be best -> WHICH best
 which is some of best -> WHICH best
 which is one of best -> WHICH best
 what is some good -> WHICH best
@@ -195,8 +280,9 @@ which -> WHICH
 why -> WHY
 what is difference of -> DIFFERENCE
 what is difference between -> DIFFERENCE
-what is main difference between -> DIFFERENCE
-what is major difference between -> DIFFERENCE
+what is {main} difference between -> DIFFERENCE
+what is {main} difference in -> DIFFERENCE
+what is different between -> DIFFERENCE
 what is some difference between -> DIFFERENCE
 what is difference in -> DIFFERENCE
 what difference between -> DIFFERENCE
@@ -207,6 +293,8 @@ similarity between -> SIMILARITY
 what is definition of -> DEFINE
 define -> DEFINE
 what is meaning of -> MEAN
+what is exact meaning of -> MEAN
+what is actual meaning of -> MEAN
 what is mean+d by -> what is
 what do you mean by -> what is
 what do we mean by -> what is
@@ -253,148 +341,4 @@ what is tip to -> HOW
 which is your -> what is your
 who is some of your -> WHOIS your
 who is -> WHOIS
-`
-
-// phrases are the same wherever they stand.
-const phrases = `
-think of -> think about
-learn about -> learn
-{wh} do you think is -> $1 is
-{wh} do you think will -> $1 will
-{wh} do you think was -> $1 was
-{wh} you think will -> $1 will
-hack into -> hack
-spread into -> spread in
-future {of} -> future of
-salary {of} -> salary of
-alternative to -> alternative of
-alternative for -> alternative of
-answer to -> answer of
-key to -> key of
-loose weight -> lose weight
-quickly -> fast
-rapidly -> fast
-have get+d to -> have to
-of all time ->
-of all times ->
-ever ->
-get rid off -> get rid of
-world war three -> ww3
-world war iii -> ww3
-world war ii -> ww2
-world war #3 -> ww3
-wwiii -> ww3
-ww iii -> ww3
-pro and con -> advantage and disadvantage
-merit and demerit -> advantage and disadvantage
-united states of america -> usa
-united states -> usa
-us^ -> usa
-united kingdom -> uk
-united arab emirates -> uae
-mobile phone -> phone
-cell phone -> phone
-cellphone -> phone
-smart phone -> smartphone
-mobile number -> phone number
-in order to -> to
-so as to -> to
-e mail -> email
-web site -> website
-movie -> film
-ok -> okay
-all right -> alright
-purchase -> buy
-pic -> picture
-photo -> picture
-photograph -> picture
-begin -> start
-commence -> start
-quit -> stop
-repair -> fix
-a lot of -> many
-lots of -> many
-wanna -> want to
-is able to -> can
-each other -> one another
-as well as -> and
-such as -> like
-due to -> because of
-instead of -> rather than
-such that -> so that
-approximately -> about
-nearly -> almost
-you have ever -> you have
-you ever -> you have
-that you have -> you have
-that you have ever -> you have
-reduce weight -> lose weight
-tummy -> belly
-earn money -> make money
-day to day -> everyday
-world war two -> ww2
-ww ii -> ww2
-wwii -> ww2
-artificial intelligence -> ai
-advice -> tip
-kind of -> type of
-sort of -> type of
-impact -> effect
-examination -> exam
-advertisement -> ad
-television -> tv
-information -> info
-application software -> app
-customer care -> customer service
-delete -> remove
-difficult -> hard
-large -> big
-obtain -> get
-technique -> method
-image -> picture
-have you ever -> have you
-to buy under -> under
-to buy below -> under
-to listen to ->
-film to watch -> film
-series to watch -> series
-show to watch -> show
-book to read -> book
-game to play -> game
-vs -> and
-versus -> and
-different {kind} -> $2
-various {kind} -> $2
-any ->
-so much -> much
-so many -> many
-human being -> human
-world wide -> worldwide
-your own -> your
-my own -> my
-their own -> their
-greatest of all time -> best
-scope {of} -> scope of
-requirement {of} -> requirement of
-cure {of} -> cure of
-remedy {of} -> cure of
-cure {of} -> cure of
-treatment {of} -> treatment of
-solution {of} -> solution of
-solution to -> solution of
-reason {of} -> reason for
-syllabus {of} -> syllabus of
-eligibility {of} -> eligibility of
-fee {of} -> fee of
-formula {of} -> formula of
-use {of} -> use of
-spoken -> speak+d
-indeed ->
-in fact ->
-actually ->
-truly ->
-really ->
-exactly ->
-basically ->
-literally ->
 `
