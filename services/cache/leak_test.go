@@ -36,7 +36,7 @@ import (
 const (
 	markedAsk    = "How can I learn to play the quillwort?"
 	markedNear   = "how can i learn to play the quillwort"
-	markedOther  = "What is the best way to learn quillwort?"
+	markedOther  = "How does a beginner learn quillwort?"
 	markedVeto   = "How can I learn to play 7 quillworts?"
 	markedWord   = "quillwort"
 	markedAnswer = "samphire-answer"
