@@ -120,7 +120,7 @@ func openCache(ctx context.Context, open *opened, cfg *config.Config, clk clock.
 	if err != nil {
 		return out, err
 	}
-	out.Store = store
+	out.Store, out.Options.Tidier = store, store
 	if sim.Last != cachev1.Tier_TIER_EXACT {
 		out.Options.Feed, out.Options.Vectors, out.Options.Learning.Evidence = store, store, store
 	}

@@ -81,6 +81,8 @@ type Options struct {
 	Feed Feed
 	// Vectors takes what IndexBytes have no room for, and finds it again; nil where nothing does.
 	Vectors Vectors
+	// Tidier removes what purges left; nil where they leave nothing.
+	Tidier Tidier
 	// Observer is told of what happens; nobody when nil.
 	Observer Observer
 	// Clock is the system's when nil.

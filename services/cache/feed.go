@@ -72,3 +72,10 @@ type Scope struct {
 	// Embedder is the version of what their vectors are of.
 	Embedder string
 }
+
+// Tidier is a store in which a purge takes effect before all of what it takes is removed.
+type Tidier interface {
+	// Tidy removes what purges left, as it comes up, until ctx ends or the store fails: its error is
+	// never nil.
+	Tidy(ctx context.Context) error
+}

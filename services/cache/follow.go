@@ -31,6 +31,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if s.opts.Feed != nil {
 		parts.Go(func() { s.follow(ctx) })
 	}
+	if s.opts.Tidier != nil {
+		parts.Go(func() { s.tidy(ctx) })
+	}
 	parts.Wait()
 	return nil
 }
@@ -71,6 +74,21 @@ func (s *Service) follow(ctx context.Context) {
 			return
 		}
 		pause = min(2*pause, longestFeedPause)
+	}
+}
+
+// tidy has the store remove what purges left. What it can't remove isn't found any more either, and
+// ends with its life: nobody has to know.
+func (s *Service) tidy(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.opts.Tidier.Tidy(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.opts.Logger.DebugContext(ctx, "what was purged from the cache is not removed yet", "error", err)
+		if clock.Sleep(ctx, s.opts.Clock, longestFeedPause) != nil {
+			return
+		}
 	}
 }
 

@@ -16,34 +16,35 @@ import (
 // scanCount is how many names Redis looks at between two answers of a scan.
 const scanCount = 1000
 
-// Invalidate is [cache.Store]'s. It goes through the tenant's index and nothing else, or asks it
-// for a single entry of which the selector has the whole name. A scan returns every name that is there from its beginning to its end
-// (redis.io/commands/scan, read November 2026); one that it returns twice counts once,
+// Invalidate is [cache.Store]'s. What is purged is not found any more as soon as the purge is marked;
+// most of it is gone when Invalidate returns, and what is left is for [Store.Tidy]. It goes through the tenant's index and
+// nothing else, or asks it for a single entry of which the selector has the whole name. A scan returns every name that is there
+// from its beginning to its end (redis.io/commands/scan, read November 2026); one that it returns twice counts once,
 // because Redis counts.
 //
 // A purge is announced before it begins, so that no record which is put meanwhile is
 // announced before it. Shortened lives are not: who follows looks a record up anyway.
 func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.Time) (entries int64, err error) {
-	index, wanted := s.index(sel.Tenant), newFilter(sel)
+	wanted := newFilter(sel)
 	purge := !until.After(s.clock.Now())
 	if purge {
 		if err := s.remember(ctx, sel, until); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("redis: purging: %w", err)
 		}
 		s.announcePurge(ctx, sel)
 	}
 	if name, ok := wanted.name(); ok {
 		return s.endNamed(ctx, sel, name, until)
 	}
-	err = s.scan(ctx, index, wanted.pattern(), func(found []named) error {
-		found = slices.DeleteFunc(found, func(n named) bool { return !wanted.matches(n.name) })
+	if purge {
+		return s.purge(ctx, sel)
+	}
+	err = s.scan(ctx, s.index(sel.Tenant), wanted.pattern(), func(found []named) error {
+		found = slices.DeleteFunc(found, func(n named) bool { return isMark(n.name) || !wanted.matches(n.name) })
 		n, err := s.end(ctx, sel, found, until)
 		entries += n
 		return err
 	})
-	if err == nil && purge && sel.Entry == (cache.Fingerprint{}) {
-		err = s.forgetVectors(ctx, sel)
-	}
 	return entries, err
 }
 
@@ -56,17 +57,9 @@ type named struct {
 // scan hands over the members that match a pattern, some at a time.
 func (s *Store) scan(ctx context.Context, key, pattern string, each func([]named) error) error {
 	for cursor := uint64(0); ; {
-		found, next, err := s.client.ZScan(ctx, key, cursor, pattern, scanCount).Result()
+		members, next, err := s.page(ctx, key, cursor, pattern)
 		if err != nil {
-			return fmt.Errorf("redis: reading what of a tenant's is cached: %w", err)
-		}
-		members := make([]named, 0, len(found)/2)
-		for i := 0; i+1 < len(found); i += 2 {
-			score, err := strconv.ParseFloat(found[i+1], 64)
-			if err != nil {
-				return fmt.Errorf("redis: a score of %s: %w", key, err)
-			}
-			members = append(members, named{found[i], score})
+			return err
 		}
 		if len(members) > 0 {
 			if err := each(members); err != nil {
@@ -77,6 +70,22 @@ func (s *Store) scan(ctx context.Context, key, pattern string, each func([]named
 			return nil
 		}
 	}
+}
+
+// page returns some of the members that match a pattern, and the cursor of the next; 0 is the end.
+func (s *Store) page(ctx context.Context, key string, cursor uint64, pattern string) (members []named, next uint64, err error) {
+	found, next, err := s.client.ZScan(ctx, key, cursor, pattern, scanCount).Result()
+	if err != nil {
+		return nil, 0, fmt.Errorf("redis: reading what of a tenant's is cached: %w", err)
+	}
+	for i := 0; i+1 < len(found); i += 2 {
+		score, err := strconv.ParseFloat(found[i+1], 64)
+		if err != nil {
+			return nil, 0, fmt.Errorf("redis: a score of %s: %w", key, err)
+		}
+		members = append(members, named{found[i], score})
+	}
+	return members, next, nil
 }
 
 // endNamed ends the life of one entry. A single entry has no vector set to itself.
@@ -106,10 +115,8 @@ func (s *Store) end(ctx context.Context, sel cache.Selector, entries []named, un
 		return 0, err
 	}
 	if !until.After(now) {
-		if sel.Entry != (cache.Fingerprint{}) {
-			if err := s.forgetVectorsOf(ctx, tenant, living); err != nil {
-				return 0, err
-			}
+		if err := s.forgetVectorsOf(ctx, tenant, living); err != nil {
+			return 0, err
 		}
 		return s.forget(ctx, tenant, living)
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,17 +18,25 @@ const maxPurges = 256
 // purgedSince is what [putScript] returns where there was a purge after the entry was asked for.
 const purgedSince = -1
 
-// putScript keeps a value (ARGV 5) for a life (4) in ms under KEYS 3, and its name (2) with its end
-// (3) in the index, unless one of the selectors from ARGV 6 on was purged after the time in ARGV 1:
-// then all stays as it is.
+// purgeOpen is what it returns where something that was purged may still be there.
+const purgeOpen = 1
+
+// putScript keeps a value under KEYS 3 for a life (ARGV 4) in ms, and its name (2) with its end (3) in the
+// index, unless one of the selectors from ARGV 7 on was purged after the time in ARGV 1, which is empty
+// where it is not known: then all stays as it is. The value is its version (5), the score of the last purge
+// before it, and the rest (6). It returns whether something that was purged may still be there.
 const putScript = `
-for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 6))) do
-  if at and tonumber(at) > tonumber(ARGV[1]) then
-    return -1
+if ARGV[1] ~= '' then
+  for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 7))) do
+    if at and tonumber(at) > tonumber(ARGV[1]) then
+      return -1
+    end
   end
 end
-redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[4])
-return redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])`
+local last = tonumber(redis.call('ZSCORE', KEYS[1], '!last') or '0')
+redis.call('SET', KEYS[3], ARGV[5] .. struct.pack('>d', last) .. ARGV[6], 'PX', ARGV[4])
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
+return redis.call('ZSCORE', KEYS[1], '!open') and 1 or 0`
 
 // forgetScript forgets the question (KEYS 2) of an entry that has no name (ARGV 1) in the index.
 const forgetScript = `
@@ -63,14 +72,16 @@ func selected(sel cache.Selector) string {
 // put keeps an entry's value and its name in the index, by which it is there.
 func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record, value []byte, life time.Duration) *redis.Cmd {
 	entry, index, end := s.entry(key.Namespace.Tenant, name), s.index(key.Namespace.Tenant), rec.Expires.UnixMilli()
-	if rec.Asked.IsZero() {
-		pipe.Set(ctx, entry, value, life)
-		return pipe.Do(ctx, "ZADD", index, end, name)
+	args := make([]any, 0, 22)
+	asked := ""
+	if !rec.Asked.IsZero() {
+		asked = strconv.FormatInt(rec.Asked.UnixMicro(), 10)
 	}
-	args := make([]any, 0, 21)
-	args = append(args, rec.Asked.UnixMicro(), name, end, life.Milliseconds(), value)
-	for _, sel := range key.Purges() {
-		args = append(args, selected(sel))
+	args = append(args, asked, name, end, life.Milliseconds(), string(rune(version)), value)
+	if asked != "" {
+		for _, sel := range key.Purges() {
+			args = append(args, selected(sel))
+		}
 	}
 	return pipe.Eval(ctx, putScript, []string{index, s.purged(key.Namespace.Tenant), entry}, args...)
 }

@@ -6,7 +6,7 @@
 //
 //	<prefix>{tenant}:provider:model:partition:fingerprint   string  an entry, with a PX
 //	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
-//	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms
+//	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms, and marks of purges
 //	<prefix>{tenant}:provider:model:partition:learned       hash    replica → time, token and state
 //	<prefix>{tenant}:provider:model:partition:hash:vs       vector set  fingerprints, by context and embedder
 //	<prefix>{tenant}:vectorsets                             zset    the names of the vector sets → last end in Unix ms
@@ -16,12 +16,15 @@
 //	<prefix>changes                                         stream  names that were put or purged, and what was barred
 //
 // Components are escaped ([cache.AppendEscaped]); a fingerprint is unpadded base64url. An
-// entry is one version byte, then the protobuf encoding of tollgate.cache.v1.Entry.
+// entry is one version byte, the number of the last purge before it was put, and the protobuf encoding of
+// tollgate.cache.v1.Entry.
 //
 // The index decides: an entry whose name is not in it is not there, and one lives until
-// its score. So a purge is done when the names are gone, before the values are; a Redis
-// that is full and evicts an index loses answers, but never finds purged ones again. A
-// look-up is one round trip of two commands.
+// its score. A purge marks what it selects with its number, in the index as well, and what has a
+// lower one is not found from then on, before it is removed in batches; when all of it is, the mark
+// goes. Redis numbers the purges, so no clock decides. A Redis that is full and evicts an
+// index loses answers, but never finds purged ones again. A look-up is one round trip of two commands; of what
+// was put before a purge whose mark is there it is two.
 //
 // # Vector sets
 //
@@ -43,12 +46,17 @@
 package redis
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,7 +73,7 @@ const DefaultPrefix = "tollgate:cache:"
 
 // version is the first byte of an entry in the encoding that this package writes. Another
 // one's is a miss, so that replicas of two releases can share a Redis.
-const version = 1
+const version = 2
 
 // Options say where in Redis the entries are.
 type Options struct {
@@ -95,6 +103,9 @@ type Store struct {
 	silent atomic.Bool // the last change could not be announced
 
 	noVectors atomic.Bool // the server has no vector sets
+
+	left  chan string // tenants of whom something that was purged is there
+	known sync.Map    // those that are in left
 }
 
 var _ interface {
@@ -102,12 +113,16 @@ var _ interface {
 	cache.Feed
 	cache.Evidence
 	cache.Vectors
+	cache.Tidier
 } = (*Store)(nil)
 
 // New returns a store over a client, which stays its owner's to close. Nothing is asked
 // of the server: it may be absent.
 func New(client redis.UniversalClient, opts Options) (*Store, error) {
-	s := &Store{client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger}
+	s := &Store{
+		client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger,
+		left: make(chan string, maxLeft),
+	}
 	if s.prefix == "" {
 		s.prefix = DefaultPrefix
 	}
@@ -126,50 +141,73 @@ func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Get is [cache.Store]'s.
+// Get is [cache.Store]'s. While what a purge took is still swept out, it asks twice about what was put
+// before that.
 func (s *Store) Get(ctx context.Context, key cache.Key) (cache.Record, bool, error) {
-	name := member(&key)
+	tenant, name := key.Namespace.Tenant, member(&key)
 	pipe := s.client.Pipeline()
-	value := pipe.Get(ctx, s.entry(key.Namespace.Tenant, name))
-	// The index is asked last: a name that a purge took while the value was on its way is gone.
-	score := pipe.ZScore(ctx, s.index(key.Namespace.Tenant), name)
+	// The index is asked first: what it names while no purge is open is not purged at that moment, nor is
+	// what is put afterwards.
+	scores := pipe.ZMScore(ctx, s.index(tenant), name, openMark)
+	value := pipe.Get(ctx, s.entry(tenant, name))
+	rec, purge, ok, err := s.found(ctx, pipe, scores, value)
+	if err != nil || !ok || scores.Val()[1] <= purge {
+		return rec, ok, err
+	}
+	all := key.Purges()
+	members := append(make([]string, 0, 1+len(all)), name)
+	for _, sel := range all {
+		members = append(members, mark(sel))
+	}
+	// In one transaction: what is swept out and put anew between the two is another entry.
+	pipe = s.client.TxPipeline()
+	scores = pipe.ZMScore(ctx, s.index(tenant), members...)
+	value = pipe.Get(ctx, s.entry(tenant, name))
+	rec, purge, ok, err = s.found(ctx, pipe, scores, value)
+	if err != nil || !ok || slices.ContainsFunc(scores.Val()[1:], func(at float64) bool { return at > purge }) {
+		return cache.Record{}, false, err
+	}
+	return rec, true, nil
+}
+
+// found is what a look-up asked for, of which the first score is the entry's end, and the score of the last
+// purge before it was put.
+func (s *Store) found(ctx context.Context, pipe redis.Pipeliner, scores *redis.FloatSliceCmd, value *redis.StringCmd) (rec cache.Record, purge float64, ok bool, err error) {
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return cache.Record{}, false, fmt.Errorf("redis: cache look-up: %w", err)
+		return rec, 0, false, fmt.Errorf("redis: cache look-up: %w", err)
 	}
 	raw, err := value.Bytes()
-	if err != nil {
-		return miss(err)
+	if errors.Is(err, redis.Nil) {
+		return rec, 0, false, nil
 	}
-	end, err := score.Result()
-	if err != nil {
-		return miss(err)
+	if err := cmp.Or(err, scores.Err()); err != nil {
+		return rec, 0, false, fmt.Errorf("redis: cache look-up: %w", err)
 	}
-	expires := time.UnixMilli(int64(end))
-	if !expires.After(s.clock.Now()) {
-		return cache.Record{}, false, nil
+	// A name that is not there has the score 0.
+	rec.Expires = time.UnixMilli(int64(scores.Val()[0]))
+	if !rec.Expires.After(s.clock.Now()) {
+		return cache.Record{}, 0, false, nil
 	}
-	entry := decode(raw)
-	return cache.Record{Entry: entry, Expires: expires}, entry != nil, nil
+	if rec.Entry, purge = decode(raw); rec.Entry == nil {
+		return cache.Record{}, 0, false, nil
+	}
+	return rec, purge, true, nil
 }
 
-// miss tells an absent key from a command that failed.
-func miss(err error) (cache.Record, bool, error) {
-	if errors.Is(err, redis.Nil) {
-		return cache.Record{}, false, nil
-	}
-	return cache.Record{}, false, fmt.Errorf("redis: cache look-up: %w", err)
-}
+// head is how many bytes stand before an entry's encoding: the version, and the score of the last purge
+// before it was put.
+const head = 1 + 8
 
 // decode returns nil for what this release can't read.
-func decode(raw []byte) *cachev1.Entry {
-	if len(raw) == 0 || raw[0] != version {
-		return nil
+func decode(raw []byte) (*cachev1.Entry, float64) {
+	if len(raw) < head || raw[0] != version {
+		return nil, 0
 	}
 	var entry cachev1.Entry
-	if err := proto.Unmarshal(raw[1:], &entry); err != nil {
-		return nil
+	if err := proto.Unmarshal(raw[head:], &entry); err != nil {
+		return nil, 0
 	}
-	return &entry
+	return &entry, math.Float64frombits(binary.BigEndian.Uint64(raw[1:head]))
 }
 
 // Put is [cache.Store]'s.
@@ -179,7 +217,7 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	if life < time.Millisecond {
 		return false, nil
 	}
-	value, err := proto.MarshalOptions{}.MarshalAppend(append(make([]byte, 0, 1+proto.Size(rec.Entry)), version), rec.Entry)
+	value, err := proto.Marshal(rec.Entry)
 	if err != nil {
 		return false, fmt.Errorf("redis: encoding a cache entry: %w", err)
 	}
@@ -193,13 +231,17 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 		s.announce(ctx, pipe, &key, name, &rec, life)
 	}
 	// The error is that of the first command that failed, and each says its own.
-	done, err := pipe.Exec(ctx)
+	done, failed := pipe.Exec(ctx)
 	for _, cmd := range done[:min(own, len(done))] {
 		if cmd.Err() != nil {
 			return false, fmt.Errorf("redis: storing a cache entry: %w", cmd.Err())
 		}
 	}
-	if n, err := named.Int64(); err == nil && n == purgedSince {
+	n, err := named.Int64()
+	if err == nil && n == purgeOpen {
+		s.leave(key.Namespace.Tenant)
+	}
+	if err == nil && n == purgedSince {
 		// A later call's answer may be there, whose question this is, too.
 		if err := s.client.Eval(ctx, forgetScript, []string{index, s.question(key.Namespace.Tenant, name)}, name).Err(); err != nil {
 			return false, fmt.Errorf("redis: forgetting a question: %w", err)
@@ -207,7 +249,7 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 		return false, nil
 	}
 	if rec.Announce != nil {
-		s.announced(ctx, err)
+		s.announced(ctx, failed)
 	}
 	return true, nil
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func TestLayout(t *testing.T) {
 		}
 	}
 	raw, err := client.Get(t.Context(), entry).Bytes()
-	if err != nil || len(raw) == 0 || raw[0] != 1 {
+	if err != nil || len(raw) == 0 || raw[0] != 2 {
 		t.Errorf("the entry is %q, %v", raw, err)
 	}
 	score, err := client.ZScore(t.Context(), index, name).Result()
@@ -233,13 +234,18 @@ func TestPurgeLeavesNothing(t *testing.T) {
 }
 
 // commands counts what a client sends, by its first word.
-type commands struct{ sent map[string]int }
+type commands struct {
+	mu   sync.Mutex
+	sent map[string]int
+}
 
 func (*commands) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
 func (c *commands) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
+		c.mu.Lock()
 		c.sent[cmd.Name()]++
+		c.mu.Unlock()
 		return next(ctx, cmd)
 	}
 }

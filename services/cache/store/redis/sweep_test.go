@@ -1,0 +1,202 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/clock/clocktest"
+	"tollgate.dev/platform/redisx/redisxtest"
+	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/store/redis"
+	"tollgate.dev/services/cache/storetest"
+)
+
+// fillScript puts entries (from ARGV 2 to 3) of one model into an index (KEYS 1), as copies of the value in KEYS 2,
+// whose key begins as in ARGV 1; they end at ARGV 4.
+const fillScript = `
+local value = redis.call('GET', KEYS[2])
+for i = ARGV[2], ARGV[3] do
+  local name = string.format('p:m::%043d', i)
+  redis.call('ZADD', KEYS[1], ARGV[4], name)
+  redis.call('SET', ARGV[1] .. name, value, 'PX', 3600000)
+end
+return 0`
+
+// A purge of very many entries is done for every replica when it answers, after a number of steps that does
+// not grow with them; what it left is removed by whoever tidies, and nothing else is.
+func TestPurgeOfMany(t *testing.T) {
+	for name, sel := range map[string]cache.Selector{"a tenant": {Tenant: "t"}, "a model": {Tenant: "t", Model: "m"}, "the common partition": {Tenant: "t", Model: "m", Common: true}} {
+		t.Run(name, func(t *testing.T) {
+			c := clocktest.New()
+			client, prefix := redisxtest.New(t)
+			count := &commands{sent: map[string]int{}}
+			var replicas [2]*redis.Store
+			for i := range replicas {
+				var err error
+				if replicas[i], err = redis.New(client, redis.Options{Prefix: prefix, Clock: c}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			here, there := replicas[0], replicas[1]
+			rec := func(body string) cache.Record {
+				return cache.Record{Entry: storetest.Entry(body), Expires: c.Now().Add(time.Hour)}
+			}
+			other := storetest.Key("t", "p", "n", "", "other")
+			put(t, here, other, rec("other"))
+			var keys []cache.Key
+			for i := range 50 {
+				keys = append(keys, storetest.Key("t", "p", "m", "", fmt.Sprint(i)))
+				put(t, here, keys[i], rec("before"))
+			}
+			const n = 60_000
+			one := prefix + "{t}:p:n::" + element(other)
+			for i := 0; i < n; i += 10_000 {
+				if err := client.Eval(t.Context(), fillScript, []string{prefix + "{t}:index", one}, prefix+"{t}:", i, i+9_999, rec("").Expires.UnixMilli()).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			client.AddHook(count)
+			entries, err := here.Invalidate(t.Context(), sel, c.Now())
+			if entries == 0 || err != nil {
+				t.Fatalf("%d, %v", entries, err)
+			}
+			sum := 0
+			for _, sent := range count.sent {
+				sum += sent
+			}
+			if sum > 100 {
+				t.Errorf("it sent %v", count.sent)
+			}
+			if left, err := client.ZCard(t.Context(), prefix+"{t}:index").Result(); left < n/2 || err != nil {
+				t.Fatalf("%d names are left, %v: the test shows nothing", left, err)
+			}
+			// What was before is there for nobody.
+			for _, s := range replicas {
+				for _, key := range keys {
+					if has(t, s, key) {
+						t.Fatal("an entry from before the purge is found")
+					}
+				}
+				if has(t, s, other) != (sel.Model != "") {
+					t.Errorf("what was not purged is found: %t", sel.Model == "")
+				}
+			}
+			// What comes afterwards is, with or without what is left, and at the other replica too.
+			put(t, there, keys[0], rec("after"))
+			if !has(t, here, keys[0]) || !has(t, there, keys[0]) || has(t, there, keys[1]) {
+				t.Error("it is not what was put after the purge that is found")
+			}
+			// The replica that put it knows that something is left.
+			tidyUntil(t, there, func() bool {
+				return client.ZScore(t.Context(), prefix+"{t}:index", "!open").Err() != nil
+			})
+			if !has(t, here, keys[0]) || has(t, here, keys[1]) {
+				t.Error("it is not what was put after the purge that is left")
+			}
+			left, err := client.Keys(t.Context(), prefix+"{t}:p:*").Result()
+			want := []string{prefix + "{t}:p:m::" + element(keys[0])}
+			if sel.Model != "" {
+				want = append(want, one)
+			}
+			if slices.Sort(left); !slices.Equal(left, want) || err != nil {
+				t.Errorf("%d keys are left, %v", len(left), err)
+			}
+		})
+	}
+}
+
+// tidyUntil has a store tidy up, again where the server was too slow, as its owner does.
+func tidyUntil(t *testing.T, s *redis.Store, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if err := s.Tidy(ctx); ctx.Err() != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for !done() {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// element is an entry's name in its namespace.
+func element(key cache.Key) string { return key.Fingerprint.EntryID() }
+
+// Whatever is selected, it hides at once what was put before and nothing else, though nothing of it is removed.
+func TestMarksOfPurges(t *testing.T) {
+	key := storetest.Key("t", "p", "m:x", "b", "r")
+	for name, tc := range map[string]struct {
+		sel   cache.Selector
+		found bool
+	}{
+		"the tenant":       {cache.Selector{Tenant: "t"}, false},
+		"the provider":     {cache.Selector{Tenant: "t", Provider: "p"}, false},
+		"the model":        {cache.Selector{Tenant: "t", Model: "m:x"}, false},
+		"the partition":    {cache.Selector{Tenant: "t", Partition: "b"}, false},
+		"the namespace":    {cache.Selector{Tenant: "t", Provider: "p", Model: "m:x", Partition: "b"}, false},
+		"the entry":        {cache.Selector{Tenant: "t", Entry: key.Fingerprint}, false},
+		"another provider": {cache.Selector{Tenant: "t", Provider: "m:x"}, true},
+		"another model":    {cache.Selector{Tenant: "t", Model: "m"}, true},
+		"another entry":    {cache.Selector{Tenant: "t", Entry: storetest.Key("", "", "", "", "s").Fingerprint}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clocktest.New()
+			s, client, prefix := open(t, c)
+			rec := cache.Record{Entry: storetest.Entry("x"), Expires: c.Now().Add(time.Hour)}
+			put(t, s, key, rec)
+			raw, err := client.Get(t.Context(), prefix+"{t}:p:m%3Ax:b:"+element(key)).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(t, s, storetest.Key("t", "q", "q", "q", "q"), rec)
+			if _, err := s.Invalidate(t.Context(), tc.sel, c.Now()); err != nil {
+				t.Fatal(err)
+			}
+			// As if nothing had been swept out yet.
+			index := prefix + "{t}:index"
+			member := "!" + selectorName(tc.sel)
+			if err := client.Eval(t.Context(), `
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2], 4503599627370497, '!last', 4503599627370497, '!open', 4503599627370497, ARGV[3])
+return redis.call('SET', KEYS[2], ARGV[4])`, []string{index, prefix + "{t}:p:m%3Ax:b:" + element(key)},
+				rec.Expires.UnixMilli(), "p:m%3Ax:b:"+element(key), member, raw).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if got := has(t, s, key); got != tc.found {
+				t.Errorf("found: %t", got)
+			}
+			put(t, s, key, rec)
+			if !has(t, s, key) {
+				t.Error("what was put afterwards is not found")
+			}
+			tidyUntil(t, s, func() bool { return client.ZScore(t.Context(), index, "!open").Err() != nil })
+			if !has(t, s, key) {
+				t.Error("what was put afterwards is swept out")
+			}
+		})
+	}
+}
+
+func selectorName(sel cache.Selector) string {
+	entry := ""
+	if sel.Entry != (cache.Fingerprint{}) {
+		entry = sel.Entry.EntryID()
+	}
+	esc := func(s string) string { return string(cache.AppendEscaped(nil, s)) }
+	return esc(sel.Provider) + ":" + esc(sel.Model) + ":" + esc(sel.Partition) + ":" + entry
+}
