@@ -325,11 +325,11 @@ func TestNamesDoNotGrow(t *testing.T) {
 // A process whose name another one has waits for it.
 func TestNameThatIsTaken(t *testing.T) {
 	store, shared := memory.New(memory.Options{}), newEvidence()
-	a, b := newStudent(t, store, learning("a", shared)), (*student)(nil)
+	a := newStudent(t, store, learning("a", shared))
 	ns := namespace()
 	a.keep(t, ns)
 	a.known(t, ns)
-	b = newStudent(t, store, learning("a", shared))
+	b := newStudent(t, store, learning("a", shared))
 	b.keep(t, ns)
 	if got := b.ask(t, ns); got.GetHit() != miss || got.GetComparison() != nil {
 		t.Errorf("%v under a name that is taken", got)

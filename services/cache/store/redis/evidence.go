@@ -103,7 +103,7 @@ func (s *Store) Claim(ctx context.Context, c cache.Claim) (cache.Lease, error) {
 func (s *Store) Exchange(ctx context.Context, ns cache.Namespace, lease cache.Lease, state []byte) ([][]byte, error) {
 	key, now := s.evidence(&ns), s.clock.Now().UnixMilli()
 	all, err := s.client.Eval(ctx, exchangeScript, []string{key}, lease.Name,
-		binary.BigEndian.AppendUint64(nil, uint64(now)), binary.BigEndian.AppendUint64(nil, lease.Token), //nolint:gosec // after 1970
+		binary.BigEndian.AppendUint64(nil, uint64(now)), binary.BigEndian.AppendUint64(nil, lease.Token),
 		state, cache.EvidenceLife.Milliseconds()).StringSlice()
 	switch {
 	case redis.HasErrorPrefix(err, "LOST"):

@@ -32,7 +32,7 @@ func (e *Evidence) claim(ctx context.Context, tx *sql.Tx, c cache.Claim) (cache.
 	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(token), 0) FROM cache_replicas`).Scan(&last); err != nil {
 		return cache.Lease{}, err
 	}
-	found := cache.Lease{Name: c.Name, Token: uint64(max(last+1, now))} //nolint:gosec // none is negative
+	found := cache.Lease{Name: c.Name, Token: uint64(max(last+1, now))}
 	if c.Name == "" {
 		found.Name = cache.AnyName + strconv.FormatUint(found.Token, 10)
 	}
