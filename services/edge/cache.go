@@ -37,70 +37,76 @@ func badPartition(name string) error {
 	return errs.Newf(errs.InvalidRequest, "%s must have at most %d bytes", name, maxPartition).WithParam(name)
 }
 
-// invalidateCache answers `POST /v1/cache/invalidate` `{namespace, partition?, entryId?,
-// ttlOverride?}`. The namespace is `{tenant}`, `{tenant}:{provider}` or
-// `{tenant}:{provider}:{model}`, with `key/{id}` for a key without a tenant; a key without the
-// admin scope reaches its own answers alone. Without a partition all are meant, and so without
-// entryId, which is that of a single entry. ttlOverride is in seconds.
+// purgeRequest is the body of `POST /v1/cache/invalidate`. Namespace must be there: `{tenant}`,
+// `{tenant}:{provider}` or `{tenant}:{provider}:{model}`, with `key/{id}` for a key without a tenant.
+type purgeRequest struct {
+	Namespace string `json:"namespace"`
+	// Partition is one alone; empty means all, and the common one.
+	Partition string `json:"partition"`
+	// EntryID is that of a single entry; absent means all.
+	EntryID *string `json:"entryId"`
+	// TTLOverride is in seconds what is left of their lives; absent and 0 are a purge.
+	TTLOverride *int64 `json:"ttlOverride"`
+}
+
+// selection is what the cache is asked to end; an error where that cannot be meant.
+func (r *purgeRequest) selection() (*cachev1.InvalidateRequest, error) {
+	parts := strings.SplitN(r.Namespace, ":", 3)
+	switch {
+	case slices.ContainsFunc(parts, func(part string) bool { return len(part) > maxNamespacePart }):
+		return nil, errs.Newf(errs.InvalidRequest, "namespace must have at most %d bytes in each of its parts", maxNamespacePart).
+			WithParam("namespace")
+	case slices.Contains(parts, ""): // an empty part would stand for all
+		return nil, errs.New(errs.InvalidRequest, "namespace must be {tenant}, {tenant}:{provider} or {tenant}:{provider}:{model}").
+			WithParam("namespace")
+	case len(r.Partition) > maxPartition:
+		return nil, badPartition("partition")
+	}
+	parts = append(parts, "", "")
+	in := &cachev1.InvalidateRequest{TenantId: parts[0], Provider: parts[1], Model: parts[2], Partition: r.Partition}
+	if r.EntryID != nil { // an empty one would stand for all
+		if err := checkEntryID(*r.EntryID); err != nil {
+			return nil, err
+		}
+		in.EntryId = *r.EntryID
+	}
+	if r.TTLOverride != nil {
+		if *r.TTLOverride < 0 || *r.TTLOverride > maxTTLSeconds {
+			return nil, badSeconds("ttlOverride")
+		}
+		in.TtlOverride = durationpb.New(time.Duration(*r.TTLOverride) * time.Second)
+	}
+	return in, nil
+}
+
+// invalidateCache answers `POST /v1/cache/invalidate`. A key without the admin scope reaches its own
+// answers alone. It counts against the limits on requests, as a call does, and against those of a
+// model that is named.
 func (e *Edge) invalidateCache(x *exchange) error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	var req struct {
-		Namespace   string  `json:"namespace"`
-		Partition   string  `json:"partition"`
-		EntryID     *string `json:"entryId"`
-		TTLOverride *int64  `json:"ttlOverride"`
-	}
+	var req purgeRequest
 	if err := x.decode(&req); err != nil {
 		return err
 	}
-	parts := strings.SplitN(req.Namespace, ":", 3)
-	if slices.ContainsFunc(parts, func(part string) bool { return len(part) > maxNamespacePart }) {
-		return errs.Newf(errs.InvalidRequest, "namespace must have at most %d bytes in each of its parts", maxNamespacePart).
-			WithParam("namespace")
-	}
-	if slices.Contains(parts, "") { // an empty part would stand for all
-		return errs.New(errs.InvalidRequest, "namespace must be {tenant}, {tenant}:{provider} or {tenant}:{provider}:{model}").
-			WithParam("namespace")
-	}
-	if !x.principal.Admin && parts[0] != cacheTenant(x.principal) {
-		return errs.New(errs.TenantMismatch, "the namespace belongs to another tenant").WithParam("namespace")
-	}
-	if len(req.Partition) > maxPartition {
-		return badPartition("partition")
-	}
-	in := &cachev1.InvalidateRequest{TenantId: parts[0], Partition: req.Partition}
-	if len(parts) > 1 {
-		in.Provider = parts[1]
-	}
-	if len(parts) > 2 {
-		in.Model = parts[2]
-	}
-	if req.EntryID != nil { // an empty one would stand for all
-		if err := checkEntryID(*req.EntryID); err != nil {
-			return err
-		}
-		in.EntryId = *req.EntryID
-	}
-	if req.TTLOverride != nil {
-		if *req.TTLOverride < 0 || *req.TTLOverride > maxTTLSeconds {
-			return badSeconds("ttlOverride")
-		}
-		in.TtlOverride = durationpb.New(time.Duration(*req.TTLOverride) * time.Second)
-	}
-	// What was answered before is purged as well, also where it is still being stored.
-	if err := e.after.wait(x.r.Context()); err != nil {
-		return err
-	}
-	resp, err := e.Services.Cache.Invalidate(x.r.Context(), in)
-	if in.GetTtlOverride().AsDuration() == 0 {
-		e.flights.ground(in)
-	}
+	in, err := req.selection()
 	if err != nil {
 		return err
 	}
-	if resp.GetEntries() == 0 {
+	if !x.principal.Admin && in.GetTenantId() != cacheTenant(x.principal) {
+		return errs.New(errs.TenantMismatch, "the namespace belongs to another tenant").WithParam("namespace")
+	}
+	permit, err := e.Limits.AcquireRequest(x.r.Context(), x.principal.Limits(), in.GetModel())
+	permit.Headers(x.w.Header())
+	if err != nil {
+		return err
+	}
+	entries, err := e.purge(x.r.Context(), in)
+	if err != nil {
+		return err
+	}
+	if entries == 0 {
 		if err := x.misnamed(in); err != nil {
 			return err
 		}
@@ -108,7 +114,20 @@ func (e *Edge) invalidateCache(x *exchange) error {
 	return x.json(http.StatusOK, struct {
 		Namespace string `json:"namespace"`
 		Entries   int64  `json:"entries"`
-	}{req.Namespace, resp.GetEntries()})
+	}{req.Namespace, entries})
+}
+
+// purge ends what is selected, or shortens its life, and returns how many entries that were. What was
+// answered before is purged as well, also where it is still being stored.
+func (e *Edge) purge(ctx context.Context, in *cachev1.InvalidateRequest) (entries int64, err error) {
+	if err := e.after.wait(ctx); err != nil {
+		return 0, err
+	}
+	resp, err := e.Services.Cache.Invalidate(ctx, in)
+	if in.GetTtlOverride().AsDuration() == 0 {
+		e.flights.ground(in)
+	}
+	return resp.GetEntries(), err
 }
 
 // misnamed tells why nothing can be kept where a purge found nothing; nil where something may.

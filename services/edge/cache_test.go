@@ -149,6 +149,58 @@ func TestPurgesOfNothingWithoutTheKeystore(t *testing.T) {
 	}
 }
 
+// TestPurgesAreLimited counts purges as requests, with the calls of the key, and those that name a
+// model with that model's: beyond a limit the cache hears of none, and one that cannot be meant
+// counts nowhere.
+func TestPurgesAreLimited(t *testing.T) {
+	t.Parallel()
+	const key = "sk-limited-0123456789abcdef"
+	three := int64(3)
+	for name, tc := range map[string]struct {
+		limits    *keystorev1.Limits
+		namespace string
+		left      []string // after each purge that goes through
+		called    bool     // before the last one
+	}{
+		"by the key's limit": {&keystorev1.Limits{RequestsPerMinute: &three}, "acme", []string{"2", "1"}, true},
+		"by a model's limit": {&keystorev1.Limits{ModelRequestsPerMinute: map[string]int64{"m": 1}}, "acme:openai:m", []string{"0"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.keystore.put(key, &keystorev1.Grant{
+				Key: &keystorev1.Key{Id: "key-of-limited", TenantId: "acme", Limits: tc.limits}, Tenant: &keystorev1.Tenant{Id: "acme"},
+			})
+			purge := func(body string) answer { return r.do(http.MethodPost, invalidatePath, call{key: key, body: body}) }
+			for _, bad := range []string{`{"namespace":"acme:"}`, `{"namespace":"acme","ttlOverride":-1}`, `{"namespace":"globex"}`} {
+				if a := purge(bad); a.status != http.StatusBadRequest && a.status != http.StatusForbidden {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+			}
+			for _, want := range tc.left {
+				a := purge(`{"namespace":"` + tc.namespace + `"}`)
+				if got := a.header.Get("X-Ratelimit-Remaining-Requests"); a.status != http.StatusOK || got != want {
+					t.Errorf("%d %s, %q are left, want %s", a.status, a.body, got, want)
+				}
+			}
+			if tc.called {
+				if a := r.do(http.MethodPost, chatPath, call{key: key, body: chat("Hi")}); a.status != http.StatusOK {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+				eventually(t, "the entry", func() bool { return r.cache.kept() == 1 })
+			}
+			for _, more := range []string{"", `,"ttlOverride":60`} {
+				if a := purge(`{"namespace":"` + tc.namespace + `"` + more + `}`); a.reason() != string(errs.RateLimitExceeded) || a.header.Get("Retry-After") == "" {
+					t.Errorf("%d %s", a.status, a.body)
+				}
+			}
+			if tc.called && r.cache.kept() != 1 {
+				t.Error("the entry is gone")
+			}
+		})
+	}
+}
+
 // TestPurgesReachWhatIsStillStored purges what a caller was answered just now, and what the
 // cache has not got yet.
 func TestPurgesReachWhatIsStillStored(t *testing.T) {
