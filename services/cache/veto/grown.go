@@ -23,7 +23,7 @@ func grown(p *pair) (string, string, bool) {
 			}
 			// There it is the subject, behind the auxiliary.
 			y := int(p.a.to[x])
-			if p.b.words[j].Form > reading.S {
+			if p.b.words[j].Form > reading.S || suffers(p.b.words[j-1].Text) {
 				continue
 			}
 			for k := y - 1; k >= 0 && y < j && p.b.words[k].Sentence == p.b.words[j].Sentence; k-- {
@@ -59,6 +59,16 @@ func last(s *side, i int) bool { return s.next(i) < 0 }
 func agent(s string) bool {
 	switch s {
 	case "i", "you", "we", "one", "he", "she", "they", "to", "why", "people":
+		return true
+	}
+	return false
+}
+
+// suffers reports whether what is behind the word is done to the subject: some participles look like
+// the verb's plain form (reset, cut, put).
+func suffers(s string) bool {
+	switch s {
+	case "be", "been", "being", "is", "are", "was", "were", "get", "gets", "got":
 		return true
 	}
 	return false

@@ -11,5 +11,7 @@ func TestGrown(t *testing.T) {
 		{"How do I grow tomatoes?", "How does one grow tomatoes?"},
 		{"How much water do I need for rice?", "How much water does rice need?"},
 		{"How can we reuse paper?", "How can paper be reused?"},
+		{"How do I reset a forgotten password in Ubuntu?", "How can a forgotten Ubuntu password be reset?"},
+		{"How do I cut a mango?", "How can a mango be cut?"},
 	})
 }
