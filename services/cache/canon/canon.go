@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 9
+const Version = 10
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -160,7 +160,9 @@ func (f *Form) piece(i int) string {
 }
 
 // mistyped reports whether one of two words is the other, mistyped: it must be unknown and the
-// other known, and no other known word may be as near. Of two unknown ones see [turned].
+// other known, and no other known word may be as near. Of a rare word an unknown neighbour is rather
+// another term, as hexene is of hexane, so that it counts only where hardly two terms differ. Of two
+// unknown ones see [turned].
 func mistyped(x, y *piece) bool {
 	switch {
 	case x.slip == word && y.slip == broken:
@@ -175,10 +177,25 @@ func mistyped(x, y *piece) bool {
 	if coined(a, b) {
 		return false
 	}
+	if !y.entry.Is(lexicon.Common) {
+		return turned(a, b) || doubled(a, b)
+	}
 	if reading.Slip(a, b) {
 		return true
 	}
-	return len(a) > 4 && len(b) > 4 && a[0] == b[0] && len(a) == len(b) && oneLetter(a, b) && !rivals(a, b)
+	return len(a) > 4 && len(b) > 4 && a[0] == b[0] && len(a) == len(b) && missed(a, b) && !rivals(a, b)
+}
+
+// doubled reports whether two long words differ in a letter that one has twice and the other once.
+func doubled(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return len(a) > 7 && len(b) == len(a)+1 && i > 1 && i < len(a) && b[i] == b[i-1] && a[i:] == b[i+1:]
 }
 
 // turned reports whether two words that nobody knows, as names are, differ in two letters beside each
@@ -201,14 +218,33 @@ func coined(unknown, known string) bool {
 	return false
 }
 
-func oneLetter(a, b string) bool {
-	n := 0
+// missed reports whether two words of the same length differ in one letter, within them, that is one
+// beside it on the keyboard, or sounds like it: a mutex is nothing muted.
+func missed(a, b string) bool {
+	at := -1
 	for i := range len(a) {
-		if a[i] != b[i] {
-			n++
+		if a[i] == b[i] {
+			continue
 		}
+		if at >= 0 {
+			return false
+		}
+		at = i
 	}
-	return n == 1
+	return at > 0 && at < len(a)-1 && (beside(a[at], b[at]) || beside(b[at], a[at]))
+}
+
+// beside reports whether b stands to the right of a or below it on the keyboard, or sounds like it.
+func beside(a, b byte) bool {
+	vowel := func(c byte) bool { return strings.IndexByte("aeiouy", c) >= 0 }
+	return strings.IndexByte(keys[a], b) >= 0 || vowel(a) && vowel(b)
+}
+
+// keys are, for each letter, those to its right and below it, and that sound like it.
+var keys = [256]string{
+	'q': "wa", 'w': "esa", 'e': "rds", 'r': "tfd", 't': "ygf", 'y': "uhg", 'u': "ijh", 'i': "okj", 'o': "plk", 'p': "l",
+	'a': "sz", 's': "dxz", 'd': "fcx", 'f': "gvc", 'g': "hbv", 'h': "jnb", 'j': "kmn", 'k': "lmc", 'c': "vs",
+	'z': "x", 'x': "c", 'v': "b", 'b': "n", 'n': "m",
 }
 
 // rivals reports whether another known word has one letter of a differ.

@@ -133,6 +133,29 @@ func TestNotTheSame(t *testing.T) {
 	}
 }
 
+// What is a slip stands next to what is another word: of a rare one an unknown neighbour is another
+// term.
+func TestSlips(t *testing.T) {
+	for _, c := range []struct {
+		right, typed string
+		want         bool
+	}{
+		{"capital", "capiatl", true}, {"restaurant", "restaurnt", true}, {"necessary", "necesssary", true},
+		{"technology", "tecnology", true},
+		{"accommodation", "accommodatoin", true}, {"accommodation", "accommodattion", true},
+		{"hematology", "hepatology", false}, {"hematology", "hematolgoy", true},
+		{"hexane", "hexene", false}, {"heptane", "heptene", false}, {"butanol", "butanal", false}, {"ketone", "ketene", false},
+		{"colostomy", "colotomy", false}, {"samara", "samarra", false}, {"homomorphism", "homeomorphism", false},
+		{"subjective", "surjective", false}, {"subjective", "sibjective", true},
+		{"muted", "mutex", false},
+	} {
+		how, ok := canon.Same(of("Where is a "+c.right+" thing?"), of("Where is a "+c.typed+" thing?"))
+		if ok != c.want || ok && !how.Slip {
+			t.Errorf("%s, %s: %v, want %t", c.right, c.typed, ok, c.want)
+		}
+	}
+}
+
 func TestOneSlipIsFoundByTheKeysNearby(t *testing.T) {
 	a, b := of("How do you find accommodation?"), of("How do you find accommodatoin?")
 	how, ok := canon.Same(a, b)

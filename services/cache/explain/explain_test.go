@@ -26,7 +26,7 @@ func TestWhatDecides(t *testing.T) {
 	v := vectors{
 		"How do I bake bread?": {1, 0}, "What helps against hiccups?": {0.8, 0.6}, "Who invented the wheel in 2020?": {1, 0},
 		"Who invented the wheel in 2021?": {1, 0}, "How can I bake bread": {0, 1}, "Where is the sun today?": {1, 0},
-		"What is photosynthesis?": {1, 0}, "What is photosyntesis?": {0, 1},
+		"What is technology?": {1, 0}, "What is tecnology?": {0, 1},
 	}
 	half, most, full := 0.5, 0.9, 1.0
 	for _, c := range []struct {
@@ -38,8 +38,8 @@ func TestWhatDecides(t *testing.T) {
 		{"Where is the sun today?", "Where is the sun today?", nil, explain.Exact, ""},
 		{"How do I bake bread?", "How can I bake bread", &most, explain.Near, ""},
 		{"How do I bake bread?", "How can I bake bread", &full, explain.Near, ""},
-		{"What is photosynthesis?", "What is photosyntesis?", &most, explain.Near, ""},
-		{"What is photosynthesis?", "What is photosyntesis?", &full, explain.Miss, explain.WhyThreshold},
+		{"What is technology?", "What is tecnology?", &most, explain.Near, ""},
+		{"What is technology?", "What is tecnology?", &full, explain.Miss, explain.WhyThreshold},
 		{"Who invented the wheel in 2020?", "Who invented the wheel in 2021?", &half, explain.Miss, explain.WhyVeto},
 		{"How do I bake bread?", "Where is the sun today?", &half, explain.Miss, explain.WhyUnfit},
 		{"How do I bake bread?", "What helps against hiccups?", &half, explain.Semantic, ""},
