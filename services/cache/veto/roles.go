@@ -7,7 +7,7 @@ import (
 
 // symmetric are verbs and adjectives whose two sides may change places.
 var symmetric = reading.Set("marry meet differ equal relate resemble compare same similar different equivalent date divorce " +
-	"collide intersect combine mix vs versus friend")
+	"collide intersect combine mix vs versus friend border adjoin neighbor rhyme connect")
 
 // reach is how many words may stand between a verb and those who it is about; beyond that, they
 // more often belong to something else.
@@ -16,11 +16,11 @@ const reach = 5
 // roles holds prompts apart in which two have changed places around a verb: "A sued B" and "B
 // sued A". The passive changes them once more: "B was sued by A".
 func roles(p *pair) (string, string, bool) {
+	if a, b, found := p.either(sought); found {
+		return a, b, true
+	}
 	if p.close < 0.9 {
 		return "", "", false
-	}
-	if a, b, found := p.either(who); found {
-		return a, b, true
 	}
 	for i := range p.a.words {
 		if !actor(&p.a, i) {
@@ -55,20 +55,6 @@ func roles(p *pair) (string, string, bool) {
 		}
 	}
 	return "", "", false
-}
-
-// who finds questions of which one asks who did something to somebody, and the other to whom
-// somebody did it: who beat Spain, and who did Spain beat.
-func who(p *pair) (string, string, bool) {
-	a, b := p.a.words, p.b.words
-	if len(a) < 3 || len(b) < 4 || a[0].Text != "who" || b[0].Text != "who" || !isVerb(&a[1]) || tenses[b[1].Text] == "" {
-		return "", "", false
-	}
-	v := int(p.a.to[1])
-	if x := p.a.next(1); x < 0 || v < 3 || p.a.to[x] < 2 || int(p.a.to[x]) > v {
-		return "", "", false
-	}
-	return p.a.text(0, 3), p.b.text(0, v+1), true
 }
 
 // vessels are nouns of which "a X of Y" holds Y, while "a Y X" may be empty.
