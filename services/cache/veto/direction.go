@@ -67,9 +67,11 @@ func direction(p *pair) (string, string, bool) {
 
 // govern reports whether x in a and y in b stand before the same word, or little else differs.
 func (p *pair) govern(x, y string) bool {
-	if p.minimal() {
-		return true
-	}
+	return p.minimal() || p.lead(x, y)
+}
+
+// lead reports whether x in a and y in b stand before the same word.
+func (p *pair) lead(x, y string) bool {
 	for i := range p.a.words {
 		if p.a.words[i].Text != x {
 			continue

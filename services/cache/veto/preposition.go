@@ -18,8 +18,11 @@ var belonging = reading.Set("of for to about on")
 // preposition holds prompts apart that differ in nothing but one, where it makes another thing of
 // what it belongs to: behind a verb, to look for a dog and to look after one; before a number or a
 // date, by Friday and until Friday; and behind a noun where one of them says who does it, a talk to
-// students and a talk by students.
+// students and a talk by students. With, before, after and between the same are never the same.
 func preposition(p *pair) (string, string, bool) {
+	if x, y, found := p.either(taken); found {
+		return x, y, true
+	}
 	x, y := p.instead()
 	if !prepositions[x] || !prepositions[y] {
 		return "", "", false
@@ -38,6 +41,37 @@ func preposition(p *pair) (string, string, bool) {
 		return p.a.text(i-1, i+1), p.b.text(j-1, j+1), true
 	}
 	return "", "", false
+}
+
+// moments are prepositions that say when something is taken or done, other than along with the
+// same; before and after are opposites besides.
+var moments = [...]string{"before", "after", "between"}
+
+// taken finds two of which one says along with what something is taken or done, and the other
+// before, after or between what; or between and before or after what.
+func taken(p *pair) (string, string, bool) {
+	for _, x := range [...]string{"with", "during", "between"} {
+		for _, y := range moments {
+			if x == y || p.a.count(x) <= p.b.count(x) || p.a.count(y) >= p.b.count(y) || !p.lead(x, y) || p.a.joins() || p.b.joins() {
+				continue
+			}
+			return x, y, true
+		}
+	}
+	return "", "", false
+}
+
+// joins reports whether "between" stands before two, or a difference is asked for: it's no time.
+func (s *side) joins() bool {
+	if s.lemma("difference") >= 0 {
+		return true
+	}
+	i := s.lemma("between")
+	if i < 0 {
+		return false
+	}
+	i = s.next(i) + 1
+	return i > 0 && i < len(s.words) && s.words[i].Text == "and"
 }
 
 // timed reports whether the preposition at i stands before a number or a date.
