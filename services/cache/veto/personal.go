@@ -15,7 +15,7 @@ func personal(words []reading.Word, i int) bool {
 		}
 		return words[i].Text == "i" && i > 0 && ofMe(words, i)
 	case "me":
-		return i > 0 && words[i-1].Text == "about" || done(words, i)
+		return i > 0 && words[i-1].Text == "about" || done(words, i) || felt(words, i)
 	case "us":
 		return words[i].Function && done(words, i)
 	}
@@ -108,6 +108,24 @@ func done(words []reading.Word, i int) bool {
 			return they
 		case "is", "are":
 			return they && words[i-1].Form == reading.Ing
+		}
+	}
+	return false
+}
+
+// feelings are verbs of what somebody feels for a person.
+var feelings = reading.Set("like love hate trust respect miss fancy dislike adore despise")
+
+// felt reports whether a question ends in what somebody feels for who asks: "does the boss like me",
+// but not "what do people like me eat".
+func felt(words []reading.Word, i int) bool {
+	if i == 0 || !feelings[words[i-1].Lemma] || i+1 < len(words) && words[i+1].Sentence == words[i].Sentence {
+		return false
+	}
+	for j := i - 1; j >= 0 && words[j].Sentence == words[i].Sentence; j-- {
+		switch words[j].Text {
+		case "do", "does":
+			return true
 		}
 	}
 	return false

@@ -21,7 +21,7 @@ func TestPersonal(t *testing.T) {
 			"What do I owe?", "How much do I weigh?", "Which team do I belong to?", "What do I look like?", "Where do I work?",
 			"What do I have?", "I have a cold, what helps?",
 		}, true},
-		{"what somebody does to one", []string{"Why is he ignoring me?", "Does she love me?", "Why do they hate us?"}, true},
+		{"what somebody does to one", []string{"Why is he ignoring me?", "Does she love me?", "Does the boss like me?", "Do people hate me?", "Why do they hate us?"}, true},
 		{"what anybody does, needs and must", []string{
 			"How do I bake bread?", "What do I need for a visa?", "Do I need a visa for Vietnam?", "Do I have to soak beans?",
 			"How long do I have to boil an egg?", "How do I live longer?", "What do I look for in a used car?",
@@ -32,7 +32,7 @@ func TestPersonal(t *testing.T) {
 			"Is it possible to teach me chess?",
 		}, false},
 		{"what anybody may meet", []string{
-			"Can the police search me without a warrant?", "What will help me sleep?", "Why does coffee make me tired?",
+			"Can the police search me without a warrant?", "What will help me sleep?", "Why does coffee make me tired?", "What do people like me eat?",
 			"What did Rome leave us?", "Why do I get hiccups?",
 		}, false},
 	} {

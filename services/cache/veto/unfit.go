@@ -33,7 +33,7 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 			return "personal", true
 		case passing[w.Text], clock(r.Words[i:]), w.Text == "still" && i > 0 && isOf(r.Words[:i]):
 			return "time", true
-		case lasting(r.Words[i:]):
+		case lasting(r.Words[i:]), counted(r.Words[i:]):
 			return "time", true
 		}
 	}
@@ -74,6 +74,39 @@ func unspoken(r *reading.Reading) bool {
 func clock(words []reading.Word) bool {
 	return len(words) >= 4 && words[0].Text == "what" && (passingNext[words[1].Lemma] || words[1].Lemma == "day" || words[1].Lemma == "date") &&
 		words[2].Text == "is" && words[3].Text == "it" && (len(words) == 4 || words[4].Function || passing[words[4].Text])
+}
+
+// counted reports whether words ask when the next of something is, or how long it is from or to a
+// day: when is the next full moon, how many days until Christmas; but not how long until rice is done.
+func counted(words []reading.Word) bool {
+	at := func(i int) string { return text(words, i) }
+	switch at(0) {
+	case "when":
+		return at(1) == "is" && at(2) == "the" && at(3) == "next"
+	case "how":
+	default:
+		return false
+	}
+	i, long := 2, at(1) == "long"
+	if !long {
+		if at(1) != "many" || len(words) < 4 || !spans[words[2].Lemma] {
+			return false
+		}
+		i = 3
+	}
+	switch {
+	case at(i) == "has" && at(i+1) == "it" && at(i+2) == "been":
+		i += 3
+	case at(i) == "is" && at(i+1) == "it":
+		i += 2
+	}
+	switch at(i) {
+	case "since":
+		return true
+	case "until", "till":
+		return i+1 < len(words) && (words[i+1].Kind == reading.Date || words[i+1].Name() || words[i+1].Capital)
+	}
+	return false
 }
 
 // isOf reports whether a verb of being stands before, as in "is he still".
