@@ -17,6 +17,9 @@ var asking = reading.Set("what which who when where why how")
 // tense holds prompts apart that ask about another time, or whether something can, should or
 // must be. What one can and should do comes to the same when the question is how.
 func tense(p *pair) (string, string, bool) {
+	if x, y, found := p.either(supposed); found {
+		return x, y, true
+	}
 	if !p.minimal() {
 		return "", "", false
 	}
@@ -49,6 +52,20 @@ func tense(p *pair) (string, string, bool) {
 		}
 	}
 	return p.a.at(i), p.b.at(j), true
+}
+
+// supposed finds a question whether something could or would have been, against whether it was.
+func supposed(p *pair) (string, string, bool) {
+	i, j := p.a.auxiliary(), p.b.auxiliary()
+	if p.close < 0.9 || i < 0 || j < 0 || p.b.words[j].Text != "did" || p.a.question() == "why" {
+		return "", "", false
+	}
+	switch p.a.words[i].Text {
+	case "could", "would", "should", "might":
+	default:
+		return "", "", false
+	}
+	return p.a.at(i), p.b.at(j), p.a.lemma("have") > i
 }
 
 // mood is that of the auxiliary at i. "Is it possible" asks what "can" asks.
