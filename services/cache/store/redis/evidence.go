@@ -21,16 +21,17 @@ const (
 
 // exchangeScript keeps a state, unless one is there with a larger token, and returns all. Where there
 // is none to keep, the token is put in the place of a smaller one: so a holder who reads
-// what an earlier one kept ends that one's keeping.
+// what an earlier one kept ends that one's keeping. Tokens are compared as numbers, which
+// Lua holds exactly below 2^53: the order of strings is that of the server's locale.
 //
 // KEYS: evidence. ARGV: name, time, token, state, life in ms.
 const exchangeScript = `
 local had = redis.call('HGET', KEYS[1], ARGV[1])
-local token = had and string.sub(had, 9, 16) or ''
-if token > ARGV[3] then return redis.error_reply('` + lost + `') end
+local mine, token = struct.unpack('>I8', ARGV[3]), had and #had >= 16 and struct.unpack('>I8', had, 9) or 0
+if token > mine then return redis.error_reply('` + lost + `') end
 if #ARGV[4] > 0 then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ARGV[3] .. ARGV[4])
-elseif token < ARGV[3] then
+elseif token < mine then
   redis.call('HSET', KEYS[1], ARGV[1], (had and string.sub(had, 1, 8) or ARGV[2]) .. ARGV[3] .. (had and string.sub(had, 17) or ''))
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
