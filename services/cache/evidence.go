@@ -30,7 +30,8 @@ type Evidence interface {
 
 // Claim is a holder's wish for a name.
 type Claim struct {
-	// Holder is one process's life.
+	// Holder is one process's life, or the part of it since it last lost its lease. One that no
+	// claim had before gets a larger token than all that are known, or another name.
 	Holder string
 	// Name that is asked for; empty takes any: the holder's own, one that a claim of any made and
 	// nobody holds any more, the last one of these first, or a new one.
@@ -157,6 +158,14 @@ func (x *exchange) lose() {
 	x.learners.forget()
 }
 
+// anew loses the name, and claims next as somebody else: where the store has forgotten the lease
+// that ended this one, it would renew it with the token under which nothing is kept any more.
+func (x *exchange) anew(ctx context.Context) {
+	x.giveBack(ctx)
+	x.lose()
+	x.claim.Holder = rand.Text()
+}
+
 // giveBack the name, so that the next one needn't wait for the lease's end.
 func (x *exchange) giveBack(ctx context.Context) {
 	if x.lease == nil {
@@ -209,7 +218,7 @@ func (x *exchange) share(ctx context.Context, at *learned) (ok bool) {
 		}
 		x.fails(ctx, err)
 		if errors.Is(err, ErrLost) {
-			x.lose()
+			x.anew(bounded)
 		}
 		return false
 	}

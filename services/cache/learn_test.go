@@ -338,6 +338,43 @@ func TestNameThatIsTaken(t *testing.T) {
 	b.known(t, ns)
 }
 
+// A process whose name another one had for a while, of which the store knows nothing any more, learns on
+// under a lease that keeps.
+func TestNameThatWasLostUnnoticed(t *testing.T) {
+	for what, change := range map[string]func(*cache.Learning){
+		"named":   func(l *cache.Learning) { l.Replica = "a" },
+		"unnamed": func(*cache.Learning) {},
+		"sole":    func(l *cache.Learning) { l.Replica, l.Sole = "a", true },
+	} {
+		t.Run(what, func(t *testing.T) {
+			store, shared := memory.New(memory.Options{}), newEvidence()
+			ns, how := namespace(), learning("", shared)
+			change(&how)
+			s := newStudent(t, store, how)
+			s.keep(t, ns)
+			s.known(t, ns)
+			// The only one that has a name; a fresh store calls the first that it makes so.
+			name := how.Replica
+			if name == "" {
+				name = cache.AnyName + "1"
+			}
+			shared.FailOver(name)
+			eventually(t, "it serves", func() bool {
+				got := s.ask(t, ns)
+				if len(got.GetComparison()) > 0 {
+					if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: agrees}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return got.GetHit() == semantic
+			})
+			other := newStudent(t, store, learning("b", shared))
+			other.keep(t, ns)
+			eventually(t, "another replica knows of it", func() bool { return other.ask(t, ns).GetHit() == semantic })
+		})
+	}
+}
+
 // Where evidence can't be read nothing is served or compared; where it goes away later, each
 // goes on alone and tells the others when it is back.
 func TestEvidenceIsAway(t *testing.T) {

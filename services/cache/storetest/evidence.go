@@ -245,6 +245,18 @@ func testLostLease(t *testing.T, f *evidenceFixture) {
 	}
 	f.want(t, ns, "a", "new", "new")
 	f.want(t, empty, "a", "")
+
+	// Who has lost it begins anew, as somebody else: under another name, or once this one is free.
+	if other := f.claim(t, cache.Claim{Holder: "anew", Term: time.Hour}); other.Name == "a" {
+		t.Errorf("%v is another's", other)
+	}
+	f.claim(t, cache.Claim{Holder: "a", Name: "a"})
+	anew := f.claim(t, cache.Claim{Holder: "anew again", Name: "a", Term: time.Hour})
+	for _, in := range []cache.Namespace{ns, empty} {
+		if _, err := f.Exchange(t.Context(), in, anew, []byte("anew")); err != nil {
+			t.Errorf("nothing is kept under the next lease %v: %v", anew, err)
+		}
+	}
 }
 
 // Of many who claim at a time no two have the same name.
@@ -280,6 +292,7 @@ type Evidence struct {
 	mu     sync.Mutex
 	kept   map[cache.Namespace][]replicaState // the last kept one last
 	held   map[string]tenure                  // by name
+	least  map[string]uint64                  // token that keeps something, by name
 	token  uint64
 	faults error
 }
@@ -299,7 +312,7 @@ type tenure struct {
 
 // NewEvidence returns evidence without a state.
 func NewEvidence(c clock.Clock) *Evidence {
-	return &Evidence{clock: c, kept: make(map[cache.Namespace][]replicaState), held: make(map[string]tenure)}
+	return &Evidence{clock: c, kept: make(map[cache.Namespace][]replicaState), held: make(map[string]tenure), least: make(map[string]uint64)}
 }
 
 // Fail has each claim and exchange fail with that error, until it is nil.
@@ -307,6 +320,15 @@ func (e *Evidence) Fail(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.faults = err
+}
+
+// FailOver has another holder exchange everything under a name, and forgets that one's lease: what was
+// granted before it stands again.
+func (e *Evidence) FailOver(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.token++
+	e.least[name] = e.token
 }
 
 // Claim is [cache.Evidence]'s.
@@ -359,7 +381,7 @@ func (e *Evidence) Exchange(ctx context.Context, ns cache.Namespace, lease cache
 	if e.faults != nil || ctx.Err() != nil {
 		return nil, errors.Join(e.faults, ctx.Err())
 	}
-	if e.held[lease.Name].token != lease.Token {
+	if e.held[lease.Name].token != lease.Token || lease.Token < e.least[lease.Name] {
 		return nil, cache.ErrLost
 	}
 	now := e.clock.Now()
