@@ -61,10 +61,12 @@ type Options struct {
 	// Embedder finds the candidates of the semantic tier, by vectors of at most 512 numbers.
 	Embedder embed.Embedder
 	// EmbedderPaid says that the embedder is paid for each text. Look-ups tell then what they
-	// cost, and an answer is stored with the vector that its look-up returned, or without.
+	// cost, and an answer is stored with the vector that its look-up returned, or without. Of look-ups
+	// that ask for the same at the same time one has it asked, and pays.
 	EmbedderPaid bool
 	// EmbedTimeout is how long a look-up or a store may wait for the embedder; then it goes on
-	// without. Negative sets no limit, as for one that computes in the process.
+	// without. Negative sets no limit, as for one that computes in the process. A call to one that is
+	// paid may take as long when nobody waits for it any more: it is paid for, and remembered.
 	EmbedTimeout time.Duration
 	// Floor is the least cosine, from 0 to 1, that makes a question a candidate of the semantic
 	// tier. A lower threshold lowers it.

@@ -18,13 +18,17 @@ const (
 )
 
 // Run keeps what the service knows of questions in step with the store, and exchanges what
-// thresholds are learned from, until ctx ends; then it writes what of that is not written, and
+// thresholds are learned from, until ctx ends; then it writes what of that is not written, breaks
+// off what a paid embedder is asked, which it is no more from then on, waits for all that, and
 // returns nil. A service whose Run doesn't run finds what it has itself kept, and learns nothing
 // where there is Evidence.
 func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.expire(ctx) })
 	parts.Go(func() { s.exchange.run(ctx) })
+	if s.similar.vectors != nil {
+		parts.Go(func() { s.similar.vectors.run(ctx) })
+	}
 	if s.similar.beyond != nil {
 		parts.Go(func() { s.similar.beyond.run(ctx) })
 	}

@@ -19,7 +19,8 @@ import (
 
 // vectors are questions' embeddings, in the index's form. An embedder may be away, slow, and
 // cost money: it has a time limit, is left alone for a while after failures, and is not asked
-// again for what it said of one of the last texts.
+// again for what it said of one of the last texts. One that is paid is asked once for all who ask
+// for the same at the same time.
 type vectors struct {
 	embedder embed.Embedder
 	version  string
@@ -57,25 +58,92 @@ func newVectors(opts Options) (*vectors, error) {
 func (v *vectors) of(ctx context.Context, tenant, text string) (out []int8, billed *usagev1.Usage) {
 	sum := v.key(tenant, text)
 	m := &v.memo[sum[0]%memoShards]
+	if v.paid {
+		return v.shared(ctx, m, &sum, text)
+	}
 	if known, ok := m.get(&sum); ok {
 		return known, nil
 	}
+	r := v.ask(ctx, text)
+	if r.known {
+		m.put(&sum, r.vector)
+	}
+	return r.vector, r.billed
+}
+
+// shared is of for an embedder that is paid. Who comes first has it asked, and is billed; the others
+// wait for the same answer, each within its own time, and are billed nothing. The call belongs to
+// none of them: it goes on when the first one leaves, whose bill is unknown then.
+func (v *vectors) shared(ctx context.Context, m *memo, sum *[sha256.Size]byte, text string) ([]int8, *usagev1.Usage) {
+	if ctx.Err() != nil {
+		return nil, nil // who is gone would pay, and have nothing of it
+	}
+	known, f, first := m.join(ctx, sum)
+	switch {
+	case f == nil:
+		return known, nil
+	case first:
+		go v.fly(m, sum, f, text)
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		select {
+		case <-f.done: // both came, and its bill is known
+		default:
+			if first {
+				return nil, v.billed(text, embed.Bill{Unknown: true})
+			}
+			return nil, nil
+		}
+	}
+	if first {
+		return f.got.vector, f.got.billed
+	}
+	return f.got.vector, nil
+}
+
+// fly makes the call of a flight, and lands it.
+func (v *vectors) fly(m *memo, sum *[sha256.Size]byte, f *flight, text string) {
+	got := reply{billed: v.billed(text, embed.Bill{Unknown: true})} // after a panic
+	defer func() { m.land(sum, f, got) }()
+	got = v.ask(f.ctx, text)
+}
+
+// run waits for the end of ctx, breaks off the calls that are under way, and waits for them; from then on
+// an embedder that is paid is asked nothing.
+func (v *vectors) run(ctx context.Context) {
+	<-ctx.Done()
+	for i := range v.memo {
+		v.memo[i].close()
+	}
+	for i := range v.memo {
+		v.memo[i].flying.Wait()
+	}
+}
+
+// reply is what came of a call.
+type reply struct {
+	vector []int8 // nil for none
+	billed *usagev1.Usage
+	known  bool // the embedder would say the same again
+}
+
+// ask the embedder, unless it is left alone.
+func (v *vectors) ask(ctx context.Context, text string) (r reply) {
 	v.breaker.do(ctx, v.timeout, func(ctx context.Context) error {
 		start := v.clock.Now()
 		vector, bill, err := v.embed(ctx, text)
-		out, billed = vector, v.billed(text, bill)
 		// Of a text that has no vector the embedder's state is the same as of others.
 		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong)
 		v.observer.CacheEmbedded(v.clock.Now().Sub(start), bill.Tokens, err == nil || none)
 		if none {
 			err = nil
 		}
-		if err == nil {
-			m.put(&sum, vector)
-		}
+		r = reply{vector: vector, billed: v.billed(text, bill), known: err == nil}
 		return err
 	})
-	return out, billed
+	return r
 }
 
 // stored returns the vector of a question that is kept: the one that its look-up returned, where
@@ -196,12 +264,24 @@ const (
 	memoEntries = 64
 )
 
-// memo remembers the vectors of the last texts, by the texts' hashes.
+// memo remembers the vectors of the last texts, by the texts' hashes, and knows which are being
+// asked for.
 type memo struct {
-	mu    sync.Mutex
-	known map[[sha256.Size]byte][]int8
-	order [memoEntries][sha256.Size]byte // a ring
-	next  int
+	mu     sync.Mutex
+	known  map[[sha256.Size]byte][]int8
+	order  [memoEntries][sha256.Size]byte // a ring
+	next   int
+	asked  map[[sha256.Size]byte]*flight
+	closed bool           // no flight begins any more
+	flying sync.WaitGroup // flights
+}
+
+// flight is a call that all wait for who ask for the same.
+type flight struct {
+	ctx    context.Context //nolint:containedctx // the call's own, which it shares with none who waits
+	cancel context.CancelFunc
+	done   chan struct{} // closed once got is there
+	got    reply
 }
 
 func (m *memo) get(sum *[sha256.Size]byte) (vector []int8, ok bool) {
@@ -211,9 +291,60 @@ func (m *memo) get(sum *[sha256.Size]byte) (vector []int8, ok bool) {
 	return vector, ok
 }
 
+// join returns what is known, or the flight to wait for, and whether that is a new one, which the
+// caller makes the call of; its context has the values of the caller's. Where there is no flight, and none may
+// begin, nothing is known.
+func (m *memo) join(ctx context.Context, sum *[sha256.Size]byte) (known []int8, f *flight, first bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if vector, ok := m.known[*sum]; ok || m.closed {
+		return vector, nil, false
+	}
+	if f, ok := m.asked[*sum]; ok {
+		return nil, f, false
+	}
+	f = &flight{done: make(chan struct{})}
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if m.asked == nil {
+		m.asked = map[[sha256.Size]byte]*flight{}
+	}
+	m.asked[*sum] = f
+	m.flying.Add(1)
+	return nil, f, true
+}
+
+// land a flight: those who wait hear what came of it, and who comes later finds what is known.
+func (m *memo) land(sum *[sha256.Size]byte, f *flight, got reply) {
+	defer m.flying.Done()
+	m.mu.Lock()
+	if got.known {
+		m.remember(sum, got.vector)
+	}
+	delete(m.asked, *sum)
+	m.mu.Unlock()
+	f.got = got
+	close(f.done)
+	f.cancel()
+}
+
+// close lets no flight begin any more, and breaks off those that are under way.
+func (m *memo) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	for _, f := range m.asked {
+		f.cancel()
+	}
+}
+
 func (m *memo) put(sum *[sha256.Size]byte, vector []int8) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.remember(sum, vector)
+}
+
+// remember a text's vector; mu is held.
+func (m *memo) remember(sum *[sha256.Size]byte, vector []int8) {
 	if m.known == nil {
 		m.known = make(map[[sha256.Size]byte][]int8, memoEntries)
 	}
