@@ -541,3 +541,46 @@ func TestLearningThatMakesNoSense(t *testing.T) {
 		}
 	}
 }
+
+// leaving is a store whose caller leaves, where one does, while it reads.
+type leaving struct {
+	cache.Store
+	leave func()
+}
+
+func (l *leaving) Get(ctx context.Context, key cache.Key) (cache.Record, bool, error) {
+	rec, ok, err := l.Store.Get(ctx, key)
+	if ok && l.leave != nil {
+		l.leave()
+	}
+	return rec, ok, err
+}
+
+// What is found when nobody waits for it any more is not served, and so earns nothing.
+func TestServedIsWhatSomebodyWaitsFor(t *testing.T) {
+	store, seen := &leaving{Store: memory.New(memory.Options{})}, &counts{}
+	service, client := serve(t, store, cache.Options{
+		Embedder: staticEmbedder(t), Last: upToSemantic, Floor: 0.5, Learning: learning("a", nil), Observer: seen,
+	})
+	s, ns := &student{CacheServiceClient: client}, namespace()
+	s.keep(t, ns)
+	hits := s.compare(t, ns, 200, agrees)
+	if hits == 0 || seen.of("semantic served") != hits {
+		t.Fatalf("%d hits, %d counted as served", hits, seen.of("semantic served"))
+	}
+	wire := question("c", asked)
+	q, err := cache.NewQuestion(wire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := cache.NewKey(ns, fingerprintOf(wire))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	store.leave = cancel
+	got := service.Lookup(ctx, cache.Request{Key: key, Question: q, MaxAge: cache.AnyAge})
+	if ctx.Err() == nil || got.Kind != miss || got.Entry != nil || seen.of("semantic served") != hits {
+		t.Errorf("%v for nobody, %d served after %d", got.Kind, seen.of("semantic served"), hits)
+	}
+}

@@ -31,7 +31,8 @@ type judge interface {
 	toss() float64
 	// decide says what to do with an entry of that score, if it is there. It changes nothing.
 	decide(ns Namespace, score, coin float64) threshold.Decision
-	// served tells of a would-be hit that was decided to be served, and is.
+	// served tells of a would-be hit that was decided to be served, and is returned to a caller who
+	// still waits.
 	served(ns Namespace)
 }
 
@@ -158,6 +159,9 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 		}
 		*left--
 		entry, state := s.fetch(ctx, r, q, &c)
+		if ctx.Err() != nil {
+			state = away // nobody waits any more: nothing is served, nor compared, nor earned by it
+		}
 		switch state {
 		case away:
 			return Hit{}, true

@@ -139,7 +139,8 @@ func (l *Learner) Decide(score, coin float64) Decision {
 }
 
 // Served tells of an answer that was decided to be served, and was: only such earn what wrong ones
-// may cost. It takes no lock.
+// may cost. Of those that are told, let a share d not reach whom they are for: then the wrong ones are
+// at most b/(1 - d) of those that do, instead of b (docs/02-Architecture.md). It takes no lock.
 func (l *Learner) Served() { l.hits.Add(1) }
 
 // Observe what came of a comparison. A comparison that could not be made is to be told as wrong:
