@@ -25,12 +25,20 @@ const purgeOpen = 1
 // index, unless one of the selectors from ARGV 7 on was purged after the time in ARGV 1, which is empty
 // where it is not known: then all stays as it is. The value is its version (5), the score of the last purge
 // before it, and the rest (6). It returns whether something that was purged may still be there.
+//
+// Where what was purged (KEYS 2) was evicted, all that was is taken to be purged when the last was, which the
+// index says.
 const putScript = `
 if ARGV[1] ~= '' then
+  local asked = tonumber(ARGV[1])
   for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 7))) do
-    if at and tonumber(at) > tonumber(ARGV[1]) then
+    if at and tonumber(at) > asked then
       return -1
     end
+  end
+  local at = redis.call('ZSCORE', KEYS[1], '!at')
+  if at and tonumber(at) > asked and redis.call('EXISTS', KEYS[2]) == 0 then
+    return -1
   end
 end
 local last = tonumber(redis.call('ZSCORE', KEYS[1], '!last') or '0')
@@ -45,20 +53,26 @@ if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
 end
 return redis.call('UNLINK', KEYS[2])`
 
-// purgeScript remembers a purge of ARGV 1 at a time (2) for a life (3) in ms. Where there is no
-// room (4), all of the tenant's entries (5) count as purged then: what is asked for just now is
-// not kept, which is no harm.
+// purgeScript remembers a purge of ARGV 1 at a time (2) for a life (3) in ms, and in the index (KEYS 2)
+// when the last one was. Where there is no room (4) in KEYS 1, or Redis evicted it, all of the tenant's entries (5)
+// count as purged when the last was: what is asked for just now is not kept, which is no harm.
 const purgeScript = `
-local what = ARGV[1]
+local what, at = ARGV[1], tonumber(ARGV[2])
+local last = tonumber(redis.call('ZSCORE', KEYS[2], '!at') or '0')
+if redis.call('EXISTS', KEYS[1]) == 0 and last > 0 then
+  redis.call('HSET', KEYS[1], ARGV[5], string.format('%.0f', last))
+end
 if redis.call('HEXISTS', KEYS[1], what) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then
   redis.call('DEL', KEYS[1])
-  what = ARGV[5]
+  what, at = ARGV[5], math.max(at, last)
 end
-local last = redis.call('HGET', KEYS[1], what)
-if not last or tonumber(last) < tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], what, ARGV[2])
+if tonumber(redis.call('HGET', KEYS[1], what) or '0') < at then
+  redis.call('HSET', KEYS[1], what, string.format('%.0f', at))
 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[3])`
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('ZADD', KEYS[2], 'GT', ARGV[2], '!at')
+redis.call('PEXPIRE', KEYS[2], ARGV[3], 'NX')
+return redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')`
 
 // purged is the key of what of a tenant's was purged, and when.
 func (s *Store) purged(tenant string) string { return string(append(s.tag(tenant), ":purged"...)) }
@@ -88,7 +102,7 @@ func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, n
 
 // remember a purge, before it begins: what is named later sees it, and what was before is found.
 func (s *Store) remember(ctx context.Context, sel cache.Selector, at time.Time) error {
-	err := s.client.Eval(ctx, purgeScript, []string{s.purged(sel.Tenant)},
+	err := s.client.Eval(ctx, purgeScript, []string{s.purged(sel.Tenant), s.index(sel.Tenant)},
 		selected(sel), at.UnixMicro(), cache.PurgeLife.Milliseconds(), maxPurges, selected(cache.Selector{Tenant: sel.Tenant})).Err()
 	if err != nil {
 		return fmt.Errorf("redis: remembering a purge: %w", err)

@@ -23,7 +23,9 @@
 // its score. A purge marks what it selects with its number, in the index as well, and what has a
 // lower one is not found from then on, before it is removed in batches; when all of it is, the mark
 // goes. Redis numbers the purges, so no clock decides. A Redis that is full and evicts an
-// index loses answers, but never finds purged ones again. A look-up is one round trip of two commands; of what
+// index loses answers, but never finds purged ones again. Nor is an answer kept that was asked for before a purge, when
+// Redis evicts either what was purged or the index, which both tell of it; after both are evicted within
+// [cache.PurgeLife] it would be. A look-up is one round trip of two commands; of what
 // was put before a purge whose mark is there it is two.
 //
 // # Vector sets

@@ -147,13 +147,15 @@ func TestLayoutOfChanges(t *testing.T) {
 	if n, err := s.Invalidate(t.Context(), sel, time.Now()); n != 1 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	purged := prefix + "{acme%3A%7Bx%7D}:purged"
+	purged, index := prefix+"{acme%3A%7Bx%7D}:purged", prefix+"{acme%3A%7Bx%7D}:index"
 	left := keys(t, client, prefix)
-	if slices.Sort(left); !slices.Equal(left, []string{stream, purged}) {
+	if slices.Sort(left); !slices.Equal(left, []string{stream, index, purged}) {
 		t.Errorf("a purge leaves %q", left)
 	}
-	if life, err := client.PTTL(t.Context(), purged).Result(); err != nil || life <= 0 || life > cache.PurgeLife {
-		t.Errorf("that there was a purge is remembered for %v, %v", life, err)
+	for _, k := range []string{purged, index} {
+		if life, err := client.PTTL(t.Context(), k).Result(); err != nil || life < cache.PurgeLife-time.Minute || life > cache.PurgeLife {
+			t.Errorf("that there was a purge is remembered for %v, %v", life, err)
+		}
 	}
 	messages, err := client.XRange(t.Context(), stream, "-", "+").Result()
 	if err != nil || len(messages) != 2 {
@@ -228,8 +230,76 @@ func TestPurgeLeavesNothing(t *testing.T) {
 	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, time.Now()); n != 1 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	if left := keys(t, client, prefix); !slices.Equal(left, []string{prefix + "{t}:purged"}) {
+	left := keys(t, client, prefix)
+	if slices.Sort(left); !slices.Equal(left, []string{prefix + "{t}:index", prefix + "{t}:purged"}) {
 		t.Errorf("left: %q", left)
+	}
+	members, err := client.ZRange(t.Context(), prefix+"{t}:index", 0, -1).Result()
+	if err != nil || !slices.Equal(members, []string{"!at", "!last"}) {
+		t.Errorf("the index has %q, %v", members, err)
+	}
+}
+
+// An answer to a call from before a purge is not kept afterwards, whichever of the keys that tell of the
+// purge Redis evicts, and though another purge is told of since; answers to later calls are.
+func TestEvictedPurgesAreKnown(t *testing.T) {
+	const index, purged = "{t}:index", "{t}:purged"
+	all := cache.Selector{Tenant: "t"}
+	one := storetest.Key("t", "p", "m", "", "r")
+	for name, tc := range map[string]struct {
+		before bool // something is kept before the purge
+		sel    cache.Selector
+		evict  string
+		then   cache.Selector // purged after the eviction
+	}{
+		"what was purged":                            {true, all, purged, cache.Selector{}},
+		"what was purged, of an empty tenant":        {false, all, purged, cache.Selector{}},
+		"what was purged, of one entry":              {true, one.Selector(), purged, cache.Selector{}},
+		"what was purged, before another purge":      {true, all, purged, cache.Selector{Tenant: "t", Model: "n"}},
+		"the index":                                  {true, all, index, cache.Selector{}},
+		"the index, of an empty tenant":              {false, all, index, cache.Selector{}},
+		"the index, before another purge":            {true, all, index, cache.Selector{Tenant: "t", Model: "n"}},
+		"the index, before a purge of another entry": {true, one.Selector(), index, storetest.Key("t", "p", "m", "", "s").Selector()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clocktest.New()
+			s, client, prefix := open(t, c)
+			rec := func() cache.Record {
+				return cache.Record{Entry: storetest.Entry("x"), Expires: c.Now().Add(time.Minute), Asked: c.Now()}
+			}
+			late := rec()
+			if tc.before {
+				put(t, s, one, late)
+			}
+			c.Advance(time.Millisecond)
+			refused := func(when string) {
+				t.Helper()
+				if ok, err := s.Put(t.Context(), one, late); ok || err != nil || has(t, s, one) {
+					t.Errorf("%s: an earlier call's answer is kept: %t, %v", when, ok, err)
+				}
+			}
+			if _, err := s.Invalidate(t.Context(), tc.sel, c.Now()); err != nil {
+				t.Fatal(err)
+			}
+			refused("after the purge")
+			if err := client.Del(t.Context(), prefix+tc.evict).Err(); err != nil {
+				t.Fatal(err)
+			}
+			refused("after the eviction")
+			c.Advance(time.Millisecond)
+			put(t, s, storetest.Key("t", "p", "m", "", "another"), rec())
+			if tc.then.Tenant != "" {
+				if _, err := s.Invalidate(t.Context(), tc.then, c.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refused("after it went on")
+			c.Advance(time.Millisecond)
+			put(t, s, one, rec())
+			if !has(t, s, one) {
+				t.Error("a later call's answer is not kept")
+			}
+		})
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 // and is swept out later. Marks are members of the index itself, so that a Redis which evicts it
 // forgets no purge of what is left. Their scores count the purges from firstMark on, far
 // behind any end, and their names begin with a byte that no escaped name holds. Beside them the member !last
-// has the score of the last purge, as long as the index lives.
+// has the score of the last purge, as long as the index lives, and !at its time in Unix µs, which lies between ends and
+// scores of purges.
 const (
 	// firstMark is 2^52: a score is exact up to twice as much.
 	firstMark = 1 << 52
@@ -75,17 +76,14 @@ for i = 5, #ARGV do
 end
 return lived`
 
-// sweptScript takes a mark (ARGV 1) of that score (2) out of an index (KEYS 1), what is open when none is
-// left from ARGV 3 on, and the index when it has no more than the last purge's score.
+// sweptScript takes a mark (ARGV 1) of that score (2) out of an index (KEYS 1), and what is open when none is
+// left from ARGV 3 on.
 const sweptScript = `
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '0') == tonumber(ARGV[2]) then
   redis.call('ZREM', KEYS[1], ARGV[1])
 end
 if redis.call('ZCOUNT', KEYS[1], ARGV[3], '+inf') == 2 then
   redis.call('ZREM', KEYS[1], '!open')
-  if redis.call('ZCARD', KEYS[1]) == 1 then
-    redis.call('UNLINK', KEYS[1])
-  end
 end
 return 0`
 
