@@ -61,8 +61,8 @@ type Store interface {
 	// Invalidate ends the lives of the selected records at an instant, and at once when it
 	// is not in the future. A record that ends earlier anyway stays as it is. It returns how
 	// many living records it forgot or shortened; of a purge that takes effect before all are
-	// removed ([Tidier]), how many were by then, and 0 only where there were none. What was
-	// stored before the call is not found after it. An instant that is not in the future is
+	// removed ([Tidier]), how many were by then, or 1 where none is yet and some may be
+	// there: 0 is returned only where there were none. What was stored before the call is not found after it. An instant that is not in the future is
 	// that of a purge, for Put. After an error some may have been done.
 	Invalidate(ctx context.Context, sel Selector, until time.Time) (entries int64, err error)
 }

@@ -23,6 +23,8 @@ import (
 const (
 	// firstMark is 2^52: a score is exact up to twice as much.
 	firstMark = 1 << 52
+	// lastEnd is before the time of any purge in Unix µs, and after all ends in Unix ms: in the year 37648.
+	lastEnd = 1 << 50
 	// openMark is the member that has the last purge's score while what was purged may still be there.
 	openMark = "!open"
 )
@@ -42,15 +44,15 @@ func marked(tenant, member string) (sel cache.Selector, ok bool) {
 	return parseSelector(append([]string{escape(tenant)}, strings.Split(what, ":")...))
 }
 
-// markScript marks a purge (ARGV 1) in an index (KEYS 1) that is there, and returns its score as
-// text; the first is above ARGV 2.
+// markScript marks a purge (ARGV 1) in an index (KEYS 1) that is there, and returns as text its score and
+// how many entries live, which end after ARGV 3 and before ARGV 4; the first score is above ARGV 2.
 const markScript = `
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  return '0'
+  return {'0', '0'}
 end
 local at = string.format('%.0f', math.max(tonumber(ARGV[2]), tonumber(redis.call('ZSCORE', KEYS[1], '!last')) or 0) + 1)
 redis.call('ZADD', KEYS[1], at, '!last', at, '!open', at, ARGV[1])
-return at`
+return {at, tostring(redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[3], '(' .. ARGV[4]))}`
 
 // cleanScript forgets those of the entries from ARGV 5 on, of the index in KEYS 1, that were put before
 // the purge with the score in ARGV 2, and returns how many of them lived (at 1, Unix ms). Keys
@@ -92,19 +94,30 @@ return 0`
 const sweepSteps = 32
 
 // purge forgets what is selected: at once for whoever looks it up, and what is there of it in a
-// bounded number of steps. Of more, it returns how many those took.
+// bounded number of steps. Of more, it returns how many those took, and 1 where Redis failed before they
+// took any, unless no entry of the tenant's is there.
 func (s *Store) purge(ctx context.Context, sel cache.Selector) (entries int64, err error) {
-	text, err := s.client.Eval(ctx, markScript, []string{s.index(sel.Tenant)}, mark(sel), firstMark).Text()
+	got, err := s.client.Eval(ctx, markScript, []string{s.index(sel.Tenant)}, mark(sel), firstMark,
+		s.clock.Now().UnixMilli(), int64(lastEnd)).StringSlice()
 	if err != nil {
 		return 0, fmt.Errorf("redis: marking a purge: %w", err)
 	}
-	at, err := strconv.ParseFloat(text, 64)
+	if len(got) != 2 {
+		return 0, fmt.Errorf("redis: the mark of a purge has %d parts", len(got))
+	}
+	at, err := strconv.ParseFloat(got[0], 64)
 	if err != nil {
 		return 0, fmt.Errorf("redis: the mark of a purge: %w", err)
 	}
 	entries, done, err := s.sweep(ctx, sel, at, sweepSteps)
+	// It is purged all the same.
+	if err != nil {
+		s.log.WarnContext(ctx, "what was purged is found no more, but is still in Redis; it is removed later", "tenant", sel.Tenant, "error", err)
+		if entries == 0 && got[1] != "0" {
+			entries = 1
+		}
+	}
 	if err != nil || !done {
-		// It is purged all the same.
 		s.leave(sel.Tenant)
 	}
 	return entries, nil

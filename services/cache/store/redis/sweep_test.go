@@ -1,12 +1,17 @@
 package redis_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/redisx/redisxtest"
@@ -204,4 +209,58 @@ func selectorName(sel cache.Selector) string {
 		partition = "="
 	}
 	return esc(sel.Provider) + ":" + esc(sel.Model) + ":" + partition + ":" + entry
+}
+
+// failing has a command fail as the server's do.
+type failing struct{ command string }
+
+func (failing) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (f failing) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		if cmd.Name() == f.command {
+			cmd.SetErr(errors.New("ERR it fails"))
+			return cmd.Err()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (failing) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+// A purge that was marked holds, though what it took can't be removed: that is logged, and does not
+// look as if nothing had been there.
+func TestPurgeThatCannotSweep(t *testing.T) {
+	for name, tc := range map[string]struct{ kept, entries int }{
+		"with entries": {50, 1},
+		"with none":    {0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := clocktest.New()
+			client, prefix := redisxtest.New(t)
+			var log bytes.Buffer
+			s, err := redis.New(client, redis.Options{Prefix: prefix, Clock: c, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := func(i int) cache.Key { return storetest.Key("t", "p", "m", "", fmt.Sprint(i)) }
+			for i := range tc.kept {
+				put(t, s, key(i), cache.Record{Entry: storetest.Entry("x"), Expires: c.Now().Add(time.Hour)})
+			}
+			client.AddHook(failing{"zscan"})
+			if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, c.Now()); n != int64(tc.entries) || err != nil {
+				t.Errorf("%d, %v; want %d", n, err, tc.entries)
+			}
+			if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "it fails") {
+				t.Errorf("the log: %q", log.String())
+			}
+			for i := range tc.kept {
+				if has(t, s, key(i)) {
+					t.Fatal("what was purged is found")
+				}
+			}
+		})
+	}
 }
