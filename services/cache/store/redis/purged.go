@@ -22,16 +22,19 @@ const purgedSince = -1
 const purgeOpen = 1
 
 // putScript keeps a value under KEYS 3 for a life (ARGV 4) in ms, and its name (2) with its end (3) in the
-// index, unless one of the selectors from ARGV 7 on was purged after the time in ARGV 1, which is empty
+// index, unless one of the selectors from ARGV 8 on was purged after the time in ARGV 1, which is empty
 // where it is not known: then all stays as it is. The value is its version (5), the score of the last purge
 // before it, and the rest (6). It returns whether something that was purged may still be there.
+//
+// Names whose end is past leave the index: by the process's clock (7, in Unix ms) and by Redis's own, so that a
+// process whose clock is fast takes none that lives.
 //
 // Where what was purged (KEYS 2) was evicted, all that was is taken to be purged when the last was, which the
 // index says.
 const putScript = `
 if ARGV[1] ~= '' then
   local asked = tonumber(ARGV[1])
-  for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 7))) do
+  for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 8))) do
     if at and tonumber(at) > asked then
       return -1
     end
@@ -41,6 +44,9 @@ if ARGV[1] ~= '' then
     return -1
   end
 end
+local t = redis.call('TIME')
+local now = math.min(tonumber(ARGV[7]), t[1] * 1000 + math.floor(t[2] / 1000))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 local last = tonumber(redis.call('ZSCORE', KEYS[1], '!last') or '0')
 redis.call('SET', KEYS[3], ARGV[5] .. struct.pack('>d', last) .. ARGV[6], 'PX', ARGV[4])
 redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
@@ -84,14 +90,14 @@ func selected(sel cache.Selector) string {
 }
 
 // put keeps an entry's value and its name in the index, by which it is there.
-func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record, value []byte, life time.Duration) *redis.Cmd {
+func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record, value []byte, now time.Time) *redis.Cmd {
 	entry, index, end := s.entry(key.Namespace.Tenant, name), s.index(key.Namespace.Tenant), rec.Expires.UnixMilli()
-	args := make([]any, 0, 22)
+	args := make([]any, 0, 23)
 	asked := ""
 	if !rec.Asked.IsZero() {
 		asked = strconv.FormatInt(rec.Asked.UnixMicro(), 10)
 	}
-	args = append(args, asked, name, end, life.Milliseconds(), string(rune(version)), value)
+	args = append(args, asked, name, end, rec.Expires.Sub(now).Milliseconds(), string(rune(version)), value, now.UnixMilli())
 	if asked != "" {
 		for _, sel := range key.Purges() {
 			args = append(args, selected(sel))

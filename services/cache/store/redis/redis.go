@@ -44,7 +44,7 @@
 // entry is kept whether or not it could be announced.
 //
 // Two replicas' clocks may differ: an entry's life is counted by the clock of who asks,
-// and besides by Redis's own.
+// and besides by Redis's own. A name leaves the index when it has ended by both.
 package redis
 
 import (
@@ -225,8 +225,7 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	}
 	name, index := member(&key), s.index(key.Namespace.Tenant)
 	pipe := s.client.Pipeline()
-	named := s.put(ctx, pipe, &key, name, &rec, value, life)
-	pipe.ZRemRangeByScore(ctx, index, "-inf", millis(now))
+	named := s.put(ctx, pipe, &key, name, &rec, value, now)
 	lengthen(ctx, pipe, index, life)
 	own := pipe.Len()
 	if rec.Announce != nil {

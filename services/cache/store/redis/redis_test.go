@@ -395,6 +395,23 @@ func TestIndexDoesNotGrow(t *testing.T) {
 	}
 }
 
+// A replica whose clock is fast takes no entries from the others.
+func TestFastClockForgetsNothing(t *testing.T) {
+	now := time.Now()
+	right, fast := clocktest.NewAt(now), clocktest.NewAt(now.Add(61*time.Second))
+	s, client, prefix := open(t, right)
+	other, err := redis.New(client, redis.Options{Prefix: prefix, Clock: fast})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := storetest.Key("t", "p", "m", "", "r")
+	put(t, s, key, cache.Record{Entry: storetest.Entry("x"), Expires: right.Now().Add(time.Minute)})
+	put(t, other, storetest.Key("t", "p", "m", "", "another"), cache.Record{Entry: storetest.Entry("x"), Expires: fast.Now().Add(time.Minute)})
+	if !has(t, s, key) {
+		t.Error("an entry that lives is gone")
+	}
+}
+
 // Shortening reaches Redis's own clock too.
 func TestShortenedValuesEnd(t *testing.T) {
 	s, client, prefix := open(t, nil)

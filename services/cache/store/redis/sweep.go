@@ -54,20 +54,20 @@ local at = string.format('%.0f', math.max(tonumber(ARGV[2]), tonumber(redis.call
 redis.call('ZADD', KEYS[1], at, '!last', at, '!open', at, ARGV[1])
 return {at, tostring(redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[3], '(' .. ARGV[4]))}`
 
-// cleanScript forgets those of the entries from ARGV 5 on, of the index in KEYS 1, that were put before
+// cleanScript forgets those of the entries from ARGV 7 on, of the index in KEYS 1, that were put before
 // the purge with the score in ARGV 2, and returns how many of them lived (at 1, Unix ms). Keys
-// begin as in ARGV 3. Without the purge's mark (4) nothing is forgotten: it was swept out by another, and
+// begin as in ARGV 3, and values with a version (5) and a score, which take so many bytes (6). Without the purge's mark (4) nothing is forgotten: it was swept out by another, and
 // the index may be a new one.
 const cleanScript = `
-local lived, purge, now = 0, tonumber(ARGV[2]), tonumber(ARGV[1])
+local lived, purge, now, long = 0, tonumber(ARGV[2]), tonumber(ARGV[1]), tonumber(ARGV[6])
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[4]) or '0') < purge then
   return 0
 end
-for i = 5, #ARGV do
+for i = 7, #ARGV do
   local name = ARGV[i]
   local key = ARGV[3] .. name
-  local head = redis.call('GETRANGE', key, 0, 8)
-  if #head < 9 or string.byte(head) ~= 2 or struct.unpack('>d', head, 2) < purge then
+  local head = redis.call('GETRANGE', key, 0, long - 1)
+  if #head < long or string.sub(head, 1, 1) ~= ARGV[5] or struct.unpack('>d', head, 2) < purge then
     local ends = redis.call('ZSCORE', KEYS[1], name)
     if ends and tonumber(ends) > now then
       lived = lived + 1
@@ -160,8 +160,8 @@ func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most 
 
 // clean forgets those of a batch of entries that were put before a purge.
 func (s *Store) clean(ctx context.Context, sel cache.Selector, at float64, batch []named) (int64, error) {
-	args := make([]any, 4, 4+len(batch))
-	args[0], args[1], args[2], args[3] = s.clock.Now().UnixMilli(), at, s.entry(sel.Tenant, ""), mark(sel)
+	args := make([]any, 0, 6+len(batch))
+	args = append(args, s.clock.Now().UnixMilli(), at, s.entry(sel.Tenant, ""), mark(sel), string(rune(version)), head)
 	names := make([]string, len(batch))
 	for i, n := range batch {
 		names[i] = n.name
