@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"container/heap"
 	"crypto/sha256"
 	"sync"
 	"sync/atomic"
@@ -10,11 +11,13 @@ import (
 	"tollgate.dev/services/cache/index"
 )
 
-// What bounds the questions that a process remembers as barred. They take some 100 bytes each, and
-// a tenant as much again.
+// What bounds the questions that a process remembers as barred, and a [Feed] for those who come
+// later. They take some 200 bytes each, and a tenant as much again.
 const (
-	mostBarredOfTenant = 4096
-	mostBarred         = 16384
+	// MaxBarredOfTenant is how many of one tenant's are remembered: those that end last.
+	MaxBarredOfTenant = 4096
+	// MaxBarred is how many of all tenants' a process remembers, and of how many tenants a feed does.
+	MaxBarred = 16384
 )
 
 // barred are questions whose answer somebody called wrong for another one. Who reports does not
@@ -27,8 +30,76 @@ type barred struct {
 
 	count atomic.Int64 // of all ends, for look-ups: mostly there is none
 
-	mu   sync.RWMutex
-	ends map[string]map[barredKey]int64 // by tenant; Unix time, ms
+	mu      sync.RWMutex
+	tenants map[string]*barredOf
+	most    byCount
+}
+
+// barredOf are a tenant's.
+type barredOf struct {
+	tenant string
+	at     int // its place in byCount
+	bars   map[barredKey]*bar
+	first  byEnd
+}
+
+// bar is one question's.
+type bar struct {
+	key barredKey
+	end int64 // Unix time, ms
+	at  int   // its place in byEnd
+}
+
+// byEnd is a heap of what ends first.
+type byEnd []*bar
+
+func (h byEnd) Len() int           { return len(h) }
+func (h byEnd) Less(i, j int) bool { return h[i].end < h[j].end }
+func (h byEnd) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+// Push is [heap.Interface]'s.
+func (h *byEnd) Push(x any) {
+	one, _ := x.(*bar)
+	one.at = len(*h)
+	*h = append(*h, one)
+}
+
+// Pop is [heap.Interface]'s.
+func (h *byEnd) Pop() any {
+	all := *h
+	last := all[len(all)-1]
+	all[len(all)-1] = nil
+	*h = all[:len(all)-1]
+	return last
+}
+
+// byCount is a heap of the tenants that have most.
+type byCount []*barredOf
+
+func (h byCount) Len() int           { return len(h) }
+func (h byCount) Less(i, j int) bool { return len(h[i].bars) > len(h[j].bars) }
+func (h byCount) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+// Push is [heap.Interface]'s.
+func (h *byCount) Push(x any) {
+	of, _ := x.(*barredOf)
+	of.at = len(*h)
+	*h = append(*h, of)
+}
+
+// Pop is [heap.Interface]'s.
+func (h *byCount) Pop() any {
+	all := *h
+	last := all[len(all)-1]
+	all[len(all)-1] = nil
+	*h = all[:len(all)-1]
+	return last
 }
 
 // barredKey is a question by a hash of all that must be equal for it to be the same. It is told to
@@ -44,7 +115,7 @@ func barredKeyOf(plain index.Group, a *asked) (k barredKey) {
 }
 
 func newBarred(clk clock.Clock) *barred {
-	return &barred{clock: clk, ends: make(map[string]map[barredKey]int64)}
+	return &barred{clock: clk, tenants: make(map[string]*barredOf)}
 }
 
 // add bars a question, unless that has ended. Where there is no room, the tenant's own goes that
@@ -56,60 +127,63 @@ func (b *barred) add(q *Barred) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if end, there := b.ends[q.Tenant][k]; there {
-		b.ends[q.Tenant][k] = max(end, until)
+	of := b.tenants[q.Tenant]
+	if of == nil {
+		of = &barredOf{tenant: q.Tenant, bars: make(map[barredKey]*bar, 1)}
+	}
+	if known := of.bars[k]; known != nil {
+		known.end = max(known.end, until)
+		heap.Fix(&of.first, known.at)
 		return
 	}
 	switch {
-	case len(b.ends[q.Tenant]) >= mostBarredOfTenant:
-		b.makeRoom(q.Tenant)
-	case b.count.Load() >= mostBarred:
-		b.makeRoom(b.largest(q.Tenant))
+	case len(of.bars) >= MaxBarredOfTenant:
+		b.removeFirst(of)
+	case b.count.Load() >= MaxBarred:
+		b.removeFirst(b.largest(of))
 	}
-	if b.ends[q.Tenant] == nil {
-		b.ends[q.Tenant] = make(map[barredKey]int64, 1)
+	one := &bar{key: k, end: until}
+	of.bars[k] = one
+	heap.Push(&of.first, one)
+	if b.count.Add(1); b.tenants[q.Tenant] == of {
+		heap.Fix(&b.most, of.at)
+		return
 	}
-	b.ends[q.Tenant][k] = until
-	b.count.Add(1)
+	b.tenants[q.Tenant] = of // the first of it, or the last but this made room
+	heap.Push(&b.most, of)
 }
 
 // largest is a tenant that has most; the given one if it does.
-func (b *barred) largest(tenant string) string {
-	for t, ends := range b.ends {
-		if len(ends) > len(b.ends[tenant]) {
-			tenant = t
-		}
+func (b *barred) largest(of *barredOf) *barredOf {
+	if len(b.most) > 0 && len(b.most[0].bars) > len(of.bars) {
+		return b.most[0]
 	}
-	return tenant
+	return of
 }
 
-// makeRoom takes out the one of a tenant that ends first.
-func (b *barred) makeRoom(tenant string) {
-	var first barredKey
-	ends := b.ends[tenant]
-	for k, end := range ends {
-		if at, ok := ends[first]; !ok || end < at {
-			first = k
-		}
-	}
-	b.remove(tenant, first)
-}
-
-// remove takes out one that is there.
-func (b *barred) remove(tenant string, k barredKey) {
-	delete(b.ends[tenant], k)
+// removeFirst takes out the one of a tenant that ends first.
+func (b *barred) removeFirst(of *barredOf) {
+	one, _ := heap.Pop(&of.first).(*bar)
+	delete(of.bars, one.key)
 	b.count.Add(-1)
-	if len(b.ends[tenant]) == 0 {
-		delete(b.ends, tenant)
+	if len(of.bars) > 0 {
+		heap.Fix(&b.most, of.at)
+		return
 	}
+	heap.Remove(&b.most, of.at)
+	delete(b.tenants, of.tenant)
 }
 
 // has tells whether a tenant's question is barred.
 func (b *barred) has(tenant string, k barredKey) bool {
 	b.mu.RLock()
-	end, ok := b.ends[tenant][k]
-	b.mu.RUnlock()
-	return ok && b.clock.Now().Before(time.UnixMilli(end))
+	defer b.mu.RUnlock()
+	of := b.tenants[tenant]
+	if of == nil {
+		return false
+	}
+	one := of.bars[k]
+	return one != nil && b.clock.Now().Before(time.UnixMilli(one.end))
 }
 
 // any tells, for little, whether anything of a tenant's is barred.
@@ -119,7 +193,7 @@ func (b *barred) any(tenant string) bool {
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return len(b.ends[tenant]) > 0
+	return b.tenants[tenant] != nil
 }
 
 // expire takes out what has ended.
@@ -127,11 +201,9 @@ func (b *barred) expire() {
 	now := b.clock.Now().UnixMilli()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for tenant, ends := range b.ends {
-		for k, end := range ends {
-			if end <= now {
-				b.remove(tenant, k)
-			}
+	for _, of := range b.tenants {
+		for len(of.first) > 0 && of.first[0].end <= now {
+			b.removeFirst(of)
 		}
 	}
 }

@@ -1,0 +1,69 @@
+package cache
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"tollgate.dev/platform/clock/clocktest"
+)
+
+// Whatever comes and goes, the orders by which there is room hold what is barred and nothing else.
+func TestOrdersOfBarsHold(t *testing.T) {
+	t.Parallel()
+	c := clocktest.New()
+	b := newBarred(c)
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's
+	for range 60_000 {
+		tenant, n := "big", r.IntN(3*MaxBarredOfTenant)
+		if r.IntN(2) == 0 {
+			tenant = string(rune('a' + r.IntN(2000)))
+			n %= 16
+		}
+		b.add(&Barred{tenant, [16]byte{byte(n), byte(n >> 8)}, c.Now().Add(time.Duration(1+r.IntN(1000)) * time.Second)})
+		if r.IntN(10_000) == 0 {
+			c.Advance(100 * time.Second)
+			b.expire()
+		}
+	}
+	count := 0
+	for name, of := range b.tenants {
+		count += len(of.bars)
+		if of.tenant != name || len(of.bars) == 0 || len(of.bars) > MaxBarredOfTenant || len(of.first) != len(of.bars) || b.most[of.at] != of {
+			t.Errorf("%q has %d, %d in order", name, len(of.bars), len(of.first))
+		}
+		if len(of.bars) > len(b.most[0].bars) {
+			t.Errorf("%q has more than who has most", name)
+		}
+		for k, one := range of.bars {
+			if one.key != k || of.first[one.at] != one || one.end < of.first[0].end {
+				t.Errorf("%q: %x is out of order", name, k)
+			}
+		}
+	}
+	if int64(count) != b.count.Load() || count > MaxBarred || len(b.most) != len(b.tenants) {
+		t.Errorf("%d are barred of %d tenants, counted %d of %d", count, len(b.tenants), b.count.Load(), len(b.most))
+	}
+	c.Advance(time.Hour)
+	if b.expire(); b.count.Load() != 0 || len(b.tenants) != 0 || len(b.most) != 0 {
+		t.Errorf("%d are left", b.count.Load())
+	}
+}
+
+// BenchmarkBarFull adds to what a tenant has no more room for.
+func BenchmarkBarFull(b *testing.B) {
+	c := clocktest.New()
+	full := newBarred(c)
+	i := 0
+	add := func() {
+		i++
+		full.add(&Barred{"t", [16]byte{byte(i), byte(i >> 8), byte(i >> 16), byte(i >> 24)}, c.Now().Add(time.Hour + time.Duration(i)*time.Millisecond)})
+	}
+	for range MaxBarredOfTenant {
+		add()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		add()
+	}
+}
