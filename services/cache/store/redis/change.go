@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -32,20 +31,6 @@ func (s *Store) announce(ctx context.Context, pipe redis.Pipeliner, key *cache.K
 	pipe.Set(ctx, s.question(key.Namespace.Tenant, name), encodeQuestion(rec.Announce, rec.Expires), life)
 	pipe.XAdd(ctx, s.message(fieldKept, escape(key.Namespace.Tenant)+":"+name))
 	lengthen(ctx, pipe, s.changes(), life)
-}
-
-// Bar is [cache.Feed]'s. The stream then lives as long as what is barred: who begins to follow
-// hears of it.
-func (s *Store) Bar(ctx context.Context, b cache.Barred) error {
-	pipe := s.client.Pipeline()
-	pipe.XAdd(ctx, s.message(fieldBarred, strings.Join([]string{
-		escape(b.Tenant), base64.RawURLEncoding.EncodeToString(b.Question[:]), millis(b.Until),
-	}, ":")))
-	lengthen(ctx, pipe, s.changes(), b.Until.Sub(s.clock.Now()))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("redis: announcing a barred question: %w", err)
-	}
-	return nil
 }
 
 // announcePurge writes into the stream what is about to be purged. Where there is no stream, nobody

@@ -13,6 +13,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/redisx/redisxtest"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/store/redis"
@@ -105,6 +106,100 @@ func TestChangesAreCapped(t *testing.T) {
 	got := replay(t, s)
 	if len(got) < 100 || len(got) > 300 || got[len(got)-1].Kept.Question.Text != fmt.Sprint(n-1) {
 		t.Errorf("%d changes are remembered", len(got))
+	}
+}
+
+// However much another tenant purges, with nothing to purge or with something, what is barred is told
+// to who comes later, and to who was away.
+func TestBarsOutliveOthersPurges(t *testing.T) {
+	client, prefix := redisxtest.New(t)
+	s, err := redis.New(client, redis.Options{Prefix: prefix, Changes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := cache.Barred{Tenant: "a", Question: [16]byte{1}, Until: time.Now().Add(time.Hour).Truncate(time.Millisecond)}
+	if err := s.Bar(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	stream := prefix + "changes"
+	for _, has := range []bool{false, true} {
+		if has {
+			ask(t, s, storetest.Key("b", "p", "m", "", "r"), "question")
+		}
+		before := client.XLen(t.Context(), stream).Val()
+		for range 3000 {
+			if _, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "b", Provider: "other"}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := client.XLen(t.Context(), stream).Val(); !has && n != before {
+			t.Errorf("%d purges of nothing are announced", n-before)
+		}
+		bars := 0
+		for _, c := range replay(t, s) {
+			if c.Barred != nil && c.Barred.Tenant == want.Tenant && c.Barred.Question == want.Question && c.Barred.Until.Equal(want.Until) {
+				bars++
+			}
+		}
+		if inStream := 1; !has && bars != 1+inStream || has && bars != 1 {
+			t.Errorf("the bar is told %d times", bars)
+		}
+	}
+	// Who goes on where it was does so: what is barred has the id that it came with.
+	last, err := client.XRevRangeN(t.Context(), stream, "+", "-", 1).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var told []cache.Change
+	if err := s.Follow(ctx, last[0].ID, func(c cache.Change) { told = append(told, c) }, stop); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0].Barred == nil || told[0].ID != last[0].ID {
+		t.Errorf("it is told %+v", told)
+	}
+}
+
+// What is kept of bars is bounded: a tenant's that end last, and nothing that has ended or can't be read.
+func TestBarsOfATenantAreBounded(t *testing.T) {
+	c := clocktest.New()
+	s, client, prefix := open(t, c)
+	bar := func(tenant string, i int, life time.Duration) {
+		b := cache.Barred{Tenant: tenant, Question: [16]byte{byte(i), byte(i >> 8)}, Until: c.Now().Add(life)}
+		if err := s.Bar(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const more = 10
+	for i := range cache.MaxBarredOfTenant + more {
+		bar("t", i, time.Hour+time.Duration(i)*time.Millisecond)
+	}
+	for i := range 40 { // more than are read at a time
+		bar(fmt.Sprint("tenant ", i), i, 2*time.Hour)
+	}
+	bar("short", 1, time.Minute)
+	c.Advance(time.Minute)
+	for _, foreign := range []string{"x", "", "AAAAAAAAAAAAAAAAAAAAAB"} {
+		if err := client.ZAdd(t.Context(), prefix+"{t}:barred", goredis.Z{Score: 1e15, Member: foreign}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.ZAdd(t.Context(), prefix+"barred", goredis.Z{Score: 1e15, Member: "%"}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Del(t.Context(), prefix+"changes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	told := make(map[string]int)
+	for _, change := range replay(t, s) {
+		told[change.Barred.Tenant]++
+		if b := change.Barred; b.Tenant == "t" && int(b.Question[0])|int(b.Question[1])<<8 < more {
+			t.Errorf("%x is told, which ends first", b.Question)
+		}
+	}
+	if told["t"] != cache.MaxBarredOfTenant || told["short"] != 0 || len(told) != 41 {
+		t.Errorf("told are %v", told)
 	}
 }
 

@@ -70,6 +70,10 @@ func (s *Store) follow(ctx context.Context, own redis.UniversalClient, after str
 	if err != nil {
 		return err
 	}
+	// Of what was barred, the stream may have lost some. It comes with the id behind which to go on.
+	if err := s.bars(ctx, own, last, apply); err != nil {
+		return err
+	}
 	for isCurrent := false; ; {
 		wait := time.Duration(-1) // not at all
 		if isCurrent {

@@ -23,15 +23,18 @@ const scanCount = 1000
 // because Redis counts.
 //
 // A purge is announced before it begins, so that no record which is put meanwhile is
-// announced before it. Shortened lives are not: who follows looks a record up anyway.
+// announced before it; that of nothing is not. Shortened lives are not: who follows looks a record up anyway.
 func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.Time) (entries int64, err error) {
 	wanted := newFilter(sel)
 	purge := !until.After(s.clock.Now())
 	if purge {
-		if err := s.remember(ctx, sel, until); err != nil {
+		there, err := s.remember(ctx, sel, until)
+		if err != nil {
 			return 0, fmt.Errorf("redis: purging: %w", err)
 		}
-		s.announcePurge(ctx, sel)
+		if there {
+			s.announcePurge(ctx, sel)
+		}
 	}
 	if name, ok := wanted.name(); ok {
 		return s.endNamed(ctx, sel, name, until)

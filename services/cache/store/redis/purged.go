@@ -61,7 +61,8 @@ return redis.call('UNLINK', KEYS[2])`
 
 // purgeScript remembers a purge of ARGV 1 at a time (2) for a life (3) in ms, and in the index (KEYS 2)
 // when the last one was. Where there is no room (4) in KEYS 1, or Redis evicted it, all of the tenant's entries (5)
-// count as purged when the last was: what is asked for just now is not kept, which is no harm.
+// count as purged when the last was: what is asked for just now is not kept, which is no harm. It returns
+// whether the index names an entry, none of which ends at 6 or later; without there is nothing to purge.
 const purgeScript = `
 local what, at = ARGV[1], tonumber(ARGV[2])
 local last = tonumber(redis.call('ZSCORE', KEYS[2], '!at') or '0')
@@ -76,9 +77,11 @@ if tonumber(redis.call('HGET', KEYS[1], what) or '0') < at then
   redis.call('HSET', KEYS[1], what, string.format('%.0f', at))
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local there = redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. ARGV[6])
 redis.call('ZADD', KEYS[2], 'GT', ARGV[2], '!at')
 redis.call('PEXPIRE', KEYS[2], ARGV[3], 'NX')
-return redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')`
+redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')
+return there > 0 and 1 or 0`
 
 // purged is the key of what of a tenant's was purged, and when.
 func (s *Store) purged(tenant string) string { return string(append(s.tag(tenant), ":purged"...)) }
@@ -106,12 +109,13 @@ func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, n
 	return pipe.Eval(ctx, putScript, []string{index, s.purged(key.Namespace.Tenant), entry}, args...)
 }
 
-// remember a purge, before it begins: what is named later sees it, and what was before is found.
-func (s *Store) remember(ctx context.Context, sel cache.Selector, at time.Time) error {
-	err := s.client.Eval(ctx, purgeScript, []string{s.purged(sel.Tenant), s.index(sel.Tenant)},
-		selected(sel), at.UnixMicro(), cache.PurgeLife.Milliseconds(), maxPurges, selected(cache.Selector{Tenant: sel.Tenant})).Err()
+// remember a purge, before it begins: what is named later sees it, and what was before is found. It
+// tells whether the tenant has anything.
+func (s *Store) remember(ctx context.Context, sel cache.Selector, at time.Time) (there bool, err error) {
+	there, err = s.client.Eval(ctx, purgeScript, []string{s.purged(sel.Tenant), s.index(sel.Tenant)},
+		selected(sel), at.UnixMicro(), cache.PurgeLife.Milliseconds(), maxPurges, selected(cache.Selector{Tenant: sel.Tenant}), int64(lastEnd)).Bool()
 	if err != nil {
-		return fmt.Errorf("redis: remembering a purge: %w", err)
+		return false, fmt.Errorf("redis: remembering a purge: %w", err)
 	}
-	return nil
+	return there, nil
 }

@@ -12,6 +12,8 @@
 //	<prefix>{tenant}:vectorsets                             zset    the names of the vector sets → last end in Unix ms
 //	<prefix>{tenant}:vectorends                             zset    a vector set's name and a fingerprint → end in Unix ms
 //	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
+//	<prefix>{tenant}:barred                                 zset    hashes of questions that are barred → end in Unix ms
+//	<prefix>barred                                          zset    the tenants that have such → last end in Unix ms
 //	<prefix>replicas                                        hash    replica → token, end in Unix ms and holder
 //	<prefix>changes                                         stream  names that were put or purged, and what was barred
 //
@@ -39,7 +41,8 @@
 // # Changes
 //
 // The stream names what was put with a question and what was purged, of all tenants, and has hashes
-// of questions that were barred; it is capped, and the oldest go. It holds no prompt: who follows it
+// of questions that were barred; it is capped, and the oldest go. What is barred is kept by tenant as well,
+// and who begins to follow reads it there first. The stream holds no prompt: who follows it
 // reads the questions, which end with their entries and are purged with them. In a cluster it lies in a slot of its own: an
 // entry is kept whether or not it could be announced.
 //

@@ -1,0 +1,97 @@
+package redis
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tollgate.dev/services/cache"
+)
+
+// barred is the key of what of a tenant's is barred. Like the index's it has one colon after the hash tag.
+func (s *Store) barred(tenant string) string { return string(append(s.tag(tenant), ":barred"...)) }
+
+// barredTenants is the key of whose questions are barred. It has no hash tag: it belongs to all tenants.
+func (s *Store) barredTenants() string { return s.prefix + "barred" }
+
+// Bar is [cache.Feed]'s. It is kept for those who come later, before it is told to those who follow:
+// who has read what is kept is told of the rest. The stream is all tenants', and what one does there
+// pushes out what others did.
+func (s *Store) Bar(ctx context.Context, b cache.Barred) error {
+	question := base64.RawURLEncoding.EncodeToString(b.Question[:])
+	pipe := s.client.Pipeline()
+	s.keepBar(ctx, pipe, s.barred(b.Tenant), question, b.Until, cache.MaxBarredOfTenant)
+	s.keepBar(ctx, pipe, s.barredTenants(), escape(b.Tenant), b.Until, cache.MaxBarred)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("redis: keeping a barred question: %w", err)
+	}
+	pipe = s.client.Pipeline()
+	pipe.XAdd(ctx, s.message(fieldBarred, strings.Join([]string{escape(b.Tenant), question, millis(b.Until)}, ":")))
+	lengthen(ctx, pipe, s.changes(), b.Until.Sub(s.clock.Now()))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("redis: announcing a barred question: %w", err)
+	}
+	return nil
+}
+
+// keepBar puts a member with its end into a sorted set of at most so many, in which those stay that
+// end last.
+func (s *Store) keepBar(ctx context.Context, pipe redis.Pipeliner, key, member string, until time.Time, most int64) {
+	now := s.clock.Now()
+	pipe.ZAddGT(ctx, key, redis.Z{Score: float64(until.UnixMilli()), Member: member})
+	pipe.ZRemRangeByScore(ctx, key, "-inf", millis(now))
+	pipe.ZRemRangeByRank(ctx, key, 0, -most-1)
+	lengthen(ctx, pipe, key, until.Sub(now))
+}
+
+// barsBatch is of how many tenants the bars are read at a time: with the most that each may have
+// they take 2 MB.
+const barsBatch = 16
+
+// bars hands over what is barred, as changes with an id.
+func (s *Store) bars(ctx context.Context, own redis.UniversalClient, id string, apply func(cache.Change)) error {
+	all := &redis.ZRangeBy{Min: "(" + millis(s.clock.Now()), Max: "+inf", Count: barsBatch}
+	for {
+		tenants, err := s.barsOf(ctx, own, all, id, apply)
+		if err != nil || tenants < barsBatch {
+			return err
+		}
+		all.Offset += barsBatch
+	}
+}
+
+// barsOf hands over what is barred of some tenants, and returns of how many.
+func (s *Store) barsOf(ctx context.Context, own redis.UniversalClient, which *redis.ZRangeBy, id string, apply func(cache.Change)) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, followPatience)
+	defer cancel()
+	tenants, err := own.ZRevRangeByScore(ctx, s.barredTenants(), which).Result()
+	if err != nil || len(tenants) == 0 {
+		return 0, err
+	}
+	pipe := own.Pipeline()
+	bars := make(map[string]*redis.ZSliceCmd, len(tenants))
+	for _, name := range tenants {
+		if tenant, ok := unescape(name); ok {
+			bars[name] = pipe.ZRangeByScoreWithScores(ctx, s.barred(tenant), &redis.ZRangeBy{Min: which.Min, Max: which.Max})
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, err
+	}
+	now := s.clock.Now()
+	for name, found := range bars {
+		for _, one := range found.Val() {
+			question, _ := one.Member.(string)
+			b, ok := parseBarred([]string{name, question, strconv.FormatInt(int64(one.Score), 10)})
+			if ok {
+				apply(cache.Change{ID: id, Barred: b, At: now})
+			}
+		}
+	}
+	return len(tenants), nil
+}
