@@ -156,6 +156,39 @@ func TestSlips(t *testing.T) {
 	}
 }
 
+// Signs that are asked about count; those that are the sentence's own make no difference.
+func TestSigns(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"What is the ASCII code of !", "What is the ASCII code of ?", false},
+		{"What is the ASCII code of ??", "What is the ASCII code of ?", true},
+		{"What is the ASCII code of '!'?", "What is the ASCII code of !?", true},
+		{"What is the ?. operator", "What is the ?: operator", false},
+		{"What does !! do in JS?", "What does ! do in JS?", false},
+		{"What does .. mean in a path?", "What does ... mean in a path?", false},
+		{"What does ' do in Lisp?", "What does ` do in Lisp?", false},
+		{"What does the regex .? match?", "What does the regex .! match?", false},
+		{"What does ( mean in math?", "What does [ mean in math?", false},
+		{"What does :-) mean?", "What does :-( mean?", false},
+		{"When do I use ; in English?", "When do I use : in English?", false},
+		{"What does — mean?", "What does – mean?", false},
+		{"How do I cook rice – without a pot?", "How do I cook rice — without a pot?", true},
+		{"How do I cook rice—without a pot?", "How do I cook rice - without a pot?", true},
+		{"What is the capital of Peru ??", "What is the capital of Peru?", true},
+		{"What is the capital of Peru...", "What is the capital of Peru?!", true},
+		{"Hello , how do I cook rice ?", "Hello, how do I cook rice?", true},
+		{"Where is Paris ? Tell me .", "Where is Paris? Tell me.", true},
+		{"Is (green) tea good?", "Is green tea good?", true},
+		{"What is this ?", "What is this?", true},
+	} {
+		if _, ok := canon.Same(of(c.a), of(c.b)); ok != c.want {
+			t.Errorf("%s, %s: %v, want %t: %s | %s", c.a, c.b, ok, c.want, of(c.a), of(c.b))
+		}
+	}
+}
+
 func TestOneSlipIsFoundByTheKeysNearby(t *testing.T) {
 	a, b := of("How do you find accommodation?"), of("How do you find accommodatoin?")
 	how, ok := canon.Same(a, b)

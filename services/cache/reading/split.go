@@ -47,6 +47,7 @@ func (s *splitter) split() bool {
 				return false
 			}
 			s.word()
+		case s.content():
 		default:
 			s.sign(c, size)
 		}
@@ -163,7 +164,7 @@ func (s *splitter) sign(c rune, size int) {
 		s.end()
 	case '\'':
 		s.apostrophe(from)
-	case ',', ';', '(', ')', '[', ']', '{', '}', '·', '•':
+	case ',', ';', '(', ')', '[', ']', '{', '}', '·', '•', '–', '—':
 		s.brk = true
 	case ':':
 		s.brk = true
