@@ -1,13 +1,13 @@
 package cache
 
 import (
-	"container/heap"
 	"crypto/sha256"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/priority"
 	"tollgate.dev/services/cache/index"
 )
 
@@ -32,75 +32,35 @@ type barred struct {
 
 	mu      sync.RWMutex
 	tenants map[string]*barredOf
-	most    byCount
+	largest priority.Queue[*barredOf]
 }
 
 // barredOf are a tenant's.
 type barredOf struct {
-	tenant string
-	at     int // its place in byCount
-	bars   map[barredKey]*bar
-	first  byEnd
+	tenant  string
+	bars    map[barredKey]*bar
+	endings priority.Queue[*bar]
+	place   int
 }
+
+// Before is [priority.Item]'s: who has most is the first.
+func (o *barredOf) Before(other *barredOf) bool { return len(o.bars) > len(other.bars) }
+
+// Place is [priority.Item]'s.
+func (o *barredOf) Place() *int { return &o.place }
 
 // bar is one question's.
 type bar struct {
-	key barredKey
-	end int64 // Unix time, ms
-	at  int   // its place in byEnd
+	key   barredKey
+	end   int64 // Unix time, ms
+	place int
 }
 
-// byEnd is a heap of what ends first.
-type byEnd []*bar
+// Before is [priority.Item]'s: what ends first is the first.
+func (b *bar) Before(other *bar) bool { return b.end < other.end }
 
-func (h byEnd) Len() int           { return len(h) }
-func (h byEnd) Less(i, j int) bool { return h[i].end < h[j].end }
-func (h byEnd) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-
-// Push is [heap.Interface]'s.
-func (h *byEnd) Push(x any) {
-	one, _ := x.(*bar)
-	one.at = len(*h)
-	*h = append(*h, one)
-}
-
-// Pop is [heap.Interface]'s.
-func (h *byEnd) Pop() any {
-	all := *h
-	last := all[len(all)-1]
-	all[len(all)-1] = nil
-	*h = all[:len(all)-1]
-	return last
-}
-
-// byCount is a heap of the tenants that have most.
-type byCount []*barredOf
-
-func (h byCount) Len() int           { return len(h) }
-func (h byCount) Less(i, j int) bool { return len(h[i].bars) > len(h[j].bars) }
-func (h byCount) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-
-// Push is [heap.Interface]'s.
-func (h *byCount) Push(x any) {
-	of, _ := x.(*barredOf)
-	of.at = len(*h)
-	*h = append(*h, of)
-}
-
-// Pop is [heap.Interface]'s.
-func (h *byCount) Pop() any {
-	all := *h
-	last := all[len(all)-1]
-	all[len(all)-1] = nil
-	*h = all[:len(all)-1]
-	return last
-}
+// Place is [priority.Item]'s.
+func (b *bar) Place() *int { return &b.place }
 
 // barredKey is a question by a hash of all that must be equal for it to be the same. It is told to
 // other replicas, so nothing of the question can be read from it.
@@ -133,44 +93,45 @@ func (b *barred) add(q *Barred) {
 	}
 	if known := of.bars[k]; known != nil {
 		known.end = max(known.end, until)
-		heap.Fix(&of.first, known.at)
+		of.endings.Fix(known)
 		return
 	}
 	switch {
 	case len(of.bars) >= MaxBarredOfTenant:
 		b.removeFirst(of)
 	case b.count.Load() >= MaxBarred:
-		b.removeFirst(b.largest(of))
+		b.removeFirst(b.whoHasMost(of))
 	}
 	one := &bar{key: k, end: until}
 	of.bars[k] = one
-	heap.Push(&of.first, one)
+	of.endings.Push(one)
 	if b.count.Add(1); b.tenants[q.Tenant] == of {
-		heap.Fix(&b.most, of.at)
+		b.largest.Fix(of)
 		return
 	}
 	b.tenants[q.Tenant] = of // the first of it, or the last but this made room
-	heap.Push(&b.most, of)
+	b.largest.Push(of)
 }
 
-// largest is a tenant that has most; the given one if it does.
-func (b *barred) largest(of *barredOf) *barredOf {
-	if len(b.most) > 0 && len(b.most[0].bars) > len(of.bars) {
-		return b.most[0]
+// whoHasMost is a tenant that has most; the given one if it does.
+func (b *barred) whoHasMost(of *barredOf) *barredOf {
+	if b.largest.Len() > 0 && b.largest.First().Before(of) {
+		return b.largest.First()
 	}
 	return of
 }
 
 // removeFirst takes out the one of a tenant that ends first.
 func (b *barred) removeFirst(of *barredOf) {
-	one, _ := heap.Pop(&of.first).(*bar)
+	one := of.endings.First()
+	of.endings.Remove(one)
 	delete(of.bars, one.key)
 	b.count.Add(-1)
 	if len(of.bars) > 0 {
-		heap.Fix(&b.most, of.at)
+		b.largest.Fix(of)
 		return
 	}
-	heap.Remove(&b.most, of.at)
+	b.largest.Remove(of)
 	delete(b.tenants, of.tenant)
 }
 
@@ -202,7 +163,7 @@ func (b *barred) expire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, of := range b.tenants {
-		for len(of.first) > 0 && of.first[0].end <= now {
+		for of.endings.Len() > 0 && of.endings.First().end <= now {
 			b.removeFirst(of)
 		}
 	}

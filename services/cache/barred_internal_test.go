@@ -29,23 +29,23 @@ func TestOrdersOfBarsHold(t *testing.T) {
 	count := 0
 	for name, of := range b.tenants {
 		count += len(of.bars)
-		if of.tenant != name || len(of.bars) == 0 || len(of.bars) > MaxBarredOfTenant || len(of.first) != len(of.bars) || b.most[of.at] != of {
-			t.Errorf("%q has %d, %d in order", name, len(of.bars), len(of.first))
+		if of.tenant != name || len(of.bars) == 0 || len(of.bars) > MaxBarredOfTenant || of.endings.Len() != len(of.bars) {
+			t.Errorf("%q has %d, %d in order", name, len(of.bars), of.endings.Len())
 		}
-		if len(of.bars) > len(b.most[0].bars) {
+		if len(of.bars) > len(b.largest.First().bars) {
 			t.Errorf("%q has more than who has most", name)
 		}
 		for k, one := range of.bars {
-			if one.key != k || of.first[one.at] != one || one.end < of.first[0].end {
+			if one.key != k || one.end < of.endings.First().end {
 				t.Errorf("%q: %x is out of order", name, k)
 			}
 		}
 	}
-	if int64(count) != b.count.Load() || count > MaxBarred || len(b.most) != len(b.tenants) {
-		t.Errorf("%d are barred of %d tenants, counted %d of %d", count, len(b.tenants), b.count.Load(), len(b.most))
+	if int64(count) != b.count.Load() || count > MaxBarred || b.largest.Len() != len(b.tenants) {
+		t.Errorf("%d are barred of %d tenants, counted %d of %d", count, len(b.tenants), b.count.Load(), b.largest.Len())
 	}
 	c.Advance(time.Hour)
-	if b.expire(); b.count.Load() != 0 || len(b.tenants) != 0 || len(b.most) != 0 {
+	if b.expire(); b.count.Load() != 0 || len(b.tenants) != 0 || b.largest.Len() != 0 {
 		t.Errorf("%d are left", b.count.Load())
 	}
 }

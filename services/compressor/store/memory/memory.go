@@ -8,7 +8,6 @@
 package memory
 
 import (
-	"container/heap"
 	"container/list"
 	"context"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/priority"
 	"tollgate.dev/services/compressor"
 	"tollgate.dev/services/compressor/prompt"
 )
@@ -40,7 +40,7 @@ type Store struct {
 	mu      sync.Mutex
 	used    int64
 	tenants map[string]*tenant
-	largest tenants
+	largest priority.Queue[*tenant]
 	byAge   *list.List // of *part: the one that ends first is the first, as all live as long
 }
 
@@ -50,8 +50,14 @@ type tenant struct {
 	parts map[string]*part
 	byAge *list.List // of *part
 	bytes int64
-	at    int // its place in the heap
+	place int
 }
+
+// Before is [priority.Item]'s: who holds the most is the first.
+func (t *tenant) Before(other *tenant) bool { return t.bytes > other.bytes }
+
+// Place is [priority.Item]'s.
+func (t *tenant) Place() *int { return &t.place }
 
 type part struct {
 	tenant     *tenant
@@ -139,7 +145,7 @@ func (s *Store) add(tenantID string, parts, fresh []prompt.Omission, until time.
 		}
 	}
 	for s.used > s.max {
-		s.remove(s.largest[0].byAge.Front())
+		s.remove(s.largest.First().byAge.Front())
 	}
 	for _, o := range parts {
 		if s.find(tenantID, o.Name) != nil {
@@ -162,7 +168,7 @@ func (s *Store) insert(tenantID string, o prompt.Omission, until time.Time) {
 	if t == nil {
 		t = &tenant{id: tenantID, parts: make(map[string]*part, 1), byAge: list.New()}
 		s.tenants[tenantID] = t
-		heap.Push(&s.largest, t)
+		s.largest.Push(t)
 	}
 	p := &part{tenant: t, name: o.Name, text: o.Text, until: until, size: sizeOf(t, o)}
 	p.all, p.own = s.byAge.PushBack(p), t.byAge.PushBack(p)
@@ -174,7 +180,7 @@ func (s *Store) insert(tenantID string, o prompt.Omission, until time.Time) {
 func (s *Store) grow(t *tenant, by int64) {
 	t.bytes += by
 	s.used += by
-	heap.Fix(&s.largest, t.at)
+	s.largest.Fix(t)
 }
 
 // remove takes out the part at a place in either list.
@@ -189,7 +195,7 @@ func (s *Store) remove(at *list.Element) {
 	delete(t.parts, p.name)
 	s.grow(t, -p.size)
 	if len(t.parts) == 0 {
-		heap.Remove(&s.largest, t.at)
+		s.largest.Remove(t)
 		delete(s.tenants, t.id)
 	}
 }
@@ -212,32 +218,4 @@ const overhead = 768
 // classes, by an eighth at most (runtime/sizeclasses.go, Go 1.26).
 func sizeOf(t *tenant, o prompt.Omission) int64 {
 	return int64(overhead + len(t.id) + len(o.Name) + len(o.Text) + len(o.Text)/8)
-}
-
-// tenants is a heap with the one that holds the most first.
-type tenants []*tenant
-
-func (h tenants) Len() int           { return len(h) }
-func (h tenants) Less(i, j int) bool { return h[i].bytes > h[j].bytes }
-
-func (h tenants) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-
-// Push is [heap.Interface]'s.
-func (h *tenants) Push(x any) {
-	if t, ok := x.(*tenant); ok {
-		t.at = len(*h)
-		*h = append(*h, t)
-	}
-}
-
-// Pop is [heap.Interface]'s.
-func (h *tenants) Pop() any {
-	last := len(*h) - 1
-	t := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return t
 }

@@ -50,7 +50,7 @@ func (n *Notes) Write(_ context.Context, tenant string, notes []compressor.Note)
 		s.insert(tenant, prompt.Omission{Name: note.Name, Text: note.Text}, now.Add(note.Life))
 	}
 	for s.used > s.max {
-		s.remove(s.largest[0].byAge.Front())
+		s.remove(s.largest.First().byAge.Front())
 	}
 	return nil
 }
