@@ -8,4 +8,8 @@ const (
 	MaxNamespacePartBytes = 1 << 10
 	// MaxDimensions is how many numbers a question's vector may have.
 	MaxDimensions = 512
+	// MaxReplicaBytes is how long the name of a replica may be that learns with others.
+	MaxReplicaBytes = 128
+	// MadeReplica begins the names that replicas without one are given, and no other.
+	MadeReplica = "~"
 )

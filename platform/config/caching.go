@@ -108,8 +108,8 @@ func (l *loader) similarity(s *section, c *Cache) {
 
 // replica checks the name of a replica.
 func (l *loader) replica(at value, name string) string {
-	if len(name) > 128 || strings.HasPrefix(name, "~") {
-		l.errorf(at.line, at.path, "must have at most 128 bytes, and not begin with ~")
+	if len(name) > cachetier.MaxReplicaBytes || strings.HasPrefix(name, cachetier.MadeReplica) {
+		l.errorf(at.line, at.path, "must have at most %d bytes, and not begin with %s", cachetier.MaxReplicaBytes, cachetier.MadeReplica)
 		return ""
 	}
 	return name

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/threshold"
 )
@@ -63,7 +64,7 @@ const (
 	// MaxEvidence is of how many replicas states are kept for a namespace.
 	MaxEvidence = 64
 	// AnyName begins the names that a claim of any makes, and no other.
-	AnyName = "~"
+	AnyName = cachetier.MadeReplica
 )
 
 // exchange is the one who brings what learners know to [Evidence], and what other replicas know

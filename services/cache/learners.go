@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/agree"
 	"tollgate.dev/services/cache/threshold"
@@ -28,7 +29,7 @@ const (
 )
 
 // MaxReplica is how long a replica's name may be, in bytes.
-const MaxReplica = 128
+const MaxReplica = cachetier.MaxReplicaBytes
 
 // Learning is how the semantic tier learns from which score on it may serve, for each tenant,
 // provider and model. Zero fields take the default of their name.
