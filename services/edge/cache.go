@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,9 +45,28 @@ type purgeRequest struct {
 	// Partition is one alone; empty means all, and the common one.
 	Partition string `json:"partition"`
 	// EntryID is that of a single entry; absent means all.
-	EntryID *string `json:"entryId"`
+	EntryID entryID `json:"entryId"`
 	// TTLOverride is in seconds what is left of their lives; absent and 0 are a purge.
 	TTLOverride *int64 `json:"ttlOverride"`
+}
+
+// entryID names one entry where without it all would be meant. So null is no way to leave it out: who
+// has no name for what he wants to purge does not want to purge all.
+type entryID struct {
+	text  string
+	given bool
+}
+
+// null is [nullable]'s.
+func (e *entryID) null() { e.given = true }
+
+// UnmarshalJSON is [json.Unmarshaler]'s. What is no text names nothing.
+func (e *entryID) UnmarshalJSON(raw []byte) error {
+	e.given = true
+	if err := json.Unmarshal(raw, &e.text); err != nil {
+		e.text = ""
+	}
+	return nil
 }
 
 // selection is what the cache is asked to end; an error where that cannot be meant.
@@ -64,11 +84,11 @@ func (r *purgeRequest) selection() (*cachev1.InvalidateRequest, error) {
 	}
 	parts = append(parts, "", "")
 	in := &cachev1.InvalidateRequest{TenantId: parts[0], Provider: parts[1], Model: parts[2], Partition: r.Partition}
-	if r.EntryID != nil { // an empty one would stand for all
-		if err := checkEntryID(*r.EntryID); err != nil {
+	if r.EntryID.given { // an empty one would stand for all
+		if err := checkEntryID(r.EntryID.text); err != nil {
 			return nil, err
 		}
-		in.EntryId = *r.EntryID
+		in.EntryId = r.EntryID.text
 	}
 	if r.TTLOverride != nil {
 		if *r.TTLOverride < 0 || *r.TTLOverride > maxTTLSeconds {

@@ -34,9 +34,15 @@ const headerIgnored = "X-Tollgate-Ignored-Params"
 // silence: a member that nobody knows is an error with a suggestion.
 type reading struct{ ignored []string }
 
-// into reads a value. A null leaves what there is.
+// nullable is a value that a null does not leave out.
+type nullable interface{ null() }
+
+// into reads a value. A null leaves what there is, but for a [nullable].
 func (r *reading) into(raw []byte, v reflect.Value, path string) error {
 	if string(raw) == "null" {
+		if told, ok := v.Addr().Interface().(nullable); ok {
+			told.null()
+		}
 		return nil
 	}
 	if v.Kind() == reflect.Pointer {
