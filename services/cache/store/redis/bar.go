@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,43 +56,45 @@ const barsBatch = 16
 
 // bars hands over what is barred, as changes with an id.
 func (s *Store) bars(ctx context.Context, own redis.UniversalClient, id string, apply func(cache.Change)) error {
-	all := &redis.ZRangeBy{Min: "(" + millis(s.clock.Now()), Max: "+inf", Count: barsBatch}
-	for {
-		tenants, err := s.barsOf(ctx, own, all, id, apply)
-		if err != nil || tenants < barsBatch {
+	lasting := &redis.ZRangeBy{Min: "(" + millis(s.clock.Now()), Max: "+inf"}
+	bounded, cancel := context.WithTimeout(ctx, followPatience)
+	defer cancel()
+	// All at once: between two pages a tenant could come to one that was read.
+	tenants, err := own.ZRangeByScore(bounded, s.barredTenants(), lasting).Result()
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(tenants, barsBatch) {
+		if err := s.barsOf(ctx, own, batch, lasting, id, apply); err != nil {
 			return err
 		}
-		all.Offset += barsBatch
 	}
+	return nil
 }
 
-// barsOf hands over what is barred of some tenants, and returns of how many.
-func (s *Store) barsOf(ctx context.Context, own redis.UniversalClient, which *redis.ZRangeBy, id string, apply func(cache.Change)) (int, error) {
+// barsOf hands over what is barred of some tenants.
+func (s *Store) barsOf(ctx context.Context, own redis.UniversalClient, tenants []string, lasting *redis.ZRangeBy, id string, apply func(cache.Change)) error {
 	ctx, cancel := context.WithTimeout(ctx, followPatience)
 	defer cancel()
-	tenants, err := own.ZRevRangeByScore(ctx, s.barredTenants(), which).Result()
-	if err != nil || len(tenants) == 0 {
-		return 0, err
-	}
 	pipe := own.Pipeline()
 	bars := make(map[string]*redis.ZSliceCmd, len(tenants))
 	for _, name := range tenants {
 		if tenant, ok := unescape(name); ok {
-			bars[name] = pipe.ZRangeByScoreWithScores(ctx, s.barred(tenant), &redis.ZRangeBy{Min: which.Min, Max: which.Max})
+			bars[name] = pipe.ZRangeByScoreWithScores(ctx, s.barred(tenant), lasting)
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	now := s.clock.Now()
 	for name, found := range bars {
 		for _, one := range found.Val() {
-			question, _ := one.Member.(string)
+			question, text := one.Member.(string)
 			b, ok := parseBarred([]string{name, question, strconv.FormatInt(int64(one.Score), 10)})
-			if ok {
+			if text && ok {
 				apply(cache.Change{ID: id, Barred: b, At: now})
 			}
 		}
 	}
-	return len(tenants), nil
+	return nil
 }

@@ -56,8 +56,8 @@ return {at, tostring(redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[3], '(' .. ARGV[4
 
 // cleanScript forgets those of the entries from ARGV 7 on, of the index in KEYS 1, that were put before
 // the purge with the score in ARGV 2, and returns how many of them lived (at 1, Unix ms). Keys
-// begin as in ARGV 3, and values with a version (5) and a score, which take so many bytes (6). Without the purge's mark (4) nothing is forgotten: it was swept out by another, and
-// the index may be a new one.
+// begin as in ARGV 3, and values with a version (5) and a score, which take so many bytes (6). Without
+// the purge's mark (4) nothing is forgotten: it was swept out by another, and the index may be a new one.
 const cleanScript = `
 local lived, purge, now, long = 0, tonumber(ARGV[2]), tonumber(ARGV[1]), tonumber(ARGV[6])
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[4]) or '0') < purge then
@@ -195,8 +195,8 @@ func (s *Store) leave(tenant string) {
 	}
 }
 
-// Tidy is [cache.Tidier]'s. After a failure, of which the error tells, what it was at is left for
-// the next entry that is put for the tenant.
+// Tidy is [cache.Tidier]'s. After a failure, of which the error tells, the next call goes on with the
+// tenant that it was at.
 func (s *Store) Tidy(ctx context.Context) error {
 	for {
 		select {
@@ -223,9 +223,9 @@ func (s *Store) tidy(ctx context.Context, tenant string) error {
 		return fmt.Errorf("redis: reading the marks of purges: %w", err)
 	}
 	for _, m := range marks {
-		member, _ := m.Member.(string)
+		member, text := m.Member.(string)
 		sel, ok := marked(tenant, member)
-		if !ok {
+		if !text || !ok { // what says of all purges how they stand
 			continue
 		}
 		if _, _, err := s.sweep(ctx, sel, m.Score, 0); err != nil {
