@@ -3,6 +3,9 @@ package redis_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,10 +17,15 @@ import (
 	"tollgate.dev/services/cache/store/redis"
 )
 
-// collating returns a client of a Redis that orders strings as English does, where the
-// machine has that locale, and otherwise by bytes.
+// english is a locale whose strings are ordered by letters, not by bytes.
+const english = "en_US.UTF-8"
+
+// collating returns a client of a Redis that orders strings as English does. Few servers have the
+// locale, so it is compiled where there is what for; elsewhere strings are ordered by bytes, and the
+// test shows less.
 func collating(t *testing.T) *goredis.Client {
 	t.Helper()
+	compiled := compileLocale(t)
 	o := redisxtest.Own(t).Options()
 	o.Timeout = 5 * time.Second
 	client, err := redisx.Open(o)
@@ -25,10 +33,39 @@ func collating(t *testing.T) *goredis.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	if err := client.ConfigSet(t.Context(), "locale-collate", "en_US.UTF-8").Err(); err != nil {
+	switch err := client.ConfigSet(t.Context(), "locale-collate", english).Err(); {
+	case err == nil:
+	case compiled:
+		t.Fatalf("the server takes no locale: %v", err)
+	default:
 		t.Logf("strings are ordered by bytes: %v", err)
 	}
 	return client
+}
+
+// compileLocale has servers that are started from now on find the locale, where the C library's
+// compiler is there.
+func compileLocale(t *testing.T) bool {
+	t.Helper()
+	compiler, err := exec.LookPath("localedef")
+	if err != nil {
+		return false
+	}
+	//nolint:usetesting // the server may run as another user, for whom t.TempDir is closed
+	folder, err := os.MkdirTemp("", "tollgate-locale-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), compiler, "-c", "-i", "en_US", "-f", "UTF-8", filepath.Join(folder, english)).CombinedOutput(); err != nil {
+		t.Logf("no locale could be compiled: %v\n%s", err, out)
+		return false
+	}
+	t.Setenv("LOCPATH", folder)
+	return true
 }
 
 // The larger token keeps, whatever order the server's locale has for the bytes that it is written in.
