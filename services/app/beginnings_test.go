@@ -73,7 +73,8 @@ func TestWhereBeginningsAre(t *testing.T) {
 // A process that starts again on its data folder sends the documents of a conversation as they
 // went out before.
 func TestARestartKeepsWhatWasLeft(t *testing.T) {
-	opts := options(t, "model_list: [{model_name: m, litellm_params: {model: openai/gpt-5}}]\n", &journal{})
+	// Whether a compression is done in time is not asked here.
+	opts := options(t, "model_list: [{model_name: m, litellm_params: {model: openai/gpt-5}}]\ncompression: {timeout: 20s}\n", &journal{})
 	run := func(body string) *http.Response {
 		t.Helper()
 		p, err := New(t.Context(), opts)
