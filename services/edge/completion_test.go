@@ -93,6 +93,8 @@ func TestOneCall(t *testing.T) {
 				if a.status != http.StatusOK || a.body != tc.want[i] || a.header.Get("X-Cache") != want.cache || cost != want.cost {
 					t.Errorf("answer %d: %d, %s at $%s: %q", i, a.status, a.header.Get("X-Cache"), cost, a.body)
 				}
+				// Until it is kept, whoever asks hears it as the first caller did.
+				eventually(t, "the answer is kept", func() bool { return r.edge.Flying() == 0 })
 				rec := r.ledger(i + 1)[i]
 				if rec.GetCostNanos() != want.nanos || rec.GetSavedCacheNanos() != want.saved || rec.GetCache() != want.cache ||
 					rec.GetTenantId() != "acme" || rec.GetKeyId() != "key-of-acme" || rec.GetModel() != "m" || rec.GetUsage().GetOutput() != 5 ||
