@@ -30,9 +30,9 @@ build: ## build bin/tollgate
 .PHONY: test
 test: ## run every test with the race detector, against a real PostgreSQL, Redis 8 and 7, and Kafka
 	@scripts/need $$(go env CC)=gcc,libc6-dev
-	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 15m $(TEST_FLAGS) $(PACKAGES)
+	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 30m $(TEST_FLAGS) $(PACKAGES)
 	go test -count=1 -run '^TestAMillionRandomRequests$$' ./services/cache/
-	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 15m $(TEST_FLAGS) ./e2e/
+	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 30m $(TEST_FLAGS) ./e2e/
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no service

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// maxLog is how many bytes of a service's log a failed test shows.
+const maxLog = 4 << 10
+
 // Service is a running service.
 type Service struct {
 	tb       testing.TB
@@ -42,10 +45,26 @@ func Start(tb testing.TB, name, variable string) *Service {
 		}
 	}
 	s.env = append(s.env, "TOLLGATE_SERVICES_DIR="+dir)
-	tb.Cleanup(func() { s.run(context.Background(), "wipe") })
+	tb.Cleanup(func() {
+		s.showLog(dir)
+		s.run(context.Background(), "wipe")
+	})
 	borrowPackages(tb, usual, dir)
 	s.Start()
 	return s
+}
+
+// showLog shows what a failed test's service said last: it may have ended of itself.
+func (s *Service) showLog(dir string) {
+	if !s.tb.Failed() {
+		return
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "log", s.name+".log"))
+	if err != nil {
+		s.tb.Logf("the log of %s: %v", s.name, err)
+		return
+	}
+	s.tb.Logf("the end of %s's log:\n%s", s.name, text[max(0, len(text)-maxLog):])
 }
 
 // borrowPackages spares the machine what the shared services have fetched already. A package
