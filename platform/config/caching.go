@@ -180,41 +180,55 @@ func (c *Cache) embeddingModel(name string) {
 	}
 }
 
-// embeddingDeployment checks that the model which is to embed can be asked. Where it can't,
-// the table in the binary stands in for it.
-func (l *loader) embeddingDeployment(cfg *Config) {
-	e := &cfg.Cache.Similarity.Embedder
+// embeddingDeployment checks that the model which is to embed can be asked by the process that asks it.
+// No other embedder stands in for it, because thresholds are of one embedder alone: where the file says
+// that it embeds, that is an error; where LiteLLM's name of it does, the tiers before the semantic one go on
+// without, and why is returned.
+func (l *loader) embeddingDeployment(cfg *Config) (unasked string) {
+	sim := &cfg.Cache.Similarity
+	if sim.Embedder.Kind != EmbedderProvider || sim.Embedder.Model == "" || !cfg.Cache.Enabled ||
+		sim.Last != cachev1.Tier_TIER_SEMANTIC || !cfg.Mesh.Runs(ServiceCache) {
+		return ""
+	}
 	d := cfg.EmbeddingDeployment()
-	if e.Kind != EmbedderProvider || d == nil || !cfg.Cache.Enabled {
-		return
-	}
-	v, own := l.given["cache.embedder.model"]
-	if !own {
-		v = l.given["litellm_settings.cache_params.redis_semantic_cache_embedding_model"]
-	}
 	switch {
-	case d.Provider == OpenAI && d.Credential.State != CredentialMissing:
-		return
-	case d.Provider != OpenAI && own:
-		l.errorf(v.line, v.path, "must be a model of OpenAI or of a compatible server")
+	case d == nil && !slices.ContainsFunc(l.skipped, func(p string) bool { return matches(p, cfg.embedderModel()) }):
+		return "" // there is no such model, which is an error already
+	case d == nil:
+		unasked = "every deployment of the model that embeds is left out"
 	case d.Provider != OpenAI:
-		l.warnf(v.line, v.path, "has no effect: it is no model of OpenAI or of a compatible server; the embedder in the binary is used")
+		unasked = "the model that embeds is none of OpenAI or of a compatible server"
+	case d.Credential.State == CredentialMissing:
+		unasked = "there is no key for the model that embeds: set " + strings.Join(d.Credential.Variables, " or ")
 	default:
-		l.warnf(v.line, v.path, "has no effect: there is no key for it; the embedder in the binary is used")
+		return ""
 	}
-	e.Kind, e.Model = EmbedderStatic, ""
+	for _, path := range []string{"cache.embedder.model", "cache.embedder.kind"} {
+		if v, own := l.given[path]; own {
+			l.errorf(v.line, v.path, "can't be asked: %s, or choose another cache.embedder", unasked)
+			return ""
+		}
+	}
+	sim.Last = cachev1.Tier_TIER_NEAR
+	return unasked
 }
 
 // EmbeddingDeployment is the deployment that embeds, for [EmbedderProvider]: the first of its
 // model. Nil is none.
 func (c *Config) EmbeddingDeployment() *Deployment {
-	name := c.Cache.Similarity.Embedder.Model
-	if alias, ok := c.Router.Aliases[name]; ok {
-		name = alias.Model
-	}
+	name := c.embedderModel()
 	i := slices.IndexFunc(c.Deployments, func(d Deployment) bool { return d.ModelName == name })
 	if i < 0 {
 		return nil
 	}
 	return &c.Deployments[i]
+}
+
+// embedderModel is the name of the model that embeds, in the list of models.
+func (c *Config) embedderModel() string {
+	name := c.Cache.Similarity.Embedder.Model
+	if alias, ok := c.Router.Aliases[name]; ok {
+		return alias.Model
+	}
+	return name
 }

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,26 +84,65 @@ func TestSimilarityFaults(t *testing.T) {
 	}
 }
 
-// A model that cannot be asked doesn't keep a gateway from starting, unless the file means it so.
+// A model that can't be asked has no stand-in, whose scores a threshold would mean nothing for. LiteLLM's
+// file starts without the semantic tier; one that says itself what embeds does not start.
 func TestEmbedderThatCannotBeAsked(t *testing.T) {
-	const models = "model_list: [{model_name: g, litellm_params: {model: gemini/gemini-embedding-001, api_key: k}}, {model_name: o, litellm_params: {model: openai/text-embedding-3-small}}]\n"
-	const params = "litellm_settings: {cache: true, cache_params: {type: local-semantic, redis_semantic_cache_embedding_model: "
-	for yaml, want := range map[string]string{
-		params + "g}}\n": "it is no model of OpenAI",
-		params + "o}}\n": "there is no key for it",
+	const models = `model_list:
+- {model_name: g, litellm_params: {model: gemini/gemini-embedding-001, api_key: k}}
+- {model_name: o, litellm_params: {model: openai/text-embedding-3-small}}
+- {model_name: b*, litellm_params: {model: openai/*, api_key: k}}
+- {model_name: m, litellm_params: {model: openai/gpt-4o, api_key: k}}
+`
+	for model, why := range map[string]string{
+		"g":  "the model that embeds is none of OpenAI",
+		"o":  "there is no key for the model that embeds: set OPENAI_API_KEY",
+		"b1": "every deployment of the model that embeds is left out",
 	} {
-		cfg, warnings, err := load(t, models+yaml)
-		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), want) {
-			t.Errorf("%q: %v, %v; want %s", yaml, warnings, err, want)
-			continue
+		params := "litellm_settings: {cache: true, cache_params: {type: local-semantic, similarity_threshold: 0.8, redis_semantic_cache_embedding_model: " + model + "}}\n"
+		own := "litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0.8, embedder: {kind: provider, model: " + model + "}}\n"
+		cfg, warnings, err := load(t, models+params+"cache: {models: {m: {tier: semantic}}}\n")
+		if err != nil || cfg.Cache.Similarity.Last != cachev1.Tier_TIER_NEAR {
+			t.Errorf("%s: tier %v, %v", model, cfg.Cache.Similarity.Last, err)
 		}
-		if cfg.Cache.Similarity.Embedder.Kind != config.EmbedderStatic || cfg.EmbeddingDeployment() != nil {
-			t.Errorf("%q: %+v", yaml, cfg.Cache.Similarity.Embedder)
+		for _, want := range []string{
+			"similarity_threshold: has no effect: the semantic tier does not run: " + why,
+			"redis_semantic_cache_embedding_model: has no effect: the semantic tier does not run: " + why,
+			"cache.models.m.tier: has no effect: cache.tier is near",
+		} {
+			if !slices.ContainsFunc(warnings, func(w config.Warning) bool { return strings.Contains(w.String(), want) }) {
+				t.Errorf("%s: %v; want %s", model, warnings, want)
+			}
+		}
+		for yaml, path := range map[string]string{own: "cache.embedder.model", params + "cache: {embedder: {kind: provider}}\n": "cache.embedder.kind"} {
+			_, _, err = load(t, models+yaml)
+			if want := path + ": can't be asked: " + why; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %s", yaml, err, want)
+			}
+		}
+		// Who is not asked needs no key.
+		if _, _, err := load(t, models+strings.Replace(own, "tier: semantic", "tier: near", 1)); err != nil {
+			t.Errorf("%s: %v", model, err)
 		}
 	}
-	_, _, err := load(t, models+"litellm_settings: {cache: true}\ncache: {tier: semantic, embedder: {kind: provider, model: g}}\n")
-	if err == nil || !strings.Contains(err.Error(), "must be a model of OpenAI") {
-		t.Error(err)
+}
+
+// The key of the model that embeds is in the environment of the processes that run the cache. Another
+// one knows all the same what is paid for it.
+func TestEmbedderOfAnotherProcess(t *testing.T) {
+	const yaml = `model_list: [{model_name: o, litellm_params: {model: openai/text-embedding-3-small}}]
+litellm_settings: {cache: true}
+cache: {tier: semantic, embedder: {kind: provider, model: o}}
+mesh: {addr: "127.0.0.1:4100", urls: {router: "http://r:1", compressor: "http://r:1", keystore: "http://r:1", budget: "http://r:1", cache: "http://r:1"}}
+general_settings: {master_key: sk-master-0123456789, database_url: "postgres://db/tollgate"}
+`
+	for services, starts := range map[string]bool{"edge": true, "edge,cache": false} {
+		cfg, _, err := config.Load(config.Source{Name: "test.yaml", Data: []byte(yaml), Services: services, LookupEnv: env(meshToken)})
+		if starts != (err == nil) || !starts && !strings.Contains(err.Error(), "there is no key for the model") {
+			t.Fatalf("%s: %v", services, err)
+		}
+		if starts && (cfg.Cache.Similarity.Last != cachev1.Tier_TIER_SEMANTIC || cfg.EmbeddingDeployment() == nil) {
+			t.Errorf("%s: %+v", services, cfg.Cache.Similarity)
+		}
 	}
 }
 

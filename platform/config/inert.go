@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -74,12 +75,15 @@ func (l *loader) asksForNothing(v value, quiet string) bool {
 	return n.Kind != yaml.AliasNode && len(n.Content) == 0
 }
 
-// conditional warns of keys that have no effect beside the rest of this file.
-func (l *loader) conditional(cfg *Config) {
-	const (
-		notSemantic = "the semantic tier does not run: cache.tier is not semantic"
-		notLearned  = "no threshold is learned: cache.tier is not semantic, or the threshold is given"
-	)
+// conditional warns of keys that have no effect beside the rest of this file. The semantic tier does not run
+// where unasked says why not.
+func (l *loader) conditional(cfg *Config, unasked string) {
+	const notLearned = "no threshold is learned: the semantic tier does not run, or the threshold is given"
+	notSemantic := "the semantic tier does not run: " + cmp.Or(unasked, "cache.tier is not semantic")
+	notAsked := "the semantic tier's embedder is another one, or does not run"
+	if unasked != "" {
+		notAsked = notSemantic
+	}
 	sim := &cfg.Cache.Similarity
 	semantic := cfg.Cache.Enabled && sim.Last == cachev1.Tier_TIER_SEMANTIC
 	// All that the near tier finds has at least this score.
@@ -96,7 +100,7 @@ func (l *loader) conditional(cfg *Config) {
 		{"litellm_settings.cache_params.socket_timeout", cfg.Cache.Enabled && cfg.Cache.Store == CacheMemory, "the cache is this process's own"},
 		{"litellm_settings.cache_params.max_bytes", cfg.Cache.Enabled && cfg.Cache.Store == CacheRedis, "the cache is in Redis, which has its own limit"},
 		{"litellm_settings.cache_params.similarity_threshold", cfg.Cache.Enabled && !bounds, notSemantic},
-		{"litellm_settings.cache_params.redis_semantic_cache_embedding_model", cfg.Cache.Enabled && !asksModel, "the semantic tier's embedder is another one, or does not run"},
+		{"litellm_settings.cache_params.redis_semantic_cache_embedding_model", cfg.Cache.Enabled && !asksModel, notAsked},
 		{"cache", !cfg.Cache.Enabled, "litellm_settings.cache is not true"},
 		{"cache.similarity_threshold", cfg.Cache.Enabled && !bounds, notSemantic},
 		{"cache.max_wrong_hit_rate", cfg.Cache.Enabled && !learns, notLearned},

@@ -227,6 +227,5 @@ func (l *loader) file(root *section, cfg *Config) {
 	l.references(cfg)
 	l.masterSecrets(cfg)
 	l.meshWhole(cfg)
-	l.conditional(cfg)
-	l.embeddingDeployment(cfg)
+	l.conditional(cfg, l.embeddingDeployment(cfg))
 }
