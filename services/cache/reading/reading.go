@@ -85,6 +85,8 @@ type Word struct {
 	Quoted bool
 	// Break is set where a comma, a bracket or the like stands before the word.
 	Break bool
+	// Pause is set where that is a comma, a semicolon, a colon, a dash or the end of a sentence.
+	Pause bool
 	// Hyphen is set where a hyphen joins the word to the one before it.
 	Hyphen bool
 	// Possessive is set for the owner: Anna of "Anna's", and students of "students'".

@@ -17,6 +17,7 @@ type splitter struct {
 	sentence uint16
 	first    bool // the next word begins a sentence
 	brk      bool
+	pause    bool // what brk is set for parts the sentence
 	quoted   bool
 	single   bool // within single quotes
 	hyphen   bool
@@ -113,7 +114,7 @@ func (s *splitter) upper(i int) bool {
 // add appends a word of lower[from:to], or of text where that isn't empty.
 func (s *splitter) add(from, to int, kind Kind, text string) *Word {
 	w := Word{
-		Text: text, Kind: kind, Sentence: s.sentence, Break: s.brk, Quoted: s.quoted,
+		Text: text, Kind: kind, Sentence: s.sentence, Break: s.brk, Pause: s.pause, Quoted: s.quoted,
 		Hyphen: s.hyphen, First: s.first,
 	}
 	if text == "" {
@@ -137,7 +138,7 @@ func (s *splitter) add(from, to int, kind Kind, text string) *Word {
 		w.typed = s.r.Text[from:to]
 		w.Capitals = !s.title && to-from > 1 && w.typed == strings.ToUpper(w.typed) && s.upper(from) && s.upper(to-1)
 	}
-	s.first, s.brk, s.hyphen = false, false, false
+	s.first, s.brk, s.pause, s.hyphen = false, false, false, false
 	s.r.Words = append(s.r.Words, w)
 	return &s.r.Words[len(s.r.Words)-1]
 }
@@ -164,10 +165,12 @@ func (s *splitter) sign(c rune, size int) {
 		s.end()
 	case '\'':
 		s.apostrophe(from)
-	case ',', ';', '(', ')', '[', ']', '{', '}', '·', '•', '–', '—':
+	case '(', ')', '[', ']', '{', '}', '·', '•':
 		s.brk = true
+	case ',', ';', '–', '—':
+		s.brk, s.pause = true, true
 	case ':':
-		s.brk = true
+		s.brk, s.pause = true, true
 		if s.at < len(s.lower) && strings.IndexByte("()", s.lower[s.at]) >= 0 { // an emoticon
 			s.at++
 			s.add(from, s.at, Symbol, "")
@@ -243,7 +246,7 @@ func (s *splitter) end() {
 	if !s.first {
 		s.sentence++
 	}
-	s.first, s.brk = true, true
+	s.first, s.brk, s.pause = true, true, true
 }
 
 // dash is a hyphen within a word, the sign of a number, an option's beginning, or a pause.
@@ -270,7 +273,7 @@ func (s *splitter) dash(from int) {
 			s.add(from, s.at, Symbol, "")
 		}
 	default:
-		s.brk = true
+		s.brk, s.pause = true, true
 	}
 }
 

@@ -41,6 +41,7 @@ var rules = []rule{
 	{"preposition", preposition},
 	{"names", names},
 	{"capitals", capitals},
+	{"commas", commas},
 	{"owner", owner},
 	{"person", person},
 	{"quantity", quantity},
