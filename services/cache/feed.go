@@ -15,7 +15,7 @@ type Feed interface {
 	// fails: its error is never nil. It begins behind the change of that ID, or with the oldest
 	// that is still known where the ID is empty, or is of a change that the store knows nothing
 	// of. Some may come twice, and records that are gone by now may be left out. It calls current
-	// once all are handed over that were there when it began.
+	// once all are handed over that were there when it began, and neither while the other runs.
 	Follow(ctx context.Context, after string, apply func(Change), current func()) error
 	// Question reads the question of the record under the key; nil where the record has none, or
 	// is gone.

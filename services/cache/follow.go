@@ -50,15 +50,24 @@ func (s *Service) expire(ctx context.Context) {
 }
 
 // follow applies what the feed tells, and goes on where it was when that fails. A failure is logged once
-// until the feed is followed again: it may be away for long.
+// until the feed is followed again: it may be away for long. How old a change is when it comes is counted
+// for those that come while the feed is followed: what it had to tell at the beginning says nothing of how
+// fast it is.
 func (s *Service) follow(ctx context.Context) {
 	pause, failed, last := feedPause, false, ""
+	current := false
 	apply := func(c Change) {
-		s.apply(c)
+		now := s.opts.Clock.Now()
+		if current {
+			s.opts.Observer.CacheFollowed(max(0, now.Sub(c.At)))
+		}
+		s.apply(c, now)
 		last = c.ID
 	}
 	for ctx.Err() == nil {
+		current = false
 		err := s.opts.Feed.Follow(ctx, last, apply, func() {
+			current = true
 			s.opts.Observer.CacheFollows(true)
 			if failed {
 				s.opts.Logger.InfoContext(ctx, "other replicas' changes to the cache are followed again")
@@ -97,9 +106,7 @@ func (s *Service) tidy(ctx context.Context) {
 }
 
 // apply a change to what is known of questions.
-func (s *Service) apply(c Change) {
-	now := s.opts.Clock.Now()
-	s.opts.Observer.CacheFollowed(max(0, now.Sub(c.At)))
+func (s *Service) apply(c Change, now time.Time) {
 	switch {
 	case c.Barred != nil:
 		s.similar.barred.add(c.Barred)

@@ -209,6 +209,42 @@ func TestBarsReachWhoWasAway(t *testing.T) {
 	}
 }
 
+// replaying is a feed that each time begins with a change of an hour ago, then has one of a second ago,
+// and fails once before the next.
+type replaying struct {
+	failing
+	now   time.Time
+	fails chan struct{}
+}
+
+func (f *replaying) Follow(ctx context.Context, _ string, apply func(cache.Change), current func()) error {
+	apply(cache.Change{ID: "old", Purged: cache.Selector{Tenant: "nobody"}, At: f.now.Add(-time.Hour)})
+	current()
+	apply(cache.Change{ID: "new", Purged: cache.Selector{Tenant: "nobody"}, At: f.now.Add(-time.Second)})
+	select {
+	case <-f.fails:
+		return errors.New("away")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// What a replica is told when it begins to follow, or does so again, is old, and says nothing of how
+// long changes take to it.
+func TestLagIsOfWhatComesWhileFollowing(t *testing.T) {
+	c, seen := clocktest.New(), &counts{}
+	feed := &replaying{now: c.Now(), fails: make(chan struct{})}
+	f := newFixture(t, nil, cache.Options{Clock: c, Feed: feed, Observer: seen})
+	f.run(t)
+	feed.fails <- struct{}{}
+	c.WaitForTimers(t, 3) // the index's and the learners' as well
+	c.Advance(100 * time.Millisecond)
+	until(t, "it is followed again", func() bool { return seen.of("followed") >= 2 })
+	if n, lag := seen.of("followed"), time.Duration(seen.of("lag")); n != 2 || lag != 2*time.Second+100*time.Millisecond {
+		t.Errorf("it counts %d changes, with a lag of %v", n, lag)
+	}
+}
+
 // failing is a feed that fails as often as it is told to.
 type failing struct {
 	mu    sync.Mutex

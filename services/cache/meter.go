@@ -20,7 +20,7 @@ type Observer interface {
 	// and whether it went well.
 	CacheEmbedded(took time.Duration, billed int64, ok bool)
 	// CacheFollows notes whether the changes that other replicas make to the store arrive, and
-	// CacheFollowed counts one of them and how long ago it was made.
+	// CacheFollowed counts one that came while they do, and how long ago it was made.
 	CacheFollows(follows bool)
 	CacheFollowed(lag time.Duration)
 	// CacheIndex is told once what to ask for the size of the index: how many questions are in

@@ -59,8 +59,11 @@ func (c *counts) CacheEmbedded(_ time.Duration, billed int64, ok bool) {
 	c.add(fmt.Sprint("embedded ", ok), 1)
 	c.add("billed", int(billed))
 }
+func (c *counts) CacheFollowed(lag time.Duration) {
+	c.add("lag", int(lag))
+	c.add("followed", 1)
+}
 func (c *counts) CacheFollows(follows bool)           { c.add(fmt.Sprint("follows ", follows), 1) }
-func (c *counts) CacheFollowed(time.Duration)         { c.add("followed", 1) }
 func (c *counts) CacheCompared(outcome, _ string)     { c.add("compared "+outcome, 1) }
 func (c *counts) CacheComparisonsDropped(n int)       { c.add("dropped", n) }
 func (c *counts) CacheFeedback(wrong bool)            { c.add(fmt.Sprint("wrong ", wrong), 1) }
