@@ -67,7 +67,8 @@ type Learning struct {
 	Coin func() float64
 }
 
-func (o Learning) policy() threshold.Policy {
+// policy of learning for hits from that floor on.
+func (o Learning) policy(floor float64) threshold.Policy {
 	return threshold.Policy{
 		// Of the wrong answers among those compared, agree finds at least the share
 		// 1 − MissedAtMost: if this smaller share of all is within the smaller bound, all are
@@ -75,6 +76,7 @@ func (o Learning) policy() threshold.Policy {
 		MaxWrongHitRate: o.MaxWrongHitRate * (1 - agree.MissedAtMost),
 		Confidence:      o.Confidence,
 		Sample:          o.Sample,
+		Floor:           floor,
 	}
 }
 
@@ -101,7 +103,7 @@ func (o Learning) complete() (Learning, error) {
 	if len(o.Replica) > MaxReplica || strings.HasPrefix(o.Replica, AnyName) {
 		wrong = append(wrong, fmt.Errorf("a replica's name has at most %d bytes and does not begin with %s", MaxReplica, AnyName))
 	}
-	if err := o.policy().Validate(); err != nil {
+	if err := o.policy(0).Validate(); err != nil {
 		wrong = append(wrong, err)
 	}
 	return o, errors.Join(wrong...)
@@ -155,7 +157,7 @@ const mostWaiting = 256
 // newLearners of options that are complete.
 func newLearners(how Learning, opts Options) *learners {
 	l := &learners{
-		policy: how.policy(), clock: opts.Clock, coin: how.Coin, most: how.Namespaces, alone: how.Evidence == nil,
+		policy: how.policy(opts.Floor), clock: opts.Clock, coin: how.Coin, most: how.Namespaces, alone: how.Evidence == nil,
 		observer: opts.Observer, fresh: make(chan *learned, 64),
 	}
 	if l.alone {

@@ -73,7 +73,7 @@ func ComparisonReasons() []string {
 func Outcomes() []string { return []string{served, compared, passed, vetoed, barredOutcome, lost} }
 
 // VetoRules are the names of the rules that keep answers from being served.
-func VetoRules() []string { return append(veto.Rules(), "personal", "time") }
+func VetoRules() []string { return append(veto.Rules(), "blank", "personal", "time") }
 
 type noObserver struct{}
 

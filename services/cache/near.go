@@ -68,10 +68,15 @@ func (n *near) search(_ context.Context, r *Request, a *asked) (found []candidat
 // score tells whether two questions are the same: those that share a key need not be.
 func (*near) score(a, b *asked, _ *candidate) (score float64, same bool) {
 	how, same := canon.Same(a.canonical(), b.canonical())
+	return ScoreOf(how), same
+}
+
+// ScoreOf two forms that are the same.
+func ScoreOf(how canon.How) float64 {
 	if how != (canon.How{}) {
-		return NearScore, same
+		return NearScore
 	}
-	return 1, same
+	return 1
 }
 
 // toss decides nothing.

@@ -32,11 +32,7 @@ func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate
 	if s.vectors.paid {
 		a.embedding = &cachev1.Embedding{Vector: bytesOf(vector), Embedder: s.vectors.version}
 	}
-	floor := s.floor
-	if r.Threshold != nil {
-		floor = min(floor, *r.Threshold)
-	}
-	floor = max(floor, r.LeastScore)
+	floor := max(LeastCosine(s.floor, r.Threshold), r.LeastScore)
 	sc := scopeOf(r.Key.Namespace, r.Question, s.vectors.version)
 	group := sc.group()
 	// An error comes with what was found up to then.
@@ -50,6 +46,15 @@ func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate
 		found[i] = candidate{Candidate: c, group: group}
 	}
 	return found
+}
+
+// LeastCosine is the least at which a question is looked at: the floor, which a fixed threshold
+// below it lowers. What is learned begins at the floor.
+func LeastCosine(floor float64, fixed *float64) float64 {
+	if fixed != nil {
+		return min(floor, *fixed)
+	}
+	return floor
 }
 
 // score is the cosine of the vectors; what is looked for by likeness is the same as far as

@@ -7,6 +7,7 @@ import (
 	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/money"
 	"tollgate.dev/services/cache/index"
+	"tollgate.dev/services/cache/reading"
 	"tollgate.dev/services/cache/threshold"
 	"tollgate.dev/services/cache/veto"
 )
@@ -184,6 +185,28 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 	return Hit{}, false
 }
 
+// Refusal is why the answer to one question does not serve another.
+type Refusal uint8
+
+// Refusals.
+const (
+	RefusedNot Refusal = iota
+	RefusedByScore
+	RefusedByVeto
+)
+
+// Refuse the answer to question b for a, as far as the two and their score tell: it is below the least,
+// or a rule of the veto holds them apart.
+func Refuse(a, b *reading.Reading, score, least float64) (why Refusal, rule string) {
+	if score < least {
+		return RefusedByScore, ""
+	}
+	if f, apart := veto.Check(a, b); apart {
+		return RefusedByVeto, f.Rule
+	}
+	return RefusedNot, ""
+}
+
 // suits returns the question of a candidate whose answer may serve, as far as the questions tell, and
 // its score. It is nil for another, with what becomes of that; with nothing for one that is no
 // candidate after all.
@@ -194,14 +217,15 @@ func (s *similar) suits(t tier, r *Request, a *asked, c *candidate) (q *answered
 	}
 	b := read(q.text)
 	score, same := t.score(a, b, c)
-	switch {
-	case !same:
+	if !same {
 		return nil, 0, ""
-	case score < r.least():
-		return nil, 0, passed
 	}
-	if f, apart := veto.Check(a.reading, b.reading); apart {
-		s.observer.CacheVeto(f.Rule)
+	switch why, rule := Refuse(a.reading, b.reading, score, r.least()); why {
+	case RefusedNot:
+	case RefusedByScore:
+		return nil, 0, passed
+	case RefusedByVeto:
+		s.observer.CacheVeto(rule)
 		return nil, 0, vetoed
 	}
 	if s.bars(r, b) {

@@ -172,7 +172,7 @@ func TestTextsWithoutAVector(t *testing.T) {
 	e := &fakeEmbedder{Embedder: staticEmbedder(t)}
 	f := newFixture(t, nil, cache.Options{Embedder: e, Threshold: &half})
 	for range 10 {
-		f.ask(t, " \u3000", upToSemantic, nil)
+		f.ask(t, "☃", upToSemantic, nil)
 	}
 	if n := e.called(); n != 1 || f.log.lines("is away") > 0 {
 		t.Errorf("called %d times; log:\n%s", n, f.log)

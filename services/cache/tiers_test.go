@@ -82,6 +82,7 @@ func TestTiers(t *testing.T) {
 		{"other words, semantic is not asked", "How can I learn to play the guitar?", "How does a beginner learn guitar?", upToNear, 0.5, miss, 0},
 		{"other words, below the threshold", "How can I learn to play the guitar?", "How does a beginner learn guitar?", upToSemantic, 0.999, miss, 0},
 		{"another topic, below any floor", "How can I learn to play the guitar?", "Why is the sky blue?", upToSemantic, 0.5, miss, 0},
+		{"nothing that can be seen", " ", "\u200b ", upToSemantic, 0, miss, 0},
 		{"personal", "What is on my calendar?", "what is on my calendar", upToSemantic, 0, miss, 0},
 		{"of a time that passes", "Who is the current president of France?", "who is the current president of france", upToSemantic, 0, miss, 0},
 	} {

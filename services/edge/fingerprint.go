@@ -7,7 +7,6 @@ import (
 	"hash"
 	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/jsonscan"
@@ -184,8 +183,7 @@ func (h *hasher) lastText(messages jsonscan.Element) (none jsonscan.Element) {
 	return text
 }
 
-// asks tells whether a text is one of a question. U+FFFD stands in texts that were garbled on
-// their way, and for what a string of JSON can spell and UTF-8 cannot.
+// asks tells whether a text is one of a question.
 func (h *hasher) asks(raw []byte) bool {
 	const longest = len(`\u0000`) // that one byte is spelled
 	if len(raw)-len(`""`) > longest*maxQuestionBytes {
@@ -193,7 +191,5 @@ func (h *hasher) asks(raw []byte) bool {
 	}
 	var err error
 	h.text, err = jsonscan.AppendString(h.text[:0], raw)
-	return err == nil && len(h.text) > 0 && len(h.text) <= maxQuestionBytes && !bytes.Contains(h.text, garbled)
+	return err == nil && cachetier.Unasked(h.text) == ""
 }
-
-var garbled = []byte(string(utf8.RuneError))

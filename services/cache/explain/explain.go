@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/embed"
@@ -28,9 +29,10 @@ const (
 
 // Why it is a miss.
 const (
-	WhyUnfit     = "unfit"     // a prompt is personal or about a passing time
+	WhyUnfit     = "unfit"     // a prompt is no question, personal or about a passing time
 	WhyVeto      = "veto"      // a rule holds the two apart
 	WhyThreshold = "threshold" // every score is below it
+	WhyFloor     = "floor"     // the cosine is below [cache.DefaultFloor], from which on thresholds are learned
 	WhyEmbedder  = "embedder"  // there is no vector
 )
 
@@ -42,7 +44,8 @@ type Prompt struct {
 	Manner string `json:"manner"`
 	// Form is its canonical form.
 	Form string `json:"form"`
-	// Unfit is personal or time where the prompt must have an answer of its own.
+	// Unfit is why the prompt must have an answer of its own: it is empty, long (more than
+	// [cache.MaxQuestionBytes]), garbled, blank (nothing of it can be seen), personal or time.
 	Unfit string `json:"unfit,omitempty"`
 }
 
@@ -92,26 +95,44 @@ func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64
 	case !errors.Is(err, embed.ErrNothing) && !errors.Is(err, embed.ErrTooLong):
 		return Explanation{}, fmt.Errorf("embed: %w", err)
 	}
-	out.Decision, out.Why = out.decide()
+	out.Decision, out.Why = out.decide(x, y)
 	return out, nil
 }
 
-func (x *Explanation) decide() (decision, why string) {
+// decide as the service does: tier by tier, the stricter first.
+func (x *Explanation) decide(a, b *reading.Reading) (decision, why string) {
 	switch {
 	case x.A.Text == x.B.Text:
 		return Exact, ""
 	case x.A.Unfit != "" || x.B.Unfit != "":
 		return Miss, WhyUnfit
-	case len(x.Vetoes) > 0:
-		return Miss, WhyVeto
-	case x.Near != "" && (x.Threshold == nil || x.NearScore >= *x.Threshold):
-		return Near, ""
+	}
+	least := 0.0
+	if x.Threshold != nil {
+		least = *x.Threshold
+	}
+	if x.Near != "" {
+		switch refusal, _ := cache.Refuse(a, b, x.NearScore, least); refusal {
+		case cache.RefusedNot:
+			return Near, ""
+		case cache.RefusedByVeto: // which no later tier lets pass either
+			return Miss, WhyVeto
+		case cache.RefusedByScore:
+		}
+	}
+	switch {
 	case x.Cosine == nil:
 		return Miss, WhyEmbedder
+	case x.Threshold == nil && *x.Cosine < cache.LeastCosine(cache.DefaultFloor, nil):
+		return Miss, WhyFloor
+	}
+	switch refusal, _ := cache.Refuse(a, b, *x.Cosine, least); {
+	case refusal == cache.RefusedByScore:
+		return Miss, WhyThreshold
+	case refusal == cache.RefusedByVeto:
+		return Miss, WhyVeto
 	case x.Threshold == nil:
 		return Learn, ""
-	case *x.Cosine < *x.Threshold:
-		return Miss, WhyThreshold
 	}
 	return Semantic, ""
 }
@@ -120,18 +141,22 @@ func prompt(text string, r *reading.Reading, f *canon.Form) Prompt {
 	p := Prompt{Text: text, Manner: [...]string{
 		reading.Prose: "prose", reading.Foreign: "foreign", reading.Long: "long", reading.Literal: "literal",
 	}[r.Manner], Form: f.String()}
-	p.Unfit, _ = veto.Unfit(r)
+	if p.Unfit = cachetier.Unasked([]byte(text)); p.Unfit == "" {
+		p.Unfit, _ = veto.Unfit(r)
+	}
 	return p
 }
 
 func manner(how canon.How) (name string, score float64) {
 	switch {
 	case how.Slip:
-		return "slip", cache.NearScore
+		name = "slip"
 	case how.Synonym:
-		return "synonym", cache.NearScore
+		name = "synonym"
+	default:
+		name = "equal"
 	}
-	return "equal", 1
+	return name, cache.ScoreOf(how)
 }
 
 func cosine(ctx context.Context, e embed.Embedder, a, b string) (float64, error) {

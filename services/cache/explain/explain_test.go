@@ -3,6 +3,7 @@ package explain_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"tollgate.dev/services/cache/embed"
@@ -26,9 +27,10 @@ func TestWhatDecides(t *testing.T) {
 	v := vectors{
 		"How do I bake bread?": {1, 0}, "What helps against hiccups?": {0.8, 0.6}, "Who invented the wheel in 2020?": {1, 0},
 		"Who invented the wheel in 2021?": {1, 0}, "How can I bake bread": {0, 1}, "Where is the sun today?": {1, 0},
-		"What is technology?": {1, 0}, "What is tecnology?": {0, 1},
+		"What is technology?": {1, 0}, "What is tecnology?": {0, 1}, "How are clouds made?": {-0.6, 0.8}, "What helps against toothache?": {0.85, 0.53},
+		strings.Repeat("bread ", 400): {1, 0}, "What helps\ufffd?": {1, 0}, "Who invented the wheel in 2022?": {0.8, 0.6},
 	}
-	half, most, full := 0.5, 0.9, 1.0
+	none, half, most, full := 0.0, 0.5, 0.9, 1.0
 	for _, c := range []struct {
 		a, b          string
 		threshold     *float64
@@ -44,7 +46,18 @@ func TestWhatDecides(t *testing.T) {
 		{"How do I bake bread?", "Where is the sun today?", &half, explain.Miss, explain.WhyUnfit},
 		{"How do I bake bread?", "What helps against hiccups?", &half, explain.Semantic, ""},
 		{"How do I bake bread?", "What helps against hiccups?", &most, explain.Miss, explain.WhyThreshold},
-		{"How do I bake bread?", "What helps against hiccups?", nil, explain.Learn, ""},
+		{"How do I bake bread?", "What helps against hiccups?", nil, explain.Miss, explain.WhyFloor},
+		{"How do I bake bread?", "What helps against toothache?", nil, explain.Learn, ""},
+		{"How do I bake bread?", "How are clouds made?", &none, explain.Miss, explain.WhyThreshold},
+		{"How can I bake bread", "How are clouds made?", &none, explain.Semantic, ""},
+		{"Who invented the wheel in 2020?", "Who invented the wheel in 2022?", nil, explain.Miss, explain.WhyFloor},
+		{"Who invented the wheel in 2020?", "Who invented the wheel in 2022?", &half, explain.Miss, explain.WhyVeto},
+		{"How do I bake bread?", strings.Repeat("bread ", 400), &none, explain.Miss, explain.WhyUnfit},
+		{"How do I bake bread?", "What helps\ufffd?", &none, explain.Miss, explain.WhyUnfit},
+		{"How do I bake bread?", "", &none, explain.Miss, explain.WhyUnfit},
+		{" ", "", &none, explain.Miss, explain.WhyUnfit},
+		{" \u200b", "\u00ad", nil, explain.Miss, explain.WhyUnfit},
+		{"", "", nil, explain.Exact, ""},
 		{"How do I bake bread?", "What lives in the sea?", nil, explain.Miss, explain.WhyEmbedder},
 	} {
 		for _, p := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
@@ -55,6 +68,18 @@ func TestWhatDecides(t *testing.T) {
 			if x.Decision != c.decision || x.Why != c.why {
 				t.Errorf("%q and %q: %q because of %q, want %q, %q", p[0], p[1], x.Decision, x.Why, c.decision, c.why)
 			}
+		}
+	}
+}
+
+func TestWhyAPromptIsUnfit(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "empty", "\t \u200b\u2060\ufe0f\u2800\u3164": "blank", "?": "", "\ufffd": "garbled", strings.Repeat("a", 2048): "", strings.Repeat("a", 2049): "long",
+		"Where is my phone?": "personal", "Who leads the league now?": "time",
+	} {
+		x, err := explain.Pair(t.Context(), vectors{}, text, "How do I bake bread?", nil)
+		if err != nil || x.A.Unfit != want {
+			t.Errorf("%q is %q, want %q: %v", text, x.A.Unfit, want, err)
 		}
 	}
 }

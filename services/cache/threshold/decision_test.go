@@ -22,7 +22,7 @@ func TestDecisionTravels(t *testing.T) {
 	for i := range 700 {
 		score := 0.9
 		if i == 0 {
-			score = -0.3
+			score = 1
 		}
 		d := here.Decide(score, 0)
 		got, err := ParseDecision(encoded(t, d))

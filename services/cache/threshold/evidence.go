@@ -6,7 +6,8 @@ import (
 	"math"
 )
 
-// Thresholds that can be learned: 0.50, 0.51 … 1.00.
+// Levels are the thresholds that can be learned, 0.50, 0.51 … 1.00: of these, those from a policy's floor
+// on. Their numbers are the same whatever the floor, so that states of all floors can be read.
 const (
 	levels    = 51
 	leastPart = 50 // of 100
@@ -30,6 +31,15 @@ func band(score float64) (k int, ok bool) {
 		k++
 	}
 	return k, true
+}
+
+// lowestFrom is the number of the lowest level that is at least a floor.
+func lowestFrom(floor float64) int {
+	k := 0
+	for k < levels-1 && level(k) < floor {
+		k++
+	}
+	return k
 }
 
 // tally counts answers whose score lay in one band.
@@ -101,6 +111,7 @@ func (r *row) join(o *row) {
 
 // evidence is what all replicas have compared, by window.
 type evidence struct {
+	first  int // number of the lowest level
 	wager  wager
 	error  float64 // probability, over all windows
 	size   uint64  // of a window, in comparisons
@@ -112,9 +123,9 @@ type evidence struct {
 // wrong rate is below about three quarters of the bound.
 func windowSize(bound float64) uint64 { return uint64(math.Ceil(256 / bound)) }
 
-func newEvidence(bound, errorProbability float64) *evidence {
+func newEvidence(bound, errorProbability float64, first int) *evidence {
 	return &evidence{
-		wager: newWager(bound), error: errorProbability, size: windowSize(bound), window: 1,
+		first: first, wager: newWager(bound), error: errorProbability, size: windowSize(bound), window: 1,
 		rows: map[string]*row{},
 	}
 }
@@ -134,7 +145,7 @@ func (e *evidence) at(replica string) *row {
 // evidence is left out.
 func (e *evidence) count(replica string, window uint64, score float64, wrong bool) {
 	k, ok := band(score)
-	if !ok || window > e.window || window+1 < e.window {
+	if !ok || k < e.first || window > e.window || window+1 < e.window {
 		return
 	}
 	t := &e.at(replica).of(window)[k]
@@ -173,9 +184,9 @@ func (e *evidence) sum() (all bands, current uint64) {
 }
 
 // lowest is the lowest proven threshold in whose band an answer was right, [Nothing] if none
-// is, and how many comparisons there are. Levels are tested from the strictest on; each has an equal part of the error
-// probability, and one that is proven hands what it had to the next lower one (the fallback
-// procedure).
+// is, and how many comparisons there are. Levels are tested from the strictest on; each has an equal
+// part of the error probability, and one that is proven hands what it had to the next lower one (the
+// fallback procedure).
 func (e *evidence) lowest() (threshold float64, compared uint64) {
 	all, _ := e.sum()
 	threshold = Nothing
@@ -194,10 +205,10 @@ func (e *evidence) lowest() (threshold float64, compared uint64) {
 // test the levels from the strictest on, and tell of each its counts, the error probability (alpha) at
 // which it was tested, and whether it is proven.
 func (e *evidence) test(all bands, tell func(k int, above tally, alpha float64, proven bool)) {
-	part := e.share() / levels
+	part := e.share() / float64(levels-e.first)
 	var above tally
 	handed := 0.0
-	for k := levels - 1; k >= 0; k-- {
+	for k := levels - 1; k >= e.first; k-- {
 		above.right += all[k].right
 		above.wrong += all[k].wrong
 		alpha := part + handed

@@ -37,7 +37,7 @@ func TestProvenLevelsHandTheirPartOn(t *testing.T) {
 	all[levels-1].right = 460 // enough for the highest at 1/51 of the error probability, and no more
 	all[levels-2].wrong = 1
 	all[levels-2].right = 150
-	e := newEvidence(0.02, 0.1)
+	e := newEvidence(0.02, 0.1, 0)
 	alphas := map[int]float64{}
 	proven := map[int]bool{}
 	e.test(all, func(k int, _ tally, alpha float64, ok bool) { alphas[k], proven[k] = alpha, ok })
@@ -61,7 +61,7 @@ func TestProvenLevelsHandTheirPartOn(t *testing.T) {
 
 // However often evidence starts anew, the error probabilities of all starts add up to the whole.
 func TestSharesOfWindowsAddUp(t *testing.T) {
-	e := newEvidence(0.01, 0.05)
+	e := newEvidence(0.01, 0.05, 0)
 	sum := 0.0
 	for range 10_000 {
 		sum += e.share()
@@ -73,7 +73,7 @@ func TestSharesOfWindowsAddUp(t *testing.T) {
 }
 
 func TestEvidenceOfOldWindowsIsForgotten(t *testing.T) {
-	e := newEvidence(0.5, 0.05)
+	e := newEvidence(0.5, 0.05, 0)
 	fill := func() {
 		for range e.size {
 			e.count("a", e.window, 0.9, false)

@@ -21,6 +21,9 @@ type Policy struct {
 	// Sample is the least share of would-be hits that are compared rather than served; from
 	// 1e-6, below 1. More are compared as long as the learner has little to lose.
 	Sample float64
+	// Floor is the least score of a would-be hit, from 0 to 1: nothing below it is served, nor compared.
+	// No threshold below 0.5 is learned, whatever the floor.
+	Floor float64
 }
 
 // leastSample keeps what a wrong answer costs, which grows as a comparison gets rarer, a number
@@ -39,6 +42,9 @@ func (p Policy) Validate() error {
 	}
 	if !(p.Sample >= leastSample && p.Sample < 1) {
 		errs = append(errs, fmt.Errorf("sample %v is not from %v and below 1", p.Sample, leastSample))
+	}
+	if !(p.Floor >= 0 && p.Floor <= 1) {
+		errs = append(errs, fmt.Errorf("floor %v is not from 0 to 1", p.Floor))
 	}
 	return errors.Join(errs...)
 }
@@ -79,6 +85,7 @@ type force struct {
 // Learner holds the threshold of one namespace. It may be used by many goroutines.
 type Learner struct {
 	replica string
+	least   float64 // the lowest threshold there is
 	inForce atomic.Pointer[force]
 	hits    atomic.Int64
 
@@ -106,9 +113,11 @@ func New(p Policy, replica string) (*Learner, error) {
 	if replica == "" || len(replica) > maxName {
 		return nil, fmt.Errorf("a replica's name has 1 to %d bytes, not %d", maxName, len(replica))
 	}
+	first := lowestFrom(p.Floor)
 	l := &Learner{
 		replica:  replica,
-		evidence: newEvidence(p.MaxWrongHitRate, 1-p.Confidence),
+		least:    level(first),
+		evidence: newEvidence(p.MaxWrongHitRate, 1-p.Confidence, first),
 		account:  newAccount(p.MaxWrongHitRate, p.Sample),
 	}
 	l.refresh()
@@ -118,18 +127,20 @@ func New(p Policy, replica string) (*Learner, error) {
 // Threshold in force, or [Nothing]. It takes no lock.
 func (l *Learner) Threshold() float64 { return l.inForce.Load().threshold }
 
-// Rate is the share of would-be hits, of whatever score, that are compared at present. It takes
+// Rate is the share of would-be hits, of whatever score they have, that are compared at present. It takes
 // no lock.
 func (l *Learner) Rate() float64 { return l.inForce.Load().rate }
 
 // Decide about a would-be hit: an entry that every other rule would let pass. The coin is
 // uniform in [0, 1) and independent of all else. One rate holds for all scores, so that what is
-// compared is a fair sample at each level. It changes nothing, and takes no lock: who serves tells
+// compared is a fair sample at each level; what reaches no level is passed, for nothing could be learned
+// of it. It changes nothing, and takes no lock: who serves tells
 // [Learner.Served].
 func (l *Learner) Decide(score, coin float64) Decision {
 	f := l.inForce.Load()
 	d := Decision{Score: score, Threshold: f.threshold, Rate: f.rate, window: f.window}
 	switch {
+	case !(score >= l.least):
 	case coin < f.rate:
 		d.Verdict = Compare
 	case score >= f.threshold:

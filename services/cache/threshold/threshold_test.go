@@ -44,6 +44,9 @@ func TestWhatCannotBeAPolicy(t *testing.T) {
 		"no confidence":      func(p *threshold.Policy) { p.Confidence = 0.4 },
 		"no comparisons":     func(p *threshold.Policy) { p.Sample = 0 },
 		"comparisons only":   func(p *threshold.Policy) { p.Sample = 1 },
+		"a floor below 0":    func(p *threshold.Policy) { p.Floor = -0.1 },
+		"a floor above 1":    func(p *threshold.Policy) { p.Floor = 1.1 },
+		"floor is no number": func(p *threshold.Policy) { p.Floor = nan },
 		"sample is no share": func(p *threshold.Policy) { p.Sample = nan },
 	} {
 		p := policy()
@@ -94,6 +97,58 @@ func TestNothingIsServedBeforeItIsProven(t *testing.T) {
 		if level.Proven != (level.Upper <= policy().MaxWrongHitRate) {
 			t.Errorf("level %v: proven %v at an upper limit of %v", level.Threshold, level.Proven, level.Upper)
 		}
+	}
+}
+
+// Below the floor nothing is compared, and no level takes a part of the error probability.
+func TestNothingIsLearnedBelowTheFloor(t *testing.T) {
+	for _, c := range []struct{ floor, lowest float64 }{{0, 0.5}, {0.3, 0.5}, {0.85, 0.85}, {0.855, 0.86}, {1, 1}} {
+		p := policy()
+		p.Floor = c.floor
+		l, err := threshold.New(p, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Levels()[0].Threshold; got != c.lowest {
+			t.Errorf("floor %v: the lowest level is %v, want %v", c.floor, got, c.lowest)
+		}
+		for score, want := range map[float64]threshold.Verdict{
+			c.lowest: threshold.Compare, math.Nextafter(c.lowest, 0): threshold.Pass, -1: threshold.Pass, math.NaN(): threshold.Pass,
+		} {
+			if got := l.Decide(score, 0).Verdict; got != want {
+				t.Errorf("floor %v, score %v: verdict %d, want %d", c.floor, score, got, want)
+			}
+		}
+		// Nor does what others counted there, or users say.
+		other := learner(t, "b")
+		compare(t, other, 2000, 0.7, false)
+		other.ReportWrong(0.7)
+		if err := l.Merge(other.State()); err != nil {
+			t.Fatal(err)
+		}
+		l.ReportWrong(0.7)
+		if reached := c.lowest <= 0.7; l.Threshold() <= 1 != reached {
+			t.Errorf("floor %v: threshold %v after right answers of 0.7", c.floor, l.Threshold())
+		}
+	}
+}
+
+// The fewer levels there are, the more of the error probability each has, and the sooner it is proven.
+func TestAHigherFloorProvesSooner(t *testing.T) {
+	needed := func(floor float64) (n int) {
+		p := policy()
+		p.Floor = floor
+		l, err := threshold.New(p, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ; l.Threshold() == threshold.Nothing; n++ {
+			compare(t, l, 1, 1, false)
+		}
+		return n
+	}
+	if all, few := needed(0), needed(0.85); few > all-50 {
+		t.Errorf("%d right answers put a threshold in force at a floor of 0.85, %d without", few, all)
 	}
 }
 

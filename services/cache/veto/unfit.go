@@ -2,6 +2,7 @@ package veto
 
 import (
 	"strings"
+	"unicode"
 
 	"tollgate.dev/services/cache/reading"
 )
@@ -15,8 +16,12 @@ var (
 )
 
 // Unfit reports why a prompt must not be answered with what was answered to another, however
-// near: it speaks of who asks ("personal"), or of a time that passes ("time").
+// near: it has nothing that can be seen ("blank"), speaks of who asks ("personal"), or of a time that
+// passes ("time").
 func Unfit(r *reading.Reading) (rule string, unfit bool) {
+	if !strings.ContainsFunc(r.Text, visible) {
+		return "blank", true
+	}
 	if r.Manner != reading.Prose {
 		return unfitUnread(r.Text)
 	}
@@ -38,6 +43,13 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 		}
 	}
 	return "", false
+}
+
+// visible reports whether a character is seen by itself.
+func visible(c rune) bool {
+	const blankBraille = '\u2800'
+	return unicode.IsGraphic(c) && !unicode.IsSpace(c) && c != blankBraille &&
+		!unicode.In(c, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // unfitUnread looks for the words of English and of other languages in a text that wasn't read, of

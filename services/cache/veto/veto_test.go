@@ -40,6 +40,12 @@ func TestFindingsNameTheWordsThatDiffer(t *testing.T) {
 func TestUnfit(t *testing.T) {
 	for _, c := range []struct{ text, rule string }{
 		{"What is my name?", "personal"},
+		{"", "blank"},
+		{" \t\n\u00a0", "blank"},
+		{"\u200b\u2060\ufe0f\u00ad\u2800\u3164", "blank"},
+		{"?", ""},
+		{"\u20ac", ""},
+		{"\u200bWho won in 2022?", ""},
 		{"What do you know about me?", "personal"},
 		{"I am ill, what helps?", "personal"},
 		{"What is the weather today?", "time"},

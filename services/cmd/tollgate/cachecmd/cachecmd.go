@@ -16,6 +16,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/embed/static"
 	"tollgate.dev/services/cache/explain"
 )
@@ -30,7 +31,7 @@ The prompts are the last texts that two users wrote; all else of their requests 
 pair of prompts a line, with a tab between; - is standard input. With --file a line is printed for each pair:
 the decision, what decided, the cosine and the prompts; with --json an object a line.
 --threshold is the score from 0 to 1 from which on an answer is served; without it, what the namespace has learned
-from comparisons would decide in the semantic tier. The embedder is the one in the binary.
+from comparisons would decide in the semantic tier, which never serves below 0.85 then. The embedder is the one in the binary.
 `
 
 // Env is what a command gets from its process.
@@ -203,6 +204,10 @@ var nears = map[string]string{
 
 // unfits say what a prompt is unfit for.
 var unfits = map[string]string{
+	"empty":    "is no question that another's answer may serve: it has no text",
+	"long":     fmt.Sprintf("is no question that another's answer may serve: it has more than %d bytes", cache.MaxQuestionBytes),
+	"garbled":  "is no question that another's answer may serve: U+FFFD stands in it",
+	"blank":    "has nothing that can be seen, so that nothing is asked",
 	"personal": "speaks of who asks, so that no other's answer fits",
 	"time":     "speaks of a time that passes, so that no earlier answer fits",
 }
@@ -235,7 +240,7 @@ func page(w io.Writer, x explain.Explanation) error {
 	if len(x.Vetoes) == 0 {
 		row("veto", "none")
 	}
-	from := "none is set: the namespace learns it"
+	from := fmt.Sprintf("none is set: the namespace learns one, of %g or more", cache.DefaultFloor)
 	if x.Threshold != nil {
 		from = number(x.Threshold)
 	}
@@ -254,5 +259,6 @@ var decisions = map[string]string{
 	explain.Miss + explain.WhyUnfit:     "miss: only the same bytes are ever served for it",
 	explain.Miss + explain.WhyVeto:      "miss: the first veto decides",
 	explain.Miss + explain.WhyThreshold: "miss: no score reaches the threshold",
+	explain.Miss + explain.WhyFloor:     fmt.Sprintf("miss: the cosine is below %g, and no smaller threshold is learned", cache.DefaultFloor),
 	explain.Miss + explain.WhyEmbedder:  "miss: the embedder knows nothing of one of the prompts",
 }

@@ -34,6 +34,8 @@ func TestGolden(t *testing.T) {
 		{"veto", []string{"Who won the race in 2023?", "Who won't win the race in 2024?", "--threshold", "0.9"}},
 		{"semantic", []string{"--threshold=0.85", "Does Paul admire Simon?", "Is Simon admired by Paul?"}},
 		{"below", []string{"How can I lose weight fast?", "--threshold", "0.85", "How do I get rid of belly fat?"}},
+		{"floor", []string{"How can I lose weight fast?", "How do I get rid of belly fat?"}},
+		{"blank", []string{" ", "\u00a0"}},
 		{"learn", []string{"Is tea better than coffee?", "Is coffee worse than tea?"}},
 		{"unfit", []string{"How is the weather today?", "How is the weather?"}},
 		{"exact", []string{"today", "today"}},
