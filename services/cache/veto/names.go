@@ -10,8 +10,13 @@ import (
 // names holds prompts apart of which one names a place, a person or a thing that the other
 // doesn't. A fuller name for the same is none: Trump is Donald Trump, when the other prompt has
 // no other name in that place. And those in which one word is capitalised and the other isn't, and
-// means something else so: Apple and apple.
+// means something else so: Apple and apple; and those in which a name has an s more: Peter and Peters.
 func names(p *pair) (string, string, bool) {
+	if p.near() {
+		if x, y, found := p.either(numbered); found {
+			return x, y, true
+		}
+	}
 	for i, j := range p.a.to {
 		if j < 0 || p.a.words[i].Lemma != p.b.words[j].Lemma || p.a.words[i].Case() == p.b.words[j].Case() {
 			continue
@@ -106,4 +111,90 @@ func small(text string) bool { return text == strings.ToLower(text) }
 // Game Theory, it is more often a manner of writing.
 func (s *side) stands(i int) bool {
 	return (i == 0 || !s.words[i-1].Capital || s.words[i-1].Function) && (i+1 == len(s.words) || !s.words[i+1].Capital)
+}
+
+// numbered finds a name that stands with an s more here, so that it is another one, and no plural:
+// Peter and Peters, Lyon and Lyons. It is a plural where the words beside it agree with that, or the
+// other is one of several: the best iPhone.
+func numbered(p *pair) (string, string, bool) {
+	for i, j := range p.a.to {
+		if j < 0 {
+			continue
+		}
+		x, y := &p.a.words[i], &p.b.words[j]
+		if x.Text == y.Text || x.Text != y.Text+"s" && x.Text != y.Text+"es" || x.Possessive || y.Possessive || x.Quoted || y.Quoted {
+			continue
+		}
+		if !p.a.called(i) && !p.b.called(int(j)) || p.a.plural(i) || p.b.counts(int(j)) || p.a.owns(i) {
+			continue
+		}
+		return x.Text, y.Text, true
+	}
+	return "", "", false
+}
+
+// called reports whether word i may be a name where it stands: who is Peter.
+func (s *side) called(i int) bool {
+	w := &s.words[i]
+	switch {
+	case w.Capital, w.Entry.Is(lexicon.Name) && !w.Entry.Is(lexicon.Verb|lexicon.Adverb|lexicon.Adjective):
+		return true
+	case i > 1 && (s.words[i-1].Text == "is" || s.words[i-1].Text == "was"):
+		return s.words[i-2].Text == "who"
+	}
+	return false
+}
+
+// severals are words of grammar behind which a word in -s is a plural.
+var severals = reading.Set("are were do have these those many some few several all both most more between other our their my your")
+
+// plural reports whether a word before word i, or behind it, says that it stands for several.
+func (s *side) plural(i int) bool {
+	if i+1 < len(s.words) && (s.words[i+1].Text == "are" || s.words[i+1].Text == "have" || s.words[i+1].Text == "do") {
+		return true
+	}
+	for i--; i >= 0; i-- {
+		switch w := &s.words[i]; {
+		case severals[w.Text], w.Kind == reading.Number, qualifies(w):
+			return true
+		case w.Function:
+			return false
+		}
+	}
+	return false
+}
+
+// counts reports whether a word before word i says that it is one of several: an iPhone, the best
+// iPhone.
+func (s *side) counts(i int) bool {
+	for i--; i >= 0; i-- {
+		switch w := &s.words[i]; {
+		case single[w.Text], qualifies(w):
+			return true
+		case w.Function:
+			return false
+		}
+	}
+	return false
+}
+
+var single = reading.Set("a an any every each which another one")
+
+// qualifies reports whether a word is an adjective in small letters.
+func qualifies(w *reading.Word) bool {
+	return content(w) && !w.Capital && !w.Name() && w.Entry.First() == lexicon.Adjective
+}
+
+// owns reports whether word i stands before what may be its own, so that an apostrophe is missing:
+// newtons law.
+func (s *side) owns(i int) bool {
+	for i++; i < len(s.words); i++ {
+		switch w := &s.words[i]; {
+		case !content(w), w.Break, w.Capital, w.Name():
+			return false
+		case w.Entry.First() != lexicon.Adjective:
+			return w.Entry.First() == lexicon.Noun
+		}
+	}
+	return false
 }
