@@ -45,6 +45,7 @@ var rules = []rule{
 	{"owner", owner},
 	{"person", person},
 	{"quantity", quantity},
+	{"articles", articles},
 	{"focus", focus},
 	{"grade", grade},
 	{"asked", asked},

@@ -1,0 +1,88 @@
+package veto
+
+import (
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
+
+// articles holds prompts apart in which an article says how much or which is meant: a number of
+// protons and the number of them; in a minute and in minutes; what the economist says, which may be a
+// name, and what an economist does. Most others say nothing.
+func articles(p *pair) (string, string, bool) {
+	if !p.near() {
+		return "", "", false
+	}
+	return p.either(func(p *pair) (string, string, bool) {
+		for i, j := range p.a.to {
+			j := int(j)
+			if j < 0 || p.a.words[i].Lemma != p.b.words[j].Lemma || !p.a.indefinite(i) || p.b.indefinite(j) {
+				continue
+			}
+			w, o := &p.a.words[i], &p.b.words[j]
+			switch {
+			case amounts[w.Text] && w.Text == o.Text && p.a.of(i) && p.b.of(j),
+				measures[w.Lemma] && o.Form == reading.S && p.b.bare(j),
+				p.b.definite(j) && o.Form == reading.Base && p.a.individual(i) && p.b.individual(j):
+				return p.a.text(i-1, i+1), p.b.text(j-1, j+1), true
+			}
+		}
+		return "", "", false
+	})
+}
+
+// amounts are nouns of which "a" of something is some of it, and "the" of it how much that is.
+var amounts = reading.Set("number variety range percentage fraction proportion share majority amount quantity")
+
+// measures are nouns of which several are more than one.
+var measures = reading.Set("second minute hour day night week fortnight month year decade century millennium mile kilometer meter metre foot inch " +
+	"yard acre pound kilogram kilo gram ounce ton tonne liter litre gallon pint spoon teaspoon tablespoon dollar euro cent penny degree dozen")
+
+// indefinite reports whether "a" stands right before word i.
+func (s *side) indefinite(i int) bool {
+	return i > 0 && (s.words[i-1].Text == "a" || s.words[i-1].Text == "an") && s.words[i].Form == reading.Base
+}
+
+// definite reports whether "the" stands right before word i.
+func (s *side) definite(i int) bool { return i > 0 && s.words[i-1].Text == "the" }
+
+func (s *side) of(i int) bool { return i+1 < len(s.words) && s.words[i+1].Text == "of" }
+
+// bare reports whether nothing before word i says how many are meant.
+func (s *side) bare(i int) bool {
+	if i == 0 {
+		return true
+	}
+	w := &s.words[i-1]
+	return !w.Break && w.Kind == reading.Plain && !article(w.Text) && (!w.Function || placing[w.Text] || begins(w.Text)) && w.Entry.First()&lexicon.Adjective == 0
+}
+
+// saying are verbs of what a paper does as well.
+var saying = reading.Set("say write report publish print claim predict think call recommend endorse state argue")
+
+// offices are held by one person each.
+var offices = reading.Set("president pope king queen emperor empress chancellor mayor prophet")
+
+// individual reports whether a question about noun i is about a single one, or one that is called so,
+// when it stands with "the": who is the chef, what does the economist say, who reads the guardian.
+func (s *side) individual(i int) bool {
+	w := &s.words[i]
+	if !content(w) || w.Entry.First() != lexicon.Noun {
+		return false
+	}
+	if offices[w.Text] {
+		return true
+	}
+	if i > 2 && i+1 == len(s.words) && (s.words[i-2].Text == "is" || s.words[i-2].Text == "was") {
+		switch s.words[i-3].Text {
+		case "who", "what", "where":
+			return true
+		}
+	}
+	if i > 1 {
+		switch s.words[i-2].Lemma {
+		case "read", "subscribe", "edit", "publish":
+			return true
+		}
+	}
+	return i+1 < len(s.words) && saying[s.words[i+1].Lemma]
+}

@@ -1,0 +1,29 @@
+package veto_test
+
+import "testing"
+
+func TestArticles(t *testing.T) {
+	check(t, "articles", []pair{
+		{"Why do a number of geese hiss?", "Why do the number of geese hiss?"},
+		{"What limits a number of nodes?", "What limits the number of nodes?"},
+		{"Does a variety of bees matter?", "Does the variety of bees matter?"},
+		{"Can I boil an egg in a minute?", "Can I boil an egg in minutes?"},
+		{"How do I lose a pound?", "How do I lose pounds?"},
+		{"Is a village an hour away?", "Is a village hours away?"},
+		{"What does the economist predict?", "What does an economist predict?"},
+		{"Who reads the guardian?", "Who reads a guardian?"},
+		{"How old is the pope?", "How old is a pope?"},
+		{"Who is the chef?", "Who is a chef?"},
+		{"What is the matrix?", "What is a matrix?"},
+	}, []pair{
+		{"How is an economist paid?", "How is the economist paid?"},
+		{"What does the liver do?", "What does a liver do?"},
+		{"How many chambers does the heart have?", "How many chambers does a heart have?"},
+		{"What is the role of the teacher?", "What is the role of a teacher?"},
+		{"What is the number of protons?", "What is the number of the protons?"},
+		{"How do I bake a cake in 5 minutes?", "How do I bake cakes in 5 minutes?"},
+		{"How many minutes are in an hour?", "How many minutes are there in an hour?"},
+		{"Can a flight take some hours?", "Can flights take some hours?"},
+		{"What is an hour rate?", "What is the hour rate?"},
+	})
+}
