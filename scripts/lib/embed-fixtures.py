@@ -191,17 +191,17 @@ def main():
         model.save_pretrained(path)
         fast.save_pretrained(path)
         transformer = Transformer(path, max_seq_length=48)
-        reference = SentenceTransformer(
-            modules=[transformer, Pooling(transformer.get_word_embedding_dimension(), "mean"), Normalize()], device="cpu"
-        )
         whole = [t for t in texts() if 0 < len(fast.tokenize(t)) <= 46]
-        vectors = reference.encode(whole, batch_size=1, convert_to_numpy=True)
+        for mode, name in (("mean", "vectors.json.gz"), ("cls", "first.json.gz")):
+            pooling = Pooling(transformer.get_word_embedding_dimension(), mode)
+            reference = SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu")
+            vectors = reference.encode(whole, batch_size=1, convert_to_numpy=True)
+            save(MODEL, name, [[t, [float(f"{x:.8g}") for x in v]] for t, v in zip(whole, vectors.tolist())])
         export(transformer.auto_model.eval(), os.path.join(MODEL, "model.onnx"))
         fast.backend_tokenizer.save(os.path.join(MODEL, "tokenizer.json"), pretty=False)
         config.save_pretrained(MODEL)
         with open(os.path.join(MODEL, "sentence_bert_config.json"), "w", encoding="utf-8") as f:
             f.write('{"max_seq_length": 48, "do_lower_case": false}\n')
-        save(MODEL, "vectors.json.gz", [[t, [float(f"{x:.8g}") for x in v]] for t, v in zip(whole, vectors.tolist())])
 
 
 main()

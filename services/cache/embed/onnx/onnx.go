@@ -44,6 +44,7 @@ type Embedder struct {
 	model      *onnx.Encoder
 	begin, end int64
 	longest    int // in tokens, with those two
+	first      bool
 	dim        int
 	version    string
 	slots      chan struct{}
@@ -56,7 +57,8 @@ var special = map[string][2]string{"bert": {"[CLS]", "[SEP]"}, "xlm-roberta": {"
 // Open reads the model in a folder, and asks it once: a model that does not run is found
 // here. The folder holds config.json, tokenizer.json, model.onnx (or onnx/model.onnx), and,
 // where the model has them, sentence_bert_config.json and 1_Pooling/config.json. Models
-// other than BERT and XLM-RoBERTa are refused, and so is another pooling than the mean.
+// other than BERT and XLM-RoBERTa are refused, and so is another pooling than the mean of all
+// tokens or the first one alone (CLS).
 func Open(ctx context.Context, folder string, o Options) (*Embedder, error) {
 	e, err := open(ctx, folder, o)
 	if err != nil {
@@ -78,7 +80,7 @@ func open(ctx context.Context, folder string, o Options) (*Embedder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedder{longest: s.longest, slots: make(chan struct{}, max(o.Concurrency, 1)), timeout: o.Timeout}
+	e := &Embedder{longest: s.longest, first: s.first, slots: make(chan struct{}, max(o.Concurrency, 1)), timeout: o.Timeout}
 	if e.timeout == 0 {
 		e.timeout = defaultTimeout
 	}
@@ -103,7 +105,7 @@ func open(ctx context.Context, folder string, o Options) (*Embedder, error) {
 	if e.model, err = onnx.NewEncoder(graph, max(o.Threads, 1)); err != nil {
 		return nil, err
 	}
-	if e.version, err = version(file, path, s.longest); err != nil {
+	if e.version, err = version(file, path, s); err != nil {
 		return nil, err
 	}
 	first, err := e.hidden(ctx, []int64{e.begin, e.end})
@@ -116,7 +118,7 @@ func open(ctx context.Context, folder string, o Options) (*Embedder, error) {
 
 // version is a hash of all that vectors depend on. Weights in files of their own lie beside
 // the model and begin with its name, as the exporters write them.
-func version(tokenizer, model string, longest int) (string, error) {
+func version(tokenizer, model string, s shape) (string, error) {
 	weights, err := filepath.Glob(model + "[._]*")
 	if err != nil {
 		return "", err
@@ -135,13 +137,18 @@ func version(tokenizer, model string, longest int) (string, error) {
 		}
 		_, _ = fmt.Fprintf(sum, "\n%d\n", n) // a hash takes all
 	}
-	return fmt.Sprintf("onnx-1-%d-%x", longest, sum.Sum(nil)[:16]), nil
+	pooling := ""
+	if s.first {
+		pooling = "cls-"
+	}
+	return fmt.Sprintf("onnx-1-%s%d-%x", pooling, s.longest, sum.Sum(nil)[:16]), nil
 }
 
 // shape is what is read of a model's configuration.
 type shape struct {
 	special [2]string
-	longest int // in tokens, with the special ones
+	longest int  // in tokens, with the special ones
+	first   bool // the first token's numbers are the text's, and not the mean of all
 }
 
 func readShape(folder string) (s shape, err error) {
@@ -172,16 +179,25 @@ func readShape(folder string) (s shape, err error) {
 	if s.longest < 3 {
 		return s, fmt.Errorf("the model reads %d tokens at once", s.longest)
 	}
+	s.first, err = readPooling(filepath.Join(folder, "1_Pooling", "config.json"))
+	return s, err
+}
+
+// readPooling tells whether a model pools by its first token, and not by the mean of all, as it does
+// where the file is absent.
+func readPooling(path string) (first bool, err error) {
 	pooling := map[string]any{"pooling_mode_mean_tokens": true}
-	if err := readIfAny(filepath.Join(folder, "1_Pooling", "config.json"), &pooling); err != nil {
-		return s, err
+	if err := readIfAny(path, &pooling); err != nil {
+		return false, err
 	}
+	first, _ = pooling["pooling_mode_cls_token"].(bool)
 	for mode, on := range pooling {
-		if strings.HasPrefix(mode, "pooling_mode_") && on != (mode == "pooling_mode_mean_tokens") {
-			return s, errors.New("the model pools by other than the mean of its tokens")
+		want := mode == "pooling_mode_mean_tokens" && !first || mode == "pooling_mode_cls_token" && first
+		if strings.HasPrefix(mode, "pooling_mode_") && on != want {
+			return false, errors.New("the model pools by other than the mean of its tokens or the first one alone")
 		}
 	}
-	return s, nil
+	return first, nil
 }
 
 func readIfAny(path string, to any) error {
@@ -241,7 +257,11 @@ func (e *Embedder) Embed(ctx context.Context, text string, to []float32) (embed.
 	if err != nil {
 		return embed.Bill{}, err
 	}
-	return embed.Bill{}, pool(hidden.F, to[:e.dim])
+	rows := hidden.F
+	if e.first {
+		rows = rows[:e.dim]
+	}
+	return embed.Bill{}, pool(rows, to[:e.dim])
 }
 
 // hidden gives a row of numbers for each token.

@@ -39,23 +39,30 @@ func TestConformance(t *testing.T) {
 
 // Vectors are those of sentence-transformers, up to the rounding of float32.
 func TestAsRecorded(t *testing.T) {
-	e := open(t, model, onnx.Options{Timeout: time.Minute})
-	lines := recorded(t)
-	if len(lines) < 100 {
-		t.Fatalf("only %d texts were recorded", len(lines))
-	}
-	to := make([]float32, e.Dim())
-	for _, line := range lines {
-		if _, err := e.Embed(t.Context(), line.text, to); err != nil {
-			t.Errorf("%q: %v", line.text, err)
-			continue
-		}
-		for i, want := range line.vector {
-			if d := math.Abs(float64(to[i] - want)); d > 1e-5 {
-				t.Errorf("%q: number %d is %v, want %v", line.text, i, to[i], want)
-				break
+	for name, c := range map[string]struct{ folder, vectors string }{
+		"the mean of all": {model, "vectors.json.gz"},
+		"the first token": {change(t, map[string]string{"1_Pooling/config.json": pooledByFirst}), "first.json.gz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := open(t, c.folder, onnx.Options{Timeout: time.Minute})
+			lines := recorded(t, c.vectors)
+			if len(lines) < 100 {
+				t.Fatalf("only %d texts were recorded", len(lines))
 			}
-		}
+			to := make([]float32, e.Dim())
+			for _, line := range lines {
+				if _, err := e.Embed(t.Context(), line.text, to); err != nil {
+					t.Errorf("%q: %v", line.text, err)
+					continue
+				}
+				for i, want := range line.vector {
+					if d := math.Abs(float64(to[i] - want)); d > 1e-5 {
+						t.Errorf("%q: number %d is %v, want %v", line.text, i, to[i], want)
+						break
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -68,9 +75,9 @@ func (r *text) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &[]any{&r.text, &r.vector})
 }
 
-func recorded(t testing.TB) (lines []text) {
+func recorded(t testing.TB, file string) (lines []text) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(model, "vectors.json.gz"))
+	data, err := os.ReadFile(filepath.Join(model, file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +150,10 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// pooledByFirst is as sentence-transformers writes it for BAAI's bge models.
+const pooledByFirst = `{"word_embedding_dimension": 24, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false,
+	"pooling_mode_max_tokens": false, "pooling_mode_mean_sqrt_len_tokens": false}`
+
 // What changes vectors, or which texts have one, changes the version.
 func TestVersion(t *testing.T) {
 	tokenizer, err := os.ReadFile(filepath.Join(model, "tokenizer.json"))
@@ -154,6 +165,7 @@ func TestVersion(t *testing.T) {
 		"tokenizer": {"tokenizer.json": string(tokenizer) + "\n"},
 		"weights":   {"model.onnx_data": "x"},
 		"length":    {"sentence_bert_config.json": `{"max_seq_length": 32}`},
+		"pooling":   {"1_Pooling/config.json": pooledByFirst},
 	} {
 		version := open(t, change(t, files), onnx.Options{}).Version()
 		if seen[version] {
@@ -173,7 +185,9 @@ func TestOpenRefuses(t *testing.T) {
 		"another model":         {map[string]string{"config.json": `{"model_type":"mpnet"}`}, "mpnet"},
 		"another family":        {map[string]string{"config.json": `{"model_type":"xlm-roberta","max_position_embeddings":64}`}, "lacks <s>"},
 		"no positions":          {map[string]string{"config.json": `{"model_type":"bert"}`}, "0 tokens"},
-		"another pooling":       {map[string]string{"1_Pooling/config.json": `{"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false}`}, "pools"},
+		"another pooling":       {map[string]string{"1_Pooling/config.json": `{"pooling_mode_lasttoken":true,"pooling_mode_mean_tokens":false}`}, "pools"},
+		"first and mean":        {map[string]string{"1_Pooling/config.json": `{"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":true}`}, "pools"},
+		"no pooling":            {map[string]string{"1_Pooling/config.json": `{"pooling_mode_cls_token":false,"pooling_mode_mean_tokens":false}`}, "pools"},
 		"two poolings":          {map[string]string{"1_Pooling/config.json": `{"pooling_mode_max_tokens":true,"pooling_mode_mean_tokens":true}`}, "pools"},
 		"no tokenizer":          {map[string]string{"tokenizer.json": ""}, "tokenizer.json"},
 		"another tokenizer":     {map[string]string{"tokenizer.json": "{}"}, "hftokenizer"},
