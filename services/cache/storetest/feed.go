@@ -204,18 +204,27 @@ func testFeedPurged(t *testing.T, f *feedFixture) {
 	t.Helper()
 	who := follow(t, f)
 	who.wantCurrent(t)
-	key := Key("t", "p", "m", "", "r")
-	for _, sel := range []cache.Selector{
-		{Tenant: "t"}, {Tenant: "t", Provider: "p"}, {Tenant: "t", Model: "*"}, {Tenant: "t", Partition: "a:b"}, {Tenant: "t", Common: true},
-		{Tenant: "t", Provider: "p", Model: "m", Entry: key.Fingerprint}, key.Selector(), Key("t", "p", "m", "=", "r").Selector(),
+	plain := Key("t", "p", "m", "", "r")
+	for _, tc := range []struct {
+		sel cache.Selector
+		key cache.Key // that is selected: a purge of nothing may be left out
+	}{
+		{cache.Selector{Tenant: "t"}, plain},
+		{cache.Selector{Tenant: "t", Provider: "p"}, plain},
+		{cache.Selector{Tenant: "t", Model: "*"}, Key("t", "p", "*", "", "r")},
+		{cache.Selector{Tenant: "t", Partition: "a:b"}, Key("t", "p", "m", "a:b", "r")},
+		{cache.Selector{Tenant: "t", Common: true}, plain},
+		{cache.Selector{Tenant: "t", Provider: "p", Model: "m", Entry: plain.Fingerprint}, plain},
+		{plain.Selector(), plain},
+		{Key("t", "p", "m", "=", "r").Selector(), Key("t", "p", "m", "=", "r")},
 	} {
-		f.ask(t, key, "question", time.Hour)
+		f.ask(t, tc.key, "question", time.Hour)
 		if _, err := f.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, f.clock.Now().Add(2*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		who.wantKept(t, Kept(key, "question", f.clock.Now().Add(time.Hour)))
-		f.purge(t, sel)
-		who.wantPurged(t, sel)
+		who.wantKept(t, Kept(tc.key, "question", f.clock.Now().Add(time.Hour)))
+		f.purge(t, tc.sel)
+		who.wantPurged(t, tc.sel)
 	}
 	// Whoever comes later is told of no record that is gone.
 	f.purge(t, cache.Selector{Tenant: "t"})

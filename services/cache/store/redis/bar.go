@@ -28,7 +28,7 @@ func (s *Store) Bar(ctx context.Context, b cache.Barred) error {
 	pipe := s.client.Pipeline()
 	s.keepBar(ctx, pipe, s.barred(b.Tenant), question, b.Until, cache.MaxBarredOfTenant)
 	s.keepBar(ctx, pipe, s.barredTenants(), escape(b.Tenant), b.Until, cache.MaxBarred)
-	if _, err := pipe.Exec(ctx); err != nil {
+	if err := s.pipelined(ctx, pipe, barScript); err != nil {
 		return fmt.Errorf("redis: keeping a barred question: %w", err)
 	}
 	pipe = s.client.Pipeline()
@@ -40,14 +40,19 @@ func (s *Store) Bar(ctx context.Context, b cache.Barred) error {
 	return nil
 }
 
-// keepBar puts a member with its end into a sorted set of at most so many, in which those stay that
-// end last.
+// barScript puts a member (ARGV 2) with its end (3) into a set (KEYS 1) of at most so many (4), in which those
+// stay that end last, and those leave that have ended by now (1). The set lives for a life (5) in ms at least.
+var barScript = redis.NewScript(earlierClock + `
+redis.call('ZADD', KEYS[1], 'GT', ARGV[3], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', earlier))
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[4]) - 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[5], 'NX')
+return redis.call('PEXPIRE', KEYS[1], ARGV[5], 'GT')`)
+
+// keepBar puts a member with its end into a sorted set of at most so many.
 func (s *Store) keepBar(ctx context.Context, pipe redis.Pipeliner, key, member string, until time.Time, most int64) {
 	now := s.clock.Now()
-	pipe.ZAddGT(ctx, key, redis.Z{Score: float64(until.UnixMilli()), Member: member})
-	pipe.ZRemRangeByScore(ctx, key, "-inf", millis(now))
-	pipe.ZRemRangeByRank(ctx, key, 0, -most-1)
-	lengthen(ctx, pipe, key, until.Sub(now))
+	barScript.EvalSha(ctx, pipe, []string{key}, now.UnixMilli(), member, until.UnixMilli(), most, max(until.Sub(now).Milliseconds(), 1))
 }
 
 // barsBatch is of how many tenants the bars are read at a time: with the most that each may have

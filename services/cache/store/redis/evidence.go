@@ -25,7 +25,7 @@ const (
 // Lua holds exactly below 2^53: the order of strings is that of the server's locale.
 //
 // KEYS: evidence. ARGV: name, time, token, state, life in ms.
-const exchangeScript = `
+var exchangeScript = redis.NewScript(`
 local had = redis.call('HGET', KEYS[1], ARGV[1])
 local mine, token = struct.unpack('>I8', ARGV[3]), had and #had >= 16 and struct.unpack('>I8', had, 9) or 0
 if token > mine then return redis.error_reply('` + lost + `') end
@@ -35,13 +35,13 @@ elseif token < mine then
   redis.call('HSET', KEYS[1], ARGV[1], (had and string.sub(had, 1, 8) or ARGV[2]) .. ARGV[3] .. (had and string.sub(had, 17) or ''))
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return redis.call('HGETALL', KEYS[1])`
+return redis.call('HGETALL', KEYS[1])`)
 
 // claimScript leases a name. The time is Redis's own: terms are as long for all.
 //
 // KEYS: replicas. ARGV: holder, name or empty, term in ms, whether it is sole, life in ms, what
 // begins names that nobody asked for.
-const claimScript = `
+var claimScript = redis.NewScript(`
 local holder, want, term, sole, life, any = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -68,7 +68,7 @@ if not own then
 end
 redis.call('HSET', KEYS[1], own, string.format('%.0f:%.0f:%s', token, now + term, holder))
 redis.call('PEXPIRE', KEYS[1], life)
-return {own, string.format('%.0f', token)}`
+return {own, string.format('%.0f', token)}`)
 
 // What the scripts fail with, which is no failure of Redis.
 const (
@@ -83,7 +83,7 @@ func (s *Store) Claim(ctx context.Context, c cache.Claim) (cache.Lease, error) {
 	if c.Sole {
 		sole = 1
 	}
-	got, err := s.client.Eval(ctx, claimScript, []string{s.replicas()},
+	got, err := claimScript.Run(ctx, s.client, []string{s.replicas()},
 		c.Holder, c.Name, c.Term.Milliseconds(), sole, cache.EvidenceLife.Milliseconds(), cache.AnyName).StringSlice()
 	switch {
 	case redis.HasErrorPrefix(err, "TAKEN"):
@@ -103,7 +103,7 @@ func (s *Store) Claim(ctx context.Context, c cache.Claim) (cache.Lease, error) {
 // Exchange is [cache.Evidence]'s. It is one round trip, and a second when some are forgotten.
 func (s *Store) Exchange(ctx context.Context, ns cache.Namespace, lease cache.Lease, state []byte) ([][]byte, error) {
 	key, now := s.evidence(&ns), s.clock.Now().UnixMilli()
-	all, err := s.client.Eval(ctx, exchangeScript, []string{key}, lease.Name,
+	all, err := exchangeScript.Run(ctx, s.client, []string{key}, lease.Name,
 		binary.BigEndian.AppendUint64(nil, uint64(now)), binary.BigEndian.AppendUint64(nil, lease.Token),
 		state, cache.EvidenceLife.Milliseconds()).StringSlice()
 	switch {

@@ -122,6 +122,15 @@ func (f filter) name() (name string, ok bool) {
 	return f.pattern(), !slices.Contains(f[:], "")
 }
 
+// namespace is the only one that can be selected; ok is false where several can.
+func (f filter) namespace() (name string, ok bool) {
+	if slices.Contains(f[:3], "") {
+		return "", false
+	}
+	f[3] = ""
+	return strings.TrimSuffix(f.pattern(), "*"), true
+}
+
 // matches compares the parts one by one.
 func (f filter) matches(name string) bool {
 	for i, want := range f {

@@ -7,6 +7,7 @@
 //	<prefix>{tenant}:provider:model:partition:fingerprint   string  an entry, with a PX
 //	<prefix>{tenant}:provider:model:partition:fingerprint:q string  what it answers, with a PX
 //	<prefix>{tenant}:index                                  zset    the same names → end in Unix ms, and marks of purges
+//	<prefix>{tenant}:namespaces                             zset    provider:model:partition: → last end in Unix ms, while not purged
 //	<prefix>{tenant}:provider:model:partition:learned       hash    replica → time, token and state
 //	<prefix>{tenant}:provider:model:partition:hash:vs       vector set  fingerprints, by context and embedder
 //	<prefix>{tenant}:vectorsets                             zset    the names of the vector sets → last end in Unix ms
@@ -24,7 +25,8 @@
 // The index decides: an entry whose name is not in it is not there, and one lives until
 // its score. A purge marks what it selects with its number, in the index as well, and what has a
 // lower one is not found from then on, before it is removed in batches; when all of it is, the mark
-// goes. Redis numbers the purges, so no clock decides. A Redis that is full and evicts an
+// goes. Redis numbers the purges, so no clock decides. What was purged counts for nothing from then on, removed or not.
+// The namespaces say where something was put since it was last purged: elsewhere nothing is looked for. A Redis that is full and evicts an
 // index loses answers, but never finds purged ones again. Nor is an answer kept that was asked for before a purge, when
 // Redis evicts either what was purged or the index, which both tell of it; after both are evicted within
 // [cache.PurgeLife] it would be. A look-up is one round trip of two commands; of what
@@ -47,7 +49,7 @@
 // entry is kept whether or not it could be announced.
 //
 // Two replicas' clocks may differ: an entry's life is counted by the clock of who asks,
-// and besides by Redis's own. A name leaves the index when it has ended by both.
+// and besides by Redis's own. Whatever leaves because it has ended, has ended by both.
 package redis
 
 import (
@@ -229,25 +231,20 @@ func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool,
 	name, index := member(&key), s.index(key.Namespace.Tenant)
 	pipe := s.client.Pipeline()
 	named := s.put(ctx, pipe, &key, name, &rec, value, now)
-	lengthen(ctx, pipe, index, life)
-	own := pipe.Len()
 	if rec.Announce != nil {
 		s.announce(ctx, pipe, &key, name, &rec, life)
 	}
-	// The error is that of the first command that failed, and each says its own.
-	done, failed := pipe.Exec(ctx)
-	for _, cmd := range done[:min(own, len(done))] {
-		if cmd.Err() != nil {
-			return false, fmt.Errorf("redis: storing a cache entry: %w", cmd.Err())
-		}
-	}
+	failed := s.pipelined(ctx, pipe, putScript)
 	n, err := named.Int64()
-	if err == nil && n == purgeOpen {
+	if err != nil {
+		return false, fmt.Errorf("redis: storing a cache entry: %w", err)
+	}
+	if n == purgeOpen {
 		s.leave(key.Namespace.Tenant)
 	}
-	if err == nil && n == purgedSince {
+	if n == purgedSince {
 		// A later call's answer may be there, whose question this is, too.
-		if err := s.client.Eval(ctx, forgetScript, []string{index, s.question(key.Namespace.Tenant, name)}, name).Err(); err != nil {
+		if err := forgetScript.Run(ctx, s.client, []string{index, s.question(key.Namespace.Tenant, name)}, name).Err(); err != nil {
 			return false, fmt.Errorf("redis: forgetting a question: %w", err)
 		}
 		return false, nil

@@ -44,61 +44,76 @@ func marked(tenant, member string) (sel cache.Selector, ok bool) {
 	return parseSelector(append([]string{escape(tenant)}, strings.Split(what, ":")...))
 }
 
-// markScript marks a purge (ARGV 1) in an index (KEYS 1) that is there, and returns as text its score and
-// how many entries live, which end after ARGV 3 and before ARGV 4; the first score is above ARGV 2.
-const markScript = `
+// markScript marks a purge (ARGV 2) in an index (KEYS 1) that is there, and returns as text its score and
+// how many entries live, which end after now (1) and before ARGV 4; the first score is above ARGV 3. Nothing that is
+// found is in the namespaces from ARGV 5 on from then on; they are forgotten (KEYS 2). An asterisk is all.
+var markScript = redis.NewScript(earlierClock + `
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {'0', '0'}
 end
-local at = string.format('%.0f', math.max(tonumber(ARGV[2]), tonumber(redis.call('ZSCORE', KEYS[1], '!last')) or 0) + 1)
-redis.call('ZADD', KEYS[1], at, '!last', at, '!open', at, ARGV[1])
-return {at, tostring(redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[3], '(' .. ARGV[4]))}`
+local at = string.format('%.0f', math.max(tonumber(ARGV[3]), tonumber(redis.call('ZSCORE', KEYS[1], '!last')) or 0) + 1)
+redis.call('ZADD', KEYS[1], at, '!last', at, '!open', at, ARGV[2])
+if ARGV[5] == '*' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(inf')
+elseif ARGV[5] then
+  redis.call('ZREM', KEYS[2], unpack(ARGV, 5))
+end
+return {at, tostring(redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', earlier), '(' .. ARGV[4]))}`)
 
-// cleanScript forgets those of the entries from ARGV 7 on, of the index in KEYS 1, that were put before
-// the purge with the score in ARGV 2, and returns how many of them lived (at 1, Unix ms). Keys
-// begin as in ARGV 3, and values with a version (5) and a score, which take so many bytes (6). Without
-// the purge's mark (4) nothing is forgotten: it was swept out by another, and the index may be a new one.
-const cleanScript = `
-local lived, purge, now, long = 0, tonumber(ARGV[2]), tonumber(ARGV[1]), tonumber(ARGV[6])
-if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[4]) or '0') < purge then
+// cleanScript forgets those of the entries from ARGV 6 on, of the index in KEYS 1, that were put before
+// the purge with the score in ARGV 2, and returns how many of them lived, which no earlier purge took. The other
+// keys are by turns their values and questions. Without the purge's mark (3) nothing is forgotten: it was swept
+// out by another, and the index may be a new one.
+var cleanScript = redis.NewScript(earlierClock + purgedBefore + `
+local lived, purge = 0, tonumber(ARGV[2])
+if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[3]) or '0') < purge then
   return 0
 end
-for i = 7, #ARGV do
-  local name = ARGV[i]
-  local key = ARGV[3] .. name
-  local head = redis.call('GETRANGE', key, 0, long - 1)
-  if #head < long or string.sub(head, 1, 1) ~= ARGV[5] or struct.unpack('>d', head, 2) < purge then
+local alone = redis.call('ZCOUNT', KEYS[1], '` + strconv.Itoa(firstMark) + `', '+inf') <= 3
+for i = 6, #ARGV do
+  local name, value, question = ARGV[i], KEYS[2 * i - 10], KEYS[2 * i - 9]
+  local after = putAfter(value)
+  if after < purge then
     local ends = redis.call('ZSCORE', KEYS[1], name)
-    if ends and tonumber(ends) > now then
+    if ends and tonumber(ends) > earlier and (alone or not purged(name, after, purge)) then
       lived = lived + 1
     end
     redis.call('ZREM', KEYS[1], name)
-    redis.call('UNLINK', key, key .. ':q')
+    redis.call('UNLINK', value, question)
   end
 end
-return lived`
+return lived`)
 
 // sweptScript takes a mark (ARGV 1) of that score (2) out of an index (KEYS 1), and what is open when none is
 // left from ARGV 3 on.
-const sweptScript = `
+var sweptScript = redis.NewScript(`
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '0') == tonumber(ARGV[2]) then
   redis.call('ZREM', KEYS[1], ARGV[1])
 end
 if redis.call('ZCOUNT', KEYS[1], ARGV[3], '+inf') == 2 then
   redis.call('ZREM', KEYS[1], '!open')
 end
-return 0`
+return 0`)
 
 // sweepSteps is how many pages of the index a purge goes through before it answers, if it has found
 // something by then; what is left in more is swept out afterwards.
 const sweepSteps = 32
 
+// maxForgotten bounds the namespaces that a purge forgets: of more, the rest is looked for in vain by the next.
+const maxForgotten = 1000
+
 // purge forgets what is selected: at once for whoever looks it up, and what is there of it in a
-// bounded number of steps. Of more, it returns how many those took, and 1 where Redis failed before they
+// bounded number of steps. It is in those namespaces alone, or anywhere where there are none. Of more, it returns how many those took, and 1 where Redis failed before they
 // took any, unless no entry of the tenant's is there.
-func (s *Store) purge(ctx context.Context, sel cache.Selector) (entries int64, err error) {
-	got, err := s.client.Eval(ctx, markScript, []string{s.index(sel.Tenant)}, mark(sel), firstMark,
-		s.clock.Now().UnixMilli(), int64(lastEnd)).StringSlice()
+func (s *Store) purge(ctx context.Context, sel cache.Selector, namespaces []string) (entries int64, err error) {
+	args := []any{s.clock.Now().UnixMilli(), mark(sel), firstMark, int64(lastEnd)}
+	if sel == (cache.Selector{Tenant: sel.Tenant}) {
+		args = append(args, "*")
+	}
+	for _, name := range namespaces[:min(len(namespaces), maxForgotten)] {
+		args = append(args, name)
+	}
+	got, err := markScript.Run(ctx, s.client, []string{s.index(sel.Tenant), s.namespaces(sel.Tenant)}, args...).StringSlice()
 	if err != nil {
 		return 0, fmt.Errorf("redis: marking a purge: %w", err)
 	}
@@ -132,7 +147,7 @@ func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most 
 		if err != nil {
 			return entries, false, err
 		}
-		found = slices.DeleteFunc(found, func(n named) bool { return isMark(n.name) || !wanted.matches(n.name) })
+		found = slices.DeleteFunc(found, func(name string) bool { return isMark(name) || !wanted.matches(name) })
 		if len(found) > 0 {
 			n, err := s.clean(ctx, sel, at, found)
 			if entries += n; err != nil {
@@ -151,7 +166,7 @@ func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most 
 			return entries, false, err
 		}
 	}
-	err = s.client.Eval(ctx, sweptScript, []string{s.index(sel.Tenant)}, mark(sel), at, firstMark).Err()
+	err = sweptScript.Run(ctx, s.client, []string{s.index(sel.Tenant)}, mark(sel), at, firstMark).Err()
 	if err != nil {
 		return entries, false, fmt.Errorf("redis: ending a purge: %w", err)
 	}
@@ -159,20 +174,17 @@ func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most 
 }
 
 // clean forgets those of a batch of entries that were put before a purge.
-func (s *Store) clean(ctx context.Context, sel cache.Selector, at float64, batch []named) (int64, error) {
-	args := make([]any, 0, 6+len(batch))
-	args = append(args, s.clock.Now().UnixMilli(), at, s.entry(sel.Tenant, ""), mark(sel), string(rune(version)), head)
-	names := make([]string, len(batch))
-	for i, n := range batch {
-		names[i] = n.name
-		args = append(args, n.name)
+func (s *Store) clean(ctx context.Context, sel cache.Selector, at float64, names []string) (int64, error) {
+	args := append(make([]any, 0, 5+len(names)), s.clock.Now().UnixMilli(), at, mark(sel), string(rune(version)), head)
+	for _, name := range names {
+		args = append(args, name)
 	}
 	if sel.Entry != (cache.Fingerprint{}) {
 		if err := s.forgetVectorsOf(ctx, sel.Tenant, names); err != nil {
 			return 0, err
 		}
 	}
-	n, err := s.client.Eval(ctx, cleanScript, []string{s.index(sel.Tenant)}, args...).Int64()
+	n, err := cleanScript.Run(ctx, s.client, s.keysOf(sel.Tenant, names), args...).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("redis: forgetting cache entries: %w", err)
 	}

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -233,9 +234,9 @@ func (failing) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pro
 // A purge that was marked holds, though what it took can't be removed: that is logged, and does not
 // look as if nothing had been there.
 func TestPurgeThatCannotSweep(t *testing.T) {
-	for name, tc := range map[string]struct{ kept, entries int }{
-		"with entries": {50, 1},
-		"with none":    {0, 0},
+	for name, tc := range map[string]struct{ kept, entries, warnings int }{
+		"with entries": {50, 1, 1},
+		"with none":    {0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := clocktest.New()
@@ -253,7 +254,7 @@ func TestPurgeThatCannotSweep(t *testing.T) {
 			if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, c.Now()); n != int64(tc.entries) || err != nil {
 				t.Errorf("%d, %v; want %d", n, err, tc.entries)
 			}
-			if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "it fails") {
+			if strings.Count(log.String(), "level=WARN") != tc.warnings || strings.Count(log.String(), "it fails") != tc.warnings {
 				t.Errorf("the log: %q", log.String())
 			}
 			for i := range tc.kept {
@@ -262,5 +263,159 @@ func TestPurgeThatCannotSweep(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// everything counts what a client sends, in pipelines too.
+type everything struct{ commands }
+
+func (c *everything) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []goredis.Cmder) error {
+		c.mu.Lock()
+		for _, cmd := range cmds {
+			c.sent[cmd.Name()]++
+		}
+		c.mu.Unlock()
+		return next(ctx, cmds)
+	}
+}
+
+func (c *everything) sum() (sum int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.sent {
+		sum += n
+	}
+	return sum
+}
+
+// fill puts entries of one namespace, `p:m::`, in numbers, as copies of an entry that is there.
+func fill(t *testing.T, client *goredis.Client, prefix string, like cache.Key, n int, end time.Time) {
+	t.Helper()
+	const batch = 10_000
+	one := prefix + "{t}:" + like.Namespace.Provider + ":" + like.Namespace.Model + "::" + element(like)
+	for i := 0; i < n; i += batch {
+		err := client.Eval(t.Context(), fillScript, []string{prefix + "{t}:index", one}, prefix+"{t}:", i, min(n, i+batch)-1, end.UnixMilli()).Err()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// To end nothing costs as much in a tenant of many entries as in one of few, whether nothing was ever there, or it
+// was purged; what Redis evicted is gone through, so that nothing is missed.
+func TestNothingIsNotSearched(t *testing.T) {
+	there := storetest.Key("t", "p", "m", "", "there")
+	for name, tc := range map[string]struct {
+		sel   cache.Selector
+		purge bool // it is purged before, of what was there
+		evict bool
+		ended bool
+	}{
+		"a provider":                   {sel: cache.Selector{Tenant: "t", Provider: "none"}},
+		"a model":                      {sel: cache.Selector{Tenant: "t", Model: "none"}},
+		"a partition":                  {sel: cache.Selector{Tenant: "t", Partition: "none"}},
+		"a namespace":                  {sel: cache.Selector{Tenant: "t", Provider: "p", Model: "m", Partition: "none"}},
+		"an entry":                     {sel: cache.Selector{Tenant: "t", Entry: cache.Fingerprint{1}}},
+		"a model that was purged":      {sel: cache.Selector{Tenant: "t", Model: "m"}, purge: true},
+		"a namespace that was purged":  {sel: cache.Selector{Tenant: "t", Provider: "p", Model: "m", Common: true}, purge: true},
+		"a model, evicted":             {sel: cache.Selector{Tenant: "t", Model: "m"}, evict: true, ended: true},
+		"a namespace, evicted":         {sel: cache.Selector{Tenant: "t", Provider: "p", Model: "m", Common: true}, evict: true, ended: true},
+		"an entry, evicted":            {sel: cache.Selector{Tenant: "t", Model: "m", Entry: there.Fingerprint}, evict: true, ended: true},
+		"a model, purged and evicted":  {sel: cache.Selector{Tenant: "t", Model: "m"}, purge: true, evict: true},
+		"an entry of a purged model":   {sel: cache.Selector{Tenant: "t", Entry: there.Fingerprint}, purge: true},
+		"the entry of a purged model":  {sel: there.Selector(), purge: true},
+		"the tenant that has one left": {sel: cache.Selector{Tenant: "t"}, purge: true, ended: true, evict: true},
+	} {
+		for _, life := range []time.Duration{0, time.Minute} {
+			t.Run(fmt.Sprintf("%s, %v", name, life), func(t *testing.T) {
+				c := clocktest.New()
+				s, client, prefix := open(t, c)
+				rec := cache.Record{Entry: storetest.Entry("x"), Expires: c.Now().Add(time.Hour)}
+				other := storetest.Key("t", "q", "n", "", "other")
+				put(t, s, there, rec)
+				put(t, s, other, rec)
+				fill(t, client, prefix, there, 12_000, rec.Expires)
+				if tc.purge {
+					if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t", Model: "m"}, c.Now()); n == 0 || err != nil {
+						t.Fatalf("%d, %v", n, err)
+					}
+				}
+				if tc.evict {
+					if err := client.Del(t.Context(), prefix+"{t}:namespaces").Err(); err != nil {
+						t.Fatal(err)
+					}
+					put(t, s, other, rec) // it notes its own namespace alone
+				}
+				count := &everything{commands{sent: map[string]int{}}}
+				client.AddHook(count)
+				n, err := s.Invalidate(t.Context(), tc.sel, c.Now().Add(life))
+				if err != nil || (n > 0) != tc.ended {
+					t.Errorf("%d, %v", n, err)
+				}
+				if !tc.evict && count.sum() > 10 {
+					t.Errorf("it sent %v", count.sent)
+				}
+				if tc.purge && tc.ended && n != 1 {
+					t.Errorf("%d are counted of one that was left", n)
+				}
+				if life == 0 && tc.ended && has(t, s, there) {
+					t.Error("an entry that was purged is found")
+				}
+				if !tc.ended && !has(t, s, other) {
+					t.Error("another entry is gone")
+				}
+				// What is put into a namespace after its purge is purged with the next.
+				put(t, s, there, rec)
+				if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t", Model: "m"}, c.Now()); n == 0 || err != nil || has(t, s, there) {
+					t.Errorf("what came afterwards is there: %d, %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+// What was purged and not removed yet is shortened by nobody, and counts for nothing; what came
+// afterwards is and does. The same holds for an entry that is named.
+func TestWhatWasPurgedIsNotShortened(t *testing.T) {
+	c := clocktest.New()
+	s, client, prefix := open(t, c)
+	rec := func() cache.Record {
+		return cache.Record{Entry: storetest.Entry("x"), Expires: c.Now().Add(time.Hour)}
+	}
+	after := storetest.Key("t", "p", "m", "", "after")
+	put(t, s, after, rec())
+	fill(t, client, prefix, after, 60_000, rec().Expires)
+	if _, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t", Provider: "p"}, c.Now()); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, after, rec())
+	left, err := client.ZRangeArgs(t.Context(), goredis.ZRangeArgs{
+		Key: prefix + "{t}:index", ByScore: true, Start: "-inf", Stop: rec().Expires.UnixMilli(),
+	}).Result()
+	if len(left) < 10_000 || err != nil {
+		t.Fatalf("%d are left, %v: the test shows nothing", len(left), err)
+	}
+	for _, sel := range []cache.Selector{{Tenant: "t"}, {Tenant: "t", Model: "m"}, after.Selector()} {
+		put(t, s, after, rec())
+		if n, err := s.Invalidate(t.Context(), sel, c.Now().Add(time.Minute)); n != 1 || err != nil {
+			t.Errorf("of %+v %d are shortened, %v; want the one that lives", sel, n, err)
+		}
+		if n, err := client.ZCount(t.Context(), prefix+"{t}:index", "-inf", fmt.Sprint(c.Now().Add(time.Minute).UnixMilli())).Result(); n != 1 || err != nil {
+			t.Errorf("of %+v %d end sooner, %v", sel, n, err)
+		}
+	}
+	name := slices.IndexFunc(left, func(name string) bool { return !strings.HasSuffix(name, element(after)) })
+	old := after
+	if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(left[name], "p:m::")); err != nil || copy(old.Fingerprint[:], raw) != len(raw) {
+		t.Fatal(err)
+	}
+	if n, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, c.Now()); n != 1 || err != nil {
+		t.Errorf("another purge takes %d, %v; want the one that lives", n, err)
+	}
+	for _, life := range []time.Duration{time.Minute, 0} {
+		if n, err := s.Invalidate(t.Context(), old.Selector(), c.Now().Add(life)); n != 0 || err != nil {
+			t.Errorf("%v: of an entry that was purged %d are ended, %v", life, n, err)
+		}
 	}
 }

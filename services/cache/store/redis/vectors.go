@@ -54,27 +54,31 @@ func (s *Store) vectorEnds(tenant string) string {
 // so that they become fewer; to take one out costs Redis as much as to put one in.
 const maxTrimmed = 8
 
-// keepScript puts a vector (ARGV 1) into a vector set (KEYS 1) as an element (ARGV 2) with attributes
-// (3), and notes the set's name (4) among the tenant's (KEYS 2) and the element among all (KEYS 3), by
-// its end (5). The keys live for its life (6) in ms at least. Then it takes out a number (8) of
-// those that have ended by now (7), from sets whose keys begin (9) and end (10) as given: they
-// lie in the same slot. A server without vector sets does nothing at all.
-const keepScript = `
-redis.call('VADD', KEYS[1], 'FP32', ARGV[1], ARGV[2], 'SETATTR', ARGV[3])
-redis.call('ZADD', KEYS[2], 'GT', ARGV[5], ARGV[4])
-redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4] .. ':' .. ARGV[2])
+// keepScript puts a vector (ARGV 2) into a vector set (KEYS 1) as an element (3) with attributes (4), and
+// notes the set's name (5) among the tenant's (KEYS 2) and the element among all (KEYS 3), by its end (6).
+// The keys live for its life (7) in ms at least. Names of sets leave of which all has ended by now (1).
+// A server without vector sets does nothing at all.
+var keepScript = redis.NewScript(earlierClock + `
+redis.call('VADD', KEYS[1], 'FP32', ARGV[2], ARGV[3], 'SETATTR', ARGV[4])
+redis.call('ZADD', KEYS[2], 'GT', ARGV[6], ARGV[5])
+redis.call('ZADD', KEYS[3], ARGV[6], ARGV[5] .. ':' .. ARGV[3])
 for _, key in ipairs(KEYS) do
-  redis.call('PEXPIRE', key, ARGV[6], 'NX')
-  redis.call('PEXPIRE', key, ARGV[6], 'GT')
+  redis.call('PEXPIRE', key, ARGV[7], 'NX')
+  redis.call('PEXPIRE', key, ARGV[7], 'GT')
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[7])
-local ended = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[7], 'LIMIT', 0, ARGV[8])
-for _, member in ipairs(ended) do
-  local set, element = string.match(member, '^(.*):([^:]*)$')
-  redis.call('VREM', ARGV[9] .. set .. ARGV[10], element)
-  redis.call('ZREM', KEYS[3], member)
+return redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', earlier))`)
+
+// trimScript takes those of the elements from ARGV 2 on, of KEYS 1, out of their vector sets, which are the other keys,
+// that have ended by now (1).
+var trimScript = redis.NewScript(earlierClock + `
+for i = 2, #ARGV do
+  local ends = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or '')
+  if ends and ends <= earlier then
+    redis.call('VREM', KEYS[i], string.match(ARGV[i], '[^:]*$'))
+    redis.call('ZREM', KEYS[1], ARGV[i])
+  end
 end
-return #ended`
+return 0`)
 
 // Keep is [cache.Vectors]'s.
 func (s *Store) Keep(ctx context.Context, keys []cache.Key) error {
@@ -110,13 +114,36 @@ func (s *Store) keepVector(ctx context.Context, key *cache.Key, kept *cache.Kept
 	}
 	tenant := key.Namespace.Tenant
 	name := vectorSet(&cache.Scope{Namespace: key.Namespace, Context: kept.Question.Context, Embedder: kept.Embedder})
-	err := s.client.Eval(ctx, keepScript, []string{s.vectors(tenant, name), s.vectorSets(tenant), s.vectorEnds(tenant)},
-		floats(kept.Vector), element(&key.Fingerprint), `{"end":`+millis(end)+`}`, name, end.UnixMilli(),
-		end.Sub(now).Milliseconds(), now.UnixMilli(), maxTrimmed, s.entry(tenant, ""), vectorsSuffix).Err()
+	err := keepScript.Run(ctx, s.client, []string{s.vectors(tenant, name), s.vectorSets(tenant), s.vectorEnds(tenant)}, now.UnixMilli(),
+		floats(kept.Vector), element(&key.Fingerprint), `{"end":`+millis(end)+`}`, name, end.UnixMilli(), end.Sub(now).Milliseconds()).Err()
+	if err == nil {
+		err = s.trimVectors(ctx, tenant, now)
+	}
 	if err != nil && s.hasVectors(ctx, err) {
 		return fmt.Errorf("redis: keeping a vector: %w", err)
 	}
 	return nil
+}
+
+// trimVectors takes out some of a tenant's vectors that have ended.
+func (s *Store) trimVectors(ctx context.Context, tenant string, now time.Time) error {
+	ended, err := s.client.ZRangeByScore(ctx, s.vectorEnds(tenant), &redis.ZRangeBy{Min: "-inf", Max: millis(now), Count: maxTrimmed}).Result()
+	if err != nil || len(ended) == 0 {
+		return err
+	}
+	keys, args := s.keysOfVectors(tenant, ended)
+	return trimScript.Run(ctx, s.client, keys, append([]any{now.UnixMilli()}, args...)...).Err()
+}
+
+// keysOfVectors are the keys of what has the ends of a tenant's elements, and of the vector set of each of
+// some; args are these.
+func (s *Store) keysOfVectors(tenant string, elements []string) (keys []string, args []any) {
+	keys = append(make([]string, 0, 1+len(elements)), s.vectorEnds(tenant))
+	for _, name := range elements {
+		keys = append(keys, s.vectors(tenant, name[:max(0, strings.LastIndexByte(name, ':'))]))
+		args = append(args, name)
+	}
+	return keys, args
 }
 
 // element is what a vector set calls an entry.
@@ -219,7 +246,10 @@ func (s *Store) named(ctx context.Context, scope *cache.Scope, names []string) (
 			return nil, nil, fmt.Errorf("redis: reading what a vector set names: %w", err)
 		}
 		kept := decodeQuestion(raw)
-		if kept == nil || !kept.Expires.After(now) || kept.Question.Context != scope.Context || kept.Embedder != scope.Embedder {
+		if kept != nil && !kept.Expires.After(now) {
+			continue // by this process's clock: it leaves when it has ended by Redis's as well
+		}
+		if kept == nil || kept.Question.Context != scope.Context || kept.Embedder != scope.Embedder {
 			gone = append(gone, names[i])
 			continue
 		}
@@ -248,24 +278,21 @@ func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector) error {
 		return nil
 	}
 	wanted := newFilter(sel)
-	err := s.scan(ctx, s.vectorSets(sel.Tenant), wanted.pattern(), func(found []named) error {
+	err := s.scan(ctx, s.vectorSets(sel.Tenant), wanted.pattern(), func(found []string) error {
 		pipe := s.client.Pipeline()
 		for _, set := range found {
-			if wanted.matches(set.name) {
-				pipe.Unlink(ctx, s.vectors(sel.Tenant, set.name))
-				pipe.ZRem(ctx, s.vectorSets(sel.Tenant), set.name)
+			if wanted.matches(set) {
+				pipe.Unlink(ctx, s.vectors(sel.Tenant, set))
+				pipe.ZRem(ctx, s.vectorSets(sel.Tenant), set)
 			}
 		}
 		_, err := pipe.Exec(ctx)
 		return err
 	})
 	if err == nil {
-		err = s.scan(ctx, s.vectorEnds(sel.Tenant), wanted.pattern()+":*", func(found []named) error {
-			args := []any{s.entry(sel.Tenant, ""), vectorsSuffix}
-			for _, end := range found {
-				args = append(args, end.name)
-			}
-			return s.client.Eval(ctx, forgetEndsScript, []string{s.vectorEnds(sel.Tenant)}, args...).Err()
+		err = s.scan(ctx, s.vectorEnds(sel.Tenant), wanted.pattern()+":*", func(found []string) error {
+			keys, args := s.keysOfVectors(sel.Tenant, found)
+			return forgetEndsScript.Run(ctx, s.client, keys, args...).Err()
 		})
 	}
 	if err != nil {
@@ -274,16 +301,15 @@ func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector) error {
 	return nil
 }
 
-// forgetEndsScript removes those of the elements from ARGV 3 on, of KEYS 1, whose vector set is gone:
-// its key begins (1) and ends (2) as given.
-const forgetEndsScript = `
-for i = 3, #ARGV do
-  local set = string.match(ARGV[i], '^(.*):[^:]*$')
-  if redis.call('EXISTS', ARGV[1] .. set .. ARGV[2]) == 0 then
-    redis.call('ZREM', KEYS[1], ARGV[i])
+// forgetEndsScript removes those of the elements in ARGV, of KEYS 1, whose vector set, which is among the other
+// keys, is gone.
+var forgetEndsScript = redis.NewScript(`
+for i, element in ipairs(ARGV) do
+  if redis.call('EXISTS', KEYS[i + 1]) == 0 then
+    redis.call('ZREM', KEYS[1], element)
   end
 end
-return 0`
+return 0`)
 
 // forgetVectorsOf removes the vectors of single entries, whose questions are still there.
 func (s *Store) forgetVectorsOf(ctx context.Context, tenant string, names []string) error {
