@@ -40,6 +40,8 @@ func TestTheSame(t *testing.T) {
 		{"How do people bake bread?", "How do I bake bread?"},
 		{"Where do I find owls?", "Where can I find owls?"},
 		{"Is a CO2 laser strong?", "Is a co2 laser strong?"},
+		{"What does a lynx eat, thanks", "What does a lynx eat, please?"},
+		{"How do I update macOS?", "how do I update macos"},
 	} {
 		if _, ok := canon.Same(of(c[0]), of(c[1])); !ok {
 			t.Errorf("not the same:\n\t%s\n\t%s\n\t%s | %s", c[0], c[1], of(c[0]), of(c[1]))
@@ -126,6 +128,8 @@ func TestNotTheSame(t *testing.T) {
 		{"What does git branch -D do?", "What does git branch -d do?"},
 		{"What is (2+3)*4?", "What is 2+3*4?"},
 		{"Translate to German: the dog", "Translate to German: the dogs"},
+		{"When do I say please?", "When do I say thanks?"},
+		{"What does setName return?", "What does setname return?"},
 	} {
 		if how, ok := canon.Same(of(c[0]), of(c[1])); ok {
 			t.Errorf("the same by %v:\n\t%s\n\t%s\n\t%s", how, c[0], c[1], of(c[0]))

@@ -137,9 +137,12 @@ var measures = Set("score rate pressure level salary gpa grade weight height rat
 // names, and of words that are none otherwise; "^" and "^^" of a word that is capitalised or in
 // capitals and means something else without: Apple and apple, Polish and polish, IT and it. Words
 // of two letters have "^" when one of them is a capital: Co and CO. A word of letters and digits in
-// capitals and small letters is told as it stands: NO2 and No2, Bxc3 and bxc3.
+// capitals and small letters is told as it stands: NO2 and No2, Bxc3 and bxc3; so is an identifier
+// with capitals inside: getItem.
 func (w *Word) Case() string {
 	switch {
+	case w.Kind == Plain && !w.Function && !w.Quoted && camel(w.typed):
+		return "^" + w.typed
 	case w.Kind != Plain || w.Function || w.Quoted || !w.Capital && !w.Capitals:
 		return ""
 	case len(w.Text) == 1:
@@ -158,6 +161,16 @@ func (w *Word) Case() string {
 		return "^"
 	}
 	return ""
+}
+
+// camel reports whether a word is spelled as names in programs are: small letters first, and a capital
+// among them. A name such as iPhone, eBay or macOS has one letter before it, or ends in capitals.
+func camel(typed string) bool {
+	n := strings.IndexFunc(typed, unicode.IsUpper)
+	if n < 2 || strings.ToLower(typed[:n]) != typed[:n] {
+		return false
+	}
+	return typed[n:] != "OS" && typed[n:] != "SUSE"
 }
 
 // otherwise reports whether the word, in small letters, is a common one.

@@ -55,6 +55,7 @@ func (s *splitter) split() bool {
 	}
 	s.numbers()
 	s.lemmas()
+	s.courtesies()
 	return true
 }
 

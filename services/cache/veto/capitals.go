@@ -1,8 +1,19 @@
 package veto
 
+import (
+	"strings"
+
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
+
 // capitals holds prompts apart of which one has an abbreviation where the other has the word of
-// grammar that is spelled so: the US and us, IT and it.
+// grammar that is spelled so: the US and us, IT and it; and those in which a letter by itself is a
+// capital here and none there: 1 mm in M and in m.
 func capitals(p *pair) (string, string, bool) {
+	if x, y, found := p.letters(); found {
+		return x, y, true
+	}
 	return p.either(func(p *pair) (string, string, bool) {
 		for i := range p.a.words {
 			if w := &p.a.words[i]; w.Abbreviation() && p.b.grammar(w.Text) > p.a.grammar(w.Text) {
@@ -21,4 +32,55 @@ func (s *side) grammar(text string) (n int) {
 		}
 	}
 	return n
+}
+
+// letters finds a single letter that is a capital on one side alone. The letter of a language or of
+// one of several kinds is often written small: learn c, vitamin c.
+func (p *pair) letters() (string, string, bool) {
+	if !p.near() || loud(p.a.r.Text) || loud(p.b.r.Text) {
+		return "", "", false
+	}
+	for i, j := range p.a.to {
+		if j < 0 {
+			continue
+		}
+		x, y := &p.a.words[i], &p.b.words[j]
+		if len(x.Text) != 1 || len(y.Text) != 1 || x.Kind != reading.Plain || x.Typed() == y.Typed() {
+			continue
+		}
+		if p.a.labels(i) || p.b.labels(int(j)) {
+			continue
+		}
+		return x.Typed(), y.Typed(), true
+	}
+	return "", "", false
+}
+
+// loud reports whether a text is in capitals.
+func loud(text string) bool { return text == strings.ToUpper(text) }
+
+// coding are words behind which a letter by itself is a language.
+var coding = reading.Set("in learn use using code coding program programming write with study")
+
+// kinds are verbs as often as nouns whose kinds are told by letters.
+var kinds = reading.Set("plan drive grade block press type")
+
+// labels reports whether the letter at i says which kind the noun before it is of, or is a language.
+func (s *side) labels(i int) bool {
+	if i == 0 {
+		return false
+	}
+	w := &s.words[i-1]
+	if content(w) && !w.Break && len(w.Text) > 1 && (w.Entry.First() == lexicon.Noun || kinds[w.Text]) {
+		return true
+	}
+	if !coding[w.Text] {
+		return false
+	}
+	for k := range s.words {
+		if w := &s.words[k]; w.Kind == reading.Number || k != i && len(w.Text) < 3 && !w.Function && w.Kind == reading.Plain {
+			return false
+		}
+	}
+	return true
 }

@@ -7,7 +7,15 @@ func TestCapitalsOfGrammar(t *testing.T) {
 		{"Does the treaty protect us?", "Does the treaty protect US?"},
 		{"How many people like it?", "How many people like IT?"},
 		{"Was the report made by who?", "Was the report made by WHO?"},
+		{"How much is 3 km in M?", "How much is 3 km in m?"},
+		{"What is the value of G?", "What is the value of g?"},
+		{"How many b fit into a MB?", "How many B fit into a MB?"},
 	}, []pair{
+		{"Is vitamin C sour?", "is vitamin c sour"},
+		{"What is plan B?", "what is plan b"},
+		{"How do I sort a list in C?", "how do i sort a list in c"},
+		{"How do I learn R?", "how do i learn r"},
+		{"WHAT IS X?", "What is x?"},
 		{"Is it legal to fish here?", "IS IT LEGAL TO FISH HERE?"},
 		{"How do I learn to say no?", "How do I learn to say NO?"},
 	})

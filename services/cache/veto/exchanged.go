@@ -30,7 +30,7 @@ func exchanged(p *pair) (string, string, bool) {
 			if !equal(a[:x], b[y+mid:]) || !equal(a[x:x+mid], b[y:y+mid]) || !equal(a[x+mid:], b[:y]) {
 				continue
 			}
-			if !says(a[:x]) || !says(a[x+mid:]) || listed(spoken(p.a.words), a, x, mid) {
+			if !(says(a[:x]) && says(a[x+mid:]) || mid == 0 && titled(a)) || listed(spoken(p.a.words), a, x, mid) {
 				return "", "", false
 			}
 			return textOf(a), textOf(b), true
@@ -77,6 +77,16 @@ func says(words []*reading.Word) bool {
 		}
 	}
 	return false
+}
+
+// titled reports whether two words are a noun and an adjective that stand in the one or the other order,
+// which makes a title of an office of them: attorney general.
+func titled(words []*reading.Word) bool {
+	if len(words) != 2 || !content(words[0]) || !content(words[1]) {
+		return false
+	}
+	x, y := words[0].Entry, words[1].Entry
+	return x.First() == lexicon.Noun && y.First() == lexicon.Adjective || x.First() == lexicon.Adjective && y.First() == lexicon.Noun
 }
 
 // listed reports whether what changed places is only listed, or compared: by a word between them,

@@ -11,6 +11,8 @@ func TestExchanged(t *testing.T) {
 		{"USD EUR", "EUR USD"},
 		{"Can Tom Smith beat Ann Lee?", "Can Ann Lee beat Tom Smith?"},
 		{"Why does nobody like everyone?", "Why does everyone like nobody?"},
+		{"Who is the attorney general?", "Who is the general attorney?"},
+		{"What is a secretary general?", "What is a general secretary?"},
 	}, []pair{
 		{"Did Anna marry Tom?", "Did Tom marry Anna?"},
 		{"Is Tom a nurse or a baker?", "Is Tom a baker or a nurse?"},

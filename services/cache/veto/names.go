@@ -21,7 +21,7 @@ func names(p *pair) (string, string, bool) {
 		if j < 0 || p.a.words[i].Lemma != p.b.words[j].Lemma || p.a.words[i].Case() == p.b.words[j].Case() {
 			continue
 		}
-		if p.a.medium(i) && p.b.medium(int(j)) && (small(p.a.r.Text) || small(p.b.r.Text)) {
+		if p.a.medium(i) && p.b.medium(int(j)) && len(p.a.words[i].Case())+len(p.b.words[j].Case()) < 3 && (small(p.a.r.Text) || small(p.b.r.Text)) {
 			continue
 		}
 		if p.near() && p.a.stands(i) && p.b.stands(int(j)) {

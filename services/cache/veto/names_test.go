@@ -21,7 +21,12 @@ func TestNames(t *testing.T) {
 		{"Where does Simpson live?", "Where does Simpsons live?"},
 		{"Is Wendy good?", "Is Wendys good?"},
 		{"What does Field sell?", "What does Fields sell?"},
+		{"What does setName return?", "What does setname return?"},
+		{"How do I log in userService?", "how do i log in userservice"},
 	}, []pair{
+		{"How do I use GitHub?", "how do i use github"},
+		{"How do I reset an iPhone?", "how do i reset an iphone"},
+		{"How do I update macOS?", "how do i update macos"},
 		{"What is Newton's law?", "what is newtons law"},
 		{"What does a Toyota cost?", "What do Toyotas cost?"},
 		{"What are iPhones?", "What is an iPhone?"},

@@ -43,7 +43,8 @@ func text(words []reading.Word, i int) string {
 }
 
 // holding are verbs of what holds of a person, not of what one does.
-var holding = reading.Set("live work owe own weigh earn deserve belong possess resemble qualify")
+var holding = reading.Set("live work owe own weigh earn deserve belong possess resemble qualify " +
+	"think feel believe prefer like love hate want mean know remember")
 
 // ofMe reports whether the question at whose "I" i is asks about who asks: "am I", "did I", "have
 // I", and "do I" before what holds of a person or where yes or no answers it and it isn't what is

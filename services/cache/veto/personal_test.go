@@ -19,12 +19,13 @@ func TestPersonal(t *testing.T) {
 		}, true},
 		{"what holds of a person", []string{
 			"What do I owe?", "How much do I weigh?", "Which team do I belong to?", "What do I look like?", "Where do I work?",
+			"What do I think of jazz?", "Which bands do I like?",
 			"What do I have?", "I have a cold, what helps?",
 		}, true},
 		{"what somebody does to one", []string{"Why is he ignoring me?", "Does she love me?", "Does the boss like me?", "Do people hate me?", "Why do they hate us?"}, true},
 		{"what anybody does, needs and must", []string{
 			"How do I bake bread?", "What do I need for a visa?", "Do I need a visa for Vietnam?", "Do I have to soak beans?",
-			"How long do I have to boil an egg?", "How do I live longer?", "What do I look for in a used car?",
+			"How long do I have to boil an egg?", "How do I live longer?", "How do I think clearly?", "What do I look for in a used car?",
 			"Should I have breakfast?", "If I have to wait, what is the limit?",
 		}, false},
 		{"what is asked of who answers", []string{

@@ -1,8 +1,13 @@
 package veto
 
-// quotes holds prompts apart that both quote, and not the same words. What is quoted is meant
-// letter by letter.
+// quotes holds prompts apart that both quote, and not the same words, or of which one asks about a polite
+// word that the other doesn't have. What is quoted is meant letter by letter.
 func quotes(p *pair) (string, string, bool) {
+	if p.near() {
+		if x, y, found := p.either(unsaid); found {
+			return x, y, true
+		}
+	}
 	if len(quoted(&p.a)) == 0 || len(quoted(&p.b)) == 0 {
 		return "", "", false
 	}
@@ -20,4 +25,14 @@ func quoted(s *side) []string {
 		}
 	}
 	return v
+}
+
+// unsaid finds a quoted word that the other side doesn't have.
+func unsaid(p *pair) (string, string, bool) {
+	for i := range p.a.words {
+		if w := &p.a.words[i]; w.Quoted && w.Courtesy() && p.b.mentions(w.Lemma) == 0 {
+			return w.Text, "", true
+		}
+	}
+	return "", "", false
 }

@@ -5,7 +5,14 @@ import "testing"
 func TestQuotes(t *testing.T) {
 	check(t, "quotes", []pair{
 		{"What does \"abash\" mean?", "What does \"abashed\" mean?"},
+		{"When do I say please?", "When do I say thanks?"},
+		{"What does please mean?", "What does thanks mean?"},
+		{"Which word is a synonym for please?", "Which word is a synonym for thanks?"},
+		{"Write a card that says thanks", "Write a card that says"},
 	}, []pair{
+		{"What should I bake, please?", "What should I bake, thanks?"},
+		{"How do I write a letter please?", "How do I write a letter?"},
+		{"What do you say, please?", "What do you say?"},
 		{"What does \"abash\" mean?", "What is the meaning of \"abash\"?"},
 	})
 }

@@ -58,7 +58,7 @@ func roles(p *pair) (string, string, bool) {
 }
 
 // vessels are nouns of which "a X of Y" holds Y, while "a Y X" may be empty.
-var vessels = reading.Set("bottle jar cup pot can glass box bag mug tin bowl barrel bucket basket jug tank crate sack packet")
+var vessels = reading.Set("bottle jar cup pot can glass box bag mug tin bowl barrel bucket basket jug tank crate sack packet pound")
 
 // holds reports whether the vessel at i stands with what it holds here, and by itself in the
 // other prompt; and what that says there.

@@ -21,6 +21,7 @@ func TestRoles(t *testing.T) {
 		{"How many planets orbit the star?", "How many planets does the star orbit?"},
 		{"Which kings conquered Sicily in 1200?", "Which lands did Sicily conquer in 1200?"},
 		{"What are owls eaten by?", "What is eaten by owls?"},
+		{"How much is a pound of gold?", "How much is a gold pound?"},
 	}, []pair{
 		{"Does Anna love Maria?", "Is Maria loved by Anna?"},
 		{"Write a letter of resignation", "Write a resignation letter"},
