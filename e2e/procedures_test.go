@@ -99,6 +99,7 @@ func TestEveryProcedure(t *testing.T) {
 			o.compresses(compressorv1connect.NewCompressorServiceClient(client))
 			keys, budgets := keystorev1connect.NewKeystoreServiceClient(client), budgetv1connect.NewBudgetServiceClient(client)
 			o.keepsTenants(keys)
+			o.forgetsAnswers(cachev1connect.NewCacheServiceClient(client), keys)
 			secret := o.keepsKeys(keys)
 			o.setsBudgets(budgets)
 			o.readsTheLedger(budgets, secret)
@@ -217,6 +218,35 @@ func (o *operator) compresses(client compressorv1connect.CompressorServiceClient
 		}
 		o.must("Omitted", part.GetText() == blob, part, err)
 		return nil
+	})
+}
+
+// forgetsAnswers changes a tenant so that its cached answers may be another's.
+func (o *operator) forgetsAnswers(answers cachev1connect.CacheServiceClient, keys keystorev1connect.KeystoreServiceClient) {
+	o.t.Helper()
+	ctx, id := o.context(), o.tenant+"-cached"
+	_, err := keys.PutTenant(ctx, &keystorev1.PutTenantRequest{Tenant: &keystorev1.Tenant{Id: id}})
+	o.must("PutTenant", true, nil, err)
+	space, fingerprint := &cachev1.Namespace{TenantId: id, Provider: "openai", Model: "m"}, []byte(strings.Repeat("f", 32))
+	forgotten := func(by string, change func() error) {
+		o.t.Helper()
+		stored, err := answers.Store(ctx, &cachev1.StoreRequest{Namespace: space, Fingerprint: fingerprint, Entry: &cachev1.Entry{Body: []byte("{}")}})
+		o.must("Store", stored.GetStored(), stored, err)
+		o.must(by, true, nil, change())
+		found, err := answers.Lookup(ctx, &cachev1.LookupRequest{Namespace: space, Fingerprint: fingerprint})
+		o.must("Lookup after "+by, found.GetEntry() == nil, found, err)
+	}
+	forgotten("PutCredential", func() error {
+		_, err := keys.PutCredential(ctx, &keystorev1.PutCredentialRequest{TenantId: id, Provider: "openai", ApiKey: harness.ProviderKey})
+		return err
+	})
+	forgotten("DeleteCredential", func() error {
+		_, err := keys.DeleteCredential(ctx, &keystorev1.DeleteCredentialRequest{TenantId: id, Provider: "openai"})
+		return err
+	})
+	forgotten("DeleteTenants", func() error {
+		_, err := keys.DeleteTenants(ctx, &keystorev1.DeleteTenantsRequest{Ids: []string{id}})
+		return err
 	})
 }
 

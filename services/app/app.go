@@ -125,7 +125,9 @@ func process(ctx context.Context, opts Options, open *opened) fx.Option {
 		fx.Provide(clock.Real, background.NewWork, prometheus.NewRegistry, newMetrics, obs.NewFaults, newHealth, newPrices, newAnswers, newCounter),
 		// The server is made empty, then the clients on it, then the services that use
 		// them, which register at last: so nothing waits for itself.
-		fx.Provide(func(faults *obs.Faults) *connect.Server { return rpc.NewServer(rpc.ReportFaults(faults)) }),
+		fx.Provide(func(faults *obs.Faults) *connect.Server {
+			return rpc.NewServer(rpc.ReportFaults(faults), edge.FollowOperators)
+		}),
 	)
 }
 

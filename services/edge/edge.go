@@ -123,7 +123,7 @@ type Parts struct {
 	Log         *slog.Logger
 	Faults      *obs.Faults
 	// RPC are the handlers of services that run in this process, served to typed
-	// clients; nil serves none.
+	// clients; nil serves none. It has [FollowOperators].
 	RPC *connect.Server
 	// Counter counts tokens; have one in a process. A new one.
 	Counter *tokens.Counter

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
@@ -107,9 +108,9 @@ func (g gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := &inbound{ReadCloser: r.Body, control: answer.control}
 	if err := g.admit(r); err == nil {
 		// A copy, because net/http looks at its own request's body after the handler.
-		in := *r
+		in := r.WithContext(context.WithValue(r.Context(), operator{}, g.e))
 		in.Body = body
-		g.next.ServeHTTP(answer, &in)
+		g.next.ServeHTTP(answer, in)
 	} else if g.errors.Write(answer, r, errs.ToConnect(err)) != nil {
 		writeError(answer, errs.Of(err)) // it is no RPC client
 	}
