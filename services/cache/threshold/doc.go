@@ -10,7 +10,7 @@
 //   - Whatever the world does, the expected number of wrong hits is at most the allowed share of
 //     the hits, and a handful.
 //
-// Two parts work together. The evidence ([Level], limit.go) decides which thresholds are proven;
+// Two parts work together. The evidence (evidence.go, limit.go) decides which thresholds are proven;
 // the account (account.go) decides how many would-be hits are compared rather than served, and
 // when what was learned no longer holds.
 package threshold
