@@ -13,8 +13,8 @@ import (
 type CacheNames struct {
 	// Outcomes are what becomes of entries that are found for other requests; Vetoes are the
 	// rules that hold questions apart; Compared are the outcomes and Reasons the reasons of
-	// comparisons of answers.
-	Outcomes, Vetoes, Compared, Reasons []string
+	// comparisons of answers; Phases are what thresholds that are learned are at.
+	Outcomes, Vetoes, Compared, Reasons, Phases []string
 }
 
 // cacheServiceMetrics are of the process that finds answers.
@@ -25,6 +25,7 @@ type cacheServiceMetrics struct {
 	embedFailed, embeddingTokens, dropped    prometheus.Counter
 	follows, learns                          prometheus.Gauge
 	index                                    *atomic.Pointer[func() (int, int64)]
+	thresholds                               *atomic.Pointer[func() map[string]int]
 }
 
 func newCacheServiceMetrics(f *factory, names CacheNames) cacheServiceMetrics {
@@ -45,6 +46,7 @@ func newCacheServiceMetrics(f *factory, names CacheNames) cacheServiceMetrics {
 		follows:         f.gauge("cache_follows", "1 while the changes that other replicas make to the cache arrive, or there are none to come."),
 		lag:             f.single("cache_follow_lag_seconds", "Time from a change of the cache by any replica until this one knows of it.", innerBuckets),
 		index:           new(atomic.Pointer[func() (int, int64)]),
+		thresholds:      new(atomic.Pointer[func() map[string]int]),
 		learns:          f.gauge("cache_learns", "1 while what thresholds are learned from is exchanged with other replicas and kept, or there is nothing to."),
 	}
 	for _, tier := range cachetier.Names()[1:] {
@@ -72,6 +74,14 @@ func newCacheServiceMetrics(f *factory, names CacheNames) cacheServiceMetrics {
 		_, n := size()
 		return float64(n)
 	})
+	for _, phase := range names.Phases {
+		f.part("cache_thresholds", "Namespaces for which this process learns a threshold, by what it is at.", prometheus.Labels{"phase": phase}, func() float64 {
+			if of := c.thresholds.Load(); of != nil {
+				return float64((*of)()[phase])
+			}
+			return 0
+		})
+	}
 	set(c.follows, true)
 	set(c.learns, true)
 	return c
@@ -130,6 +140,11 @@ func (m *Metrics) CacheFollowed(lag time.Duration) { m.cacheService.lag.Observe(
 // take.
 func (m *Metrics) CacheIndex(size func() (questions int, bytes int64)) {
 	m.cacheService.index.Store(&size)
+}
+
+// CacheThresholds takes what tells how many namespaces learn a threshold, by what it is at.
+func (m *Metrics) CacheThresholds(count func() map[string]int) {
+	m.cacheService.thresholds.Store(&count)
 }
 
 // CacheLearns notes whether what thresholds are learned from can be exchanged.

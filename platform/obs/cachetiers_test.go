@@ -16,7 +16,7 @@ import (
 func TestWhatHappensInTheCache(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m, err := obs.NewMetrics(reg, obs.MetricsOptions{Cache: obs.CacheNames{
-		Outcomes: []string{"served", "vetoed"}, Vetoes: []string{"numbers"}, Compared: []string{"right"}, Reasons: []string{"same"},
+		Outcomes: []string{"served", "vetoed"}, Vetoes: []string{"numbers"}, Compared: []string{"right"}, Reasons: []string{"same"}, Phases: []string{"serving", "resting"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +32,7 @@ func TestWhatHappensInTheCache(t *testing.T) {
 	m.CacheFeedback(true)
 	m.CacheFollows(false)
 	m.CacheFollowed(time.Second)
+	m.CacheThresholds(func() map[string]int { return map[string]int{"resting": 2} })
 	m.CacheIndex(func() (int, int64) { return 3, 600 })
 	const want = `
 # HELP tollgate_cache_candidates_total Entries that the cache found for another request, by the tier that found them and what became of them.
@@ -69,6 +70,10 @@ tollgate_cache_index_questions 3
 # HELP tollgate_cache_learns 1 while what thresholds are learned from is exchanged with other replicas and kept, or there is nothing to.
 # TYPE tollgate_cache_learns gauge
 tollgate_cache_learns 1
+# HELP tollgate_cache_thresholds Namespaces for which this process learns a threshold, by what it is at.
+# TYPE tollgate_cache_thresholds gauge
+tollgate_cache_thresholds{phase="resting"} 2
+tollgate_cache_thresholds{phase="serving"} 0
 # HELP tollgate_cache_vetoes_total Questions that a rule held apart, or kept from being compared with others, by rule.
 # TYPE tollgate_cache_vetoes_total counter
 tollgate_cache_vetoes_total{rule="numbers"} 1
@@ -76,7 +81,7 @@ tollgate_cache_vetoes_total{rule="other"} 1
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want),
 		"tollgate_cache_candidates_total", "tollgate_cache_comparisons_total", "tollgate_cache_comparisons_dropped_total", "tollgate_cache_embedding_failures_total", "tollgate_cache_embedding_tokens_total",
-		"tollgate_cache_feedback_total", "tollgate_cache_follows", "tollgate_cache_learns", "tollgate_cache_index_bytes", "tollgate_cache_index_questions", "tollgate_cache_vetoes_total"); err != nil {
+		"tollgate_cache_feedback_total", "tollgate_cache_follows", "tollgate_cache_learns", "tollgate_cache_index_bytes", "tollgate_cache_index_questions", "tollgate_cache_thresholds", "tollgate_cache_vetoes_total"); err != nil {
 		t.Error(err)
 	}
 }

@@ -54,6 +54,11 @@ func (f *factory) counted(name, help string, value func() float64) {
 	f.register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
 }
 
+// part is a function for one value of a gauge's labels.
+func (f *factory) part(name, help string, labels prometheus.Labels, value func() float64) {
+	f.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
+}
+
 func (f *factory) function(name, help string, value func() float64) {
 	f.register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }

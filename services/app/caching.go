@@ -52,7 +52,7 @@ func modelCaching(cfg *config.Config) map[string]admission.Caching {
 func cacheNames() obs.CacheNames {
 	return obs.CacheNames{
 		Outcomes: cache.Outcomes(), Vetoes: cache.VetoRules(),
-		Compared: cache.ComparisonOutcomes(), Reasons: cache.ComparisonReasons(),
+		Compared: cache.ComparisonOutcomes(), Reasons: cache.ComparisonReasons(), Phases: cache.ThresholdPhases(),
 	}
 }
 

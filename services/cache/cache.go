@@ -152,6 +152,7 @@ func New(store Store, opts Options) (*Service, error) {
 		st := s.similar.questions.index.Stats()
 		return st.Entries, st.Bytes
 	})
+	opts.Observer.CacheThresholds(s.learners.phases)
 	if opts.Last > cachev1.Tier_TIER_EXACT {
 		lexicon.Load() // which else the first request would wait for
 	}

@@ -584,3 +584,35 @@ func TestServedIsWhatSomebodyWaitsFor(t *testing.T) {
 		t.Errorf("%v for nobody, %d served after %d", got.Kind, seen.of("semantic served"), hits)
 	}
 }
+
+// Where answers differ, all would-be hits are compared until that can prove nothing, and then a sample; the
+// phases are counted.
+func TestRestsWhereAnswersDiffer(t *testing.T) {
+	seen := &counts{}
+	_, client := serve(t, memory.New(memory.Options{}), cache.Options{
+		Embedder: staticEmbedder(t), Last: upToSemantic, Floor: 0.5, Learning: learning("a", nil), Observer: seen,
+	})
+	s, ns := &student{CacheServiceClient: client}, namespace()
+	s.keep(t, ns)
+	phase := func(name string) {
+		t.Helper()
+		if got := seen.thresholds(); len(got) != 1 || got[name] != 1 {
+			t.Errorf("thresholds %v, want one that is %s", got, name)
+		}
+	}
+	s.compare(t, ns, 200, contrasts)
+	phase("learning")
+	for n := 200; ; n++ {
+		got := s.ask(t, ns)
+		if got.GetHit() != miss || n > 2000 {
+			t.Fatalf("%v after %d comparisons", got.GetHit(), n)
+		}
+		if len(got.GetComparison()) == 0 {
+			break // the coin is above the sample
+		}
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: contrasts}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	phase("resting")
+}

@@ -325,6 +325,20 @@ func (l *learners) all(visit func(*learned) bool) {
 	})
 }
 
+// phases counts those that are known by what they are at.
+func (l *learners) phases() map[string]int {
+	count := map[string]int{}
+	l.all(func(at *learned) bool {
+		if at.known.Load() {
+			count[[...]string{
+				threshold.Learning: phaseLearning, threshold.Serving: phaseServing, threshold.Resting: phaseResting,
+			}[at.learner.Phase()]]++
+		}
+		return true
+	})
+	return count
+}
+
 // excess returns, of those that are held, the ones that were not used for longest, and how many of
 // them are too many.
 func (l *learners) excess() (oldest []*learned, many int) {

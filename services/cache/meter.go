@@ -26,6 +26,9 @@ type Observer interface {
 	// CacheIndex is told once what to ask for the size of the index: how many questions are in
 	// it, and how many bytes they take.
 	CacheIndex(size func() (questions int, bytes int64))
+	// CacheThresholds is told once what to ask for how many namespaces this process learns a threshold,
+	// by [ThresholdPhases].
+	CacheThresholds(count func() map[string]int)
 	// CacheCompared counts a comparison by what came of it, one of [ComparisonOutcomes], and
 	// why, one of [ComparisonReasons].
 	CacheCompared(outcome, reason string)
@@ -69,6 +72,16 @@ func ComparisonReasons() []string {
 	return reasons
 }
 
+// Phases of a threshold that is learned.
+const (
+	phaseLearning = "learning" // nothing is served, and all is compared
+	phaseServing  = "serving"
+	phaseResting  = "resting" // nothing is served, nor could soon be, and the least share is compared
+)
+
+// ThresholdPhases are what a threshold that is learned is at.
+func ThresholdPhases() []string { return []string{phaseLearning, phaseServing, phaseResting} }
+
 // Outcomes are what becomes of candidates.
 func Outcomes() []string { return []string{served, compared, passed, vetoed, barredOutcome, lost} }
 
@@ -86,4 +99,5 @@ func (noObserver) CacheIndex(func() (int, int64))           {}
 func (noObserver) CacheCompared(string, string)             {}
 func (noObserver) CacheComparisonsDropped(int)              {}
 func (noObserver) CacheFeedback(bool)                       {}
+func (noObserver) CacheThresholds(func() map[string]int)    {}
 func (noObserver) CacheLearns(bool)                         {}

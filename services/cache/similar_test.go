@@ -26,6 +26,8 @@ type counts struct {
 	mu   sync.Mutex
 	seen map[string]int
 	size func() (int, int64)
+	// thresholds by phase
+	thresholds func() map[string]int
 }
 
 func (c *counts) add(what string, n int) {
@@ -63,12 +65,13 @@ func (c *counts) CacheFollowed(lag time.Duration) {
 	c.add("lag", int(lag))
 	c.add("followed", 1)
 }
-func (c *counts) CacheFollows(follows bool)           { c.add(fmt.Sprint("follows ", follows), 1) }
-func (c *counts) CacheCompared(outcome, _ string)     { c.add("compared "+outcome, 1) }
-func (c *counts) CacheComparisonsDropped(n int)       { c.add("dropped", n) }
-func (c *counts) CacheFeedback(wrong bool)            { c.add(fmt.Sprint("wrong ", wrong), 1) }
-func (c *counts) CacheLearns(bool)                    {}
-func (c *counts) CacheIndex(size func() (int, int64)) { c.size = size }
+func (c *counts) CacheFollows(follows bool)                   { c.add(fmt.Sprint("follows ", follows), 1) }
+func (c *counts) CacheCompared(outcome, _ string)             { c.add("compared "+outcome, 1) }
+func (c *counts) CacheComparisonsDropped(n int)               { c.add("dropped", n) }
+func (c *counts) CacheFeedback(wrong bool)                    { c.add(fmt.Sprint("wrong ", wrong), 1) }
+func (c *counts) CacheLearns(bool)                            {}
+func (c *counts) CacheThresholds(count func() map[string]int) { c.thresholds = count }
+func (c *counts) CacheIndex(size func() (int, int64))         { c.size = size }
 
 // until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {

@@ -48,6 +48,21 @@ type tally struct{ right, wrong uint64 }
 // bands counts by band.
 type bands [levels]tally
 
+func (b *bands) add(o *bands) {
+	for k, t := range o {
+		b[k].right += t.right
+		b[k].wrong += t.wrong
+	}
+}
+
+// total of all counts.
+func (b *bands) total() (n uint64) {
+	for _, t := range b {
+		n += t.right + t.wrong
+	}
+	return n
+}
+
 // row is what one replica has counted in the window of that number and in the one before it. Its
 // counts only grow until their window is over, so that two versions of a row join by taking the
 // larger of each.
@@ -81,12 +96,7 @@ func (r *row) later(o *row) bool {
 
 // total of both windows' counts.
 func (r *row) total() (n uint64) {
-	for w := range r.counts {
-		for _, t := range r.counts[w] {
-			n += t.right + t.wrong
-		}
-	}
-	return n
+	return r.counts[0].total() + r.counts[1].total()
 }
 
 // join takes the larger of each count, and the later spare; both are of the same replica.
@@ -156,31 +166,32 @@ func (e *evidence) count(replica string, window uint64, score float64, wrong boo
 	}
 }
 
-// share of the error probability for the evidence of the current and the last window: the shares
+// share of the error probability for the evidence of a window and the one before: the shares
 // of all windows there will ever be add up to the whole.
-func (e *evidence) share() float64 {
-	w := float64(e.window)
+func (e *evidence) share(window uint64) float64 {
+	w := float64(window)
 	return e.error / (w * (w + 1))
 }
 
-// sum over replicas of the last window's and the current window's counts by band, and how many
-// are in the current one.
-func (e *evidence) sum() (all bands, current uint64) {
+// in a window, which is the current one or the last: the counts of all replicas by band.
+func (e *evidence) in(window uint64) (all bands) {
 	for _, r := range e.rows {
-		for _, w := range [2]uint64{e.window - 1, e.window} {
-			if w > r.window || w+1 < r.window {
-				continue
-			}
-			for k, t := range r.of(w) {
-				all[k].right += t.right
-				all[k].wrong += t.wrong
-				if w == e.window {
-					current += t.right + t.wrong
-				}
-			}
+		if window > r.window || window+1 < r.window {
+			continue
 		}
+		all.add(r.of(window))
 	}
-	return all, current
+	return all
+}
+
+// part of that share which each level has.
+func (e *evidence) part(window uint64) float64 { return e.share(window) / float64(levels-e.first) }
+
+// sum of the last window's and the current window's counts.
+func (e *evidence) sum() bands {
+	all, current := e.in(e.window-1), e.in(e.window)
+	all.add(&current)
+	return all
 }
 
 // lowest is the lowest proven threshold in whose band an answer was right, [Nothing] if none
@@ -188,7 +199,7 @@ func (e *evidence) sum() (all bands, current uint64) {
 // part of the error probability, and one that is proven hands what it had to the next lower one (the
 // fallback procedure).
 func (e *evidence) lowest() (threshold float64, compared uint64) {
-	all, _ := e.sum()
+	all := e.sum()
 	threshold = Nothing
 	e.test(all, func(k int, _ tally, _ float64, proven bool) {
 		// Such a band adds no right hit today; tomorrow something unknown may lie there.
@@ -196,35 +207,105 @@ func (e *evidence) lowest() (threshold float64, compared uint64) {
 			threshold = level(k)
 		}
 	})
-	for _, t := range all {
-		compared += t.right + t.wrong
-	}
-	return threshold, compared
+	return threshold, all.total()
 }
 
 // test the levels from the strictest on, and tell of each its counts, the error probability (alpha) at
 // which it was tested, and whether it is proven.
 func (e *evidence) test(all bands, tell func(k int, above tally, alpha float64, proven bool)) {
-	part := e.share() / float64(levels-e.first)
-	var above tally
+	part := e.part(e.window)
 	handed := 0.0
-	for k := levels - 1; k >= e.first; k-- {
-		above.right += all[k].right
-		above.wrong += all[k].wrong
+	e.above(&all, func(k int, above tally) {
 		alpha := part + handed
 		proven := above.right > 0 && e.wager.logWealth(above.right, above.wrong) >= -math.Log(alpha)
 		if handed = 0; proven {
 			handed = alpha
 		}
 		tell(k, above, alpha, proven)
+	})
+}
+
+// above tells of each level, from the strictest on, the counts of what reaches it.
+func (e *evidence) above(counts *bands, tell func(k int, above tally)) {
+	var above tally
+	for k := levels - 1; k >= e.first; k-- {
+		above.right += counts[k].right
+		above.wrong += counts[k].wrong
+		tell(k, above)
 	}
 }
 
-// rotate begins a new window when the current one is full; the last one stays until the next.
+// rotate begins a new window when the current one is full; the last one stays until the next. It does so
+// earlier where no level is proven and each is closed; and, where the evidence rests, where a level
+// has hope, or none has.
 func (e *evidence) rotate() {
-	if _, current := e.sum(); current >= e.size {
-		e.advance(e.window + 1)
+	current := e.in(e.window)
+	switch {
+	case current.total() >= e.size:
+	case e.rests():
+		if !e.hopeful(e.window, &current) && !e.hopeless(e.window, &current) {
+			return
+		}
+	case !e.closed(e.window, &current) || e.proves():
+		return
 	}
+	e.advance(e.window + 1)
+}
+
+// proves tells whether any level is proven.
+func (e *evidence) proves() (one bool) {
+	e.test(e.sum(), func(_ int, _ tally, _ float64, proven bool) { one = one || proven })
+	return one
+}
+
+// rests tells whether all levels were closed when the last window ended, and no level has had hope since. It
+// follows from the counts alone: replicas that know the same agree on it, and one that starts anew does.
+func (e *evidence) rests() bool {
+	last := e.in(e.window - 1)
+	over := e.hopeless
+	if last.total() >= e.size {
+		over = e.closed
+	}
+	return over(e.window-1, &last) && !e.proves()
+}
+
+// leastClosing is the part of a window, one over it, that it takes to close levels: less says too little
+// about the share of comparisons that each gets.
+const leastClosing = 16
+
+// closed tells whether no level can be proven by the end of the next window, even if all comparisons to
+// come until then are right, of which it gets the share that it has had. A level is given all the error
+// probability there is, as if those above it had handed theirs on.
+func (e *evidence) closed(window uint64, counts *bands) bool {
+	return counts.total() >= e.size/leastClosing && !e.reaches(counts, 2*e.size, -math.Log(e.share(window)))
+}
+
+// hopeful tells whether any level has half of what it takes to be proven, as a logarithm.
+func (e *evidence) hopeful(window uint64, counts *bands) bool {
+	return e.reaches(counts, 0, e.half(window))
+}
+
+// hopeless tells whether none could have it after a quarter of a window, from when on it is either. What was
+// found while the world was another one must not hide for long that it has changed.
+func (e *evidence) hopeless(window uint64, counts *bands) bool {
+	return counts.total() >= e.size/leastClosing && !e.reaches(counts, e.size/4, e.half(window))
+}
+
+// half of the logarithm that proves a level to which nothing is handed.
+func (e *evidence) half(window uint64) float64 { return -math.Log(e.part(window)) / 2 }
+
+// reaches tells whether any level has that wealth, as a logarithm, when there are so many comparisons and
+// those to come were all right.
+func (e *evidence) reaches(counts *bands, total uint64, wealth float64) (one bool) {
+	more := 0.0
+	if n := counts.total(); total > n {
+		more = float64(total-n) / float64(max(1, n))
+	}
+	e.above(counts, func(_ int, above tally) {
+		right := above.right + uint64(more*float64(above.right+above.wrong))
+		one = one || right > 0 && e.wager.logWealth(right, above.wrong) >= wealth
+	})
+	return one
 }
 
 // restart forgets all evidence.

@@ -64,7 +64,7 @@ func TestSharesOfWindowsAddUp(t *testing.T) {
 	e := newEvidence(0.01, 0.05, 0)
 	sum := 0.0
 	for range 10_000 {
-		sum += e.share()
+		sum += e.share(e.window)
 		e.advance(e.window + 1)
 	}
 	if sum > 0.05 || sum < 0.0499 {

@@ -29,8 +29,7 @@ func (l *Learner) Levels() []Level {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make([]Level, levels-l.evidence.first)
-	all, _ := l.evidence.sum()
-	l.evidence.test(all, func(k int, above tally, alpha float64, proven bool) {
+	l.evidence.test(l.evidence.sum(), func(k int, above tally, alpha float64, proven bool) {
 		out[k-l.evidence.first] = Level{
 			Threshold: level(k), Right: above.right, Wrong: above.wrong,
 			Upper: upperLimit(above.right, above.wrong, alpha), Proven: proven,

@@ -75,11 +75,25 @@ type Decision struct {
 	window uint64
 }
 
+// Phase is what a learner is at.
+type Phase uint8
+
+// Phases.
+const (
+	// Learning: nothing is served, and all is compared.
+	Learning Phase = iota
+	// Serving: a threshold is in force.
+	Serving
+	// Resting: nothing is served, nor could soon be, and the least share is compared.
+	Resting
+)
+
 // force is what is in force until something is learned.
 type force struct {
 	threshold float64
 	rate      float64
 	window    uint64
+	phase     Phase
 }
 
 // Learner holds the threshold of one namespace. It may be used by many goroutines.
@@ -91,6 +105,7 @@ type Learner struct {
 
 	mu       sync.Mutex // holds what stands below; never taken by Decide
 	evidence *evidence
+	sample   float64
 	account  account
 	earned   int64 // hits that the account has been paid for
 	pending  uint64
@@ -118,6 +133,7 @@ func New(p Policy, replica string) (*Learner, error) {
 		replica:  replica,
 		least:    level(first),
 		evidence: newEvidence(p.MaxWrongHitRate, 1-p.Confidence, first),
+		sample:   p.Sample,
 		account:  newAccount(p.MaxWrongHitRate, p.Sample),
 	}
 	l.refresh()
@@ -130,6 +146,9 @@ func (l *Learner) Threshold() float64 { return l.inForce.Load().threshold }
 // Rate is the share of would-be hits, of whatever score they have, that are compared at present. It takes
 // no lock.
 func (l *Learner) Rate() float64 { return l.inForce.Load().rate }
+
+// Phase it is at. It takes no lock.
+func (l *Learner) Phase() Phase { return l.inForce.Load().phase }
 
 // Decide about a would-be hit: an entry that every other rule would let pass. The coin is
 // uniform in [0, 1) and independent of all else. One rate holds for all scores, so that what is
@@ -215,9 +234,13 @@ func (l *Learner) refresh() {
 	f := &force{window: l.evidence.window, rate: 1}
 	f.threshold, l.compared = l.evidence.lowest()
 	l.pending = 0
-	// Where nothing is served, a comparison costs no hit.
-	if f.threshold <= 1 {
-		f.rate = l.account.rate()
+	switch {
+	case f.threshold <= 1:
+		f.rate, f.phase = l.account.rate(), Serving
+	case l.evidence.rests():
+		f.rate, f.phase = l.sample, Resting
+	default:
+		f.phase = Learning // where nothing is served, a comparison costs no hit
 	}
 	l.inForce.Store(f)
 }

@@ -10,7 +10,7 @@ func TestRunHasALineForEachKindAndRule(t *testing.T) {
 	if err := run(&out, 1, 20); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{"steady", "rise", "embedder", "season"} {
+	for _, kind := range []string{"steady", "rise", "embedder", "season", "prose"} {
 		for _, rule := range []string{"learned", "guessed"} {
 			found := false
 			for line := range strings.Lines(out.String()) {

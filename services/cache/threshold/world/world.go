@@ -22,10 +22,13 @@ const (
 	Embedder Kind = "embedder"
 	// Season: the share of wrong answers swings about its mean, four times.
 	Season Kind = "season"
+	// Prose: right answers can't be told from wrong ones by their comparison, whatever the score; from
+	// half of the course on they can.
+	Prose Kind = "prose"
 )
 
 // Kinds are all of them.
-func Kinds() []Kind { return []Kind{Steady, Rise, Embedder, Season} }
+func Kinds() []Kind { return []Kind{Steady, Rise, Embedder, Season, Prose} }
 
 // shape is a Kumaraswamy distribution, 1−(1−xᵃ)ᵇ, of scores spread over [0.5, 1].
 type shape struct{ a, b float64 }
@@ -164,6 +167,9 @@ func New(kind Kind, seed uint64, length float64) World {
 	case Season:
 		w.after.wrong = min(0.9, l.wrong*2)
 		w.after.alike = min(0.9, l.alike*2)
+	case Prose:
+		w.before.wrong = between(0.3, 0.9)
+		w.before.alike = 1
 	default:
 		panic(fmt.Sprintf("no such kind of world: %s", kind))
 	}

@@ -54,7 +54,7 @@ func TestWorldsThatChange(t *testing.T) {
 	for _, c := range []struct {
 		kind    Kind
 		changes bool
-	}{{Steady, false}, {Rise, true}, {Embedder, true}, {Season, true}} {
+	}{{Steady, false}, {Rise, true}, {Embedder, true}, {Season, true}, {Prose, true}} {
 		w := New(c.kind, 3, 100)
 		if got := w.at(0) != w.at(0.625); got != c.changes {
 			t.Errorf("%s: changes: %v", c.kind, got)
