@@ -128,6 +128,7 @@ func TestNotTheSame(t *testing.T) {
 		{"What does git branch -D do?", "What does git branch -d do?"},
 		{"What is (2+3)*4?", "What is 2+3*4?"},
 		{"Translate to German: the dog", "Translate to German: the dogs"},
+		{"What changed in Go 1.20?", "What changed in Go 1.2?"},
 		{"When do I say please?", "When do I say thanks?"},
 		{"What does setName return?", "What does setname return?"},
 	} {

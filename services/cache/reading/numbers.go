@@ -290,4 +290,16 @@ func (s *splitter) numbers() {
 		out = append(out, w)
 	}
 	s.r.Words = out
+	for i := range out {
+		if w := &out[i]; w.Kind == Number && w.Unit == "" && version(w.Text) && w.Lemma == plainDigits(w.Text) {
+			w.Lemma = w.Text
+		}
+	}
+}
+
+// version reports whether digits may be those of a version of which a zero at the end counts: 3.10 is
+// not 3.1, but 2.0 is 2.
+func version(digits string) bool {
+	_, frac, ok := strings.Cut(digits, ".")
+	return ok && strings.HasSuffix(frac, "0") && strings.Trim(frac, "0") != "" && !strings.Contains(digits, ",")
 }

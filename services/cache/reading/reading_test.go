@@ -39,7 +39,7 @@ func TestRead(t *testing.T) {
 		{"5km, 5 km and five kilometers", "5|km<n> 5|km<n> and 5|km<n>"},
 		{"$1,000 or 1000 dollars or 1k", "1000|usd<n> or 1000|usd<n> or 1000<n>"},
 		{"1 lakh rupees or 100,000 rupees", "100000|inr<n> or 100000|inr<n>"},
-		{"twenty-one 21 1.50 3rd third", "21<n> 21<n> 1.5<n> 3|th<n> 3|th<n>"},
+		{"twenty-one 21 1.50 3rd third", "21<n> 21<n> 1.50<n> 3|th<n> 3|th<n>"},
 		{"C vs C++ vs C# vs Node.js", "c vs c++<sym> vs c#<sym> vs node.js<sym>"},
 		{"on March 3, 2024 at 8am", "on march<d> 3<n> 2024<n> at 8|am<n>"},
 		{"2024-01-02 10:30 2015-2016", "2024-01-02<d> 10:30<n> 2015<n> 2016<n>"},

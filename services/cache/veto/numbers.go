@@ -10,7 +10,30 @@ func numbers(p *pair) (string, string, bool) {
 	if a, b, found := p.apart(values(&p.a, both), values(&p.b, both)); found {
 		return a, b, true
 	}
+	if a, b, found := p.ranked(); found {
+		return a, b, true
+	}
 	return p.swapped()
+}
+
+// ranked reports whether an ordinal counts another of the words that both have: the second largest
+// city, and the largest second city.
+func (p *pair) ranked() (string, string, bool) {
+	if !p.near() {
+		return "", "", false
+	}
+	for i := range p.a.words {
+		j := int(p.a.to[i])
+		if x := &p.a.words[i]; j < 0 || x.Kind != reading.Number || x.Unit != "th" || i+1 == len(p.a.words) || j+1 == len(p.b.words) {
+			continue
+		}
+		x, y := &p.a.words[i+1], &p.b.words[j+1]
+		if !content(x) || !content(y) || isVerb(x) || isVerb(y) || p.a.to[i+1] < 0 || p.b.to[j+1] < 0 || int(p.a.to[i+1]) == j+1 {
+			continue
+		}
+		return p.a.text(i, i+2), p.b.text(j, j+2), true
+	}
+	return "", "", false
 }
 
 // swapped reports whether the two have the same numbers in another order, where that says
