@@ -14,7 +14,7 @@ type Feed interface {
 	// Follow hands over the changes one by one, whoever made them, until ctx ends or the store
 	// fails: its error is never nil. It begins behind the change of that ID, or with the oldest
 	// that is still known where the ID is empty, or is of a change that the store knows nothing
-	// of. Some may come twice, and records that are gone by now may be left out. It calls current
+	// of. Some may come twice. Records that are gone by now may be left out, and purges of nothing. It calls current
 	// once all are handed over that were there when it began, and neither while the other runs.
 	Follow(ctx context.Context, after string, apply func(Change), current func()) error
 	// Question reads the question of the record under the key; nil where the record has none, or

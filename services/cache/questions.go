@@ -192,8 +192,9 @@ func plainGroup(ns Namespace, of *Question) index.Group {
 	return without.group()
 }
 
-// purge takes out what is selected. It goes through all there is, unless one entry is named, whose
-// question is in a group with the process's embedder, of which the version is given, or without.
+// purge takes out what is selected. Of one entry the question is in a group with the process's embedder, of which
+// the version is given, or without; of more it goes through the tenant's groups, each of which is of one namespace, and
+// takes out whole ones.
 func (q *questions) purge(sel Selector, embedder string) {
 	if key, ok := sel.Key(); ok {
 		for _, a := range q.of(&key) {
@@ -202,14 +203,15 @@ func (q *questions) purge(sel Selector, embedder string) {
 		}
 		return
 	}
-	q.index.Purge(func(m index.Member) bool { return q.selected(sel, m) })
-}
-
-// selected tells whether a member of the index is.
-func (q *questions) selected(sel Selector, m index.Member) bool {
-	if m.Tenant != q.tenant(sel.Tenant) {
-		return false
+	groups := q.index.Groups(q.tenant(sel.Tenant), func(handle uint64) bool {
+		a := q.get(handle)
+		return a != nil && sel.Matches(a.namespace.Value())
+	})
+	for _, g := range groups {
+		if sel.Entry != (Fingerprint{}) {
+			q.index.Delete(g, idOf(sel.Entry))
+		} else {
+			q.index.DeleteGroup(g)
+		}
 	}
-	a := q.get(m.Handle)
-	return a != nil && sel.Selects(Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint})
 }

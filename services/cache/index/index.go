@@ -26,7 +26,7 @@ type Key [16]byte
 type Entry struct {
 	ID     ID
 	Group  Group
-	Tenant uint64 // a hash, to purge by
+	Tenant uint64 // a hash, to purge by; entries of a group have one
 
 	// Vector is the prompt's embedding, of 1 to 512 dimensions, as many as the group's
 	// others have, and not zero. Its length doesn't count. Add copies it.
@@ -86,7 +86,7 @@ func New(o Options) *Index {
 	}
 	ix := &Index{options: o, seed: maphash.MakeSeed(), epoch: o.Clock.Now()}
 	for i := range ix.shards {
-		ix.shards[i].groups = map[Group]*group{}
+		ix.shards[i].groups, ix.shards[i].tenants = map[Group]*group{}, map[uint64]*group{}
 	}
 	return ix
 }
@@ -146,7 +146,7 @@ func (ix *Index) Add(e Entry) error {
 	if !e.Expires.IsZero() {
 		r.expires = e.Expires.UnixNano()
 	}
-	rec := record{tenant: e.Tenant, charge: bytes, priority: weigh(int64(e.Value), bytes, age)}
+	rec := record{charge: bytes, priority: weigh(int64(e.Value), bytes, age)}
 	c := encode(e.Vector)
 	hashes := ix.hashes(&e)
 
@@ -168,8 +168,8 @@ func (ix *Index) Add(e Entry) error {
 		g = sh.groups[e.Group]
 	}
 	if g == nil {
-		g = &group{key: e.Group, dims: len(e.Vector)}
-		sh.groups[e.Group] = g
+		g = &group{key: e.Group, tenant: e.Tenant, dims: len(e.Vector)}
+		sh.know(g)
 		freed -= groupBytes
 	}
 	sh.insert(g, &e, &c, r, rec, hashes)

@@ -245,7 +245,7 @@ func TestPurge(t *testing.T) {
 		gone := map[uint64]int{}
 		ix, _ := newIndex(t, index.Options{Dropped: func(h uint64) { gone[h]++ }})
 		for n := range 6000 {
-			add(t, ix, index.Entry{ID: id(n), Group: group(n % 3), Tenant: uint64(n % 2), Handle: uint64(n), Keys: []index.Key{key(n)}})
+			add(t, ix, index.Entry{ID: id(n), Group: group(n % 3), Tenant: uint64(n % 3 % 2), Handle: uint64(n), Keys: []index.Key{key(n)}})
 		}
 		return ix, gone
 	}
@@ -270,17 +270,30 @@ func TestPurge(t *testing.T) {
 	}
 	t.Run("a tenant", func(t *testing.T) {
 		ix, gone := fill(t)
-		count := ix.Purge(func(m index.Member) bool { return m.Tenant == 1 })
-		check(t, ix, gone, count, func(n int) bool { return n%2 == 1 })
+		check(t, ix, gone, purge(ix, 0), func(n int) bool { return n%3 != 1 })
 	})
-	t.Run("an entry", func(t *testing.T) {
+	t.Run("some of a tenant's groups, by any of their entries", func(t *testing.T) {
 		ix, gone := fill(t)
-		count := ix.Purge(func(m index.Member) bool { return m.ID == id(77) && m.Group == group(77%3) })
-		check(t, ix, gone, count, func(n int) bool { return n == 77 })
+		asked := 0
+		groups := ix.Groups(0, func(handle uint64) bool { asked++; return handle%3 == 2 })
+		if asked != 2 || !slices.Equal(groups, []index.Group{group(2)}) {
+			t.Fatalf("asked %d times for %v", asked, groups)
+		}
+		check(t, ix, gone, ix.DeleteGroup(groups[0]), func(n int) bool { return n%3 == 2 })
+		if groups = ix.Groups(0, func(uint64) bool { return true }); !slices.Equal(groups, []index.Group{group(0)}) {
+			t.Errorf("left is %v", groups)
+		}
+	})
+	t.Run("nothing of another tenant", func(t *testing.T) {
+		ix, gone := fill(t)
+		if groups := ix.Groups(7, func(uint64) bool { t.Error("asked"); return true }); groups != nil {
+			t.Errorf("found %v", groups)
+		}
+		check(t, ix, gone, ix.DeleteGroup(group(7)), func(int) bool { return false })
 	})
 	t.Run("a group", func(t *testing.T) {
 		ix, gone := fill(t)
-		count := ix.Purge(func(m index.Member) bool { return m.Group == group(2) })
+		count := ix.DeleteGroup(group(2))
 		check(t, ix, gone, count, func(n int) bool { return n%3 == 2 })
 		if search(t, ix, group(2), []int8{1}, 1, 0) != nil {
 			t.Error("the group isn't empty")
@@ -288,7 +301,7 @@ func TestPurge(t *testing.T) {
 	})
 	t.Run("all, and no byte is left", func(t *testing.T) {
 		ix, gone := fill(t)
-		count := ix.Purge(func(index.Member) bool { return true })
+		count := purge(ix, 0) + purge(ix, 1)
 		check(t, ix, gone, count, func(int) bool { return true })
 		if s := ix.Stats(); s != (index.Stats{}) {
 			t.Errorf("left is %+v", s)
@@ -433,13 +446,13 @@ func TestConcurrent(t *testing.T) {
 	}
 	entry := func(g, n int) index.Entry {
 		// The handle tells group and number, so that a mix of two entries is noticed.
-		return index.Entry{ID: id(n), Group: group(g), Tenant: uint64(n % 10), Vector: vector(g, n), Value: 1,
+		return index.Entry{ID: id(n), Group: group(g), Tenant: uint64(g), Vector: vector(g, n), Value: 1,
 			Handle: uint64(g)<<32 | uint64(n), Keys: []index.Key{key(n % 500), key(n%7 + 1000)}}
 	}
 	for g := range groups {
 		for n := range stay {
 			e := entry(g, n)
-			e.Tenant, e.Value = 99, 1e12
+			e.Value = 1e12
 			add(t, ix, e)
 		}
 	}
@@ -457,6 +470,10 @@ func TestConcurrent(t *testing.T) {
 					return
 				}
 				ix.Used(group(g), id(n), 1)
+				if err := ix.Add(index.Entry{ID: id(n), Group: group(8), Tenant: 60, Vector: []int8{1}, Value: 1}); err != nil {
+					t.Error(err)
+					return
+				}
 			}
 		})
 	}
@@ -485,18 +502,18 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	purgers.Go(func() {
-		for n := range 30 {
+		for range 30 {
 			// Nobody adds to this group but this goroutine: what it purges is gone.
 			for m := range 300 {
 				if err := ix.Add(index.Entry{ID: id(m), Group: group(9), Tenant: 50, Vector: []int8{1}, Value: 1}); err != nil {
 					t.Error(err)
 				}
 			}
-			ix.Purge(func(m index.Member) bool { return m.Tenant == 50 })
+			purge(ix, 50)
 			if found, _ := ix.Search(context.Background(), group(9), []int8{1}, 1, 0); found != nil {
 				t.Errorf("after a purge, %v was found", found)
 			}
-			ix.Purge(func(m index.Member) bool { return m.Tenant == uint64(n%10) })
+			purge(ix, 60)
 			if s := ix.Stats(); s.Bytes > 400_000 {
 				t.Errorf("%d bytes of at most 400,000", s.Bytes)
 			}
@@ -505,7 +522,9 @@ func TestConcurrent(t *testing.T) {
 	purgers.Wait()
 	stop.Store(true)
 	workers.Wait()
-	ix.Purge(func(index.Member) bool { return true })
+	for _, tenant := range []uint64{0, 1, 2, 50, 60} {
+		purge(ix, tenant)
+	}
 	if s := ix.Stats(); s != (index.Stats{}) {
 		t.Errorf("after all was purged there is %+v", s)
 	}
@@ -552,7 +571,7 @@ func TestMemory(t *testing.T) {
 	if got := heap() - before; got > entries*1000*5/4 {
 		t.Errorf("%d MB are used after evictions, of %d", got>>20, entries*1000>>20)
 	}
-	ix.Purge(func(index.Member) bool { return true })
+	purge(ix, 0)
 	if got := heap() - before; got > 6<<20 {
 		t.Errorf("%d MB are used by nothing", got>>20)
 	}

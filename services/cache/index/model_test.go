@@ -54,6 +54,17 @@ func newPair(t testing.TB, next func(int) int) *pair {
 	return p
 }
 
+// tenantOf is a group's: two have one together.
+func tenantOf(g index.Group) uint64 { return uint64(g[7]) % 3 }
+
+// purge takes out all that a tenant has.
+func purge(ix *index.Index, tenant uint64) (count int) {
+	for _, g := range ix.Groups(tenant, func(uint64) bool { return true }) {
+		count += ix.DeleteGroup(g)
+	}
+	return count
+}
+
 func (p *pair) vector(g index.Group) []int8 {
 	v := make([]int8, 5+g[7]) // each group has its own dimensions
 	for i := range v {
@@ -72,7 +83,7 @@ func (p *pair) step() {
 	switch p.next(12) {
 	case 0, 1, 2, 3, 4:
 		p.added++
-		e := index.Entry{ID: n, Group: g, Tenant: uint64(p.next(3)), Vector: p.vector(g), Handle: p.added, Size: int64(p.next(1000))}
+		e := index.Entry{ID: n, Group: g, Tenant: tenantOf(g), Vector: p.vector(g), Handle: p.added, Size: int64(p.next(1000))}
 		for range p.next(5) {
 			e.Keys = append(e.Keys, key(p.next(30)))
 		}
@@ -94,11 +105,11 @@ func (p *pair) step() {
 	case 8:
 		switch p.next(8) {
 		case 0:
-			got := p.ix.Purge(func(m index.Member) bool { return m.Group == g })
+			got := p.ix.DeleteGroup(g)
 			p.count("of a group", got, func(e index.Entry) bool { return e.Group == g })
 		case 1:
 			tenant := uint64(p.next(3))
-			got := p.ix.Purge(func(m index.Member) bool { return m.Tenant == tenant })
+			got := purge(p.ix, tenant)
 			p.count("of a tenant", got, func(e index.Entry) bool { return e.Tenant == tenant })
 		case 2:
 			p.count("expired", p.ix.Expire(), func(e index.Entry) bool { return !e.Expires.IsZero() && !e.Expires.After(p.model.now) })
@@ -158,7 +169,9 @@ func (p *pair) finish() {
 			p.t.Fatalf("entry %v is there, and was dropped", e.ID)
 		}
 	}
-	p.ix.Purge(func(index.Member) bool { return true })
+	for tenant := range uint64(modelGroups) {
+		purge(p.ix, tenant)
+	}
 	if s := p.ix.Stats(); s != (index.Stats{}) {
 		p.t.Fatalf("when all was purged there is %+v", s)
 	}

@@ -8,38 +8,55 @@ import (
 // batch is how many entries are looked at or removed under a shard's lock at a time.
 const batch = 256
 
-// Member names an entry to a purge.
-type Member struct {
-	ID     ID
-	Group  Group
-	Tenant uint64
-	Handle uint64
+// Groups returns those of a tenant's groups of which selected, given the handle of any entry, says so. It goes through
+// the tenant's groups and nothing else, a shard's under its lock: selected must not use the index.
+func (ix *Index) Groups(tenant uint64, selected func(handle uint64) bool) (groups []Group) {
+	for i := range ix.shards {
+		sh := &ix.shards[i]
+		sh.mu.RLock()
+		for g := sh.tenants[tenant]; g != nil; g = g.next {
+			if selected(g.list()[0].rows[0].handle) {
+				groups = append(groups, g.key)
+			}
+		}
+		sh.mu.RUnlock()
+	}
+	return groups
 }
 
-// Purge takes out all entries that match, and returns how many. When it returns, no search
-// finds any of them that were there when it began; a search that began before may still.
-// It holds a shard's lock for 256 entries at a time, and match is called under it: it must
-// not use the index.
-func (ix *Index) Purge(match func(Member) bool) int {
-	return ix.sweep(func(sh *shard, slot uint32) bool {
-		s, r := sh.rowOf(slot)
-		return match(Member{ID: r.id, Group: s.group.key, Tenant: sh.records.at(slot).tenant, Handle: r.handle})
-	})
+// DeleteGroup takes out all entries of a group, and returns how many. When it returns, no search
+// finds any of them that were there when it began; a search that began before may still. It holds the
+// shard's lock for 256 entries at a time.
+func (ix *Index) DeleteGroup(key Group) (count int) {
+	var handles [batch]uint64
+	sh := ix.shard(&key)
+	for more := true; more; {
+		n, freed := 0, int64(0)
+		sh.mu.Lock()
+		g := sh.groups[key]
+		for g != nil && g.rows > 0 && n < batch {
+			list := g.list()
+			s := list[len(list)-1]
+			f, h := sh.remove(s.rows[s.n-1].slot)
+			freed += f
+			handles[n] = h
+			n++
+		}
+		more = g != nil && g.rows > 0
+		sh.mu.Unlock()
+		count += n
+		ix.dropped(freed, handles[:n])
+	}
+	return count
 }
 
-// Expire takes out what has expired, as Purge does. It is never found anyhow, and goes first
-// when room is needed.
-func (ix *Index) Expire() int {
+// Expire takes out what has expired, and returns how many. It is never found anyhow, and goes first when room
+// is needed.
+//
+// It goes down the records of each shard, and holds its lock for 256 at a time. What another removes meanwhile is
+// replaced by the last record, which was seen already, or not yet and comes to a lower place: none is missed.
+func (ix *Index) Expire() (count int) {
 	now, _ := ix.now()
-	return ix.sweep(func(sh *shard, slot uint32) bool {
-		_, r := sh.rowOf(slot)
-		return r.expires <= now
-	})
-}
-
-// sweep goes down the records of each shard. What another removes meanwhile is replaced by the
-// last record, which was seen already, or not yet and comes to a lower place: none is missed.
-func (ix *Index) sweep(match func(*shard, uint32) bool) (count int) {
 	var handles [batch]uint64
 	for i := range ix.shards {
 		sh := &ix.shards[i]
@@ -49,7 +66,7 @@ func (ix *Index) sweep(match func(*shard, uint32) bool) (count int) {
 			at = min(at, sh.records.n)
 			for range min(at, batch) {
 				at--
-				if match(sh, at) {
+				if _, r := sh.rowOf(at); r.expires <= now {
 					f, h := sh.remove(at)
 					freed += f
 					handles[n] = h
@@ -97,40 +114,47 @@ func (ix *Index) reserve(bytes int64) bool {
 
 // draws is how many entries the one to go is chosen of. With 16, what goes is among the worst
 // eighth nine times of ten.
-const drawn = 16
+const draws = 16
 
 // evict takes out one entry. There is none to take when it returns false.
 func (ix *Index) evict() bool {
 	now, _ := ix.now()
-	var worst Member
+	var worst drawn
 	least := math.Inf(1)
 	found := false
-	for range drawn {
-		if m, priority, ok := ix.draw(now); ok && (!found || priority < least) {
-			worst, least, found = m, priority, true
+	for range draws {
+		if d, priority, ok := ix.draw(now); ok && (!found || priority < least) {
+			worst, least, found = d, priority, true
 		}
 	}
 	if !found {
 		return false
 	}
 	if least > math.Inf(-1) {
-		ix.options.Evicted(worst.Handle)
+		ix.options.Evicted(worst.handle)
 	}
-	if !ix.Delete(worst.Group, worst.ID) {
+	if !ix.Delete(worst.group, worst.id) {
 		runtime.Gosched() // another is about to
 	}
 	return true
 }
 
+// drawn is an entry that may have to go.
+type drawn struct {
+	id     ID
+	group  Group
+	handle uint64
+}
+
 // draw returns any entry, each with the same chance, and its priority: negative infinity for one
 // that has expired.
-func (ix *Index) draw(now int64) (m Member, priority float64, ok bool) {
+func (ix *Index) draw(now int64) (d drawn, priority float64, ok bool) {
 	total := int64(0)
 	for i := range ix.shards {
 		total += ix.shards[i].live.Load()
 	}
 	if total == 0 {
-		return m, 0, false
+		return d, 0, false
 	}
 	state := ix.draws.Add(0x9e3779b97f4a7c15)
 	nth := int64(splitmix(&state) % uint64(total)) //nolint:gosec // neither is negative
@@ -151,7 +175,7 @@ func (ix *Index) draw(now int64) (m Member, priority float64, ok bool) {
 		if r.expires <= now {
 			priority = math.Inf(-1)
 		}
-		return Member{ID: r.id, Group: s.group.key, Tenant: sh.records.at(slot).tenant, Handle: r.handle}, priority, true
+		return drawn{id: r.id, group: s.group.key, handle: r.handle}, priority, true
 	}
-	return m, 0, false
+	return d, 0, false
 }

@@ -69,8 +69,9 @@ func (s *segment) take(i int, from *segment, j int) {
 
 // group is all entries that may answer each other.
 type group struct {
-	key  Group
-	dims int
+	key    Group
+	tenant uint64
+	dims   int
 
 	// Searches read the list without a lock. A list is never changed, and a segment that is
 	// in none any more is never written again: who still reads it sees what was.
@@ -79,6 +80,8 @@ type group struct {
 	// Under the shard's lock.
 	rows  int
 	spare []*segment // what may have room
+
+	next, prev *group // of the tenant's in the shard
 }
 
 func (g *group) list() []*segment {

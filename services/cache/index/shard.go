@@ -9,7 +9,6 @@ import (
 
 // record is what no search needs of an entry.
 type record struct {
-	tenant   uint64
 	charge   int64   // bytes
 	priority float64 // see weigh
 	segment  uint32
@@ -22,8 +21,9 @@ type record struct {
 type shard struct {
 	mu       sync.RWMutex
 	groups   map[Group]*group
-	segments []*segment // by number
-	numbers  []uint32   // that are free
+	tenants  map[uint64]*group // the first of a tenant's, whose others follow it
+	segments []*segment        // by number
+	numbers  []uint32          // that are free
 	records  slab[record]
 	table    table
 
@@ -118,10 +118,35 @@ func (sh *shard) remove(slot uint32) (freed int64, handle uint64) {
 	if g.rows == 0 {
 		freed += groupBytes
 		if sh.groups[g.key] == g {
-			delete(sh.groups, g.key)
+			sh.forget(g)
 		}
 	}
 	return freed, handle
+}
+
+// know a group that is new.
+func (sh *shard) know(g *group) {
+	sh.groups[g.key] = g
+	if g.next = sh.tenants[g.tenant]; g.next != nil {
+		g.next.prev = g
+	}
+	sh.tenants[g.tenant] = g
+}
+
+// forget a group that has no entries any more.
+func (sh *shard) forget(g *group) {
+	delete(sh.groups, g.key)
+	if g.next != nil {
+		g.next.prev = g.prev
+	}
+	switch {
+	case g.prev != nil:
+		g.prev.next = g.next
+	case g.next != nil:
+		sh.tenants[g.tenant] = g.next
+	default:
+		delete(sh.tenants, g.tenant)
+	}
 }
 
 // weigh returns the priority of an entry: the logarithm of the savings per byte that it is
