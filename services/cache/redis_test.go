@@ -26,6 +26,7 @@ type fault struct {
 func TestRedisAwayAndBack(t *testing.T) {
 	redisxtest.Each(t, func(t *testing.T, v redisxtest.Version) {
 		t.Helper()
+		t.Parallel() // it mostly waits
 		server := servicetest.Start(t, v.Service, v.Variable)
 		opts := v.Options(t, server.Address())
 		between := newProxy(t, net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
