@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/index"
 )
 
 // vectors are questions' embeddings, in the index's form. An embedder may be away, slow, and
@@ -215,7 +215,7 @@ func (v *vectors) embed(ctx context.Context, text string) (vector []int8, bill e
 	if err != nil {
 		return nil, bill, unquoted(err)
 	}
-	if vector = quantised(*buffer); vector == nil {
+	if vector = index.Quantise(*buffer); vector == nil {
 		return nil, bill, errZero
 	}
 	return vector, bill, nil
@@ -239,23 +239,6 @@ var (
 	errPanic = errors.New("cache: the embedder panicked")
 	errZero  = errors.New("cache: the embedder's vector is zero or no vector")
 )
-
-// quantised returns the vector in numbers of eight bits, of which the largest is ±127; nil if
-// it has no direction.
-func quantised(v []float32) []int8 {
-	largest := 0.0
-	for _, x := range v {
-		largest = max(largest, math.Abs(float64(x))) // NaN if one of them is
-	}
-	if !(largest > 0) || math.IsInf(largest, 0) {
-		return nil
-	}
-	q := make([]int8, len(v))
-	for i, x := range v {
-		q[i] = int8(math.Round(float64(x) * 127 / largest))
-	}
-	return q
-}
 
 const (
 	memoShards = 16

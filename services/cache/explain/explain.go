@@ -12,6 +12,7 @@ import (
 	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/embed"
+	"tollgate.dev/services/cache/index"
 	"tollgate.dev/services/cache/reading"
 	"tollgate.dev/services/cache/veto"
 )
@@ -159,6 +160,7 @@ func manner(how canon.How) (name string, score float64) {
 	return name, cache.ScoreOf(how)
 }
 
+// cosine of the two as the index has it, in numbers of eight bits.
 func cosine(ctx context.Context, e embed.Embedder, a, b string) (float64, error) {
 	x, y := make([]float32, e.Dim()), make([]float32, e.Dim())
 	if _, err := e.Embed(ctx, a, x); err != nil {
@@ -167,9 +169,5 @@ func cosine(ctx context.Context, e embed.Embedder, a, b string) (float64, error)
 	if _, err := e.Embed(ctx, b, y); err != nil {
 		return 0, err
 	}
-	sum := 0.0
-	for i := range x {
-		sum += float64(x[i]) * float64(y[i])
-	}
-	return max(-1, min(sum, 1)), nil
+	return index.Cosine(index.Quantise(x), index.Quantise(y)), nil
 }

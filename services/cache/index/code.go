@@ -118,6 +118,23 @@ func dot(a []int32, b []int8) int32 {
 	return s0 + s1 + s2 + s3
 }
 
+// Quantise returns a vector in numbers of eight bits, of which the largest is ±127, as the index keeps
+// it; nil if it has no direction.
+func Quantise(v []float32) []int8 {
+	largest := 0.0
+	for _, x := range v {
+		largest = max(largest, math.Abs(float64(x))) // NaN if one of them is
+	}
+	if !(largest > 0) || math.IsInf(largest, 0) {
+		return nil
+	}
+	q := make([]int8, len(v))
+	for i, x := range v {
+		q[i] = int8(math.Round(float64(x) * 127 / largest))
+	}
+	return q
+}
+
 // cosine of a scalar product and two squared lengths, none of which is zero. The product of
 // the squares is below 2^53, so that equal vectors have the cosine 1 and not nearly.
 func cosine(dot, a, b int32) float64 {
