@@ -11,37 +11,11 @@ import (
 	"tollgate.dev/services/cache"
 )
 
+// This file ends the lives of entries that are named or selected, at once or at an instant to come. It
+// marks nothing: until they are ended they are found.
+
 // endBatch is how many entries a script ends at most: other calls wait that long, some milliseconds.
 const endBatch = 256
-
-// purgedBefore is the part of a script that tells of an entry of KEYS 1 which purges there are that took it. putAfter
-// is the number of the last purge before its value, which begins with a version (ARGV 4) and that, of so many
-// bytes (5); it is 0 of a value that can't be read. purged tells whether a purge after that one, and before another one, took it.
-const purgedBefore = `
-local long = tonumber(ARGV[5])
-local function putAfter(value)
-  local head = redis.call('GETRANGE', value, 0, long - 1)
-  if #head < long or string.sub(head, 1, 1) ~= ARGV[4] then return 0 end
-  return (struct.unpack('>d', head, 2))
-end
-local function purged(name, after, before)
-  local marks, p, m, c, f = {}, string.match(name, '^([^:]*):([^:]*):([^:]*):([^:]*)$')
-  if c == '' then c = '=' end
-  for _, provider in ipairs({'', p}) do
-    for _, model in ipairs({'', m}) do
-      for _, partition in ipairs({'', c}) do
-        for _, entry in ipairs({'', f}) do
-          marks[#marks + 1] = '!' .. provider .. ':' .. model .. ':' .. partition .. ':' .. entry
-        end
-      end
-    end
-  end
-  for _, at in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(marks))) do
-    if at and tonumber(at) > after and tonumber(at) < before then return true end
-  end
-  return false
-end
-`
 
 // endScript ends entries (named from ARGV 6 on) of an index (KEYS 1), whose values and questions are by
 // turns the other keys: at an instant (ARGV 2, in Unix ms), up to which a life (3) in ms is left, or at once

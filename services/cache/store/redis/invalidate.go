@@ -8,8 +8,8 @@ import (
 	"tollgate.dev/services/cache"
 )
 
-// scanCount is how many names Redis looks at between two answers of a scan.
-const scanCount = 1000
+// This file decides how what is selected ends: by names, by a purge of all that is selected, or by shortened
+// lives, each of which has a file of its own.
 
 // Invalidate is [cache.Store]'s. What is purged is not found any more as soon as the purge is marked;
 // most of it is gone when Invalidate returns, and what is left is for [Store.Tidy]. Where nothing was put in a
@@ -63,32 +63,25 @@ func (s *Store) Invalidate(ctx context.Context, sel cache.Selector, until time.T
 	return s.shorten(ctx, sel, until)
 }
 
-// scan hands over the members that match a pattern, some at a time.
-func (s *Store) scan(ctx context.Context, key, pattern string, each func([]string) error) error {
-	for cursor := uint64(0); ; {
-		members, next, err := s.page(ctx, key, cursor, pattern)
-		if err != nil {
-			return err
-		}
-		if len(members) > 0 {
-			if err := each(members); err != nil {
-				return err
-			}
-		}
-		if cursor = next; cursor == 0 {
-			return nil
-		}
-	}
-}
-
-// page returns some of the members that match a pattern, and the cursor of the next; 0 is the end.
-func (s *Store) page(ctx context.Context, key string, cursor uint64, pattern string) (members []string, next uint64, err error) {
-	found, next, err := s.client.ZScan(ctx, key, cursor, pattern, scanCount).Result()
+// purge forgets what is selected: at once for whoever looks it up, and what is there of it in a
+// bounded number of steps. It is in those namespaces alone, or anywhere where there are none. Of more, it
+// returns how many those took, and 1 where Redis failed before they took any, unless no entry of the tenant's
+// is there.
+func (s *Store) purge(ctx context.Context, sel cache.Selector, namespaces []string) (entries int64, err error) {
+	at, living, err := s.markPurge(ctx, sel, namespaces)
 	if err != nil {
-		return nil, 0, fmt.Errorf("redis: reading what of a tenant's is cached: %w", err)
+		return 0, err
 	}
-	for i := 0; i+1 < len(found); i += 2 { // the others are scores
-		members = append(members, found[i])
+	entries, done, err := s.sweep(ctx, sel, at, sweepSteps)
+	// It is purged all the same.
+	if err != nil {
+		s.log.WarnContext(ctx, "what was purged is found no more, but is still in Redis; it is removed later", "tenant", sel.Tenant, "error", err)
+		if entries == 0 && living {
+			entries = 1
+		}
 	}
-	return members, next, nil
+	if err != nil || !done {
+		s.leave(sel.Tenant)
+	}
+	return entries, nil
 }

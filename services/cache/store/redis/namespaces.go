@@ -7,6 +7,9 @@ import (
 	"tollgate.dev/services/cache"
 )
 
+// This file knows in which of a tenant's namespaces something may be, so that nothing is looked for
+// where nothing is.
+
 // namespaces is the key of those of a tenant's namespaces in which something may be that is not purged, as
 // `provider:model:partition:`, by when the last of each ends: so that a purge of what is not there goes through
 // nothing. Beside them is one member as long as they are known, and another while something may be in none of them.

@@ -12,62 +12,18 @@ import (
 	"tollgate.dev/services/cache"
 )
 
+// This file remembers purges, in two places. What was purged and when has a key of its own, by which
+// an answer is refused that was asked for before.
+//
+// And a purge takes effect by a mark in the tenant's index: what was put before it is no longer found,
+// and is swept out later. Marks are members of the index itself, so that a Redis which evicts it
+// forgets no purge of what is left. Their scores count the purges from firstMark on, far
+// behind any end, and their names begin with a byte that no escaped name holds. Beside them the member !last
+// has the score of the last purge, as long as the index lives, and !at its time in Unix µs, which lies between ends and
+// scores of purges.
+
 // maxPurges bounds how many of a tenant's purges are remembered by what they selected.
 const maxPurges = 256
-
-// purgedSince is what [putScript] returns where there was a purge after the entry was asked for.
-const purgedSince = -1
-
-// purgeOpen is what it returns where something that was purged may still be there.
-const purgeOpen = 1
-
-// putScript keeps a value under KEYS 3 for a life (ARGV 4) in ms, and its name (2) with its end (3) in the
-// index, unless one of the selectors from ARGV 9 on was purged after the time in ARGV 7, which is empty
-// where it is not known: then all stays as it is. The value is its version (5), the score of the last purge
-// before it, and the rest (6). Its namespace is noted among the tenant's (KEYS 4), of which, where Redis evicted
-// them, nobody knows in which are those that the index names before ARGV 8. Index and namespaces live as long
-// at least. It returns whether something that was purged may still be there.
-//
-// Names whose end is past by now (1) leave.
-//
-// Where what was purged (KEYS 2) was evicted, all that was is taken to be purged when the last was, which the
-// index says.
-var putScript = redis.NewScript(earlierClock + `
-if ARGV[7] ~= '' then
-  local asked = tonumber(ARGV[7])
-  for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 9))) do
-    if at and tonumber(at) > asked then
-      return -1
-    end
-  end
-  local at = redis.call('ZSCORE', KEYS[1], '!at')
-  if at and tonumber(at) > asked and redis.call('EXISTS', KEYS[2]) == 0 then
-    return -1
-  end
-end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', earlier))
-if redis.call('EXISTS', KEYS[4]) == 0 then
-  redis.call('ZADD', KEYS[4], 'inf', '!')
-  local latest = redis.call('ZREVRANGEBYSCORE', KEYS[1], '(' .. ARGV[8], '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if latest[2] then redis.call('ZADD', KEYS[4], latest[2], '*') end
-end
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.0f', earlier))
-redis.call('ZADD', KEYS[4], 'GT', ARGV[3], string.match(ARGV[2], '^(.*:)'))
-local last = tonumber(redis.call('ZSCORE', KEYS[1], '!last') or '0')
-redis.call('SET', KEYS[3], ARGV[5] .. struct.pack('>d', last) .. ARGV[6], 'PX', ARGV[4])
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
-for _, key in ipairs({KEYS[1], KEYS[4]}) do
-  redis.call('PEXPIRE', key, ARGV[4], 'NX')
-  redis.call('PEXPIRE', key, ARGV[4], 'GT')
-end
-return redis.call('ZSCORE', KEYS[1], '!open') and 1 or 0`)
-
-// forgetScript forgets the question (KEYS 2) of an entry that has no name (ARGV 1) in the index.
-var forgetScript = redis.NewScript(`
-if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
-  return 0
-end
-return redis.call('UNLINK', KEYS[2])`)
 
 // purgeScript remembers a purge of ARGV 1 at a time (2) for a life (3) in ms, and in the index (KEYS 2)
 // when the last one was. Where there is no room (4) in KEYS 1, or Redis evicted it, all of the tenant's entries (5)
@@ -102,22 +58,6 @@ func selected(sel cache.Selector) string {
 	return strings.Join(f[:], ":")
 }
 
-// put keeps an entry's value and its name in the index, by which it is there.
-func (s *Store) put(ctx context.Context, pipe redis.Pipeliner, key *cache.Key, name string, rec *cache.Record, value []byte, now time.Time) *redis.Cmd {
-	tenant, asked := key.Namespace.Tenant, ""
-	if !rec.Asked.IsZero() {
-		asked = strconv.FormatInt(rec.Asked.UnixMicro(), 10)
-	}
-	args := append(make([]any, 0, 24), now.UnixMilli(), name, rec.Expires.UnixMilli(), rec.Expires.Sub(now).Milliseconds(),
-		string(rune(version)), value, asked, int64(lastEnd))
-	if asked != "" {
-		for _, sel := range key.Purges() {
-			args = append(args, selected(sel))
-		}
-	}
-	return putScript.EvalSha(ctx, pipe, []string{s.index(tenant), s.purged(tenant), s.entry(tenant, name), s.namespaces(tenant)}, args...)
-}
-
 // remember a purge, before it begins: what is named later sees it, and what was before is found. It
 // tells whether the tenant has anything.
 func (s *Store) remember(ctx context.Context, sel cache.Selector, at time.Time) (there bool, err error) {
@@ -128,3 +68,99 @@ func (s *Store) remember(ctx context.Context, sel cache.Selector, at time.Time) 
 	}
 	return there, nil
 }
+
+const (
+	// firstMark is 2^52: a score is exact up to twice as much.
+	firstMark = 1 << 52
+	// lastEnd is before the time of any purge in Unix µs, and after all ends in Unix ms: in the year 37648.
+	lastEnd = 1 << 50
+	// openMark is the member that has the last purge's score while what was purged may still be there.
+	openMark = "!open"
+)
+
+// mark is the member that says when the selected entries were purged.
+func mark(sel cache.Selector) string { return "!" + selected(sel) }
+
+// isMark tells marks from entries' names.
+func isMark(member string) bool { return strings.HasPrefix(member, "!") }
+
+// marked is what a mark's member says was purged; ok is false for one of no selector.
+func marked(tenant, member string) (sel cache.Selector, ok bool) {
+	what, ok := strings.CutPrefix(member, "!")
+	if !ok {
+		return sel, false
+	}
+	return parseSelector(append([]string{escape(tenant)}, strings.Split(what, ":")...))
+}
+
+// markScript marks a purge (ARGV 2) in an index (KEYS 1) that is there, and returns as text its score and
+// how many entries live, which end after now (1) and before ARGV 4; the first score is above ARGV 3. Nothing that is
+// found is in the namespaces from ARGV 5 on from then on; they are forgotten (KEYS 2). An asterisk is all.
+var markScript = redis.NewScript(earlierClock + `
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {'0', '0'}
+end
+local at = string.format('%.0f', math.max(tonumber(ARGV[3]), tonumber(redis.call('ZSCORE', KEYS[1], '!last')) or 0) + 1)
+redis.call('ZADD', KEYS[1], at, '!last', at, '!open', at, ARGV[2])
+if ARGV[5] == '*' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(inf')
+elseif ARGV[5] then
+  redis.call('ZREM', KEYS[2], unpack(ARGV, 5))
+end
+return {at, tostring(redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', earlier), '(' .. ARGV[4]))}`)
+
+// maxForgotten bounds the namespaces that a purge forgets: of more, the rest is looked for in vain by the next.
+const maxForgotten = 1000
+
+// markPurge marks a purge, and forgets those of the tenant's namespaces in which all is purged then. It returns
+// the mark's score, 0 where the tenant has no index, and whether an entry of the tenant lived.
+func (s *Store) markPurge(ctx context.Context, sel cache.Selector, namespaces []string) (at float64, living bool, err error) {
+	args := []any{s.clock.Now().UnixMilli(), mark(sel), firstMark, int64(lastEnd)}
+	if sel == (cache.Selector{Tenant: sel.Tenant}) {
+		args = append(args, "*")
+	}
+	for _, name := range namespaces[:min(len(namespaces), maxForgotten)] {
+		args = append(args, name)
+	}
+	got, err := markScript.Run(ctx, s.client, []string{s.index(sel.Tenant), s.namespaces(sel.Tenant)}, args...).StringSlice()
+	if err != nil {
+		return 0, false, fmt.Errorf("redis: marking a purge: %w", err)
+	}
+	if len(got) != 2 {
+		return 0, false, fmt.Errorf("redis: the mark of a purge has %d parts", len(got))
+	}
+	at, err = strconv.ParseFloat(got[0], 64)
+	if err != nil {
+		return 0, false, fmt.Errorf("redis: the mark of a purge: %w", err)
+	}
+	return at, got[1] != "0", nil
+}
+
+// purgedBefore is the part of a script that tells of an entry of KEYS 1 which purges there are that took it. putAfter
+// is the number of the last purge before its value, which begins with a version (ARGV 4) and that, of so many
+// bytes (5); it is 0 of a value that can't be read. purged tells whether a purge after that one, and before another one, took it.
+const purgedBefore = `
+local long = tonumber(ARGV[5])
+local function putAfter(value)
+  local head = redis.call('GETRANGE', value, 0, long - 1)
+  if #head < long or string.sub(head, 1, 1) ~= ARGV[4] then return 0 end
+  return (struct.unpack('>d', head, 2))
+end
+local function purged(name, after, before)
+  local marks, p, m, c, f = {}, string.match(name, '^([^:]*):([^:]*):([^:]*):([^:]*)$')
+  if c == '' then c = '=' end
+  for _, provider in ipairs({'', p}) do
+    for _, model in ipairs({'', m}) do
+      for _, partition in ipairs({'', c}) do
+        for _, entry in ipairs({'', f}) do
+          marks[#marks + 1] = '!' .. provider .. ':' .. model .. ':' .. partition .. ':' .. entry
+        end
+      end
+    end
+  end
+  for _, at in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(marks))) do
+    if at and tonumber(at) > after and tonumber(at) < before then return true end
+  end
+  return false
+end
+`

@@ -217,44 +217,6 @@ func decode(raw []byte) (*cachev1.Entry, float64) {
 	return &entry, math.Float64frombits(binary.BigEndian.Uint64(raw[1:head]))
 }
 
-// Put is [cache.Store]'s.
-func (s *Store) Put(ctx context.Context, key cache.Key, rec cache.Record) (bool, error) {
-	now := s.clock.Now()
-	life := rec.Expires.Sub(now)
-	if life < time.Millisecond {
-		return false, nil
-	}
-	value, err := proto.Marshal(rec.Entry)
-	if err != nil {
-		return false, fmt.Errorf("redis: encoding a cache entry: %w", err)
-	}
-	name, index := member(&key), s.index(key.Namespace.Tenant)
-	pipe := s.client.Pipeline()
-	named := s.put(ctx, pipe, &key, name, &rec, value, now)
-	if rec.Announce != nil {
-		s.announce(ctx, pipe, &key, name, &rec, life)
-	}
-	failed := s.pipelined(ctx, pipe, putScript)
-	n, err := named.Int64()
-	if err != nil {
-		return false, fmt.Errorf("redis: storing a cache entry: %w", err)
-	}
-	if n == purgeOpen {
-		s.leave(key.Namespace.Tenant)
-	}
-	if n == purgedSince {
-		// A later call's answer may be there, whose question this is, too.
-		if err := forgetScript.Run(ctx, s.client, []string{index, s.question(key.Namespace.Tenant, name)}, name).Err(); err != nil {
-			return false, fmt.Errorf("redis: forgetting a question: %w", err)
-		}
-		return false, nil
-	}
-	if rec.Announce != nil {
-		s.announced(ctx, failed)
-	}
-	return true, nil
-}
-
 // lengthen has a key live for as long as the longest of what it holds. A key without an end
 // is to GT one that ends later than any, so NX goes first (redis.io/commands/pexpire, read
 // November 2026).
