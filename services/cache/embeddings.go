@@ -17,11 +17,11 @@ import (
 	"tollgate.dev/services/cache/index"
 )
 
-// vectors are questions' embeddings, in the index's form. An embedder may be away, slow, and
+// embeddings are the vectors that the embedder makes of questions, in the index's form. It may be away, slow, and
 // cost money: it has a time limit, is left alone for a while after failures, and is not asked
 // again for what it said of one of the last texts. One that is paid is asked once for all who ask
 // for the same at the same time.
-type vectors struct {
+type embeddings struct {
 	embedder embed.Embedder
 	version  string
 	paid     bool
@@ -33,7 +33,7 @@ type vectors struct {
 	memo     [memoShards]memo
 }
 
-func newVectors(opts Options) (*vectors, error) {
+func newEmbeddings(opts Options) (*embeddings, error) {
 	dim := opts.Embedder.Dim()
 	if dim < 1 || dim > cachetier.MaxDimensions {
 		return nil, fmt.Errorf("cache: an embedder's vectors have %d numbers, not 1 to %d", dim, cachetier.MaxDimensions)
@@ -41,30 +41,30 @@ func newVectors(opts Options) (*vectors, error) {
 	if opts.Embedder.Version() == "" {
 		return nil, errors.New("cache: an embedder without a version")
 	}
-	v := &vectors{
+	e := &embeddings{
 		embedder: opts.Embedder, version: opts.Embedder.Version(), paid: opts.EmbedderPaid, timeout: opts.EmbedTimeout, clock: opts.Clock, observer: opts.Observer,
 		breaker: newBreaker("embedder", "embed", opts.Clock, opts.Logger),
 	}
-	v.buffers.New = func() any {
+	e.buffers.New = func() any {
 		b := make([]float32, dim)
 		return &b
 	}
-	return v, nil
+	return e, nil
 }
 
 // of returns a text's vector, nil where there is none in time, and what was billed for it, as
 // [Hit.Embedded] has it. Nobody writes to the vector. Tenants do not share what is paid for: neither who pays
 // nor the time that it takes tells one of another's questions.
-func (v *vectors) of(ctx context.Context, tenant, text string) (out []int8, billed *usagev1.Usage) {
-	sum := v.key(tenant, text)
-	m := &v.memo[sum[0]%memoShards]
-	if v.paid {
-		return v.shared(ctx, m, &sum, text)
+func (e *embeddings) of(ctx context.Context, tenant, text string) (out []int8, billed *usagev1.Usage) {
+	sum := e.key(tenant, text)
+	m := &e.memo[sum[0]%memoShards]
+	if e.paid {
+		return e.shared(ctx, m, &sum, text)
 	}
 	if known, ok := m.get(&sum); ok {
 		return known, nil
 	}
-	r := v.ask(ctx, text)
+	r := e.ask(ctx, text)
 	if r.known {
 		m.put(&sum, r.vector)
 	}
@@ -74,7 +74,7 @@ func (v *vectors) of(ctx context.Context, tenant, text string) (out []int8, bill
 // shared is of for an embedder that is paid. Who comes first has it asked, and is billed; the others
 // wait for the same answer, each within its own time, and are billed nothing. The call belongs to
 // none of them: it goes on when the first one leaves, whose bill is unknown then.
-func (v *vectors) shared(ctx context.Context, m *memo, sum *[sha256.Size]byte, text string) ([]int8, *usagev1.Usage) {
+func (e *embeddings) shared(ctx context.Context, m *memo, sum *[sha256.Size]byte, text string) ([]int8, *usagev1.Usage) {
 	if ctx.Err() != nil {
 		return nil, nil // who is gone would pay, and have nothing of it
 	}
@@ -83,7 +83,7 @@ func (v *vectors) shared(ctx context.Context, m *memo, sum *[sha256.Size]byte, t
 	case f == nil:
 		return known, nil
 	case first:
-		go v.fly(m, sum, f, text)
+		go e.fly(m, sum, f, text)
 	}
 	select {
 	case <-f.done:
@@ -92,7 +92,7 @@ func (v *vectors) shared(ctx context.Context, m *memo, sum *[sha256.Size]byte, t
 		case <-f.done: // both came, and its bill is known
 		default:
 			if first {
-				return nil, v.billed(text, embed.Bill{Unknown: true})
+				return nil, e.billed(text, embed.Bill{Unknown: true})
 			}
 			return nil, nil
 		}
@@ -104,21 +104,21 @@ func (v *vectors) shared(ctx context.Context, m *memo, sum *[sha256.Size]byte, t
 }
 
 // fly makes the call of a flight, and lands it.
-func (v *vectors) fly(m *memo, sum *[sha256.Size]byte, f *flight, text string) {
-	got := reply{billed: v.billed(text, embed.Bill{Unknown: true})} // after a panic
+func (e *embeddings) fly(m *memo, sum *[sha256.Size]byte, f *flight, text string) {
+	got := reply{billed: e.billed(text, embed.Bill{Unknown: true})} // after a panic
 	defer func() { m.land(sum, f, got) }()
-	got = v.ask(f.ctx, text)
+	got = e.ask(f.ctx, text)
 }
 
 // run waits for the end of ctx, breaks off the calls that are under way, and waits for them; from then on
 // an embedder that is paid is asked nothing.
-func (v *vectors) run(ctx context.Context) {
+func (e *embeddings) run(ctx context.Context) {
 	<-ctx.Done()
-	for i := range v.memo {
-		v.memo[i].close()
+	for i := range e.memo {
+		e.memo[i].close()
 	}
-	for i := range v.memo {
-		v.memo[i].flying.Wait()
+	for i := range e.memo {
+		e.memo[i].flying.Wait()
 	}
 }
 
@@ -130,17 +130,17 @@ type reply struct {
 }
 
 // ask the embedder, unless it is left alone.
-func (v *vectors) ask(ctx context.Context, text string) (r reply) {
-	v.breaker.do(ctx, v.timeout, func(ctx context.Context) error {
-		start := v.clock.Now()
-		vector, bill, err := v.embed(ctx, text)
+func (e *embeddings) ask(ctx context.Context, text string) (r reply) {
+	e.breaker.do(ctx, e.timeout, func(ctx context.Context) error {
+		start := e.clock.Now()
+		vector, bill, err := e.embed(ctx, text)
 		// Of a text that has no vector the embedder's state is the same as of others.
 		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong)
-		v.observer.CacheEmbedded(v.clock.Now().Sub(start), bill.Tokens, err == nil || none)
+		e.observer.CacheEmbedded(e.clock.Now().Sub(start), bill.Tokens, err == nil || none)
 		if none {
 			err = nil
 		}
-		r = reply{vector: vector, billed: v.billed(text, bill), known: err == nil}
+		r = reply{vector: vector, billed: e.billed(text, bill), known: err == nil}
 		return err
 	})
 	return r
@@ -148,12 +148,12 @@ func (v *vectors) ask(ctx context.Context, text string) (r reply) {
 
 // stored returns the vector of a question that is kept: the one that its look-up returned, where
 // the embedder is paid, and nobody pays for another.
-func (v *vectors) stored(ctx context.Context, k *Kept, known *cachev1.Embedding) []int8 {
-	if !v.paid {
-		vector, _ := v.of(ctx, k.Key.Namespace.Tenant, k.Question.Text)
+func (e *embeddings) stored(ctx context.Context, k *Kept, known *cachev1.Embedding) []int8 {
+	if !e.paid {
+		vector, _ := e.of(ctx, k.Key.Namespace.Tenant, k.Question.Text)
 		return vector
 	}
-	if known.GetEmbedder() != v.version || len(known.GetVector()) != v.embedder.Dim() {
+	if known.GetEmbedder() != e.version || len(known.GetVector()) != e.embedder.Dim() {
 		return nil
 	}
 	return numbersOf(known.GetVector())
@@ -177,8 +177,8 @@ func numbersOf(b []byte) []int8 {
 }
 
 // key is what the vector of a tenant's text is remembered by.
-func (v *vectors) key(tenant, text string) [sha256.Size]byte {
-	if !v.paid {
+func (e *embeddings) key(tenant, text string) [sha256.Size]byte {
+	if !e.paid {
 		return sha256.Sum256([]byte(text))
 	}
 	return sha256.Sum256([]byte(tenant + "\x00" + text)) // no tenant's id holds a zero
@@ -189,9 +189,9 @@ func (v *vectors) key(tenant, text string) [sha256.Size]byte {
 func MaxEmbeddingTokens(bytes int) int64 { return int64(bytes) + 8 }
 
 // billed is a bill as the contract has it, where the embedder is paid.
-func (v *vectors) billed(text string, b embed.Bill) *usagev1.Usage {
+func (e *embeddings) billed(text string, b embed.Bill) *usagev1.Usage {
 	switch {
-	case !v.paid:
+	case !e.paid:
 		return nil
 	case b.Unknown:
 		return &usagev1.Usage{Estimated: true}
@@ -203,15 +203,15 @@ func (v *vectors) billed(text string, b embed.Bill) *usagev1.Usage {
 }
 
 // embed asks the embedder, whose panic is an error like another.
-func (v *vectors) embed(ctx context.Context, text string) (vector []int8, bill embed.Bill, err error) {
-	buffer, _ := v.buffers.Get().(*[]float32)
-	defer v.buffers.Put(buffer)
+func (e *embeddings) embed(ctx context.Context, text string) (vector []int8, bill embed.Bill, err error) {
+	buffer, _ := e.buffers.Get().(*[]float32)
+	defer e.buffers.Put(buffer)
 	defer func() {
 		if p := recover(); p != nil {
 			vector, bill, err = nil, embed.Bill{Unknown: true}, errPanic // what it says may quote the text
 		}
 	}()
-	bill, err = v.embedder.Embed(ctx, text, *buffer)
+	bill, err = e.embedder.Embed(ctx, text, *buffer)
 	if err != nil {
 		return nil, bill, unquoted(err)
 	}

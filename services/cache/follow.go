@@ -26,8 +26,8 @@ func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.expire(ctx) })
 	parts.Go(func() { s.exchange.run(ctx) })
-	if s.similar.vectors != nil {
-		parts.Go(func() { s.similar.vectors.run(ctx) })
+	if s.similar.embeddings != nil {
+		parts.Go(func() { s.similar.embeddings.run(ctx) })
 	}
 	if s.similar.beyond != nil {
 		parts.Go(func() { s.similar.beyond.run(ctx) })

@@ -9,8 +9,8 @@ import (
 // semantic is the third tier: an embedder finds questions in other words, and the veto and a
 // threshold decide.
 type semantic struct {
-	questions *questions
-	vectors   *vectors
+	questions  *questions
+	embeddings *embeddings
 	// floor is the least cosine that is looked at.
 	floor  float64
 	beyond *beyond // nil where the index is all there is
@@ -24,16 +24,16 @@ func (*semantic) tier() cachev1.Tier { return cachev1.Tier_TIER_SEMANTIC }
 
 // search returns the questions with the nearest vectors.
 func (s *semantic) search(ctx context.Context, r *Request, a *asked) []candidate {
-	vector, billed := s.vectors.of(ctx, r.Key.Namespace.Tenant, a.text)
+	vector, billed := s.embeddings.of(ctx, r.Key.Namespace.Tenant, a.text)
 	a.embedded = billed
 	if vector == nil {
 		return nil
 	}
-	if s.vectors.paid {
-		a.embedding = &cachev1.Embedding{Vector: bytesOf(vector), Embedder: s.vectors.version}
+	if s.embeddings.paid {
+		a.embedding = &cachev1.Embedding{Vector: bytesOf(vector), Embedder: s.embeddings.version}
 	}
 	floor := max(LeastCosine(s.floor, r.Threshold), r.LeastScore)
-	sc := scopeOf(r.Key.Namespace, r.Question, s.vectors.version)
+	sc := scopeOf(r.Key.Namespace, r.Question, s.embeddings.version)
 	group := sc.group()
 	// An error comes with what was found up to then.
 	nearest, _ := s.questions.index.Search(ctx, group, vector, semanticCandidates, floor)

@@ -47,14 +47,14 @@ type candidate struct {
 // what holds for all of them stands here: no candidate is served that the veto holds apart, that
 // is below the threshold, or that the store doesn't have any more.
 type similar struct {
-	records   *records
-	questions *questions
-	barred    *barred
-	vectors   *vectors // nil without an embedder
-	beyond    *beyond  // nil where the index is all there is
-	tiers     []tier   // the stricter first
-	threshold *float64 // nil where none is fixed
-	observer  Observer
+	records    *records
+	questions  *questions
+	barred     *barred
+	embeddings *embeddings // nil without an embedder
+	beyond     *beyond     // nil where the index is all there is
+	tiers      []tier      // the stricter first
+	threshold  *float64    // nil where none is fixed
+	observer   Observer
 }
 
 func newSimilar(records *records, j judge, opts Options) (*similar, error) {
@@ -69,12 +69,12 @@ func newSimilar(records *records, j judge, opts Options) (*similar, error) {
 		return s, nil
 	}
 	var err error
-	if s.vectors, err = newVectors(opts); err != nil {
+	if s.embeddings, err = newEmbeddings(opts); err != nil {
 		return nil, err
 	}
-	n.embedder = s.vectors.version
+	n.embedder = s.embeddings.version
 	s.tiers = append(s.tiers, &semantic{
-		questions: s.questions, vectors: s.vectors, floor: opts.Floor, beyond: over, judge: j,
+		questions: s.questions, embeddings: s.embeddings, floor: opts.Floor, beyond: over, judge: j,
 	})
 	return s, nil
 }
@@ -265,9 +265,9 @@ func (s *similar) announce(ctx context.Context, k *Kept, last cachev1.Tier, know
 	if _, unfit := veto.Unfit(a.reading); unfit {
 		return nil
 	}
-	if last >= cachev1.Tier_TIER_SEMANTIC && s.vectors != nil {
-		if k.Vector = s.vectors.stored(ctx, k, known); k.Vector != nil {
-			k.Embedder = s.vectors.version
+	if last >= cachev1.Tier_TIER_SEMANTIC && s.embeddings != nil {
+		if k.Vector = s.embeddings.stored(ctx, k, known); k.Vector != nil {
+			k.Embedder = s.embeddings.version
 		}
 	}
 	return a
@@ -288,8 +288,8 @@ func (s *similar) follow(k *Kept) {
 
 // embedder is the version of the embedder; empty without.
 func (s *similar) embedder() string {
-	if s.vectors == nil {
+	if s.embeddings == nil {
 		return ""
 	}
-	return s.vectors.version
+	return s.embeddings.version
 }
