@@ -19,7 +19,7 @@ import (
 
 // embeddings are the vectors that the embedder makes of questions, in the index's form. It may be away, slow, and
 // cost money: it has a time limit, is left alone for a while after failures, and is not asked
-// again for what it said of one of the last texts. One that is paid is asked once for all who ask
+// again for what it said of one of a tenant's last texts. One that is paid is asked once for all who ask
 // for the same at the same time.
 type embeddings struct {
 	embedder embed.Embedder
@@ -53,10 +53,10 @@ func newEmbeddings(opts Options) (*embeddings, error) {
 }
 
 // of returns a text's vector, nil where there is none in time, and what was billed for it, as
-// [Hit.Embedded] has it. Nobody writes to the vector. Tenants do not share what is paid for: neither who pays
+// [Hit.Embedded] has it. Nobody writes to the vector. Tenants do not share what is remembered: neither who pays
 // nor the time that it takes tells one of another's questions.
 func (e *embeddings) of(ctx context.Context, tenant, text string) (out []int8, billed *usagev1.Usage) {
-	sum := e.key(tenant, text)
+	sum := memoKey(tenant, text)
 	m := &e.memo[sum[0]%memoShards]
 	if e.paid {
 		return e.shared(ctx, m, &sum, text)
@@ -176,11 +176,8 @@ func numbersOf(b []byte) []int8 {
 	return out
 }
 
-// key is what the vector of a tenant's text is remembered by.
-func (e *embeddings) key(tenant, text string) [sha256.Size]byte {
-	if !e.paid {
-		return sha256.Sum256([]byte(text))
-	}
+// memoKey is what the vector of a tenant's text is remembered by.
+func memoKey(tenant, text string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(tenant + "\x00" + text)) // no tenant's id holds a zero
 }
 

@@ -182,6 +182,27 @@ func TestTextsWithoutAVector(t *testing.T) {
 	}
 }
 
+// What the embedder said of a text is remembered for the tenant that asked, whether anybody is paid or
+// not: the time that a look-up takes would tell another what was asked.
+func TestWhatIsEmbeddedIsRememberedForTheTenant(t *testing.T) {
+	for _, paid := range []bool{false, true} {
+		e := &fakeEmbedder{Embedder: staticEmbedder(t)}
+		f := newFixture(t, nil, cache.Options{Embedder: e, EmbedderPaid: paid, Threshold: &half})
+		q := question("c", guitar)
+		for i, tenant := range []string{"a", "a", "b", "b", "a"} {
+			ns := &cachev1.Namespace{TenantId: tenant, Provider: "openai", Model: "gpt-4o"}
+			f.lookup(t, &cachev1.LookupRequest{Namespace: ns, Fingerprint: fingerprintOf(q), Question: q, Last: upToSemantic})
+			want := 1
+			if i >= 2 {
+				want = 2 // each has asked
+			}
+			if n := e.called(); n != want {
+				t.Errorf("paid %t: %d calls after look-up %d, want %d", paid, n, i, want)
+			}
+		}
+	}
+}
+
 // A miss and the store of its answer embed the question once, and it is billed once.
 func TestAQuestionIsEmbeddedOnce(t *testing.T) {
 	seen := &counts{}
