@@ -79,7 +79,7 @@ func newBarred(clk clock.Clock) *barred {
 }
 
 // add bars a question, unless that has ended. Where there is no room, the tenant's own goes that
-// ends first; where there is none in all, that of the tenant with most.
+// ends first, which may be the new one; where there is none in all, that of the tenant with most.
 func (b *barred) add(q *Barred) {
 	k, until := barredKey(q.Question), q.Until.UnixMilli()
 	if until <= b.clock.Now().UnixMilli() {
@@ -96,11 +96,15 @@ func (b *barred) add(q *Barred) {
 		of.endings.Fix(known)
 		return
 	}
-	switch {
-	case len(of.bars) >= MaxBarredOfTenant:
-		b.removeFirst(of)
-	case b.count.Load() >= MaxBarred:
-		b.removeFirst(b.whoHasMost(of))
+	from := of
+	if len(of.bars) < MaxBarredOfTenant {
+		from = b.whoMakesRoom(of)
+	}
+	if from != nil {
+		if from == of && until <= of.endings.First().end {
+			return
+		}
+		b.removeFirst(from)
 	}
 	one := &bar{key: k, end: until}
 	of.bars[k] = one
@@ -113,8 +117,11 @@ func (b *barred) add(q *Barred) {
 	b.largest.Push(of)
 }
 
-// whoHasMost is a tenant that has most; the given one if it does.
-func (b *barred) whoHasMost(of *barredOf) *barredOf {
+// whoMakesRoom is a tenant that has most, where there is no room in all; the given one if it does.
+func (b *barred) whoMakesRoom(of *barredOf) *barredOf {
+	if b.count.Load() < MaxBarred {
+		return nil
+	}
 	if b.largest.Len() > 0 && b.largest.First().Before(of) {
 		return b.largest.First()
 	}

@@ -50,6 +50,36 @@ func TestOrdersOfBarsHold(t *testing.T) {
 	}
 }
 
+// Of a tenant's bars, and of all where no other tenant has more, those stay that end last, in whatever
+// order they come.
+func TestBarsThatEndLastStay(t *testing.T) {
+	t.Parallel()
+	c := clocktest.New()
+	key := func(n int) [16]byte { return [16]byte{byte(n), byte(n >> 8)} }
+	for name, most := range map[string]struct{ others, own int }{
+		"of a tenant's": {0, MaxBarredOfTenant},
+		"of all":        {MaxBarred - 8, 8},
+	} {
+		for _, later := range []bool{false, true} {
+			b := newBarred(c)
+			for i := range most.others { // each has fewer than the tenant
+				b.add(&Barred{"other" + string(rune(i/4)), key(i), c.Now().Add(time.Hour)})
+			}
+			for i := range most.own {
+				b.add(&Barred{"t", key(i), c.Now().Add(time.Duration(i+2) * time.Minute)})
+			}
+			until := time.Minute
+			if later {
+				until = 1e4 * time.Minute
+			}
+			b.add(&Barred{"t", key(most.own), c.Now().Add(until)})
+			if first, last := b.has("t", key(0)), b.has("t", key(most.own)); first == later || last != later || len(b.tenants["t"].bars) != most.own {
+				t.Errorf("%s, later %t: the first is barred %t, the new one %t, of %d", name, later, first, last, len(b.tenants["t"].bars))
+			}
+		}
+	}
+}
+
 // BenchmarkBarFull adds to what a tenant has no more room for.
 func BenchmarkBarFull(b *testing.B) {
 	c := clocktest.New()
