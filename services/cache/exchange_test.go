@@ -95,6 +95,23 @@ func TestNothingIsLostWhenAThresholdIsDropped(t *testing.T) {
 	}
 }
 
+// A threshold that is forgotten stays closed, whoever would drop it then: it is held no longer, and what it
+// were told would be lost.
+func TestWhatIsForgottenStaysClosed(t *testing.T) {
+	ns := Namespace{Tenant: "1"}
+	l, x := learn(t, &shelf{meanwhile: func(Namespace) {}}, clocktest.New())
+	_, d := seen(t, l, 1)
+	x.shareAll(t.Context())
+	at := l.of(ns)
+	x.shareAll(t.Context()) // reads
+	l.observe(ns, d, false) // so that it is ahead of what is kept
+	l.forget()              // while the exchange goes through those that are too many
+	l.drop(at)
+	if heard := at.tell(func(*threshold.Learner) {}); heard != closed {
+		t.Errorf("it was told something: %d", heard)
+	}
+}
+
 func TestNothingIsLostWhileManyAreDropped(t *testing.T) {
 	const tellers, times = 4, 100 // of a namespace, fewer than may wait
 	all := []Namespace{{Tenant: "1"}, {Tenant: "2"}}

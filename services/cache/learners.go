@@ -272,11 +272,12 @@ func (at *learned) ahead() bool {
 	return at.changed || len(at.waiting) > 0
 }
 
-// close it, so that nothing more is told to it; not where it is ahead of what is to be kept.
+// close it, so that nothing more is told to it; not where it is ahead of what is to be kept. What is
+// closed stays so: it is held no longer, whatever it was told last.
 func (at *learned) close(keeps bool) (closed bool) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	at.closed = !keeps || !at.changed && len(at.waiting) == 0
+	at.closed = at.closed || !keeps || !at.changed && len(at.waiting) == 0
 	return at.closed
 }
 
