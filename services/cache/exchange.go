@@ -54,9 +54,7 @@ func (x *exchange) run(ctx context.Context) {
 			x.giveBack(last)
 			return
 		case at := <-x.learners.fresh:
-			if !at.known.Load() && x.holds(ctx) {
-				x.share(ctx, at)
-			}
+			x.first(ctx, at)
 		case <-ticks.C():
 			x.shareAll(ctx)
 			x.drop(ctx)
@@ -135,16 +133,38 @@ func (x *exchange) shareAll(ctx context.Context) {
 	if x.evidence == nil || !x.holds(ctx) {
 		return
 	}
+	held := x.lease
 	failures := 0
 	x.learners.all(func(at *learned) bool {
 		if at.known.Load() && !at.ahead() && at.used.Load() < round {
 			return true
 		}
+		if !x.goesOn(ctx, held) {
+			return false
+		}
 		if !x.share(ctx, at) {
 			failures++
 		}
-		return failures < mostFailures && x.lease != nil
+		select {
+		case other := <-x.learners.fresh: // whose callers needn't wait for the round's end
+			x.first(ctx, other)
+		default:
+		}
+		return failures < mostFailures && x.lease == held
 	})
+}
+
+// first reads what is known of a namespace that is asked for the first time.
+func (x *exchange) first(ctx context.Context, at *learned) {
+	if !at.known.Load() && x.holds(ctx) {
+		x.share(ctx, at)
+	}
+}
+
+// goesOn tells whether the name is still held under a lease, which a long round outlives unless it claims
+// the name again on the way. Under another lease all have begun anew.
+func (x *exchange) goesOn(ctx context.Context, held *Lease) bool {
+	return x.lease == held && x.holds(ctx) && x.lease == held
 }
 
 // share evidence of one with the other replicas: the first time it is only read.
@@ -210,7 +230,7 @@ func (x *exchange) works(ctx context.Context) {
 // kept stays until that has it.
 func (x *exchange) drop(ctx context.Context) {
 	oldest, many := x.learners.excess()
-	failures := 0
+	held, failures := x.lease, 0
 	for _, at := range oldest {
 		if many == 0 || failures == mostFailures || x.evidence != nil && x.lease == nil {
 			return
@@ -220,7 +240,7 @@ func (x *exchange) drop(ctx context.Context) {
 			if x.evidence == nil || !at.ahead() {
 				break
 			}
-			if !x.share(ctx, at) {
+			if !x.goesOn(ctx, held) || !x.share(ctx, at) {
 				failures++
 				break
 			}

@@ -44,10 +44,10 @@ func (s *shelf) has(ns Namespace, want []byte) bool {
 	return ok && bytes.Equal(v.([]byte), want) //nolint:forcetypeassert // nothing else is kept
 }
 
-// learn with room for one threshold alone.
-func learn(t *testing.T, kept *shelf, clk clock.Clock) (*learners, *exchange) {
+// learn with room for so many thresholds.
+func learn(t *testing.T, kept *shelf, clk clock.Clock, room int) (*learners, *exchange) {
 	t.Helper()
-	how, err := Learning{Replica: "a", Namespaces: 1, Evidence: kept}.complete()
+	how, err := Learning{Replica: "a", Namespaces: room, Evidence: kept}.complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func seen(t *testing.T, l *learners, n int) (state []byte, d threshold.Decision)
 func TestNothingIsLostWhenAThresholdIsDropped(t *testing.T) {
 	first, second := Namespace{Tenant: "1"}, Namespace{Tenant: "2"}
 	kept := &shelf{meanwhile: func(Namespace) {}}
-	l, x := learn(t, kept, clocktest.New())
+	l, x := learn(t, kept, clocktest.New(), 1)
 	want, d := seen(t, l, 2)
 	l.observe(first, d, false)
 	x.shareAll(t.Context()) // reads
@@ -116,7 +116,7 @@ func TestNothingIsLostWhileManyAreDropped(t *testing.T) {
 	const tellers, times = 4, 100 // of a namespace, fewer than may wait
 	all := []Namespace{{Tenant: "1"}, {Tenant: "2"}}
 	kept := &shelf{meanwhile: func(Namespace) {}}
-	l, x := learn(t, kept, clocktest.New())
+	l, x := learn(t, kept, clocktest.New(), 1)
 	want, d := seen(t, l, tellers*times/len(all))
 	var wg sync.WaitGroup
 	for g := range tellers {
@@ -147,12 +147,54 @@ func TestNothingIsLostWhileManyAreDropped(t *testing.T) {
 	}
 }
 
+// A round that takes longer than a lease renews it on the way, and what is asked for the first time needn't wait
+// for its end.
+func TestALongRoundOutlivesNoLease(t *testing.T) {
+	clk, late := clocktest.New(), Namespace{Tenant: "late"}
+	kept := &shelf{meanwhile: func(Namespace) {}}
+	l, x := learn(t, kept, clk, 10)
+	decides := func(ns Namespace) bool { return l.decide(ns, 0.9, 0).Verdict == threshold.Compare }
+	all := make([]Namespace, 10)
+	for i := range all {
+		all[i] = Namespace{Tenant: "early", Model: string(rune('a' + i))}
+		decides(all[i])
+	}
+	x.shareAll(t.Context())
+	for len(l.fresh) > 0 {
+		<-l.fresh
+	}
+	passed, exchanged, waited := 0, 0, 0
+	kept.meanwhile = func(Namespace) {
+		clk.Advance(DefaultLease / 4)
+		for _, ns := range all {
+			if !decides(ns) {
+				passed++
+			}
+		}
+		if exchanged++; exchanged > 1 && !decides(late) {
+			waited++
+		}
+	}
+	for _, ns := range all {
+		decides(ns)
+	}
+	if x.shareAll(t.Context()); exchanged < len(all) {
+		t.Fatalf("the round has %d exchanges", exchanged)
+	}
+	if passed > 0 {
+		t.Errorf("%d decisions were let pass while a round went on", passed)
+	}
+	if waited > 2 {
+		t.Errorf("who asks first was let pass in %d exchanges of %d", waited, exchanged)
+	}
+}
+
 // Under a name nothing is decided after its lease is over, before others may take it. Who has it again
 // goes on; who finds that another had it meanwhile knows what that one kept, and nothing else.
 func TestNothingIsDecidedWithoutALease(t *testing.T) {
 	clk, ns := clocktest.New(), Namespace{Tenant: "1"}
 	kept := &shelf{meanwhile: func(Namespace) {}}
-	l, x := learn(t, kept, clk)
+	l, x := learn(t, kept, clk, 1)
 	decides := func() bool {
 		return l.decide(ns, 0.9, 0).Verdict == threshold.Compare
 	}
