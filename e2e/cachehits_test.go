@@ -47,7 +47,7 @@ func TestAWrongAnswerIsForgottenEverywhere(t *testing.T) {
 		prompt, kept := gateways[0].Prompt(t), gateways[0].Prompt(t)
 		gateways[1].Secret(prompt, kept)
 		for _, p := range []string{prompt, kept} {
-			gateways[0].Complete(key.Secret, harness.Chat("m", p)).MustBe(t, http.StatusOK)
+			keepAnswer(t, gateways[0], key.Secret, p)
 		}
 		entry := ""
 		for i, g := range gateways {
@@ -78,9 +78,7 @@ func TestAWrongAnswerIsForgottenEverywhere(t *testing.T) {
 			if got := lookFor(g, key.Secret, prompt).MustBe(t, http.StatusOK).Header.Get("X-Cache"); got != "miss" {
 				t.Errorf("%s: then gateway %d has a %s", name, i, got)
 			}
-			if got := lookFor(g, key.Secret, kept).MustBe(t, http.StatusOK).Header.Get("X-Cache"); got != "hit" {
-				t.Errorf("%s: then gateway %d has a %s for another prompt", name, i, got)
-			}
+			awaitCached(t, g, key.Secret, kept) // of another prompt
 		}
 	}
 }
@@ -89,6 +87,17 @@ func TestAWrongAnswerIsForgottenEverywhere(t *testing.T) {
 func lookFor(g *harness.Gateway, secret, prompt string) harness.Answer {
 	return g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{
 		Key: secret, Header: http.Header{"Cache-Control": {"no-store"}}, Body: harness.Chat("m", prompt),
+	})
+}
+
+// keepAnswer asks until the answer comes from the cache: one is not kept where Redis was slow.
+func keepAnswer(t *testing.T, g *harness.Gateway, secret, prompt string) {
+	t.Helper()
+	harness.Eventually(t, "the answer is kept", func() error {
+		if got := g.Complete(secret, harness.Chat("m", prompt)).MustBe(t, http.StatusOK).Header.Get("X-Cache"); got != "hit" {
+			return fmt.Errorf("X-Cache is %q", got)
+		}
+		return nil
 	})
 }
 
