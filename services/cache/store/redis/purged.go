@@ -103,7 +103,9 @@ end
 local at = string.format('%.0f', math.max(tonumber(ARGV[3]), tonumber(redis.call('ZSCORE', KEYS[1], '!last')) or 0) + 1)
 redis.call('ZADD', KEYS[1], at, '!last', at, '!open', at, ARGV[2])
 if ARGV[5] == '*' then
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(inf')
+  redis.call('UNLINK', KEYS[2])
+  redis.call('ZADD', KEYS[2], 'inf', '!')
+  redis.call('PEXPIRE', KEYS[2], math.max(1, redis.call('PTTL', KEYS[1])))
 elseif ARGV[5] then
   redis.call('ZREM', KEYS[2], unpack(ARGV, 5))
 end

@@ -66,11 +66,11 @@ const purgeOpen = 1
 // them, nobody knows in which are those that the index names before ARGV 8. Index and namespaces live as long
 // at least. It returns whether something that was purged may still be there.
 //
-// Names whose end is past by now (1) leave.
+// Names and namespaces whose end is past by now (1) leave, a few at a time.
 //
 // Where what was purged (KEYS 2) was evicted, all that was is taken to be purged when the last was, which the
 // index says.
-var putScript = redis.NewScript(earlierClock + `
+var putScript = redis.NewScript(earlierClock + leaving + `
 if ARGV[7] ~= '' then
   local asked = tonumber(ARGV[7])
   for _, at in ipairs(redis.call('HMGET', KEYS[2], unpack(ARGV, 9))) do
@@ -83,13 +83,13 @@ if ARGV[7] ~= '' then
     return -1
   end
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', earlier))
+leave(KEYS[1])
 if redis.call('EXISTS', KEYS[4]) == 0 then
   redis.call('ZADD', KEYS[4], 'inf', '!')
   local latest = redis.call('ZREVRANGEBYSCORE', KEYS[1], '(' .. ARGV[8], '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if latest[2] then redis.call('ZADD', KEYS[4], latest[2], '*') end
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.0f', earlier))
+leave(KEYS[4])
 redis.call('ZADD', KEYS[4], 'GT', ARGV[3], string.match(ARGV[2], '^(.*:)'))
 local last = tonumber(redis.call('ZSCORE', KEYS[1], '!last') or '0')
 redis.call('SET', KEYS[3], ARGV[5] .. struct.pack('>d', last) .. ARGV[6], 'PX', ARGV[4])

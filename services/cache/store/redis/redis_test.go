@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -392,6 +393,50 @@ func TestIndexDoesNotGrow(t *testing.T) {
 	}
 	if n, err := client.ZCard(t.Context(), prefix+"{t}:index").Result(); err != nil || n > 11 {
 		t.Errorf("%d names, %v", n, err)
+	}
+}
+
+// However many entries have ended since the last was put, one that comes doesn't hold up the server, nor does
+// a purge: a few names leave with each, more than come.
+func TestWhatEndedLeavesAFewAtATime(t *testing.T) {
+	c := clocktest.New()
+	s, client, prefix := open(t, c)
+	last := c.Now().Add(time.Hour)
+	put(t, s, storetest.Key("t", "p", "m", "", "first"), cache.Record{Entry: storetest.Entry("x"), Expires: last})
+	const ended, most = 5000, 64
+	sets := []string{prefix + "{t}:index", prefix + "{t}:namespaces"}
+	for _, set := range sets {
+		members := make([]goredis.Z, ended)
+		for i := range members {
+			members[i] = goredis.Z{Score: float64(c.Now().UnixMilli() - 1), Member: fmt.Sprintf("p:m:%d:", i)}
+		}
+		if err := client.ZAdd(t.Context(), set, members...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(set string) int64 {
+		n, err := client.ZCount(t.Context(), set, "-inf", "("+strconv.FormatInt(c.Now().UnixMilli(), 10)).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for i := range 3 {
+		put(t, s, storetest.Key("t", "p", "m", "", strconv.Itoa(i)), cache.Record{Entry: storetest.Entry("x"), Expires: last})
+		for _, set := range sets {
+			if n, want := count(set), int64(ended-most*(i+1)); n != want {
+				t.Errorf("%s has %d that have ended after %d were put, want %d", set, n, i+1, want)
+			}
+		}
+	}
+	if _, err := s.Invalidate(t.Context(), cache.Selector{Tenant: "t"}, c.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := client.ZRange(t.Context(), sets[1], 0, -1).Result(); err != nil || len(names) != 1 || names[0] != "!" {
+		t.Errorf("%d namespaces after a purge of all, %v", len(names), err)
+	}
+	if left, err := client.PTTL(t.Context(), sets[1]).Result(); err != nil || left < 50*time.Minute {
+		t.Errorf("they are known for %v, %v", left, err)
 	}
 }
 

@@ -44,3 +44,14 @@ const earlierClock = `
 local t = redis.call('TIME')
 local earlier = math.min(tonumber(ARGV[1]), t[1] * 1000 + math.floor(t[2] / 1000))
 `
+
+// leaving is the part of a script, behind [earlierClock], by which members of a sorted set leave that have
+// ended: the first of them, more than one call puts there, so that they become fewer and no call holds up
+// the server, however many have ended.
+const leaving = `
+local function leave(key)
+  local ended = redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', earlier), 'LIMIT', 0, 64)
+  if #ended > 0 then redis.call('ZREM', key, unpack(ended)) end
+  return #ended
+end
+`

@@ -56,9 +56,10 @@ const maxTrimmed = 8
 
 // keepScript puts a vector (ARGV 2) into a vector set (KEYS 1) as an element (3) with attributes (4), and
 // notes the set's name (5) among the tenant's (KEYS 2) and the element among all (KEYS 3), by its end (6).
-// The keys live for its life (7) in ms at least. Names of sets leave of which all has ended by now (1).
+// The keys live for its life (7) in ms at least. Names of sets leave, a few at a time, of which all has ended
+// by now (1).
 // A server without vector sets does nothing at all.
-var keepScript = redis.NewScript(earlierClock + `
+var keepScript = redis.NewScript(earlierClock + leaving + `
 redis.call('VADD', KEYS[1], 'FP32', ARGV[2], ARGV[3], 'SETATTR', ARGV[4])
 redis.call('ZADD', KEYS[2], 'GT', ARGV[6], ARGV[5])
 redis.call('ZADD', KEYS[3], ARGV[6], ARGV[5] .. ':' .. ARGV[3])
@@ -66,7 +67,7 @@ for _, key in ipairs(KEYS) do
   redis.call('PEXPIRE', key, ARGV[7], 'NX')
   redis.call('PEXPIRE', key, ARGV[7], 'GT')
 end
-return redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', earlier))`)
+return leave(KEYS[2])`)
 
 // trimScript takes those of the elements from ARGV 2 on, of KEYS 1, out of their vector sets, which are the other keys,
 // that have ended by now (1).
