@@ -99,7 +99,7 @@ func TestNothingIsLostWhenAThresholdIsDropped(t *testing.T) {
 // were told would be lost.
 func TestWhatIsForgottenStaysClosed(t *testing.T) {
 	ns := Namespace{Tenant: "1"}
-	l, x := learn(t, &shelf{meanwhile: func(Namespace) {}}, clocktest.New())
+	l, x := learn(t, &shelf{meanwhile: func(Namespace) {}}, clocktest.New(), 1)
 	_, d := seen(t, l, 1)
 	x.shareAll(t.Context())
 	at := l.of(ns)
