@@ -8,8 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
-
 	"tollgate.dev/services/cache/lexicon"
 )
 
@@ -233,46 +231,4 @@ func read(text string, literal func(string) bool) *Reading {
 		r.Words = nil
 	}
 	return r
-}
-
-// compatible is NFKC with one kind of apostrophe, quote and dash.
-func compatible(s string) string {
-	ascii := true
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
-		return s
-	}
-	return signs.Replace(norm.NFKC.String(accents.Replace(s)))
-}
-
-// accents stand for an apostrophe, and would become a space.
-var accents = strings.NewReplacer("´", "'")
-
-// bare takes the accents off Latin letters, which many leave out.
-func bare(s string) string {
-	d := norm.NFD.String(s)
-	b := make([]byte, 0, len(d))
-	for _, c := range d {
-		if !unicode.Is(unicode.Mn, c) {
-			b = utf8.AppendRune(b, c)
-		}
-	}
-	return string(b)
-}
-
-var signs = strings.NewReplacer(
-	"’", "'", "‘", "'", "ʼ", "'",
-	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`,
-	" – ", " – ", "–", "-", "—", " — ", "−", "-", "‐", "-", "‑", "-",
-	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
-)
-
-// accented reports whether a text has Latin letters that English doesn't have.
-func accented(s string) bool {
-	return strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf && unicode.Is(unicode.Latin, c) })
 }
