@@ -35,6 +35,7 @@ type Form struct {
 type piece struct {
 	end   int // in text
 	slip  slip
+	alone bool   // it may be a name by where it stands
 	typed string // the word as it was typed
 	form  reading.Form
 	entry lexicon.Word
@@ -157,116 +158,6 @@ func (f *Form) piece(i int) string {
 		from = f.pieces[i-1].end + 1
 	}
 	return f.text[from:f.pieces[i].end]
-}
-
-// mistyped reports whether one of two words is the other, mistyped: it must be unknown and the
-// other known, and no other known word may be as near. Of a rare word an unknown neighbour is rather
-// another term, as hexene is of hexane, so that it counts only where hardly two terms differ. Of two
-// unknown ones see [turned].
-func mistyped(x, y *piece) bool {
-	switch {
-	case x.slip == word && y.slip == broken:
-		x, y = y, x
-	case x.slip >= broken && y.slip >= broken:
-		return turned(x.typed, y.typed)
-	}
-	if x.slip != broken || y.slip != word {
-		return false
-	}
-	a, b := x.typed, y.typed // the unknown one is a
-	if coined(a, b) {
-		return false
-	}
-	if !y.entry.Is(lexicon.Common) {
-		return turned(a, b) || doubled(a, b)
-	}
-	if reading.Slip(a, b) {
-		return true
-	}
-	return len(a) > 4 && len(b) > 4 && a[0] == b[0] && len(a) == len(b) && missed(a, b) && !rivals(a, b)
-}
-
-// doubled reports whether two long words differ in a letter that one has twice and the other once.
-func doubled(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	return len(a) > 7 && len(b) == len(a)+1 && i > 1 && i < len(a) && b[i] == b[i-1] && a[i:] == b[i+1:]
-}
-
-// turned reports whether two words that nobody knows, as names are, differ in two letters beside each
-// other within them that have changed places. Hardly two names do: Quora and qoura.
-func turned(a, b string) bool {
-	return len(a) > 4 && len(a) == len(b) && a[0] == b[0] && !strings.ContainsAny(a, "0123456789") && reading.Slip(a, b)
-}
-
-// coined reports whether an unknown word differs from a known one as names of products do that are
-// made of a word: an e is left out before an r at the end, as in tumblr, or the last letter of
-// a short one is there twice, as in digg and fiverr; a guitarr is a guitar.
-func coined(unknown, known string) bool {
-	n, m := len(unknown), len(known)
-	switch {
-	case m == n+1 && unknown[n-1] == 'r' && known[m-1] == 'r' && known[m-2] == 'e' && unknown[:n-1] == known[:m-2]:
-		return true
-	case n == m+1 && m < 6 && unknown[:m] == known && unknown[n-1] == known[m-1]:
-		return true
-	}
-	return false
-}
-
-// missed reports whether two words of the same length differ in one letter, within them, that is one
-// beside it on the keyboard, or sounds like it: a mutex is nothing muted.
-func missed(a, b string) bool {
-	at := -1
-	for i := range len(a) {
-		if a[i] == b[i] {
-			continue
-		}
-		if at >= 0 {
-			return false
-		}
-		at = i
-	}
-	return at > 0 && at < len(a)-1 && (beside(a[at], b[at]) || beside(b[at], a[at]))
-}
-
-// beside reports whether b stands to the right of a or below it on the keyboard, or sounds like it.
-func beside(a, b byte) bool {
-	vowel := func(c byte) bool { return strings.IndexByte("aeiouy", c) >= 0 }
-	return strings.IndexByte(keys[a], b) >= 0 || vowel(a) && vowel(b)
-}
-
-// keys are, for each letter, those to its right and below it, and that sound like it.
-var keys = [256]string{
-	'q': "wa", 'w': "esa", 'e': "rds", 'r': "tfd", 't': "ygf", 'y': "uhg", 'u': "ijh", 'i': "okj", 'o': "plk", 'p': "l",
-	'a': "sz", 's': "dxz", 'd': "fcx", 'f': "gvc", 'g': "hbv", 'h': "jnb", 'j': "kmn", 'k': "lmc", 'c': "vs",
-	'z': "x", 'x': "c", 'v': "b", 'b': "n", 'n': "m",
-}
-
-// rivals reports whether another known word has one letter of a differ.
-func rivals(a, b string) bool {
-	var t [40]byte
-	if len(a) > len(t) {
-		return true
-	}
-	copy(t[:], a)
-	for i := range len(a) {
-		for c := byte('a'); c <= 'z'; c++ {
-			if c == a[i] {
-				continue
-			}
-			t[i] = c
-			if w := lexicon.Find(t[:len(a)]); w != 0 && w.Lemma() && string(t[:len(a)]) != b {
-				return true
-			}
-		}
-		t[i] = a[i]
-	}
-	return false
 }
 
 // Of returns the form of a reading. Of a text that isn't prose only spacing and the case of the

@@ -62,6 +62,7 @@ func asks(s string) bool {
 
 // raw makes atoms of words, without their articles.
 func raw(atoms []atom, words []reading.Word) []atom {
+	article := false
 	for i := range words {
 		w := &words[i]
 		a := atom{text: w.Lemma, form: w.Form, word: w}
@@ -72,12 +73,14 @@ func raw(atoms []atom, words []reading.Word) []atom {
 				a.text = w.Text
 			}
 			if (a.text == "a" || a.text == "the") && !w.Quoted && !kept(words, i) {
+				article = true
 				continue
 			}
 		}
 		if w.Quoted {
 			a.text, a.form = w.Typed(), reading.Base // meant letter by letter
 		}
+		a.article, article = article, false
 		atoms = append(atoms, a)
 	}
 	return atoms
@@ -322,7 +325,7 @@ func form(a []atom) *Form {
 			b.WriteByte('|')
 			b.WriteString(w.Unit)
 		}
-		p := piece{end: b.Len()}
+		p := piece{end: b.Len(), alone: alone(a, i)}
 		if w != nil && !w.Function && w.Kind == reading.Plain && !w.Quoted && len(w.Text) > 2 && a[i].text == w.Lemma {
 			switch {
 			case w.Capital:

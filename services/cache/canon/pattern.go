@@ -10,11 +10,12 @@ import (
 
 // atom is a word on its way into the form.
 type atom struct {
-	text  string
-	form  reading.Form
-	word  *reading.Word // nil for what a table put in
-	frame bool
-	plain bool // its capitals say nothing
+	text    string
+	form    reading.Form
+	word    *reading.Word // nil for what a table put in
+	frame   bool
+	plain   bool // its capitals say nothing
+	article bool // one stood before it
 }
 
 // rule is a line of a table.

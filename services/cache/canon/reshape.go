@@ -240,22 +240,6 @@ func leading(a []atom) []atom {
 	return a
 }
 
-// pairs sorts the two sides of "and", "or" where each is one word.
-func pairs(a []atom) {
-	for i := 1; i < len(a)-1; i++ {
-		if a[i].text != "and" && a[i].text != "or" {
-			continue
-		}
-		x, y := &a[i-1], &a[i+1]
-		if !single(x) || !single(y) || i > 1 && !edge(&a[i-2]) || i+2 < len(a) && !edge(&a[i+2]) {
-			continue
-		}
-		if x.text > y.text {
-			*x, *y = *y, *x
-		}
-	}
-}
-
 // compound turns "best institute for vlsi training" into "best vlsi training institute", where
 // the best of something is asked for, and "capital of France" into "France capital". It does so
 // for nouns alone that stand in one relation only to what is named beside them: a bottle of wine
@@ -340,8 +324,8 @@ func sides(a []atom) []atom {
 			mid = i
 		}
 	}
-	if mid <= from || mid == len(a)-1 {
-		return a
+	if mid <= from || mid == len(a)-1 || slices.ContainsFunc(a[from:], func(x atom) bool { return x.word != nil && x.word.Kind != reading.Plain }) {
+		return a // 5 less 9 is not 9 less 5
 	}
 	if right := a[mid+1:]; mid == from+1 && len(right) > 1 && isFirst(&a[from], lexicon.Adjective) && isFirst(&right[0], lexicon.Adjective) {
 		// a static and a dynamic page
@@ -357,12 +341,4 @@ func sides(a []atom) []atom {
 	a[from+n] = joint
 	copy(a[from+n+1:], left)
 	return a
-}
-
-func single(a *atom) bool { return !a.frame && a.word != nil && !a.word.Function }
-
-// edge reports whether a word can't belong to the same phrase as the noun beside it.
-func edge(a *atom) bool {
-	return a.frame || a.word == nil || a.word.Function && a.text != "of" || a.word.Name() && a.word.Capital ||
-		a.word.Entry.First() == lexicon.Verb && a.form == reading.Base
 }
