@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 14
+const Version = 15
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -175,7 +175,20 @@ func Of(r *reading.Reading) *Form {
 	if len(r.Words) == 0 {
 		return &Form{text: "text " + spaced(r.Text)}
 	}
-	return compose(r)
+	if f := compose(r); len(f.pieces) > 0 && !idle(r.Words) {
+		return f
+	}
+	return &Form{text: "text " + spaced(r.Text)} // what says nothing is like nothing else
+}
+
+// idle reports whether no word says anything but courtesies.
+func idle(words []reading.Word) bool {
+	for i := range words {
+		if !words[i].Kept && !words[i].Courtesy() {
+			return false
+		}
+	}
+	return true
 }
 
 // spaced folds the runs of spaces within a line, and the case of the first letter.

@@ -77,8 +77,11 @@ func raw(atoms []atom, words []reading.Word) []atom {
 				continue
 			}
 		}
-		if w.Quoted {
+		switch {
+		case w.Quoted:
 			a.text, a.form = w.Typed(), reading.Base // meant letter by letter
+		case w.Kept:
+			a.text, a.form = strings.ToLower(w.Typed()), reading.Base
 		}
 		a.article, article = article, false
 		atoms = append(atoms, a)

@@ -22,7 +22,7 @@ var still = reading.Set("only nearly really mainly mostly partly merely finally 
 // verb that it can tell of.
 func mannerly(a []atom) []atom {
 	for i := 1; i < len(a); i++ {
-		if w := a[i].word; w != nil && well[w.Text] && (i+1 == len(a) || i == 1 || grammar(&a[i+1])) {
+		if w := a[i].word; w != nil && well[w.Text] && !w.Kept && (i+1 == len(a) || i == 1 || grammar(&a[i+1])) {
 			a = slices.Delete(a, i, i+1)
 		}
 	}

@@ -159,7 +159,7 @@ func parse(f string) want {
 
 func (w *want) fits(a *atom) bool {
 	switch {
-	case a.frame || a.word != nil && a.word.Quoted:
+	case a.frame || a.word != nil && (a.word.Quoted || a.word.Kept):
 		return false
 	case w.text == anyIng:
 		return a.form == reading.Ing

@@ -81,6 +81,8 @@ type Word struct {
 	Capitals bool
 	// Quoted is set within double quotes or backticks.
 	Quoted bool
+	// Kept is set for a word that says nothing as a filler, where it may be what is spoken of.
+	Kept bool
 	// Break is set where a comma, a bracket or the like stands before the word.
 	Break bool
 	// Pause is set where that is a comma, a semicolon, a colon, a dash or the end of a sentence.

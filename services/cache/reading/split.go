@@ -56,6 +56,7 @@ func (s *splitter) split() bool {
 	s.numbers()
 	s.lemmas()
 	s.courtesies()
+	s.fillers()
 	return true
 }
 
