@@ -267,11 +267,16 @@ func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) 
 		return false, nil
 	}
 	rec := Record{Entry: a.Entry, Asked: a.Asked, Expires: time.UnixMilli(now.Add(ttl).UnixMilli())}
-	if made := a.Entry.GetCreatedMillis(); made <= 0 || made > now.UnixMilli() {
-		rec.Entry = remade(a.Entry, now)
-	}
 	last := s.last(a.Last)
-	if a.Question == nil || last <= cachev1.Tier_TIER_EXACT {
+	if a.Question == nil {
+		last = cachev1.Tier_TIER_EXACT
+	}
+	made := a.Entry.GetCreatedMillis()
+	if made <= 0 || made > now.UnixMilli() {
+		made = now.UnixMilli()
+	}
+	rec.Entry = noted(a.Entry, made, last)
+	if last <= cachev1.Tier_TIER_EXACT {
 		return s.records.put(ctx, a.Key, rec), nil
 	}
 	kept := &Kept{Key: a.Key, Question: *a.Question, Expires: rec.Expires, Value: money.Nano(a.Entry.GetCostNanos())}
@@ -286,13 +291,14 @@ func (s *Service) Store(ctx context.Context, a Answer) (stored bool, err error) 
 	return stored, nil
 }
 
-// remade is the entry as made now. The entry itself belongs to its sender as well, so
-// the message is another one; what it refers to is shared.
-func remade(entry *cachev1.Entry, now time.Time) *cachev1.Entry {
+// noted is the entry as made at a time, in Unix ms, to be found by the tiers up to the last one: a question
+// that the index has of an earlier answer under its key says nothing of this one. The entry itself belongs
+// to its sender as well, so the message is another one; what it refers to is shared.
+func noted(entry *cachev1.Entry, made int64, last cachev1.Tier) *cachev1.Entry {
 	return &cachev1.Entry{
 		Body: entry.GetBody(), Chunks: entry.GetChunks(), Usage: entry.GetUsage(), CostNanos: entry.GetCostNanos(),
 		Provider: entry.GetProvider(), UpstreamModel: entry.GetUpstreamModel(), DeploymentId: entry.GetDeploymentId(),
-		Simulated: entry.GetSimulated(), CreatedMillis: now.UnixMilli(), DroppedParams: entry.GetDroppedParams(),
+		Simulated: entry.GetSimulated(), CreatedMillis: made, DroppedParams: entry.GetDroppedParams(), Last: last,
 	}
 }
 

@@ -35,6 +35,8 @@ const (
 	gone
 	// aged says that the entry is older than wanted.
 	aged
+	// withheld says that a later answer took its place, which the tier is not to find.
+	withheld
 	// present says that the entry may be served.
 	present
 )

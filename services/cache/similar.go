@@ -159,14 +159,14 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 			return Hit{}, true
 		}
 		*left--
-		entry, state := s.fetch(ctx, r, q, &c)
+		entry, state := s.fetch(ctx, t, r, q, &c)
 		if ctx.Err() != nil {
 			state = away // nobody waits any more: nothing is served, nor compared, nor earned by it
 		}
 		switch state {
 		case away:
 			return Hit{}, true
-		case gone, aged:
+		case gone, aged, withheld:
 			s.observer.CacheCandidate(name, lost)
 			continue
 		case present:
@@ -244,9 +244,13 @@ func decided(j judge, r *Request, score, coin float64) threshold.Decision {
 
 // fetch reads the answer to a question. The store is asked in the request's own namespace, whatever
 // was found. What it does not have is not found again.
-func (s *similar) fetch(ctx context.Context, r *Request, q *answered, c *candidate) (*cachev1.Entry, presence) {
+func (s *similar) fetch(ctx context.Context, t tier, r *Request, q *answered, c *candidate) (*cachev1.Entry, presence) {
 	entry, state := s.records.get(ctx, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
-	if state == gone {
+	last := entry.GetLast()
+	if state == present && last != cachev1.Tier_TIER_UNSPECIFIED && last < t.tier() {
+		entry, state = nil, withheld
+	}
+	if state == gone || state == withheld && last == cachev1.Tier_TIER_EXACT {
 		s.questions.index.Delete(c.group, c.ID)
 	}
 	return entry, state

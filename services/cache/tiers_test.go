@@ -147,6 +147,47 @@ func TestNoTierBeyondTheServices(t *testing.T) {
 	}
 }
 
+// A later answer is found by the tiers that were asked for with it, whatever those of the one were in whose
+// place it came: the question in the index is the earlier one's.
+func TestTheTiersOfALaterAnswer(t *testing.T) {
+	const stored, nearly, others = "How can I learn to play the guitar?", "how can i learn to play the guitar", "How does a beginner learn guitar?"
+	zero, q := 0.0, question("c", stored)
+	for name, tc := range map[string]struct {
+		question       *cachev1.Question
+		last           cachev1.Tier
+		nearly, others cachev1.HitKind
+	}{
+		"exact":             {q, upToExact, miss, miss},
+		"without questions": {nil, upToSemantic, miss, miss},
+		"near":              {q, upToNear, near, miss},
+		"all":               {q, upToSemantic, near, semantic},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Last: upToSemantic})
+			f.answer(t, stored)
+			later := &cachev1.Entry{Body: []byte("a later answer"), Last: upToSemantic}
+			if !f.store(t, &cachev1.StoreRequest{Fingerprint: fingerprintOf(q), Question: tc.question, Last: tc.last, Entry: later}) {
+				t.Fatal("not stored")
+			}
+			for range 2 {
+				if got := f.ask(t, others, upToSemantic, &zero).GetHit(); got != tc.others {
+					t.Errorf("other words find %v", got)
+				}
+				if got := f.ask(t, nearly, upToSemantic, &zero).GetHit(); got != tc.nearly {
+					t.Errorf("nearly the same words find %v", got)
+				}
+			}
+			if got := f.ask(t, stored, upToSemantic, &zero); got.GetHit() != exact || string(got.GetEntry().GetBody()) != "a later answer" {
+				t.Errorf("the same words find %v: %s", got.GetHit(), got.GetEntry().GetBody())
+			}
+			f.answer(t, stored)
+			if got := f.ask(t, nearly, upToSemantic, &zero).GetHit(); got != near {
+				t.Errorf("after one for all tiers nearly the same words find %v", got)
+			}
+		})
+	}
+}
+
 // Of the thresholds that operators fixed, the larger holds; a caller may ask for more than
 // it, and fixes none.
 func TestTheStricterThreshold(t *testing.T) {

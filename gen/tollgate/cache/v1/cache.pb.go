@@ -574,6 +574,8 @@ type Entry struct {
 	Simulated bool `protobuf:"varint,9,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	// Parameters that were dropped because the provider cannot honour them.
 	DroppedParams []string `protobuf:"bytes,10,rep,name=dropped_params,json=droppedParams,proto3" json:"dropped_params,omitempty"`
+	// The last tier that is to find it, which the cache notes; unspecified is any. Not to be given.
+	Last          Tier `protobuf:"varint,11,opt,name=last,proto3,enum=tollgate.cache.v1.Tier" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -676,6 +678,13 @@ func (x *Entry) GetDroppedParams() []string {
 		return x.DroppedParams
 	}
 	return nil
+}
+
+func (x *Entry) GetLast() Tier {
+	if x != nil {
+		return x.Last
+	}
+	return Tier_TIER_UNSPECIFIED
 }
 
 // StoreRequest keeps an answer.
@@ -1240,7 +1249,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\bembedded\x18\x15 \x01(\v2\x18.tollgate.usage.v1.UsageR\bembedded\"?\n" +
 	"\tEmbedding\x12\x16\n" +
 	"\x06vector\x18\x01 \x01(\fR\x06vector\x12\x1a\n" +
-	"\bembedder\x18\x02 \x01(\tR\bembedder\"\xd6\x02\n" +
+	"\bembedder\x18\x02 \x01(\tR\bembedder\"\x83\x03\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x16\n" +
 	"\x06chunks\x18\x02 \x03(\fR\x06chunks\x12.\n" +
@@ -1253,7 +1262,8 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\rdeployment_id\x18\b \x01(\tR\fdeploymentId\x12\x1c\n" +
 	"\tsimulated\x18\t \x01(\bR\tsimulated\x12%\n" +
 	"\x0edropped_params\x18\n" +
-	" \x03(\tR\rdroppedParams\"\x8e\x03\n" +
+	" \x03(\tR\rdroppedParams\x12+\n" +
+	"\x04last\x18\v \x01(\x0e2\x17.tollgate.cache.v1.TierR\x04last\"\x8e\x03\n" +
 	"\fStoreRequest\x12:\n" +
 	"\tnamespace\x18\x01 \x01(\v2\x1c.tollgate.cache.v1.NamespaceR\tnamespace\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12.\n" +
@@ -1356,31 +1366,32 @@ var file_tollgate_cache_v1_cache_proto_depIdxs = []int32{
 	6,  // 7: tollgate.cache.v1.LookupResponse.embedding:type_name -> tollgate.cache.v1.Embedding
 	17, // 8: tollgate.cache.v1.LookupResponse.embedded:type_name -> tollgate.usage.v1.Usage
 	17, // 9: tollgate.cache.v1.Entry.usage:type_name -> tollgate.usage.v1.Usage
-	2,  // 10: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	7,  // 11: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
-	16, // 12: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
-	4,  // 13: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
-	0,  // 14: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
-	6,  // 15: tollgate.cache.v1.StoreRequest.embedding:type_name -> tollgate.cache.v1.Embedding
-	16, // 16: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
-	2,  // 17: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	2,  // 18: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
-	1,  // 19: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
-	3,  // 20: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
-	8,  // 21: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
-	10, // 22: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
-	12, // 23: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
-	14, // 24: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
-	5,  // 25: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
-	9,  // 26: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
-	11, // 27: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
-	13, // 28: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
-	15, // 29: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
-	25, // [25:30] is the sub-list for method output_type
-	20, // [20:25] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	0,  // 10: tollgate.cache.v1.Entry.last:type_name -> tollgate.cache.v1.Tier
+	2,  // 11: tollgate.cache.v1.StoreRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	7,  // 12: tollgate.cache.v1.StoreRequest.entry:type_name -> tollgate.cache.v1.Entry
+	16, // 13: tollgate.cache.v1.StoreRequest.ttl:type_name -> google.protobuf.Duration
+	4,  // 14: tollgate.cache.v1.StoreRequest.question:type_name -> tollgate.cache.v1.Question
+	0,  // 15: tollgate.cache.v1.StoreRequest.last:type_name -> tollgate.cache.v1.Tier
+	6,  // 16: tollgate.cache.v1.StoreRequest.embedding:type_name -> tollgate.cache.v1.Embedding
+	16, // 17: tollgate.cache.v1.InvalidateRequest.ttl_override:type_name -> google.protobuf.Duration
+	2,  // 18: tollgate.cache.v1.CompareRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	2,  // 19: tollgate.cache.v1.FeedbackRequest.namespace:type_name -> tollgate.cache.v1.Namespace
+	1,  // 20: tollgate.cache.v1.FeedbackRequest.hit:type_name -> tollgate.cache.v1.HitKind
+	3,  // 21: tollgate.cache.v1.CacheService.Lookup:input_type -> tollgate.cache.v1.LookupRequest
+	8,  // 22: tollgate.cache.v1.CacheService.Store:input_type -> tollgate.cache.v1.StoreRequest
+	10, // 23: tollgate.cache.v1.CacheService.Invalidate:input_type -> tollgate.cache.v1.InvalidateRequest
+	12, // 24: tollgate.cache.v1.CacheService.Compare:input_type -> tollgate.cache.v1.CompareRequest
+	14, // 25: tollgate.cache.v1.CacheService.Feedback:input_type -> tollgate.cache.v1.FeedbackRequest
+	5,  // 26: tollgate.cache.v1.CacheService.Lookup:output_type -> tollgate.cache.v1.LookupResponse
+	9,  // 27: tollgate.cache.v1.CacheService.Store:output_type -> tollgate.cache.v1.StoreResponse
+	11, // 28: tollgate.cache.v1.CacheService.Invalidate:output_type -> tollgate.cache.v1.InvalidateResponse
+	13, // 29: tollgate.cache.v1.CacheService.Compare:output_type -> tollgate.cache.v1.CompareResponse
+	15, // 30: tollgate.cache.v1.CacheService.Feedback:output_type -> tollgate.cache.v1.FeedbackResponse
+	26, // [26:31] is the sub-list for method output_type
+	21, // [21:26] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_tollgate_cache_v1_cache_proto_init() }
