@@ -72,7 +72,7 @@ func (s *Store) purge(ctx context.Context, sel cache.Selector, namespaces []stri
 	if err != nil {
 		return 0, err
 	}
-	entries, done, err := s.sweep(ctx, sel, at, sweepSteps)
+	entries, done, err := s.sweep(ctx, sel, at, s.pages, nil)
 	// It is purged all the same.
 	if err != nil {
 		s.log.WarnContext(ctx, "what was purged is found no more, but is still in Redis; it is removed later", "tenant", sel.Tenant, "error", err)

@@ -13,6 +13,7 @@
 //	<prefix>{tenant}:vectorsets                             zset    the names of the vector sets → last end in Unix ms
 //	<prefix>{tenant}:vectorends                             zset    a vector set's name and a fingerprint → end in Unix ms
 //	<prefix>{tenant}:purged                                 hash    what was purged → when, in Unix µs
+//	<prefix>{tenant}:sweeper                                string  token of who removes what was purged, with a PX
 //	<prefix>{tenant}:barred                                 zset    hashes of questions that are barred → end in Unix ms
 //	<prefix>barred                                          zset    the tenants that have such → last end in Unix ms
 //	<prefix>replicas                                        hash    replica → token, end in Unix ms and holder
@@ -22,15 +23,19 @@
 // entry is one version byte, the number of the last purge before it was put, and the protobuf encoding of
 // tollgate.cache.v1.Entry.
 //
-// The index decides: an entry whose name is not in it is not there, and one lives until
-// its score. A purge marks what it selects with its number, in the index as well, and what has a
-// lower one is not found from then on, before it is removed in batches; when all of it is, the mark
-// goes. Redis numbers the purges, so no clock decides. What was purged counts for nothing from then on, removed or not.
-// The namespaces say where something was put since it was last purged: elsewhere nothing is looked for. A Redis that is full and evicts an
-// index loses answers, but never finds purged ones again. Nor is an answer kept that was asked for before a purge, when
-// Redis evicts either what was purged or the index, which both tell of it; after both are evicted within
-// [cache.PurgeLife] it would be. A look-up is one round trip of two commands; of what
-// was put before a purge whose mark is there it is two.
+// The index decides: an entry whose name is not in it is not there, and one lives until its score.
+//
+// A purge marks what it selects with its number, in the index as well, and what has a lower one is not
+// found from then on, before it is removed in batches; when all of it is, the mark goes. A purge removes
+// some of it itself; the rest removes one process at a time of those that know of it, for as long as it
+// renews the lease that the sweeper is. Redis numbers the purges, so no clock decides. What was purged
+// counts for nothing from then on, removed or not.
+//
+// The namespaces say where something was put since it was last purged: elsewhere nothing is looked for. A
+// Redis that is full and evicts an index loses answers, but never finds purged ones again. Nor is an answer
+// kept that was asked for before a purge, when Redis evicts either what was purged or the index, which both
+// tell of it; after both are evicted within [cache.PurgeLife] it would be. A look-up is one round trip of
+// two commands; of what was put before a purge whose mark is there it is two.
 //
 // # Vector sets
 //
@@ -94,6 +99,11 @@ type Options struct {
 	// Logger is told when changes can no longer be announced, and when they can again; nobody
 	// when nil.
 	Logger *slog.Logger
+
+	// Less is enough for tests: [sweepSteps], [scanCount] and [sweepTerm] when 0.
+	pages int
+	page  int64
+	term  time.Duration
 }
 
 // DefaultChanges is how many changes are remembered when nothing else is said.
@@ -113,6 +123,10 @@ type Store struct {
 
 	left  chan string // tenants of whom something that was purged is there
 	known sync.Map    // those that are in left
+
+	pages int           // that a purge goes through before it answers
+	page  int64         // how many names Redis looks at for one
+	term  time.Duration // of a lease to sweep
 }
 
 var _ interface {
@@ -128,7 +142,7 @@ var _ interface {
 func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	s := &Store{
 		client: client, prefix: opts.Prefix, length: opts.Changes, clock: opts.Clock, log: opts.Logger,
-		left: make(chan string, maxLeft),
+		left: make(chan string, maxLeft), pages: cmp.Or(opts.pages, sweepSteps), page: cmp.Or(opts.page, scanCount), term: cmp.Or(opts.term, sweepTerm),
 	}
 	if s.prefix == "" {
 		s.prefix = DefaultPrefix

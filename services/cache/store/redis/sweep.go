@@ -54,11 +54,15 @@ return 0`)
 const sweepSteps = 32
 
 // sweep removes what was purged at a score, in so many steps at most if it finds something by then, or in
-// as many as it takes when most is 0. It returns how many of the entries lived.
-func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most int) (entries int64, done bool, err error) {
+// as many as it takes when most is 0. It goes on for as long as a lease holds, or without one. It returns how many
+// of the entries lived.
+func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most int, lease *sweepLease) (entries int64, done bool, err error) {
 	wanted := newFilter(sel)
 	for cursor, steps := uint64(0), 0; at > 0; {
-		found, next, err := s.page(ctx, s.index(sel.Tenant), cursor, wanted.pattern())
+		found, next, err := s.members(ctx, s.index(sel.Tenant), cursor, wanted.pattern())
+		if err == nil {
+			err = lease.renew(ctx)
+		}
 		if err != nil {
 			return entries, false, err
 		}
@@ -77,7 +81,7 @@ func (s *Store) sweep(ctx context.Context, sel cache.Selector, at float64, most 
 		}
 	}
 	if sel.Entry == (cache.Fingerprint{}) {
-		if err := s.forgetVectors(ctx, sel); err != nil {
+		if err := s.forgetVectors(ctx, sel, lease); err != nil {
 			return entries, false, err
 		}
 	}

@@ -28,19 +28,24 @@ func (s *Store) leave(tenant string) {
 	}
 }
 
-// Tidy is [cache.Tidier]'s. After a failure, of which the error tells, the next call goes on with the
-// tenant that it was at.
+// Tidy is [cache.Tidier]'s. After a failure, of which the error tells, the next call comes to the tenant that
+// it was at again. So it does to those for whom another process sweeps, once it has been at all others.
 func (s *Store) Tidy(ctx context.Context) error {
-	for {
+	for others := map[string]bool{}; ; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case tenant := <-s.left:
 			s.known.Delete(tenant) // what is left from now on may be missed by this round
-			if err := s.tidy(ctx, tenant); err != nil {
-				s.leave(tenant)
+			err := s.tidy(ctx, tenant)
+			if err == nil {
+				continue
+			}
+			s.leave(tenant)
+			if !errors.Is(err, errSwept) || others[tenant] {
 				return err
 			}
+			others[tenant] = true
 		}
 	}
 }
@@ -48,9 +53,22 @@ func (s *Store) Tidy(ctx context.Context) error {
 // tidyPatience is how long one tenant's purges may take to be swept out in one go.
 const tidyPatience = time.Minute
 
+// tidy sweeps out what purges of a tenant left, unless nothing is left or another process does.
 func (s *Store) tidy(ctx context.Context, tenant string) error {
 	ctx, cancel := context.WithTimeout(ctx, tidyPatience)
 	defer cancel()
+	switch err := s.client.ZScore(ctx, s.index(tenant), openMark).Err(); {
+	case errors.Is(err, redis.Nil):
+		return nil
+	case err != nil:
+		return fmt.Errorf("redis: reading whether a purge left something: %w", err)
+	}
+	lease, err := s.lease(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	defer lease.release(ctx)
+	// Read now: what another process swept out before is none of them.
 	marks, err := s.client.ZRangeByScoreWithScores(ctx, s.index(tenant), &redis.ZRangeBy{Min: strconv.Itoa(firstMark), Max: "+inf"}).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("redis: reading the marks of purges: %w", err)
@@ -61,7 +79,7 @@ func (s *Store) tidy(ctx context.Context, tenant string) error {
 		if !text || !ok { // what says of all purges how they stand
 			continue
 		}
-		if _, _, err := s.sweep(ctx, sel, m.Score, 0); err != nil {
+		if _, _, err := s.sweep(ctx, sel, m.Score, 0, lease); err != nil {
 			return err
 		}
 	}

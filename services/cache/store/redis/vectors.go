@@ -273,13 +273,16 @@ func nearest(found []*cache.Kept, vector []int8, floor float64) []*cache.Kept {
 
 // forgetVectors removes the vector sets of whole namespaces that are purged. A vector that is put
 // meanwhile may go as well: it is not found by likeness, no more. Nothing is asked of a server
-// that has no vector sets.
-func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector) error {
+// that has no vector sets. It goes on for as long as a lease holds, or without one.
+func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector, lease *sweepLease) error {
 	if s.noVectors.Load() {
 		return nil
 	}
 	wanted := newFilter(sel)
 	err := s.scan(ctx, s.vectorSets(sel.Tenant), wanted.pattern(), func(found []string) error {
+		if err := lease.renew(ctx); err != nil {
+			return err
+		}
 		pipe := s.client.Pipeline()
 		for _, set := range found {
 			if wanted.matches(set) {
@@ -292,6 +295,9 @@ func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector) error {
 	})
 	if err == nil {
 		err = s.scan(ctx, s.vectorEnds(sel.Tenant), wanted.pattern()+":*", func(found []string) error {
+			if err := lease.renew(ctx); err != nil || len(found) == 0 {
+				return err
+			}
 			keys, args := s.keysOfVectors(sel.Tenant, found)
 			return forgetEndsScript.Run(ctx, s.client, keys, args...).Err()
 		})
