@@ -2,7 +2,7 @@
 // so that serving the one for the other would not have been wrong. It reads them locally, knows
 // nothing of the question, and is conservative: where it is in doubt, they don't agree.
 //
-// Its errors were measured on testdata/pairs.tsv, see docs/02-Architecture.md. Answers that agree
+// Its errors were measured on the pairs in testdata, see docs/02-Architecture.md. Answers that agree
 // and differ anyway matter to the bound on wrong hits, see [MissedAtMost]; answers that say the
 // same in words of their own and are not seen to do so only keep thresholds from being proven.
 package agree
@@ -26,7 +26,7 @@ type Reason string
 const (
 	Equal Reason = "equal" // but for case, spacing, markup
 	Words Reason = "words" // they assert the same, in nearly the same words
-	Value Reason = "value" // the one is the bare value that the other ends or begins with
+	Value Reason = "value" // the one is the bare value that the other leads to
 )
 
 // Why answers don't agree.
@@ -40,8 +40,11 @@ const (
 	Names      Reason = "names"
 	Negation   Reason = "negation"
 	Opposites  Reason = "opposites"
-	Other      Reason = "other"   // words without a counterpart
-	Swapped    Reason = "swapped" // the same words, said of one another
+	Other      Reason = "other"     // words without a counterpart
+	Swapped    Reason = "swapped"   // the same words, said of one another
+	Order      Reason = "order"     // steps, ranks
+	Condition  Reason = "condition" // if, unless, except, only
+	Doubt      Reason = "doubt"     // perhaps, unlikely
 	Length     Reason = "length"
 )
 
@@ -49,7 +52,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		Equal, Words, Value,
-		Unreadable, Calls, Code, JSON, Verdict, Numbers, Names, Negation, Opposites, Other, Swapped, Length,
+		Unreadable, Calls, Code, JSON, Verdict, Numbers, Names, Negation, Opposites, Other, Swapped, Order, Condition, Doubt, Length,
 	}
 }
 
@@ -158,6 +161,12 @@ func Texts(a, b string) (same bool, why Reason) {
 	x, y := parse(a), parse(b)
 	if !slices.Equal(x.blocks, y.blocks) {
 		return false, Code
+	}
+	if !slices.Equal(x.irregular(), y.irregular()) {
+		return false, Numbers
+	}
+	if x.asks != y.asks {
+		return false, Doubt // a question is no answer
 	}
 	if x.plain != "" && x.plain == y.plain && slices.Equal(x.spans, y.spans) {
 		return true, Equal

@@ -20,20 +20,29 @@ func compare(x, y *said) (bool, Reason) {
 	if len(x.words) > maxWords || len(y.words) > maxWords || !slices.Equal(set(x.opaque), set(y.opaque)) {
 		return false, Unreadable
 	}
+	if (len(x.opaque) > 0 || len(y.opaque) > 0) && (x.steps > 0 || y.steps > 0) {
+		return false, Unreadable // nor is where it stands
+	}
 	if p, q := x.verdict(), y.verdict(); p*q < 0 {
 		return false, Verdict
 	}
 	if x.refuses() != y.refuses() {
 		return false, Verdict
 	}
+	if !slices.Equal(set(x.signed), set(y.signed)) {
+		return false, Numbers
+	}
 	if value(x, y) || value(y, x) {
 		return true, Value
 	}
-	if !slices.Equal(set(x.spans), set(y.spans)) {
+	if !slices.Equal(once(x.spans), once(y.spans)) {
 		return false, Code
 	}
-	if counted(x, y) || !slices.Equal(set(x.signed), set(y.signed)) {
+	if counted(x, y) || !slices.Equal(x.bounds(), y.bounds()) {
 		return false, Numbers
+	}
+	if why := reserved(x, y); why != "" {
+		return false, why
 	}
 	m := match(x, y)
 	switch {
@@ -47,6 +56,8 @@ func compare(x, y *said) (bool, Reason) {
 		return false, Other
 	case m.long():
 		return false, Length
+	case m.reordered():
+		return false, Order
 	case m.swapped():
 		return false, Swapped
 	}
@@ -55,11 +66,21 @@ func compare(x, y *said) (bool, Reason) {
 
 func set(s []string) []string { return slices.Compact(slices.Sorted(slices.Values(s))) }
 
+// once is a list without what was in it before.
+func once(s []string) (all []string) {
+	for _, one := range s {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
 // counted: one says a number, a date or a sign that the other doesn't. How many there are of
 // what follows ("the three colors are") may be left out.
 func counted(x, y *said) bool {
-	p, spelledX := x.numbers()
-	q, spelledY := y.numbers()
+	p, spelledX := x.counts()
+	q, spelledY := y.counts()
 	onlyX, onlyY := without(p, q), without(q, p)
 	if len(onlyX) > 0 && len(onlyY) > 0 {
 		return true
@@ -72,13 +93,59 @@ func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }
 
+// beside a number, these say that it isn't just that one.
+var beside = map[string]string{
+	"about": "~", "around": "~", "roughly": "~", "approximately": "~", "nearly": "~", "almost": "~", "circa": "~",
+	"over": ">", "above": ">", "least": ">", "minimum": ">", "exceeding": ">", "beyond": ">",
+	"under": "<", "below": "<", "most": "<", "maximum": "<", "to": "<",
+}
+
+// bounds are the numbers that are said to be about, more, or less what is meant.
+func (s *said) bounds() (all []string) {
+	for i := 1; i < len(s.words); i++ {
+		w, v := &s.words[i], &s.words[i-1]
+		if w.Kind != reading.Number || v.at != w.at {
+			continue
+		}
+		sign := beside[v.Text]
+		before := ""
+		if i > 1 {
+			before = s.words[i-2].Text
+		}
+		switch v.Text {
+		case "least", "most":
+			if before != "at" {
+				sign = ""
+			}
+		case "to":
+			if before != "up" {
+				sign = ""
+			}
+		case "than":
+			switch before {
+			case "more", "greater", "higher", "longer", "older", "larger":
+				sign = ">"
+			case "less", "fewer", "lower", "shorter", "younger", "smaller":
+				sign = "<"
+			}
+		}
+		if sign != "" {
+			all = append(all, sign+w.Lemma)
+		}
+	}
+	return set(all)
+}
+
 var months = reading.Set("january february march april may june july august september october november december")
 
 // numbers, dates and signs that are said, each once, and those of them that are small numbers
 // without unit, spelled in letters.
-func (s *said) numbers() (all, spelled []string) {
+func (s *said) counts() (all, spelled []string) {
 	for i := range s.words {
 		w := &s.words[i]
+		if ordinals[w.Text] && sequel(s.words, i) {
+			continue // a step
+		}
 		switch w.Kind {
 		case reading.Number:
 			n := strings.TrimSpace(w.Lemma + " " + w.Unit)
@@ -152,50 +219,6 @@ func (s *said) refuses() bool {
 	for _, who := range []string{"i can not ", "i cannot ", "i am unable ", "i am not able ", "i will not ", "i do not have ", "i do not know "} {
 		if strings.Contains(first, who) {
 			return true
-		}
-	}
-	return false
-}
-
-// value reports whether x is the bare value that y's first sentence ends with, or the verdict
-// that it begins with.
-func value(x, y *said) bool {
-	if len(x.words) > 4 && !x.items() || x.sentences > 1 && !x.items() || len(x.spans)+len(y.spans) > 0 || len(y.words) > 40 {
-		return false
-	}
-	if p := x.verdict(); p != 0 && p == y.verdict() && len(x.words) == 1 {
-		return true
-	}
-	end := 0
-	for end < len(y.words) && y.words[end].at == y.words[0].at {
-		end++
-	}
-	var bare []*word
-	for i := range x.words {
-		if w := &x.words[i]; content(&w.Word) || !w.Function {
-			bare = append(bare, w)
-		}
-	}
-	if len(bare) == 0 || len(bare) == len(y.words) {
-		return false
-	}
-	for k := len(bare) - 1; k >= 0; k-- {
-		end--
-		for end >= 0 && y.words[end].Function && !bare[k].Function {
-			end--
-		}
-		if end < 0 || y.words[end].Lemma != bare[k].Lemma || y.words[end].Unit != bare[k].Unit || (y.words[end].negation > 0) != (bare[k].negation > 0) {
-			return false
-		}
-	}
-	// "The capital is Paris", "= 102", "Category: refund": what stands before leads to it.
-	for end--; end >= 0; end-- {
-		switch w := &y.words[end]; {
-		case w.Lemma == "be" || w.Text == "is" || w.Text == "are" || w.Text == "was" || w.Text == "=" || y.words[end+1].Break:
-			return true
-		case w.Text == "the" || w.Text == "a" || w.Text == "an":
-		default:
-			return false
 		}
 	}
 	return false
@@ -396,7 +419,7 @@ func (m *matching) negated() (found bool) {
 		for _, d := range denials {
 			found = found || d.heavy > 0 && 2*d.shared < d.words
 		}
-		if s.denials() != o.denials() && (s.denials() == 0 || o.denials() == 0) && !opposites(s, o) {
+		if s.denials() != o.denials() && !opposites(s, o) {
 			found = true
 		}
 	})
@@ -405,9 +428,11 @@ func (m *matching) negated() (found bool) {
 
 // opposites reports whether one says a word whose opposite the other says.
 func opposites(s, o *said) bool {
+	said, others := s.texts(), o.texts()
 	for i := range s.words {
 		for j := range o.words {
-			if reading.Opposites(&s.words[i].Word, &o.words[j].Word) {
+			w, v := &s.words[i], &o.words[j]
+			if reading.Opposites(&w.Word, &v.Word) && !others[w.Text] && !said[v.Text] {
 				return true
 			}
 		}
@@ -418,7 +443,7 @@ func opposites(s, o *said) bool {
 // denials counts the clauses with a negation that isn't the answer's verdict.
 func (s *said) denials() (n int) {
 	for i := range s.words {
-		if w := &s.words[i]; negators[w.Text] && !(w.Text == "no" && w.First && i+1 < len(s.words) && s.words[i+1].Break) {
+		if w := &s.words[i]; negators[w.Text] && !(w.Text == "no" && w.First && i+1 < len(s.words) && (s.words[i+1].Break || s.words[i+1].at != w.at)) {
 			n++
 		}
 	}

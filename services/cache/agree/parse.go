@@ -2,6 +2,7 @@ package agree
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -17,7 +18,14 @@ const fence = "```"
 type said struct {
 	blocks []string // fenced code
 	spans  []string // code within prose, in order
-	plain  string   // the prose without markup, case and punctuation
+	first  string   // sentence
+	lines  []line   // of prose
+	// numbers that lists have before their lines; they are no words.
+	numbers []int
+	// steps are how many there are whose order counts, 0 for none. See arrange.
+	steps  int
+	asks   int    // questions
+	plain  string // the prose without markup, case and punctuation
 	words  []word
 	opaque []string // sentences that can't be read
 	signed []string // numbers below 0
@@ -26,6 +34,16 @@ type said struct {
 	sentences int
 	sections  int
 	negations int
+}
+
+// line of the prose: the words from from to before to.
+type line struct {
+	n, from, to int
+	number      int // in a list
+	heading     bool
+	bullet      bool
+	signed      []string
+	spans       []string
 }
 
 // word of the prose.
@@ -39,7 +57,10 @@ type word struct {
 	lead bool
 	unit int
 	at   int // number of its sentence
-	line int
+	line int // number of its line of prose
+	step int // see arrange
+	// command is set where a clause begins that tells what to do, purpose where it is said what for.
+	command, purpose bool
 	// section is the number of the heading that it stands under.
 	section int
 }
@@ -50,8 +71,8 @@ func parse(text string) *said {
 	var plain strings.Builder
 	var block []string
 	fenced := false
-	for n, line := range strings.Split(norm.NFKC.String(text), "\n") {
-		trimmed := strings.TrimSpace(line)
+	for text := range strings.SplitSeq(norm.NFKC.String(text), "\n") {
+		trimmed := strings.TrimSpace(text)
 		switch {
 		case strings.HasPrefix(trimmed, fence):
 			if fenced {
@@ -59,21 +80,13 @@ func parse(text string) *said {
 			}
 			fenced, block = !fenced, nil
 		case fenced:
-			if code := strings.TrimRightFunc(strings.ReplaceAll(line, "\t", "    "), unicode.IsSpace); code != "" {
+			if code := strings.TrimRightFunc(strings.ReplaceAll(text, "\t", "    "), unicode.IsSpace); code != "" {
 				block = append(block, code)
 			}
 		case trimmed != "":
-			prose := s.bare(trimmed)
-			if heading(trimmed) {
-				s.sections++
-			}
-			plain.WriteString(muted(prose))
-			plain.WriteByte(' ')
-			for _, sign := range negative.FindAllStringSubmatch(prose, -1) {
-				s.signed = append(s.signed, sign[1])
-			}
-			for _, sentence := range sentences(prose) {
-				s.read(sentence, n)
+			for _, one := range apiece(trimmed) {
+				plain.WriteString(s.prose(one))
+				plain.WriteByte(' ')
 			}
 		}
 	}
@@ -81,11 +94,42 @@ func parse(text string) *said {
 		s.blocks = append(s.blocks, strings.Join(block, "\n"))
 	}
 	s.plain = strings.Join(strings.Fields(plain.String()), " ")
+	s.arrange()
 	return s
 }
 
+// prose reads a line of it, and returns it muted.
+func (s *said) prose(text string) string {
+	spans := len(s.spans)
+	bare := s.bare(text)
+	l := line{
+		n: len(s.lines), from: len(s.words), number: numberOf(text), heading: heading(text), bullet: bullet.MatchString(text),
+		spans: s.spans[spans:],
+	}
+	if l.heading {
+		s.sections++
+	}
+	for _, sign := range negative.FindAllStringSubmatch(bare, -1) {
+		l.signed = append(l.signed, sign[1])
+	}
+	s.signed = append(s.signed, l.signed...)
+	for _, sentence := range sentences(bare) {
+		if s.first == "" {
+			s.first = sentence
+		}
+		if strings.Contains(sentence, "?") {
+			s.asks++
+		}
+		s.read(sentence, l.n)
+	}
+	l.to = len(s.words)
+	s.lines = append(s.lines, l)
+	return muted(bare)
+}
+
 var (
-	bullet   = regexp.MustCompile(`^(?:[-*+•–>]\s+|#{1,6}\s+|\d{1,3}[.)]\s+|\(\d{1,3}\)\s+)+`)
+	bullet   = regexp.MustCompile(`^(?:[-*+•–>]\s+|#{1,6}\s+|(?:\*\*|__)?\d{1,3}[.)](?:\*\*|__)?\s+|\(\d{1,3}\)\s+)+`)
+	digits   = regexp.MustCompile(`\d+`)
 	rule     = regexp.MustCompile(`^[-*_|:=\s]{3,}$`)
 	code     = regexp.MustCompile("`+([^`]+)`+")
 	link     = regexp.MustCompile(`!?\[([^\]]*)\]\([^)\s]*\)`)
@@ -100,7 +144,14 @@ func (s *said) bare(line string) string {
 	if rule.MatchString(line) {
 		return ""
 	}
-	line = bullet.ReplaceAllString(line, "")
+	line = bullet.ReplaceAllStringFunc(line, func(m string) string {
+		for _, d := range digits.FindAllString(m, -1) {
+			if n, err := strconv.Atoi(d); err == nil {
+				s.numbers = append(s.numbers, n)
+			}
+		}
+		return ""
+	})
 	line = code.ReplaceAllStringFunc(line, func(m string) string {
 		s.spans = append(s.spans, strings.TrimSpace(strings.Trim(m, "`")))
 		return " "

@@ -24,7 +24,10 @@ func (m *matching) swapped() bool {
 		func(w *word) int { return w.line }, func(w *word) int { return w.section },
 	}
 	ids := m.anchors()
-	return slices.ContainsFunc(by, func(by func(*word) int) bool { return crossed(besides(m.x, ids, by), besides(m.y, ids, by)) })
+	return slices.ContainsFunc(by, func(by func(*word) int) bool {
+		x, y := besides(m.x, ids, by), besides(m.y, ids, by)
+		return crossed(x, y) || rotated(x, y)
+	})
 }
 
 // ruled: the rules for questions, which know of direction and of who does what, hold two single
@@ -49,7 +52,7 @@ func (m *matching) turned() bool {
 		for k := i + 2; k < min(len(m.x.words), i+8); k++ {
 			a, b := &m.x.words[i], &m.x.words[k]
 			u, v := m.to[i], m.to[k]
-			if a.at != b.at || u < 0 || v < 0 || u < v || a.Lemma == b.Lemma || !anchor(a) || !anchor(b) || m.y.words[u].at != m.y.words[v].at {
+			if a.at != b.at || u < 0 || v < 0 || u <= v || a.Lemma == b.Lemma || !anchor(a) || !anchor(b) || m.y.words[u].at != m.y.words[v].at {
 				continue
 			}
 			p, passive := between(m.x.words[i+1 : k])
@@ -146,6 +149,45 @@ func crossed(x, y []words) bool {
 			if overlap(&x[a], &y[b], a, b) > overlap(&x[a], &y[a], a, b) && overlap(&x[b], &y[a], a, b) > overlap(&x[b], &y[b], a, b) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// rotated: nothing that stood beside a stands beside it in the other answer, but beside b; what stood
+// beside b stands beside c, and so on until what stands beside a: "A: 1, B: 2, C: 3" and "A: 2, B: 3, C: 1".
+func rotated(x, y []words) bool {
+	to := make([][]int, len(x))
+	for a := range x {
+		if overlap(&x[a], &y[a], a, a) > 0 {
+			continue
+		}
+		for b := range y {
+			if a != b && overlap(&x[a], &y[b], a, b) >= 0.5 {
+				to[a] = append(to[a], b)
+			}
+		}
+	}
+	const (
+		fresh = iota
+		open
+		done
+	)
+	state := make([]uint8, len(x))
+	var cycle func(a int) bool
+	cycle = func(a int) bool {
+		state[a] = open
+		for _, b := range to[a] {
+			if state[b] == open || state[b] == fresh && cycle(b) {
+				return true
+			}
+		}
+		state[a] = done
+		return false
+	}
+	for a := range x {
+		if state[a] == fresh && cycle(a) {
+			return true
 		}
 	}
 	return false
