@@ -8,6 +8,7 @@ import (
 
 // lemmas finds each word's lemma, form and entry.
 func (s *splitter) lemmas() {
+	spelling := s.spelling()
 	for i := range s.r.Words {
 		w := &s.r.Words[i]
 		if w.Kind != Plain {
@@ -23,7 +24,7 @@ func (s *splitter) lemmas() {
 				continue
 			}
 		}
-		w.Lemma, w.Form, w.Entry = Lemma(w.Text)
+		w.Lemma, w.Form, w.Entry = lemma(w.Text, s.respelled(i, spelling))
 		if w.Capitals || w.Form == S && !plural(w) { // HTTPS is not many HTTPs, nor is LED a kind of lead
 			w.Lemma, w.Form, w.Entry = w.Text, Base, lexicon.Find(w.Text)
 		}
@@ -86,15 +87,17 @@ func (s *splitter) upper2(w *Word) bool {
 
 // Lemma takes inflection off a word in lower case. The entry is 0 when the lexicon has none,
 // and the lemma then is the word itself.
-func Lemma(text string) (string, Form, lexicon.Word) {
-	if ir, ok := irregular[text]; ok {
+func Lemma(text string) (string, Form, lexicon.Word) { return lemma(text, all) }
+
+func lemma(text string, r respelling) (string, Form, lexicon.Word) {
+	if ir, ok := irregular[text]; ok && (r == all || ir.form != Base) {
 		return ir.lemma, ir.form, lexicon.Find(ir.lemma)
 	}
 	own := lexicon.Find(text)
 	if l, f, e := regular(text, own); e != 0 {
-		return spelled(l, f, e)
+		return spelled(l, f, e, r)
 	}
-	return spelled(text, Base, own)
+	return spelled(text, Base, own, r)
 }
 
 // regular finds the stem of a regularly inflected word; the entry is 0 when it is none.
@@ -221,31 +224,6 @@ func grade(stem string, find finder) lexicon.Word {
 		return w
 	}
 	return find(stem, "e", lexicon.Adjective)
-}
-
-// spelled turns British into American spelling where the lexicon holds both to be one word.
-func spelled(text string, form Form, entry lexicon.Word) (string, Form, lexicon.Word) {
-	if entry == 0 {
-		return text, form, 0
-	}
-	if !entry.Lemma() && form == Base {
-		return text, form, entry
-	}
-	for _, p := range [...][2]string{{"our", "or"}, {"ise", "ize"}, {"isation", "ization"}, {"yse", "yze"}, {"tre", "ter"}, {"ogue", "og"}, {"ence", "ense"}} {
-		i := strings.LastIndex(text, p[0])
-		if i < 2 || p[0] != "our" && i+len(p[0]) != len(text) {
-			continue
-		}
-		var b [40]byte
-		if len(text)+1 > len(b) {
-			continue
-		}
-		american := append(append(append(b[:0], text[:i]...), p[1]...), text[i+len(p[0]):]...)
-		if w := lexicon.Find(american); w != 0 && w.Lemma() && (lexicon.Synonyms(w, entry) || p[1] == "ize" && w.Is(lexicon.Verb)) {
-			return w.String(), form, w
-		}
-	}
-	return text, form, entry
 }
 
 // plurals are words in -s that mean something else than one of them would.
