@@ -34,6 +34,12 @@ var adversarial string
 //go:embed everyday.tsv
 var everyday string
 
+// whose were written on 30 November 2026, most of them behind the rules that they ask: what is asked of
+// who answers and what anybody does, one of a thing and several, and words of grammar in capitals.
+//
+//go:embed whose.tsv
+var whose string
+
 // pair is two prompts and whether they ask the same, in somebody's judgement.
 type pair struct {
 	kind string
@@ -56,11 +62,12 @@ type set struct {
 
 // load returns the project's own sets, and those of the folder when it is there.
 func load(folder string) (sets []set, from string, err error) {
-	byHand, adversary, daily := set{name: "own, by hand"}, set{name: "own, by an adversary"}, set{name: "own, everyday", wordy: true}
+	byHand, adversary := set{name: "own, by hand"}, set{name: "own, by an adversary"}
+	daily, doers := set{name: "own, everyday", wordy: true}, set{name: "own, whose doing"}
 	for _, file := range [...]struct {
 		rows string
 		set  *set
-	}{{own, &byHand}, {adversarial, &adversary}, {everyday, &daily}} {
+	}{{own, &byHand}, {adversarial, &adversary}, {everyday, &daily}, {whose, &doers}} {
 		for line := range strings.Lines(file.rows) {
 			f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 			if len(f) != 4 {
@@ -69,7 +76,10 @@ func load(folder string) (sets []set, from string, err error) {
 			file.set.pairs = append(file.set.pairs, pair{kind: f[0], same: f[1] == "1", a: f[2], b: f[3]})
 		}
 	}
-	sets = []set{byHand, {name: "own, by templates", pairs: generated(templates)}, {name: "own, unseen", pairs: generated(unseen)}, {name: "own, held", pairs: generated(held)}, adversary, daily}
+	sets = []set{
+		byHand, {name: "own, by templates", pairs: generated(templates)}, {name: "own, unseen", pairs: generated(unseen)},
+		{name: "own, held", pairs: generated(held)}, adversary, daily, doers,
+	}
 	folder = filepath.Join(folder, "semcache")
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) { //nolint:gosec // who measures names the folder
 		return sets, "the project's own pairs; there is no " + folder, nil

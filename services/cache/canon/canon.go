@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 15
+const Version = 16
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -87,6 +87,40 @@ func (f *Form) Near() iter.Seq[Key] {
 			from = p.end + 1
 		}
 	}
+}
+
+// Addressed reports whether the question asks what who answers does, and no everyday doing of anybody's:
+// how do you collect data. Whether something can be done is often asked of nobody.
+func (f *Form) Addressed() bool {
+	if len(f.pieces) == 0 {
+		return false
+	}
+	switch f.piece(0) {
+	case "can", "could", "would", "will", "may", "might":
+		return false
+	}
+	return f.has("YOU")
+}
+
+// Anybody reports whether the question begins as one that asks what anybody does, can or should do.
+func (f *Form) Anybody() bool {
+	if len(f.pieces) == 0 {
+		return false
+	}
+	switch f.piece(0) {
+	case "HOW", "CAN", "SHOULD", "NEED", "WHERE":
+		return true
+	}
+	return f.has("ANYONE")
+}
+
+func (f *Form) has(frame string) bool {
+	for i := range f.pieces {
+		if f.piece(i) == frame {
+			return true
+		}
+	}
+	return false
 }
 
 // How says in what way two forms are the same.

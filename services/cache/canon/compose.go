@@ -63,10 +63,14 @@ func asks(s string) bool {
 // raw makes atoms of words, without their articles.
 func raw(atoms []atom, words []reading.Word) []atom {
 	article := false
+	one, many := reading.One(words), false
 	for i := range words {
 		w := &words[i]
-		a := atom{text: w.Lemma, form: w.Form, word: w}
-		if w.Function {
+		a := atom{text: w.Lemma, form: w.Form, word: w, many: one >= 0 && i > one && w.Form == reading.S && !w.Quoted}
+		many = many || a.many
+		if w.Raised() { // how is ALL treated
+			a.text = w.Text + "^^"
+		} else if w.Function {
 			if s, ok := agree[w.Text]; ok {
 				a.text = s
 			} else {
@@ -85,6 +89,9 @@ func raw(atoms []atom, words []reading.Word) []atom {
 		}
 		a.article, article = article, false
 		atoms = append(atoms, a)
+	}
+	if one >= 0 && !many && reading.Several(words) && len(atoms) > 2 { // the fastest fish
+		atoms[2].many = true
 	}
 	return atoms
 }
@@ -324,6 +331,9 @@ func form(a []atom) *Form {
 			}
 		}
 		b.WriteString(marks[a[i].form])
+		if a[i].many {
+			b.WriteString("+s")
+		}
 		if w != nil && w.Unit != "" {
 			b.WriteByte('|')
 			b.WriteString(w.Unit)

@@ -16,6 +16,7 @@ type atom struct {
 	frame   bool
 	plain   bool // its capitals say nothing
 	article bool // one stood before it
+	many    bool // several of it, where one is another thing
 }
 
 // rule is a line of a table.
@@ -216,6 +217,11 @@ func (r *rule) apply(atoms []atom, from, n int, at *[16]int8) []atom {
 		to[k] = atoms[from+n-1]
 		to[k].form = reading.Base
 		k++
+	}
+	for i := range n {
+		if k > 0 && atoms[from+i].many {
+			to[k-1].many = true
+		}
 	}
 	if k > n { // nothing in the tables grows by more than a word
 		atoms = append(atoms, make([]atom, k-n)...)

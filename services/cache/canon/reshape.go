@@ -45,58 +45,6 @@ func condition(a []atom) []atom {
 	return a
 }
 
-// doer tells the "you" that is anybody, as in "how do you cook rice", from the one who is asked, as
-// in "how do you feel": only the first is held to be the same as "I" and "one". It is the first
-// where a question is about how, where or whether something is to be done to something.
-func doer(a []atom) {
-	for i := 1; i < len(a) && i < 7; i++ {
-		if a[i].text == "you" && a[i].word != nil && doing[a[i-1].text] && !anybody(a, i) {
-			a[i] = atom{text: "YOU", frame: true}
-			return
-		}
-	}
-}
-
-// anybody reports whether the "you" at i is.
-func anybody(a []atom, i int) bool {
-	verb := i + 1
-	if verb+1 < len(a) && (a[verb].text == "need" || a[verb].text == "have") && a[verb+1].text == "to" {
-		verb += 2
-	}
-	if verb+1 >= len(a) {
-		return false
-	}
-	aux, does := a[i-1].text, a[verb].text
-	if does == "know" && (a[verb+1].text == "if" || a[verb+1].text == "when" || a[verb+1].text == "whether") {
-		return true
-	}
-	switch a[0].text {
-	case "what":
-		if aux == "do" && (does == "mean" || does == "think" || does == "feel") { // the tables know these
-			return true
-		}
-		return !inward[does] && (aux != "do" || verb > i+1 || does == "call")
-	case "where":
-		return !inward[does] && (aux != "do" || outward[does])
-	case "when":
-		return aux == "should" && !inward[does]
-	case "can", "could", "would", "will", "may", "might":
-		return false
-	case "do":
-		return verb > i+1 && !inward[does]
-	}
-	return !inward[does]
-}
-
-var doing = reading.Set("do can could should would will might may must")
-
-// inward are verbs whose doer makes a difference: who is asked answers for themselves.
-var inward = reading.Set("be feel think know understand work live sleep look sound see say tell speak remember believe want like love " +
-	"hate prefer have exist come help answer assist support respond reply process store train hear dream mean enjoy react")
-
-// outward are verbs that one does somewhere, whoever one is.
-var outward = reading.Set("get find buy go put download obtain purchase apply register sell see check")
-
 // happened takes "what was the worst thing that happened" for "what is": the clause tells the
 // time.
 func happened(a []atom) {
@@ -193,7 +141,7 @@ func meaning(a []atom) []atom {
 // addressed reports whether a question is about who answers, so that "your" in it is theirs.
 func addressed(a []atom) bool {
 	for i := range a {
-		if a[i].text == "you" {
+		if a[i].text == "you" || a[i].text == "YOU" || a[i].text == "WE" {
 			return true
 		}
 	}

@@ -21,7 +21,7 @@ func TestRestated(t *testing.T) {
 				{"What is the proper way to tie a knot?", "How do I tie a knot?"},
 				{"What are the most effective ways to learn to swim?", "How can I learn to swim?"},
 				{"Any tips on folding shirts?", "How do I fold shirts?"},
-				{"What should be done to save bees?", "How can we save bees?"},
+				{"What should be done to save bees?", "How can one save bees?"},
 				{"How can I find out who owns a house?", "How do I know who owns a house?"},
 				{"How can I tell if an egg is rotten?", "How do I know whether an egg is rotten?"},
 				{"How can a person become a pilot?", "How does one become a pilot?"},

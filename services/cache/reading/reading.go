@@ -126,6 +126,12 @@ func (w *Word) Abbreviation() bool {
 	return w.Capitals && !w.Function && functions[w.Text]&(pronoun|asking) != 0
 }
 
+// Raised reports whether the word is one of grammar in capitals, in a text that isn't: how is ALL
+// treated, what does WHO recommend.
+func (w *Word) Raised() bool {
+	return w.Function && !w.Quoted && len(w.typed) > 1 && w.typed == strings.ToUpper(w.typed) && w.typed != strings.ToLower(w.typed)
+}
+
 // Measures reports whether the word is a noun that measures, of which a good one isn't the best: a
 // good score.
 func (w *Word) Measures() bool { return measures[w.Lemma] }

@@ -8,7 +8,7 @@ import (
 )
 
 // capitals holds prompts apart of which one has an abbreviation where the other has the word of
-// grammar that is spelled so: the US and us, IT and it; and those in which a letter by itself is a
+// grammar that is spelled so: the US and us, IT and it, ALL and all; and those in which a letter by itself is a
 // capital here and none there: 1 mm in M and in m.
 func capitals(p *pair) (string, string, bool) {
 	if x, y, found := p.letters(); found {
@@ -19,9 +19,23 @@ func capitals(p *pair) (string, string, bool) {
 			if w := &p.a.words[i]; w.Abbreviation() && p.b.grammar(w.Text) > p.a.grammar(w.Text) {
 				return w.Typed(), w.Text, true
 			}
+			w := &p.a.words[i] // how is ALL treated
+			if w.Raised() && p.near() && !loud(p.b.r.Text) && p.a.raised(w.Text) > p.b.raised(w.Text) && p.b.grammar(w.Text) >= p.a.grammar(w.Text) {
+				return w.Typed(), w.Text, true
+			}
 		}
 		return "", "", false
 	})
+}
+
+// raised counts how often a text stands as a word of grammar in capitals.
+func (s *side) raised(text string) (n int) {
+	for i := range s.words {
+		if s.words[i].Raised() && s.words[i].Text == text {
+			n++
+		}
+	}
+	return n
 }
 
 // grammar counts how often a text stands as a word of grammar.

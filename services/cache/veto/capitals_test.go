@@ -10,6 +10,9 @@ func TestCapitalsOfGrammar(t *testing.T) {
 		{"How much is 3 km in M?", "How much is 3 km in m?"},
 		{"What is the value of G?", "What is the value of g?"},
 		{"How many b fit into a MB?", "How many B fit into a MB?"},
+		{"How is ALL treated?", "How is all treated?"},
+		{"What does WHO recommend?", "what does who recommend"},
+		{"What is a NOT gate?", "What is a not gate?"},
 	}, []pair{
 		{"Is vitamin C sour?", "is vitamin c sour"},
 		{"What is plan B?", "what is plan b"},

@@ -31,6 +31,8 @@ type edit struct {
 	single  bool
 	none    bool     // the forms are equal
 	you     bool     // one of them asks about who answers, and the other about anybody
+	apart   bool     // the first asks what who answers does, and the second what anybody does
+	parted  bool     // the other way round
 	a, b    []string // the words in which they differ
 }
 
@@ -38,10 +40,12 @@ type edit struct {
 // asked for then hangs on those.
 func (p *pair) minimal() bool {
 	if !p.edit.known {
-		x, y := canon.Gap(canon.Of(p.a.r), canon.Of(p.b.r))
+		f, g := canon.Of(p.a.r), canon.Of(p.b.r)
 		if p.turned {
-			x, y = y, x
+			f, g = g, f
 		}
+		p.edit.apart, p.edit.parted = f.Addressed() && g.Anybody(), g.Addressed() && f.Anybody()
+		x, y := canon.Gap(f, g)
 		p.edit.known, p.edit.a, p.edit.b = true, x, y
 		p.edit.none = len(x)+len(y) == 0
 		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
@@ -49,6 +53,15 @@ func (p *pair) minimal() bool {
 		p.edit.single = len(x) == 1 && len(y) == 1
 	}
 	return p.edit.minimal
+}
+
+// addresses reports whether a asks what who answers does, and b what anybody does.
+func (p *pair) addresses() bool {
+	p.minimal()
+	if p.turned {
+		return p.edit.parted
+	}
+	return p.edit.apart
 }
 
 // differ returns the words in which the forms of two minimally different sides do.

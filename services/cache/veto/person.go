@@ -32,6 +32,9 @@ func person(p *pair) (string, string, bool) {
 		if x := p.a.find(you); x >= 0 && p.minimal() && p.edit.you && p.b.find(you) < 0 {
 			return p.a.at(x), "", true
 		}
+		if x := p.a.find(you); x >= 0 && p.addresses() && p.b.find(you) < 0 {
+			return p.a.at(x), "", true
+		}
 		if x := p.a.whom(); x >= 0 && p.b.find(you) < 0 && p.near() {
 			return p.a.text(x-1, x+1), "", true
 		}

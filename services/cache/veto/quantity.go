@@ -1,5 +1,10 @@
 package veto
 
+import (
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
+
 // quantities are words of how much of something is meant, by their class.
 var quantities = map[string]string{
 	"all": "all", "every": "all", "everyone": "all", "everybody": "all", "everything": "all", "entire": "all", "whole": "all",
@@ -9,8 +14,12 @@ var quantities = map[string]string{
 }
 
 // quantity holds prompts apart that mean all, only, few, both, at least, where the other
-// doesn't. "Some" and "any" are what most plurals mean without them.
+// doesn't, and those of which one asks for the tallest, the first or the founder and the other for
+// several. "Some" and "any" are what most plurals mean without them.
 func quantity(p *pair) (string, string, bool) {
+	if x, y, found := p.several(); found {
+		return x, y, true
+	}
 	if !p.minimal() {
 		return "", "", false
 	}
@@ -18,6 +27,28 @@ func quantity(p *pair) (string, string, bool) {
 		x, ok := less(quants(&p.a), quants(&p.b))
 		return x, "", ok
 	})
+}
+
+// several finds a noun that is one here and several there where that makes two questions.
+func (p *pair) several() (string, string, bool) {
+	m, n := reading.One(p.a.words), reading.One(p.b.words)
+	if m < 0 || n < 0 || !p.near() {
+		return "", "", false
+	}
+	for i, j := range p.a.to {
+		if i < m || int(j) < n || j < 0 {
+			continue
+		}
+		x, y := &p.a.words[i], &p.b.words[j]
+		if x.Lemma == y.Lemma && x.Entry.Is(lexicon.Noun) && x.Form+y.Form == reading.S && x.Form != y.Form {
+			return x.Text, y.Text, true
+		}
+	}
+	if len(p.a.loose)+len(p.b.loose) == 0 && reading.Several(p.a.words) != reading.Several(p.b.words) &&
+		isBe(p.a.words[1].Text) && isBe(p.b.words[1].Text) {
+		return p.a.words[1].Text, p.b.words[1].Text, true // the fastest fish
+	}
+	return "", "", false
 }
 
 func quants(s *side) []string {
