@@ -8,6 +8,9 @@ const (
 	MaxNamespacePartBytes = 1 << 10
 	// MaxDimensions is how many numbers a question's vector may have.
 	MaxDimensions = 512
+	// Floor is the least threshold that is learned. Below it two questions that no rule holds apart need not
+	// even be about the same thing.
+	Floor = 0.85
 	// MaxReplicaBytes is how long the name of a replica may be that learns with others.
 	MaxReplicaBytes = 128
 	// MadeReplica begins the names that replicas without one are given, and no other.

@@ -169,6 +169,24 @@ func TestSimilarityWithoutEffect(t *testing.T) {
 	}
 }
 
+// A threshold that serves what is about something else is named, where it holds.
+func TestLowThresholds(t *testing.T) {
+	const low = "is below 0.85"
+	for yaml, want := range map[string]string{
+		"litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0}\n":                                                           "cache.similarity_threshold: " + low,
+		"litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0.84}\n":                                                        "cache.similarity_threshold: " + low,
+		"litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0.85}\n":                                                        "",
+		"litellm_settings: {cache: true}\ncache: {tier: semantic, similarity_threshold: 0.9, models: {m: {similarity_threshold: 0.5}}}\n":               "cache.models.m.similarity_threshold: " + low,
+		"litellm_settings: {cache: true, cache_params: {type: local, similarity_threshold: 0.8}}\ncache: {tier: semantic}\n":                            "cache_params.similarity_threshold: " + low,
+		"litellm_settings: {cache: true, cache_params: {type: local, similarity_threshold: 0.8}}\ncache: {tier: semantic, similarity_threshold: 0.9}\n": "",
+	} {
+		_, warnings, err := load(t, oneModel+yaml)
+		if err != nil || len(warnings) != min(len(want), 1) || want != "" && !strings.Contains(warnings[0].String(), want) {
+			t.Errorf("%q: %v, %v; want %q", yaml, warnings, err, want)
+		}
+	}
+}
+
 // A model's tier that is not beyond that of all has an effect, or asks for what holds anyway.
 func TestTiersOfModels(t *testing.T) {
 	for _, yaml := range []string{

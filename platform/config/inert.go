@@ -135,6 +135,9 @@ func (l *loader) conditional(cfg *Config, unasked string) {
 			l.warnf(v.line, v.path, "has no effect: %s", c.why)
 		}
 	}
+	if semantic {
+		l.lowThresholds(sim)
+	}
 	for name, m := range sim.Models {
 		if v, given := l.given["cache.models."+name+".tier"]; given && cfg.Cache.Enabled && m.Last > sim.Last {
 			l.warnf(v.line, v.path, "has no effect: cache.tier is %s", cachetier.Name(sim.Last))
@@ -144,5 +147,22 @@ func (l *loader) conditional(cfg *Config, unasked string) {
 		if !l.env.used[name] {
 			l.warnf(v.line, v.path, "has no effect: nothing in this file refers to it")
 		}
+	}
+}
+
+// lowThresholds warns of those that let the semantic tier serve what is about something else: the veto's
+// rules see how two questions differ, and not what they are about.
+func (l *loader) lowThresholds(sim *Similarity) {
+	warn := func(path string, threshold *float64) {
+		if v, given := l.given[path]; given && threshold != nil && *threshold < cachetier.Floor {
+			l.warnf(v.line, v.path, "is below %v: the semantic tier may serve answers to questions about something else", cachetier.Floor)
+		}
+	}
+	if _, own := l.given["cache.similarity_threshold"]; !own {
+		warn("litellm_settings.cache_params.similarity_threshold", sim.Threshold)
+	}
+	warn("cache.similarity_threshold", sim.Threshold)
+	for name, m := range sim.Models {
+		warn("cache.models."+name+".similarity_threshold", m.Threshold)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	usagev1 "tollgate.dev/gen/tollgate/usage/v1"
+	"tollgate.dev/platform/cachetier"
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/money"
@@ -33,7 +34,7 @@ const (
 	DefaultMaxEntryBytes     = 1 << 20
 	DefaultTimeout           = 50 * time.Millisecond
 	DefaultInvalidateTimeout = 5 * time.Second
-	DefaultFloor             = 0.85
+	DefaultFloor             = cachetier.Floor
 	DefaultEmbedTimeout      = 300 * time.Millisecond
 	// DefaultIndexBytes is room for some 20,000 questions of ordinary length with vectors, and
 	// half as many more without. An index takes no more than its questions need.

@@ -221,8 +221,11 @@ func (c *chatRequest) parseCache() error {
 			}
 		case "namespace":
 			text, err := jsonscan.String(value)
-			if err != nil || len(text) > maxPartition {
+			switch {
+			case err != nil:
 				return bad(name)
+			case len(text) > maxPartition:
+				return badPartition("cache." + name)
 			}
 			c.cache.partition = text
 		case "tier":
