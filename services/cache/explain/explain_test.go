@@ -27,7 +27,7 @@ func TestWhatDecides(t *testing.T) {
 	v := vectors{
 		"How do I bake bread?": {1, 0}, "What helps against hiccups?": {0.8, 0.6}, "Who invented the wheel in 2020?": {1, 0},
 		"Who invented the wheel in 2021?": {1, 0}, "How can I bake bread": {0, 1}, "Where is the sun today?": {1, 0},
-		"What is technology?": {1, 0}, "What is tecnology?": {0, 1}, "How are clouds made?": {-0.6, 0.8}, "What helps against toothache?": {0.85, 0.53},
+		"What is technology?": {1, 0}, "What is tecnology?": {0, 1}, "How are clouds made?": {-0.6, 0.8}, "What helps against toothache?": {0.86, 0.51},
 		strings.Repeat("bread ", 400): {1, 0}, "What helps\ufffd?": {1, 0}, "Who invented the wheel in 2022?": {0.8, 0.6},
 	}
 	none, half, most, full := 0.0, 0.5, 0.9, 1.0

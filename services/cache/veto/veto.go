@@ -39,6 +39,7 @@ var rules = []rule{
 	{"direction", direction},
 	{"particle", particle},
 	{"preposition", preposition},
+	{"condition", condition},
 	{"names", names},
 	{"capitals", capitals},
 	{"commas", commas},
