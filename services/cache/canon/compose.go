@@ -227,7 +227,8 @@ func unmark(a []atom) []atom {
 			a[i].text = "become"
 		case i > 0 && (a[i-1].text == "can" || a[i-1].text == "should") && generic(a[i].text):
 			a[i] = atom{text: "ANYONE", frame: true}
-		case i > 0 && (a[i].text == "your" || a[i].text == "our") && (owned(&a[0]) || i > 2 && a[0].text != "what" && !addressed(a)):
+		case i > 0 && (a[i].text == "your" || a[i].text == "our") && (owned(&a[0]) || i > 2 && a[0].text != "what" && !addressed(a)) &&
+			in(owns, object(a[i:])): // your hair is anybody's, your servers are not
 			continue
 		case a[i].text == "so" && i > 0 && i+1 < len(a) && (a[0].text == "WHY" && (describing(&a[i+1]) || a[i+1].form == reading.Past) || i > 2 && a[0].text == "WHICH" && a[1].text == "make" && describing(&a[i+1])):
 			continue

@@ -270,10 +270,12 @@ var trade = reading.Set("data dataset user customer client consumer buyer seller
 	"restaurant bakery menu guest patient visitor member tenant passenger commercially industrially professionally scale bulk log " +
 	"file disk image video text document word money job hire living machine robot ai")
 
-// owns are nouns of what is one's own where it is called "your": your hair, your room.
+// owns are nouns of what is a person's own where it is called "your", and so anybody's: your hair, your
+// room; but not your servers.
 var owns = reading.Set("hair face hand foot tooth nail skin body eye ear nose tongue mouth lip back neck leg arm knee hip " +
 	"head chest belly stomach finger toe knuckle beard mustache eyebrow eyelash armpit navel mind life home house room bed " +
-	"bathroom kitchen garden lawn dog cat baby girlfriend boyfriend wife husband ex crush breath voice weight height posture " +
+	"bathroom kitchen garden lawn dog cat baby parent friend kid girlfriend boyfriend wife husband ex crush opinion breath voice weight " +
+	"height posture metabolism mood esteem career english spanish french " +
 	"period shoe tie handwriting sleep breast butt bra bang fringe shoelace sock jean wound piercing pulse throat shoulder muscle " +
 	"glute calf")
 

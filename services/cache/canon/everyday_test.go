@@ -91,6 +91,25 @@ func TestWhoseDoing(t *testing.T) {
 	}
 }
 
+// What is yours is anybody's where it is a person's, and else of who is asked.
+func TestYours(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"How do I wash your hair?", "How do I wash hair?", true},
+		{"Is it healthy to brush your teeth?", "Is it healthy to brush teeth?", true},
+		{"How often do your servers crash?", "How often do servers crash?", false},
+		{"How many people does your company employ?", "How many people does a company employ?", false},
+		{"How do I apply to your company?", "How do I apply to a company?", false},
+		{"How can I join your team?", "How can I join a team?", false},
+	} {
+		if _, same := canon.Same(of(c.a), of(c.b)); same != c.same {
+			t.Errorf("%s | %s: %v, %s | %s", c.a, c.b, same, of(c.a), of(c.b))
+		}
+	}
+}
+
 func TestOneAndSeveral(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
@@ -105,6 +124,8 @@ func TestOneAndSeveral(t *testing.T) {
 		{"What is the least expensive car?", "What are the least expensive cars?", false},
 		{"Who is the founder of Acme?", "Who are the founders of Acme?", false},
 		{"What was the last question?", "What were the last questions?", false},
+		{"Who is the second heir?", "Who are the second heirs?", false},
+		{"How many miles are in a second?", "How many miles is in a second?", true},
 		{"Who is the only heir?", "Who are the only heirs?", false},
 		{"What are the longest movies?", "what are the longest films", true},
 		{"What is the best movie?", "What are the best movies?", true},

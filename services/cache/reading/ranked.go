@@ -11,7 +11,10 @@ var opinions = Set("good bad great nice cool fine cute pretty lovely funny weird
 	"difficult challenging comfortable reliable annoying boring exciting enjoyable famous suitable appropriate reputable trusted")
 
 // orders are words that say which of several in a row is meant, as ordinal numbers do.
-var orders = Set("last next final only previous")
+var orders = Set("second last next final only previous")
+
+// articled are those of them that are so behind "the" alone: only milk, in a second.
+var articled = Set("only second")
 
 // One finds where words begin to ask for what is most so in a way that can be measured, or stands
 // somewhere in a row, or for who is something: from there on, one of a thing is another question than
@@ -20,7 +23,7 @@ func One(words []Word) int {
 	in := -1
 	for i := range words {
 		switch {
-		case !words[i].ranks(words[i+1:]) || words[i].Text == "only" && (i == 0 || words[i-1].Text != "the"):
+		case !words[i].ranks(words[i+1:]), articled[words[i].Text] && (i == 0 || words[i-1].Text != "the"):
 		case words[i].Form == Most || words[i].Text == "most" || words[i].Text == "least": // which towers are the tallest
 			return 0
 		case in < 0:

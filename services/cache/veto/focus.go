@@ -27,10 +27,10 @@ func focus(p *pair) (string, string, bool) {
 	return "", "", false
 }
 
-// same reports whether two sides have the same words, in whatever order.
+// same reports whether two sides have the same words but for articles, in whatever order.
 func (s *side) same(o *side) bool {
 	for i := range s.words {
-		if w := s.words[i].Text; s.count(w) != o.count(w) {
+		if w := s.words[i].Text; !article(w) && s.count(w) != o.count(w) {
 			return false
 		}
 	}

@@ -13,6 +13,9 @@ func numbers(p *pair) (string, string, bool) {
 	if a, b, found := p.ranked(); found {
 		return a, b, true
 	}
+	if p.near() && p.a.butOne() != p.b.butOne() {
+		return "but one", "", true
+	}
 	return p.swapped()
 }
 
@@ -24,7 +27,7 @@ func (p *pair) ranked() (string, string, bool) {
 	}
 	for i := range p.a.words {
 		j := int(p.a.to[i])
-		if x := &p.a.words[i]; j < 0 || x.Kind != reading.Number || x.Unit != "th" || i+1 == len(p.a.words) || j+1 == len(p.b.words) {
+		if x := &p.a.words[i]; j < 0 || x.Text != "second" && (x.Kind != reading.Number || x.Unit != "th") || i+1 == len(p.a.words) || j+1 == len(p.b.words) {
 			continue
 		}
 		x, y := &p.a.words[i+1], &p.b.words[j+1]
@@ -34,6 +37,16 @@ func (p *pair) ranked() (string, string, bool) {
 		return p.a.text(i, i+2), p.b.text(j, j+2), true
 	}
 	return "", "", false
+}
+
+// butOne reports whether the one beside what is named is meant: the last king but one.
+func (s *side) butOne() bool {
+	for i := 1; i+1 < len(s.words); i++ {
+		if s.words[i].Text == "but" && (s.words[i+1].Text == "one" || s.words[i+1].Lemma == "1") {
+			return true
+		}
+	}
+	return false
 }
 
 // swapped reports whether the two have the same numbers in another order, where that says

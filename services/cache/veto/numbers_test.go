@@ -18,10 +18,13 @@ func TestNumbers(t *testing.T) {
 		{"Does numpy need Python 3.10?", "Does numpy need Python 3.1?"},
 		{"What is the third largest lake in Chad?", "What is the largest third lake in Chad?"},
 		{"Who wrote the first essay on chess?", "Who wrote the essay on first chess?"},
+		{"Is the second largest lake deep?", "Is the largest second lake deep?"},
+		{"Who was the last king but one?", "Who was the last king?"},
 	}, []pair{
 		{"How far is 2.50 km?", "How far is 2.5 km?"},
 		{"Is USB 2.0 slow?", "Is USB 2 slow?"},
 		{"What is the third largest lake in Chad?", "What is Chad's third largest lake?"},
+		{"What is the second largest lake in Chad?", "What is Chad's second largest lake?"},
 		{"List ten rivers", "List 10 rivers"},
 		{"How far is 1,000 km?", "How far is 1000 km?"},
 		{"World War III", "World War 3"},
