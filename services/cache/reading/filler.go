@@ -104,6 +104,9 @@ func (v vanishing) stresses() bool {
 	case a.Lemma == "mean" && functions[b.Text]&(auxiliary|asking) != 0: // what does really mean
 		return false
 	}
+	if !asserts(v.words[from:v.i]) { // love actually cast
+		return false
+	}
 	f, next := functions[b.Text], functions[a.Text]
 	verb := a.Entry.Is(lexicon.Verb) || next&auxiliary != 0
 	qualifies := verb || a.Entry.Is(lexicon.Adjective|lexicon.Adverb)
@@ -124,6 +127,16 @@ func (v vanishing) stresses() bool {
 		}
 	}
 	return qualifies || next&(article|auxiliary|asking) != 0 || next&conjunction == 0 && (f&pronoun != 0 || b.Text == "there")
+}
+
+// asserts reports whether words are those of a sentence, not of a name alone.
+func asserts(words []Word) bool {
+	for i := range words {
+		if functions[words[i].Text]&(asking|auxiliary|pronoun) != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // marks reports whether a determiner or the like stands where it isn't what is spoken of.

@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// literal reports whether every sign of a text counts: it looks like program text, markup or a
-// formula, or asks something about a text as it stands. A name between backticks doesn't make it so.
+// literal reports whether every sign of a text counts: it looks like program text, markup, a command or
+// a formula, or asks something about a text as it stands. A name between backticks doesn't make it so.
 func literal(s string) bool {
-	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s)
+	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s) || verbatim(s)
 }
 
 // program reports whether a text looks like program text or markup.

@@ -147,6 +147,8 @@ var measures = Set("score rate pressure level salary gpa grade weight height rat
 // with capitals inside: getItem.
 func (w *Word) Case() string {
 	switch {
+	case w.Kind == Symbol && !w.Quoted && w.typed != w.Text && filename(w.Text):
+		return "^" + w.typed
 	case w.Kind == Plain && !w.Function && !w.Quoted && camel(w.typed):
 		return "^" + w.typed
 	case w.Kind != Plain || w.Function || w.Quoted || !w.Capital && !w.Capitals:
@@ -167,6 +169,16 @@ func (w *Word) Case() string {
 		return "^"
 	}
 	return ""
+}
+
+// files are the ends of names of files that no product's name has.
+var files = Set("txt csv tsv json xml yaml yml toml md py go c h cpp rs rb php sh bat log conf cfg ini sql html css ts pdf doc docx xls xlsx " +
+	"png jpg jpeg gif svg zip gz tar exe dll")
+
+// filename reports whether signs are the name of a file, of which case counts.
+func filename(text string) bool {
+	i := strings.LastIndexByte(text, '.')
+	return i >= 0 && files[text[i+1:]]
 }
 
 // camel reports whether a word is spelled as names in programs are: small letters first, and a capital

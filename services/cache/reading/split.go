@@ -182,7 +182,11 @@ func (s *splitter) sign(c rune, size int) {
 		for s.at < len(s.lower) && s.lower[s.at] == mark {
 			s.at++
 		}
-		s.quoted = !s.quoted && strings.IndexByte(s.lower[s.at:], mark) >= 0
+		n := strings.IndexByte(s.lower[s.at:], mark)
+		s.quoted = !s.quoted && n >= 0
+		if s.quoted {
+			s.quotation(s.at, s.at+n)
+		}
 	case '&':
 		if s.at < len(s.lower) && s.lower[s.at] == '&' {
 			s.at++
@@ -226,8 +230,26 @@ func (s *splitter) apostrophe(from int) {
 		return
 	case s.letter(s.at) && strings.Contains(s.lower[s.at:], "'"):
 		s.single = true
+		if n := strings.IndexByte(s.lower[s.at:], '\''); !s.letter(s.at + n + 1) {
+			s.quotation(s.at, s.at+n)
+		}
 	}
 	s.brk = true
+}
+
+// quotation adds a word for what is quoted, beside those in it, where signs stand in it: they count.
+func (s *splitter) quotation(from, to int) {
+	text := s.lower[from:to]
+	if s.same {
+		text = s.r.Text[from:to]
+	}
+	if !strings.ContainsFunc(text, func(c rune) bool { return s.middle(c) }) {
+		return
+	}
+	first := s.first
+	w := s.add(from, from, Symbol, `"`+strings.Join(strings.Fields(text), " ")+`"`)
+	w.Quoted = true
+	s.first = first
 }
 
 // operands reports whether a number or a single letter stands before the sign that was read, and
