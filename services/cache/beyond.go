@@ -70,7 +70,7 @@ func (b *beyond) evicted(a *answered) {
 		return // it is there
 	}
 	select {
-	case b.leaving <- Key{Namespace: a.namespace.Value(), Fingerprint: a.fingerprint}:
+	case b.leaving <- Key{Namespace: a.namespace.Namespace, Fingerprint: a.fingerprint}:
 	default:
 	}
 }

@@ -37,7 +37,7 @@ const (
 	DefaultFloor             = cachetier.Floor
 	DefaultEmbedTimeout      = 300 * time.Millisecond
 	// DefaultIndexBytes is room for some 20,000 questions of ordinary length with vectors, and
-	// half as many more without. An index takes no more than its questions need.
+	// half as many more without; for a quarter less where each has a context of its own. An index takes no more than its questions need.
 	DefaultIndexBytes = 16 << 20
 )
 

@@ -22,6 +22,13 @@ type Namespace struct {
 	Partition string
 }
 
+// clone returns it with strings that are parts of no others.
+func (n Namespace) clone() Namespace {
+	all, provider, model := n.Tenant+n.Provider+n.Model+n.Partition, len(n.Tenant), len(n.Tenant)+len(n.Provider)
+	partition := model + len(n.Model)
+	return Namespace{Tenant: all[:provider], Provider: all[provider:model], Model: all[model:partition], Partition: all[partition:]}
+}
+
 // String is `{tenant}:{provider}:{model}:{partition}` with each component escaped, so
 // that different namespaces never have the same text, whatever their components hold.
 func (n Namespace) String() string {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unique"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/index"
@@ -15,10 +14,11 @@ import (
 // their canonical forms and by their vectors. They are candidates: whether an answer is still
 // there, the store says.
 type questions struct {
-	index  *index.Index
-	seed   maphash.Seed
-	count  atomic.Uint32
-	shards [questionShards]questionShard
+	index      *index.Index
+	seed       maphash.Seed
+	count      atomic.Uint32
+	shards     [questionShards]questionShard
+	namespaces namespaces
 }
 
 const questionShards = 64
@@ -37,9 +37,9 @@ type questionShard struct {
 
 // answered is a question that was answered.
 type answered struct {
-	next        *answered                // with the same hash
-	count       uint32                   // its handle's
-	namespace   unique.Handle[Namespace] // of which there are few
+	next        *answered // with the same hash
+	count       uint32    // its handle's
+	namespace   *heldNamespace
 	fingerprint Fingerprint
 	text        string
 	expires     int64       // Unix time, ms
@@ -59,6 +59,7 @@ func newQuestions(maxBytes int64, clk clock.Clock, evicted func(*answered)) *que
 	q.index = index.New(index.Options{
 		MaxBytes: maxBytes, Clock: clk, Dropped: q.dropped, Evicted: func(handle uint64) { evicted(q.get(handle)) },
 	})
+	q.namespaces = namespaces{index: q.index, m: make(map[Namespace]*heldNamespace)}
 	return q
 }
 
@@ -81,6 +82,13 @@ func (q *questions) hold(a *answered, hash uint32) (handle uint64) {
 }
 
 func (q *questions) dropped(handle uint64) {
+	if a := q.take(handle); a != nil {
+		q.namespaces.release(a.namespace)
+	}
+}
+
+// take returns the question with a handle, which it has no longer.
+func (q *questions) take(handle uint64) *answered {
 	hash, count := partsOf(handle)
 	sh := q.shard(hash)
 	sh.mu.Lock()
@@ -90,15 +98,17 @@ func (q *questions) dropped(handle uint64) {
 	for *at != nil && (*at).count != count {
 		at = &(*at).next
 	}
-	if *at == nil {
-		return
+	a := *at
+	if a == nil {
+		return nil
 	}
-	*at = (*at).next
+	*at = a.next
 	if first == nil {
 		delete(sh.m, hash)
-		return
+	} else {
+		sh.m[hash] = first
 	}
-	sh.m[hash] = first
+	return a
 }
 
 // get returns the question with a handle; nil when it has gone.
@@ -122,7 +132,7 @@ func (q *questions) of(key *Key) (all []*answered) {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	for a := sh.m[hash]; a != nil; a = a.next {
-		if a.fingerprint == key.Fingerprint && a.namespace.Value() == key.Namespace {
+		if a.fingerprint == key.Fingerprint && a.namespace.Namespace == key.Namespace {
 			all = append(all, a)
 		}
 	}
@@ -158,9 +168,13 @@ func (q *questions) knows(k *Kept, embedder string) bool {
 // in is left out.
 func (q *questions) add(k *Kept, a *asked, embedder string) error {
 	group, other, vector := home(k, embedder)
+	ns := q.namespaces.hold(k.Key.Namespace)
+	if ns == nil {
+		return index.ErrFull
+	}
 	// The text may be a part of a whole request.
 	kept := &answered{
-		namespace: unique.Make(k.Key.Namespace), fingerprint: k.Key.Fingerprint,
+		namespace: ns, fingerprint: k.Key.Fingerprint,
 		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(), plain: plainGroup(k.Key.Namespace, &k.Question),
 		beyond: k.beyond,
 	}
@@ -205,7 +219,7 @@ func (q *questions) purge(sel Selector, embedder string) {
 	}
 	groups := q.index.Groups(q.tenant(sel.Tenant), func(handle uint64) bool {
 		a := q.get(handle)
-		return a != nil && sel.Matches(a.namespace.Value())
+		return a != nil && sel.Matches(a.namespace.Namespace)
 	})
 	for _, g := range groups {
 		if sel.Entry != (Fingerprint{}) {

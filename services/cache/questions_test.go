@@ -3,7 +3,6 @@ package cache
 import (
 	"fmt"
 	"testing"
-	"unique"
 
 	"tollgate.dev/platform/clock"
 )
@@ -16,7 +15,7 @@ func TestQuestionsThatShareAHash(t *testing.T) {
 			q := newQuestions(1<<20, clock.Real(), nil)
 			var handles []uint64
 			for i := range 3 {
-				handles = append(handles, q.hold(&answered{text: fmt.Sprint(i)}, shared))
+				handles = append(handles, q.hold(&answered{namespace: q.namespaces.hold(Namespace{Tenant: "t"}), text: fmt.Sprint(i)}, shared))
 			}
 			q.dropped(handles[gone])
 			q.dropped(handles[gone]) // once more does nothing
@@ -31,6 +30,9 @@ func TestQuestionsThatShareAHash(t *testing.T) {
 			}
 			if n := len(q.shard(shared).m); n > 0 {
 				t.Errorf("%d are left", n)
+			}
+			if n, bytes := len(q.namespaces.m), q.index.Stats().Bytes; n > 0 || bytes != 0 {
+				t.Errorf("%d namespaces are left, and %d bytes", n, bytes)
 			}
 		})
 	}
@@ -47,12 +49,12 @@ func TestQuestionsAreFoundByTheirKey(t *testing.T) {
 	others[3].Namespace.Partition = "mine"
 	others[4].Fingerprint[31]++
 	for _, k := range others { // even where the hash is the same
-		q.hold(&answered{namespace: unique.Make(k.Namespace), fingerprint: k.Fingerprint}, q.hash(&key))
+		q.hold(&answered{namespace: q.namespaces.hold(k.Namespace), fingerprint: k.Fingerprint}, q.hash(&key))
 	}
 	if got := q.of(&key); len(got) > 0 {
 		t.Errorf("found %+v", got)
 	}
-	q.hold(&answered{namespace: unique.Make(key.Namespace), fingerprint: key.Fingerprint, text: "it"}, q.hash(&key))
+	q.hold(&answered{namespace: q.namespaces.hold(key.Namespace), fingerprint: key.Fingerprint, text: "it"}, q.hash(&key))
 	if got := q.of(&key); len(got) != 1 || got[0].text != "it" {
 		t.Errorf("found %+v", got)
 	}

@@ -45,7 +45,7 @@ const MaxKeys = 64
 
 // Options of an index.
 type Options struct {
-	// MaxBytes bounds what the entries take, here and by their Size.
+	// MaxBytes bounds what the entries take, here and by their Size, and what is held for them.
 	MaxBytes int64
 	// HalfLife is how long it takes an entry's value to halve while nobody uses it; an hour
 	// if it is 0.
@@ -101,17 +101,33 @@ var (
 	ErrKeys = errors.New("too many keys")
 )
 
-// What an entry and a group are charged beside vector, keys and Size: what they take, rounded
-// up for the room that segments keep free.
+// What is charged beside vectors, keys and Size: what each takes of the heap, with its share of the maps and
+// lists that it stands in.
 const (
-	entryBytes = 208
-	keyBytes   = 30
-	groupBytes = 512
+	entryBytes   = 64  // its record, and the cell of its id
+	keyBytes     = 29  // a cell, and its share of the buckets
+	rowBytes     = 40  // beside code and vector
+	segmentBytes = 168 // without rows
+	groupBytes   = 200 // without segments
+	tenantBytes  = 32  // in a shard
 )
 
-func charge(e *Entry) int64 {
-	return int64(entryBytes+keyBytes*len(e.Keys)+len(e.Vector)) + e.Size
+// bytesOfRow is what a row of a segment takes, used or not.
+func bytesOfRow(dims int) int64 { return int64(rowBytes + codeBits/8 + dims) }
+
+// bytesOfSegment is what a segment of so many rows takes.
+func bytesOfSegment(dims, rows int) int64 {
+	n := int64(rows)
+	return segmentBytes + onHeap(n*8*leadWords) + onHeap(n*8*restWords) + onHeap(n*rowBytes) + onHeap(n*int64(dims))
 }
+
+// onHeap is what an array of so many bytes takes there, in the mean: sizes come in classes, and large ones
+// are whole pages. Two arrays never take less than one of both sizes, so that a group whose segments become
+// one takes no more.
+func onHeap(bytes int64) int64 { return bytes + min(bytes/16, 4096) }
+
+// charge is what an entry with so many different keys takes beside its row.
+func charge(e *Entry, keys int) int64 { return int64(entryBytes+keyBytes*keys) + e.Size }
 
 func (ix *Index) shard(g *Group) *shard {
 	return &ix.shards[maphash.Bytes(ix.seed, g[:])%shardCount]
@@ -136,50 +152,73 @@ func (ix *Index) Add(e Entry) error {
 	case e.Size < 0 || e.Size > ix.options.MaxBytes:
 		return ErrFull
 	}
-	bytes := charge(&e)
-	// A group that may be new is charged as well, and given back if it isn't.
-	if !ix.reserve(bytes + groupBytes) {
-		return ErrFull
-	}
 	_, age := ix.now()
 	r := row{id: e.ID, handle: e.Handle, expires: math.MaxInt64, square: square}
 	if !e.Expires.IsZero() {
 		r.expires = e.Expires.UnixNano()
 	}
-	rec := record{charge: bytes, priority: weigh(int64(e.Value), bytes, age)}
-	c := encode(e.Vector)
 	hashes := ix.hashes(&e)
+	rec := record{charge: charge(&e, len(hashes)-1)}
+	rec.priority = weigh(int64(e.Value), rec.charge+bytesOfRow(len(e.Vector)), age)
+	c := encode(e.Vector)
 
 	sh := ix.shard(&e.Group)
-	sh.mu.Lock()
-	g := sh.groups[e.Group]
-	if g != nil && g.dims != len(e.Vector) {
-		sh.mu.Unlock()
-		ix.bytes.Add(-bytes - groupBytes)
-		return fmt.Errorf("%w: %d dimensions in a group of %d", ErrVector, len(e.Vector), g.dims)
+	g, reserved, err := ix.open(sh, &e, rec.charge)
+	if err != nil {
+		return err
 	}
-	freed := int64(groupBytes)
-	old, replaced := sh.find(hashes[0], &e.Group, &e.ID)
+	held := sh.held
+	var freed int64
 	var handle uint64
+	old, replaced := sh.find(hashes[0], &e.Group, &e.ID)
 	if replaced {
-		var more int64
-		more, handle = sh.remove(old)
-		freed += more
-		g = sh.groups[e.Group]
+		freed, handle = sh.overwrite(old, &e, &c, r, rec, hashes)
+	} else {
+		if g == nil {
+			g = &group{key: e.Group, tenant: e.Tenant, dims: len(e.Vector)}
+			sh.know(g)
+		}
+		s, taken := g.room(sh, ix)
+		reserved += taken
+		sh.insert(g, s, &e, &c, r, rec, hashes)
 	}
-	if g == nil {
-		g = &group{key: e.Group, tenant: e.Tenant, dims: len(e.Vector)}
-		sh.know(g)
-		freed -= groupBytes
-	}
-	sh.insert(g, &e, &c, r, rec, hashes)
+	held = sh.held - held
 	sh.mu.Unlock()
 
-	ix.bytes.Add(-freed)
+	ix.bytes.Add(rec.charge + held - freed - reserved)
 	if replaced {
 		ix.options.Dropped(handle)
 	}
 	return nil
+}
+
+// open locks the entry's shard with as many bytes reserved as the entry needs at least there, its charge and
+// what its group grows by, and returns the group, if there is one. How much that is can only be seen under the lock, and to make room others'
+// are taken: at first it is what an entry of a new group needs.
+func (ix *Index) open(sh *shard, e *Entry, charge int64) (g *group, reserved int64, err error) {
+	dims := len(e.Vector)
+	for need := groupBytes + tenantBytes + bytesOfSegment(dims, 1); ; {
+		need += charge
+		if !ix.reserve(need - reserved) {
+			ix.bytes.Add(-reserved)
+			return nil, 0, ErrFull
+		}
+		reserved = need
+		sh.mu.Lock()
+		g = sh.groups[e.Group]
+		switch {
+		case g == nil:
+			return nil, reserved, nil
+		case g.dims != dims:
+			sh.mu.Unlock()
+			ix.bytes.Add(-reserved)
+			return nil, 0, fmt.Errorf("%w: %d dimensions in a group of %d", ErrVector, dims, g.dims)
+		}
+		if need = g.growth(); charge+need <= reserved {
+			return g, reserved, nil
+		}
+		sh.mu.Unlock()
+	}
 }
 
 // squareOf returns the square of the vector's length; 0 if it isn't one.
@@ -218,7 +257,8 @@ func (ix *Index) Used(g Group, id ID, saved money.Nano) {
 	defer sh.mu.Unlock()
 	if slot, ok := sh.find(hash(ix.seed, ofID, &g, id), &g, &id); ok {
 		r := sh.records.at(slot)
-		r.priority = reweigh(r.priority, int64(saved), r.charge, age)
+		s, _ := sh.rowOf(slot)
+		r.priority = reweigh(r.priority, int64(saved), r.charge+bytesOfRow(s.group.dims), age)
 	}
 }
 
@@ -251,13 +291,20 @@ func (ix *Index) Delete(g Group, id ID) bool {
 	return true
 }
 
+// Hold charges bytes that the caller keeps for entries, and for more than one of them, until Release; others
+// go as for an entry. There is no room for them when it returns false.
+func (ix *Index) Hold(bytes int64) bool { return ix.reserve(bytes) }
+
+// Release gives back what was held.
+func (ix *Index) Release(bytes int64) { ix.bytes.Add(-bytes) }
+
 // Full tells whether entries go to make room for others, or are about to.
 func (ix *Index) Full() bool { return ix.bytes.Load() > ix.options.MaxBytes-ix.options.MaxBytes/16 }
 
 // Stats are the sizes of an index.
 type Stats struct {
 	Entries, Groups int
-	// Bytes are what the entries are charged, their Size included.
+	// Bytes are what is charged: what entries and groups take, the entries' Size, and what is held.
 	Bytes int64
 }
 

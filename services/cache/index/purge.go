@@ -112,6 +112,19 @@ func (ix *Index) reserve(bytes int64) bool {
 	return false
 }
 
+// take reserves bytes where there is room for them, and takes no other's.
+func (ix *Index) take(bytes int64) bool {
+	for {
+		now := ix.bytes.Load()
+		if now+bytes > ix.options.MaxBytes {
+			return false
+		}
+		if ix.bytes.CompareAndSwap(now, now+bytes) {
+			return true
+		}
+	}
+}
+
 // draws is how many entries the one to go is chosen of. With 16, what goes is among the worst
 // eighth nine times of ten.
 const draws = 16

@@ -6,12 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// Rows of a segment: a search holds the segment's lock for the time of a scan, some
+// mostRows are a segment's: a search holds the segment's lock for the time of a scan, some
 // microseconds, and a writer waits no longer.
-const (
-	leastRows = 4
-	mostRows  = 2048
-)
+const mostRows = 2048
 
 // row is what a search needs of an entry beside its vector.
 type row struct {
@@ -46,6 +43,8 @@ func newSegment(g *group, capacity int) *segment {
 		rows:  make([]row, capacity),
 	}
 }
+
+func (s *segment) bytes() int64 { return bytesOfSegment(s.group.dims, len(s.rows)) }
 
 func (s *segment) full() bool { return s.n == len(s.rows) }
 
@@ -100,6 +99,7 @@ func (g *group) replace(sh *shard, added *segment, old ...*segment) {
 		}
 	}
 	for _, s := range old {
+		sh.held -= s.bytes()
 		sh.segments[s.number] = nil
 		sh.numbers = append(sh.numbers, s.number)
 		if s.open {
@@ -107,6 +107,7 @@ func (g *group) replace(sh *shard, added *segment, old ...*segment) {
 		}
 	}
 	if added != nil {
+		sh.held += added.bytes()
 		list = append(list, added)
 		if n := len(sh.numbers); n > 0 {
 			added.number = sh.numbers[n-1]
@@ -133,9 +134,8 @@ func (g *group) offer(s *segment) {
 	}
 }
 
-// room returns a segment with a free row. The first ones grow by half, so that many small
-// groups stay small; then segments are added, an eighth of the group each.
-func (g *group) room(sh *shard) *segment {
+// free returns a segment with a free row; nil where there is none.
+func (g *group) free() *segment {
 	for n := len(g.spare); n > 0; n = len(g.spare) {
 		if s := g.spare[n-1]; !s.full() {
 			return s
@@ -143,13 +143,54 @@ func (g *group) room(sh *shard) *segment {
 		g.spare[n-1].open = false
 		g.spare = g.spare[:n-1]
 	}
-	if list := g.list(); len(list) == 1 && list[0].n < 256 {
-		g.rebuild(sh, list[0].n+list[0].n/2, list[0])
-		return g.spare[len(g.spare)-1]
+	return nil
+}
+
+// extension tells how a group grows that has no free row: a segment of so many rows takes the old one's
+// place, if there is one, or comes to the others. The first begins with one row and grows by half, so that
+// small groups are small; then segments are added, an eighth of the group each. Where the index has no
+// room for that it is the least, which still keeps segments few.
+func (g *group) extension() (old *segment, least, most int) {
+	switch list := g.list(); {
+	case len(list) == 0:
+		return nil, 1, 1
+	case len(list) == 1 && list[0].n < 256:
+		n := list[0].n
+		return list[0], n + 1, n + max(n/2, 1)
 	}
-	s := newSegment(g, min(max(g.rows/8, leastRows), mostRows))
-	g.replace(sh, s)
-	return s
+	least = min(max(g.rows/64, 4), mostRows)
+	return nil, least, min(max(g.rows/8, least), mostRows)
+}
+
+// growth is how many bytes an entry more takes at least.
+func (g *group) growth() int64 {
+	if g.free() != nil {
+		return 0
+	}
+	old, least, _ := g.extension()
+	bytes := bytesOfSegment(g.dims, least)
+	if old != nil {
+		bytes -= old.bytes()
+	}
+	return bytes
+}
+
+// room returns a segment with a free row, and how many bytes it has taken of the index because there was
+// room for more than [group.growth].
+func (g *group) room(sh *shard, ix *Index) (s *segment, taken int64) {
+	if s := g.free(); s != nil {
+		return s, 0
+	}
+	old, rows, most := g.extension()
+	if more := bytesOfSegment(g.dims, most) - bytesOfSegment(g.dims, rows); more > 0 && ix.take(more) {
+		rows, taken = most, more
+	}
+	if old != nil {
+		g.rebuild(sh, rows, old)
+	} else {
+		g.replace(sh, newSegment(g, rows))
+	}
+	return g.spare[len(g.spare)-1], taken
 }
 
 // rebuild copies the rows of old segments into one of the given capacity.
@@ -180,15 +221,15 @@ func (g *group) drop(sh *shard, s *segment, i int) {
 	switch {
 	case s.n == 0:
 		g.replace(sh, nil, s)
-	case s.n <= len(s.rows)/2 && len(s.rows) > leastRows:
+	case s.n <= len(s.rows)/2:
 		// Together with another that is as small, so that a group never ends as many crumbs.
-		n, old := s.n, []*segment{s}
+		n, had, old := s.n, len(s.rows), []*segment{s}
 		for _, t := range g.spare {
 			if t != s && n+t.n <= mostRows/2 {
-				n, old = n+t.n, append(old, t)
+				n, had, old = n+t.n, had+len(t.rows), append(old, t)
 				break
 			}
 		}
-		g.rebuild(sh, max(n+n/4, leastRows), old...)
+		g.rebuild(sh, min(n+n/4, had), old...)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // record is what no search needs of an entry.
 type record struct {
-	charge   int64   // bytes
+	charge   int64   // bytes, without the row
 	priority float64 // see weigh
 	segment  uint32
 	row      uint32
@@ -26,6 +26,7 @@ type shard struct {
 	numbers  []uint32          // that are free
 	records  slab[record]
 	table    table
+	held     int64 // bytes of groups and segments
 
 	live atomic.Int64 // records.n, for those who draw a victim
 }
@@ -65,27 +66,17 @@ func (sh *shard) find(hash uint64, g *Group, id *ID) (slot uint32, ok bool) {
 	return 0, false
 }
 
-// insert adds an entry that isn't there. hashes are of its id and of its keys.
-func (sh *shard) insert(g *group, e *Entry, c *code, r row, rec record, hashes []uint64) {
-	s := g.room(sh)
-	r.slot = sh.records.n
-	rec.segment, rec.row, rec.cell = s.number, uint32(s.n), none //nolint:gosec // below mostRows
+// bind an entry's hashes, of its id and of its keys, to its slot, and return the first cell.
+func (sh *shard) bind(slot uint32, hashes []uint64) (cell uint32) {
+	cell = none
 	for i := len(hashes) - 1; i >= 0; i-- {
-		rec.cell = sh.table.insert(hashes[i], r.slot, rec.cell)
+		cell = sh.table.insert(hashes[i], slot, cell)
 	}
-	sh.records.push(rec)
-	sh.live.Add(1)
-	g.rows++
-	s.mu.Lock()
-	s.put(s.n, c, e.Vector, r)
-	s.n++
-	s.mu.Unlock()
+	return cell
 }
 
-// remove takes an entry out, and its group when it was the last, and returns the bytes that it
-// had been charged and its handle.
-func (sh *shard) remove(slot uint32) (freed int64, handle uint64) {
-	rec := sh.records.at(slot)
+// unbind is bind undone.
+func (sh *shard) unbind(rec *record) {
 	for rec.cell != none {
 		c := rec.cell
 		rec.cell = sh.table.cells.at(c).sibling
@@ -99,10 +90,46 @@ func (sh *shard) remove(slot uint32) (freed int64, handle uint64) {
 		}
 		sh.table.shrink()
 	}
+}
+
+// insert adds an entry that isn't there to a segment that has room.
+func (sh *shard) insert(g *group, s *segment, e *Entry, c *code, r row, rec record, hashes []uint64) {
+	r.slot = sh.records.n
+	rec.segment, rec.row, rec.cell = s.number, uint32(s.n), sh.bind(r.slot, hashes) //nolint:gosec // below mostRows
+	sh.records.push(rec)
+	sh.live.Add(1)
+	g.rows++
+	s.mu.Lock()
+	s.put(s.n, c, e.Vector, r)
+	s.n++
+	s.mu.Unlock()
+}
+
+// overwrite puts an entry in the place of the one with its group and id, and returns the bytes that that
+// one had been charged and its handle.
+func (sh *shard) overwrite(slot uint32, e *Entry, c *code, r row, rec record, hashes []uint64) (freed int64, handle uint64) {
+	old := sh.records.at(slot)
+	s, was := sh.rowOf(slot)
+	freed, handle = old.charge, was.handle
+	sh.unbind(old)
+	r.slot = slot
+	rec.segment, rec.row, rec.cell = old.segment, old.row, sh.bind(slot, hashes)
+	*old = rec
+	s.mu.Lock()
+	s.put(int(rec.row), c, e.Vector, r)
+	s.mu.Unlock()
+	return freed, handle
+}
+
+// remove takes an entry out, and its group when it was the last, and returns the bytes that are
+// no longer charged and its handle.
+func (sh *shard) remove(slot uint32) (freed int64, handle uint64) {
+	rec := sh.records.at(slot)
+	sh.unbind(rec)
 
 	s, r := sh.rowOf(slot)
 	g := s.group
-	freed, handle = rec.charge, r.handle
+	freed, handle = rec.charge+sh.held, r.handle
 	g.drop(sh, s, int(rec.row))
 
 	if last := sh.records.n - 1; slot != last {
@@ -116,19 +143,19 @@ func (sh *shard) remove(slot uint32) (freed int64, handle uint64) {
 	sh.live.Add(-1)
 
 	if g.rows == 0 {
-		freed += groupBytes
-		if sh.groups[g.key] == g {
-			sh.forget(g)
-		}
+		sh.forget(g)
 	}
-	return freed, handle
+	return freed - sh.held, handle
 }
 
 // know a group that is new.
 func (sh *shard) know(g *group) {
 	sh.groups[g.key] = g
+	sh.held += groupBytes
 	if g.next = sh.tenants[g.tenant]; g.next != nil {
 		g.next.prev = g
+	} else {
+		sh.held += tenantBytes
 	}
 	sh.tenants[g.tenant] = g
 }
@@ -136,6 +163,7 @@ func (sh *shard) know(g *group) {
 // forget a group that has no entries any more.
 func (sh *shard) forget(g *group) {
 	delete(sh.groups, g.key)
+	sh.held -= groupBytes
 	if g.next != nil {
 		g.next.prev = g.prev
 	}
@@ -146,6 +174,7 @@ func (sh *shard) forget(g *group) {
 		sh.tenants[g.tenant] = g.next
 	default:
 		delete(sh.tenants, g.tenant)
+		sh.held -= tenantBytes
 	}
 }
 
