@@ -88,6 +88,7 @@ func raw(atoms []atom, words []reading.Word) []atom {
 			a.text, a.form = strings.ToLower(w.Typed()), reading.Base
 		}
 		a.article, article = article, false
+		a.many = a.many || !w.Function && !w.Quoted && counted(words, i)
 		atoms = append(atoms, a)
 	}
 	if one >= 0 && !many && reading.Several(words) && len(atoms) > 2 { // the fastest fish
@@ -100,6 +101,9 @@ func raw(atoms []atom, words []reading.Word) []atom {
 // "the matter" is another thing than matter.
 func kept(words []reading.Word, i int) bool {
 	if i+1 >= len(words) {
+		return true
+	}
+	if telling(words, i) {
 		return true
 	}
 	next := words[i+1].Text

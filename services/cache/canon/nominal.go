@@ -154,7 +154,7 @@ func asked(a []atom) []atom {
 	n := len(a)
 	if is(a, 0, "who") && agents[a[1].text] != "" && a[1].form == reading.Past {
 		of := 2
-		if is(a, of, "the") {
+		if is(a, of, "the") && of+1 < len(a) && a[of+1].word != nil && !a[of+1].word.Capital { // The Heat
 			of++
 		}
 		if things(a[of:]) {
