@@ -40,6 +40,12 @@ var everyday string
 //go:embed whose.tsv
 var whose string
 
+// forms were written on 30 November 2026 with the rules that they ask: slips, order, articles, plurals and
+// spelling, by which near tells prompts apart whatever passes the veto.
+//
+//go:embed forms.tsv
+var forms string
+
 // pair is two prompts and whether they ask the same, in somebody's judgement.
 type pair struct {
 	kind string
@@ -56,6 +62,8 @@ type set struct {
 	// wordy sets say the same in other words than those that the tables were written by, so that near
 	// finds fewer, and have kinds that no rule knows.
 	wordy bool
+	// formed sets ask another thing by what forms alone tell apart, and no rule of the veto.
+	formed bool
 	// audited is set where audit.tsv has rows of it.
 	audited bool
 }
@@ -64,10 +72,11 @@ type set struct {
 func load(folder string) (sets []set, from string, err error) {
 	byHand, adversary := set{name: "own, by hand"}, set{name: "own, by an adversary"}
 	daily, doers := set{name: "own, everyday", wordy: true}, set{name: "own, whose doing"}
+	formal := set{name: "own, forms", formed: true}
 	for _, file := range [...]struct {
 		rows string
 		set  *set
-	}{{own, &byHand}, {adversarial, &adversary}, {everyday, &daily}, {whose, &doers}} {
+	}{{own, &byHand}, {adversarial, &adversary}, {everyday, &daily}, {whose, &doers}, {forms, &formal}} {
 		for line := range strings.Lines(file.rows) {
 			f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 			if len(f) != 4 {
@@ -78,7 +87,7 @@ func load(folder string) (sets []set, from string, err error) {
 	}
 	sets = []set{
 		byHand, {name: "own, by templates", pairs: generated(templates)}, {name: "own, unseen", pairs: generated(unseen)},
-		{name: "own, held", pairs: generated(held)}, adversary, daily, doers,
+		{name: "own, held", pairs: generated(held)}, adversary, daily, doers, formal,
 	}
 	folder = filepath.Join(folder, "semcache")
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) { //nolint:gosec // who measures names the folder

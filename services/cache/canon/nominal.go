@@ -154,7 +154,7 @@ func asked(a []atom) []atom {
 	n := len(a)
 	if is(a, 0, "who") && agents[a[1].text] != "" && a[1].form == reading.Past {
 		of := 2
-		if is(a, of, "the") && of+1 < len(a) && a[of+1].word != nil && !a[of+1].word.Capital { // The Heat
+		if is(a, of, "the") && (a[1].text == "invent" || a[1].text == "discover") && !(of+1 < len(a) && titled(&a[of+1])) { // who wrote the heat
 			of++
 		}
 		if things(a[of:]) {
@@ -185,3 +185,6 @@ func asked(a []atom) []atom {
 	}
 	return a
 }
+
+// titled reports whether an atom is a capitalised word.
+func titled(a *atom) bool { return a.word != nil && a.word.Capital }
