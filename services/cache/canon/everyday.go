@@ -268,7 +268,7 @@ var trade = reading.Set("data dataset user customer client consumer buyer seller
 	"response query prompt answer conversation chat content info privacy revenue profit sale market marketing price cost fee fund " +
 	"budget traffic policy complaint ticket bug feature release risk fraud compliance production factory warehouse store shop " +
 	"restaurant bakery menu guest patient visitor member tenant passenger commercially industrially professionally scale bulk log " +
-	"file disk image video text document word money job hire living machine robot ai")
+	"file disk image video text document word money job hire living machine robot ai human delivery catering banquet wholesale")
 
 // owns are nouns of what is a person's own where it is called "your", and so anybody's: your hair, your
 // room; but not your servers.
@@ -500,11 +500,12 @@ func dealt(a []atom, i int) bool {
 var helping = reading.Set("get have use try want need begin start stop like rise stick cry smell taste burn hurt")
 
 // own reports whether nothing from i on is the asked one's or the asker's that may be anything but a
-// person's.
+// person's, and nothing tells how one who is asked does it: so well, always, here.
 func own(a []atom, i int, who string) bool {
 	for ; i < len(a); i++ {
 		switch a[i].text {
-		case "me", "my", "i":
+		case "me", "my", "i",
+			"so", "such", "here", "usually", "normally", "always", "personally": // how somebody does it
 			return false
 		case "us", "our":
 			if who == "you" {

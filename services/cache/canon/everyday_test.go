@@ -83,6 +83,7 @@ func TestWhoseDoing(t *testing.T) {
 		"learn from users", "learn to rank", "draw conclusions", "clean data", "get rid of fraud", "become carbon neutral", "train a model",
 		"use cookies on this site", "cook", "make us a cake", "know if a user is a bot", "know if you are right", "feel", "get over a leak",
 		"wash money", "peel off users", "forget a conversation", "stop spam", "lose customers", "build muscle models", "ask a customer out of it",
+		"write poems so fast", "make such good bread", "cook rice here", "play chess against humans", "cook rice for delivery",
 	} {
 		a, b := of("How do you "+does+"?"), of("How do I "+does+"?")
 		if _, same := canon.Same(a, b); same {
