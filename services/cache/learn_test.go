@@ -139,7 +139,7 @@ func (s *student) known(t *testing.T, ns *cachev1.Namespace) {
 }
 
 var (
-	agrees    = completion("Begin with simple chords, and practise every day for 20 minutes.")
+	agrees    = completion("Practise every day for 20 minutes, and begin with simple chords.")
 	contrasts = completion("Take lessons with a teacher once a week.")
 )
 
@@ -199,7 +199,7 @@ func TestFeedback(t *testing.T) {
 	s := newStudent(t, memory.New(memory.Options{}), how)
 	ns := namespace()
 	s.keep(t, ns)
-	s.compare(t, ns, 60, agrees)
+	s.compare(t, ns, 120, agrees)
 	coin = 0.999
 	found := s.ask(t, ns)
 	// Partitions have one threshold, and questions of their own, which are barred after a report.

@@ -38,7 +38,7 @@ func compare(x, y *said) (bool, Reason) {
 	if !slices.Equal(once(x.spans), once(y.spans)) {
 		return false, Code
 	}
-	if counted(x, y) || !slices.Equal(x.bounds(), y.bounds()) {
+	if counted(x, y) || !slices.Equal(x.bounds(), y.bounds()) || turnedAround(x, y) {
 		return false, Numbers
 	}
 	if why := reserved(x, y); why != "" {
@@ -134,6 +134,33 @@ func (s *said) bounds() (all []string) {
 		}
 	}
 	return set(all)
+}
+
+// turnedAround: a number that one says something goes from, the other says it goes to.
+func turnedAround(x, y *said) bool {
+	p, q := x.ends(), y.ends()
+	for n, from := range p {
+		if to, ok := q[n]; ok && from != "" && to != "" && from != to {
+			return true
+		}
+	}
+	return false
+}
+
+// ends are the numbers after "from" and the like, "" where a number is after several.
+func (s *said) ends() map[string]string {
+	all := map[string]string{}
+	for i := 1; i < len(s.words); i++ {
+		way := s.words[i-1].Text
+		if s.words[i].Kind != reading.Number || way != "from" && way != "to" && way != "before" && way != "after" {
+			continue
+		}
+		if was, ok := all[s.words[i].Lemma]; ok && was != way {
+			way = ""
+		}
+		all[s.words[i].Lemma] = way
+	}
+	return all
 }
 
 var months = reading.Set("january february march april may june july august september october november december")
@@ -349,7 +376,7 @@ var rivals = [][2]string{
 	{"above", "below"}, {"over", "under"}, {"always", "never"}, {"always", "sometimes"}, {"often", "rarely"}, {"with", "without"},
 	{"must", "may"}, {"up", "down"}, {"into", "out"}, {"inside", "outside"}, {"until", "from"}, {"all", "most"}, {"and", "or"},
 	{"he", "she"}, {"on", "off"}, {"left", "right"}, {"once", "unless"},
-	{"if", "unless"}, {"when", "unless"}, {"most", "few"}, {"most", "some"}, {"many", "some"}, {"all", "few"}, {"first", "last"},
+	{"if", "unless"}, {"because", "although"}, {"since", "although"}, {"when", "unless"}, {"most", "few"}, {"most", "some"}, {"many", "some"}, {"all", "few"}, {"first", "last"},
 	{"new", "existing"}, {"same", "different"}, {"only", "also"}, {"minimum", "maximum"}, {"internal", "external"},
 }
 
@@ -432,7 +459,7 @@ func opposites(s, o *said) bool {
 	for i := range s.words {
 		for j := range o.words {
 			w, v := &s.words[i], &o.words[j]
-			if reading.Opposites(&w.Word, &v.Word) && !others[w.Text] && !said[v.Text] {
+			if (w.negation > 0) != (v.negation > 0) && reading.Opposites(&w.Word, &v.Word) && !others[w.Text] && !said[v.Text] {
 				return true
 			}
 		}
@@ -454,8 +481,11 @@ func noun(w *word) bool {
 	return w.Entry == 0 || w.Entry.First() == lexicon.Noun || w.Entry.First() == 0
 }
 
-// heavy words without a partner, by whether they are nouns and whether they lead to a list.
-func heavy(s *said, to []int) (nouns, others, leads, all int) {
+// loose words of content are those without a partner; of leads, in what leads to a list.
+type loose struct{ nouns, verbs, others, leads, all int }
+
+// heavy counts the words of content without a partner.
+func heavy(s *said, to []int) (n loose) {
 	seen := map[string]bool{}
 	for i := range s.words {
 		w := &s.words[i]
@@ -463,40 +493,41 @@ func heavy(s *said, to []int) (nouns, others, leads, all int) {
 			continue
 		}
 		seen[w.Lemma] = true
-		all++
+		n.all++
 		switch {
 		case to[i] >= 0:
 		case w.lead:
-			leads++
+			n.leads++
 		case noun(w):
-			nouns++
+			n.nouns++
+		case w.Entry.First() == lexicon.Verb:
+			n.verbs++
 		default:
-			others++
+			n.others++
 		}
 	}
-	return nouns, others, leads, all
+	return n
 }
 
-// covered: nearly every word of each has a partner in the other, and no noun may have been
+// covered: nearly every word of each has a partner in the other, and none may have been
 // replaced by another. What leads to a list may be missing in the other, not be another.
 func (m *matching) covered() bool {
-	xn, xo, xl, xa := heavy(m.x, m.to)
-	yn, yo, yl, ya := heavy(m.y, m.of)
-	if xn > 0 && yn > 0 || xl > 0 && yl > 0 || xl > 0 && yn > 0 || xn > 0 && yl > 0 {
+	x, y := heavy(m.x, m.to), heavy(m.y, m.of)
+	if x.nouns+x.leads > 0 && y.nouns+y.leads > 0 {
 		return false
 	}
-	return fewNouns(xn, xa) && fewNouns(yn, ya) && within(xn+xo, xa) && within(yn+yo, ya) && (xn+xo == 0 || yn+yo == 0 || (xa >= 8 && ya >= 8))
+	more := func(n loose) bool { return n.nouns+n.verbs+n.others > 0 }
+	return x.few() && y.few() && !(more(x) && more(y))
 }
 
-// fewNouns: so many nouns of all may be without a partner. In a short answer each is what it says.
-func fewNouns(loose, all int) bool { return loose <= all/10 }
-
-// within: so many of all may be without a partner.
-func within(loose, all int) bool { return loose == 0 || loose <= max(1, all/6) && all >= 3 }
+// few: nearly all words have a partner. In a short answer each noun is what it says, and each adjective.
+func (n loose) few() bool {
+	free := n.nouns + n.verbs + n.others
+	return n.nouns <= n.all/10 && n.others <= (n.all+1)/6 && (free == 0 || free <= max(1, n.all/6) && n.all >= 3)
+}
 
 // long: one says so much more than the other that something more is said.
 func (m *matching) long() bool {
-	_, _, _, xa := heavy(m.x, m.to)
-	_, _, _, ya := heavy(m.y, m.of)
-	return 2*min(xa, ya) < max(xa, ya)
+	x, y := heavy(m.x, m.to).all, heavy(m.y, m.of).all
+	return 2*min(x, y) < max(x, y)
 }

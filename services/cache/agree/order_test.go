@@ -144,7 +144,7 @@ func TestOrderOfNumberedLists(t *testing.T) {
 		},
 	}
 	lists := 0
-	for _, set := range []string{fitted, held} {
+	for _, set := range []string{fitted, held, later} {
 		for _, p := range labelled(t, set) {
 			others := []string{p.a, p.b}
 			for i, s := range others {

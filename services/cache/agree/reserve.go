@@ -1,6 +1,10 @@
 package agree
 
-import "strings"
+import (
+	"strings"
+
+	"tollgate.dev/services/cache/reading"
+)
 
 // reserves are what an answer may be said under, by the words that say so. What one answer says
 // with a reserve the other doesn't say without.
@@ -49,21 +53,25 @@ var reserves = []struct {
 			"some say", "rumored",
 		},
 	},
+	{why: Condition, words: []string{"although", "though", "despite"}, also: []string{"but", "however", "yet", "nevertheless", "while"}},
+	// How far something is allowed or asked for.
+	{why: Condition, words: []string{"may"}, also: []string{"can", "could", "might"}},
+	{why: Condition, words: []string{"should", "ought", "recommended"}},
 	{
 		why: Negation,
 		words: []string{
 			"not true that", "not the case", "not correct that", "not right that", "false that", "wrong that", "incorrect that", "untrue",
 			"wrong", "incorrect", "false", "mistaken", "opposite", "contrary", "used to be", "formerly", "in theory", "far from",
-			"anything but", "do not think", "do not believe", "not say that", "no evidence", "a myth", "no longer", "not yet",
+			"anything but", "everything but", "all but", "do not think", "do not believe", "not say that", "no evidence", "a myth", "no longer", "not yet",
 		},
 	},
 	{
 		why: Condition,
 		words: []string{
 			"sometimes", "often", "mostly", "most of", "some of", "in most", "in some", "in many", "in part", "partly", "partially",
-			"occasionally", "rarely",
+			"occasionally", "rarely", "usually", "typically", "normally",
 		},
-		also: []string{"usually", "typically", "generally", "frequently"},
+		also: []string{"generally", "frequently", "commonly"},
 	},
 }
 
@@ -82,7 +90,29 @@ func reserved(x, y *said) Reason {
 			return r.why
 		}
 	}
+	if a, b := x.only(), y.only(); len(a) > 0 && len(b) > 0 && (len(without(a, b)) > 0 || len(without(b, a)) > 0) {
+		return Condition
+	}
 	return ""
+}
+
+// only are the words that an "only" is said of: the next ones that say something. They are none where
+// one stands at the end of a sentence.
+func (s *said) only() (all []string) {
+	open := false
+	for i := range s.words {
+		w := &s.words[i]
+		switch {
+		case w.Text == "only" && (i+1 == len(s.words) || s.words[i+1].at != w.at):
+			return nil
+		case w.Text == "only":
+			open = true
+		case open && (content(&w.Word) || w.Kind != reading.Plain):
+			all = append(all, w.Lemma)
+			open = false
+		}
+	}
+	return set(all)
 }
 
 // joined are the words with a space around each.

@@ -12,7 +12,7 @@ import (
 func answersOf(t testing.TB) (all []pair) {
 	t.Helper()
 	seen := map[string]bool{}
-	for _, set := range []string{fitted, held} {
+	for _, set := range []string{fitted, held, later} {
 		for _, p := range labelled(t, set) {
 			for _, s := range []string{p.a, p.b} {
 				if !seen[s] {

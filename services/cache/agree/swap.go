@@ -16,6 +16,9 @@ func (m *matching) swapped() bool {
 	if m.x.sentences == 1 && m.y.sentences == 1 && m.ruled() {
 		return true
 	}
+	if m.concluded() {
+		return true
+	}
 	if m.turned() || (&matching{x: m.y, y: m.x, to: m.of, of: m.to}).turned() {
 		return true
 	}
@@ -44,6 +47,36 @@ func (m *matching) ruled() bool {
 		}
 	}
 	return false
+}
+
+var conclusions = reading.Set("so therefore thus hence consequently")
+
+// concluded: what follows from what in the one answer, it follows from in the other.
+func (m *matching) concluded() bool {
+	// sides of the only conclusion: lemmas by whether they stand before it, after it, or both.
+	sides := func(s *said) (of map[string]int, ok bool) {
+		of = map[string]int{}
+		side, n := 1, 0
+		for i := range s.words {
+			w := &s.words[i]
+			if conclusions[w.Text] && (w.Break || w.First) {
+				side = 2
+				n++
+			}
+			if content(&w.Word) {
+				of[w.Lemma] |= side
+			}
+		}
+		return of, n == 1
+	}
+	p, ok := sides(m.x)
+	q, too := sides(m.y)
+	there, back := false, false
+	for lemma, a := range p {
+		there = there || a == 1 && q[lemma] == 2
+		back = back || a == 2 && q[lemma] == 1
+	}
+	return ok && too && there && back
 }
 
 // turned: two words have changed places around the same words, and no passive explains it.
