@@ -15,6 +15,10 @@ import (
 // verbatim reports whether a text has any of these.
 func verbatim(s string) bool {
 	tokens := strings.Fields(s)
+	const short = len("a'?")
+	if len(tokens) == 1 && len(s) <= short && strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
+		return true // a? as an expression
+	}
 	return grouped(s) || given(s) || command(tokens) || edged(tokens) || repeated(tokens)
 }
 
@@ -167,7 +171,7 @@ var (
 	wordy = Set("cat find echo touch kill man less head tail sort ln zip unzip gzip diff ping export source ssh git docker npm pip apt brew " +
 		"vi vim nano du df ps dd mount umount tee wc uniq cut tr make open start run source")
 	// naming are words before the name of a command.
-	naming = Set("does do run running type typing command sudo execute executing is between and")
+	naming = Set("does do run running type typing command sudo execute executing explain describe use using is between and")
 	// calling are wordy commands whose objects have names in which case counts.
 	calling = Set("cat touch source ln git docker npm pip ssh vi vim nano diff unzip zip")
 )
@@ -186,7 +190,7 @@ func command(tokens []string) bool {
 		switch {
 		case argument(arg), i == 0 && calling[t] && !prose(tokens[1:]) && slices.ContainsFunc(tokens[1:], upper):
 			return true
-		case strong && i == 0:
+		case i == 0 && (strong || slices.ContainsFunc(tokens[1:], bareSigns)): // git add .
 			return !prose(tokens[1:])
 		case strong && unknown(arg):
 			return true
@@ -198,13 +202,13 @@ func command(tokens []string) bool {
 // upper reports whether a word begins with a capital.
 func upper(w string) bool { return w[0] >= 'A' && w[0] <= 'Z' }
 
+// bareSigns reports whether a word is signs that a path, a pattern or an option is made of.
+func bareSigns(w string) bool { return strings.Trim(w, `/.~-*$:\`) == "" }
+
 // argument reports whether a word is spelled as what a command is called with: signs alone, a path, a flag,
 // the name of a file, or letters of which a later one is a capital.
 func argument(w string) bool {
-	if strings.Trim(w, "/.~-*$:\\") == "" {
-		return true
-	}
-	if strings.IndexByte("/.~*$", w[0]) >= 0 || w[0] == '-' {
+	if bareSigns(w) || strings.IndexByte("/.~*$-", w[0]) >= 0 {
 		return true
 	}
 	for i := 1; i < len(w)-1; i++ {
@@ -233,9 +237,9 @@ func prose(tokens []string) bool {
 
 var (
 	// repeating are verbs at a text's beginning of which the rest is what they are done with.
-	repeating = Set("reverse repeat echo print output say type reply respond")
+	repeating = Set("reverse repeat echo print output say type reply respond shout yell whisper")
 	// coding are names of what texts are turned into, or matched by.
-	coding = Set("regex regexp morse braille")
+	coding = Set("regex regexp morse braille hash")
 )
 
 // repeated reports whether a short text is to be given back, or to be written in a code.
