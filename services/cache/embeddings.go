@@ -135,7 +135,7 @@ func (e *embeddings) ask(ctx context.Context, text string) (r reply) {
 		start := e.clock.Now()
 		vector, bill, err := e.embed(ctx, text)
 		// Of a text that has no vector the embedder's state is the same as of others.
-		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong)
+		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong) || errors.Is(err, embed.ErrRefused)
 		e.observer.CacheEmbedded(e.clock.Now().Sub(start), bill.Tokens, err == nil || none)
 		if none {
 			err = nil
@@ -224,7 +224,7 @@ func unquoted(err error) error {
 	if e, ok := errors.AsType[*errs.Error](err); ok {
 		return e
 	}
-	for _, known := range [...]error{embed.ErrNothing, embed.ErrTooLong, context.DeadlineExceeded, context.Canceled} {
+	for _, known := range [...]error{embed.ErrNothing, embed.ErrTooLong, embed.ErrRefused, context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, known) {
 			return known
 		}

@@ -116,6 +116,8 @@ func (e *fakeEmbedder) Embed(ctx context.Context, text string, to []float32) (em
 		return embed.Bill{}, ctx.Err()
 	case "panicking":
 		panic("secret " + text)
+	case "refusing":
+		return embed.Bill{}, embed.ErrRefused
 	case "zero":
 		clear(to)
 		return embed.Bill{Tokens: 1}, nil
@@ -179,6 +181,13 @@ func TestTextsWithoutAVector(t *testing.T) {
 	}
 	if n := e.called(); n != 1 || f.log.lines("is away") > 0 {
 		t.Errorf("called %d times; log:\n%s", n, f.log)
+	}
+	e.set("refusing")
+	for i := range 10 {
+		f.ask(t, fmt.Sprint(lute, strings.Repeat("?", i)), upToSemantic, nil)
+	}
+	if n := e.called(); n != 10 || f.log.lines("is away") > 0 {
+		t.Errorf("refusing texts it is called %d times; log:\n%s", n, f.log)
 	}
 }
 

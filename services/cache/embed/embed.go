@@ -13,7 +13,7 @@ type Embedder interface {
 	// Embed writes the text's vector into to, which has room for Dim numbers: float32 of
 	// length 1. The same text gets the same vector as long as Version stays the same (of a
 	// provider's, as far as the provider keeps to that). The bill may come beside an error.
-	// It ends with ctx. Its errors are ErrNothing, ErrTooLong, and what the embedder
+	// It ends with ctx. Its errors are ErrNothing, ErrTooLong, ErrRefused, and what the embedder
 	// documents; none quotes the text.
 	Embed(ctx context.Context, text string, to []float32) (Bill, error)
 	// Dim is how many numbers a vector has, at least 1.
@@ -38,4 +38,6 @@ var (
 	// ErrTooLong says that a text is longer than the embedder reads. It is never cut: two
 	// texts that differ after the cut would be the same.
 	ErrTooLong = errors.New("embed: the text is too long")
+	// ErrRefused says that who embeds refused this text, and serves others.
+	ErrRefused = errors.New("embed: the text was refused")
 )

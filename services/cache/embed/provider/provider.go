@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -57,6 +58,9 @@ const (
 	// tokens, which are seldom more bytes.
 	maxBytes = 32 << 10
 	maxDim   = 1 << 14
+	// maxRefusals of texts in a row, with none answered, are about them; more are about all, as
+	// where the model's options are wrong.
+	maxRefusals = 16
 )
 
 // Embedder embeds by a provider. It is safe for concurrent use.
@@ -66,6 +70,8 @@ type Embedder struct {
 	url      string
 	version  string
 	maxReply int64
+	// refusals of texts in a row, since one was answered.
+	refusals atomic.Int64
 }
 
 // New returns an embedder. It calls nobody. Its errors are of options that cannot be.
@@ -131,7 +137,7 @@ func (r *reply) bill() embed.Bill {
 var unknown = embed.Bill{Unknown: true}
 
 // Embed is [embed.Embedder]'s, for texts below 32 KiB. It makes one call and does not
-// repeat it. Its errors are provider_error, provider_unavailable, provider_timeout and
+// repeat it. Its errors are [embed]'s, provider_error, provider_unavailable, provider_timeout and
 // provider_rate_limited of [errs], and the context's. Nothing is billed for a request that did not
 // leave, and for one that was refused, by a status other than 200 or an error in the answer's place.
 // Tokens are billed even where an answer is of no use. What a call costs is unknown that brought no
@@ -195,7 +201,7 @@ func (e *Embedder) call(ctx context.Context, text string) ([]byte, embed.Bill, e
 	body, err := io.ReadAll(io.LimitReader(resp.Body, e.maxReply+1))
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		return nil, embed.Bill{}, refused(resp)
+		return nil, embed.Bill{}, e.refused(resp)
 	case err != nil:
 		return nil, unknown, errs.New(errs.ProviderUnavailable, "the provider's answer broke off").WithCause(cause(err))
 	case int64(len(body)) > e.maxReply:
@@ -213,8 +219,11 @@ func cause(err error) error {
 }
 
 // refused names an answer that is none. What it says may quote the text, and is not repeated.
-func refused(resp *http.Response) error {
+// A status that is about the text says nothing of the provider, until it comes for many in a row.
+func (e *Embedder) refused(resp *http.Response) error {
 	switch status := resp.StatusCode; {
+	case ofText(status) && e.refusals.Add(1) <= maxRefusals:
+		return embed.ErrRefused
 	case status == http.StatusTooManyRequests:
 		err := errs.New(errs.ProviderRateLimited, "the rate limit of the provider of embeddings is reached")
 		if s, parse := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32); parse == nil && s > 0 {
@@ -234,6 +243,11 @@ func refused(resp *http.Response) error {
 	}
 }
 
+// ofText tells whether a status is about what was sent.
+func ofText(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity
+}
+
 func (e *Embedder) read(body []byte, to []float32) (embed.Bill, error) {
 	var r reply
 	switch err := json.Unmarshal(body, &r); {
@@ -251,5 +265,6 @@ func (e *Embedder) read(body []byte, to []float32) (embed.Bill, error) {
 	if n != e.opts.Dim {
 		return r.bill(), errs.Newf(errs.ProviderError, "the provider's vector has %d numbers, not %d", n, e.opts.Dim)
 	}
+	e.refusals.Store(0)
 	return r.bill(), normalize(to[:n])
 }

@@ -175,7 +175,6 @@ func TestRefused(t *testing.T) {
 	}{
 		"credential":          {401, quotes, errs.ProviderError, embed.Bill{}},
 		"model":               {404, quotes, errs.ProviderError, embed.Bill{}},
-		"request":             {400, quotes, errs.ProviderError, embed.Bill{}},
 		"rate limit":          {429, quotes, errs.ProviderRateLimited, embed.Bill{}},
 		"failure":             {500, quotes, errs.ProviderError, embed.Bill{}},
 		"bad gateway":         {502, quotes, errs.ProviderUnavailable, embed.Bill{}},
@@ -216,6 +215,33 @@ func TestRefused(t *testing.T) {
 				secrettest.AssertNoLeak(t, e.Error(), key, food)
 			}
 		})
+	}
+}
+
+// What a provider refuses by a status that is about the text says nothing of it as a provider, until it
+// refuses many texts in a row.
+func TestRefusedTexts(t *testing.T) {
+	for _, status := range []int{400, 413, 422} {
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			var asked struct{ Input string }
+			if err := json.NewDecoder(r.Body).Decode(&asked); err == nil && asked.Input == food {
+				_, _ = io.WriteString(w, `{"data":[{"embedding":[1,0,0,0]}]}`)
+				return
+			}
+			w.WriteHeader(status)
+		})
+		e := open(t, provider.Options{URL: url})
+		for round := range 2 {
+			for i := range 18 {
+				bill, err := e.Embed(t.Context(), fmt.Sprint("bad ", i), make([]float32, 4))
+				if ok := errors.Is(err, embed.ErrRefused); ok != (i < 16) || ok == errs.Is(err, errs.ProviderError) || bill != (embed.Bill{}) {
+					t.Errorf("%d, round %d, text %d: %v, and the bill %+v", status, round, i, err, bill)
+				}
+			}
+			if _, err := e.Embed(t.Context(), food, make([]float32, 4)); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 
