@@ -85,10 +85,8 @@ func (s *splitter) upper2(w *Word) bool {
 	return len(w.Text) == 2 && i >= 0
 }
 
-// Lemma takes inflection off a word in lower case. The entry is 0 when the lexicon has none,
+// lemma takes inflection off a word in lower case. The entry is 0 when the lexicon has none,
 // and the lemma then is the word itself.
-func Lemma(text string) (string, Form, lexicon.Word) { return lemma(text, all) }
-
 func lemma(text string, r respelling) (string, Form, lexicon.Word) {
 	if ir, ok := irregular[text]; ok && (r == all || ir.form != Base) {
 		return ir.lemma, ir.form, lexicon.Find(ir.lemma)
