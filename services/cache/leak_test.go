@@ -153,6 +153,23 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 			}
 		}
 	}
+	// refusing makes the embedder one of a provider that answers with a status, and with all it was sent.
+	refusing := func(status int) func(*testing.T, *made) {
+		return func(t *testing.T, m *made) {
+			t.Helper()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(status)
+				_, _ = io.Copy(w, r.Body)
+				_, _ = io.WriteString(w, markedKey)
+			}))
+			t.Cleanup(server.Close)
+			e, err := provider.New(server.Client(), provider.Options{URL: server.URL, Key: secret.New(markedKey), Model: "m", Dim: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.opts.Threshold, m.opts.Embedder, m.opts.EmbedderPaid, m.opts.EmbedTimeout = &half, e, true, -1
+		}
+	}
 	serving := func(t *testing.T, m *made) { t.Helper(); m.opts.Threshold, m.opts.Embedder = &half, staticEmbedder(t) }
 	learns := func(t *testing.T, m *made) {
 		t.Helper()
@@ -240,20 +257,8 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 			asking, "timeout=true"},
 		"an embedder that panics": {failing(func(text string) error { panic(text) }),
 			asking, "panicked"},
-		"a provider that refuses and quotes": {func(t *testing.T, m *made) {
-			t.Helper()
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.WriteHeader(http.StatusBadRequest)
-				_, _ = io.Copy(w, r.Body)
-				_, _ = io.WriteString(w, markedKey)
-			}))
-			t.Cleanup(server.Close)
-			e, err := provider.New(server.Client(), provider.Options{URL: server.URL, Key: secret.New(markedKey), Model: "m", Dim: 4})
-			if err != nil {
-				t.Fatal(err)
-			}
-			m.opts.Threshold, m.opts.Embedder, m.opts.EmbedderPaid, m.opts.EmbedTimeout = &half, e, true, -1
-		}, asking, "answered with status 400"},
+		"a provider that refuses the text and quotes": {refusing(http.StatusBadRequest), asking, ""},
+		"a provider that refuses all and quotes":      {refusing(http.StatusUnauthorized), asking, "refused the credential"},
 		"what can't be meant": {serving, func(t *testing.T, s *said, _ *made) {
 			t.Helper()
 			q := question("c", markedAsk)
