@@ -40,7 +40,7 @@ func quotingProvider(t *testing.T, refuse *atomic.Bool) *httptest.Server {
 		case strings.HasSuffix(r.URL.Path, "/chat/completions"):
 			_, _ = fmt.Fprintf(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}`, saidInAnswer)
 		case refuse.Load():
-			w.WriteHeader(http.StatusBadRequest)
+			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.Copy(w, r.Body)
 			_, _ = io.WriteString(w, tenantKey)
 		default: // little-endian float32 in base64: 0.6, 0.8

@@ -137,9 +137,9 @@ func (r *replica) fail(accounts []*account) {
 
 // lookAfter reports by the clock, and tries a store that is away.
 func (r *replica) lookAfter(ctx context.Context) {
+	tried := r.limiter.now() // before the first tick
 	ticker := r.limiter.clock.NewTicker(tick)
 	defer ticker.Stop()
-	tried := r.limiter.now()
 	for {
 		select {
 		case <-ctx.Done():
