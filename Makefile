@@ -26,12 +26,12 @@ build: ## build bin/tollgate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tollgate ./services/cmd/tollgate
 
 # Never from the test cache: it does not know what changed in a database. The race detector would
-# take minutes for a million requests: all of them run without it. The end-to-end tests run twice: against one whole process, and against services in processes of their own.
+# take minutes for a million requests, and for what an index takes: both run without it. The end-to-end tests run twice: against one whole process, and against services in processes of their own.
 .PHONY: test
 test: ## run every test with the race detector, against a real PostgreSQL, Redis 8 and 7, and Kafka
 	@scripts/need $$(go env CC)=gcc,libc6-dev
 	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 30m $(TEST_FLAGS) $(PACKAGES)
-	go test -count=1 -run '^TestAMillionRandomRequests$$' ./services/cache/
+	go test -count=1 -run '^(TestAMillionRandomRequests|TestWhatIsChargedIsWhatIsTaken)$$' ./services/cache/ ./services/cache/index/
 	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 30m $(TEST_FLAGS) ./e2e/
 
 .PHONY: test-unit

@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+
+	"tollgate.dev/services/cache/index"
 )
 
 // world makes vectors as an embedder does of prompts: topics of very different sizes, within
@@ -68,15 +70,11 @@ func unit(v []float64) []float64 {
 	return v
 }
 
-// quantised scales a vector so that its largest coordinate is 127.
+// quantised is a vector as the index keeps it.
 func quantised(v []float64) []int8 {
-	most := 0.0
-	for _, x := range v {
-		most = max(most, math.Abs(x))
-	}
-	q := make([]int8, len(v))
+	short := make([]float32, len(v))
 	for i, x := range v {
-		q[i] = int8(math.Round(127 * x / most))
+		short[i] = float32(x)
 	}
-	return q
+	return index.Quantise(short)
 }
