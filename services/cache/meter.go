@@ -76,7 +76,7 @@ func ComparisonReasons() []string {
 const (
 	phaseLearning = "learning" // nothing is served, and all is compared
 	phaseServing  = "serving"
-	phaseResting  = "resting" // nothing is served, nor could soon be, and the least share is compared
+	phaseResting  = "resting" // nothing is served, nor could soon be, and a fifth is compared at least
 )
 
 // ThresholdPhases are what a threshold that is learned is at.

@@ -15,17 +15,17 @@ func resting(t *testing.T, replica string, n int) (l *Learner, compared int) {
 	return l, compared
 }
 
-// Where answers don't agree, all are compared until no level can be proven any more, and then the sample.
+// Where answers don't agree, all are compared until no level can be proven any more, and then a fifth.
 func TestItRestsWhereNothingCanBeProven(t *testing.T) {
 	for wrong, most := range map[int]int{10: 850, 5: 900, 1: 5000} {
 		l, n := resting(t, "a", wrong)
 		if n < 400 || n > most {
 			t.Errorf("%d of 10 wrong: it rests after %d comparisons, want at most %d", wrong, n, most)
 		}
-		if l.Rate() != 0.1 || l.Threshold() != Nothing {
+		if l.Rate() != 0.2 || l.Threshold() != Nothing {
 			t.Errorf("rate %v, threshold %v at rest", l.Rate(), l.Threshold())
 		}
-		if c, p := l.Decide(0.9, 0.09).Verdict, l.Decide(0.9, 0.11).Verdict; c != Compare || p != Pass {
+		if c, p := l.Decide(0.9, 0.19).Verdict, l.Decide(0.9, 0.21).Verdict; c != Compare || p != Pass {
 			t.Errorf("verdicts %d and %d at rest, want Compare and Pass", c, p)
 		}
 		// It rests on, for as long as that is so, whichever windows come.

@@ -84,7 +84,7 @@ const (
 	Learning Phase = iota
 	// Serving: a threshold is in force.
 	Serving
-	// Resting: nothing is served, nor could soon be, and the least share is compared.
+	// Resting: nothing is served, nor could soon be, and a fifth is compared, or the least share if that is more.
 	Resting
 )
 
@@ -118,6 +118,10 @@ type Learner struct {
 // mostReports is how many reports of wrong answers count in a window: whoever sends them can delay
 // serving for some thousand comparisons at a bound of 1 %, and not end it where most answers are right.
 const mostReports = 12
+
+// leastAtRest is the least share of would-be hits that is compared at rest. Where nothing is served a
+// comparison costs no hit, only its own work, and by it alone can be seen that answers begin to agree.
+const leastAtRest = 0.2
 
 // New learner that has seen nothing and serves nothing. The replica's name, 1 to 128 bytes, is
 // unique among those whose states are merged, and best the same after a restart.
@@ -238,7 +242,7 @@ func (l *Learner) refresh() {
 	case f.threshold <= 1:
 		f.rate, f.phase = l.account.rate(), Serving
 	case l.evidence.rests():
-		f.rate, f.phase = l.sample, Resting
+		f.rate, f.phase = max(l.sample, leastAtRest), Resting
 	default:
 		f.phase = Learning // where nothing is served, a comparison costs no hit
 	}
