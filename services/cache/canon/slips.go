@@ -68,27 +68,11 @@ func once(short, long string) bool {
 	return len(long) == len(short)+1 && i > 0 && long[i] == long[i-1] && short[i:] == long[i+1:]
 }
 
-// endings tell substances apart that are called alike, and what is done with them from them.
-var endings = [...]string{"ine", "ene", "ane", "yne", "one", "ide", "ite", "ate", "ase", "ose", "ol", "al", "yl", "in"}
-
-// ending is the length of the ending that a word has of those.
-func ending(s string) int {
-	for _, e := range endings {
-		if strings.HasSuffix(s, e) {
-			return len(e)
-		}
-	}
-	return 0
-}
-
 // chemical reports whether an unknown word may be the name of another substance than a known noun is:
 // fluorene and fluorine differ in the ending, and propenol and propanol in a vowel.
 func chemical(unknown, known string, entry lexicon.Word) bool {
-	m, n := ending(unknown), ending(known)
-	if m == 0 || n == 0 || entry.First() != lexicon.Noun {
-		return false
-	}
-	return unknown[:len(unknown)-m] == known[:len(known)-n] || len(unknown) == len(known) && missed(unknown, known)
+	return entry.First() == lexicon.Noun && (reading.Substances(unknown, known) ||
+		reading.Substance(unknown) && reading.Substance(known) && len(unknown) == len(known) && missed(unknown, known))
 }
 
 // doubled reports whether two long words differ in a letter that one has twice and the other once.

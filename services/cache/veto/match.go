@@ -152,7 +152,7 @@ func related(x, y *reading.Word) bool {
 	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {
 		return true
 	}
-	if x.Entry.Lemma() && y.Entry.Lemma() || reading.Opposites(x, y) {
+	if x.Entry.Lemma() && y.Entry.Lemma() || reading.Opposites(x, y) || substances(x, y) {
 		return false
 	}
 	// Mistyped, or a plural of what the lexicon doesn't know.
@@ -178,6 +178,17 @@ func related(x, y *reading.Word) bool {
 	return len(s) >= least && reading.Slip(s, t)
 }
 
+// substances reports whether one of two words, mistyped, would be the name of another substance than the
+// other is: sulfite and sulfide. Words that are met every day and are no nouns, as definite is, are mistyped so.
+func substances(x, y *reading.Word) bool {
+	for _, w := range [...]*reading.Word{x, y} {
+		if w.Entry.Is(lexicon.Common) && w.Entry.First() != lexicon.Noun {
+			return false
+		}
+	}
+	return reading.Substances(x.Text, y.Text) || reading.Substances(x.Lemma, y.Lemma)
+}
+
 // many reports whether y is the plural of x, a word that the lexicon doesn't know. Of short ones,
 // such as smtp and smtps, it need not be.
 func many(x, y *reading.Word) bool {
@@ -196,7 +207,7 @@ func lexically(x, y lexicon.Word) bool {
 		return true
 	}
 	// Canvas and canvass have a meaning in common, and are two words.
-	return lexicon.Synonyms(x, y) && (lexicon.SameFirst(x, y) || !spelling(x.String(), y.String()))
+	return !reading.Substances(x.String(), y.String()) && lexicon.Synonyms(x, y) && (lexicon.SameFirst(x, y) || !spelling(x.String(), y.String()))
 }
 
 // spelling reports whether two words of one length, or nearly, are one but for a letter: each then
@@ -254,5 +265,5 @@ func alias(s string) string {
 
 // near reports whether one word is a kind of what the other is.
 func near(x, y *reading.Word) bool {
-	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !reading.Opposites(x, y) && lexicon.KindOf(x.Entry, y.Entry)
+	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !reading.Opposites(x, y) && !substances(x, y) && lexicon.KindOf(x.Entry, y.Entry)
 }

@@ -38,6 +38,9 @@ func TestMatch(t *testing.T) {
 		{"opposites", "Is the water hot?", "Is the water cold?", "water=water hot=-"},
 		{"mistyped", "How do I fry parsnibs?", "How do I fry parsnips?", "fry=fry parsnibs=parsnips"},
 		{"two words of the dictionary", "How do I clean a canvas?", "How do I clean a canvass?", "clean=clean canvas=-"},
+		{"substances that nobody mistypes", "How do I store butane?", "How do I store butyne?", "store=store butane=-"},
+		{"salts", "Is sodium sulfite toxic?", "Is sodium sulfide toxic?", "sodium=sodium sulfite=- toxic=toxic"},
+		{"mistyped as if it was a substance", "Is a definite answer good?", "Is a definate answer good?", "definite=definate answer=answer good=good"}, //nolint:misspell // that is the point
 		{"names that differ by a letter", "Who is Mira?", "Who is Mina?", "mira=-"},
 		{"a name whose letter stands twice", "Who is Amir?", "Who is Aamir?", "amir=aamir"},
 		{"plural of an unknown word", "What is a zorbix?", "What are zorbixs?", "zorbix=zorbixs"},
