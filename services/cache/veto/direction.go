@@ -7,7 +7,7 @@ var contrary = [...][2]string{
 	{"before", "after"}, {"over", "under"}, {"above", "below"}, {"up", "down"}, {"in", "out"}, {"inside", "outside"},
 	{"with", "without"}, {"from", "to"}, {"into", "from"}, {"more", "less"}, {"most", "least"}, {"for", "against"},
 	{"since", "until"}, {"on", "off"}, {"during", "before"}, {"during", "after"}, {"always", "never"}, {"more", "least"},
-	{"past", "before"},
+	{"past", "before"}, {"into", "out"}, {"onto", "off"}, {"like", "unlike"},
 }
 
 // placing are the words whose noun must not change places with another's.

@@ -12,6 +12,9 @@ func TestDirection(t *testing.T) {
 		{"Port a program from C# to Java", "Port a program from Java to C#"},
 		{"Port a program from .NET to Java", "Port a program from Java to .NET"},
 		{"Trains from March to June", "Trains from June to March"},
+		{"How do I drive into a garage?", "How do I drive out of a garage?"},
+		{"How do I climb onto a horse?", "How do I climb off a horse?"},
+		{"How do I write like Goethe?", "How do I write unlike Goethe?"},
 		{"How do I run a guest in a host?", "How do I run a host in a guest?"},
 	}, []pair{
 		{"Flights from Rome to Paris", "Flights to Paris from Rome"},

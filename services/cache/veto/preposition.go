@@ -1,24 +1,70 @@
 package veto
 
-import "tollgate.dev/services/cache/reading"
+import (
+	"tollgate.dev/services/cache/lexicon"
+	"tollgate.dev/services/cache/reading"
+)
 
 // prepositions stand between a verb or a noun and what belongs to it.
-var prepositions = reading.Set("of in on at by for with about against between into to from over under since until within " +
-	"through during after before as like via near")
+var prepositions = reading.Set("of in on at by for with about against between into onto to from over under since until within through during " +
+	"after before as like via near without behind above below beyond beside across around along among inside outside off upon despite except " +
+	"toward towards per unlike")
 
 // alike are prepositions that say the same: of places and times, of a subject, of a direction, of a
 // means.
 var alike = [...]map[string]bool{
-	reading.Set("in on at within during of near"), reading.Set("about on of"), reading.Set("to into in"), reading.Set("with by via through"),
+	reading.Set("in on at within during of inside upon"), reading.Set("about on of"), reading.Set("to into in onto toward towards"),
+	reading.Set("by via through"), reading.Set("across through over throughout"), reading.Set("in from among"), reading.Set("near beside"),
+	reading.Set("with during"),
 }
 
 // belonging are those that say the same behind a noun.
-var belonging = reading.Set("of for to about on")
+var belonging = reading.Set("of for to about on in")
 
-// preposition holds prompts apart that differ in nothing but one, where it makes another thing of
-// what it belongs to: behind a verb, to look for a dog and to look after one; before a number or a
-// date, by Friday and until Friday; and behind a noun where one of them says who does it, a talk to
-// students and a talk by students. With, before, after and between the same are never the same.
+// told are nouns of what is said, written or shown, which is another thing about somebody than for or to
+// him: a song.
+var told = reading.Set("book song film movie story poem letter speech talk lecture play novel joke article essay painting picture photo " +
+	"documentary email message hymn sonnet toast card post verse")
+
+// subjects are the prepositions before what is told of.
+var subjects = reading.Set("of about on")
+
+// bound are words of which it says nothing that another preposition of these stands behind them.
+var bound = func() map[string]map[string]bool {
+	m := map[string]map[string]bool{}
+	for words, set := range map[string]map[string]bool{
+		"different differ separate distinct":                  reading.Set("from than to"),
+		"good great bad best better expert skilled excellent": reading.Set("at in with"),
+		"make build consist compose":                          reading.Set("of from"),
+		"cover fill replace surround":                         reading.Set("with by in"),
+		"talk speak chat connect relate link compare similar": reading.Set("to with"),
+		"work study teach intern":                             reading.Set("at for in"),
+		"start begin open":                                    reading.Set("with by from"),
+		"buy order purchase get download shop rent":           reading.Set("from at in on off"),
+		"suffer die recover":                                  reading.Set("from of with"),
+		"think know learn hear dream worry care":              reading.Set("about of over"),
+		"tired bored afraid scared proud sick":                reading.Set("of with by"),
+		"happy satisfied pleased angry mad upset":             reading.Set("with about at by"),
+		"prepare qualify register suitable fit ready":         reading.Set("for to"),
+		"cure treat treatment remedy medicine protect":        reading.Set("for against from"),
+		"problem issue trouble difficulty wrong":              reading.Set("with of in about for"),
+		"experience help support":                             reading.Set("of with in for on"),
+		"reason cause":                                        reading.Set("of for behind"),
+		"benefit advantage disadvantage risk use point":       reading.Set("of in to for from"),
+		"change increase decrease trend interest career":      reading.Set("of in for"),
+		"effect impact influence":                             reading.Set("of on from in"),
+		"spend invest":                                        reading.Set("on in for"),
+	} {
+		for w := range reading.Set(words) {
+			m[w] = set
+		}
+	}
+	return m
+}()
+
+// preposition holds prompts apart that differ in nothing but one: to look for a dog and to look after
+// one, by Friday and until Friday, a talk to students and a talk by students, rice with a lid and in one.
+// Of those that mean the same in some place either may stand there: good at and in maths.
 func preposition(p *pair) (string, string, bool) {
 	if x, y, found := p.either(taken); found {
 		return x, y, true
@@ -27,20 +73,52 @@ func preposition(p *pair) (string, string, bool) {
 	if !prepositions[x] || !prepositions[y] {
 		return "", "", false
 	}
-	for _, set := range alike {
-		if set[x] && set[y] {
-			return "", "", false
-		}
-	}
-	i, j := p.a.find(map[string]bool{x: true}), p.b.find(map[string]bool{y: true})
-	if i < 1 || j < 1 {
+	i, j := p.a.preposition(x), p.b.preposition(y)
+	if i < 1 || j < 1 || p.a.allows(i, x, y) || p.b.allows(j, x, y) {
 		return "", "", false
 	}
-	verb := p.a.predicate(i-1) || p.b.predicate(j-1)
-	if verb || x == "by" || y == "by" || p.a.timed(i) && p.b.timed(j) && !(belonging[x] && belonging[y]) {
-		return p.a.text(i-1, i+1), p.b.text(j-1, j+1), true
+	noun := !p.a.predicate(i-1) && !p.b.predicate(j-1) && !(p.a.timed(i) && p.b.timed(j))
+	switch {
+	case noun && told[p.a.words[i-1].Lemma]:
+		if subjects[x] && subjects[y] || p.a.field(i) && p.b.field(j) && belonging[x] && belonging[y] {
+			return "", "", false
+		}
+	case noun && p.a.words[i-1].Entry.Is(lexicon.Noun) && belonging[x] && belonging[y]:
+		return "", "", false
+	default:
+		for _, set := range alike {
+			if set[x] && set[y] {
+				return "", "", false
+			}
+		}
 	}
-	return "", "", false
+	return p.a.text(i-1, i+1), p.b.text(j-1, j+1), true
+}
+
+// preposition is where the one stands that a form has, or -1; forms have one for both on and about.
+func (s *side) preposition(form string) int {
+	if i := s.find(map[string]bool{form: true}); i >= 0 || form != "on" {
+		return i
+	}
+	return s.find(map[string]bool{"about": true})
+}
+
+// allows reports whether the word before the preposition at i, or the verb before its object, goes with
+// either of two.
+func (s *side) allows(i int, x, y string) bool {
+	for k := i - 1; k >= 0 && k >= i-3; k-- {
+		if set := bound[s.words[k].Lemma]; set[x] && set[y] {
+			return true
+		}
+	}
+	return false
+}
+
+// field reports whether a preposition stands before what one studies, not before somebody: a book on
+// optimization.
+func (s *side) field(i int) bool {
+	i = s.next(i)
+	return i > 0 && s.words[i].Form != reading.S && !s.words[i].Name() && !s.words[i].Capital && !article(s.words[i-1].Text)
 }
 
 // moments are prepositions that say when something is taken or done, other than along with the
