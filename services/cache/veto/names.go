@@ -8,13 +8,15 @@ import (
 )
 
 // names holds prompts apart of which one names a place, a person or a thing that the other
-// doesn't. A fuller name for the same is none: Trump is Donald Trump, when the other prompt has
+// doesn't, one of several kings of a name, or a title with its article: The Heat and Heat. A fuller name for the same is none: Trump is Donald Trump, when the other prompt has
 // no other name in that place. And those in which one word is capitalised and the other isn't, and
 // means something else so: Apple and apple; and those in which a name has an s more: Peter and Peters.
 func names(p *pair) (string, string, bool) {
 	if p.near() {
-		if x, y, found := p.either(numbered); found {
-			return x, y, true
+		for _, check := range [...]func(*pair) (string, string, bool){numbered, regnal, entitled} {
+			if x, y, found := p.either(check); found {
+				return x, y, true
+			}
 		}
 	}
 	for i, j := range p.a.to {
@@ -132,6 +134,43 @@ func numbered(p *pair) (string, string, bool) {
 	}
 	return "", "", false
 }
+
+// regnal finds the first of a name, whose numeral looks like the pronoun, where the other prompt has none or
+// another: Henry I.
+func regnal(p *pair) (string, string, bool) {
+	for i := 1; i < len(p.a.words); i++ {
+		w, name := &p.a.words[i], &p.a.words[i-1]
+		if w.Text != "i" || w.Break || !name.Capital || !content(name) || i+1 < len(p.a.words) && tenses[p.a.words[i+1].Text] != "" {
+			continue
+		}
+		if j := int(p.a.to[i-1]); j >= 0 && (j+1 == len(p.b.words) || !first[p.b.words[j+1].Lemma]) {
+			return p.a.text(i-1, i+1), p.b.text(j, min(j+2, len(p.b.words))), true
+		}
+	}
+	return "", "", false
+}
+
+// first are the numerals of the first of several.
+var first = reading.Set("i 1 one")
+
+// entitled finds a title of an article and a common noun where the other prompt has the noun as a title: who
+// directed The Heat. Those of several words are often shortened, and so are plurals, as names of bands and
+// lands are.
+func entitled(p *pair) (string, string, bool) {
+	for i := 1; i+1 < len(p.a.words); i++ {
+		j := int(p.a.to[i+1])
+		if !article(p.a.words[i].Text) || p.a.words[i].First || !upper(p.a.words[i].Typed()) || j < 1 || article(p.b.words[j-1].Text) {
+			continue
+		}
+		if x, y := &p.a.words[i+1], &p.b.words[j]; x.Case() == "^" && y.Case() == "^" && x.Form == reading.Base && p.a.stands(i+1) && p.b.stands(j) && !p.a.of(i+1) {
+			return p.a.text(i, i+2), y.Text, true
+		}
+	}
+	return "", "", false
+}
+
+// upper reports whether a word begins with a capital.
+func upper(s string) bool { return s != "" && s[0] >= 'A' && s[0] <= 'Z' }
 
 // called reports whether word i may be a name where it stands: who is Peter.
 func (s *side) called(i int) bool {
