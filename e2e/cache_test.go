@@ -122,6 +122,12 @@ func TestCacheControls(t *testing.T) {
 		"Cache-Control: no-cache, no-store leaves the cache alone": {
 			{name: "both", header: http.Header{"Cache-Control": {"no-cache, no-store"}}, want: "bypass"}, plain("miss"),
 		},
+		"Cache-Control: max-age=0": {
+			plain("miss"), {name: "max-age=0", header: http.Header{"Cache-Control": {"max-age=0"}}, want: "bypass"}, plain("hit"),
+		},
+		"Cache-Control: max-age of an hour, and what is harmless": {
+			plain("miss"), {name: "max-age", header: http.Header{"Cache-Control": {"max-age=3600, max-stale=60, min-fresh=60, no-transform"}}, want: "hit"},
+		},
 		"cache.namespace keeps apart": {
 			plain("miss"), {name: "one", cache: map[string]any{"namespace": "one"}, want: "miss"},
 			{name: "one again", cache: map[string]any{"namespace": "one"}, want: "hit"},
@@ -185,6 +191,48 @@ func TestCacheTTL(t *testing.T) {
 		Body: harness.Chat("gpt-4o-mini", "hello"), Header: http.Header{"X-Cache-Ttl": {"soon"}},
 	})
 	bad.MustBe(t, http.StatusBadRequest, "invalid_request")
+}
+
+// TestCacheAge gives no answer that is older than its caller says, and refuses what would keep
+// the call from a provider.
+func TestCacheAge(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Options{})
+	for name, young := range map[string]harness.Call{
+		"Cache-Control: max-age": {Header: http.Header{"Cache-Control": {"no-store, max-age=1"}}},
+		"cache.s-maxage":         {Header: http.Header{"Cache-Control": {"no-store"}}, Body: map[string]any{"s-maxage": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := g.For(t)
+			key, prompt := g.NewTenantKey(nil), g.Prompt(t)
+			ask := func(call harness.Call) string {
+				body := harness.Chat("gpt-4o-mini", prompt)
+				if call.Body != nil {
+					body["cache"] = call.Body
+				}
+				answer := g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{Key: key.Secret, Body: body, Header: call.Header})
+				return answer.MustBe(t, http.StatusOK).Header.Get("X-Cache")
+			}
+			if got := ask(harness.Call{}); got != "miss" {
+				t.Errorf("X-Cache is %q", got)
+			}
+			harness.Eventually(t, "the answer is too old", func() error {
+				if ask(young) == "hit" {
+					return errStillCached
+				}
+				return nil
+			})
+			if got := ask(harness.Call{}); got != "hit" {
+				t.Errorf("who takes any age is given none: X-Cache is %q", got)
+			}
+		})
+	}
+	for directive, code := range map[string]string{"only-if-cached": "unsupported_parameter", "max-age=soon": "invalid_request"} {
+		g.Call(http.MethodPost, "/v1/chat/completions", harness.Call{
+			Body: harness.Chat("gpt-4o-mini", "hello"), Header: http.Header{"Cache-Control": {directive}},
+		}).MustBe(t, http.StatusBadRequest, code)
+	}
 }
 
 // TestCacheIsolation shows that no answer crosses from one tenant to another, nor

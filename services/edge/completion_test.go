@@ -130,6 +130,8 @@ func TestWhenTheCacheIsAsked(t *testing.T) {
 	}{
 		"as a rule":           {acmeKey, nil, nil, "hit", 2, 1, 1},
 		"no-cache":            {acmeKey, map[string]string{"Cache-Control": "no-cache"}, nil, "bypass", 0, 1, 2},
+		"of no age":           {acmeKey, map[string]string{"Cache-Control": "max-age=0"}, nil, "bypass", 0, 1, 2},
+		"young enough":        {acmeKey, map[string]string{"Cache-Control": "max-age=3600"}, nil, "hit", 2, 1, 1},
 		"no-store":            {acmeKey, map[string]string{"Cache-Control": "no-store"}, nil, "miss", 2, 0, 2},
 		"no life":             {acmeKey, map[string]string{"X-Cache-Ttl": "0"}, nil, "miss", 2, 0, 2},
 		"no life, it says":    {acmeKey, nil, []string{`"cache":{"ttl":0}`}, "miss", 2, 0, 2},

@@ -211,13 +211,10 @@ func (c *chatRequest) parseCache() error {
 			if !ok || seconds < 0 || seconds > maxTTLSeconds {
 				return badSeconds("cache." + name)
 			}
-			switch {
-			case name == "s-maxage" && seconds == 0:
-				c.cache.noCache = true // nothing that is kept is young enough
-			case name == "ttl":
+			if name == "ttl" {
 				c.cache.live(seconds)
-			default:
-				c.cache.maxAge = time.Duration(seconds) * time.Second
+			} else {
+				c.cache.young(seconds)
 			}
 		case "namespace":
 			text, err := jsonscan.String(value)
@@ -249,6 +246,16 @@ func (c *chatRequest) parseCache() error {
 // live says how long the answer lives, the last who says it; of 0 seconds it is not kept.
 func (c *cacheControl) live(seconds int64) {
 	c.ttl, c.noLife = time.Duration(seconds)*time.Second, seconds == 0
+}
+
+// young wants no entry that is older, the least of all who say it.
+func (c *cacheControl) young(seconds int64) {
+	switch age := time.Duration(seconds) * time.Second; {
+	case age == 0:
+		c.noCache = true // nothing that is kept is young enough
+	case c.maxAge == 0 || age < c.maxAge:
+		c.maxAge = age
+	}
 }
 
 // maxTTLSeconds bounds a caller's own time to live: a year.
@@ -283,12 +290,11 @@ func (c *cacheControl) from(raw []byte) bool {
 
 // headers reads `Cache-Control`, `X-Cache-Tier`, `X-Cache-Threshold` and `X-Cache-Ttl`.
 func (c *cacheControl) headers(h http.Header) error {
-	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
-		switch strings.ToLower(strings.TrimSpace(directive)) {
-		case "no-cache":
-			c.noCache = true
-		case "no-store":
-			c.noStore = true
+	for _, line := range h["Cache-Control"] {
+		for directive := range strings.SplitSeq(line, ",") {
+			if err := c.directive(directive); err != nil {
+				return err
+			}
 		}
 	}
 	if tier := h.Get("X-Cache-Tier"); tier != "" && !c.upTo(tier) {
@@ -306,6 +312,34 @@ func (c *cacheControl) headers(h http.Header) error {
 		return badSeconds("X-Cache-Ttl")
 	}
 	c.live(seconds)
+	return nil
+}
+
+// directive reads one of a request's `Cache-Control`, by RFC 9111. Those that would only have an older
+// answer taken, or one that lives on for a time, ask for nothing that an answer within its life
+// does not give; and what is unknown is to be passed over.
+func (c *cacheControl) directive(text string) error {
+	name, value, _ := strings.Cut(strings.TrimSpace(text), "=")
+	switch strings.ToLower(name) {
+	case "no-cache":
+		c.noCache = true
+	case "no-store":
+		c.noStore = true
+	case "max-age":
+		value = strings.Trim(value, `"`)
+		if value == "" || strings.Trim(value, "0123456789") != "" {
+			return errs.New(errs.InvalidRequest, "max-age of Cache-Control must be a whole number of seconds").WithParam("Cache-Control")
+		}
+		seconds, err := strconv.ParseInt(value, 10, 64)
+		if err != nil { // too large for a number; nothing lives so long
+			seconds = maxTTLSeconds
+		}
+		c.young(min(seconds, maxTTLSeconds))
+	case "only-if-cached":
+		// No error stands for an answer that is not there, and a call to a provider is what its caller does not want.
+		return errs.New(errs.UnsupportedParameter, "only-if-cached of Cache-Control is not supported: a call is answered by its provider where the cache has no answer").
+			WithParam("Cache-Control")
+	}
 	return nil
 }
 

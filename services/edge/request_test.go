@@ -134,24 +134,47 @@ func TestCacheHeaders(t *testing.T) {
 	for name, tc := range map[string]struct {
 		header, value string
 		want          cacheControl
-		bad           bool
+		bad           errs.Reason
 	}{
 		"no-cache":     {header: "Cache-Control", value: "no-cache", want: cacheControl{noCache: true}},
 		"both":         {header: "Cache-Control", value: "No-Store , no-cache", want: cacheControl{noCache: true, noStore: true}},
-		"others":       {header: "Cache-Control", value: "max-age=0", want: cacheControl{}},
+		"an age":       {header: "Cache-Control", value: "no-transform, Max-Age=5", want: cacheControl{maxAge: 5 * time.Second}},
+		"in quotes":    {header: "Cache-Control", value: `max-age="5"`, want: cacheControl{maxAge: 5 * time.Second}},
+		"two ages":     {header: "Cache-Control", value: "max-age=5, max-age=9", want: cacheControl{maxAge: 5 * time.Second}},
+		"no age":       {header: "Cache-Control", value: "max-age=0", want: cacheControl{noCache: true}},
+		"a huge age":   {header: "Cache-Control", value: "max-age=99999999999999999999", want: cacheControl{maxAge: maxTTLSeconds * time.Second}},
+		"a year":       {header: "Cache-Control", value: "max-age=31622401", want: cacheControl{maxAge: maxTTLSeconds * time.Second}},
+		"age: none":    {header: "Cache-Control", value: "max-age", bad: errs.InvalidRequest},
+		"age: text":    {header: "Cache-Control", value: "max-age=soon", bad: errs.InvalidRequest},
+		"age: below 0": {header: "Cache-Control", value: "max-age=-1", bad: errs.InvalidRequest},
+		"from it only": {header: "Cache-Control", value: "only-if-cached", bad: errs.UnsupportedParameter},
+		"harmless":     {header: "Cache-Control", value: "max-stale, max-stale=9, min-fresh=9, no-transform, private, x=", want: cacheControl{}},
 		"ttl":          {header: "X-Cache-Ttl", value: "5", want: cacheControl{ttl: 5 * time.Second}},
-		"no number":    {header: "X-Cache-Ttl", value: "soon", bad: true},
+		"no number":    {header: "X-Cache-Ttl", value: "soon", bad: errs.InvalidRequest},
 		"tier":         {header: "X-Cache-Tier", value: "near", want: cacheControl{wish: admission.Caching{Last: cachev1.Tier_TIER_NEAR}}},
-		"no tier":      {header: "X-Cache-Tier", value: "unspecified", bad: true},
-		"no score":     {header: "X-Cache-Threshold", value: "NaN", bad: true},
-		"a large one":  {header: "X-Cache-Threshold", value: "1.5", bad: true},
-		"two scores":   {header: "X-Cache-Threshold", value: "0.5, 0.6", bad: true},
-		"negative ttl": {header: "X-Cache-Ttl", value: "-1", bad: true},
+		"no tier":      {header: "X-Cache-Tier", value: "unspecified", bad: errs.InvalidRequest},
+		"no score":     {header: "X-Cache-Threshold", value: "NaN", bad: errs.InvalidRequest},
+		"a large one":  {header: "X-Cache-Threshold", value: "1.5", bad: errs.InvalidRequest},
+		"two scores":   {header: "X-Cache-Threshold", value: "0.5, 0.6", bad: errs.InvalidRequest},
+		"negative ttl": {header: "X-Cache-Ttl", value: "-1", bad: errs.InvalidRequest},
 	} {
 		var got cacheControl
 		err := got.headers(http.Header{tc.header: {tc.value}})
-		if tc.bad != errs.Is(err, errs.InvalidRequest) || got != tc.want {
+		if tc.bad == "" && (err != nil || got != tc.want) || tc.bad != "" && !errs.Is(err, tc.bad) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+// Of ages in the header's lines and in the body, the least holds.
+func TestTheLeastAgeHolds(t *testing.T) {
+	for seconds, lines := range map[int64][]string{30: nil, 20: {"max-age=40", "no-transform, max-age=20"}} {
+		var req chatRequest
+		if err := req.parse([]byte(`{"model":"m","messages":[{}],"cache":{"s-maxage":30}}`)); err != nil {
+			t.Fatal(err)
+		}
+		if err := req.cache.headers(http.Header{"Cache-Control": lines}); err != nil || req.cache.maxAge != time.Duration(seconds)*time.Second {
+			t.Errorf("%q: %v, %v", lines, req.cache.maxAge, err)
 		}
 	}
 }
