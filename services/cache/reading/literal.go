@@ -8,7 +8,7 @@ import (
 // literal reports whether every sign of a text counts: it looks like program text, markup, a command or
 // a formula, or asks something about a text as it stands. A name between backticks doesn't make it so.
 func literal(s string) bool {
-	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s) || verbatim(s)
+	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s) || verbatim(s) || queried(s) || matched(s)
 }
 
 // program reports whether a text looks like program text or markup.
@@ -90,6 +90,42 @@ func notation(s string) bool {
 		}
 	}
 	return false
+}
+
+// clauses are words in capitals that statements of SQL begin with, and those of which one stands behind each.
+var clauses = map[string]string{"SELECT": "FROM", "DELETE": "FROM", "INSERT": "INTO", "UPDATE": "SET", "CREATE": "TABLE", "ALTER": "TABLE", "DROP": "TABLE"}
+
+// queried reports whether a statement of SQL stands in a text, of whose names case may count.
+func queried(s string) bool {
+	want := ""
+	for w := range strings.FieldsFuncSeq(s, func(c rune) bool { return !unicode.IsLetter(c) && c != '_' }) {
+		if next := clauses[w]; next != "" {
+			want = next
+		} else if w == want {
+			return true
+		}
+	}
+	return false
+}
+
+// expressions are words of a text about patterns; what matches may be a game as well.
+var (
+	expressions = Set("regex regexp regexes glob pattern wildcard")
+	matching    = Set("match matches matched matching")
+)
+
+// matched reports whether a pattern in brackets stands in a text that speaks of patterns, or asks what it
+// matches.
+func matched(s string) bool {
+	var about, asks, set, group bool
+	for w := range strings.FieldsSeq(s) {
+		plain := strings.ToLower(strings.TrimRight(w, "?.,!"))
+		about, asks = about || expressions[plain], asks || matching[plain]
+		n := len(w)
+		set = set || n > 2 && w[0] == '[' && strings.IndexByte(w, ']') > 0
+		group = group || n > 2 && w[0] == '(' && strings.IndexByte(w, ')') > 0
+	}
+	return about && (set || group) || asks && set
 }
 
 // groups reports whether what stands behind an opening bracket is a list of numbers, or joined by
