@@ -9,9 +9,12 @@ import (
 
 // capitals holds prompts apart of which one has an abbreviation where the other has the word of
 // grammar that is spelled so: the US and us, IT and it, ALL and all; and those in which a letter by itself is a
-// capital here and none there: 1 mm in M and in m.
+// capital here and none there: 1 mm in M and in m; and those about two spellings of one word: Foo and foo.
 func capitals(p *pair) (string, string, bool) {
 	if x, y, found := p.letters(); found {
+		return x, y, true
+	}
+	if x, y, found := p.either(twice); found {
 		return x, y, true
 	}
 	return p.either(func(p *pair) (string, string, bool) {
@@ -26,6 +29,37 @@ func capitals(p *pair) (string, string, bool) {
 		}
 		return "", "", false
 	})
+}
+
+// twice finds a word that a prompt has in two spellings that only capitals tell apart, so that they are what is
+// asked about, where the other has one of them once less: Foo and foo.
+func twice(p *pair) (string, string, bool) {
+	if !p.near() {
+		return "", "", false
+	}
+	for i := range p.a.words {
+		x := &p.a.words[i]
+		if !content(x) || x.First {
+			continue
+		}
+		for k := range i {
+			if y := &p.a.words[k]; y.Text == x.Text && y.Typed() != x.Typed() && !y.First && p.a.stands(i) && p.a.stands(k) &&
+				(p.b.spelled(x.Typed()) < p.a.spelled(x.Typed()) || p.b.spelled(y.Typed()) < p.a.spelled(y.Typed())) {
+				return y.Typed(), x.Typed(), true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// spelled counts how often a word stands in these letters.
+func (s *side) spelled(typed string) (n int) {
+	for i := range s.words {
+		if s.words[i].Typed() == typed {
+			n++
+		}
+	}
+	return n
 }
 
 // raised counts how often a text stands as a word of grammar in capitals.

@@ -13,7 +13,10 @@ func TestCapitalsOfGrammar(t *testing.T) {
 		{"How is ALL treated?", "How is all treated?"},
 		{"What does WHO recommend?", "what does who recommend"},
 		{"What is a NOT gate?", "What is a not gate?"},
+		{"How does Foo differ from foo?", "How does foo differ from foo?"},
+		{"Is Item exported and item not?", "Is item exported and item not?"},
 	}, []pair{
+		{"How does Foo differ from foo?", "How does Foo differ from foo in fact?"},
 		{"Is vitamin C sour?", "is vitamin c sour"},
 		{"What is plan B?", "what is plan b"},
 		{"How do I sort a list in C?", "how do i sort a list in c"},

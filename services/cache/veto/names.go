@@ -140,7 +140,7 @@ func numbered(p *pair) (string, string, bool) {
 func regnal(p *pair) (string, string, bool) {
 	for i := 1; i < len(p.a.words); i++ {
 		w, name := &p.a.words[i], &p.a.words[i-1]
-		if w.Text != "i" || w.Break || !name.Capital || !content(name) || i+1 < len(p.a.words) && tenses[p.a.words[i+1].Text] != "" {
+		if w.Text != "i" || w.Break || !content(name) || !name.Capital && !(small(p.a.r.Text) && name.Entry.Is(lexicon.Name) && i+1 == len(p.a.words)) || i+1 < len(p.a.words) && tenses[p.a.words[i+1].Text] != "" {
 			continue
 		}
 		if j := int(p.a.to[i-1]); j >= 0 && (j+1 == len(p.b.words) || !first[p.b.words[j+1].Lemma]) {

@@ -24,6 +24,7 @@ func TestNames(t *testing.T) {
 		{"What does setName return?", "What does setname return?"},
 		{"How do I log in userService?", "how do i log in userservice"},
 		{"Who was Henry I?", "Who was Henry?"},
+		{"who was george i", "who was george"},
 		{"When did Charles I die?", "When did Charles II die?"},
 		{"How long was World War I?", "How long was World War?"},
 		{"Who directed The Heat?", "Who directed Heat?"},

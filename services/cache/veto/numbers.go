@@ -61,6 +61,9 @@ func (p *pair) swapped() (string, string, bool) {
 		if int(p.a.to[i]) == j || p.a.words[i].Lemma == p.b.words[j].Lemma {
 			continue
 		}
+		if p.a.to[i] < 0 && p.a.words[i].Unit+p.b.words[j].Unit != "" { // how many 5s are in 25
+			return p.a.words[i].Text, p.b.words[j].Text, true
+		}
 		if p.a.to[i] < 0 || p.counts(i) || p.a.listing(a) && p.b.listing(b) {
 			return "", "", false
 		}
