@@ -7,10 +7,13 @@ import (
 
 // articles holds prompts apart in which an article says how much or which is meant: a number of
 // protons and the number of them; in a minute and in minutes; what the economist says, which may be a
-// name, and what an economist does. Most others say nothing.
+// name, and what an economist does; to install pandas and a panda. Most others say nothing.
 func articles(p *pair) (string, string, bool) {
 	if !p.near() {
 		return "", "", false
+	}
+	if x, y, found := p.either(formed); found {
+		return x, y, true
 	}
 	return p.either(func(p *pair) (string, string, bool) {
 		for i, j := range p.a.to {
@@ -28,6 +31,30 @@ func articles(p *pair) (string, string, bool) {
 		}
 		return "", "", false
 	})
+}
+
+// formed finds an article or a plural that a form keeps, because it makes another thing of what it stands by, where
+// the other has none and little else differs: to install pandas, and a panda.
+func formed(p *pair) (string, string, bool) {
+	if p.more() == "the" {
+		for i := 0; i+1 < len(p.a.words); i++ {
+			w, j := &p.a.words[i+1], int(p.a.to[i+1])
+			if p.a.words[i].Text == "the" && j >= 0 && (j == 0 || p.b.words[j-1].Text != "the") && (!w.Capital || w.Case() == "^") &&
+				w.Form == p.b.words[j].Form && !p.a.of(i+1) {
+				return p.a.text(i, i+2), p.b.at(j), true
+			}
+		}
+	}
+	x, y := p.instead()
+	return x, y, x != "" && x == y+"+s" && p.b.form(y) == reading.Base
+}
+
+// form is that of the word with a lemma.
+func (s *side) form(lemma string) reading.Form {
+	if i := s.lemma(lemma); i >= 0 {
+		return s.words[i].Form
+	}
+	return reading.S
 }
 
 // amounts are nouns of which "a" of something is some of it, and "the" of it how much that is.

@@ -15,6 +15,9 @@ func TestArticles(t *testing.T) {
 		{"How old is the pope?", "How old is a pope?"},
 		{"Who is the chef?", "Who is a chef?"},
 		{"What is the matrix?", "What is a matrix?"},
+		{"How do I install pandas?", "How do I install panda?"},
+		{"How do I use a glob in node?", "How do I use globs in node?"},
+		{"who directed the heat", "who directed heat"},
 	}, []pair{
 		{"How is an economist paid?", "How is the economist paid?"},
 		{"What does the liver do?", "What does a liver do?"},

@@ -8,6 +8,9 @@ import (
 // asked holds prompts apart that ask for another thing of the same: when and where, why and
 // how, how many and how long, whether and how.
 func asked(p *pair) (string, string, bool) {
+	if x, y, found := p.either(circumstance); found {
+		return x, y, true
+	}
 	x, y := p.a.question(), p.b.question()
 	if x == y || x == "" || y == "" || stands(x, y) || stands(y, x) || !p.minimal() && !(certain[x] && certain[y] && p.close >= 0.8) {
 		return "", "", false
@@ -17,6 +20,35 @@ func asked(p *pair) (string, string, bool) {
 		return "", "", false
 	}
 	return x, y, true
+}
+
+// circumstance finds a question for when, where or why against one for who, or for what somebody does: what
+// did Nobel invent, and when did he.
+func circumstance(p *pair) (string, string, bool) {
+	if p.close < 0.9 {
+		return "", "", false
+	}
+	switch x := p.a.question(); x {
+	case "when", "where", "why":
+		for i := 0; i+1 < len(p.b.words); i++ {
+			switch w := &p.b.words[i]; {
+			case w.Sentence > 0, w.Text == "can", w.Text == "should", asking[w.Text] && w.Text != "who" && w.Text != "what":
+				return "", "", false
+			case w.Text == "who" && p.b.words[i+1].Text != "can", w.Text == "what" && x == "when" && p.b.does(i+1):
+				return x, w.Text, p.b.question() == "what"
+			}
+		}
+	}
+	return "", "", false
+}
+
+// does reports whether the word at i is the auxiliary of what somebody does.
+func (s *side) does(i int) bool {
+	switch s.words[i].Text {
+	case "do", "does", "did":
+		return i+2 < len(s.words)
+	}
+	return false
 }
 
 // stands reports whether question x may stand for y: whether it can be done for how, and what makes

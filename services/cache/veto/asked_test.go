@@ -5,9 +5,15 @@ import "testing"
 func TestAsked(t *testing.T) {
 	check(t, "asked", []pair{
 		{"When does the train leave?", "Where does the train leave?"},
+		{"Who found oxygen?", "When was oxygen found?"},
+		{"Who built the bridge?", "Where was the bridge built?"},
+		{"Who built the bridge?", "Why was the bridge built?"},
+		{"What did Nobel invent?", "When did Nobel invent it?"},
 		{"Why do cats purr?", "How do cats purr?"},
 		{"How many people live in Rome?", "How long do people live in Rome?"},
 	}, []pair{
+		{"At what time does the train leave?", "When does the train leave?"},
+		{"Who can tell when the train leaves?", "When does the train leave?"},
 		{"What is the best time to visit Japan?", "When is the best time to visit Japan?"},
 		{"What does a new roof cost?", "How much does a new roof cost?"},
 		{"What makes the sea salty?", "Why is the sea salty?"},
