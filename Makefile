@@ -4,7 +4,6 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PACKAGES := ./gen/... ./platform/... ./services/... ./e2e/...
 # Packages whose tests need a running PostgreSQL, Redis or Kafka.
 SERVED   := /(postgres(test)?|redisx?(test)?|kafkax|relay|quota|quotacmd|services/(app|cache)|edge/(ratelimit|spend))$$|/e2e(/|$$)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
@@ -25,14 +24,10 @@ run: ## start Tollgate with embedded stores and the provider simulator (ARGS="â€
 build: ## build bin/tollgate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tollgate ./services/cmd/tollgate
 
-# Never from the test cache: it does not know what changed in a database. The race detector would
-# take minutes for a million requests, and for what an index takes: both run without it. The end-to-end tests run twice: against one whole process, and against services in processes of their own.
 .PHONY: test
-test: ## run every test with the race detector, against a real PostgreSQL, Redis 8 and 7, and Kafka
+test: ## run every test with the race detector, against a real PostgreSQL, Redis 8 and 7, and Kafka (TEST_FLAGS="â€¦")
 	@scripts/need $$(go env CC)=gcc,libc6-dev
-	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 go test -race -count=1 -timeout 30m $(TEST_FLAGS) $(PACKAGES)
-	go test -count=1 -run '^(TestAMillionRandomRequests|TestWhatIsChargedIsWhatIsTaken)$$' ./services/cache/ ./services/cache/index/
-	scripts/services run postgres redis redis7 kafka -- env CGO_ENABLED=1 TOLLGATE_E2E_SHAPE=apart go test -race -count=1 -timeout 30m $(TEST_FLAGS) ./e2e/
+	scripts/services run postgres redis redis7 kafka -- scripts/test $(TEST_FLAGS)
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no service
