@@ -56,7 +56,7 @@ func notation(s string) bool {
 					return true
 				}
 			}
-			if groups(s[i+1:]) {
+			if groups(s[:i], s[i+1:]) {
 				return true
 			}
 		case ')', ']':
@@ -128,9 +128,12 @@ func matched(s string) bool {
 	return about && (set || group) || asks && set
 }
 
+var logic = Set("and or not xor nand nor")
+
 // groups reports whether what stands behind an opening bracket is a list of numbers, or joined by
-// a word of logic, so that the bracket says what belongs together.
-func groups(s string) bool {
+// a word of logic between letters or beside another one, so that the bracket says what belongs together:
+// (A or B) and C. What only adds something is prose: a diet (not a fast).
+func groups(before, s string) bool {
 	end := strings.IndexAny(s, ")]")
 	if end < 0 {
 		return false
@@ -139,12 +142,17 @@ func groups(s string) bool {
 	if in != "" && asciiDigit(in[0]) && strings.Contains(in, ",") {
 		return true
 	}
-	for _, w := range strings.Fields(strings.ToLower(in)) {
-		if w == "and" || w == "or" || w == "not" {
-			return true
-		}
+	joins, letters := false, false
+	for w := range strings.FieldsSeq(in) {
+		joins = joins || logic[strings.ToLower(w)]
+		letters = letters || len(w) == 1 && w != "a" && w != "I" && asciiWord(w[0])
 	}
-	return false
+	if !joins || letters {
+		return joins
+	}
+	words := strings.Fields(before)
+	next, _, _ := strings.Cut(strings.TrimLeft(s[end+1:], " "), " ")
+	return len(words) > 0 && logic[strings.ToLower(words[len(words)-1])] || logic[strings.ToLower(next)]
 }
 
 // tasks are words of what is asked about a text itself.

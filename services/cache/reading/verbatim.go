@@ -275,17 +275,56 @@ func given(s string) bool {
 	if len(head) > 1 && upper(last) && upper(data[0]) && !speaks(head) { // a title
 		return false
 	}
-	f := functions[strings.ToLower(data[0])]
+	opening, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(data[0]), "’", "'"), "'") // what's
+	f := functions[opening]
 	asks := f&(asking|auxiliary) != 0 || len(data) > 1 && functions[strings.ToLower(data[1])]&asking != 0
 	switch {
 	case len(head) == 1 && functions[first] != 0, asks && (introducing[first] || introducing[strings.ToLower(last)]): // please tell me: how do I …
 		return false
 	case functions[first]&(asking|auxiliary) != 0:
 		return speaks(head) || !strings.Contains(" "+strings.Join(data, " ")+" ", " or ")
+	case states(head):
+		return false
+	case len(head) <= 3 && asks && lexicon.Find(first).First() != lexicon.Verb: // a topic
+		return false
 	case len(head) <= 3 && !lexicon.Find(first).Is(lexicon.Verb) || first == "question":
 		return !asks
 	}
 	return true
+}
+
+// states reports whether the words before a colon are a sentence of their own, which the rest only explains: the
+// guides have three parts: …. It is none that tells what the text is to which something is to be done, or who is
+// to do it.
+func states(head []string) bool {
+	const few = 4
+	if len(head) <= few || speaks(head[:few]) {
+		return false
+	}
+	switch first := strings.ToLower(head[0]); first {
+	case "i", "we", "my", "our", "your", "please":
+		return false
+	case "you":
+		if strings.ToLower(head[1]) != "can" {
+			return false
+		}
+	default:
+		if functions[first]&(article|pronoun|preposition|other) == 0 {
+			return false
+		}
+	}
+	for _, w := range head[1:] {
+		if functions[strings.ToLower(w)]&auxiliary != 0 || asserting(strings.ToLower(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// asserting reports whether a word is a verb in the third person: implements.
+func asserting(w string) bool {
+	stem, ok := strings.CutSuffix(w, "s")
+	return ok && (lexicon.Find(stem).First() == lexicon.Verb || strings.HasSuffix(stem, "e") && lexicon.Find(stem[:len(stem)-1]).First() == lexicon.Verb)
 }
 
 // introducing are words before a question.
