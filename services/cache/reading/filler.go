@@ -47,6 +47,13 @@ func (s *splitter) fillers() {
 	}
 }
 
+// Stresses reports whether the word is an adverb that only stresses what is said: why cats really purr. One
+// that may be what is spoken of doesn't.
+func (w *Word) Stresses() bool { return stressing[w.Text] && !w.Kept && !w.Quoted && w.Kind == Plain }
+
+// Spoken reports whether the word is such an adverb and is what is spoken of: what does really mean.
+func (w *Word) Spoken() bool { return stressing[w.Text] && w.Kept && !w.Quoted && !w.capital() }
+
 // capital reports whether the word is capitalised within a sentence, in a title too.
 func (w *Word) capital() bool {
 	return !w.First && w.typed != "" && w.typed[0] >= 'A' && w.typed[0] <= 'Z'

@@ -77,11 +77,23 @@ func shaped(s *side) []string {
 	for i := range s.words {
 		w := &s.words[i]
 		switch {
-		case shape[w.Text], shapes[w.Lemma] && s.placed(i), w.Text == "step" && i > 1 && s.words[i-1].Text == "by":
+		case shape[w.Text], shapes[w.Lemma] && w.Form <= reading.S && s.placed(i) && !s.modifying(i), w.Text == "step" && i > 1 && s.words[i-1].Text == "by":
 			v = append(v, w.Lemma)
 		}
 	}
 	return v
+}
+
+// modifying reports whether word i only tells of which kind the noun behind it is: CSV files, but not JSON format.
+func (s *side) modifying(i int) bool {
+	if i+1 >= len(s.words) || s.words[i+1].Break || !content(&s.words[i+1]) || s.words[i+1].Entry.First() != lexicon.Noun {
+		return false
+	}
+	switch s.words[i+1].Lemma {
+	case "format", "form", "style", "language", "term":
+		return false
+	}
+	return true
 }
 
 // rest reports whether each word without a partner says in what form the answer is wanted.

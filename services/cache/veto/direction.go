@@ -57,12 +57,37 @@ func direction(p *pair) (string, string, bool) {
 				continue
 			}
 			if p.a.words[x].Lemma == p.b.words[p.a.to[x]].Lemma && p.b.words[y].Lemma == p.a.words[p.b.to[y]].Lemma &&
-				p.b.moved(int(p.a.to[x]), y, j) && p.a.moved(int(p.b.to[y]), x, i) {
+				p.b.moved(int(p.a.to[x]), y, j) && p.a.moved(int(p.b.to[y]), x, i) &&
+				changed(p.b.place(int(p.a.to[x])), p.a.place(int(p.b.to[y]))) {
 				return p.a.text(i, x+1), p.b.text(j, y+1), true
 			}
 		}
 	}
 	return "", "", false
+}
+
+// place is the preposition before word i and what modifies it, or empty.
+func (s *side) place(i int) string {
+	for i--; i >= 0 && (article(s.words[i].Text) || content(&s.words[i]) && !isVerb(&s.words[i])) && !s.words[i+1].Break; i-- {
+	}
+	if i >= 0 && placing[s.words[i].Text] {
+		return s.words[i].Text
+	}
+	return ""
+}
+
+// changed reports whether what stands behind one of two prepositions, or none, and what stands in the other
+// prompt behind the other, can have changed places.
+func changed(x, y string) bool {
+	if x == y || x == "" || y == "" {
+		return true
+	}
+	for _, set := range alike {
+		if set[x] && set[y] {
+			return true
+		}
+	}
+	return false
 }
 
 // govern reports whether x in a and y in b stand before the same word, or little else differs.

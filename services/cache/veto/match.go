@@ -26,7 +26,7 @@ func match(a, b *reading.Reading) *pair {
 	for _, s := range [...]*side{&p.a, &p.b} {
 		for i := range s.words {
 			w := &s.words[i]
-			if !content(w) {
+			if !content(w) || s.idle(i) {
 				continue
 			}
 			total++
@@ -45,6 +45,19 @@ func match(a, b *reading.Reading) *pair {
 	}
 	p.align()
 	return p
+}
+
+// idle reports whether word i says nothing where it stands: an adverb that stresses, "in order to", and what
+// a question for a time asks with: in which year.
+func (s *side) idle(i int) bool {
+	switch w := &s.words[i]; w.Lemma {
+	case "order":
+		return i > 0 && i+1 < len(s.words) && s.words[i-1].Text == "in" && s.words[i+1].Text == "to"
+	case "year", "date", "day":
+		return s.to[i] < 0 && i > 0 && (s.words[i-1].Text == "what" || s.words[i-1].Text == "which") && s.question() == "when"
+	default:
+		return w.Stresses()
+	}
 }
 
 // most pairs of words are looked at for a relation; prompts with more words without an equal

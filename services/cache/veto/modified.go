@@ -5,7 +5,8 @@ package veto
 func modified(p *pair) (string, string, bool) {
 	for i := 0; i+1 < len(p.a.words); i++ {
 		m, n := i, i+1
-		if p.a.to[m] < 0 || p.a.to[n] < 0 || p.a.words[n].Break || p.a.mentions(p.a.words[n].Lemma) > 1 {
+		if p.a.to[m] < 0 || p.a.to[n] < 0 || p.a.words[n].Break || p.a.mentions(p.a.words[n].Lemma) > 1 ||
+			p.a.mentions(p.a.words[m].Lemma) > 1 || p.b.mentions(p.a.words[m].Lemma) > 1 {
 			continue
 		}
 		m2, n2 := int(p.a.to[m]), int(p.a.to[n])

@@ -134,7 +134,7 @@ func (p *pair) align() {
 	var g gap
 	for i := range p.a.words {
 		w := &p.a.words[i]
-		if !content(w) {
+		if !content(w) || p.a.idle(i) {
 			continue
 		}
 		j := int(p.a.to[i])

@@ -1,7 +1,7 @@
 package veto
 
 // quotes holds prompts apart that both quote, and not the same words, or of which one asks about a polite
-// word that the other doesn't have. What is quoted is meant letter by letter.
+// word, or an adverb such as really, that the other doesn't have. What is quoted is meant letter by letter.
 func quotes(p *pair) (string, string, bool) {
 	if p.near() {
 		if x, y, found := p.either(unsaid); found {
@@ -30,7 +30,7 @@ func quoted(s *side) []string {
 // unsaid finds a quoted word that the other side doesn't have.
 func unsaid(p *pair) (string, string, bool) {
 	for i := range p.a.words {
-		if w := &p.a.words[i]; w.Quoted && w.Courtesy() && p.b.mentions(w.Lemma) == 0 {
+		if w := &p.a.words[i]; (w.Quoted && w.Courtesy() || w.Spoken()) && p.b.mentions(w.Lemma) == 0 {
 			return w.Text, "", true
 		}
 	}
