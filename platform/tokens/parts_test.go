@@ -73,35 +73,6 @@ func taken(t *testing.T, rng *rand.Rand, e tokens.Encoding, text, between string
 	same(t, e, all.String(), parts)
 }
 
-// What is put together of texts that were counted has the count of the whole, in every script
-// and wherever the joints are.
-func TestPartsAddUp(t *testing.T) {
-	rng := rand.New(rand.NewPCG(10, 11)) //nolint:gosec // the same cuts every time
-	texts := make([]string, 0, 400)
-	for seed := range uint64(395) {
-		texts = append(texts, mixed(seed, 5+int(seed%80)))
-	}
-	for _, kind := range kinds {
-		texts = append(texts, sample(t, kind))
-	}
-	for i, text := range texts {
-		e := encodings[i%len(encodings)]
-		joined(t, rng, e, cut(rng, text, 3))
-		for _, e := range encodings[:2] {
-			joined(t, rng, e, cut(rng, text, 200))
-			joined(t, rng, e, []string{text, texts[rng.IntN(len(texts))], texts[rng.IntN(len(texts))]})
-			taken(t, rng, e, text, fragments[rng.IntN(len(fragments))])
-		}
-	}
-	const endless = tokens.MaxPiece + 100
-	for _, e := range encodings[:2] {
-		for _, word := range []string{"a", "A", "漢", " ", "\n", "!", "1"} {
-			long := strings.Repeat(word, endless)
-			joined(t, rng, e, []string{"one two", long, long, " three " + long, "four"})
-		}
-	}
-}
-
 func FuzzPartsAddUp(f *testing.F) {
 	f.Add("The harbour was built. It isn't", " old\n\n/ 1234", uint64(1))
 	f.Add("0", "0", uint64(27)) // a character of the padding is cut into halves

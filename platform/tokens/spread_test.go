@@ -2,7 +2,6 @@ package tokens_test
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -97,22 +96,6 @@ func TestSentencesKeepTheirSizes(t *testing.T) {
 		// What comes after the last segment is in the whole alone.
 		if got, whole := segments(t, e, "one two three", []int{4}); whole.Tokens != 3 || got[0] != 1 {
 			t.Errorf("%s: %d of %+v", e, got, whole)
-		}
-	}
-}
-
-// Who waits no more is not kept waiting by one endless word, nor by many.
-func TestCountIsInterrupted(t *testing.T) {
-	for name, text := range map[string]string{"a word": strings.Repeat("a", 1<<20), "words": strings.Repeat("word ", 1<<18)} {
-		for _, e := range []tokens.Encoding{tokens.O200k, tokens.CL100k} {
-			ctx := &waning{Context: t.Context(), left: 3}
-			if n, err := counter.CountContext(ctx, e, text); !errors.Is(err, context.Canceled) || n.Tokens != 0 {
-				t.Errorf("%s, %s: %+v, %v", name, e, n, err)
-			}
-			whole, err := counter.CountContext(t.Context(), e, text)
-			if plain := count(t, e, text); err != nil || plain != whole {
-				t.Errorf("%s, %s: %+v with a context, %v, and %+v without", name, e, whole, err, plain)
-			}
 		}
 	}
 }

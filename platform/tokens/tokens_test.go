@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -191,42 +189,6 @@ func TestLongTextStaysExact(t *testing.T) {
 		if want := one + (n-1)*(two-one); got.Estimated || got.Tokens != want {
 			t.Errorf("%s: %d paragraphs are %+v, want exactly %d", e, n, got, want)
 		}
-	}
-}
-
-// A quarter of a megabyte of one letter, of spaces, and of what else is hard to split or to
-// merge, is counted in reasonable time, never above its bytes, and with the
-// mark where it had to be cut.
-func TestWorstCases(t *testing.T) {
-	const size = 1 << 20
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same noise every time
-	noise := make([]byte, size)
-	for i := range noise {
-		noise[i] = byte(rng.Uint32())
-	}
-	for name, text := range map[string]string{
-		"one letter":       strings.Repeat("a", size/4),
-		"spaces":           strings.Repeat(" ", size/4),
-		"newlines":         strings.Repeat("\n", size/4),
-		"spaced newlines":  strings.Repeat(" \n", size/16),
-		"punctuation":      strings.Repeat("!", size/4),
-		"combining marks":  strings.Repeat("\u0301", size/8),
-		"no UTF-8 at all":  strings.Repeat("\xff", size/8),
-		"random bytes":     string(noise[:size/8]),
-		"cut at the runes": strings.Repeat("漢", size/12),
-	} {
-		t.Run(name, func(t *testing.T) {
-			for _, e := range []tokens.Encoding{tokens.O200k, tokens.CL100k} {
-				start := time.Now()
-				got := count(t, e, text)
-				if took := time.Since(start); took > 30*time.Second { // some 100 ms, a second at worst, on a free core
-					t.Errorf("%s took %v", e, took)
-				}
-				if got.Tokens <= 0 || got.Tokens > int64(len(text)) || !got.Estimated {
-					t.Errorf("%s: %+v of %d bytes", e, got, len(text))
-				}
-			}
-		})
 	}
 }
 

@@ -209,3 +209,19 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 	}
 	return b.Turns
 }
+
+// billed tells whether a conversation is billed at a model in a profile: all in default at one
+// of each kind of cache, and those about as small as what is kept, which decide on it, at each
+// other; of the other profiles the strictest caches.
+func billed(m bill.Model, profile string, small bool) bool {
+	if profile != compressor.DefaultProfile {
+		return small && m.Breakpoints == trace.None && (m.Name == "gpt-5" || m.Name == "gemini-3.1-pro-preview")
+	}
+	switch m.Name + m.Note {
+	case "gpt-5", "gpt-6-luna", "claude-sonnet-4-5":
+		return true
+	case "gemini-2.5-flash", "claude-sonnet-4-5system": // as others
+		return false
+	}
+	return small
+}

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector takes minutes for what has one goroutine: make test runs this without it.
+
 package extract_test
 
 import (

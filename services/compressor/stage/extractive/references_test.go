@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector takes minutes for what has one goroutine: make test runs this without it.
+
 package extractive_test
 
 import (
