@@ -21,6 +21,22 @@ import (
 // read in coding stay whole.
 var bars = map[string]float64{"coding": 0.8, "data": 0.45, "web": 0.8, "operations": 0.6, "chat": 0.77}
 
+// billed tells whether a conversation is billed at a model in a profile: all in default at one
+// of each kind of cache, and those about as small as what is kept, which decide on it, at each
+// other; of the other profiles the strictest caches.
+func billed(m bill.Model, profile string, small bool) bool {
+	if profile != compressor.DefaultProfile {
+		return small && m.Breakpoints == trace.None && (m.Name == "gpt-5" || m.Name == "gemini-3.1-pro-preview")
+	}
+	switch m.Name + m.Note {
+	case "gpt-5", "gpt-6-luna", "claude-sonnet-4-5":
+		return true
+	case "gemini-2.5-flash", "claude-sonnet-4-5system": // as others
+		return false
+	}
+	return small
+}
+
 // What a conversation costs with compression is never more than what it costs without, at any
 // turn, at any provider, in any profile. Groq keeps shorter prompts of some models than of
 // others, from 128 tokens on, and doesn't say of which: there, that is so of the whole bill.

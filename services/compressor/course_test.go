@@ -306,29 +306,6 @@ func TestTurnsAreKnownByTheirOwnNotes(t *testing.T) {
 	}
 }
 
-// A turn that notes do not know becomes what it becomes where they do: the bytes are the same at a
-// replica that saw the prompt that ended in it, and in every later prompt.
-func TestTurnsInAGapAreTheSameAnywhere(t *testing.T) {
-	m := gpt5(t)
-	for _, tools := range []bool{true, false} {
-		for name, sent := range map[string]string{"one": "++.+++", "two": "++..++", "two gaps": "+.+.++"} {
-			all, some := newShelf(), newShelf()
-			all.knows(t, m, "default")
-			some.knows(t, m, "default")
-			for i, how := range sent {
-				req := compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: agent(t, tools, i+1)}
-				want := compress(t, all.service(t), req)
-				if how == '.' {
-					continue
-				}
-				if got := compress(t, some.service(t), req); got.Body == nil || !bytes.Equal(got.Body, want.Body) {
-					t.Errorf("%s, tools %t, turn %d: %d to %d tokens, and %d where all is known", name, tools, i, got.Original, got.Compressed, want.Compressed)
-				}
-			}
-		}
-	}
-}
-
 // An original that goes out after a gap, for a failure, loses what is known to have gone out shortened.
 func TestWhatAFailureLosesAfterAGap(t *testing.T) {
 	m, s, fails := gpt5(t), newShelf(), false
@@ -342,66 +319,6 @@ func TestWhatAFailureLosesAfterAGap(t *testing.T) {
 	fails = true
 	if got := call(6); got.Body != nil || got.Cache.Lost <= 0 || got.Cache.Lost > size {
 		t.Errorf("%+v, and %d tokens were sent", got.Cache, size)
-	}
-}
-
-// A conversation that goes on with another profile keeps what it sent: the new one is for what is
-// new, at every replica.
-func TestAnotherProfileIsForWhatIsNew(t *testing.T) {
-	m := gpt5(t)
-	stages := map[string]compressor.Profile{ // others each
-		"default": {Rate: 0.5, MinTokens: 300, Stages: []string{"extractive", "json_space"}},
-		"rag":     {Rate: 0.5, MinTokens: 1500, Stages: []string{"repeat", "json_table"}},
-		"chat":    {Rate: 0.3, Stages: []string{"fold", "extractive"}},
-	}
-	test := func(tr *trace.Trace, profiles map[string]compressor.Profile) func(*testing.T) {
-		return func(t *testing.T) {
-			t.Helper()
-			s := newShelf()
-			replica := func() *compressor.Service {
-				return newService(t, compressor.Options{Prices: shipped(t), Clock: s.clock, Notes: s.notes, NotesTimeout: time.Minute, Profiles: profiles})
-			}
-			here, there := replica(), replica()
-			asked := func(turn int) compressor.Request {
-				r := compressor.Request{Provider: m.Provider, Model: m.Name, Tenant: "t", Body: request(t, tr, turn, m.Name)}
-				r.Profile = []string{"default", "rag", "chat"}[turn/2%3]
-				if turn == tr.Turns()-1 {
-					r.Rate = 0.2
-				}
-				return r
-			}
-			var before sending
-			for i := range tr.Turns() {
-				body, on := asked(i).Body, here
-				if i%2 == 1 {
-					on = there
-				}
-				got := compress(t, on, asked(i))
-				if got.Body != nil {
-					body = got.Body
-				}
-				now := sending{messages(t, body), got.Compressed}
-				for j, message := range before.messages {
-					if (tr.Tools || before.tokens >= 1024) && !bytes.Equal(message, now.messages[j]) {
-						t.Fatalf("turn %d, message %d goes out as %.300s, and before as %.300s", i, j, now.messages[j], message)
-					}
-				}
-				if got.Cache.Lost > 0 && before.tokens >= 1024+128 {
-					t.Errorf("turn %d: %+v", i, got.Cache)
-				}
-				before = now
-			}
-			// What is asked for now is heard: the last turn has a rate of its own.
-			last := asked(tr.Turns() - 1)
-			last.Rate = 0
-			if other := compress(t, here, last); tr.Turns() > 1 && other.Compressed < before.tokens {
-				t.Errorf("at the rate 0.2 the prompt has %d tokens, at the profile's %d", before.tokens, other.Compressed)
-			}
-		}
-	}
-	for _, tr := range append(trace.All()[1:], trace.Asked(1, 1, 0)...) {
-		t.Run(tr.Name, test(tr, nil))
-		t.Run(tr.Name+"/stages", test(tr, stages))
 	}
 }
 

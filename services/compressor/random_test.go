@@ -1,7 +1,6 @@
 package compressor_test
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -42,52 +41,6 @@ func (s *shelf) knows(t testing.TB, m bill.Model, profile string) {
 
 // forgets is after how long a provider has forgotten what nobody asked for.
 const forgets = 10 * time.Minute
-
-// Any conversation: at no turn is the bill with compression above the bill without, nor is what
-// is said to be saved another than what was. Seeds 93 and 105 were said to lose what they did
-// not, and 126 lost, while plans
-// went by what stages were expected to save.
-func TestRandomConversationsAreNotDearer(t *testing.T) {
-	models, profiles := several(), []string{"default", "rag", "chat"}
-	for i, m := range models {
-		notDearer(t, uint64(i), m, profiles[i/3%3], 0)
-	}
-	notDearer(t, 93, models[0], "rag", 0)
-	notDearer(t, 105, models[1], "rag", 0)
-	notDearer(t, 126, models[1], "rag", 0)
-	for seed := uint64(5); seed < 120; seed += 7 {
-		notDearer(t, seed, models[seed%8], profiles[seed%3], 0) // turns are not sent
-		notDearer(t, seed+1, models[seed/3%8], "default", 0)    // compression is turned off and on
-	}
-	notDearer(t, 3086, models[0], "rag", 0) // nothing of what stands in between is shortened
-}
-
-// Nor are those that pass the bound of text that is shortened: where a breakpoint is behind all of it
-// what follows is shortened, and where the provider keeps prompts by itself it stays.
-func TestLongConversationsAreNotDearer(t *testing.T) {
-	const most = 8 << 10
-	marked := bill.Rules{Kind: bill.Marked, Least: 1024, Writes: true}
-	anthropic := bill.Model{Provider: "anthropic", Name: "claude-sonnet-4-5", Note: " before", Breakpoints: trace.Before, Rules: marked}
-	beyond := 0 // turns that were shortened behind a history as long as the bound
-	for seed := range uint64(6) {
-		for _, turn := range notDearer(t, seed, anthropic, "default", most) {
-			marked := turn.Body[:max(bytes.LastIndex(turn.Body, []byte(`"cache_control"`)), 0)]
-			history := 0
-			for _, m := range bytes.SplitAfter(marked, []byte(`{"role":`))[1:] {
-				if bytes.HasPrefix(m, []byte(`"tool"`)) {
-					history += len(m)
-				}
-			}
-			if history > 2*most && len(turn.Result.Stages) > 0 {
-				beyond++
-			}
-		}
-		notDearer(t, seed, several()[0], "default", most)
-	}
-	if beyond == 0 {
-		t.Error("nothing was shortened behind a breakpoint that is far on")
-	}
-}
 
 // FuzzBill is that for more seeds, models and profiles.
 func FuzzBill(f *testing.F) {
@@ -208,20 +161,4 @@ func notDearer(t *testing.T, seed uint64, m bill.Model, profile string, most int
 		t.Errorf("%s: %s are saved, %s said", name, saved, said)
 	}
 	return b.Turns
-}
-
-// billed tells whether a conversation is billed at a model in a profile: all in default at one
-// of each kind of cache, and those about as small as what is kept, which decide on it, at each
-// other; of the other profiles the strictest caches.
-func billed(m bill.Model, profile string, small bool) bool {
-	if profile != compressor.DefaultProfile {
-		return small && m.Breakpoints == trace.None && (m.Name == "gpt-5" || m.Name == "gemini-3.1-pro-preview")
-	}
-	switch m.Name + m.Note {
-	case "gpt-5", "gpt-6-luna", "claude-sonnet-4-5":
-		return true
-	case "gemini-2.5-flash", "claude-sonnet-4-5system": // as others
-		return false
-	}
-	return small
 }
