@@ -80,6 +80,7 @@ func TestManners(t *testing.T) {
 		{"You are a poet who writes in rhyme: Thanks!", Literal},
 		{"Classify the tone of it: Thanks!", Literal},
 		{"Geography: What's the longest river?", Prose},
+		{"What's better: butter or jam?", Prose},
 		{"Rewrite: What's the longest river?", Literal},
 		{"Is a diet (not a fast) healthy?", Prose},
 		{"How do dogs (and cats) hear?", Prose},

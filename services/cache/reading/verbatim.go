@@ -271,12 +271,11 @@ func given(s string) bool {
 	if len(head) == 0 || len(data) == 0 {
 		return false
 	}
-	first, last := strings.ToLower(head[0]), head[len(head)-1]
+	first, last := uncontracted(head[0]), head[len(head)-1]
 	if len(head) > 1 && upper(last) && upper(data[0]) && !speaks(head) { // a title
 		return false
 	}
-	opening, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(data[0]), "’", "'"), "'") // what's
-	f := functions[opening]
+	f := functions[uncontracted(data[0])]
 	asks := f&(asking|auxiliary) != 0 || len(data) > 1 && functions[strings.ToLower(data[1])]&asking != 0
 	switch {
 	case len(head) == 1 && functions[first] != 0, asks && (introducing[first] || introducing[strings.ToLower(last)]): // please tell me: how do I …
@@ -291,6 +290,12 @@ func given(s string) bool {
 		return !asks
 	}
 	return true
+}
+
+// uncontracted is the first of the words that one stands for, in small letters: what of "what's".
+func uncontracted(w string) string {
+	w, _, _ = strings.Cut(strings.ReplaceAll(strings.ToLower(w), "’", "'"), "'")
+	return w
 }
 
 // states reports whether the words before a colon are a sentence of their own, which the rest only explains: the
