@@ -90,6 +90,16 @@ func bare(s string) string {
 	return string(b)
 }
 
+// Unaccented is a word without the accents of its Latin letters.
+func Unaccented(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return bare(s)
+		}
+	}
+	return s
+}
+
 var signs = strings.NewReplacer(
 	"’", "'", "‘", "'", "ʼ", "'",
 	"“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`,

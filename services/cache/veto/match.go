@@ -47,14 +47,16 @@ func match(a, b *reading.Reading) *pair {
 	return p
 }
 
-// idle reports whether word i says nothing where it stands: an adverb that stresses, "in order to", and what
-// a question for a time asks with: in which year.
+// idle reports whether word i says nothing where it stands: an adverb that stresses, "in order to", what
+// a question for a time asks with: in which year; and of which kind a way to something shall be: the easiest way.
 func (s *side) idle(i int) bool {
 	switch w := &s.words[i]; w.Lemma {
 	case "order":
 		return i > 0 && i+1 < len(s.words) && s.words[i-1].Text == "in" && s.words[i+1].Text == "to"
 	case "year", "date", "day":
 		return s.to[i] < 0 && i > 0 && (s.words[i-1].Text == "what" || s.words[i-1].Text == "which") && s.question() == "when"
+	case "easy", "simple", "effective", "efficient", "right":
+		return i+1 < len(s.words) && (s.words[i+1].Lemma == "way" || s.words[i+1].Lemma == "method") && i+2 < len(s.words) && s.words[i+2].Text == "to"
 	default:
 		return w.Stresses()
 	}
@@ -143,7 +145,9 @@ func joined(text, x, y string) bool {
 	return (n == 0 || n > 0 && n < 3 && len(y) > 2) && strings.HasPrefix(text, x) && strings.HasPrefix(text[len(x):], y)
 }
 
-func exact(x, y *reading.Word) bool { return x.Lemma == y.Lemma }
+func exact(x, y *reading.Word) bool {
+	return x.Lemma == y.Lemma || x.Name() && y.Name() && reading.Unaccented(x.Lemma) == reading.Unaccented(y.Lemma)
+}
 
 // aliases are names of one thing that no dictionary relates.
 var aliases = map[string]string{
@@ -159,7 +163,7 @@ var aliases = map[string]string{
 
 // related reports whether two words mean the same or are of one family.
 func related(x, y *reading.Word) bool {
-	if alias(x.Lemma) == alias(y.Lemma) || many(x, y) || many(y, x) {
+	if alias(x.Lemma) == alias(y.Lemma) || many(x, y) || many(y, x) || several(x, y) || several(y, x) {
 		return true
 	}
 	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {

@@ -26,6 +26,9 @@ func names(p *pair) (string, string, bool) {
 		if p.a.medium(i) && p.b.medium(int(j)) && len(p.a.words[i].Case())+len(p.b.words[j].Case()) < 3 && (small(p.a.r.Text) || small(p.b.r.Text)) {
 			continue
 		}
+		if p.a.emphasised(i) || p.b.emphasised(int(j)) || several(&p.a.words[i], &p.b.words[j]) || several(&p.b.words[j], &p.a.words[i]) {
+			continue
+		}
 		if p.near() && p.a.stands(i) && p.b.stands(int(j)) {
 			return p.a.words[i].Text, p.b.words[j].Text, true
 		}
@@ -106,6 +109,32 @@ func (p *pair) looseName(j int) bool {
 // in Python. Who writes no capitals at all means it by "in python".
 func (s *side) medium(i int) bool { return i > 0 && s.words[i-1].Text == "in" }
 
+// optional are offices and fields of study, which many capitalise although they mean the same without.
+var optional = reading.Set("president minister senator governor mayor king queen emperor prince princess doctor professor " +
+	"physics chemistry biology mathematics economics psychology philosophy sociology anthropology geography geology astronomy history " +
+	"engineering medicine accounting finance marketing nursing literature linguistics politics democracy capitalism socialism communism " +
+	"feminism religion constitution government parliament")
+
+// several reports whether x is the plural of y, which is an abbreviation: APIs.
+func several(x, y *reading.Word) bool { return y.Capitals && x.Typed() == y.Typed()+"s" }
+
+// emphasised reports whether a capital at word i says nothing: at the best of some, at offices and fields of
+// study, and at a verb that is no name, behind who does it.
+func (s *side) emphasised(i int) bool {
+	w := &s.words[i]
+	if w.Form == reading.Most || w.Form == reading.More || optional[w.Lemma] && !w.Capitals {
+		return true
+	}
+	if i == 0 || w.Form != reading.Base || w.Capitals || !w.Entry.Is(lexicon.Verb) || w.Entry.Is(lexicon.Name|lexicon.Noun|lexicon.Adjective) {
+		return false
+	}
+	switch s.words[i-1].Text {
+	case "i", "you", "we", "they", "one":
+		return true
+	}
+	return false
+}
+
 // small reports whether a text has no capitals.
 func small(text string) bool { return text == strings.ToLower(text) }
 
@@ -125,6 +154,9 @@ func numbered(p *pair) (string, string, bool) {
 		}
 		x, y := &p.a.words[i], &p.b.words[j]
 		if x.Text == y.Text || x.Text != y.Text+"s" && x.Text != y.Text+"es" || x.Possessive || y.Possessive || x.Quoted || y.Quoted {
+			continue
+		}
+		if several(x, y) {
 			continue
 		}
 		if !p.a.called(i) && !p.b.called(int(j)) || p.a.plural(i) || p.b.counts(int(j)) || p.a.owns(i) {

@@ -32,6 +32,11 @@ func TestNames(t *testing.T) {
 	}, []pair{
 		{"What did Henry say I should eat?", "What did Henry say one should eat?"},
 		{"What should Henry and I eat?", "What should Henry and I eat?"},
+		{"How can I Learn chess?", "How can I learn chess?"},
+		{"Which is the Best opening?", "Which is the best opening?"},
+		{"Is Democracy bad?", "Is democracy bad?"},
+		{"Where is Pokémon made?", "Where is Pokemon made?"},
+		{"How do I use APIs?", "How do I use an API?"},
 		{"Who wrote The Great Gatsby?", "Who wrote Great Gatsby?"},
 		{"Where are The Netherlands?", "Where are Netherlands?"},
 		{"When did The Beatles play?", "When did Beatles play?"},
