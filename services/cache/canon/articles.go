@@ -114,6 +114,10 @@ func counted(words []reading.Word, i int) bool {
 		return true
 	}
 	last := i+1 == len(words) || words[i+1].Function || words[i+1].Sentence != words[i].Sentence
+	verb := words[i].Entry.Is(lexicon.Verb) && !words[i-1].Function && words[i-1].Entry.Is(lexicon.Noun) // a stove works
+	if !verb && !words[i].Capital && distinct(words[i].Lemma, last || words[i+1].Form == reading.Past) {
+		return true
+	}
 	before := &words[i-1]
 	switch {
 	case words[i].Text == "minutes" && before.Kind != reading.Number:
@@ -134,6 +138,75 @@ func counted(words []reading.Word, i int) bool {
 	}
 	return false
 }
+
+// oneOf reports whether words[i] is one of what its name, without an article, is no number of: an iron, a
+// right, a good security. Several are such ones too.
+func oneOf(words []reading.Word, i int) bool {
+	w := &words[i]
+	if w.Form != reading.Base || w.Kind != reading.Plain || !distinct(w.Lemma, true) {
+		return false
+	}
+	if i+1 < len(words) && !words[i+1].Function && words[i+1].Sentence == w.Sentence && words[i+1].Form != reading.Past {
+		return false // a security guard
+	}
+	k := i - 1
+	for k > 0 && !words[k].Function && words[k].Entry.Is(lexicon.Adjective) {
+		k--
+	}
+	return k >= 0 && (words[k].Text == "a" || words[k].Text == "an")
+}
+
+// distinct reports whether a noun is one of which several are, or one is, another thing than what is meant by the
+// noun alone. Where no other noun stands behind it, so it is with most nouns for qualities and doings: ability and
+// abilities, payment and payments.
+func distinct(noun string, last bool) bool {
+	if diverse()[noun] {
+		return true
+	}
+	if !last || countable[noun] {
+		return false
+	}
+	for _, end := range abstract {
+		if len(noun) >= len(end)+3 && strings.HasSuffix(noun, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// abstract are the endings of such nouns.
+var abstract = [...]string{"ity", "ness", "ance", "ence", "ism", "hood", "ship", "ment", "tion", "sion", "ency", "ancy", "age", "ure", "dom"}
+
+// countable are nouns with such an ending of each of which there is one or more, and nothing besides.
+var countable = reading.Set("city university question station nation opportunity difference advantage disadvantage language image message page package picture " +
+	"document element department government apartment relationship friendship scholarship internship celebrity community option section " +
+	"vacation invitation organization corporation institution language village garage sandwich audience sentence conference " +
+	"application version solution position location destination equation function instruction transaction subscription " +
+	"identity cookie creature procedure feature lecture temperature structure adventure requirement experiment instrument " +
+	"agreement argument comment statement appointment assignment advertisement supplement ailment garment monument tournament " +
+	"moment segment fragment cabbage sausage cottage bandage mirage marriage villager party entity charity mortgage appliance apprenticeship mechanism organism residence")
+
+// diverse are nouns of which several are, or one of several is, another thing than what is meant by the noun alone:
+// security and securities, the future and futures, iron and an iron.
+var diverse = sync.OnceValue(func() map[string]bool { return reading.Set(stuff + " " + senses) })
+
+// stuff is what things are made of, and what there are pieces and sorts of.
+const stuff = "iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
+	"chocolate hair ice cake egg turkey duck marble steel silver gold lead salt oil wine tea cheese bread pepper onion " +
+	"straw brick cotton linen silk wool fur leather plastic toast roast fine water air sand metal fabric meat"
+
+// senses have a plural, or a countable sense, that is another one: grammars call such plurals lexical ones.
+const senses = "security equity liability property treasury future right power condition consideration effect return use " +
+	"attraction authority quality practice ground direction justice utility facility commodity finance fund term work relation " +
+	"regard honor passage present standard share stock derivative sanction letter color classic art science " +
+	"particular specific ruin brain gut nerve pain height depth time age check dart bowl operation credit debit interest " +
+	"expense charge holding offering setting metric static dynamic mechanic logistic graphic law order spirit good custom arm moral " +
+	"damage premise sale force communication humanity content saving odd look mean minute scale spectacle stair talk " +
+	"thank trunk short tight sweat holiday heaven leaf leave margin medium point politic potential principal receipt " +
+	"resource rich rapid sight ethic physic surrounding valuable vital wage wit writing yield reserve mass " +
+	"balance trust control service security interest bond option warrant exchange experience philosophy " +
+	"history theory faith virtue vice evil value measure environment society state nature character " +
+	"capital currency labor industry trade price cost pressure strength weakness weight temperature speed"
 
 // installed are verbs of what is done with a program by its name.
 var installed = reading.Set("install uninstall reinstall import deploy upgrade")

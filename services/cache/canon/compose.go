@@ -88,7 +88,7 @@ func raw(atoms []atom, words []reading.Word) []atom {
 			a.text, a.form = strings.ToLower(w.Typed()), reading.Base
 		}
 		a.article, article = article, false
-		a.many = a.many || !w.Function && !w.Quoted && counted(words, i)
+		a.many = a.many || !w.Function && !w.Quoted && (counted(words, i) || oneOf(words, i))
 		atoms = append(atoms, a)
 	}
 	if one >= 0 && !many && reading.Several(words) && len(atoms) > 2 { // the fastest fish
@@ -108,19 +108,13 @@ func kept(words []reading.Word, i int) bool {
 	}
 	next := words[i+1].Text
 	if words[i].Text != "the" {
-		if next := &words[i+1]; next.Form == reading.Base && stuff[next.Lemma] && (i+2 == len(words) || words[i+2].Function || words[i+2].Form == reading.Past) {
-			return true
+		if last := i+2 == len(words) || words[i+2].Function || words[i+2].Form == reading.Past; last && (next == "film" || next == "movie") {
+			return true // and what is film made of
 		}
 		return next == "few" || next == "little" || next == "lot"
 	}
 	return i+2 == len(words) && i <= 2 && !words[i+1].Capital
 }
-
-// stuff are nouns for what things are made of of which a single one is another thing: iron and an
-// iron, paper and a paper.
-var stuff = reading.Set("film movie iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
-	"chocolate hair ice cake egg turkey duck marble steel silver gold lead salt oil wine tea cheese bread pepper onion " +
-	"straw brick cotton linen silk wool fur leather plastic toast roast fine")
 
 // sentence applies the tables to one sentence.
 func (t *books) sentence(a []atom, question bool) []atom {
