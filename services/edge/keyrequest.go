@@ -3,6 +3,8 @@ package edge
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -98,7 +100,37 @@ func (x *exchange) decodeLimits(into any, limits *limitsRequest) error {
 			x.w.Header().Add(headerIgnored, at)
 		}
 	}
+	x.idle("model_rpm_limit", maps.Keys(limits.ModelRPM))
+	x.idle("model_tpm_limit", maps.Keys(limits.ModelTPM))
+	if limits.Cache != nil {
+		x.idle("cache.models", maps.Keys(limits.Cache.Models))
+	}
 	return nil
+}
+
+// mostIdle bounds how many models are named one by one: a proxy takes only so many headers.
+const mostIdle = 16
+
+// idle names what a member says of models that there are not. It is kept all the same, and has its
+// effect where such a model comes.
+func (x *exchange) idle(member string, models iter.Seq[string]) {
+	table := x.e.models.Load()
+	if len(table.byName) == 0 {
+		return // the router has not told them
+	}
+	var names []string
+	for name := range models {
+		if _, ok := table.byName[name]; !ok {
+			names = append(names, member+"."+shown(name))
+		}
+	}
+	if len(names) > mostIdle {
+		names = []string{member}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		x.w.Header().Add(headerIgnored, name)
+	}
 }
 
 func (r *limitsRequest) check() error {
