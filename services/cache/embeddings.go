@@ -135,7 +135,7 @@ func (e *embeddings) ask(ctx context.Context, text string) (r reply) {
 		start := e.clock.Now()
 		vector, bill, err := e.embed(ctx, text)
 		// Of a text that has no vector the embedder's state is the same as of others.
-		none := errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong) || errors.Is(err, embed.ErrRefused)
+		none := embed.Vectorless(err)
 		e.observer.CacheEmbedded(e.clock.Now().Sub(start), bill.Tokens, err == nil || none)
 		if none {
 			err = nil

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	_ "embed" // the audit
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -67,7 +66,7 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 			_, err = e.Embed(ctx, p.b, y)
 		}
 		switch {
-		case errors.Is(err, embed.ErrNothing) || errors.Is(err, embed.ErrTooLong):
+		case embed.Vectorless(err):
 			continue
 		case err != nil:
 			return nil, err

@@ -41,3 +41,9 @@ var (
 	// ErrRefused says that who embeds refused this text, and serves others.
 	ErrRefused = errors.New("embed: the text was refused")
 )
+
+// Vectorless tells of an error of [Embedder.Embed] that the text has no vector, while the embedder serves
+// others.
+func Vectorless(err error) bool {
+	return errors.Is(err, ErrNothing) || errors.Is(err, ErrTooLong) || errors.Is(err, ErrRefused)
+}

@@ -5,7 +5,6 @@ package explain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"tollgate.dev/platform/cachetier"
@@ -78,7 +77,7 @@ type Explanation struct {
 }
 
 // Pair explains two prompts. A nil threshold is one that is to be learned. Errors are the
-// embedder's, other than that it finds nothing to embed or a text too long, and the context's.
+// embedder's, other than that a text has no vector ([embed.Vectorless]), and the context's.
 func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64) (Explanation, error) {
 	x, y := reading.Read(a), reading.Read(b)
 	f, g := canon.Of(x), canon.Of(y)
@@ -93,7 +92,7 @@ func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64
 	switch {
 	case err == nil:
 		out.Cosine = &cosine
-	case !errors.Is(err, embed.ErrNothing) && !errors.Is(err, embed.ErrTooLong):
+	case !embed.Vectorless(err):
 		return Explanation{}, fmt.Errorf("embed: %w", err)
 	}
 	out.Decision, out.Why = out.decide(x, y)

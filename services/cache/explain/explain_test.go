@@ -72,6 +72,32 @@ func TestWhatDecides(t *testing.T) {
 	}
 }
 
+// failing embeds nothing.
+type failing struct {
+	vectors
+	with error
+}
+
+func (f failing) Embed(context.Context, string, []float32) (embed.Bill, error) {
+	return embed.Bill{}, f.with
+}
+
+// A text without a vector, whatever the reason, is a miss; an embedder that serves nobody is an error.
+func TestWithoutAVector(t *testing.T) {
+	for _, with := range []error{embed.ErrNothing, embed.ErrTooLong, embed.ErrRefused, errBroken} {
+		x, err := explain.Pair(t.Context(), failing{with: with}, "How do I bake bread?", "What lives in the sea?", nil)
+		if errors.Is(with, errBroken) {
+			if !errors.Is(err, errBroken) {
+				t.Errorf("%v became %v", with, err)
+			}
+			continue
+		}
+		if err != nil || x.Decision != explain.Miss || x.Why != explain.WhyEmbedder {
+			t.Errorf("%v: %q because of %q, %v", with, x.Decision, x.Why, err)
+		}
+	}
+}
+
 func TestWhyAPromptIsUnfit(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "empty", "\t \u200b\u2060\ufe0f\u2800\u3164": "blank", "?": "", "\ufffd": "garbled", strings.Repeat("a", 2048): "", strings.Repeat("a", 2049): "long",
