@@ -8,7 +8,7 @@ import (
 // prepositions stand between a verb or a noun and what belongs to it.
 var prepositions = reading.Set("of in on at by for with about against between into onto to from over under since until within through during " +
 	"after before as like via near without behind above below beyond beside across around along among inside outside off upon despite except " +
-	"toward towards per unlike")
+	"toward towards per unlike past")
 
 // alike are prepositions that say the same: of places and times, of a subject, of a direction, of a
 // means.
@@ -109,6 +109,18 @@ func (s *side) allows(i int, x, y string) bool {
 	for k := i - 1; k >= 0 && k >= i-3; k-- {
 		if set := bound[s.words[k].Lemma]; set[x] && set[y] {
 			return true
+		}
+	}
+	return false
+}
+
+// allowed reports whether one of two prepositions stands behind what goes with either.
+func (p *pair) allowed(x, y string) bool {
+	for _, s := range [...]*side{&p.a, &p.b} {
+		for i := range s.words {
+			if w := s.words[i].Text; (w == x || w == y) && s.allows(i, x, y) {
+				return true
+			}
 		}
 	}
 	return false

@@ -20,11 +20,13 @@ func TestPreposition(t *testing.T) {
 		{"What is the best cream with allergies?", "What is the best cream for allergies?"},
 		{"What is it like to live on a canal?", "What is it like to live along a canal?"},
 		{"May I take a ferry with a car?", "May I take a ferry by car?"},
+		{"How do I drive past Leeds?", "How do I drive to Leeds?"},
 		{"How do I walk across Bergen?", "How do I walk around Bergen?"},
 		{"How do I travel to Bergen?", "How do I travel via Bergen?"},
 	}, []pair{
 		{"coffee with a meal", "coffee during a meal"},
 		{"Is he good at maths?", "Is he good in maths?"},
+		{"Is Spanish different from Catalan?", "Is Spanish different to Catalan?"},
 		{"Why are hares different from rabbits?", "Why are hares different than rabbits?"},
 		{"What is glass made of?", "What is glass made from?"},
 		{"What is a good book on chemistry?", "What is a good book for chemistry?"},
