@@ -260,5 +260,5 @@ var decisions = map[string]string{
 	explain.Miss + explain.WhyVeto:      "miss: the first veto decides",
 	explain.Miss + explain.WhyThreshold: "miss: no score reaches the threshold",
 	explain.Miss + explain.WhyFloor:     fmt.Sprintf("miss: the cosine is below %g, and no smaller threshold is learned", cache.DefaultFloor),
-	explain.Miss + explain.WhyEmbedder:  "miss: the embedder knows nothing of one of the prompts",
+	explain.Miss + explain.WhyEmbedder:  "miss: one of the prompts has no vector of the embedder",
 }
