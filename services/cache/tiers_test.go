@@ -1,12 +1,14 @@
 package cache_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"math"
 	"testing"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/embed"
 	"tollgate.dev/services/cache/embed/static"
 )
 
@@ -215,6 +217,27 @@ func TestTheStricterThreshold(t *testing.T) {
 			if got.GetHit() != want {
 				t.Errorf("%s: %q has %v with a score of %v, want %v", name, text, got.GetHit(), got.GetScore(), want)
 			}
+		}
+	}
+}
+
+// sameForAll gives all texts one vector.
+type sameForAll struct{ embed.Embedder }
+
+func (sameForAll) Embed(_ context.Context, _ string, to []float32) (embed.Bill, error) {
+	clear(to)
+	to[0] = 1
+	return embed.Bill{}, nil
+}
+
+// At a threshold of 1 vectors alone serve nothing, be they equal.
+func TestEqualVectorsHaveNoFullScore(t *testing.T) {
+	most, full := cache.MostAlike, 1.0
+	for threshold, want := range map[*float64]cachev1.HitKind{&most: semantic, &full: miss} {
+		f := newFixture(t, nil, cache.Options{Embedder: sameForAll{staticEmbedder(t)}, Threshold: threshold})
+		f.answer(t, guitar)
+		if got := f.ask(t, lute, upToSemantic, nil); got.GetHit() != want || want == semantic && got.GetScore() != cache.MostAlike {
+			t.Errorf("at %v: %v with a score of %v, want %v", *threshold, got.GetHit(), got.GetScore(), want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/embed"
 	"tollgate.dev/services/cache/reading"
@@ -75,7 +76,7 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 		for k := range x {
 			cosine += float64(x[k]) * float64(y[k])
 		}
-		all = append(all, scored{p, i + 1, min(cosine, 1), false})
+		all = append(all, scored{p, i + 1, min(cosine, cache.MostAlike), false})
 	}
 	slices.SortStableFunc(all, func(a, b scored) int {
 		switch {

@@ -95,12 +95,12 @@ func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64
 	case !embed.Vectorless(err):
 		return Explanation{}, fmt.Errorf("embed: %w", err)
 	}
-	out.Decision, out.Why = out.decide(x, y)
+	out.Decision, out.Why = out.decide(x, y, f, g)
 	return out, nil
 }
 
 // decide as the service does: tier by tier, the stricter first.
-func (x *Explanation) decide(a, b *reading.Reading) (decision, why string) {
+func (x *Explanation) decide(a, b *reading.Reading, f, g *canon.Form) (decision, why string) {
 	switch {
 	case x.A.Text == x.B.Text:
 		return Exact, ""
@@ -126,7 +126,8 @@ func (x *Explanation) decide(a, b *reading.Reading) (decision, why string) {
 	case x.Threshold == nil && *x.Cosine < cache.LeastCosine(cache.DefaultFloor, nil):
 		return Miss, WhyFloor
 	}
-	switch refusal, _ := cache.Refuse(a, b, *x.Cosine, least); {
+	score := cache.Likeness(*x.Cosine, func() (canon.How, bool) { return canon.Same(f, g) })
+	switch refusal, _ := cache.Refuse(a, b, score, least); {
 	case refusal == cache.RefusedByScore:
 		return Miss, WhyThreshold
 	case refusal == cache.RefusedByVeto:

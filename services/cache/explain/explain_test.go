@@ -49,6 +49,8 @@ func TestWhatDecides(t *testing.T) {
 		{"How do I bake bread?", "What helps against hiccups?", nil, explain.Miss, explain.WhyFloor},
 		{"How do I bake bread?", "What helps against toothache?", nil, explain.Learn, ""},
 		{"How do I bake bread?", "How are clouds made?", &none, explain.Miss, explain.WhyThreshold},
+		{"How do I bake bread?", "What is technology?", &most, explain.Semantic, ""},
+		{"How do I bake bread?", "What is technology?", &full, explain.Miss, explain.WhyThreshold},
 		{"How can I bake bread", "How are clouds made?", &none, explain.Semantic, ""},
 		{"Who invented the wheel in 2020?", "Who invented the wheel in 2022?", nil, explain.Miss, explain.WhyFloor},
 		{"Who invented the wheel in 2020?", "Who invented the wheel in 2022?", &half, explain.Miss, explain.WhyVeto},
