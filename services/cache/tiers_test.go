@@ -268,3 +268,42 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		}
 	}
 }
+
+// With nothing but the text, "you" may be anybody; with a system prompt or earlier turns, it is whom they make of the
+// model. What is asked in the one way never serves the other, in one namespace and whatever the context.
+func TestWhoYouIs(t *testing.T) {
+	for _, tc := range []struct {
+		name                   string
+		stored, asked          string
+		storedBare, bare, same bool
+	}{
+		{"nobody is there", "How do you reset a router?", "How do I reset a router?", true, true, true},
+		{"somebody is there", "How do you reset a router?", "How do I reset a router?", false, false, false},
+		{"everyday, and somebody is there", "How do you peel a mango?", "How do I peel a mango?", false, false, true},
+		{"the model is asked", "How do you learn?", "How do I learn?", true, true, false},
+		{"a business is asked", "How do you handle refunds?", "How do I handle refunds?", true, true, false},
+		{"the text gives a role", "You are a technician. How do you reset a router?", "You are a technician. How do I reset a router?", true, true, false},
+		{"the one has somebody, the other not", "How do I reset a router?", "how do i reset a router", false, true, false},
+		{"the other way round", "How do I reset a router?", "how do i reset a router", true, false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t)})
+			q := question("c", tc.stored)
+			q.Bare = tc.storedBare
+			if !f.store(t, &cachev1.StoreRequest{Fingerprint: fingerprintOf(q), Question: q, Last: upToSemantic, Entry: &cachev1.Entry{Body: []byte("a")}}) {
+				t.Fatal("not stored")
+			}
+			want := miss
+			if tc.same {
+				want = near
+			}
+			none := 0.0
+			q = question("c", tc.asked)
+			q.Bare = tc.bare
+			got := f.lookup(t, &cachev1.LookupRequest{Fingerprint: fingerprintOf(q), Question: q, Last: upToSemantic, Threshold: &none})
+			if got.GetHit() != want {
+				t.Errorf("%v, want %v", got.GetHit(), want)
+			}
+		})
+	}
+}

@@ -54,7 +54,7 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 		p := &s.pairs[i]
 		may, near := b.bare, false
 		if !b.bare {
-			may, near = passes(p)
+			may, near = passes(s, p)
 		}
 		if near {
 			all = append(all, scored{p, i + 1, 1, true})
@@ -96,8 +96,8 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 }
 
 // passes tells whether a pair may be served at all, and whether tier 1 serves it.
-func passes(p *pair) (may, near bool) {
-	a, b := reading.Read(p.a), reading.Read(p.b)
+func passes(s set, p *pair) (may, near bool) {
+	a, b := s.read(p.a), s.read(p.b)
 	if unfit(a) || unfit(b) {
 		return false, false
 	}
