@@ -119,7 +119,7 @@ func nobody(a []atom, i int) bool {
 			return false
 		case aux == "do" && a[v].text == "call" && v == i+1:
 		case can && a[v].text == "do" && !ended:
-			return with[a[v+1].text] && !deals(a, v+1)
+			return with[a[v+1].text] && plain(a[v+1:]) && !deals(a, v+1)
 		case !can && !should && !ended:
 			return false
 		}
@@ -193,6 +193,10 @@ func itself(a []atom, v int) bool {
 	switch {
 	case minds[does] || trades[does]:
 		return true
+	case does == "get" && next.form == reading.Past && !happens[next.text]: // get trained, but get married
+		return true
+	case phases[does] && next.form == reading.Ing && (minds[next.text] || made[next.text] || fares[next.text]): // stop responding
+		return true
 	case searches[does]:
 		return !somewhere(a[v+1:])
 	case does == "learn" && about(next) && !plain(a[v+2:]):
@@ -236,12 +240,23 @@ func deals(a []atom, i int) bool {
 		case w == nil || w.Function || somewhere(a[j:]):
 		case matter[a[j].text], matter[w.Text], strings.HasPrefix(w.Text, "gpt"):
 			return true
+		case a[j-1].text == "to" && serves[a[j].text]:
+			return true
 		case works[a[j].text] && !w.Capital && (a[j].form != reading.Base || !sole(a, j)) && !(a[j].text == "order" && a[j-1].text == "in"):
 			return true
 		}
 	}
 	return false
 }
+
+// happens to people, of what one gets done.
+var happens = reading.Set("marry divorce hire fire arrest promote start accept admit publish pay dress catch dump tire scare stick")
+
+// phases are verbs of when something else is done.
+var phases = reading.Set("stop start keep begin continue quit resume avoid prevent")
+
+// serves are verbs of what a model does for who asks.
+var serves = reading.Set("answer respond reply generate process translate summarize understand compute train")
 
 func about(a *atom) bool { return a.text == "about" || a.text == "ABOUT" }
 

@@ -266,6 +266,19 @@ set prices
 set policy
 raise money
 cook here
+stop responding
+keep learning
+avoid lying to people
+get deleted
+get replaced by newer models
+take an hour to respond
+use tools to answer
+run out of memory
+greet users
+compare prices for me
+make me laugh
+obey rules
+follow instructions
 usually cook rice`
 	frames := [...][2]string{
 		{"How do you $?", "How do I $?"},
@@ -296,6 +309,30 @@ usually cook rice`
 		{"How would you $?", "How would one $?"},
 		{"How do you properly $?", "How do I properly $?"},
 		{"How do you learn to $?", "How do I learn to $?"},
+	}
+	for _, q := range [...][2]string{
+		{"What can you do?", "What can I do?"},
+		{"What can you do with images?", "What can I do with images?"},
+		{"What can you do with a picture?", "What can I do with a picture?"},
+		{"What can you do better than humans?", "What can I do better than humans?"},
+		{"What can you do for me?", "What can one do for me?"},
+		{"What do you want?", "What do I want?"},
+		{"What is your name?", "What is a name?"},
+		{"Are you allowed to swear?", "Am I allowed to swear?"},
+		{"Who made you?", "Who made one?"},
+		{"How old are you?", "How old is one?"},
+		{"What languages can you speak?", "What languages can one speak?"},
+		{"Which tools do you use to search?", "Which tools do I use to search?"},
+		{"How much energy do you need to answer?", "How much energy does one need to answer?"},
+		{"How fast can you read a book?", "How fast can one read a book?"},
+		{"How well do you translate?", "How well do I translate?"},
+		{"Do you offer refunds?", "Does one offer refunds?"},
+		{"Do you accept credit cards?", "Does one accept credit cards?"},
+		{"When do you open on Sundays?", "When does one open on Sundays?"},
+	} {
+		if _, same := canon.Same(bare(q[0]), bare(q[1])); same {
+			t.Errorf("%s: %s", q, bare(q[0]))
+		}
 	}
 	for does := range strings.Lines(itself) {
 		does = strings.TrimSpace(does)
