@@ -87,7 +87,7 @@ func (f failing) Embed(context.Context, string, []float32) (embed.Bill, error) {
 // A text without a vector, whatever the reason, is a miss; an embedder that serves nobody is an error.
 func TestWithoutAVector(t *testing.T) {
 	for _, with := range []error{embed.ErrNothing, embed.ErrTooLong, embed.ErrRefused, errBroken} {
-		x, err := explain.Pair(t.Context(), failing{with: with}, "How do I bake bread?", "What lives in the sea?", nil)
+		x, err := explain.Pair(t.Context(), failing{with: with}, "How do I bake bread?", "What lives in the sea?", true, nil)
 		if errors.Is(with, errBroken) {
 			if !errors.Is(err, errBroken) {
 				t.Errorf("%v became %v", with, err)
