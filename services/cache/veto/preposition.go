@@ -69,6 +69,9 @@ func preposition(p *pair) (string, string, bool) {
 	if x, y, found := p.either(taken); found {
 		return x, y, true
 	}
+	if x, y, found := p.either(aimed); found {
+		return x, y, true
+	}
 	x, y := p.instead()
 	if !prepositions[x] || !prepositions[y] {
 		return "", "", false
@@ -131,6 +134,20 @@ func (p *pair) allowed(x, y string) bool {
 func (s *side) field(i int) bool {
 	i = s.next(i)
 	return i > 0 && s.words[i].Form != reading.S && !s.words[i].Name() && !s.words[i].Capital && !article(s.words[i-1].Text)
+}
+
+// aimed finds a verb whose object here stands behind "at" or "against", and there behind the verb itself: to
+// shoot at a bird, and to shoot it.
+func aimed(p *pair) (string, string, bool) {
+	x := p.more()
+	if x != "at" && x != "against" {
+		return "", "", false
+	}
+	i := p.a.find(map[string]bool{x: true})
+	if i < 1 || !p.a.predicate(i-1) || p.a.next(i) < 0 || p.a.timed(i) || p.a.to[i-1] < 0 {
+		return "", "", false
+	}
+	return p.a.text(i-1, i+1), p.b.at(int(p.a.to[i-1])), true
 }
 
 // moments are prepositions that say when something is taken or done, other than along with the

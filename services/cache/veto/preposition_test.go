@@ -21,6 +21,7 @@ func TestPreposition(t *testing.T) {
 		{"What is it like to live on a canal?", "What is it like to live along a canal?"},
 		{"May I take a ferry with a car?", "May I take a ferry by car?"},
 		{"How do I drive past Leeds?", "How do I drive to Leeds?"},
+		{"May I shoot at a bird?", "May I shoot a bird?"},
 		{"How do I walk across Bergen?", "How do I walk around Bergen?"},
 		{"How do I travel to Bergen?", "How do I travel via Bergen?"},
 	}, []pair{
