@@ -8,3 +8,6 @@ func (o Options) Small(pages int, page int64, term time.Duration) Options {
 	o.pages, o.page, o.term = pages, page, term
 	return o
 }
+
+// AskAgain is when the server is asked again for vector sets, in milliseconds.
+func (s *Store) AskAgain() int64 { return s.askAgain.Load() }

@@ -119,7 +119,8 @@ type Store struct {
 	log    *slog.Logger
 	silent atomic.Bool // the last change could not be announced
 
-	noVectors atomic.Bool // the server has no vector sets
+	// askAgain is when, in milliseconds, the server is asked again for vector sets, which it did not have; 0 where it has.
+	askAgain atomic.Int64
 
 	left  chan string // tenants of whom something that was purged is there
 	known sync.Map    // those that are in left

@@ -83,7 +83,7 @@ return 0`)
 
 // Keep is [cache.Vectors]'s.
 func (s *Store) Keep(ctx context.Context, keys []cache.Key) error {
-	if s.noVectors.Load() || len(keys) == 0 {
+	if s.noVectors() || len(keys) == 0 {
 		return nil
 	}
 	pipe := s.client.Pipeline()
@@ -110,7 +110,7 @@ func (s *Store) Keep(ctx context.Context, keys []cache.Key) error {
 // keepVector adds a record's vector to its vector set, if the server has such. Plain Redis 7
 // has none: that is noted, and it is not asked again.
 func (s *Store) keepVector(ctx context.Context, key *cache.Key, kept *cache.Kept, now, end time.Time) error {
-	if s.noVectors.Load() {
+	if s.noVectors() {
 		return nil
 	}
 	tenant := key.Namespace.Tenant
@@ -150,6 +150,13 @@ func (s *Store) keysOfVectors(tenant string, elements []string) (keys []string, 
 // element is what a vector set calls an entry.
 func element(f *cache.Fingerprint) string { return base64.RawURLEncoding.EncodeToString(f[:]) }
 
+// vectorsAskedAgain is how long a server is held to have no vector sets: another may take its place, such as in an
+// upgrade from Redis 7 to 8.
+const vectorsAskedAgain = 5 * time.Minute
+
+// noVectors tells whether the server is held to have no vector sets.
+func (s *Store) noVectors() bool { return s.clock.Now().UnixMilli() < s.askAgain.Load() }
+
 // hasVectors notes, and logs once, that the server knows no vector sets.
 func (s *Store) hasVectors(ctx context.Context, err error) bool {
 	if err == nil {
@@ -159,7 +166,7 @@ func (s *Store) hasVectors(ctx context.Context, err error) bool {
 	if !strings.Contains(text, "unknown command") && !strings.Contains(text, "unknown redis command") { // of a script
 		return true
 	}
-	if !s.noVectors.Swap(true) {
+	if s.askAgain.Swap(s.clock.Now().Add(vectorsAskedAgain).UnixMilli()) == 0 {
 		s.log.InfoContext(ctx, "this Redis has no vector sets, which Redis 8 has; what a process has no room for is not found by likeness")
 	}
 	return false
@@ -188,7 +195,7 @@ const (
 // VSIM's score is (1+cosine)/2, of vectors of 8 bits (redis.io/commands/vsim and /vadd, read
 // November 2026): cosines are computed again of the vectors as they were kept.
 func (s *Store) Near(ctx context.Context, scope cache.Scope, vector []int8, k int, floor float64) ([]*cache.Kept, error) {
-	if s.noVectors.Load() {
+	if s.noVectors() {
 		return nil, nil
 	}
 	tenant, set := scope.Namespace.Tenant, vectorSet(&scope)
@@ -275,7 +282,7 @@ func nearest(found []*cache.Kept, vector []int8, floor float64) []*cache.Kept {
 // meanwhile may go as well: it is not found by likeness, no more. Nothing is asked of a server
 // that has no vector sets. It goes on for as long as a lease holds, or without one.
 func (s *Store) forgetVectors(ctx context.Context, sel cache.Selector, lease *sweepLease) error {
-	if s.noVectors.Load() {
+	if s.noVectors() {
 		return nil
 	}
 	wanted := newFilter(sel)
@@ -320,7 +327,7 @@ return 0`)
 
 // forgetVectorsOf removes the vectors of single entries, whose questions are still there.
 func (s *Store) forgetVectorsOf(ctx context.Context, tenant string, names []string) error {
-	if s.noVectors.Load() || len(names) == 0 {
+	if s.noVectors() || len(names) == 0 {
 		return nil
 	}
 	keys := make([]string, len(names))

@@ -139,6 +139,15 @@ func TestNearWithoutVectorSets(t *testing.T) {
 			t.Errorf("a purge takes %d, %v", n, err)
 		}
 	}
+	// It is asked again after a while.
+	asked := s.AskAgain()
+	if near(t, s, scope(), direction(0), 3, 0); s.AskAgain() != asked {
+		t.Error("it is asked again at once")
+	}
+	c.Advance(5 * time.Minute)
+	if near(t, s, scope(), direction(0), 3, 0); s.AskAgain() == asked {
+		t.Error("it is never asked again")
+	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "no vector sets") {
 		t.Errorf("the log:\n%s", log.String())
 	}
