@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -75,15 +76,9 @@ func (c *counts) CacheIndex(size func() (int, int64))         { c.size = size }
 // until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	const patience = 30 * time.Second
-	late, again := time.NewTimer(patience), time.NewTicker(time.Millisecond)
-	defer late.Stop()
-	defer again.Stop()
-	for !holds() {
-		select {
-		case <-again.C:
-		case <-late.C:
-			t.Fatalf("not within %v: %s", patience, what)
+	for deadline := time.Now().Add(30 * time.Second); !holds(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within half a minute: %s", what)
 		}
 	}
 }
@@ -360,6 +355,33 @@ func TestCandidatesAreCounted(t *testing.T) {
 		if rule, ok := strings.CutPrefix(what, "veto "); ok && !slices.Contains(cache.VetoRules(), rule) {
 			t.Errorf("%s is none of the rules", rule)
 		}
+	}
+}
+
+// impatient is an observer of a caller who leaves at the first candidate.
+type impatient struct {
+	counts
+	leave func()
+}
+
+func (l *impatient) CacheCandidate(tier, outcome string) {
+	l.counts.CacheCandidate(tier, outcome)
+	l.leave()
+}
+
+// Nobody reads the rest of the candidates for a caller who waits no more.
+func TestCandidatesAreReadWhileSomebodyWaits(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	seen := &impatient{leave: leave}
+	f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t), Threshold: &half, Observer: seen})
+	for _, year := range []string{"2019", "2020", "2021", "2022"} {
+		f.answer(t, "Who won the cup in "+year+"?")
+	}
+	q := question("c", "Who won the cup in 2023?")
+	_, _ = f.Lookup(ctx, &cachev1.LookupRequest{Namespace: namespace(), Fingerprint: fingerprintOf(q), Question: q, Last: upToSemantic})
+	if n := seen.of("semantic vetoed"); n != 1 {
+		t.Errorf("%d candidates were read, want 1", n)
 	}
 }
 

@@ -69,8 +69,6 @@ type Explanation struct {
 	// Cosine of the two by Embedder; absent where there is none.
 	Cosine   *float64 `json:"cosine,omitempty"`
 	Embedder string   `json:"embedder"`
-	// Bare is set where the prompts are all that the model is told, so that their "you" may be anybody.
-	Bare bool `json:"bare"`
 	// Threshold that was given; absent where it is to be learned.
 	Threshold *float64 `json:"threshold,omitempty"`
 	Decision  string   `json:"decision"`
@@ -78,17 +76,12 @@ type Explanation struct {
 	Why string `json:"why,omitempty"`
 }
 
-// Pair explains two prompts; bare says that they are all that the model is told. A nil threshold is one
-// that is to be learned. Errors are the embedder's, other than that a text has no vector
-// ([embed.Vectorless]), and the context's.
-func Pair(ctx context.Context, e embed.Embedder, a, b string, bare bool, threshold *float64) (Explanation, error) {
-	read := reading.Read
-	if bare {
-		read = reading.ReadBare
-	}
-	x, y := read(a), read(b)
+// Pair explains two prompts. A nil threshold is one that is to be learned. Errors are the
+// embedder's, other than that a text has no vector ([embed.Vectorless]), and the context's.
+func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64) (Explanation, error) {
+	x, y := reading.Read(a), reading.Read(b)
 	f, g := canon.Of(x), canon.Of(y)
-	out := Explanation{A: prompt(a, x, f), B: prompt(b, y, g), Vetoes: []Veto{}, Embedder: e.Version(), Bare: bare, Threshold: threshold}
+	out := Explanation{A: prompt(a, x, f), B: prompt(b, y, g), Vetoes: []Veto{}, Embedder: e.Version(), Threshold: threshold}
 	for _, v := range veto.All(x, y) {
 		out.Vetoes = append(out.Vetoes, Veto{v.Rule, v.A, v.B})
 	}
@@ -102,12 +95,12 @@ func Pair(ctx context.Context, e embed.Embedder, a, b string, bare bool, thresho
 	case !embed.Vectorless(err):
 		return Explanation{}, fmt.Errorf("embed: %w", err)
 	}
-	out.Decision, out.Why = out.decide(x, y, f, g)
+	out.Decision, out.Why = out.decide(x, y)
 	return out, nil
 }
 
 // decide as the service does: tier by tier, the stricter first.
-func (x *Explanation) decide(a, b *reading.Reading, f, g *canon.Form) (decision, why string) {
+func (x *Explanation) decide(a, b *reading.Reading) (decision, why string) {
 	switch {
 	case x.A.Text == x.B.Text:
 		return Exact, ""
@@ -133,8 +126,7 @@ func (x *Explanation) decide(a, b *reading.Reading, f, g *canon.Form) (decision,
 	case x.Threshold == nil && *x.Cosine < cache.LeastCosine(cache.DefaultFloor, nil):
 		return Miss, WhyFloor
 	}
-	score := cache.Likeness(*x.Cosine, func() (canon.How, bool) { return canon.Same(f, g) })
-	switch refusal, _ := cache.Refuse(a, b, score, least); {
+	switch refusal, _ := cache.Refuse(a, b, *x.Cosine, least); {
 	case refusal == cache.RefusedByScore:
 		return Miss, WhyThreshold
 	case refusal == cache.RefusedByVeto:

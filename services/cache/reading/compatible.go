@@ -58,19 +58,21 @@ func unit(before string, c rune, after string) bool {
 	if after != "" && (unicode.IsDigit(next) || unicode.In(next, unicode.No, unicode.Nl) || strings.ContainsRune("⁺⁻₊₋", next)) {
 		return false
 	}
-	word := before[strings.LastIndexFunc(before, func(c rune) bool { return !unicode.IsLetter(c) })+1:]
-	switch {
+	word := func() string {
+		return before[strings.LastIndexFunc(before, func(c rune) bool { return !unicode.IsLetter(c) })+1:]
+	}
+	switch { // by signs that are no letters, so that no word is gone over twice
 	case c == '²' || c == '³':
-		switch strings.ToLower(word) {
+		switch strings.ToLower(word()) {
 		case "m", "mm", "cm", "km", "ft", "yd", "mi":
 			return !unicode.IsLetter(next)
 		}
 		return false
 	case c >= '₀' && c <= '₉':
-		first, _ := utf8.DecodeRuneInString(word)
-		return unicode.IsUpper(first) && len(word) > 0
+		first, _ := utf8.DecodeRuneInString(word())
+		return unicode.IsUpper(first)
 	case c >= 'Ⅰ' && c <= 'ⅿ':
-		return word == "" && !unicode.IsLetter(next) && strings.HasSuffix(before, " ") && (after == "" || !unicode.IsNumber(next))
+		return word() == "" && !unicode.IsLetter(next) && strings.HasSuffix(before, " ") && (after == "" || !unicode.IsNumber(next))
 	}
 	return false
 }

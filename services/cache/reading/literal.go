@@ -33,6 +33,7 @@ func program(s string) bool {
 // its brackets.
 func notation(s string) bool {
 	name := false
+	inside := bracket{text: s}
 	for i := range len(s) {
 		if s[i] == '`' {
 			name = !name
@@ -56,7 +57,7 @@ func notation(s string) bool {
 					return true
 				}
 			}
-			if groups(s[:i], s[i+1:]) {
+			if inside.groups(i + 1) {
 				return true
 			}
 		case ')', ']':
@@ -130,29 +131,65 @@ func matched(s string) bool {
 
 var logic = Set("and or not xor nand nor")
 
-// groups reports whether what stands behind an opening bracket is a list of numbers, or joined by
+// bracket tells what stands in brackets. It goes over a text once, however many of them open.
+type bracket struct {
+	text    string
+	end     int  // where the next one closes
+	comma   int  // where the last comma before that is
+	joint   int  // where the last word of logic before it begins
+	letter  int  // where the last single letter is that may be joined
+	another bool // a word of logic stands behind it
+}
+
+// groups reports whether what stands from i on, behind an opening bracket, is a list of numbers, or joined by
 // a word of logic between letters or beside another one, so that the bracket says what belongs together:
-// (A or B) and C. What only adds something is prose: a diet (not a fast).
-func groups(before, s string) bool {
-	end := strings.IndexAny(s, ")]")
-	if end < 0 {
-		return false
+// (A or B) and C. What only adds something is prose: a diet (not a fast). It is asked from the beginning of
+// the text to its end.
+func (b *bracket) groups(i int) bool {
+	if b.end == 0 || i > b.end {
+		b.look(i)
 	}
-	in := s[:end]
-	if in != "" && asciiDigit(in[0]) && strings.Contains(in, ",") {
+	switch {
+	case b.end == len(b.text): // none closes
+		return false
+	case i < b.end && asciiDigit(b.text[i]) && b.comma >= i:
+		return true
+	case b.joint < i:
+		return false
+	case b.letter >= i || b.another:
 		return true
 	}
-	joins, letters := false, false
-	for w := range strings.FieldsSeq(in) {
-		joins = joins || logic[strings.ToLower(w)]
-		letters = letters || len(w) == 1 && w != "a" && w != "I" && asciiWord(w[0])
+	before := strings.TrimRight(b.text[:i-1], " ")
+	before = before[max(0, len(before)-len(" nand")):]
+	return logic[strings.ToLower(before[strings.LastIndexByte(before, ' ')+1:])]
+}
+
+// look reads from i on up to the next bracket that closes.
+func (b *bracket) look(i int) {
+	b.comma, b.joint, b.letter = -1, -1, -1
+	n := strings.IndexAny(b.text[i:], ")]")
+	if n < 0 {
+		b.end = len(b.text)
+		return
 	}
-	if !joins || letters {
-		return joins
+	b.end = i + n
+	for from, at := i, i; at <= b.end; at++ {
+		switch c := b.text[at]; {
+		case c == ',':
+			b.comma = at
+		case c <= ' ' || c == '(' || c == '[' || at == b.end:
+			w := b.text[from:at]
+			if logic[strings.ToLower(w)] {
+				b.joint = from
+			}
+			if len(w) == 1 && w != "a" && w != "I" && asciiWord(w[0]) {
+				b.letter = from
+			}
+			from = at + 1
+		}
 	}
-	words := strings.Fields(before)
-	next, _, _ := strings.Cut(strings.TrimLeft(s[end+1:], " "), " ")
-	return len(words) > 0 && logic[strings.ToLower(words[len(words)-1])] || logic[strings.ToLower(next)]
+	next, _, _ := strings.Cut(strings.TrimLeft(b.text[b.end+1:min(len(b.text), b.end+1+80)], " "), " ")
+	b.another = logic[strings.ToLower(next)]
 }
 
 // tasks are words of what is asked about a text itself.

@@ -119,13 +119,9 @@ func plainDigits(digits string) string {
 // scaled multiplies digits by a power of ten.
 func scaled(digits string, power int) string {
 	whole, frac, _ := strings.Cut(digits, ".")
-	for range power {
-		d := "0"
-		if frac != "" {
-			d, frac = frac[:1], frac[1:]
-		}
-		whole += d
-	}
+	n := min(power, len(frac))
+	whole += frac[:n] + strings.Repeat("0", power-n)
+	frac = frac[n:]
 	if frac != "" {
 		whole += "." + frac
 	}

@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	closing = ".!?…"        // end a sentence
-	pausing = ",;:-—–"      // part it
-	paired  = "()[]{}\"'`"  // enclose words
-	mixed   = ".!?:;,/~^&*" // those that as a run of several within a text are no sentence's own
+	closing  = ".!?…"        // end a sentence
+	pausing  = ",;:-—–"      // part it
+	paired   = "()[]{}\"'`"  // enclose words
+	brackets = "()[]{}"      // those of them of which one opens and the next one closes
+	mixed    = ".!?:;,/~^&*" // those that as a run of several within a text are no sentence's own
 )
 
 // content reads signs that are what is spoken of, not the sentence's own: those that stand by
@@ -18,6 +19,10 @@ const (
 // the signs at s.at are the sentence's.
 func (s *splitter) content() bool {
 	from, to := s.at, s.at
+	before, _ := utf8.DecodeLastRuneInString(s.lower[:from])
+	if from > 0 && s.middle(before) { // of a run of which the first signs were read, so that each run is gone over once
+		return false
+	}
 	for to < len(s.lower) {
 		c, size := utf8.DecodeRuneInString(s.lower[to:])
 		if unicode.IsSpace(c) || letter(c) || c >= '0' && c <= '9' {
@@ -25,12 +30,9 @@ func (s *splitter) content() bool {
 		}
 		to += size
 	}
-	before, _ := utf8.DecodeLastRuneInString(s.lower[:from])
 	after, _ := utf8.DecodeRuneInString(s.lower[to:])
 	run := s.lower[from:to]
 	switch attached := from > 0 && !unicode.IsSpace(before); {
-	case from > 0 && s.middle(before): // of a run of which the first signs were read
-		return false
 	case attached && to == len(s.lower):
 		return false
 	case attached:
@@ -91,17 +93,26 @@ func (s *splitter) own(run string, to int) bool {
 	case strings.Trim(run, "-—–") == "", run == ",", run == "/", run == "&":
 		return true
 	case size == len(run) && strings.ContainsRune(paired, first):
-		return strings.ContainsAny(s.lower[:to-size]+s.lower[to:], partner(run))
+		return s.partnered(first)
 	}
 	return !strings.ContainsAny(run, closing+pausing+paired)
 }
 
-// partner are the signs that open what a sign closes, or close what it opens.
-func partner(sign string) string {
-	if i := strings.Index("()[]{}", sign); i >= 0 {
-		return "()[]{}"[i^1 : i^1+1]
+// partnered reports whether the text has a sign that opens what a sign closes, or closes what it opens: a
+// quote has another one.
+func (s *splitter) partnered(sign rune) bool {
+	if s.enclosing == nil {
+		s.enclosing = make(map[rune]int, len(paired))
+		for _, c := range s.lower {
+			if strings.ContainsRune(paired, c) {
+				s.enclosing[c]++
+			}
+		}
 	}
-	return sign
+	if i := strings.IndexRune(brackets, sign); i >= 0 {
+		return s.enclosing[rune(brackets[i^1])] > 0
+	}
+	return s.enclosing[sign] > 1
 }
 
 // wants reports whether the last word that was read wants an object, which can be a sign: of ?, the

@@ -11,19 +11,20 @@ import (
 // splitter takes a text apart. Offsets into lower hold for the text as well wherever both are
 // ASCII; elsewhere only lower is looked at, and a word's case at its first letter.
 type splitter struct {
-	r        *Reading
-	lower    string
-	at       int
-	sentence uint16
-	first    bool // the next word begins a sentence
-	brk      bool
-	pause    bool // what brk is set for parts the sentence
-	quoted   bool
-	single   bool // within single quotes
-	hyphen   bool
-	same     bool // lower and the text have the same offsets
-	shouting bool // the text is all capitals, so that they say nothing
-	title    bool // nearly each word is capitalised
+	r         *Reading
+	lower     string
+	at        int
+	sentence  uint16
+	first     bool // the next word begins a sentence
+	brk       bool
+	pause     bool // what brk is set for parts the sentence
+	quoted    bool
+	single    bool // within single quotes
+	hyphen    bool
+	same      bool         // lower and the text have the same offsets
+	shouting  bool         // the text is all capitals, so that they say nothing
+	title     bool         // nearly each word is capitalised
+	enclosing map[rune]int // how many of each of the signs that enclose the text has, once that is asked
 }
 
 func (s *splitter) split() bool {

@@ -33,16 +33,17 @@ func grouped(s string) bool {
 		if s[i] != '(' && s[i] != '[' {
 			continue
 		}
-		n := strings.IndexAny(s[i+1:], ")]")
+		const longest = 80 // what is longer is no sum, nor a part of one
+		n := strings.IndexAny(s[i+1:min(len(s), i+2+longest)], ")]")
 		if n < 0 {
-			return false
-		}
-		const longest = 80 // a longer one is no sum
-		inside := s[i+1 : i+1+min(n, longest)]
-		if n > longest || !computed(inside) {
 			continue
 		}
-		before, after := strings.TrimRight(s[:i], " "), strings.TrimLeft(s[i+n+2:], " ")
+		inside := s[i+1 : i+1+n]
+		if !computed(inside) {
+			continue
+		}
+		end := i + n + 2
+		before, after := strings.TrimRight(s[max(0, i-longest):i], " "), strings.TrimLeft(s[end:min(len(s), end+longest)], " ")
 		prev, _ := utf8.DecodeLastRuneInString(before)
 		next, _ := utf8.DecodeRuneInString(after)
 		last := before[strings.LastIndexByte(before, ' ')+1:]

@@ -1,6 +1,10 @@
 package veto
 
-import "tollgate.dev/services/cache/reading"
+import (
+	"slices"
+
+	"tollgate.dev/services/cache/reading"
+)
 
 // conditions are words that say when, or on what condition, the rest holds, by what they say.
 var conditions = map[string]string{
@@ -19,19 +23,28 @@ func condition(p *pair) (string, string, bool) {
 	if x, y, found := p.either(excepts); found {
 		return x, y, true
 	}
-	for i := range p.a.words {
-		x := p.a.words[i].Text
-		if conditions[x] == "" || p.a.count(x) <= p.b.count(x) {
+	others := p.b.conditional()
+	for _, x := range p.a.conditional() {
+		if p.a.count(x) <= p.b.count(x) {
 			continue
 		}
-		for j := range p.b.words {
-			y := p.b.words[j].Text
-			if conditions[y] != "" && conditions[y] != conditions[x] && p.a.count(y) < p.b.count(y) && p.govern(x, y) {
+		for _, y := range others {
+			if conditions[y] != conditions[x] && p.a.count(y) < p.b.count(y) && p.govern(x, y) {
 				return x, y, true
 			}
 		}
 	}
 	return "", "", false
+}
+
+// conditional are the conditions of a side, each once.
+func (s *side) conditional() (all []string) {
+	for i := range s.words {
+		if w := s.words[i].Text; conditions[w] != "" && !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 // excepts finds what one prompt takes out more than the other.

@@ -14,7 +14,9 @@ func match(a, b *reading.Reading) *pair {
 		both[i] = -1
 	}
 	p.a.to, p.b.to = both[:len(a.Words)], both[len(a.Words):]
-	p.pass(exact)
+	p.a.follow()
+	p.b.follow()
+	p.pass(p.exact())
 	p.signs()
 	p.join(&p.a, &p.b)
 	p.join(&p.b, &p.a)
@@ -145,8 +147,30 @@ func joined(text, x, y string) bool {
 	return (n == 0 || n > 0 && n < 3 && len(y) > 2) && strings.HasPrefix(text, x) && strings.HasPrefix(text[len(x):], y)
 }
 
-func exact(x, y *reading.Word) bool {
-	return x.Lemma == y.Lemma || x.Name() && y.Name() && reading.Unaccented(x.Lemma) == reading.Unaccented(y.Lemma)
+// exact tells whether two words are one, but for the accents of a name.
+func (p *pair) exact() func(x, y *reading.Word) bool {
+	var names map[*reading.Word]string // those with accents, without them
+	for _, s := range [...]*side{&p.a, &p.b} {
+		for i := range s.words {
+			if w := &s.words[i]; w.Name() {
+				if bare := reading.Unaccented(w.Lemma); bare != w.Lemma {
+					if names == nil {
+						names = map[*reading.Word]string{}
+					}
+					names[w] = bare
+				}
+			}
+		}
+	}
+	bare := func(w *reading.Word) string {
+		if n, ok := names[w]; ok {
+			return n
+		}
+		return w.Lemma
+	}
+	return func(x, y *reading.Word) bool {
+		return x.Lemma == y.Lemma || names != nil && x.Name() && y.Name() && bare(x) == bare(y)
+	}
 }
 
 // aliases are names of one thing that no dictionary relates.
@@ -238,12 +262,14 @@ func spelling(a, b string) bool {
 
 // doubled reports whether t is s but for one letter that stands twice: Amir and Aamir.
 func doubled(s, t string) bool {
-	for i := 1; i < len(t); i++ {
-		if t[i] == t[i-1] && t[:i]+t[i+1:] == s {
-			return true
-		}
+	if len(t) != len(s)+1 {
+		return false
 	}
-	return false
+	i := 0
+	for i < len(s) && s[i] == t[i] {
+		i++
+	}
+	return i > 0 && t[i] == t[i-1] && s[i:] == t[i+1:]
 }
 
 // edits counts the letters that are others, missing or too many in one of two words, the shorter

@@ -105,6 +105,8 @@ type side struct {
 	words []reading.Word
 	// to is the partner of each word in the other side, or -1. Words of grammar have none.
 	to []int16
+	// after is the next word of content behind each word in its sentence, or -1.
+	after []int
 	// loose are the words of content without a partner, in order.
 	loose []int
 }
@@ -195,12 +197,25 @@ func (s *side) find(set map[string]bool) int {
 
 // next is the nearest word behind i in its sentence that isn't one of grammar, or -1.
 func (s *side) next(i int) int {
-	for j := i + 1; j < len(s.words) && s.words[j].Sentence == s.words[i].Sentence; j++ {
-		if !s.words[j].Function {
-			return j
+	if i >= len(s.after) {
+		return -1
+	}
+	return s.after[i]
+}
+
+// follow finds for each word what next says of it.
+func (s *side) follow() {
+	s.after = make([]int, len(s.words))
+	for i := len(s.words) - 1; i >= 0; i-- {
+		switch j := i + 1; {
+		case j == len(s.words) || s.words[j].Sentence != s.words[i].Sentence:
+			s.after[i] = -1
+		case s.words[j].Function:
+			s.after[i] = s.after[j]
+		default:
+			s.after[i] = j
 		}
 	}
-	return -1
 }
 
 // flip is the pair from the other side.
