@@ -17,7 +17,16 @@ type asked struct {
 	embedded  *usagev1.Usage
 }
 
-func read(text string) *asked { return &asked{text: text, reading: reading.Read(text)} }
+// read a text; bare says whether it is all that the model is told.
+func read(text string, bare bool) *asked {
+	a := &asked{text: text}
+	if bare {
+		a.reading = reading.ReadBare(text)
+	} else {
+		a.reading = reading.Read(text)
+	}
+	return a
+}
 
 // canonical is the text's canonical form.
 func (a *asked) canonical() *canon.Form {

@@ -113,7 +113,7 @@ func (b *beyond) recall(ctx context.Context, to *questions, r *Request, vector [
 	// The nearest comes last, so that it does not have to make room for others.
 	for _, k := range slices.Backward(found) {
 		k.beyond = true
-		_ = to.add(k, read(k.Question.Text), b.embedder) // one that doesn't fit in is not found
+		_ = to.add(k, read(k.Question.Text, k.Question.Bare), b.embedder) // one that doesn't fit in is not found
 	}
 	return len(found) > 0
 }

@@ -56,10 +56,16 @@ func (x *exchange) run(ctx context.Context) {
 		case at := <-x.learners.fresh:
 			x.first(ctx, at)
 		case <-ticks.C():
-			x.shareAll(ctx)
-			x.drop(ctx)
+			x.round(ctx)
 		}
 	}
+}
+
+// round is what is done again and again.
+func (x *exchange) round(ctx context.Context) {
+	x.shareAll(ctx)
+	x.logPhases(ctx)
+	x.drop(ctx)
 }
 
 // holds a name of its own, which it claims, and claims again after a third of the term. Where that
@@ -204,6 +210,22 @@ func (x *exchange) share(ctx context.Context, at *learned) (ok bool) {
 		at.meet(learner)
 	}
 	return true
+}
+
+// logPhases tells whose phase is another than in the last round, so that a log says since when a
+// namespace is served; one is held from learning on.
+func (x *exchange) logPhases(ctx context.Context) {
+	x.learners.all(func(at *learned) bool {
+		if !at.known.Load() {
+			return true
+		}
+		if phase := at.learner.Phase(); phase != at.logged {
+			x.log.InfoContext(ctx, "the phase of a threshold that is learned changed", "tenant_id", at.ns.Tenant, "provider", at.ns.Provider,
+				"model", at.ns.Model, "phase", phaseName(phase), "before", phaseName(at.logged))
+			at.logged = phase
+		}
+		return true
+	})
 }
 
 // fails is logged once until an exchange goes well again.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -242,4 +243,39 @@ func TestNothingIsDecidedWithoutALease(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A log tells since when a namespace is served by what was learned, and since when it is not: once each.
+func TestPhasesAreLogged(t *testing.T) {
+	ns := Namespace{Tenant: "acme", Provider: "openai", Model: "gpt-4o"}
+	l, x := learn(t, &shelf{meanwhile: func(Namespace) {}}, clocktest.New(), 2)
+	var log bytes.Buffer
+	x.log = slog.New(slog.NewTextHandler(&log, nil))
+	l.of(Namespace{Tenant: "other"}) // learns all the time
+	l.of(ns)
+	told := func(want string) {
+		t.Helper()
+		for range 2 {
+			x.round(t.Context())
+		}
+		if got := log.String(); want == "" && got != "" || !strings.HasSuffix(strings.TrimSpace(got), want) || strings.Count(got, "\n") > 1 {
+			t.Errorf("the log is %q, want one line that ends in %q", got, want)
+		}
+		log.Reset()
+	}
+	compare := func(wrong bool, phase threshold.Phase) {
+		t.Helper()
+		for n := 0; l.of(ns).learner.Phase() != phase; n++ {
+			if n == 10_000 {
+				t.Fatalf("it is still %v", l.of(ns).learner.Phase())
+			}
+			l.observe(ns, l.decide(ns, 0.9, 0), wrong)
+		}
+	}
+	const named = "tenant_id=acme provider=openai model=gpt-4o "
+	told("")
+	compare(false, threshold.Serving)
+	told(named + "phase=serving before=learning")
+	compare(true, threshold.Resting)
+	told(named + "phase=resting before=serving")
 }

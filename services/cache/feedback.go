@@ -67,7 +67,7 @@ func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, er
 func (s *Service) bar(ctx context.Context, key Key, until time.Time) error {
 	var bars []Barred
 	for _, a := range s.similar.questions.of(&key) {
-		bars = append(bars, Barred{key.Namespace.Tenant, barredKeyOf(a.plain, read(a.text)), until})
+		bars = append(bars, Barred{key.Namespace.Tenant, barredKeyOf(a.plain, read(a.text, a.bare)), until})
 	}
 	if len(bars) == 0 && s.opts.Feed != nil {
 		kept, err := s.opts.Feed.Question(ctx, key)
@@ -76,7 +76,7 @@ func (s *Service) bar(ctx context.Context, key Key, until time.Time) error {
 		}
 		if kept != nil {
 			plain := plainGroup(key.Namespace, &kept.Question)
-			bars = append(bars, Barred{key.Namespace.Tenant, barredKeyOf(plain, read(kept.Question.Text)), until})
+			bars = append(bars, Barred{key.Namespace.Tenant, barredKeyOf(plain, read(kept.Question.Text, kept.Question.Bare)), until})
 		}
 	}
 	for i := range bars {

@@ -12,6 +12,8 @@ import (
 type scope struct {
 	namespace Namespace
 	context   [sha256.Size]byte
+	// bare is whether nobody stands behind "you".
+	bare bool
 	// normaliser is the version of the canonical forms.
 	normaliser int
 	// embedder is the version of the embedder that the question's vector is of; empty where
@@ -20,7 +22,7 @@ type scope struct {
 }
 
 func scopeOf(ns Namespace, q *Question, embedder string) scope {
-	return scope{namespace: ns, context: q.Context, normaliser: canon.Version, embedder: embedder}
+	return scope{namespace: ns, context: q.Context, bare: q.Bare, normaliser: canon.Version, embedder: embedder}
 }
 
 // group is a hash of the scope. Each part stands behind its length, so that different scopes
@@ -32,6 +34,11 @@ func (s *scope) group() index.Group {
 		b = append(b, part...)
 	}
 	b = append(b, s.context[:]...)
+	if s.bare {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
 	b = binary.AppendVarint(b, int64(s.normaliser))
 	sum := sha256.Sum256(b)
 	return withEmbedder(index.Group(sum[:len(index.Group{})]), s.embedder)

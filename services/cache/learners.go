@@ -144,6 +144,7 @@ type learned struct {
 	used    atomic.Uint64      // the last round in which it was asked for
 	known   atomic.Bool        // what is kept of it is merged; set with mu held
 	learner *threshold.Learner // nil until then, and not changed after
+	logged  threshold.Phase    // the last one that was logged; [exchange]'s own
 
 	mu      sync.Mutex
 	changed bool                       // there is more than is kept
@@ -326,14 +327,17 @@ func (l *learners) all(visit func(*learned) bool) {
 	})
 }
 
+// phaseName is the phase's in metrics and logs.
+func phaseName(p threshold.Phase) string {
+	return [...]string{threshold.Learning: phaseLearning, threshold.Serving: phaseServing, threshold.Resting: phaseResting}[p]
+}
+
 // phases counts those that are known by what they are at.
 func (l *learners) phases() map[string]int {
 	count := map[string]int{}
 	l.all(func(at *learned) bool {
 		if at.known.Load() {
-			count[[...]string{
-				threshold.Learning: phaseLearning, threshold.Serving: phaseServing, threshold.Resting: phaseResting,
-			}[at.learner.Phase()]]++
+			count[phaseName(at.learner.Phase())]++
 		}
 		return true
 	})

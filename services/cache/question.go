@@ -20,6 +20,9 @@ type Question struct {
 	// Text is the last user's, of at most [MaxQuestionBytes] and not empty. It belongs into
 	// no log.
 	Text string
+	// Bare is set where the text is all that the model is told, so that its "you" is the model or
+	// anybody. It follows from what Context is of.
+	Bare bool
 }
 
 // NewQuestion checks a request's question; nil is none. Its errors are [errs.InvalidRequest].
@@ -27,7 +30,7 @@ func NewQuestion(q *cachev1.Question) (*Question, error) {
 	if q == nil {
 		return nil, nil
 	}
-	out := &Question{Text: q.GetText()}
+	out := &Question{Text: q.GetText(), Bare: q.GetBare()}
 	switch {
 	case len(q.GetContext()) != len(out.Context):
 		return nil, errs.Newf(errs.InvalidRequest, "the question's context must have %d bytes", sha256.Size).WithParam("question.context")

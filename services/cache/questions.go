@@ -44,6 +44,7 @@ type answered struct {
 	text        string
 	expires     int64       // Unix time, ms
 	plain       index.Group // its group without an embedder
+	bare        bool        // nothing else was told to the model
 	beyond      bool        // it came from beyond the index
 }
 
@@ -176,7 +177,7 @@ func (q *questions) add(k *Kept, a *asked, embedder string) error {
 	kept := &answered{
 		namespace: ns, fingerprint: k.Key.Fingerprint,
 		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(), plain: plainGroup(k.Key.Namespace, &k.Question),
-		beyond: k.beyond,
+		bare: k.Question.Bare, beyond: k.beyond,
 	}
 	handle := q.hold(kept, q.hash(&k.Key))
 	var room [index.MaxKeys]index.Key

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
+	"tollgate.dev/services/cache/canon"
 )
 
 // semantic is the third tier: an embedder finds questions in other words, and the veto and a
@@ -59,6 +60,20 @@ func LeastCosine(floor float64, fixed *float64) float64 {
 
 // score is the cosine of the vectors; what is looked for by likeness is the same as far as
 // likeness can tell.
-func (*semantic) score(_, _ *asked, c *candidate) (score float64, same bool) {
-	return max(c.Cosine, 0), true
+func (*semantic) score(a, b *asked, c *candidate) (score float64, same bool) {
+	return max(Likeness(c.Cosine, func() (canon.How, bool) { return canon.Same(a.canonical(), b.canonical()) }), 0), true
+}
+
+// MostAlike is the largest score of two questions that are known to be alike by their vectors alone.
+const MostAlike = 0.9999
+
+// Likeness is the score of two questions of that cosine: 1 only where their canonical forms are equal too. A vector of
+// eight bits a number, of words that are added up, is the same for the same words in another order.
+func Likeness(cosine float64, forms func() (canon.How, bool)) float64 {
+	if cosine > MostAlike {
+		if how, same := forms(); !same || how != (canon.How{}) {
+			return MostAlike
+		}
+	}
+	return min(cosine, 1)
 }

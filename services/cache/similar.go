@@ -90,7 +90,7 @@ const MostExchanges = 1 + fetches + 1
 // find looks for the answer to another request that asks the same as r, up to the last tier.
 func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit {
 	r := &asks // not the caller's, whose requests mostly end in the exact tier
-	a := read(r.Question.Text)
+	a := read(r.Question.Text, r.Question.Bare)
 	if rule, unfit := veto.Unfit(a.reading); unfit {
 		s.observer.CacheVeto(rule)
 		return Hit{}
@@ -218,7 +218,7 @@ func (s *similar) suits(t tier, r *Request, a *asked, c *candidate) (q *answered
 	if q == nil || q.fingerprint == r.Key.Fingerprint { // it went just now, or the exact tier knows better
 		return nil, 0, ""
 	}
-	b := read(q.text)
+	b := read(q.text, q.bare)
 	score, same := t.score(a, b, c)
 	if !same {
 		return nil, 0, ""
@@ -268,7 +268,7 @@ func (s *similar) bars(r *Request, a *asked) bool {
 // announce describes a record that answers a question, to be found by the tiers up to the last
 // one; nil where no other request may have the answer.
 func (s *similar) announce(ctx context.Context, k *Kept, last cachev1.Tier, known *cachev1.Embedding) *asked {
-	a := read(k.Question.Text)
+	a := read(k.Question.Text, k.Question.Bare)
 	if _, unfit := veto.Unfit(a.reading); unfit {
 		return nil
 	}
@@ -289,7 +289,7 @@ func (s *similar) add(k *Kept, a *asked) {
 // follow is add for a record that any replica announced, of which this one may know.
 func (s *similar) follow(k *Kept) {
 	if !s.questions.knows(k, s.embedder()) {
-		s.add(k, read(k.Question.Text))
+		s.add(k, read(k.Question.Text, k.Question.Bare))
 	}
 }
 

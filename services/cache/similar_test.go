@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -76,9 +75,15 @@ func (c *counts) CacheIndex(size func() (int, int64))         { c.size = size }
 // until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within half a minute: %s", what)
+	const patience = 30 * time.Second
+	late, again := time.NewTimer(patience), time.NewTicker(time.Millisecond)
+	defer late.Stop()
+	defer again.Stop()
+	for !holds() {
+		select {
+		case <-again.C:
+		case <-late.C:
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

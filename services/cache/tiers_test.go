@@ -1,12 +1,14 @@
 package cache_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"math"
 	"testing"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/embed"
 	"tollgate.dev/services/cache/embed/static"
 )
 
@@ -219,6 +221,27 @@ func TestTheStricterThreshold(t *testing.T) {
 	}
 }
 
+// sameForAll gives all texts one vector.
+type sameForAll struct{ embed.Embedder }
+
+func (sameForAll) Embed(_ context.Context, _ string, to []float32) (embed.Bill, error) {
+	clear(to)
+	to[0] = 1
+	return embed.Bill{}, nil
+}
+
+// At a threshold of 1 vectors alone serve nothing, be they equal.
+func TestEqualVectorsHaveNoFullScore(t *testing.T) {
+	most, full := cache.MostAlike, 1.0
+	for threshold, want := range map[*float64]cachev1.HitKind{&most: semantic, &full: miss} {
+		f := newFixture(t, nil, cache.Options{Embedder: sameForAll{staticEmbedder(t)}, Threshold: threshold})
+		f.answer(t, guitar)
+		if got := f.ask(t, lute, upToSemantic, nil); got.GetHit() != want || want == semantic && got.GetScore() != cache.MostAlike {
+			t.Errorf("at %v: %v with a score of %v, want %v", *threshold, got.GetHit(), got.GetScore(), want)
+		}
+	}
+}
+
 // The service's own threshold holds where the request has none.
 func TestTheServicesThreshold(t *testing.T) {
 	low := 0.5
@@ -243,5 +266,44 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		if _, err := cache.New(newFakeStore(), opts); err == nil {
 			t.Errorf("%s is taken", name)
 		}
+	}
+}
+
+// With nothing but the text, "you" may be anybody; with a system prompt or earlier turns, it is whom they make of the
+// model. What is asked in the one way never serves the other, in one namespace and whatever the context.
+func TestWhoYouIs(t *testing.T) {
+	for _, tc := range []struct {
+		name                   string
+		stored, asked          string
+		storedBare, bare, same bool
+	}{
+		{"nobody is there", "How do you reset a router?", "How do I reset a router?", true, true, true},
+		{"somebody is there", "How do you reset a router?", "How do I reset a router?", false, false, false},
+		{"everyday, and somebody is there", "How do you peel a mango?", "How do I peel a mango?", false, false, true},
+		{"the model is asked", "How do you learn?", "How do I learn?", true, true, false},
+		{"a business is asked", "How do you handle refunds?", "How do I handle refunds?", true, true, false},
+		{"the text gives a role", "You are a technician. How do you reset a router?", "You are a technician. How do I reset a router?", true, true, false},
+		{"the one has somebody, the other not", "How do I reset a router?", "how do i reset a router", false, true, false},
+		{"the other way round", "How do I reset a router?", "how do i reset a router", true, false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t, nil, cache.Options{Embedder: staticEmbedder(t)})
+			q := question("c", tc.stored)
+			q.Bare = tc.storedBare
+			if !f.store(t, &cachev1.StoreRequest{Fingerprint: fingerprintOf(q), Question: q, Last: upToSemantic, Entry: &cachev1.Entry{Body: []byte("a")}}) {
+				t.Fatal("not stored")
+			}
+			want := miss
+			if tc.same {
+				want = near
+			}
+			none := 0.0
+			q = question("c", tc.asked)
+			q.Bare = tc.bare
+			got := f.lookup(t, &cachev1.LookupRequest{Fingerprint: fingerprintOf(q), Question: q, Last: upToSemantic, Threshold: &none})
+			if got.GetHit() != want {
+				t.Errorf("%v, want %v", got.GetHit(), want)
+			}
+		})
 	}
 }

@@ -23,6 +23,9 @@ type digest struct {
 	// question is that text, as it stands in the request's body, with its quotes; nil for a
 	// request without a question, whose fingerprint alone counts.
 	question []byte
+	// bare is set where that text is all that the model is told: it is the only message, and no other member
+	// can say who is meant by "you". It follows from what the context is of.
+	bare bool
 }
 
 // maxQuestionBytes is how long a question may be, in bytes: the cache judges no longer ones.
@@ -49,6 +52,7 @@ func (c *chatRequest) digest(settings ...setting) (d digest) {
 			h.members = append(h.members, m)
 		}
 	}
+	d.bare = !slices.ContainsFunc(h.members, func(m jsonscan.Member) bool { return !tellsNothing(string(m.Key)) })
 	slices.SortFunc(h.members, func(a, b jsonscan.Member) int { return bytes.Compare(a.Key, b.Key) })
 	for _, m := range h.members {
 		h.framed(m.Key)
@@ -64,6 +68,7 @@ func (c *chatRequest) digest(settings ...setting) (d digest) {
 			if text = h.lastText(sorted.Root()); text.Kind() == jsonscan.KindString {
 				d.question = text.Raw()
 			}
+			d.bare = d.bare && sorted.Root().Len() == 1
 		}
 		h.flush()
 		_ = sorted.Write(h.hash, text) // a hash never fails
@@ -97,6 +102,18 @@ func notInFingerprint(name string) bool {
 		return true
 	}
 	return ignoredMember(name)
+}
+
+// tellsNothing are members from which the model hears nothing of what it is. Of others nobody knows: tools
+// may be a company's.
+func tellsNothing(name string) bool {
+	switch name {
+	case "model", "messages", "max_tokens", "max_completion_tokens", "n", "temperature", "top_p", "top_k", "min_p", "stop", "seed",
+		"presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias", "logprobs", "top_logprobs", "reasoning_effort", "verbosity",
+		"service_tier", "prompt_cache_retention", "drop_params":
+		return true
+	}
+	return false
 }
 
 // endOfMembers stands where a name's length would.

@@ -115,6 +115,34 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
+// TestBare tells when a question is all that the model is told.
+func TestBare(t *testing.T) {
+	const alone = `"model":"m","messages":[{"role":"user","content":"How do you reset a router?"}]`
+	for body, want := range map[string]bool{
+		`{` + alone + `}`: true,
+		`{"messages":[{"content":[{"type":"text","text":"How do you reset a router?"}],"role":"user"}],"model":"m"}`:                  true,
+		`{` + alone + `,"temperature":0,"stop":["x"],"seed":1,"user":"u","metadata":{"a":"b"},"stream":true,"cache":{"tier":"near"}}`: true,
+		`{` + alone + `,"tools":[{"type":"function","function":{"name":"refund"}}]}`:                                                  false,
+		`{` + alone + `,"tools":[]}`:                               false,
+		`{` + alone + `,"functions":[{"name":"refund"}]}`:          false,
+		`{` + alone + `,"response_format":{"type":"json_object"}}`: false,
+		`{` + alone + `,"system":"You are Acme's."}`:               false,
+		`{` + alone + `,"x":null}`:                                 false,
+		`{"model":"m","messages":[{"role":"system","content":"You are Acme's."},{"role":"user","content":"How?"}]}`:                         false,
+		`{"model":"m","messages":[{"role":"developer","content":"You are Acme's."},{"role":"user","content":"How?"}]}`:                      false,
+		`{"model":"m","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Acme."},{"role":"user","content":"How?"}]}`: false,
+		`{"model":"m","messages":[{"role":"user","content":"Hi"},{"role":"user","content":"How?"}]}`:                                        false,
+	} {
+		var req chatRequest
+		if err := req.parse([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		if got := req.digest().bare; got != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+}
+
 // oracle says in the slow and plain way what digest says of a request: in canon two requests
 // are the same or not, in context they are so but for the question, if there is one.
 type oracle struct{ canon, context, question string }
@@ -234,6 +262,9 @@ func check(t *testing.T, a, b *chatRequest) {
 	}
 	if (p.fingerprint == q.fingerprint) != (x.canon == y.canon) {
 		t.Fatalf("the fingerprint takes these for the same: %v\n%s\n%s", p.fingerprint == q.fingerprint, a.body, b.body)
+	}
+	if p.context == q.context && p.bare != q.bare {
+		t.Fatalf("one context, and only one of these is bare:\n%s\n%s", a.body, b.body)
 	}
 	if (p.context == q.context) != (x.context == y.context) {
 		t.Fatalf("the context takes these for the same: %v\n%s\n%s", p.context == q.context, a.body, b.body)

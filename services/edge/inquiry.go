@@ -39,6 +39,7 @@ func (c *completion) inquire() *inquiry {
 		return q // not reached: the body was scanned
 	}
 	q.question.Context, q.question.Text, req.Question = q.context[:], text, &q.question
+	q.question.Bare = q.bare && !c.model.made()
 	// What an operator said fixes the threshold; the caller may ask for more, and no less.
 	req.Threshold, req.LeastScore = c.caching.Threshold, control.wish.Threshold
 	return q

@@ -151,6 +151,15 @@ func upstreamOf(deployments []*routerv1.Deployment) string {
 	return string(sum[:])
 }
 
+// made says that a deployment answers with a model that was trained or set up for somebody, as far as its
+// name tells: one that was fine-tuned may speak for a company.
+func (m *model) made() bool {
+	return slices.ContainsFunc(m.deployments, func(d *routerv1.Deployment) bool {
+		name := d.GetUpstreamModel()
+		return strings.HasPrefix(name, "ft:") || strings.Contains(name, "/endpoints/") || strings.HasPrefix(name, "arn:") || strings.Contains(name, "/arn:")
+	})
+}
+
 // conversational says that a model of this mode, in LiteLLM's words, answers messages.
 // That it does so on another route of its provider is the provider's to say.
 func conversational(mode string) bool {

@@ -41,3 +41,17 @@ func TestUpstream(t *testing.T) {
 		t.Error("where the simulator listens makes another model")
 	}
 }
+
+// A model that was trained or set up for somebody is told by its name at the provider.
+func TestMade(t *testing.T) {
+	for name, want := range map[string]bool{
+		"gpt-4o-2024-08-06": false, "anthropic.claude-3-haiku-20240307-v1:0": false, "gemini-2.0-flash": false,
+		"ft:gpt-4o-mini-2024-07-18:acme::abc": true, "arn:aws:bedrock:eu-west-1:1:custom-model-deployment/a": true,
+		"projects/p/locations/l/endpoints/1": true,
+	} {
+		m := &model{deployments: []*routerv1.Deployment{{UpstreamModel: "gpt-4o"}, {UpstreamModel: name}}}
+		if m.made() != want {
+			t.Errorf("%s: %v", name, m.made())
+		}
+	}
+}

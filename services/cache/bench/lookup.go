@@ -130,7 +130,7 @@ func (b *bench) lookup(ctx context.Context, e embed.Embedder, n int) error {
 		if i%max(1, 2*n/asks) == 0 && len(queries) < asks {
 			queries = append(queries, again(text), p.next())
 		}
-		if _, err := service.Store(ctx, cache.Answer{Key: key(i, known), Entry: store.entry, TTL: time.Hour, Question: &cache.Question{Text: text}}); err != nil {
+		if _, err := service.Store(ctx, cache.Answer{Key: key(i, known), Entry: store.entry, TTL: time.Hour, Question: &cache.Question{Text: text, Bare: true}}); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func (b *bench) lookup(ctx context.Context, e embed.Embedder, n int) error {
 	var took, wall []time.Duration
 	found := map[cachev1.HitKind]int{}
 	for i, text := range queries {
-		q := cache.Question{Text: text}
+		q := cache.Question{Text: text, Bare: true}
 		t, begun := measure.ThreadTime(), b.clock.Now()
 		hit := service.Lookup(ctx, cache.Request{Key: key(i, known+1), MaxAge: cache.AnyAge, Question: &q})
 		c, w := measure.ThreadTime()-t, b.clock.Now().Sub(begun)

@@ -194,7 +194,7 @@ func label(p pair) int {
 // judge counts what is done with a pair, and returns the rule that vetoes it.
 func (b *bench) judge(s set, p pair, c *count) string {
 	c.all++
-	x, y := reading.Read(p.a), reading.Read(p.b)
+	x, y := s.read(p.a), s.read(p.b)
 	if _, unfit := veto.Unfit(x); unfit {
 		c.unfit++
 		return ""
@@ -243,14 +243,14 @@ func (b *bench) speed(sets []set) {
 	var read, form, check []float64
 	for _, p := range pairs {
 		t0 := b.clock.Now()
-		x := reading.Read(p.a)
+		x := reading.ReadBare(p.a)
 		t1 := b.clock.Now()
 		f := canon.Of(x)
 		f.Key()
 		for range f.Near() {
 		}
 		t2 := b.clock.Now()
-		y := reading.Read(p.b)
+		y := reading.ReadBare(p.b)
 		t3 := b.clock.Now()
 		veto.Check(x, y)
 		t4 := b.clock.Now()

@@ -6,7 +6,6 @@ import (
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/services/cache/canon"
-	"tollgate.dev/services/cache/reading"
 )
 
 func TestMeasuresTheProjectsOwnPairsWithoutAnyFolder(t *testing.T) {
@@ -36,7 +35,7 @@ func TestWhatIsTheSameSharesAKey(t *testing.T) {
 	found := 0
 	for _, s := range sets {
 		for _, p := range s.pairs {
-			a, b := canon.Of(reading.Read(p.a)), canon.Of(reading.Read(p.b))
+			a, b := canon.Of(s.read(p.a)), canon.Of(s.read(p.b))
 			if _, same := canon.Same(a, b); !same {
 				continue
 			}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tollgate.dev/services/cache"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/embed"
 	"tollgate.dev/services/cache/reading"
@@ -53,7 +54,7 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 		p := &s.pairs[i]
 		may, near := b.bare, false
 		if !b.bare {
-			may, near = passes(p)
+			may, near = passes(s, p)
 		}
 		if near {
 			all = append(all, scored{p, i + 1, 1, true})
@@ -75,7 +76,7 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 		for k := range x {
 			cosine += float64(x[k]) * float64(y[k])
 		}
-		all = append(all, scored{p, i + 1, min(cosine, 1), false})
+		all = append(all, scored{p, i + 1, min(cosine, cache.MostAlike), false})
 	}
 	slices.SortStableFunc(all, func(a, b scored) int {
 		switch {
@@ -95,8 +96,8 @@ func (b *bench) scores(ctx context.Context, e embed.Embedder, s set) ([]scored, 
 }
 
 // passes tells whether a pair may be served at all, and whether tier 1 serves it.
-func passes(p *pair) (may, near bool) {
-	a, b := reading.Read(p.a), reading.Read(p.b)
+func passes(s set, p *pair) (may, near bool) {
+	a, b := s.read(p.a), s.read(p.b)
 	if unfit(a) || unfit(b) {
 		return false, false
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tollgate.dev/services/cache/reading"
 )
 
 //go:embed pairs.tsv
@@ -35,7 +37,9 @@ var adversarial string
 var everyday string
 
 // whose were written on 30 November 2026, most of them behind the rules that they ask: what is asked of
-// who answers and what anybody does, one of a thing and several, and words of grammar in capitals.
+// who answers and what anybody does, one of a thing and several, and words of grammar in capitals. They are read twice: as
+// all that the model is told, and to somebody whom a system prompt makes of it; what is labelled "bare" asks the same in the first
+// reading alone.
 //
 //go:embed whose.tsv
 var whose string
@@ -64,14 +68,24 @@ type set struct {
 	wordy bool
 	// formed sets ask another thing by what forms alone tell apart, and no rule of the veto.
 	formed bool
+	// behind is set where somebody stands behind "you": the prompts of the others are all that the model is told.
+	behind bool
 	// audited is set where audit.tsv has rows of it.
 	audited bool
+}
+
+func (s *set) read(text string) *reading.Reading {
+	if s.behind {
+		return reading.Read(text)
+	}
+	return reading.ReadBare(text)
 }
 
 // load returns the project's own sets, and those of the folder when it is there.
 func load(folder string) (sets []set, from string, err error) {
 	byHand, adversary := set{name: "own, by hand"}, set{name: "own, by an adversary"}
 	daily, doers := set{name: "own, everyday", wordy: true}, set{name: "own, whose doing"}
+	asked := set{name: "own, whose doing, to somebody", behind: true}
 	formal := set{name: "own, forms", formed: true}
 	for _, file := range [...]struct {
 		rows string
@@ -82,12 +96,15 @@ func load(folder string) (sets []set, from string, err error) {
 			if len(f) != 4 {
 				return nil, "", fmt.Errorf("%s: %q", file.set.name, line)
 			}
-			file.set.pairs = append(file.set.pairs, pair{kind: f[0], same: f[1] == "1", a: f[2], b: f[3]})
+			file.set.pairs = append(file.set.pairs, pair{kind: f[0], same: f[1] != "0", a: f[2], b: f[3]})
+			if file.set == &doers {
+				asked.pairs = append(asked.pairs, pair{kind: f[0], same: f[1] == "1", a: f[2], b: f[3]})
+			}
 		}
 	}
 	sets = []set{
 		byHand, {name: "own, by templates", pairs: generated(templates)}, {name: "own, unseen", pairs: generated(unseen)},
-		{name: "own, held", pairs: generated(held)}, adversary, daily, doers, formal,
+		{name: "own, held", pairs: generated(held)}, adversary, daily, doers, asked, formal,
 	}
 	folder = filepath.Join(folder, "semcache")
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) { //nolint:gosec // who measures names the folder

@@ -17,7 +17,7 @@ import (
 )
 
 // Version changes whenever a form does; keys of different versions must not meet.
-const Version = 18
+const Version = 19
 
 // Key finds equal forms: 128 bits of a hash that is no secret and no defence, so that keys
 // belong into a namespace that the caller keeps apart. The forms of equal keys are compared
@@ -29,6 +29,8 @@ type Form struct {
 	// text holds the pieces, parted by spaces.
 	text   string
 	pieces []piece
+	// bare forms are of what the bare model is asked, and meet no others.
+	bare bool
 }
 
 // piece is a word of the form.
@@ -55,7 +57,15 @@ const (
 func (f *Form) String() string { return f.text }
 
 // Key is the key of the whole form.
-func (f *Form) Key() Key { return key("", f.text) }
+func (f *Form) Key() Key { return key(f.mark(), f.text) }
+
+// mark keeps the keys of bare forms apart.
+func (f *Form) mark() string {
+	if f.bare {
+		return "bare\x00"
+	}
+	return ""
+}
 
 func key(mark, s string, more ...string) Key {
 	h := fnv.New128a()
@@ -80,7 +90,7 @@ func (f *Form) Near() iter.Seq[Key] {
 		for i, p := range f.pieces {
 			if p.slip != never {
 				binary.BigEndian.PutUint32(n[:], uint32(i))
-				if !yield(key("near"+string(n[:]), f.text[:from], "\x00", f.text[p.end:])) {
+				if !yield(key(f.mark()+"near"+string(n[:]), f.text[:from], "\x00", f.text[p.end:])) {
 					return
 				}
 			}
@@ -99,7 +109,7 @@ func (f *Form) Addressed() bool {
 	case "can", "could", "would", "will", "may", "might":
 		return false
 	}
-	return f.has("YOU")
+	return f.has("YOU") || f.piece(0) == "OPINION"
 }
 
 // Anybody reports whether the question begins as one that asks what anybody does, can or should do.
@@ -135,6 +145,9 @@ type How struct {
 // Same reports whether two forms are equal, but for at most one slip of the keyboard or one
 // synonym. Roles and the like are the veto's to look at.
 func Same(a, b *Form) (How, bool) {
+	if a.bare != b.bare {
+		return How{}, false
+	}
 	if a.text == b.text {
 		return How{}, true
 	}
@@ -199,6 +212,12 @@ func (f *Form) piece(i int) string {
 // names and code do, and the German Sie. Of one of which every sign counts it is nothing but the
 // spaces around it.
 func Of(r *reading.Reading) *Form {
+	f := formOf(r)
+	f.bare = r.Bare
+	return f
+}
+
+func formOf(r *reading.Reading) *Form {
 	switch r.Manner {
 	case reading.Prose:
 	case reading.Literal:

@@ -28,7 +28,7 @@ func compose(r *reading.Reading) *Form {
 		for to < len(r.Words) && r.Words[to].Sentence == r.Words[from].Sentence && !(to > from+1 && another(r.Words, to)) {
 			to++
 		}
-		atoms = t.sentence(raw(atoms[:0], r.Words[from:to]), r.Question)
+		atoms = t.sentence(raw(atoms[:0], r.Words[from:to]), r.Question, r.Bare && !r.Cast)
 		if out == nil && to == len(r.Words) {
 			return form(atoms)
 		}
@@ -117,7 +117,7 @@ func kept(words []reading.Word, i int) bool {
 }
 
 // sentence applies the tables to one sentence.
-func (t *books) sentence(a []atom, question bool) []atom {
+func (t *books) sentence(a []atom, question, bare bool) []atom {
 	var at [16]int8
 	// What is polite at the end first, so that a question behind it is seen whole.
 	for {
@@ -167,7 +167,7 @@ func (t *books) sentence(a []atom, question bool) []atom {
 	if question {
 		inverted(a)
 	}
-	doer(a)
+	doer(a, bare)
 	if r, n := t.frames.longest(a, &at); r != nil {
 		a = r.apply(a, 0, n, &at)
 	}

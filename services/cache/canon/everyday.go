@@ -281,7 +281,7 @@ var owns = reading.Set("hair face hand foot tooth nail skin body eye ear nose to
 
 // doer tells the "you" that is anybody, as in "how do you cook rice", from the one who is asked, as
 // in "how do you feel", and so "we" and "people": only the first is held to be the same as "I" and "one".
-func doer(a []atom) {
+func doer(a []atom, bare bool) {
 	for i := 1; i < len(a); i++ {
 		frame := ""
 		switch a[i].text {
@@ -295,7 +295,7 @@ func doer(a []atom) {
 			}
 			frame = "PEOPLE"
 		}
-		if frame == "" || a[i].word == nil || !does(a, i) || anybody(a, i) {
+		if frame == "" || a[i].word == nil || !does(a, i) || anybody(a, i) || bare && nobody(a, i) {
 			continue
 		}
 		a[i] = atom{text: frame, frame: true}
@@ -430,7 +430,11 @@ func private(a []atom, v int, who string) bool {
 	if objects["*"] && end+1 < len(a) && apart[a[end+1].text] { // boil down
 		return false
 	}
-	if !objects["*"] && !in(objects, object(a[end+1:])) {
+	o := object(a[end+1:])
+	if !objects["*"] && !in(objects, o) {
+		return false
+	}
+	if (a[v].text == "write" || a[v].text == "draw") && o != nil && o.form == reading.S { // what a model does by habit
 		return false
 	}
 	return !dealt(a, end+1) && own(a, end+1, who)

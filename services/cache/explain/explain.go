@@ -69,6 +69,8 @@ type Explanation struct {
 	// Cosine of the two by Embedder; absent where there is none.
 	Cosine   *float64 `json:"cosine,omitempty"`
 	Embedder string   `json:"embedder"`
+	// Bare is set where the prompts are all that the model is told, so that their "you" may be anybody.
+	Bare bool `json:"bare"`
 	// Threshold that was given; absent where it is to be learned.
 	Threshold *float64 `json:"threshold,omitempty"`
 	Decision  string   `json:"decision"`
@@ -76,12 +78,17 @@ type Explanation struct {
 	Why string `json:"why,omitempty"`
 }
 
-// Pair explains two prompts. A nil threshold is one that is to be learned. Errors are the
-// embedder's, other than that a text has no vector ([embed.Vectorless]), and the context's.
-func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64) (Explanation, error) {
-	x, y := reading.Read(a), reading.Read(b)
+// Pair explains two prompts; bare says that they are all that the model is told. A nil threshold is one
+// that is to be learned. Errors are the embedder's, other than that a text has no vector
+// ([embed.Vectorless]), and the context's.
+func Pair(ctx context.Context, e embed.Embedder, a, b string, bare bool, threshold *float64) (Explanation, error) {
+	read := reading.Read
+	if bare {
+		read = reading.ReadBare
+	}
+	x, y := read(a), read(b)
 	f, g := canon.Of(x), canon.Of(y)
-	out := Explanation{A: prompt(a, x, f), B: prompt(b, y, g), Vetoes: []Veto{}, Embedder: e.Version(), Threshold: threshold}
+	out := Explanation{A: prompt(a, x, f), B: prompt(b, y, g), Vetoes: []Veto{}, Embedder: e.Version(), Bare: bare, Threshold: threshold}
 	for _, v := range veto.All(x, y) {
 		out.Vetoes = append(out.Vetoes, Veto{v.Rule, v.A, v.B})
 	}
@@ -95,12 +102,12 @@ func Pair(ctx context.Context, e embed.Embedder, a, b string, threshold *float64
 	case !embed.Vectorless(err):
 		return Explanation{}, fmt.Errorf("embed: %w", err)
 	}
-	out.Decision, out.Why = out.decide(x, y)
+	out.Decision, out.Why = out.decide(x, y, f, g)
 	return out, nil
 }
 
 // decide as the service does: tier by tier, the stricter first.
-func (x *Explanation) decide(a, b *reading.Reading) (decision, why string) {
+func (x *Explanation) decide(a, b *reading.Reading, f, g *canon.Form) (decision, why string) {
 	switch {
 	case x.A.Text == x.B.Text:
 		return Exact, ""
@@ -126,7 +133,8 @@ func (x *Explanation) decide(a, b *reading.Reading) (decision, why string) {
 	case x.Threshold == nil && *x.Cosine < cache.LeastCosine(cache.DefaultFloor, nil):
 		return Miss, WhyFloor
 	}
-	switch refusal, _ := cache.Refuse(a, b, *x.Cosine, least); {
+	score := cache.Likeness(*x.Cosine, func() (canon.How, bool) { return canon.Same(f, g) })
+	switch refusal, _ := cache.Refuse(a, b, score, least); {
 	case refusal == cache.RefusedByScore:
 		return Miss, WhyThreshold
 	case refusal == cache.RefusedByVeto:

@@ -49,6 +49,8 @@ func TestWhatDecides(t *testing.T) {
 		{"How do I bake bread?", "What helps against hiccups?", nil, explain.Miss, explain.WhyFloor},
 		{"How do I bake bread?", "What helps against toothache?", nil, explain.Learn, ""},
 		{"How do I bake bread?", "How are clouds made?", &none, explain.Miss, explain.WhyThreshold},
+		{"How do I bake bread?", "What is technology?", &most, explain.Semantic, ""},
+		{"How do I bake bread?", "What is technology?", &full, explain.Miss, explain.WhyThreshold},
 		{"How can I bake bread", "How are clouds made?", &none, explain.Semantic, ""},
 		{"Who invented the wheel in 2020?", "Who invented the wheel in 2022?", nil, explain.Miss, explain.WhyFloor},
 		{"Who invented the wheel in 2020?", "Who invented the wheel in 2022?", &half, explain.Miss, explain.WhyVeto},
@@ -61,7 +63,7 @@ func TestWhatDecides(t *testing.T) {
 		{"How do I bake bread?", "What lives in the sea?", nil, explain.Miss, explain.WhyEmbedder},
 	} {
 		for _, p := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
-			x, err := explain.Pair(t.Context(), v, p[0], p[1], c.threshold)
+			x, err := explain.Pair(t.Context(), v, p[0], p[1], true, c.threshold)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +87,7 @@ func (f failing) Embed(context.Context, string, []float32) (embed.Bill, error) {
 // A text without a vector, whatever the reason, is a miss; an embedder that serves nobody is an error.
 func TestWithoutAVector(t *testing.T) {
 	for _, with := range []error{embed.ErrNothing, embed.ErrTooLong, embed.ErrRefused, errBroken} {
-		x, err := explain.Pair(t.Context(), failing{with: with}, "How do I bake bread?", "What lives in the sea?", nil)
+		x, err := explain.Pair(t.Context(), failing{with: with}, "How do I bake bread?", "What lives in the sea?", true, nil)
 		if errors.Is(with, errBroken) {
 			if !errors.Is(err, errBroken) {
 				t.Errorf("%v became %v", with, err)
@@ -103,7 +105,7 @@ func TestWhyAPromptIsUnfit(t *testing.T) {
 		"": "empty", "\t \u200b\u2060\ufe0f\u2800\u3164": "blank", "?": "", "\ufffd": "garbled", strings.Repeat("a", 2048): "", strings.Repeat("a", 2049): "long",
 		"Where is my phone?": "personal", "Who leads the league now?": "time",
 	} {
-		x, err := explain.Pair(t.Context(), vectors{}, text, "How do I bake bread?", nil)
+		x, err := explain.Pair(t.Context(), vectors{}, text, "How do I bake bread?", true, nil)
 		if err != nil || x.A.Unfit != want {
 			t.Errorf("%q is %q, want %q: %v", text, x.A.Unfit, want, err)
 		}
@@ -120,7 +122,17 @@ func (broken) Embed(context.Context, string, []float32) (embed.Bill, error) {
 }
 
 func TestAnEmbedderThatFails(t *testing.T) {
-	if _, err := explain.Pair(t.Context(), broken{}, "a", "b", nil); !errors.Is(err, errBroken) {
+	if _, err := explain.Pair(t.Context(), broken{}, "a", "b", true, nil); !errors.Is(err, errBroken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Whether somebody stands behind "you" changes what is decided.
+func TestWhoYouIs(t *testing.T) {
+	for bare, want := range map[bool]string{true: explain.Near, false: explain.Miss} {
+		x, err := explain.Pair(t.Context(), vectors{}, "How do you reset a router?", "How do I reset a router?", bare, nil)
+		if err != nil || x.Decision != want || x.Bare != bare {
+			t.Errorf("bare %v: %q, %v", bare, x.Decision, err)
+		}
 	}
 }

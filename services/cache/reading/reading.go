@@ -217,10 +217,21 @@ type Reading struct {
 	Manner Manner
 	// Question is set when a question mark stands in the text.
 	Question bool
+	// Bare is set where the text is all that the model is told, so that nobody stands behind "you" but the
+	// model itself, unless the text makes it somebody: Cast is set then.
+	Bare, Cast bool
 }
 
-// Read reads a prompt. It never fails; see [Manner].
+// Read reads a prompt. It never fails; see [Manner]. Its "you" is who is asked: the model, or whom the
+// request makes of it.
 func Read(text string) *Reading { return read(text, literal) }
+
+// ReadBare reads a prompt that is all that the model is told. Its "you" is the model, or anybody.
+func ReadBare(text string) *Reading {
+	r := Read(text)
+	r.Bare, r.Cast = true, r.casts()
+	return r
+}
 
 // ReadAnswer reads a part of an answer, which may have formulas and speak of words, and yet is
 // prose.

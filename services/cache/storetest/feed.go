@@ -53,7 +53,7 @@ type feedFixture struct {
 // Kept is what tests announce: the same names give the same question.
 func Kept(key cache.Key, text string, expires time.Time) *cache.Kept {
 	return &cache.Kept{
-		Key: key, Question: cache.Question{Context: key.Fingerprint, Text: text},
+		Key: key, Question: cache.Question{Context: key.Fingerprint, Text: text, Bare: len(text)%2 == 1},
 		Vector: []int8{1, -2, 127, -128, 0}, Embedder: "static-1", Expires: expires, Value: 1_250_000,
 	}
 }

@@ -46,15 +46,11 @@ func formed(p *pair) (string, string, bool) {
 		}
 	}
 	x, y := p.instead()
-	return x, y, x != "" && x == y+"+s" && p.b.form(y) == reading.Base
-}
-
-// form is that of the word with a lemma.
-func (s *side) form(lemma string) reading.Form {
-	if i := s.lemma(lemma); i >= 0 {
-		return s.words[i].Form
+	if x == "" || x != y+"+s" {
+		return "", "", false
 	}
-	return reading.S
+	i, j := p.a.lemma(y), p.b.lemma(y)
+	return x, y, i >= 0 && j >= 0 && p.a.words[i].Form == reading.S && p.b.words[j].Form == reading.Base && !p.b.indefinite(j)
 }
 
 // amounts are nouns of which "a" of something is some of it, and "the" of it how much that is.

@@ -16,9 +16,10 @@ func TestArticles(t *testing.T) {
 		{"Who is the chef?", "Who is a chef?"},
 		{"What is the matrix?", "What is a matrix?"},
 		{"How do I install pandas?", "How do I install panda?"},
-		{"How do I use a glob in node?", "How do I use globs in node?"},
+		{"How do I use glob in node?", "How do I use globs in node?"},
 		{"who directed the heat", "who directed heat"},
 	}, []pair{
+		{"How do I start a business?", "How do I start businesses?"},
 		{"How is an economist paid?", "How is the economist paid?"},
 		{"What does the liver do?", "What does a liver do?"},
 		{"How many chambers does the heart have?", "How many chambers does a heart have?"},

@@ -19,6 +19,9 @@ func direction(p *pair) (string, string, bool) {
 	for _, c := range contrary {
 		x := p.a.count(c[0]) - p.b.count(c[0])
 		y := p.a.count(c[1]) - p.b.count(c[1])
+		if x*y < 0 && p.allowed(c[0], c[1]) {
+			continue // different from, and to
+		}
 		if x > 0 && y < 0 && p.govern(c[0], c[1]) {
 			return c[0], c[1], true
 		}

@@ -29,7 +29,7 @@ func person(p *pair) (string, string, bool) {
 		if x, y := p.a.addressed(me), p.b.addressed(you); x >= 0 && y >= 0 && p.a.find(you) < 0 && p.b.find(me) < 0 {
 			return p.a.at(x), p.b.at(y), true
 		}
-		if x := p.a.find(you); x >= 0 && p.minimal() && p.edit.you && p.b.find(you) < 0 {
+		if x := p.a.find(you); x >= 0 && p.minimal() && p.edit.you && p.a.times(you) > p.b.times(you) {
 			return p.a.at(x), "", true
 		}
 		if x := p.a.find(you); x >= 0 && p.addresses() && p.b.find(you) < 0 {
@@ -68,6 +68,17 @@ func (s *side) thirds() int {
 	n := 0
 	for i := range s.words {
 		if t := s.words[i].Text; male[t] || female[t] || plural[t] {
+			n++
+		}
+	}
+	return n
+}
+
+// times is how many of the words the side has.
+func (s *side) times(set map[string]bool) int {
+	n := 0
+	for i := range s.words {
+		if set[s.words[i].Text] {
 			n++
 		}
 	}

@@ -1,6 +1,11 @@
 package veto_test
 
-import "testing"
+import (
+	"testing"
+
+	"tollgate.dev/services/cache/reading"
+	"tollgate.dev/services/cache/veto"
+)
 
 func TestPerson(t *testing.T) {
 	check(t, "person", []pair{
@@ -19,4 +24,30 @@ func TestPerson(t *testing.T) {
 		{"How do you handle refunds?", "How do you process refunds?"},
 		{"Should I learn Greek?", "Should one learn Greek?"},
 	})
+}
+
+// Where the text is all that the model is told, its "you" may be anybody.
+func TestPersonOfTheBareModel(t *testing.T) {
+	for _, c := range []struct {
+		a, b        string
+		bare, aware bool // whether they are held apart, so read or not
+	}{
+		{"How do you reset a router?", "How do I reset a router?", false, true},
+		{"How do you travel with a cat?", "What is the best way to travel with cats?", false, true},
+		{"What can you do with a degree in history?", "What can I do with a degree in history?", false, true},
+		{"How do I cook rice?", "How do you cook rice?", false, false},
+		{"How do you process images?", "How do I process images?", true, true},
+		{"How do you handle refunds?", "How do I handle refunds?", true, true},
+		{"How do you learn?", "How do I learn?", true, true},
+		{"What do you think about dogs?", "How should I think about dogs?", true, true},
+		{"Act as a nurse. How do you lift a bed?", "Act as a nurse. How do I lift a bed?", true, true},
+		{"You are a nurse. How do you lift a bed?", "You are a nurse. How do I lift a bed?", true, true},
+	} {
+		if f, found := veto.Check(reading.ReadBare(c.a), reading.ReadBare(c.b)); found != c.bare {
+			t.Errorf("bare, %s | %s: %v", c.a, c.b, f)
+		}
+		if f, found := veto.Check(reading.Read(c.a), reading.Read(c.b)); found != c.aware {
+			t.Errorf("%s | %s: %v", c.a, c.b, f)
+		}
+	}
 }

@@ -8,7 +8,7 @@ import (
 // prepositions stand between a verb or a noun and what belongs to it.
 var prepositions = reading.Set("of in on at by for with about against between into onto to from over under since until within through during " +
 	"after before as like via near without behind above below beyond beside across around along among inside outside off upon despite except " +
-	"toward towards per unlike")
+	"toward towards per unlike past")
 
 // alike are prepositions that say the same: of places and times, of a subject, of a direction, of a
 // means.
@@ -69,6 +69,9 @@ func preposition(p *pair) (string, string, bool) {
 	if x, y, found := p.either(taken); found {
 		return x, y, true
 	}
+	if x, y, found := p.either(aimed); found {
+		return x, y, true
+	}
 	x, y := p.instead()
 	if !prepositions[x] || !prepositions[y] {
 		return "", "", false
@@ -114,11 +117,37 @@ func (s *side) allows(i int, x, y string) bool {
 	return false
 }
 
+// allowed reports whether one of two prepositions stands behind what goes with either.
+func (p *pair) allowed(x, y string) bool {
+	for _, s := range [...]*side{&p.a, &p.b} {
+		for i := range s.words {
+			if w := s.words[i].Text; (w == x || w == y) && s.allows(i, x, y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // field reports whether a preposition stands before what one studies, not before somebody: a book on
 // optimization.
 func (s *side) field(i int) bool {
 	i = s.next(i)
 	return i > 0 && s.words[i].Form != reading.S && !s.words[i].Name() && !s.words[i].Capital && !article(s.words[i-1].Text)
+}
+
+// aimed finds a verb whose object here stands behind "at" or "against", and there behind the verb itself: to
+// shoot at a bird, and to shoot it.
+func aimed(p *pair) (string, string, bool) {
+	x := p.more()
+	if x != "at" && x != "against" {
+		return "", "", false
+	}
+	i := p.a.find(map[string]bool{x: true})
+	if i < 1 || !p.a.predicate(i-1) || p.a.next(i) < 0 || p.a.timed(i) || p.a.to[i-1] < 0 {
+		return "", "", false
+	}
+	return p.a.text(i-1, i+1), p.b.at(int(p.a.to[i-1])), true
 }
 
 // moments are prepositions that say when something is taken or done, other than along with the

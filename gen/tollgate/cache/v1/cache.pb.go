@@ -332,7 +332,10 @@ type Question struct {
 	// SHA-256 over everything in the request that changes its answer, but for the text.
 	Context []byte `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	// The last user's text, of at most 2,048 bytes.
-	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// That the text is all that the model is told: no system prompt, no earlier turns and no tools make of
+	// it somebody who is meant by "you". It follows from the context.
+	Bare          bool `protobuf:"varint,3,opt,name=bare,proto3" json:"bare,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +382,13 @@ func (x *Question) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Question) GetBare() bool {
+	if x != nil {
+		return x.Bare
+	}
+	return false
 }
 
 // LookupResponse is what was found.
@@ -1232,10 +1242,11 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\fincomparable\x18\b \x01(\bR\fincomparableB\f\n" +
 	"\n" +
 	"_thresholdB\x0e\n" +
-	"\f_least_score\"8\n" +
+	"\f_least_score\"L\n" +
 	"\bQuestion\x12\x18\n" +
 	"\acontext\x18\x01 \x01(\fR\acontext\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xde\x02\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04bare\x18\x03 \x01(\bR\x04bare\"\xde\x02\n" +
 	"\x0eLookupResponse\x12,\n" +
 	"\x03hit\x18\x01 \x01(\x0e2\x1a.tollgate.cache.v1.HitKindR\x03hit\x12.\n" +
 	"\x05entry\x18\x02 \x01(\v2\x18.tollgate.cache.v1.EntryR\x05entry\x12\x14\n" +

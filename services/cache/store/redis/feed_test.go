@@ -71,8 +71,8 @@ func TestForeignChangesArePassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, value := range map[string]string{
-		"nothing": "", "another version": "\x02" + raw[1:], "cut": raw[:len(raw)-1], "longer": raw + "x", "an index": "\x01",
-		"text without an end": raw[:33] + strings.Repeat("\xff", 40),
+		"nothing": "", "another version": "\x03" + raw[1:], "cut": raw[:len(raw)-1], "longer": raw + "x", "an index": "\x01",
+		"text without an end": raw[:34] + strings.Repeat("\xff", 40),
 	} {
 		if err := client.Set(t.Context(), question, value, time.Hour).Err(); err != nil {
 			t.Fatal(err)

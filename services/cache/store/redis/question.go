@@ -9,7 +9,13 @@ import (
 )
 
 // questionVersion is the first byte of a question in the encoding that this package writes.
-const questionVersion = 1
+const questionVersion = 2
+
+// The version before had no bits behind the context, and knew of no question that it is bare.
+const withoutBits = 1
+
+// bareBit is [cache.Question.Bare].
+const bareBit = 1
 
 const (
 	// maxDimensions bounds a vector that is read, in bytes: a broken length takes no memory.
@@ -18,12 +24,17 @@ const (
 	maxEmbedderBytes = 1024
 )
 
-// encodeQuestion is version, context, end in Unix ms, value in nanos, text, embedder, vector.
+// encodeQuestion is version, context, a byte of bits, end in Unix ms, value in nanos, text, embedder, vector.
 // Numbers are varints, and the last three have their lengths before them.
 func encodeQuestion(kept *cache.Kept, expires time.Time) []byte {
-	b := make([]byte, 0, 1+len(kept.Question.Context)+5*binary.MaxVarintLen64+len(kept.Question.Text)+len(kept.Embedder)+len(kept.Vector))
+	b := make([]byte, 0, 2+len(kept.Question.Context)+5*binary.MaxVarintLen64+len(kept.Question.Text)+len(kept.Embedder)+len(kept.Vector))
 	b = append(b, questionVersion)
 	b = append(b, kept.Question.Context[:]...)
+	if kept.Question.Bare {
+		b = append(b, bareBit)
+	} else {
+		b = append(b, 0)
+	}
 	b = binary.AppendVarint(b, expires.UnixMilli())
 	b = binary.AppendVarint(b, int64(kept.Value))
 	b = append(binary.AppendUvarint(b, uint64(len(kept.Question.Text))), kept.Question.Text...)
@@ -37,12 +48,15 @@ func encodeQuestion(kept *cache.Kept, expires time.Time) []byte {
 
 // decodeQuestion returns nil for what this release can't read, and has no key.
 func decodeQuestion(raw string) *cache.Kept {
-	if raw == "" || raw[0] != questionVersion {
+	if raw == "" || raw[0] != questionVersion && raw[0] != withoutBits {
 		return nil
 	}
 	r := reader{rest: raw[1:]}
 	kept := &cache.Kept{}
 	copy(kept.Question.Context[:], r.take(len(kept.Question.Context)))
+	if bits := r.take(min(1, int(raw[0])-withoutBits)); bits != "" {
+		kept.Question.Bare = bits[0]&bareBit != 0
+	}
 	kept.Expires = time.UnixMilli(r.number())
 	kept.Value = money.Nano(r.number())
 	kept.Question.Text = r.text(cache.MaxQuestionBytes)

@@ -135,7 +135,7 @@ func TestLayoutOfChanges(t *testing.T) {
 			t.Errorf("%s lives %v, %v", k, left, err)
 		}
 	}
-	if raw, err := client.Get(t.Context(), question).Bytes(); err != nil || len(raw) == 0 || raw[0] != 1 {
+	if raw, err := client.Get(t.Context(), question).Bytes(); err != nil || len(raw) == 0 || raw[0] != 2 {
 		t.Errorf("the question is %q, %v", raw, err)
 	}
 	sel := cache.Selector{Tenant: "acme:{x}", Model: "gpt-4o", Entry: key.Fingerprint}

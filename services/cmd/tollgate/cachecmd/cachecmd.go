@@ -24,10 +24,12 @@ import (
 const usage = `Show which tier of the cache would serve the answer to one prompt for another, and why not.
 
 Usage:
-  tollgate cache explain PROMPT PROMPT [--threshold SCORE] [--json]
-  tollgate cache explain --file FILE [--threshold SCORE] [--json]
+  tollgate cache explain PROMPT PROMPT [--context] [--threshold SCORE] [--json]
+  tollgate cache explain --file FILE [--context] [--threshold SCORE] [--json]
 
-The prompts are the last texts that two users wrote; all else of their requests is taken to be equal. FILE has a
+The prompts are the last texts that two users wrote; all else of their requests is taken to be equal, and to be
+nothing that the model reads; with --context they have a system prompt, earlier turns or tools, and "you" is whom these
+make of the model. FILE has a
 pair of prompts a line, with a tab between; - is standard input. With --file a line is printed for each pair:
 the decision, what decided, the cosine and the prompts; with --json an object a line.
 --threshold is the score from 0 to 1 from which on an answer is served; without it, what the namespace has learned
@@ -46,6 +48,7 @@ type Env struct {
 type options struct {
 	a, b, file string
 	threshold  *float64
+	context    bool
 	json       bool
 }
 
@@ -68,7 +71,7 @@ func Run(ctx context.Context, env Env, args []string) error {
 		if !utf8.ValidString(a) || !utf8.ValidString(b) {
 			return errors.New("the prompts are not UTF-8")
 		}
-		x, err := explain.Pair(ctx, e, a, b, o.threshold)
+		x, err := explain.Pair(ctx, e, a, b, !o.context, o.threshold)
 		if err != nil {
 			return err
 		}
@@ -104,6 +107,7 @@ func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // an error is said once, by main
 	flags.StringVar(&o.file, "file", "", "`FILE` with pairs")
+	flags.BoolVar(&o.context, "context", false, "there is more that the model reads")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.Func("threshold", "`SCORE`", func(s string) error {
 		v, err := strconv.ParseFloat(s, 64)
@@ -260,5 +264,5 @@ var decisions = map[string]string{
 	explain.Miss + explain.WhyVeto:      "miss: the first veto decides",
 	explain.Miss + explain.WhyThreshold: "miss: no score reaches the threshold",
 	explain.Miss + explain.WhyFloor:     fmt.Sprintf("miss: the cosine is below %g, and no smaller threshold is learned", cache.DefaultFloor),
-	explain.Miss + explain.WhyEmbedder:  "miss: the embedder knows nothing of one of the prompts",
+	explain.Miss + explain.WhyEmbedder:  "miss: one of the prompts has no vector of the embedder",
 }

@@ -39,6 +39,8 @@ func TestGolden(t *testing.T) {
 		{"learn", []string{"Is tea better than coffee?", "Is coffee worse than tea?"}},
 		{"unfit", []string{"How is the weather today?", "How is the weather?"}},
 		{"exact", []string{"today", "today"}},
+		{"bare", []string{"How do you reset a router?", "How do I reset a router?"}},
+		{"context", []string{"--context", "How do you reset a router?", "How do I reset a router?"}},
 		{"json", []string{"--json", "--threshold", "1", "How many moons has Mars?", "How many moons has <Jupiter>?"}},
 		{"file", []string{"--file", filepath.Join("testdata", "pairs.tsv"), "--threshold", "0.8"}},
 		{"filejson", []string{"--file", filepath.Join("testdata", "pairs.tsv"), "--json"}},
