@@ -50,7 +50,7 @@ func formed(p *pair) (string, string, bool) {
 		return "", "", false
 	}
 	i, j := p.a.lemma(y), p.b.lemma(y)
-	return x, y, i >= 0 && j >= 0 && p.a.words[i].Form == reading.S && p.b.words[j].Form == reading.Base && !p.b.indefinite(j)
+	return x, y, i >= 0 && j >= 0 && (p.a.words[i].Form == reading.S || p.a.indefinite(i)) && p.b.words[j].Form == reading.Base && !p.b.indefinite(j)
 }
 
 // amounts are nouns of which "a" of something is some of it, and "the" of it how much that is.

@@ -17,6 +17,7 @@ func TestArticles(t *testing.T) {
 		{"What is the matrix?", "What is a matrix?"},
 		{"How do I install pandas?", "How do I install panda?"},
 		{"How do I use glob in node?", "How do I use globs in node?"},
+		{"What is a cork?", "What is cork?"},
 		{"who directed the heat", "who directed heat"},
 	}, []pair{
 		{"How do I start a business?", "How do I start businesses?"},
