@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
+	"hash/maphash"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +38,8 @@ type beyond struct {
 	// leaving are those that went and are not kept yet. Of more than there is room for, some are
 	// not found by likeness until they are asked anew.
 	leaving chan Key
+	// met are those that went after a threshold that learns had decided about them.
+	met metBeyond
 	// until is when the last of those ends that went, in Unix ms.
 	until atomic.Int64
 }
@@ -55,6 +59,7 @@ func newBeyond(opts Options) *beyond {
 	return &beyond{
 		vectors: opts.Vectors, embedder: opts.Embedder.Version(), timeout: opts.Timeout, patience: opts.InvalidateTimeout, clock: opts.Clock,
 		searches: newBreaker("store", "search", opts.Clock, opts.Logger), keeps: newBreaker("store", "keep vectors", opts.Clock, opts.Logger),
+		met:     metBeyond{seed: maphash.MakeSeed()},
 		leaving: make(chan Key, mostLeaving),
 	}
 }
@@ -65,6 +70,9 @@ func (b *beyond) evicted(a *answered) {
 		return
 	}
 	for last := b.until.Load(); a.expires > last && !b.until.CompareAndSwap(last, a.expires); last = b.until.Load() {
+	}
+	if a.met.Load() {
+		b.met.add(a.namespace.Namespace, a.fingerprint, a.expires)
 	}
 	if a.beyond {
 		return // it is there
@@ -112,8 +120,47 @@ func (b *beyond) recall(ctx context.Context, to *questions, r *Request, vector [
 	})
 	// The nearest comes last, so that it does not have to make room for others.
 	for _, k := range slices.Backward(found) {
-		k.beyond = true
+		k.beyond, k.met = true, b.met.has(k.Key.Namespace, k.Key.Fingerprint, k.Expires.UnixMilli())
 		_ = to.add(k, read(k.Question.Text, k.Question.Bare), b.embedder) // one that doesn't fit in is not found
 	}
 	return len(found) > 0
+}
+
+// metBeyond remembers of which entries beyond the index a first would-be hit was decided about: of the last
+// ones, and of the others that they may have another first one.
+type metBeyond struct {
+	seed maphash.Seed
+
+	mu          sync.Mutex
+	newer, last map[uint64]struct{}
+}
+
+// mostMet is half of how many are remembered; together they take about 2 MB.
+const mostMet = 32 << 10
+
+func (m *metBeyond) hash(ns Namespace, f Fingerprint, expires int64) uint64 {
+	return maphash.Comparable(m.seed, struct {
+		Key
+
+		expires int64
+	}{Key{ns, f}, expires})
+}
+
+func (m *metBeyond) add(ns Namespace, f Fingerprint, expires int64) {
+	h := m.hash(ns, f, expires)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.newer == nil || len(m.newer) == mostMet {
+		m.newer, m.last = make(map[uint64]struct{}), m.newer
+	}
+	m.newer[h] = struct{}{}
+}
+
+func (m *metBeyond) has(ns Namespace, f Fingerprint, expires int64) bool {
+	h := m.hash(ns, f, expires)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, newer := m.newer[h]
+	_, last := m.last[h]
+	return newer || last
 }

@@ -12,9 +12,9 @@ type exact struct{ records *records }
 
 // find looks for the same request. What it says of the store holds for a miss.
 func (e exact) find(ctx context.Context, r Request) (Hit, presence) {
-	entry, state := e.records.get(ctx, r.Key, r.MaxAge)
+	rec, state := e.records.get(ctx, r.Key, r.MaxAge)
 	if state != present {
 		return Hit{}, state
 	}
-	return Hit{Kind: cachev1.HitKind_HIT_KIND_EXACT, Entry: entry, Score: 1, ID: r.Key.Fingerprint}, present
+	return Hit{Kind: cachev1.HitKind_HIT_KIND_EXACT, Entry: rec.Entry, Score: 1, ID: r.Key.Fingerprint}, present
 }

@@ -64,7 +64,7 @@ func seen(t *testing.T, l *learners, n int) (state []byte, d threshold.Decision)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d = one.Decide(0.9, 0)
+	d = one.Decide(0.9, 0, true)
 	for range n {
 		one.Observe(d, false)
 	}
@@ -154,7 +154,7 @@ func TestALongRoundOutlivesNoLease(t *testing.T) {
 	clk, late := clocktest.New(), Namespace{Tenant: "late"}
 	kept := &shelf{meanwhile: func(Namespace) {}}
 	l, x := learn(t, kept, clk, 10)
-	decides := func(ns Namespace) bool { return l.decide(ns, 0.9, 0).Verdict == threshold.Compare }
+	decides := func(ns Namespace) bool { return l.decide(ns, &answered{}, 0.9, 0).Verdict == threshold.Compare }
 	all := make([]Namespace, 10)
 	for i := range all {
 		all[i] = Namespace{Tenant: "early", Model: string(rune('a' + i))}
@@ -197,7 +197,7 @@ func TestNothingIsDecidedWithoutALease(t *testing.T) {
 	kept := &shelf{meanwhile: func(Namespace) {}}
 	l, x := learn(t, kept, clk, 1)
 	decides := func() bool {
-		return l.decide(ns, 0.9, 0).Verdict == threshold.Compare
+		return l.decide(ns, &answered{}, 0.9, 0).Verdict == threshold.Compare
 	}
 	one, d := seen(t, l, 1)
 	if x.shareAll(t.Context()); decides() {
@@ -269,7 +269,7 @@ func TestPhasesAreLogged(t *testing.T) {
 			if n == 10_000 {
 				t.Fatalf("it is still %v", l.of(ns).learner.Phase())
 			}
-			l.observe(ns, l.decide(ns, 0.9, 0), wrong)
+			l.observe(ns, l.decide(ns, &answered{}, 0.9, 0), wrong)
 		}
 	}
 	const named = "tenant_id=acme provider=openai model=gpt-4o "

@@ -61,6 +61,7 @@ type Kept struct {
 	Value money.Nano
 
 	beyond bool // it was found by [Vectors]
+	met    bool // before it went there, as [answered.met]
 }
 
 // Scope is what two questions must have in common for the likeness of their vectors to mean

@@ -208,8 +208,8 @@ func TestNothingThatIsAskedOrAnsweredGetsOut(t *testing.T) {
 		}, ""},
 		"compared": {learns, func(t *testing.T, s *said, _ *made) {
 			t.Helper()
-			s.keep(t, markedAsk)
 			for _, body := range [][]byte{completion(markedAnswer), completion(markedWord), []byte(markedAnswer + "{"), nil} {
+				s.keep(t, markedAsk) // anew, as each entry is compared once
 				got := s.ask(t, markedOther)
 				if len(got.GetComparison()) == 0 {
 					t.Fatal("nothing is compared")

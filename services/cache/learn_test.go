@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
 	"tollgate.dev/platform/clock"
+	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/errs"
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/services/cache"
@@ -26,7 +28,9 @@ func newEvidence() *storetest.Evidence { return storetest.NewEvidence(clock.Real
 // student is a replica of the cache service that learns, with a provider beside it.
 type student struct {
 	cachev1connect.CacheServiceClient
-	stop func()
+
+	stop  func()
+	fresh int // entries
 }
 
 const (
@@ -53,7 +57,7 @@ func newStudent(t *testing.T, store cache.Store, how cache.Learning) *student {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- service.Run(ctx) }()
-	s := &student{cachev1connect.NewCacheServiceClient(rpc.InProcess(server)), sync.OnceFunc(func() {
+	s := &student{CacheServiceClient: cachev1connect.NewCacheServiceClient(rpc.InProcess(server)), stop: sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -94,12 +98,22 @@ func (s *student) ask(t *testing.T, ns *cachev1.Namespace) *cachev1.LookupRespon
 	return got
 }
 
-// compare asks so often, and tells what the provider answers where that is wanted. It returns
+// another keeps an answer in a partition of its own, where nobody asked yet. All partitions have one threshold.
+func (s *student) another(t *testing.T, ns *cachev1.Namespace) *cachev1.Namespace {
+	t.Helper()
+	s.fresh++
+	in := &cachev1.Namespace{TenantId: ns.GetTenantId(), Provider: ns.GetProvider(), Model: ns.GetModel(), Partition: fmt.Sprint("fresh-", s.fresh)}
+	s.keep(t, in)
+	return in
+}
+
+// compare asks for so many entries, and tells what the provider answers where that is wanted. It returns
 // how many hits there were.
 func (s *student) compare(t *testing.T, ns *cachev1.Namespace, n int, provider []byte) (hits int) {
 	t.Helper()
 	for range n {
-		got := s.ask(t, ns)
+		in := s.another(t, ns)
+		got := s.ask(t, in)
 		if got.GetHit() == semantic {
 			hits++
 			continue
@@ -107,7 +121,7 @@ func (s *student) compare(t *testing.T, ns *cachev1.Namespace, n int, provider [
 		if len(got.GetComparison()) == 0 {
 			t.Fatal("a miss that is not compared")
 		}
-		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: provider}); err != nil {
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: in, Comparison: got.GetComparison(), Body: provider}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,7 +147,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func (s *student) known(t *testing.T, ns *cachev1.Namespace) {
 	t.Helper()
 	eventually(t, "evidence is read", func() bool {
-		got := s.ask(t, ns)
+		got := s.ask(t, s.another(t, ns))
 		return got.GetHit() == semantic || len(got.GetComparison()) > 0
 	})
 }
@@ -296,7 +310,7 @@ func TestEvidenceIsSharedAndKept(t *testing.T) {
 	}
 	other.keep(t, ns)
 	eventually(t, "the other serves nothing", func() bool {
-		got := other.ask(t, ns)
+		got := other.ask(t, other.another(t, ns))
 		return got.GetHit() == miss && len(got.GetComparison()) > 0
 	})
 }
@@ -360,9 +374,10 @@ func TestNameThatWasLostUnnoticed(t *testing.T) {
 			}
 			shared.FailOver(name)
 			eventually(t, "it serves", func() bool {
-				got := s.ask(t, ns)
+				in := s.another(t, ns)
+				got := s.ask(t, in)
 				if len(got.GetComparison()) > 0 {
-					if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: agrees}); err != nil {
+					if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: in, Comparison: got.GetComparison(), Body: agrees}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -603,16 +618,150 @@ func TestRestsWhereAnswersDiffer(t *testing.T) {
 	s.compare(t, ns, 200, contrasts)
 	phase("learning")
 	for n := 200; ; n++ {
-		got := s.ask(t, ns)
+		in := s.another(t, ns)
+		got := s.ask(t, in)
 		if got.GetHit() != miss || n > 2000 {
 			t.Fatalf("%v after %d comparisons", got.GetHit(), n)
 		}
 		if len(got.GetComparison()) == 0 {
 			break // the coin is above the sample
 		}
-		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: contrasts}); err != nil {
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: in, Comparison: got.GetComparison(), Body: contrasts}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	phase("resting")
+}
+
+// Of the would-be hits of one entry one is compared while nothing is served, whoever asks at the same time: the
+// others would teach nothing. Where it is served all may be, for the account.
+func TestAnEntryIsComparedOnceWhileNothingIsServed(t *testing.T) {
+	s := newStudent(t, memory.New(memory.Options{}), learning("a", nil))
+	ns := namespace()
+	s.keep(t, ns)
+	q := question("c", asked)
+	var wg sync.WaitGroup
+	var comparisons atomic.Int32
+	for range 16 {
+		wg.Go(func() {
+			got, err := s.Lookup(t.Context(), &cachev1.LookupRequest{Namespace: ns, Fingerprint: fingerprintOf(q), Question: q})
+			if err != nil || got.GetHit() != miss {
+				t.Error(got, err)
+			}
+			if len(got.GetComparison()) > 0 {
+				comparisons.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := comparisons.Load(); n != 1 {
+		t.Errorf("%d comparisons of one entry, want 1", n)
+	}
+	// A later answer to the same request is another entry.
+	s.keep(t, ns)
+	if got := s.ask(t, ns); len(got.GetComparison()) == 0 {
+		t.Error("the next answer is not compared")
+	}
+	if got := s.ask(t, ns); len(got.GetComparison()) > 0 {
+		t.Error("the next answer is compared twice")
+	}
+}
+
+// However often one entry is hit, it proves no more than one does.
+func TestOneEntryProvesNothing(t *testing.T) {
+	how := learning("a", nil)
+	coin := 0.0
+	how.Coin = func() float64 { return coin }
+	s := newStudent(t, memory.New(memory.Options{}), how)
+	ns := namespace()
+	s.keep(t, ns)
+	for range 300 {
+		got := s.ask(t, ns)
+		if len(got.GetComparison()) == 0 {
+			continue
+		}
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: agrees}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if coin = 0.999; s.ask(t, ns).GetHit() != miss {
+		t.Error("one entry proved a threshold")
+	}
+	if s.compare(t, ns, 200, agrees) == 0 {
+		t.Fatal("nothing is served")
+	}
+	// While it is served it is compared again, and what is wrong is paid for.
+	coin = 0
+	for range 100 {
+		got := s.ask(t, ns)
+		if len(got.GetComparison()) == 0 {
+			break // nothing is served any more
+		}
+		if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: ns, Comparison: got.GetComparison(), Body: contrasts}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if coin = 0.999; s.ask(t, ns).GetHit() != miss {
+		t.Error("what one entry's comparisons find wrong is not paid for")
+	}
+}
+
+// Serving begins however long the provider takes, if its answers agree: what has ended by the time of its
+// comparison says nothing, and what was purged before its end is wrong.
+func TestWhatHasEndedIsLeftOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		ttl, latency time.Duration
+		purged       bool
+		body         []byte
+		want         cachev1.HitKind
+	}{
+		"an hour, 30 s":             {time.Hour, 30 * time.Second, false, agrees, semantic},
+		"10 minutes, 10 s":          {10 * time.Minute, 10 * time.Second, false, agrees, semantic},
+		"a minute, 30 s":            {time.Minute, 30 * time.Second, false, agrees, semantic},
+		"a minute, 30 s, wrong":     {time.Minute, 30 * time.Second, false, contrasts, miss},
+		"a minute, 30 s, purged":    {time.Minute, 30 * time.Second, true, agrees, miss},
+		"a minute, 30 s, no answer": {time.Minute, 30 * time.Second, false, nil, miss},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clk, seen, how := clocktest.New(), &counts{}, learning("a", nil)
+			how.MaxWrongHitRate = 0.02
+			_, client := serve(t, memory.New(memory.Options{Clock: clk}), cache.Options{
+				Embedder: staticEmbedder(t), Last: upToSemantic, Floor: 0.5, Learning: how, Clock: clk, Observer: seen, TTL: c.ttl,
+			})
+			s, ns := &student{CacheServiceClient: client}, namespace()
+			left := 0 // out
+			most := 300
+			if c.want == semantic {
+				most = 2000
+			}
+			for i := range most {
+				in := s.another(t, ns)
+				// Would-be hits come evenly over an entry's life, and in no order.
+				age := c.ttl * time.Duration(i*618%1000) / 1000
+				clk.Advance(age)
+				got := s.ask(t, in)
+				if len(got.GetComparison()) == 0 {
+					break // it is served
+				}
+				if c.purged {
+					if _, err := s.Invalidate(t.Context(), &cachev1.InvalidateRequest{TenantId: "t"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				clk.Advance(c.latency)
+				if age+c.latency >= c.ttl && c.body != nil {
+					left++
+				}
+				if _, err := s.Compare(t.Context(), &cachev1.CompareRequest{Namespace: in, Comparison: got.GetComparison(), Body: c.body}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := s.ask(t, s.another(t, ns)).GetHit(); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+			if n := seen.of("compared unknown"); n != left || left == 0 && c.body != nil {
+				t.Errorf("%d comparisons were left out, want %d", n, left)
+			}
+		})
+	}
 }

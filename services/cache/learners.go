@@ -171,13 +171,13 @@ func newLearners(how Learning, opts Options) *learners {
 func (l *learners) toss() float64 { return l.coin() }
 
 // decide is [judge]'s.
-func (l *learners) decide(ns Namespace, score, coin float64) threshold.Decision {
+func (l *learners) decide(ns Namespace, q *answered, score, coin float64) threshold.Decision {
 	at := l.of(ns)
 	if at == nil || !at.known.Load() || l.tenure.Load().over(l.clock) || !(score >= 0) {
 		return threshold.Decision{Verdict: threshold.Pass}
 	}
 	// A cosine may exceed 1 by the error of its last digit.
-	return at.learner.Decide(min(score, 1), coin)
+	return at.learner.Decide(min(score, 1), coin, q.meet())
 }
 
 // served is [judge]'s.

@@ -15,7 +15,7 @@ func TestThresholdsAreLearnedFromTheFloorOn(t *testing.T) {
 	}
 	l := newLearners(how, Options{Floor: 0.85, Clock: clock.Real(), Observer: noObserver{}})
 	for score, want := range map[float64]threshold.Verdict{0.85: threshold.Compare, 0.849: threshold.Pass} {
-		if got := l.decide(Namespace{Tenant: "t"}, score, 0).Verdict; got != want {
+		if got := l.decide(Namespace{Tenant: "t"}, &answered{}, score, 0).Verdict; got != want {
 			t.Errorf("score %v: verdict %d, want %d", score, got, want)
 		}
 	}

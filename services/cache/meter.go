@@ -45,7 +45,7 @@ type Observer interface {
 const (
 	served        = "served"
 	compared      = "compared"
-	passed        = "passed" // below the threshold
+	passed        = "passed" // below the threshold, or nothing is to be learned of it
 	vetoed        = "vetoed"
 	barredOutcome = "barred" // its answer was called wrong for another question
 	lost          = "gone"   // the store does not have it any more, or it is older than wanted
@@ -58,6 +58,7 @@ const (
 	unknown   = "unknown"    // nothing is learned
 	storeAway = "store_away" // so that nothing is known of the answer that was held back
 	noAnswer  = "no_answer"  // from the provider
+	ended     = "ended"      // the answer that was held back has reached its end meanwhile
 )
 
 // ComparisonOutcomes are what may come of a comparison.
@@ -65,7 +66,7 @@ func ComparisonOutcomes() []string { return []string{right, wrong, unknown} }
 
 // ComparisonReasons are why.
 func ComparisonReasons() []string {
-	reasons := []string{lost, storeAway, noAnswer}
+	reasons := []string{lost, storeAway, noAnswer, ended}
 	for _, r := range agree.Reasons() {
 		reasons = append(reasons, string(r))
 	}
@@ -74,7 +75,7 @@ func ComparisonReasons() []string {
 
 // Phases of a threshold that is learned.
 const (
-	phaseLearning = "learning" // nothing is served, and all is compared
+	phaseLearning = "learning" // nothing is served, and each entry is compared once
 	phaseServing  = "serving"
 	phaseResting  = "resting" // nothing is served, nor could soon be, and a fifth is compared at least
 )

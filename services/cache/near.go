@@ -83,7 +83,7 @@ func ScoreOf(how canon.How) float64 {
 func (*near) toss() float64 { return 0 }
 
 // decide serves what is the same.
-func (*near) decide(Namespace, float64, float64) threshold.Decision {
+func (*near) decide(Namespace, *answered, float64, float64) threshold.Decision {
 	return threshold.Decision{Verdict: threshold.Serve}
 }
 

@@ -46,7 +46,12 @@ type answered struct {
 	plain       index.Group // its group without an embedder
 	bare        bool        // nothing else was told to the model
 	beyond      bool        // it came from beyond the index
+	met         atomic.Bool // a threshold that learns has decided about a would-be hit of its entry
 }
+
+// meet reports whether this would-be hit is the first of the entry about which a threshold that learns decides, as
+// far as this process knows. Its coin says whether the entry is evidence, whatever comes of it.
+func (a *answered) meet() (first bool) { return !a.met.Load() && !a.met.Swap(true) }
 
 // answeredBytes is what an [answered] takes beside its text, with its place in the map.
 const answeredBytes = 152
@@ -179,6 +184,7 @@ func (q *questions) add(k *Kept, a *asked, embedder string) error {
 		text: strings.Clone(k.Question.Text), expires: k.Expires.UnixMilli(), plain: plainGroup(k.Key.Namespace, &k.Question),
 		bare: k.Question.Bare, beyond: k.beyond,
 	}
+	kept.met.Store(k.met)
 	handle := q.hold(kept, q.hash(&k.Key))
 	var room [index.MaxKeys]index.Key
 	err := q.index.Add(index.Entry{

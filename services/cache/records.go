@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/platform/clock"
 )
 
@@ -41,11 +40,9 @@ const (
 	present
 )
 
-// get returns the entry under the key if it is present. The store's idea of what has expired
+// get returns the record under the key if it is present. The store's idea of what has expired
 // is not enough: its clock may be behind, or stand in another machine.
-func (r *records) get(ctx context.Context, key Key, maxAge time.Duration) (*cachev1.Entry, presence) {
-	var rec Record
-	state := away
+func (r *records) get(ctx context.Context, key Key, maxAge time.Duration) (rec Record, state presence) {
 	r.reads.do(ctx, r.timeout, func(ctx context.Context) error {
 		found, ok, err := r.store.Get(ctx, key)
 		switch {
@@ -59,16 +56,16 @@ func (r *records) get(ctx context.Context, key Key, maxAge time.Duration) (*cach
 		return nil
 	})
 	if state != present {
-		return nil, state
+		return Record{}, state
 	}
 	now := r.clock.Now()
 	if !now.Before(rec.Expires) {
-		return nil, gone
+		return Record{}, gone
 	}
 	if maxAge >= 0 && now.Sub(time.UnixMilli(rec.Entry.GetCreatedMillis())) > maxAge {
-		return nil, aged
+		return Record{}, aged
 	}
-	return rec.Entry, present
+	return rec, present
 }
 
 // put keeps a record, and reports whether it did.

@@ -30,8 +30,9 @@ type tier interface {
 type judge interface {
 	// toss a coin for a look-up, uniform in [0, 1).
 	toss() float64
-	// decide says what to do with an entry of that score, if it is there. It changes nothing.
-	decide(ns Namespace, score, coin float64) threshold.Decision
+	// decide says what to do with the entry of a question of that score, if it is there.
+	// It notes of the question that it was asked about its entry: only the first would-be hit of one is evidence.
+	decide(ns Namespace, q *answered, score, coin float64) threshold.Decision
 	// served tells of a would-be hit that was decided to be served, and is returned to a caller who
 	// still waits.
 	served(ns Namespace)
@@ -152,7 +153,7 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 		if q == nil {
 			continue
 		}
-		d := decided(t, r, score, coin)
+		d := decided(t, r, q, score, coin)
 		if d.Verdict == threshold.Pass {
 			// Those behind it are no nearer.
 			s.observer.CacheCandidate(name, passed)
@@ -162,7 +163,7 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 			return Hit{}, true
 		}
 		*left--
-		entry, state := s.fetch(ctx, t, r, q, &c)
+		rec, state := s.fetch(ctx, t, r, q, &c)
 		if ctx.Err() != nil {
 			state = away // nobody waits any more: nothing is served, nor compared, nor earned by it
 		}
@@ -176,14 +177,14 @@ func (s *similar) ask(ctx context.Context, t tier, r *Request, a *asked, left *i
 		}
 		if d.Verdict == threshold.Compare {
 			s.observer.CacheCandidate(name, compared)
-			return Hit{Comparison: comparisonOf(q.fingerprint, d)}, true
+			return Hit{Comparison: comparisonOf(q.fingerprint, rec.Expires, s.records.clock.Now(), d)}, true
 		}
 		if r.Threshold == nil {
 			t.served(r.Key.Namespace)
 		}
-		s.questions.index.Used(c.group, c.ID, money.Nano(entry.GetCostNanos()))
+		s.questions.index.Used(c.group, c.ID, money.Nano(rec.Entry.GetCostNanos()))
 		s.observer.CacheCandidate(name, served)
-		return Hit{Kind: cachetier.HitKind(t.tier()), Entry: entry, Score: score, ID: q.fingerprint}, true
+		return Hit{Kind: cachetier.HitKind(t.tier()), Entry: rec.Entry, Score: score, ID: q.fingerprint}, true
 	}
 	return Hit{}, false
 }
@@ -238,25 +239,25 @@ func (s *similar) suits(t tier, r *Request, a *asked, c *candidate) (q *answered
 }
 
 // decided is what to do with an entry of that score: a threshold that is fixed has let it pass.
-func decided(j judge, r *Request, score, coin float64) threshold.Decision {
+func decided(j judge, r *Request, q *answered, score, coin float64) threshold.Decision {
 	if r.Threshold != nil {
 		return threshold.Decision{Verdict: threshold.Serve}
 	}
-	return j.decide(r.Key.Namespace, score, coin)
+	return j.decide(r.Key.Namespace, q, score, coin)
 }
 
 // fetch reads the answer to a question. The store is asked in the request's own namespace, whatever
 // was found. What it does not have is not found again.
-func (s *similar) fetch(ctx context.Context, t tier, r *Request, q *answered, c *candidate) (*cachev1.Entry, presence) {
-	entry, state := s.records.get(ctx, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
-	last := entry.GetLast()
+func (s *similar) fetch(ctx context.Context, t tier, r *Request, q *answered, c *candidate) (Record, presence) {
+	rec, state := s.records.get(ctx, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
+	last := rec.Entry.GetLast()
 	if state == present && last != cachev1.Tier_TIER_UNSPECIFIED && last < t.tier() {
-		entry, state = nil, withheld
+		rec, state = Record{}, withheld
 	}
 	if state == gone || state == withheld && last == cachev1.Tier_TIER_EXACT {
 		s.questions.index.Delete(c.group, c.ID)
 	}
-	return entry, state
+	return rec, state
 }
 
 // bars tells whether a question in the scope of a request is barred.

@@ -7,7 +7,7 @@ import "math"
 // 19. So the spare is what was allowed, less an unbiased estimate of what went wrong.
 //
 // The rate of comparing follows from the spare: so many are compared that a found wrong answer
-// costs at most a part of it (1/patience), and that, if all became wrong at once, one would most
+// costs at most a part of it (1/patience, or twice that where some come too late to be compared), and that, if all became wrong at once, one would most
 // likely be found before the spare is gone.
 type account struct {
 	bound    float64 // allowed wrong hits a hit

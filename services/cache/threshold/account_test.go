@@ -58,3 +58,26 @@ func TestAccountBeginsByComparingHalf(t *testing.T) {
 		t.Errorf("the rate in debt is %v, want 1", got)
 	}
 }
+
+// Evidence is forgotten when more than 35 % of the highest spare was paid, and no sooner.
+func TestAccountIsOverdrawnBelowAPartOfItsPeak(t *testing.T) {
+	for _, hits := range []int64{0, 1000, 100_000} {
+		a := newAccount(0.01, 0.05)
+		a.earn(hits)
+		peak := a.spare
+		if a.pay(0.34 * peak); a.overdrawn() {
+			t.Errorf("%d hits: overdrawn with 66 %% of the peak", hits)
+		}
+		if a.pay(0.02 * peak); !a.overdrawn() {
+			t.Errorf("%d hits: not overdrawn with 64 %% of the peak", hits)
+		}
+		// It begins anew with what is left, from which on as much may be lost again.
+		a.restart()
+		if left := a.spare; a.overdrawn() || left > max(0.65*peak, regain*patience) {
+			t.Errorf("%d hits: %v of %v after a restart", hits, left, peak)
+		}
+		if a.pay(0.36 * a.spare); !a.overdrawn() {
+			t.Errorf("%d hits: not overdrawn after a restart", hits)
+		}
+	}
+}

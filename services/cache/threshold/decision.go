@@ -9,14 +9,14 @@ import (
 
 // decisionVersion is the first byte of a decision's binary form. A change of what follows takes
 // another one.
-const decisionVersion = 1
+const decisionVersion = 2
 
 // decisionBytes is how long the binary form is at most.
-const decisionBytes = 1 + 3*8 + binary.MaxVarintLen64
+const decisionBytes = 1 + 3*8 + 1 + binary.MaxVarintLen64
 
 // AppendBinary appends the form in which a decision to compare travels until it is known what
-// came of it: the version, score, threshold and rate as big-endian float64, and the window of
-// evidence as uvarint; 26 to 31 bytes. Other decisions than [Compare], and what no learner
+// came of it: the version, score, threshold and rate as big-endian float64, whether it is its entry's
+// first (1 or 0), and the window of evidence as uvarint; 27 to 32 bytes. Other decisions than [Compare], and what no learner
 // decides, are an error. It is an [encoding.BinaryAppender].
 func (d Decision) AppendBinary(b []byte) ([]byte, error) {
 	if err := d.check(); err != nil {
@@ -26,7 +26,11 @@ func (d Decision) AppendBinary(b []byte) ([]byte, error) {
 	for _, v := range [...]float64{d.Score, d.Threshold, d.Rate} {
 		b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
 	}
-	return binary.AppendUvarint(b, d.window), nil
+	first := byte(0)
+	if d.First {
+		first = 1
+	}
+	return binary.AppendUvarint(append(b, first), d.window), nil
 }
 
 // ParseDecision reads what [Decision.AppendBinary] wrote, and nothing else.
@@ -41,6 +45,7 @@ func ParseDecision(b []byte) (Decision, error) {
 			*to = math.Float64frombits(binary.BigEndian.Uint64(v))
 		}
 	}
+	d.First = r.number("first", 0, 1) == 1
 	d.window = r.number("window", 1, maxWindow)
 	if r.err == nil && len(r.rest) > 0 {
 		r.fail("%d bytes stand after its end", len(r.rest))

@@ -24,7 +24,7 @@ func TestDecisionTravels(t *testing.T) {
 		if i == 0 {
 			score = 1
 		}
-		d := here.Decide(score, 0)
+		d := here.Decide(score, 0, i%2 == 0 || here.Threshold() == Nothing)
 		got, err := ParseDecision(encoded(t, d))
 		if err != nil || got != d {
 			t.Fatalf("%+v arrives as %+v: %v", d, got, err)
@@ -36,13 +36,13 @@ func TestDecisionTravels(t *testing.T) {
 		t.Errorf("threshold %v where decisions travelled, %v where they did not", there.Threshold(), here.Threshold())
 	}
 	// One in force, with a rate below 1.
-	if d := here.Decide(0.95, 0); d.Rate == 1 || len(encoded(t, d)) > 31 {
+	if d := here.Decide(0.95, 0, true); d.Rate == 1 || len(encoded(t, d)) > 32 {
 		t.Errorf("%+v has %d bytes", d, len(encoded(t, d)))
 	}
 }
 
 func TestWhatIsNoDecision(t *testing.T) {
-	good := encoded(t, counted(t, "a", 0, 0).Decide(0.9, 0))
+	good := encoded(t, counted(t, "a", 0, 0).Decide(0.9, 0, true))
 	with := func(at int, v float64) []byte {
 		b := bytes.Clone(good)
 		binary.BigEndian.PutUint64(b[at:], math.Float64bits(v))
@@ -50,11 +50,12 @@ func TestWhatIsNoDecision(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"empty":                  {},
-		"another version":        append([]byte{2}, good[1:]...),
+		"another version":        append([]byte{1}, good[1:]...),
 		"cut":                    good[:len(good)-1],
 		"with a rest":            append(bytes.Clone(good), 0),
-		"a window spelled long":  append(bytes.Clone(good[:25]), 0x81, 0x00),
-		"window 0":               append(bytes.Clone(good[:25]), 0),
+		"a window spelled long":  append(bytes.Clone(good[:26]), 0x81, 0x00),
+		"neither first nor not":  append(bytes.Clone(good[:25]), 2, 1),
+		"window 0":               append(bytes.Clone(good[:26]), 0),
 		"a score of no number":   with(1, math.NaN()),
 		"a score above 1":        with(1, 1.01),
 		"a threshold above 1":    with(9, 1.01),
@@ -68,8 +69,8 @@ func TestWhatIsNoDecision(t *testing.T) {
 		}
 	}
 	for name, d := range map[string]Decision{
-		"served": counted(t, "a", 700, 0.9).Decide(0.9, 0.999), "passed": {Score: 0.9, Threshold: Nothing, Rate: 1, window: 1},
-		"of no number": counted(t, "a", 0, 0).Decide(math.NaN(), 0), "made by nobody": {Verdict: Compare, Rate: 1},
+		"served": counted(t, "a", 700, 0.9).Decide(0.9, 0.999, true), "passed": {Score: 0.9, Threshold: Nothing, Rate: 1, window: 1},
+		"of no number": counted(t, "a", 0, 0).Decide(math.NaN(), 0, true), "made by nobody": {Verdict: Compare, Rate: 1},
 	} {
 		if b, err := d.AppendBinary(nil); err == nil || len(b) > 0 {
 			t.Errorf("%s: written as %x", name, b)
@@ -80,8 +81,8 @@ func TestWhatIsNoDecision(t *testing.T) {
 // FuzzDecision: whatever bytes come, they are refused or are a decision that is written as it
 // was read, and that a learner can take.
 func FuzzDecision(f *testing.F) {
-	f.Add(encoded(f, counted(f, "a", 0, 0).Decide(0.9, 0)))
-	f.Add(encoded(f, counted(f, "a", 700, 0.9).Decide(0.5, 0)))
+	f.Add(encoded(f, counted(f, "a", 0, 0).Decide(0.9, 0, true)))
+	f.Add(encoded(f, counted(f, "a", 700, 0.9).Decide(0.5, 0, true)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := ParseDecision(b)
 		if err != nil {

@@ -6,7 +6,8 @@
 // docs/02-Architecture.md, "A threshold that learns"; in short:
 //
 //   - While the world stays as it is, with the operator's confidence no threshold is ever in
-//     force above which more than the allowed share is wrong.
+//     force above which more than the allowed share of entries is wrong, as long as these are right or wrong
+//     independently of each other.
 //   - Whatever the world does, the expected number of wrong hits is at most the allowed share of
 //     the hits, and a handful.
 //

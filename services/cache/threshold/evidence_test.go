@@ -59,6 +59,34 @@ func TestProvenLevelsHandTheirPartOn(t *testing.T) {
 	}
 }
 
+// A level that is not proven hands nothing on, neither its own part nor what those above it handed to it: what an
+// unsafe level was tested with is spent, or the parts would add up to more than there is.
+func TestLevelsThatAreNotProvenHandNothingOn(t *testing.T) {
+	var all bands
+	all[levels-1].right = 460
+	all[levels-2].wrong = 40 // not proven with its own part and the first's
+	all[levels-3].right = 60
+	e := newEvidence(0.02, 0.1, 0)
+	alphas := map[int]float64{}
+	proven := map[int]bool{}
+	e.test(all, func(k int, _ tally, alpha float64, ok bool) { alphas[k], proven[k] = alpha, ok })
+	if !proven[levels-1] || proven[levels-2] {
+		t.Fatalf("proven: the first %v, the second %v", proven[levels-1], proven[levels-2])
+	}
+	if part := 0.05 / levels; math.Abs(alphas[levels-3]-part) > 1e-12 {
+		t.Errorf("the level below one that is not proven has %v, want its own part %v", alphas[levels-3], part)
+	}
+	sum := 0.0 // of what the levels have that are not proven
+	for k, alpha := range alphas {
+		if !proven[k] {
+			sum += alpha
+		}
+	}
+	if sum > 0.05*(1+1e-9) {
+		t.Errorf("the levels that are not proven have %v together, of %v", sum, 0.05)
+	}
+}
+
 // However often evidence starts anew, the error probabilities of all starts add up to the whole.
 func TestSharesOfWindowsAddUp(t *testing.T) {
 	e := newEvidence(0.01, 0.05, 0)

@@ -10,7 +10,7 @@ func resting(t *testing.T, replica string, n int) (l *Learner, compared int) {
 		if l.Phase() != Learning || l.Rate() != 1 || compared > 100_000 {
 			t.Fatalf("phase %d at rate %v after %d comparisons", l.Phase(), l.Rate(), compared)
 		}
-		l.Observe(l.Decide(0.9, 0), compared%10 < n)
+		l.Observe(l.Decide(0.9, 0, true), compared%10 < n)
 	}
 	return l, compared
 }
@@ -25,13 +25,13 @@ func TestItRestsWhereNothingCanBeProven(t *testing.T) {
 		if l.Rate() != 0.2 || l.Threshold() != Nothing {
 			t.Errorf("rate %v, threshold %v at rest", l.Rate(), l.Threshold())
 		}
-		if c, p := l.Decide(0.9, 0.19).Verdict, l.Decide(0.9, 0.21).Verdict; c != Compare || p != Pass {
+		if c, p := l.Decide(0.9, 0.19, true).Verdict, l.Decide(0.9, 0.21, true).Verdict; c != Compare || p != Pass {
 			t.Errorf("verdicts %d and %d at rest, want Compare and Pass", c, p)
 		}
 		// It rests on, for as long as that is so, whichever windows come.
 		before := l.evidence.window
 		for i := range 20_000 {
-			if l.Observe(l.Decide(0.9, 0), i%10 < wrong); l.Phase() != Resting {
+			if l.Observe(l.Decide(0.9, 0, true), i%10 < wrong); l.Phase() != Resting {
 				t.Fatalf("%d of 10 wrong: phase %d after %d more comparisons", wrong, l.Phase(), i)
 			}
 		}
@@ -46,11 +46,11 @@ func TestItWakesWhenAnswersAgree(t *testing.T) {
 	for _, after := range []int{0, 100, 700, 5000} {
 		l, _ := resting(t, "a", 5)
 		for i := range after {
-			l.Observe(l.Decide(0.9, 0), i%2 == 0)
+			l.Observe(l.Decide(0.9, 0, true), i%2 == 0)
 		}
 		woken, served := 0, 0
 		for n := 1; n < 20_000 && served == 0; n++ {
-			switch l.Observe(l.Decide(0.9, 0), false); {
+			switch l.Observe(l.Decide(0.9, 0, true), false); {
 			case l.Phase() == Learning && woken == 0:
 				woken = n
 				if l.Rate() != 1 {
@@ -71,14 +71,14 @@ func TestItWakesWhenAnswersAgree(t *testing.T) {
 func TestWhatCouldBeProvenIsNotGivenUp(t *testing.T) {
 	nearly, few := counted(t, "a", 0, 0), counted(t, "a", 0, 0)
 	for i := range 60_000 {
-		if nearly.Observe(nearly.Decide(0.9, 0), i%50 == 0); nearly.Phase() == Resting {
+		if nearly.Observe(nearly.Decide(0.9, 0, true), i%50 == 0); nearly.Phase() == Resting {
 			t.Fatalf("it rests after %d comparisons of which as many are wrong as the bound says", i)
 		}
 		score := 0.6
 		if i%20 == 0 {
 			score = 0.95
 		}
-		if few.Observe(few.Decide(score, 0), score < 0.9); few.Phase() == Resting {
+		if few.Observe(few.Decide(score, 0, true), score < 0.9); few.Phase() == Resting {
 			t.Fatalf("it rests after %d comparisons though every 20th, at 0.95, is right", i)
 		}
 	}
@@ -100,7 +100,7 @@ func TestReplicasRestTogether(t *testing.T) {
 		if n > 1000 {
 			t.Fatal("it doesn't wake")
 		}
-		a.Observe(a.Decide(0.9, 0), false)
+		a.Observe(a.Decide(0.9, 0, true), false)
 	}
 	merge(t, b, a.OwnState())
 	if b.Phase() != Learning {

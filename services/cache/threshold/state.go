@@ -15,8 +15,12 @@ const (
 	maxName   = 128 // bytes
 	maxCount  = 1 << 40
 	maxWindow = 1 << 40
-	version   = 1
+	version   = 2
 )
+
+// ofEach is the version of states that counted each comparison, not only the first of each entry. Of one its windows and
+// its account hold, and its counts don't: they are no evidence.
+const ofEach = 1
 
 // OwnState is what this learner has counted itself, to be stored or sent to other replicas, without
 // what was merged into it: some hundred bytes, no scores and no text.
@@ -139,7 +143,8 @@ func (r *reader) number(what string, least, most uint64) uint64 {
 
 func parseState(state []byte) (map[string]*row, error) {
 	r := reader{rest: state}
-	if v := r.take(1); len(v) == 1 && v[0] != version {
+	v := r.take(1)
+	if len(v) == 1 && v[0] != version && v[0] != ofEach {
 		return nil, fmt.Errorf("version %d is not %d", v[0], version)
 	}
 	n := r.number("replicas", 0, maxRows)
@@ -152,6 +157,9 @@ func parseState(state []byte) (map[string]*row, error) {
 		}
 		last = name
 		rows[name] = r.row()
+		if v[0] == ofEach {
+			rows[name].counts = [2]bands{}
+		}
 	}
 	if r.err == nil && len(r.rest) > 0 {
 		r.fail("%d bytes stand after its end", len(r.rest))

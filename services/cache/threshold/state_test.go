@@ -15,7 +15,7 @@ func counted(t testing.TB, replica string, right int, score float64) *Learner {
 		t.Fatal(err)
 	}
 	for range right {
-		l.Observe(l.Decide(score, 0), false)
+		l.Observe(l.Decide(score, 0, true), false)
 	}
 	return l
 }
@@ -94,7 +94,7 @@ func TestRestartedReplicaGoesOn(t *testing.T) {
 	for range 3000 {
 		before.Served()
 	}
-	before.Observe(before.Decide(0.9, 0), false)
+	before.Observe(before.Decide(0.9, 0, true), false)
 	state := before.State()
 	after := counted(t, "a", 0, 0)
 	merge(t, after, state)
@@ -134,16 +134,16 @@ func TestWhatIsNoState(t *testing.T) {
 	}
 	for name, state := range map[string][]byte{
 		"empty":               {},
-		"another version":     {2, 0},
+		"another version":     {3, 0},
 		"cut":                 good[:len(good)-1],
 		"with a rest":         append(bytes.Clone(good), 0),
-		"no name":             {1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"too many replicas":   binary.AppendUvarint([]byte{1}, maxRows+1),
-		"twice the same":      {1, 2, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"window 0":            {1, 1, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"no such band":        {1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, levels, 1, 0, 0},
-		"bands out of order":  {1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 5, 1, 0, 4, 1, 0, 0},
-		"a band of nothing":   {1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 0, 0, 0},
+		"no name":             {2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"too many replicas":   binary.AppendUvarint([]byte{2}, maxRows+1),
+		"twice the same":      {2, 2, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"window 0":            {2, 1, 1, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"no such band":        {2, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, levels, 1, 0, 0},
+		"bands out of order":  {2, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 5, 1, 0, 4, 1, 0, 0},
+		"a band of nothing":   {2, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 0, 0, 0},
 		"a spare of infinity": spare(math.Inf(1)),
 		"no spare":            spare(math.NaN()),
 	} {
@@ -158,6 +158,32 @@ func TestWhatIsNoState(t *testing.T) {
 	}
 }
 
+// Of a state in which each comparison counted the account and the windows hold, and nothing is proven by it.
+func TestStateThatCountedEachComparison(t *testing.T) {
+	before := counted(t, "a", 700, 0.9)
+	for range 3000 {
+		before.Served()
+	}
+	state := before.OwnState()
+	l := counted(t, "a", 0, 0)
+	state[0] = ofEach
+	merge(t, l, state)
+	if l.Threshold() != Nothing || l.Levels()[0].Right != 0 {
+		t.Errorf("threshold %v with %d right answers", l.Threshold(), l.Levels()[0].Right)
+	}
+	if l.account.spare != before.account.spare || l.account.spare <= patience {
+		t.Errorf("spare %v, was %v", l.account.spare, before.account.spare)
+	}
+	later := counted(t, "b", 0, 0)
+	later.evidence.advance(7)
+	state = later.OwnState()
+	state[0] = ofEach
+	merge(t, l, state)
+	if l.evidence.window != 7 {
+		t.Errorf("window %d, want 7: its part of the error probability is spent", l.evidence.window)
+	}
+}
+
 // FuzzState: whatever bytes come, they are refused or are a state that is written as it was read
 // and that a learner can take.
 func FuzzState(f *testing.F) {
@@ -166,6 +192,7 @@ func FuzzState(f *testing.F) {
 	merge(f, both, counted(f, "another", 3, 0.6).State())
 	f.Add(both.State())
 	f.Add([]byte{1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 1, 0, 0})
+	f.Add([]byte{2, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, state []byte) {
 		rows, err := parseState(state)
 		if err != nil {

@@ -71,6 +71,11 @@ type Decision struct {
 	Threshold float64
 	// Rate is the probability with which this would-be hit was to be compared.
 	Rate float64
+	// First says that it is the first would-be hit of its entry: only such are evidence.
+	First bool
+	// Missed is the share of comparisons like this one that come too late to be made, as far as who makes
+	// it can tell. The account pays for those as well. It does not travel with the decision.
+	Missed float64
 
 	window uint64
 }
@@ -80,11 +85,11 @@ type Phase uint8
 
 // Phases.
 const (
-	// Learning: nothing is served, and all is compared.
+	// Learning: nothing is served, and each entry is compared once.
 	Learning Phase = iota
 	// Serving: a threshold is in force.
 	Serving
-	// Resting: nothing is served, nor could soon be, and a fifth is compared, or the least share if that is more.
+	// Resting: nothing is served, nor could soon be, and a fifth of entries is compared, or the least share if that is more.
 	Resting
 )
 
@@ -123,6 +128,10 @@ const mostReports = 12
 // comparison costs no hit, only its own work, and by it alone can be seen that answers begin to agree.
 const leastAtRest = 0.2
 
+// mostMissed bounds what a wrong answer pays for those that were missed, so that none costs more than twice
+// its part.
+const mostMissed = 0.5
+
 // New learner that has seen nothing and serves nothing. The replica's name, 1 to 128 bytes, is
 // unique among those whose states are merged, and best the same after a restart.
 func New(p Policy, replica string) (*Learner, error) {
@@ -157,15 +166,18 @@ func (l *Learner) Phase() Phase { return l.inForce.Load().phase }
 // Decide about a would-be hit: an entry that every other rule would let pass. The coin is
 // uniform in [0, 1) and independent of all else. One rate holds for all scores, so that what is
 // compared is a fair sample at each level; what reaches no level is passed, for nothing could be learned
-// of it. It changes nothing, and takes no lock: who serves tells
-// [Learner.Served].
-func (l *Learner) Decide(score, coin float64) Decision {
+// of it. first says that the entry had no would-be hit before: those after it share its fate, so they are
+// no evidence, and are compared only where they would be served, for the account. It changes nothing, and
+// takes no lock: who serves tells [Learner.Served].
+func (l *Learner) Decide(score, coin float64, first bool) Decision {
 	f := l.inForce.Load()
-	d := Decision{Score: score, Threshold: f.threshold, Rate: f.rate, window: f.window}
+	d := Decision{Score: score, Threshold: f.threshold, Rate: f.rate, First: first, window: f.window}
 	switch {
 	case !(score >= l.least):
 	case coin < f.rate:
-		d.Verdict = Compare
+		if first || score >= f.threshold {
+			d.Verdict = Compare
+		}
 	case score >= f.threshold:
 		d.Verdict = Serve
 	}
@@ -177,9 +189,9 @@ func (l *Learner) Decide(score, coin float64) Decision {
 // at most b/(1 - d) of those that do, instead of b (docs/02-Architecture.md). It takes no lock.
 func (l *Learner) Served() { l.hits.Add(1) }
 
-// Observe what came of a comparison. A comparison that could not be made is to be told as wrong:
-// if hard ones were left out, what is left would look better than it is. Other decisions than
-// [Compare] are ignored.
+// Observe what came of a comparison: for the account whichever it is, as evidence the first of its entry.
+// A comparison that could not be made is to be told as wrong: if hard ones were left out, what is left
+// would look better than it is. Other decisions than [Compare] are ignored.
 func (l *Learner) Observe(d Decision, wrong bool) {
 	if d.Verdict != Compare {
 		return
@@ -187,11 +199,13 @@ func (l *Learner) Observe(d Decision, wrong bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begin()
-	l.evidence.count(l.replica, d.window, d.Score, wrong)
+	if d.First {
+		l.evidence.count(l.replica, d.window, d.Score, wrong)
+	}
 	l.pending++
 	wouldServe := d.Score >= d.Threshold
 	if wrong && wouldServe {
-		l.account.pay(charge(d.Rate))
+		l.account.pay(charge(d.Rate) / (1 - min(max(d.Missed, 0), mostMissed)))
 	}
 	// A wrong answer in what is served acts at once. The rest can only make the learner bolder,
 	// and waits until there is enough of it to be worth the work.

@@ -26,7 +26,7 @@ func learner(t testing.TB, replica string) *threshold.Learner {
 func compare(t testing.TB, l *threshold.Learner, n int, score float64, wrong bool) {
 	t.Helper()
 	for range n {
-		d := l.Decide(score, 0) // a coin of 0 always compares
+		d := l.Decide(score, 0, true) // a coin of 0 always compares
 		if d.Verdict != threshold.Compare {
 			t.Fatalf("verdict %d, want Compare", d.Verdict)
 		}
@@ -66,7 +66,7 @@ func TestNothingIsServedBeforeItIsProven(t *testing.T) {
 		t.Fatalf("it starts with threshold %v and rate %v", l.Threshold(), l.Rate())
 	}
 	// Even what is as alike as can be is compared: embedders take "A sued B" for "B sued A".
-	if got := l.Decide(1, 0.999).Verdict; got != threshold.Compare {
+	if got := l.Decide(1, 0.999, true).Verdict; got != threshold.Compare {
 		t.Fatalf("verdict %d at the start, want Compare", got)
 	}
 	// No 148 right answers prove that at most 2 % are wrong, at 95 %, whatever one does:
@@ -86,7 +86,7 @@ func TestNothingIsServedBeforeItIsProven(t *testing.T) {
 	for score, want := range map[float64]threshold.Verdict{
 		0.95: threshold.Serve, 0.9: threshold.Serve, 0.899: threshold.Pass, 0.1: threshold.Pass,
 	} {
-		if got := l.Decide(score, 0.999).Verdict; got != want {
+		if got := l.Decide(score, 0.999, true).Verdict; got != want {
 			t.Errorf("score %v: verdict %d, want %d", score, got, want)
 		}
 	}
@@ -115,7 +115,7 @@ func TestNothingIsLearnedBelowTheFloor(t *testing.T) {
 		for score, want := range map[float64]threshold.Verdict{
 			c.lowest: threshold.Compare, math.Nextafter(c.lowest, 0): threshold.Pass, -1: threshold.Pass, math.NaN(): threshold.Pass,
 		} {
-			if got := l.Decide(score, 0).Verdict; got != want {
+			if got := l.Decide(score, 0, true).Verdict; got != want {
 				t.Errorf("floor %v, score %v: verdict %d, want %d", c.floor, score, got, want)
 			}
 		}
@@ -217,13 +217,68 @@ func TestManyReportsEndNothing(t *testing.T) {
 	}
 }
 
+// Of the would-be hits of one entry the first alone is evidence, whatever comes of the others; those are compared
+// only where they would be served.
+func TestOnlyTheFirstOfAnEntryIsEvidence(t *testing.T) {
+	l := learner(t, "a")
+	if got := l.Decide(0.9, 0, false).Verdict; got != threshold.Pass {
+		t.Errorf("verdict %d where nothing is served, want Pass", got)
+	}
+	again := threshold.Decision{Verdict: threshold.Compare, Score: 0.9, Threshold: threshold.Nothing, Rate: 1}
+	for range 1000 {
+		l.Observe(again, false)
+	}
+	if n := l.Levels()[0].Right; n != 0 || l.Threshold() != threshold.Nothing {
+		t.Fatalf("%d right answers count, threshold %v", n, l.Threshold())
+	}
+	compare(t, l, 2000, 0.9, false)
+	if got := l.Decide(0.8, 0, false).Verdict; got != threshold.Pass {
+		t.Errorf("verdict %d below the threshold, want Pass", got)
+	}
+	d, rate := l.Decide(0.9, 0, false), l.Rate()
+	if d.Verdict != threshold.Compare || l.Decide(0.9, 0.999, false).Verdict != threshold.Serve {
+		t.Fatalf("verdict %d where it is served, want Compare", d.Verdict)
+	}
+	l.Observe(d, true)
+	if n := l.Levels()[0].Wrong; n != 0 {
+		t.Errorf("%d wrong answers count as evidence", n)
+	}
+	if l.Rate() <= rate {
+		t.Errorf("rate %v after %v: the account has not paid for it at once", l.Rate(), rate)
+	}
+	for range 12 {
+		l.Observe(d, true)
+	}
+	if l.Threshold() != threshold.Nothing || l.Levels()[0].Right != 0 {
+		t.Errorf("threshold %v: what the account finds doesn't end what was proven", l.Threshold())
+	}
+}
+
+// A comparison that is made stands for those like it that come too late to be.
+func TestTheAccountPaysForWhatIsMissed(t *testing.T) {
+	rate := func(missed float64) float64 {
+		l := learner(t, "a")
+		compare(t, l, 2000, 0.9, false)
+		d := l.Decide(0.9, 0, false)
+		d.Missed = missed
+		l.Observe(d, true)
+		return l.Rate()
+	}
+	// The rate is 12/(12 + spare), and begins with a spare of 12.
+	for missed, want := range map[float64]float64{-1: 12. / 23, 0: 12. / 23, 0.2: 12. / 22.75, 0.5: 12. / 22, 0.99: 12. / 22} {
+		if got := rate(missed); math.Abs(got-want) > 1e-9 {
+			t.Errorf("missed %v: rate %v, want %v", missed, got, want)
+		}
+	}
+}
+
 // After a restart of the evidence, what was decided before it says nothing about the world now.
 func TestLateComparisonsOfForgottenEvidenceDontCount(t *testing.T) {
 	l := learner(t, "a")
 	compare(t, l, 648, 0.9, false)
 	var late []threshold.Decision
 	for range 2000 {
-		late = append(late, l.Decide(0.9, 0))
+		late = append(late, l.Decide(0.9, 0, true))
 	}
 	for _, d := range late[:12] {
 		l.Observe(d, true)
@@ -239,7 +294,7 @@ func TestLateComparisonsOfForgottenEvidenceDontCount(t *testing.T) {
 func TestOnlyComparisonsAreObserved(t *testing.T) {
 	l := learner(t, "a")
 	compare(t, l, 648, 0.9, false)
-	served := l.Decide(0.9, 0.999)
+	served := l.Decide(0.9, 0.999, true)
 	for range 100 {
 		l.Observe(served, true)
 		l.Observe(threshold.Decision{Score: 0.9}, true)
@@ -256,7 +311,7 @@ func TestManyAtATime(t *testing.T) {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(g, 0)) //nolint:gosec // the same each time
 			for i := range 2000 {
-				d := l.Decide(0.5+r.Float64()/2, r.Float64())
+				d := l.Decide(0.5+r.Float64()/2, r.Float64(), true)
 				if d.Verdict == threshold.Compare {
 					l.Observe(d, d.Score < 0.7)
 				}
@@ -284,7 +339,7 @@ func TestManyAtATime(t *testing.T) {
 func TestDecideAllocatesNothing(t *testing.T) {
 	l := learner(t, "a")
 	compare(t, l, 648, 0.9, false)
-	if n := testing.AllocsPerRun(1000, func() { l.Decide(0.9, 0.999) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { l.Decide(0.9, 0.999, true) }); n != 0 {
 		t.Errorf("Decide allocates %v times", n)
 	}
 }
@@ -293,7 +348,7 @@ func BenchmarkDecide(b *testing.B) {
 	l := learner(b, "a")
 	compare(b, l, 648, 0.9, false)
 	for b.Loop() {
-		l.Decide(0.95, 0.999)
+		l.Decide(0.95, 0.999, true)
 	}
 }
 
@@ -302,7 +357,7 @@ func BenchmarkObserve(b *testing.B) {
 	l := learner(b, "a")
 	r := rand.New(rand.NewPCG(1, 0)) //nolint:gosec // the same each time
 	for b.Loop() {
-		d := l.Decide(0.5+r.Float64()/2, 0)
+		d := l.Decide(0.5+r.Float64()/2, 0, true)
 		l.Observe(d, r.IntN(200) == 0)
 	}
 }

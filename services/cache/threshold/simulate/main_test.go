@@ -10,8 +10,11 @@ func TestRunHasALineForEachKindAndRule(t *testing.T) {
 	if err := run(&out, 1, 20); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{"steady", "rise", "embedder", "season", "prose"} {
-		for _, rule := range []string{"learned", "guessed"} {
+	for _, kind := range []string{"steady", "rise", "embedder", "season", "prose", "clustered"} {
+		for _, rule := range []string{"learned", "guessed", "3-replicas", "each"} {
+			if kind != "clustered" && rule != "learned" && rule != "guessed" {
+				continue
+			}
 			found := false
 			for line := range strings.Lines(out.String()) {
 				words := strings.Fields(line)

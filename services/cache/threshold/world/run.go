@@ -6,8 +6,8 @@ import (
 
 // Rule decides about would-be hits, and learns from comparisons.
 type Rule interface {
-	// Decide by the score and a uniform coin; threshold is the one in force.
-	Decide(score, coin float64) (serve, compare bool, threshold float64)
+	// Decide by the entry that would be served, the score and a uniform coin; threshold is the one in force.
+	Decide(entry int, score, coin float64) (serve, compare bool, threshold float64)
 	// Learn whether the last one that was compared is wrong.
 	Learn(wrong bool)
 }
@@ -43,6 +43,7 @@ func (w World) Run(rules ...Rule) []Result {
 	}
 	var l law
 	var oracle [10]float64
+	var fate fate
 	for i := range w.Length {
 		// The law changes slowly or seldom: 400 steps are enough.
 		if i%max(1, w.Length/400) == 0 {
@@ -55,7 +56,10 @@ func (w World) Run(rules ...Rule) []Result {
 		if i == 0 || tenth != (i-1)*10/w.Length {
 			oracle[tenth] = l.oracle(w.Bound)
 		}
-		h := w.draw(l, r)
+		if i%w.cluster == 0 {
+			fate = w.fate(l, r)
+		}
+		h := hit{fate: fate, entry: i / w.cluster, score: l.score(fate, r)}
 		coin := r.Float64()
 		if h.hidden && w.hidden.how == SetApart {
 			continue
@@ -81,7 +85,7 @@ type run struct {
 }
 
 func (r *run) step(w World, l law, tenth int, h hit, coin float64) {
-	serve, compare, threshold := r.rule.Decide(h.score, coin)
+	serve, compare, threshold := r.rule.Decide(h.entry, h.score, coin)
 	out := &r.result
 	switch {
 	case compare && h.hidden && w.hidden.how == LeftOut:

@@ -25,10 +25,16 @@ const (
 	// Prose: right answers can't be told from wrong ones by their comparison, whatever the score; from
 	// half of the course on they can.
 	Prose Kind = "prose"
+	// Clustered worlds never change, and each entry has 1, 10, 30 or 100 would-be hits in a row, which are
+	// all right or all wrong. In two of three no threshold is safe.
+	Clustered Kind = "clustered"
 )
 
 // Kinds are all of them.
-func Kinds() []Kind { return []Kind{Steady, Rise, Embedder, Season, Prose} }
+func Kinds() []Kind { return []Kind{Steady, Rise, Embedder, Season, Prose, Clustered} }
+
+// Steady says that what is drawn in worlds of the kind never changes.
+func (k Kind) Steady() bool { return k == Steady || k == Clustered }
 
 // shape is a Kumaraswamy distribution, 1−(1−xᵃ)ᵇ, of scores spread over [0.5, 1].
 type shape struct{ a, b float64 }
@@ -53,20 +59,30 @@ type law struct {
 	right, bad shape
 }
 
+// fate of an entry, which all its would-be hits share.
+type fate struct{ wrong, alike, hidden bool }
+
 // hit that would be served.
 type hit struct {
-	score         float64
-	wrong, hidden bool
+	fate
+
+	entry int
+	score float64
 }
 
-func (l law) draw(r *rand.Rand) hit {
+func (l law) fate(r *rand.Rand) fate {
 	if r.Float64() >= l.wrong {
-		return hit{score: l.right.draw(r)}
+		return fate{}
 	}
-	if r.Float64() < l.alike {
-		return hit{score: l.right.draw(r), wrong: true}
+	return fate{wrong: true, alike: r.Float64() < l.alike}
+}
+
+// score of a would-be hit of an entry.
+func (l law) score(of fate, r *rand.Rand) float64 {
+	if of.wrong && !of.alike {
+		return l.bad.draw(r)
 	}
-	return hit{score: l.bad.draw(r), wrong: true}
+	return l.right.draw(r)
 }
 
 // from a threshold on: the share of would-be hits, and the share of wrong ones among them.
@@ -90,6 +106,7 @@ type World struct {
 
 	before, after law
 	hidden        hidden
+	cluster       int // would-be hits of an entry
 }
 
 // Hiding is what becomes of would-be hits that can't be compared.
@@ -118,12 +135,12 @@ func (w World) Hide(share, wrong float64, how Hiding) World {
 	return w
 }
 
-// draw a would-be hit.
-func (w World) draw(l law, r *rand.Rand) hit {
+// fate of an entry; one that can't be compared has the scores of right ones.
+func (w World) fate(l law, r *rand.Rand) fate {
 	if w.hidden.share > 0 && r.Float64() < w.hidden.share {
-		return hit{score: l.right.draw(r), wrong: r.Float64() < w.hidden.wrong, hidden: true}
+		return fate{wrong: r.Float64() < w.hidden.wrong, alike: true, hidden: true}
 	}
-	return l.draw(r)
+	return l.fate(r)
 }
 
 // from a threshold on: the share of wrong ones among those that a rule decides about.
@@ -146,7 +163,7 @@ func New(kind Kind, seed uint64, length float64) World {
 	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a world is to be the same for its seed
 	between := func(low, high float64) float64 { return low + (high-low)*r.Float64() }
 	even := func(low, high float64) float64 { return low * math.Pow(high/low, r.Float64()) }
-	w := World{Kind: kind, Seed: seed, Bound: even(0.005, 0.05), Sample: even(0.01, 0.2)}
+	w := World{Kind: kind, Seed: seed, Bound: even(0.005, 0.05), Sample: even(0.01, 0.2), cluster: 1}
 	w.Length = int(length / w.Bound)
 	l := law{
 		wrong: between(0.05, 0.5),
@@ -170,6 +187,10 @@ func New(kind Kind, seed uint64, length float64) World {
 	case Prose:
 		w.before.wrong = between(0.3, 0.9)
 		w.before.alike = 1
+	case Clustered:
+		w.cluster = [...]int{1, 10, 30, 100}[seed%4]
+		l.alike = min(0.9, between(0, 3)*w.Bound*(1-l.wrong)/l.wrong)
+		w.before, w.after = l, l
 	default:
 		panic(fmt.Sprintf("no such kind of world: %s", kind))
 	}

@@ -15,13 +15,14 @@ func TestLawIsWhatIsDrawn(t *testing.T) {
 			const n = 200_000
 			above, wrong := 0, 0
 			for range n {
-				h := l.draw(r)
-				if h.score < 0.5 || h.score > 1 {
-					t.Fatalf("a score of %v", h.score)
+				of := l.fate(r)
+				score := l.score(of, r)
+				if score < 0.5 || score > 1 {
+					t.Fatalf("a score of %v", score)
 				}
-				if h.score >= 0.75 {
+				if score >= 0.75 {
 					above++
-					if h.wrong {
+					if of.wrong {
 						wrong++
 					}
 				}
@@ -54,10 +55,49 @@ func TestWorldsThatChange(t *testing.T) {
 	for _, c := range []struct {
 		kind    Kind
 		changes bool
-	}{{Steady, false}, {Rise, true}, {Embedder, true}, {Season, true}, {Prose, true}} {
+	}{{Steady, false}, {Rise, true}, {Embedder, true}, {Season, true}, {Prose, true}, {Clustered, false}} {
 		w := New(c.kind, 3, 100)
-		if got := w.at(0) != w.at(0.625); got != c.changes {
+		if got := w.at(0) != w.at(0.625); got != c.changes || got == c.kind.Steady() {
 			t.Errorf("%s: changes: %v", c.kind, got)
 		}
+	}
+}
+
+// kin records the wrong answers of entries in a row, and serves nothing.
+type kin struct {
+	hits, wrong map[int]int
+	last        int
+}
+
+func (k *kin) Decide(entry int, _, _ float64) (serve, compare bool, limit float64) {
+	k.hits[entry]++
+	k.last = entry
+	return false, true, math.Inf(1)
+}
+
+func (k *kin) Learn(wrong bool) {
+	if wrong {
+		k.wrong[k.last]++
+	}
+}
+
+func TestEntriesOfClustersShareTheirFate(t *testing.T) {
+	sizes := map[int]bool{}
+	for seed := range uint64(8) {
+		w := New(Clustered, seed, 100)
+		k := &kin{hits: map[int]int{}, wrong: map[int]int{}}
+		w.Run(k)
+		for entry, n := range k.hits {
+			if wrong := k.wrong[entry]; wrong != 0 && wrong != n {
+				t.Errorf("seed %d: of %d would-be hits of an entry %d are wrong", seed, n, wrong)
+			}
+		}
+		if len(k.wrong) == 0 || len(k.wrong) == len(k.hits) {
+			t.Errorf("seed %d: of %d entries %d are wrong", seed, len(k.hits), len(k.wrong))
+		}
+		sizes[k.hits[0]] = true
+	}
+	if len(sizes) != 4 {
+		t.Errorf("entries have %v would-be hits, want 1, 10, 30 and 100", sizes)
 	}
 }
