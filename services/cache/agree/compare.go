@@ -48,7 +48,7 @@ func compare(x, y *said) (bool, Reason) {
 	switch {
 	case m.names():
 		return false, Names
-	case m.opposed():
+	case m.opposed(), m.displaced():
 		return false, Opposites
 	case m.negated():
 		return false, Negation
@@ -188,6 +188,9 @@ func (s *said) counts() (all, spelled []string) {
 			}
 		case reading.Plain:
 			// At the beginning of a sentence its capital tells nothing.
+			if n := s.spelled(i); n != "" {
+				all, spelled = append(all, n), append(spelled, n)
+			}
 			if months[w.Lemma] && i+1 < len(s.words) && s.words[i+1].Kind == reading.Number {
 				all = append(all, w.Lemma)
 			}
