@@ -354,7 +354,7 @@ func (s *splitter) finish(from int, signs bool) {
 		return
 	}
 	if signs {
-		if i := initials(text); i != "" {
+		if i := initials(text); i != "" && (s.upper(from) || abbreviated[i] || s.at+1 < len(s.lower) && s.lower[s.at] == '.') {
 			s.add(from, s.at, Plain, i)
 			return
 		}
@@ -374,6 +374,10 @@ func (s *splitter) finish(from int, signs bool) {
 	}
 	s.add(from, s.at, Plain, "")
 }
+
+// abbreviated are abbreviations that many write in small letters, and without their last dot: u.s. Of other single
+// letters with dots between, as x.y, the dot may be what is spoken of.
+var abbreviated = Set("us uk usa uae eu un dc ie eg am pm ad bc bce ce ba bs ma ms mba md phd aka rip diy ps vs tv pc id iq ok")
 
 // initials turns u.s.a into usa; it is empty for anything else.
 func initials(text string) string {

@@ -19,7 +19,7 @@ func verbatim(s string) bool {
 	if len(tokens) == 1 && len(s) <= short && strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
 		return true // a? as an expression
 	}
-	return grouped(s) || given(s) || command(tokens) || edged(tokens) || repeated(tokens)
+	return grouped(s) || given(s) || command(tokens) || handed(tokens) || edged(tokens) || repeated(tokens)
 }
 
 // operators stand between numbers; so do words.
@@ -170,9 +170,13 @@ var (
 	shell = Set("cd ls rm cp mv tar grep egrep chmod chown mkdir rmdir sudo scp rsync curl wget kubectl awk sed xargs systemctl")
 	// wordy are commands that are words as well, or names.
 	wordy = Set("cat find echo touch kill man less head tail sort ln zip unzip gzip diff ping export source ssh git docker npm pip apt brew " +
-		"vi vim nano du df ps dd mount umount tee wc uniq cut tr make open start run source")
+		"vi vim nano du df ps dd mount umount tee wc uniq cut tr make open start run code cargo yarn go helm")
 	// naming are words before the name of a command.
 	naming = Set("does do run running type typing command sudo execute executing explain describe use using is between and")
+	// opening are verbs before the name of a program that a folder is opened with.
+	opening = Set("open opening with")
+	// tools are commands that are hardly anything else, wherever they stand.
+	tools = Set("git docker npm npx pip ssh vim kubectl cd ls grep chmod chown mkdir rsync curl wget sudo gcc clang cmake pytest eslint")
 	// calling are wordy commands whose objects have names in which case counts.
 	calling = Set("cat touch source ln git docker npm pip ssh vi vim nano diff unzip zip")
 )
@@ -198,6 +202,34 @@ func command(tokens []string) bool {
 		}
 	}
 	return false
+}
+
+// handed reports whether signs that stand by themselves are what a tool is called with, wherever that stands: how
+// do I run docker build . A dash and a stroke are so at the end alone, and between words are the sentence's.
+func handed(tokens []string) bool {
+	for i := 1; i < len(tokens); i++ {
+		t := strings.TrimRight(tokens[i], "?!,;")
+		switch last := i+1 == len(tokens); {
+		case t == "" || !bareSigns(t) || strings.Trim(t, ".") == "" && len(t) > len("..") || strings.Trim(t, "-:") == "" && !last:
+			continue
+		case t == "/" && !last:
+			continue
+		}
+		const most = 3 // words from the tool on: git remote add .
+		for k := i - 1; k >= max(0, i-most) && functions[strings.ToLower(tokens[k])] == 0; k-- {
+			w := tokens[k]
+			named := k == 0 || naming[strings.ToLower(tokens[k-1])] || opening[strings.ToLower(tokens[k-1])]
+			if tools[w] || wordy[w] && named || k == i-1 && coined(w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// coined reports whether a word is in small letters and none of English, as the names of tools are.
+func coined(w string) bool {
+	return len(w) > 1 && strings.Trim(w, "abcdefghijklmnopqrstuvwxyz0123456789") == "" && !asciiDigit(w[0]) && unknown(w)
 }
 
 // upper reports whether a word begins with a capital.
