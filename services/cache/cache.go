@@ -5,6 +5,12 @@
 // which asks the same. What these two share is in similar.go: a candidate is held against the
 // veto and the threshold, and then read from the store by its own key. So the store alone says
 // what may be served: what was purged or has expired is not, however late a process hears of it.
+//
+// What semantic may serve is learned: learners.go holds a threshold for each namespace, compare.go
+// tells it what came of a comparison, and exchange.go shares and keeps what is known. The questions
+// in memory are questions.go's; follow.go hears of those of other replicas, of purges, and of
+// answers that users called wrong, which barred.go remembers and feedback.go takes in. beyond.go
+// asks the shared store for what memory has no room for.
 package cache
 
 import (
