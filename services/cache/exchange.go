@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"tollgate.dev/platform/clock"
@@ -132,32 +134,52 @@ func (x *exchange) giveBack(ctx context.Context) {
 // next one, rather than each for its time limit.
 const mostFailures = 3
 
-// shareAll exchanges the evidence of those that have changed, or that were used since the last
-// round.
+const (
+	// refreshRounds is after how many rounds it is read what others know of a namespace in use of which
+	// this process has learned nothing new.
+	refreshRounds = 5
+	// atOnce is how many namespaces are exchanged at the same time, so that many don't wait for as many round
+	// trips, and most of the store's connections are left to look-ups.
+	atOnce = 8
+)
+
+// shareAll exchanges the evidence of those that have changed, and now and then of those that are in use.
 func (x *exchange) shareAll(ctx context.Context) {
 	round := x.learners.round.Add(1) - 1
 	if x.evidence == nil || !x.holds(ctx) {
 		return
 	}
-	held := x.lease
-	failures := 0
+	var due []*learned
 	x.learners.all(func(at *learned) bool {
-		if at.known.Load() && !at.ahead() && at.used.Load() < round {
-			return true
+		if !at.known.Load() || at.ahead() || at.used.Load() >= at.shared && round+1 >= at.shared+refreshRounds {
+			due = append(due, at)
 		}
-		if !x.goesOn(ctx, held) {
-			return false
-		}
-		if !x.share(ctx, at) {
-			failures++
-		}
-		select {
-		case other := <-x.learners.fresh: // whose callers needn't wait for the round's end
-			x.first(ctx, other)
-		default:
-		}
-		return failures < mostFailures && x.lease == held
+		return true
 	})
+	held, failures := x.lease, 0
+	for some := range slices.Chunk(due, atOnce) {
+		if !x.goesOn(ctx, held) {
+			return
+		}
+		if failures += x.share(ctx, some...); failures >= mostFailures || x.lease != held {
+			return
+		}
+		x.fresh(ctx)
+	}
+}
+
+// fresh reads what is known of those that are asked for the first time while a round goes on: their callers
+// needn't wait for its end.
+func (x *exchange) fresh(ctx context.Context) {
+	var some []*learned
+	for range min(atOnce, len(x.learners.fresh)) { // nobody else takes from it
+		if at := <-x.learners.fresh; !at.known.Load() {
+			some = append(some, at)
+		}
+	}
+	if len(some) > 0 && x.holds(ctx) {
+		x.share(ctx, some...)
+	}
 }
 
 // first reads what is known of a namespace that is asked for the first time.
@@ -173,40 +195,76 @@ func (x *exchange) goesOn(ctx context.Context, held *Lease) bool {
 	return x.lease == held && x.holds(ctx) && x.lease == held
 }
 
-// share evidence of one with the other replicas: the first time it is only read.
-func (x *exchange) share(ctx context.Context, at *learned) (ok bool) {
-	bounded, cancel := context.WithTimeout(ctx, x.timeout)
+// exchanged is what came of one exchange.
+type exchanged struct {
+	known  bool // before
+	states [][]byte
+	err    error
+}
+
+// share evidence of some, at most [atOnce], with the other replicas, all at the same time: the first time it is only
+// read. It returns how many failed.
+func (x *exchange) share(ctx context.Context, some ...*learned) (failures int) {
+	held, lease, got := x.lease, *x.lease, make([]exchanged, len(some))
+	var wg sync.WaitGroup
+	for i, at := range some[1:] {
+		wg.Go(func() { got[i+1] = x.ask(ctx, at, lease) })
+	}
+	got[0] = x.ask(ctx, some[0], lease)
+	wg.Wait()
+	for i, at := range some {
+		if x.lease != held {
+			return failures + 1 // all have begun anew
+		}
+		if !x.hear(ctx, at, got[i]) {
+			failures++
+		}
+	}
+	return failures
+}
+
+// ask keeps the state of one, and reads the others'.
+func (x *exchange) ask(ctx context.Context, at *learned, lease Lease) (got exchanged) {
+	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	known := at.known.Load()
 	var state []byte
-	if known {
+	if got.known = at.known.Load(); got.known {
 		state = at.state()
 	}
-	states, err := x.evidence.Exchange(bounded, at.ns, *x.lease, state)
-	if err != nil {
-		if known {
+	got.states, got.err = x.evidence.Exchange(ctx, at.ns, lease, state)
+	return got
+}
+
+// hear what an exchange brought, and report whether it went well.
+func (x *exchange) hear(ctx context.Context, at *learned, got exchanged) (ok bool) {
+	if got.err != nil {
+		if got.known {
 			at.unkept()
 		}
-		x.fails(ctx, err)
-		if errors.Is(err, ErrLost) {
+		x.fails(ctx, got.err)
+		if errors.Is(got.err, ErrLost) {
+			bounded, cancel := context.WithTimeout(ctx, x.timeout)
+			defer cancel()
 			x.anew(bounded)
 		}
 		return false
 	}
+	at.shared = x.learners.round.Load()
 	learner := at.learner
-	if !known {
+	if !got.known {
+		var err error
 		if learner, err = threshold.New(x.learners.policy, x.lease.Name); err != nil {
 			x.fails(ctx, err)
 			return false
 		}
 	}
 	// A state that can't be read is another version's, or broken; the others count.
-	if err := learner.Merge(states...); err != nil {
+	if err := learner.Merge(got.states...); err != nil {
 		x.fails(ctx, err)
 	} else {
 		x.works(ctx)
 	}
-	if !known {
+	if !got.known {
 		at.meet(learner)
 	}
 	return true
@@ -262,7 +320,7 @@ func (x *exchange) drop(ctx context.Context) {
 			if x.evidence == nil || !at.ahead() {
 				break
 			}
-			if !x.goesOn(ctx, held) || !x.share(ctx, at) {
+			if !x.goesOn(ctx, held) || x.share(ctx, at) > 0 {
 				failures++
 				break
 			}

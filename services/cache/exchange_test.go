@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/clock/clocktest"
@@ -153,11 +156,15 @@ func TestNothingIsLostWhileManyAreDropped(t *testing.T) {
 func TestALongRoundOutlivesNoLease(t *testing.T) {
 	clk, late := clocktest.New(), Namespace{Tenant: "late"}
 	kept := &shelf{meanwhile: func(Namespace) {}}
-	l, x := learn(t, kept, clk, 10)
-	decides := func(ns Namespace) bool { return l.decide(ns, &answered{}, 0.9, 0).Verdict == threshold.Compare }
-	all := make([]Namespace, 10)
+	const namespaces = 10 * atOnce
+	l, x := learn(t, kept, clk, namespaces)
+	decides := func(ns Namespace) bool {
+		return l.decide(ns, &answered{}, 0.9, 0).Verdict == threshold.Compare
+	}
+	_, d := seen(t, l, 1)
+	all := make([]Namespace, namespaces)
 	for i := range all {
-		all[i] = Namespace{Tenant: "early", Model: string(rune('a' + i))}
+		all[i] = Namespace{Tenant: "early", Model: strconv.Itoa(i)}
 		decides(all[i])
 	}
 	x.shareAll(t.Context())
@@ -165,19 +172,22 @@ func TestALongRoundOutlivesNoLease(t *testing.T) {
 		<-l.fresh
 	}
 	passed, exchanged, waited := 0, 0, 0
+	var mu sync.Mutex
 	kept.meanwhile = func(Namespace) {
-		clk.Advance(DefaultLease / 4)
+		mu.Lock()
+		defer mu.Unlock()
+		clk.Advance(DefaultLease / 4 / atOnce)
 		for _, ns := range all {
 			if !decides(ns) {
 				passed++
 			}
 		}
-		if exchanged++; exchanged > 1 && !decides(late) {
+		if exchanged++; exchanged > atOnce && !decides(late) {
 			waited++
 		}
 	}
 	for _, ns := range all {
-		decides(ns)
+		l.observe(ns, d, false)
 	}
 	if x.shareAll(t.Context()); exchanged < len(all) {
 		t.Fatalf("the round has %d exchanges", exchanged)
@@ -185,8 +195,87 @@ func TestALongRoundOutlivesNoLease(t *testing.T) {
 	if passed > 0 {
 		t.Errorf("%d decisions were let pass while a round went on", passed)
 	}
-	if waited > 2 {
+	if waited > 2*atOnce {
 		t.Errorf("who asks first was let pass in %d exchanges of %d", waited, exchanged)
+	}
+}
+
+// What was learned here is exchanged in the next round; of what is in use and did not change it is read now and
+// then what others know, and of what nobody uses nothing is.
+func TestWhatIsExchangedInARound(t *testing.T) {
+	changes, used, unused := Namespace{Tenant: "changes"}, Namespace{Tenant: "used"}, Namespace{Tenant: "unused"}
+	var mu sync.Mutex
+	exchanges := map[Namespace]int{}
+	l, x := learn(t, &shelf{meanwhile: func(ns Namespace) {
+		mu.Lock()
+		defer mu.Unlock()
+		exchanges[ns]++
+	}}, clocktest.New(), 10)
+	_, d := seen(t, l, 1)
+	for _, ns := range []Namespace{changes, used, unused} {
+		l.of(ns)
+	}
+	x.shareAll(t.Context()) // reads
+	clear(exchanges)
+	for range 4 * refreshRounds {
+		l.observe(changes, d, false)
+		l.of(used)
+		x.shareAll(t.Context())
+	}
+	want := map[Namespace]int{changes: 4 * refreshRounds, used: 4}
+	if !maps.Equal(exchanges, want) {
+		t.Errorf("exchanges %v, want %v", exchanges, want)
+	}
+	l.of(unused) // is in use again
+	if x.shareAll(t.Context()); exchanges[unused] != 1 {
+		t.Errorf("what is in use again was exchanged %d times", exchanges[unused])
+	}
+}
+
+// Many are exchanged at the same time, and not too many.
+func TestManyAreExchangedAtOnce(t *testing.T) {
+	var mu sync.Mutex
+	var under, most, all int
+	full := make(chan struct{})
+	kept := &shelf{meanwhile: func(Namespace) {
+		mu.Lock()
+		under++
+		most = max(most, under)
+		if all++; all == atOnce {
+			close(full)
+		}
+		mu.Unlock()
+		select { // until as many are under way as are at once
+		case <-full:
+		case <-t.Context().Done():
+		}
+		mu.Lock()
+		under--
+		mu.Unlock()
+	}}
+	l, x := learn(t, kept, clocktest.New(), 100)
+	for i := range 3 * atOnce {
+		l.of(Namespace{Tenant: strconv.Itoa(i)})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		x.shareAll(ctx)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		t.Fatal("one waits for the other")
+	}
+	if most != atOnce {
+		t.Errorf("%d at once, want %d", most, atOnce)
+	}
+	for i := range 3 * atOnce {
+		if !l.of(Namespace{Tenant: strconv.Itoa(i)}).known.Load() {
+			t.Errorf("%d was not read", i)
+		}
 	}
 }
 

@@ -58,7 +58,8 @@ type Learning struct {
 	// Lease is how long after it was last renewed the name is this process's. Then nothing is served or
 	// compared until it is again, and others may take it.
 	Lease time.Duration
-	// ShareEvery is how often evidence is exchanged.
+	// ShareEvery is how often evidence is exchanged: each time that of namespaces of which something was learned, and
+	// of those that are in use every fifth time.
 	ShareEvery time.Duration
 	// ShareTimeout bounds one exchange.
 	ShareTimeout time.Duration
@@ -145,6 +146,7 @@ type learned struct {
 	known   atomic.Bool        // what is kept of it is merged; set with mu held
 	learner *threshold.Learner // nil until then, and not changed after
 	logged  threshold.Phase    // the last one that was logged; [exchange]'s own
+	shared  uint64             // the round in which it was exchanged last; [exchange]'s own
 
 	mu      sync.Mutex
 	changed bool                       // there is more than is kept
