@@ -163,8 +163,6 @@ func (s *said) ends() map[string]string {
 	return all
 }
 
-var months = reading.Set("january february march april may june july august september october november december")
-
 // numbers, dates and signs that are said, each once, and those of them that are small numbers
 // without unit, spelled in letters.
 func (s *said) counts() (all, spelled []string) {
@@ -191,7 +189,7 @@ func (s *said) counts() (all, spelled []string) {
 			if n := s.spelled(i); n != "" {
 				all, spelled = append(all, n), append(spelled, n)
 			}
-			if months[w.Lemma] && i+1 < len(s.words) && s.words[i+1].Kind == reading.Number {
+			if reading.Month(w.Lemma) && i+1 < len(s.words) && s.words[i+1].Kind == reading.Number {
 				all = append(all, w.Lemma)
 			}
 		}
@@ -200,8 +198,10 @@ func (s *said) counts() (all, spelled []string) {
 }
 
 var (
+	// affirm are words by which an answer says yes: against one of deny they make another verdict.
 	affirm = reading.Set("yes yeah yep true correct right sure valid absolutely definitely indeed")
-	deny   = reading.Set("no nope false incorrect wrong invalid")
+	// deny are those by which it says no.
+	deny = reading.Set("no nope false incorrect wrong invalid")
 )
 
 // verdict is 1 where an answer begins by affirming or says that something is true, -1 where it

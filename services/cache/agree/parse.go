@@ -213,8 +213,10 @@ func sentences(line string) (all []string) {
 }
 
 var (
+	// negators deny what follows in their clause, so that it is no longer said.
 	negators = reading.Set("not no never without nobody nothing neither nor cannot none hardly")
-	joints   = reading.Set("and but while whereas or nor although though because so if when since unless which where")
+	// joints begin another clause, where the reach of a negation ends.
+	joints = reading.Set("and but while whereas or nor although though because so if when since unless which where")
 )
 
 // asides follow a "one" that counts nothing.

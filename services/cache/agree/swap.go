@@ -49,6 +49,7 @@ func (m *matching) ruled() bool {
 	return false
 }
 
+// conclusions stand between a reason and what follows from it, which must not change places.
 var conclusions = reading.Set("so therefore thus hence consequently")
 
 // concluded: what follows from what in the one answer, it follows from in the other.
@@ -99,7 +100,7 @@ func (m *matching) turned() bool {
 }
 
 // ways are words of grammar that say which way something goes.
-var ways = reading.Set("to from into onto over under before after by against than for")
+var ways = reading.Prepositions("to from into onto over under before after by against than for")
 
 // between are the words that stand between two others, but for grammar that goes no way, and
 // whether a "by" is there.

@@ -53,10 +53,12 @@ func value(x, y *said) bool {
 }
 
 var (
+	// articles may stand before a value without being a part of it.
 	articles = reading.Set("the a an")
 	// passing stand between the parts of a value.
 	passing = reading.Set("the a an and")
-	be      = reading.Set("is are was were be =")
+	// be are words between what a value is of and the value.
+	be = reading.Set("is are was were be =")
 	// grammar of a plain lead. What else there is of it, as pronouns, auxiliaries, "if" and "but", says more.
 	grammar = reading.Set("the a an this that it its your our their of in on at for to from by per and")
 	// doubtful nouns and adjectives lead to what isn't the answer, or may not be.

@@ -271,6 +271,7 @@ func leads(does, next string) bool {
 	return false
 }
 
+// ways are words behind a verb of movement with which it says what somebody does, not what he has.
 var ways = reading.Set("to out into rid up off through away back past around down")
 
 // wh begins a clause.
@@ -287,6 +288,7 @@ func one(a *atom) bool {
 	return singles[a.text] || a.word.Kind == reading.Number || a.word.Name() && a.form != reading.S
 }
 
+// singles are words before one thing, which is then what is spoken of and no kind of things.
 var singles = reading.Set("a the your one someone")
 
 // sole reports whether the noun at j stands behind an article, perhaps with words between.

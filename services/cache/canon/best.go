@@ -11,14 +11,6 @@ import (
 
 // Here is what asks for the best of a kind.
 
-// impress are adjectives of what somebody thinks of a thing; a list of what is so is one of what is
-// most so. Of what can be measured it isn't: cheap hotels aren't the cheapest.
-var impress = reading.Set("interesting amazing fascinating awesome incredible beautiful inspiring inspirational useful helpful memorable creative " +
-	"impressive surprising shocking disturbing embarrassing ridiculous romantic")
-
-// impressShort are those that have a superlative of their own.
-var impressShort = reading.Set("weird funny strange crazy cool cute scary creepy sad stupid dumb silly")
-
 // impressive turns "what are some interesting facts" into "what are the most interesting facts", and
 // "what are alternatives" into "what are the best alternatives".
 func impressive(a []atom) []atom {
@@ -46,9 +38,12 @@ func impressive(a []atom) []atom {
 	if w == nil || !noun(&a[i]) {
 		return a
 	}
-	short := impressShort[w.Text] && a[i].form == reading.Base
+	strikes, short := reading.Strikes(w.Text)
+	if short && a[i].form != reading.Base {
+		strikes, short = false, false
+	}
 	blowing := a[i].text == "mind" && is(a, i+1, "blow") && a[i+1].form == reading.Ing
-	if !short && !blowing && !impress[w.Text] {
+	if !strikes && !blowing {
 		return a
 	}
 	head := i + 1
@@ -130,6 +125,7 @@ var tails = [][]string{
 	{"out", "there"}, {"in", "opinion"}, {"in", "history", "of", "world"}, {"in", "history", "of", "mankind"},
 }
 
+// goods are verbs of getting or having: the best phone to buy is the best phone.
 var goods = reading.Set("buy have own purchase")
 
 // spots are nouns of where, when and how something is got, of which buying says what for.

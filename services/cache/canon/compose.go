@@ -257,6 +257,7 @@ func listed(a []atom) bool {
 	return false
 }
 
+// listable are nouns of what one asks a list of, so that "some" before them says nothing.
 var listable = reading.Set("website site way tip idea fact thing book film song app tool game place example benefit effect " +
 	"symptom cause reason hack trick question topic quote puzzle joke use")
 

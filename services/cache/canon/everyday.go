@@ -314,6 +314,7 @@ func does(a []atom, i int) bool {
 	return i+1 < len(a) && doing[a[i+1].text]
 }
 
+// doing are auxiliaries behind a pronoun: the clause asks what somebody does.
 var doing = reading.Set("do can could should would will might may must")
 
 // anybody reports whether the pronoun at i is.
@@ -474,6 +475,7 @@ func object(a []atom) *atom {
 	return nil
 }
 
+// determiners are words before a noun that leave it the same object.
 var determiners = reading.Set("your my our a the some more every this these one")
 
 // in reports whether a set has an object, by its lemma, as it was written or by its unit.

@@ -127,6 +127,7 @@ func reduced(a []atom) []atom {
 	return a
 }
 
+// judged are adjectives behind "is it" of what is judged, told by "to do" or "doing" alike.
 var judged = reading.Set("safe legal illegal okay wrong rude hard possible")
 
 // extraposed turns "is it safe eating" into "is it safe to eat".

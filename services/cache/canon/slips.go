@@ -174,4 +174,8 @@ func alone(a []atom, i int) bool {
 var verbal = reading.Set("HOW CAN SHOULD NEED WHERE WHEN LIKE FAST EASY WHY WHICH ANYONE YOU ONESELF")
 
 // preposition are those before what is used, stood by or spoken of.
-var preposition = reading.Set("of in on at by for with without about from into like via than and or")
+var preposition = func() map[string]bool {
+	m := reading.Prepositions("of in on at by for with without about from into like via than")
+	m["and"], m["or"] = true, true
+	return m
+}()

@@ -10,9 +10,12 @@ import (
 // something. It is a filler only in its usual place.
 
 var (
+	// stressing are adverbs that only stress what is said, where they are not spoken of.
 	stressing = Set("actually really basically literally exactly truly indeed")
 	unmarked  = Set("any ever various properly correctly successfully") // say nothing but in the tables' patterns
+	// courteous are polite words, which nobody is asked about but where they are spoken of.
 	courteous = Set("please kindly thanks thank")
+	// greeting are words that open a prompt, and addressee those behind them for whoever is greeted.
 	greeting  = Set("hi hello hey greetings")
 	addressee = Set("there all everyone everybody guys folks team friend friends")
 )

@@ -55,6 +55,30 @@ var functions = func() map[string]function {
 	return m
 }()
 
+// AllPrepositions are the prepositions of grammar but some, with others that are words of content as well.
+func AllPrepositions(but, with string) map[string]bool {
+	m := Set(with)
+	less := Prepositions(but)
+	for w, f := range functions {
+		if f&preposition != 0 && !less[w] {
+			m[w] = true
+		}
+	}
+	return m
+}
+
+// Prepositions is the set of a list of some of the prepositions of grammar. It panics when one is none: the lists of
+// them that rules have are parts of one.
+func Prepositions(list string) map[string]bool {
+	m := Set(list)
+	for w := range m {
+		if functions[w]&preposition == 0 {
+			panic("reading: no preposition: " + w) // a mistake in a list
+		}
+	}
+	return m
+}
+
 // runTogether are contractions without their apostrophe, and short spellings.
 var runTogether = map[string][]string{
 	"cannot": {"can", "not"}, "cant": {"can", "not"}, "dont": {"do", "not"}, "doesnt": {"does", "not"},

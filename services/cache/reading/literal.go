@@ -112,7 +112,8 @@ func queried(s string) bool {
 // expressions are words of a text about patterns; what matches may be a game as well.
 var (
 	expressions = Set("regex regexp regexes glob pattern wildcard")
-	matching    = Set("match matches matched matching")
+	// matching are verbs of what patterns do: what does [ab] match.
+	matching = Set("match matches matched matching")
 )
 
 // matched reports whether a pattern in brackets stands in a text that speaks of patterns, or asks what it
@@ -129,6 +130,7 @@ func matched(s string) bool {
 	return about && (set || group) || asks && set
 }
 
+// logic are words that join what brackets hold, or stand beside it: (A or B) and C.
 var logic = Set("and or not xor nand nor")
 
 // bracket tells what stands in brackets. It goes over a text once, however many of them open.

@@ -220,14 +220,28 @@ var ordinals = map[string]string{
 // else.
 var romans = map[string]string{"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "xi": "11", "xii": "12"}
 
-var months = map[string]string{
-	"january": "january", "jan": "january", "february": "february", "feb": "february", "april": "april", "apr": "april",
-	"june": "june", "july": "july", "august": "august", "aug": "august", "september": "september", "sept": "september",
-	"october": "october", "oct": "october", "november": "november", "nov": "november", "december": "december", "dec": "december",
-	"monday": "monday", "tuesday": "tuesday", "wednesday": "wednesday", "thursday": "thursday", "friday": "friday",
-	"saturday": "saturday", "sunday": "sunday", "mondays": "monday", "tuesdays": "tuesday", "wednesdays": "wednesday",
-	"thursdays": "thursday", "fridays": "friday", "saturdays": "saturday", "sundays": "sunday",
-}
+// months by their names; March and May are dates only where their capitals say so.
+var months = Set("january february march april may june july august september october november december")
+
+// Month reports whether a word in small letters is the name of a month, or may be: may, march.
+func Month(w string) bool { return months[w] }
+
+// dates are the names of months and weekdays, and what is short for them, by their full names.
+var dates = func() map[string]string {
+	m := map[string]string{
+		"jan": "january", "feb": "february", "apr": "april", "aug": "august", "sept": "september", "oct": "october", "nov": "november",
+		"dec": "december",
+	}
+	for name := range months {
+		if name != "may" && name != "march" {
+			m[name] = name
+		}
+	}
+	for _, day := range [...]string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"} {
+		m[day], m[day+"s"] = day, day
+	}
+	return m
+}()
 
 // numbers turns words into numbers and dates, and takes units to the numbers before them.
 func (s *splitter) numbers() {
@@ -262,7 +276,7 @@ func (s *splitter) numbers() {
 				w.Kind, w.Lemma = Number, scaled("1", p)
 			} else if v, ok := ordinals[w.Text]; ok {
 				w.Kind, w.Lemma, w.Unit = Number, v, ordinal
-			} else if v, ok := months[w.Text]; ok {
+			} else if v, ok := dates[w.Text]; ok {
 				w.Kind, w.Lemma = Date, v
 			} else if (w.Text == "may" || w.Text == "march") && w.Capital && !w.First {
 				w.Kind = Date

@@ -1,14 +1,36 @@
 package reading
 
-import "tollgate.dev/services/cache/lexicon"
+import (
+	"maps"
 
-// opinions are adjectives of which the superlative is what somebody thinks, so that a list of those that
+	"tollgate.dev/services/cache/lexicon"
+)
+
+var (
+	// striking are adjectives of what somebody thinks of a thing, of which "most" makes the superlative.
+	striking = Set("interesting amazing fascinating awesome incredible beautiful inspiring inspirational useful helpful memorable creative " +
+		"impressive surprising shocking disturbing embarrassing ridiculous romantic")
+	// strange are those that have a superlative of their own.
+	strange = Set("weird funny strange crazy cool cute scary creepy sad stupid dumb silly")
+)
+
+// opinions are these and others of which the superlative is what somebody thinks, so that a list of those that
 // are most so answers who asks for one of them as well.
-var opinions = Set("good bad great nice cool fine cute pretty lovely funny weird strange crazy sad stupid dumb silly scary creepy ugly " +
-	"easy hard simple smart wise safe tasty mean crappy sexy happy " +
-	"interesting amazing fascinating awesome incredible beautiful inspiring inspirational useful helpful memorable creative " +
-	"impressive surprising shocking disturbing embarrassing ridiculous romantic important effective efficient delicious handsome attractive " +
-	"difficult challenging comfortable reliable annoying boring exciting enjoyable famous suitable appropriate reputable trusted")
+var opinions = func() map[string]bool {
+	m := Set("good bad great nice fine pretty lovely ugly easy hard simple smart wise safe tasty mean crappy sexy happy " +
+		"important effective efficient delicious handsome attractive " +
+		"difficult challenging comfortable reliable annoying boring exciting enjoyable famous suitable appropriate reputable trusted")
+	maps.Copy(m, striking)
+	maps.Copy(m, strange)
+	return m
+}()
+
+// Strikes reports whether an adjective says what somebody thinks of a thing, so that a list of what is so is one of
+// what is most so; short is set for those that have a superlative of their own. Of what can be measured it isn't so:
+// cheap hotels aren't the cheapest.
+func Strikes(adjective string) (strikes, short bool) {
+	return striking[adjective] || strange[adjective], strange[adjective]
+}
 
 // orders are words that say which of several in a row is meant, as ordinal numbers do.
 var orders = Set("second last next final only previous")

@@ -136,6 +136,7 @@ func (w *Word) Raised() bool {
 // good score.
 func (w *Word) Measures() bool { return measures[w.Lemma] }
 
+// measures are nouns of what is told by a number, so that a good one is enough and no best one asked for.
 var measures = Set("score rate pressure level salary gpa grade weight height ratio temperature percentage speed amount number " +
 	"income wage iq bmi percentile rank mileage distance pulse size budget average")
 

@@ -25,6 +25,7 @@ func verbatim(s string) bool {
 // operators stand between numbers; so do words.
 const operators = "+*/×÷^√-"
 
+// operating are words of arithmetic beside brackets, which then say what is computed first.
 var operating = Set("plus minus times over by multiplied divided mod modulo squared cubed")
 
 // grouped reports whether brackets say in which order something is computed.

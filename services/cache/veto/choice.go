@@ -3,6 +3,7 @@ package veto
 import "tollgate.dev/services/cache/reading"
 
 var (
+	// and and or are sets for what looks for one of several words.
 	and = reading.Set("and")
 	or  = reading.Set("or")
 )

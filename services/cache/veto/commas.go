@@ -113,8 +113,10 @@ func (s *side) parts(i int) bool {
 	return false
 }
 
+// polite are words that a comma only keeps apart from what is asked.
 var polite = reading.Set("please thanks thank kindly hello hi hey")
 
+// objects are words of grammar that are an object, or begin one, behind a verb and without a comma.
 var objects = reading.Set("my your his her its our their this that these those me you him it us them")
 
 // interrogative reports whether a question begins with the word.

@@ -11,7 +11,8 @@ var contrary = [...][2]string{
 }
 
 // placing are the words whose noun must not change places with another's.
-var placing = reading.Set("from to than over against before after into with by of on for under in at inside within onto through as")
+var placing = reading.Prepositions("from to than over against before after into with by of on for under in at inside within onto " +
+	"through as")
 
 // direction holds prompts apart that differ in before and after, over and under, from and to;
 // and those in which the nouns behind two of them have changed places.

@@ -249,6 +249,7 @@ func (s *side) counts(i int) bool {
 	return false
 }
 
+// single are words before a noun that make it one of its kind, and no name.
 var single = reading.Set("a an any every each which another one")
 
 // qualifies reports whether a word is an adjective in small letters.

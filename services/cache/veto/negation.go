@@ -2,6 +2,7 @@ package veto
 
 import "tollgate.dev/services/cache/reading"
 
+// negatives are words that deny: a prompt with one more of them asks for something else.
 var negatives = reading.Set("not no never without none nobody nothing neither nor hardly unless except non cannot nowhere")
 
 // negation holds prompts apart of which one says no where the other doesn't. No less than two

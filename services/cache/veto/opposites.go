@@ -36,4 +36,5 @@ func compared(p *pair) bool {
 	return x >= 0 && y >= 0 && p.a.to[x] >= 0 && p.b.to[y] >= 0 && p.a.to[x] < int16(j) && p.b.to[y] < int16(i) //nolint:gosec // at most reading.MaxWords
 }
 
+// than is the set of what two things are compared by.
 var than = reading.Set("than")

@@ -3,11 +3,13 @@ package veto
 import "tollgate.dev/services/cache/reading"
 
 var (
+	// male, female and plural are pronouns by whom they stand for: another one is about somebody else.
 	male   = reading.Set("he him his himself")
 	female = reading.Set("she her hers herself")
 	plural = reading.Set("they them their theirs themselves")
-	me     = reading.Set("i me my mine myself")
-	you    = reading.Set("you your yours yourself")
+	// me are pronouns of who asks, and you those of who is asked.
+	me  = reading.Set("i me my mine myself")
+	you = reading.Set("you your yours yourself")
 )
 
 // person holds prompts apart that speak of him and of her, that ask about oneself and about who

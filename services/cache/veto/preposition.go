@@ -6,9 +6,7 @@ import (
 )
 
 // prepositions stand between a verb or a noun and what belongs to it.
-var prepositions = reading.Set("of in on at by for with about against between into onto to from over under since until within through during " +
-	"after before as like via near without behind above below beyond beside across around along among inside outside off upon despite except " +
-	"toward towards per unlike past")
+var prepositions = reading.AllPrepositions("without up down till than besides out versus vs", "unlike past")
 
 // alike are prepositions that say the same: of places and times, of a subject, of a direction, of a
 // means.

@@ -12,6 +12,7 @@ var tenses = map[string]string{
 
 var may, ought = reading.Set("can may"), reading.Set("should must")
 
+// asking are words that a question with an auxiliary behind them begins with.
 var asking = reading.Set("what which who when where why how")
 
 // tense holds prompts apart that ask about another time, or whether something can, should or

@@ -8,10 +8,12 @@ import (
 )
 
 var (
+	// mine are pronouns of what belongs to who asks: the answer is for nobody else.
 	mine = reading.Set("my mine myself our ours ourselves")
 	// passing are words whose meaning is another tomorrow.
 	passing = reading.Set("today tonight tomorrow yesterday now currently nowadays latest recent recently current " +
 		"upcoming ongoing lately presently newest ago weather forecast")
+	// passingNext are spans of time that pass behind this, last or next.
 	passingNext = reading.Set("year month week weekend season century decade time morning evening night")
 )
 
@@ -169,4 +171,5 @@ func beginsSpan(s string) bool {
 	return false
 }
 
+// spans are nouns of time that a number stands before, or that something is told to happen each of.
 var spans = reading.Set("second minute hour day week fortnight month quarter year decade century")
