@@ -1323,7 +1323,7 @@ const file_tollgate_cache_v1_cache_proto_rawDesc = "" +
 	"\x11HIT_KIND_SEMANTIC\x10\x02\x12\x11\n" +
 	"\rHIT_KIND_NEAR\x10\x032\xba\x03\n" +
 	"\fCacheService\x12R\n" +
-	"\x06Lookup\x12 .tollgate.cache.v1.LookupRequest\x1a!.tollgate.cache.v1.LookupResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\x06Lookup\x12 .tollgate.cache.v1.LookupRequest\x1a!.tollgate.cache.v1.LookupResponse\"\x03\x90\x02\x02\x12O\n" +
 	"\x05Store\x12\x1f.tollgate.cache.v1.StoreRequest\x1a .tollgate.cache.v1.StoreResponse\"\x03\x90\x02\x02\x12^\n" +
 	"\n" +
 	"Invalidate\x12$.tollgate.cache.v1.InvalidateRequest\x1a%.tollgate.cache.v1.InvalidateResponse\"\x03\x90\x02\x02\x12P\n" +

@@ -43,7 +43,7 @@ var (
 			StreamType:       connect.StreamTypeUnary,
 			Schema:           v1.File_tollgate_cache_v1_cache_proto.Services().ByName("CacheService").Methods().ByName("Lookup"),
 			Procedure:        CacheServiceLookupProcedure,
-			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+			IdempotencyLevel: connect.IdempotencyIdempotent,
 		}
 	})
 	cacheServiceStoreSpec = sync.OnceValue(func() connect.Spec {
@@ -81,7 +81,9 @@ var (
 // CacheServiceClient is a client for the tollgate.cache.v1.CacheService service.
 type CacheServiceClient interface {
 	// Lookup finds the answer to a request, if there is one. An absent or broken
-	// store is a miss, never an error.
+	// store is a miss, never an error. It may be repeated where no answer came, and has
+	// effects: what the first one served has counted as a hit, a would-be hit may have been
+	// the first of its entry, and a paid embedder may have been asked.
 	Lookup(context.Context, *v1.LookupRequest) (*v1.LookupResponse, error)
 	// Store keeps a finished answer.
 	Store(context.Context, *v1.StoreRequest) (*v1.StoreResponse, error)
@@ -104,7 +106,9 @@ func NewCacheServiceClient(client *connect.Client) CacheServiceClient {
 // CacheServiceHandler is an implementation of the tollgate.cache.v1.CacheService service.
 type CacheServiceHandler interface {
 	// Lookup finds the answer to a request, if there is one. An absent or broken
-	// store is a miss, never an error.
+	// store is a miss, never an error. It may be repeated where no answer came, and has
+	// effects: what the first one served has counted as a hit, a would-be hit may have been
+	// the first of its entry, and a paid embedder may have been asked.
 	Lookup(context.Context, *v1.LookupRequest) (*v1.LookupResponse, error)
 	// Store keeps a finished answer.
 	Store(context.Context, *v1.StoreRequest) (*v1.StoreResponse, error)
