@@ -58,14 +58,10 @@ func cacheNames() obs.CacheNames {
 
 // lookUpTime is the longest that the cache's service takes for a look-up when what it asks is slow.
 func lookUpTime(cfg *config.Config) time.Duration {
-	sim, longest := &cfg.Cache.Similarity, cfg.Cache.Timeout
-	if cfg.Cache.Store == config.CacheRedis && sim.Last != cachev1.Tier_TIER_EXACT {
-		longest *= cache.MostExchanges
-	}
 	if embedderWaits(cfg) {
-		longest += sim.Embedder.Timeout
+		return cfg.Cache.Timeout + cfg.Cache.Similarity.Embedder.Timeout
 	}
-	return longest
+	return cfg.Cache.Timeout
 }
 
 // redisTimeout bounds one exchange with Redis, where its calls have more time.

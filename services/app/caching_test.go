@@ -167,10 +167,10 @@ func TestHowLongALookUpMayTake(t *testing.T) {
 		want time.Duration
 	}{
 		"in memory":              {local, 50 * time.Millisecond},
-		"in Redis":               {shared, 200 * time.Millisecond},
+		"in Redis":               {shared, 40 * time.Millisecond},
 		"in Redis, exact":        {shared + "\ncache: {tier: exact}", 40 * time.Millisecond},
-		"the table":              {shared + "\ncache: {tier: semantic}", 200 * time.Millisecond},
-		"a model":                {shared + semantic, 500 * time.Millisecond},
+		"the table":              {shared + "\ncache: {tier: semantic}", 40 * time.Millisecond},
+		"a model":                {shared + semantic, 340 * time.Millisecond},
 		"a model, and in memory": {local + semantic, 350 * time.Millisecond},
 	} {
 		cfg := load(t, models+tc.yaml+"\n", "OPENAI_API_KEY", "k")

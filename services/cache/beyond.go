@@ -31,7 +31,6 @@ type beyond struct {
 	embedder string
 	searches *breaker
 	keeps    *breaker
-	timeout  time.Duration // of a search, for which a look-up waits
 	patience time.Duration // of keeping, for which nobody does
 	clock    clock.Clock
 
@@ -57,7 +56,7 @@ func newBeyond(opts Options) *beyond {
 		return nil
 	}
 	return &beyond{
-		vectors: opts.Vectors, embedder: opts.Embedder.Version(), timeout: opts.Timeout, patience: opts.InvalidateTimeout, clock: opts.Clock,
+		vectors: opts.Vectors, embedder: opts.Embedder.Version(), patience: opts.InvalidateTimeout, clock: opts.Clock,
 		searches: newBreaker("store", "search", opts.Clock, opts.Logger), keeps: newBreaker("store", "keep vectors", opts.Clock, opts.Logger),
 		met:     metBeyond{seed: maphash.MakeSeed()},
 		leaving: make(chan Key, mostLeaving),
@@ -114,7 +113,7 @@ func (b *beyond) recall(ctx context.Context, to *questions, r *Request, vector [
 	}
 	scope := Scope{Namespace: r.Key.Namespace, Context: r.Question.Context, Embedder: b.embedder}
 	var found []*Kept
-	b.searches.do(ctx, b.timeout, func(ctx context.Context) (err error) {
+	r.wait.ask(ctx, b.searches, func(ctx context.Context) (err error) {
 		found, err = b.vectors.Near(ctx, scope, vector, semanticCandidates, floor)
 		return err
 	})

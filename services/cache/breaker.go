@@ -27,6 +27,9 @@ type breaker struct {
 
 	clock clock.Clock
 	log   *slog.Logger
+	// fair is the least time in which there should be an answer: who had less, and ran out of it, has not
+	// failed.
+	fair time.Duration
 
 	failures atomic.Int32 // in a row; from breakerFailures on the breaker is open
 	mu       sync.Mutex   // guards what follows, and changes of failures
@@ -56,14 +59,23 @@ func (b *breaker) do(ctx context.Context, timeout time.Duration, call func(conte
 		switch {
 		case err == nil:
 			b.succeeded(ctx)
-		case errors.Is(ctx.Err(), context.Canceled):
-			// The caller went away, which says nothing of the store.
+		case errors.Is(ctx.Err(), context.Canceled), timeout < b.fair && timedOut(err):
+			// The caller went away, or had little time left, which says nothing of the store.
 			b.abandoned(trial)
 		default:
 			b.failed(ctx, trial, err)
 		}
 	}()
 	err = call(bounded)
+}
+
+// timedOut tells whether a call ended because its time did, by its context or by a connection's deadline.
+func timedOut(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
 }
 
 // errBroken is that of a call which came to no end, but to a panic.

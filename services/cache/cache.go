@@ -55,11 +55,11 @@ type Options struct {
 	MaxTTL time.Duration
 	// MaxEntryBytes is the largest entry that is kept, in bytes of its binary encoding.
 	MaxEntryBytes int
-	// Timeout is how long a look-up or a store may wait for the [Store]; then it is a miss,
+	// Timeout is how long a look-up or a store may wait for the [Store], in all; then it is a miss,
 	// or not stored. Negative sets no limit, and saves its cost of about a microsecond a
 	// call, for a store that never waits, as that in memory.
 	Timeout time.Duration
-	// InvalidateTimeout bounds an invalidation, which may visit many entries.
+	// InvalidateTimeout bounds an invalidation, which may visit many entries, and a report of a wrong answer.
 	InvalidateTimeout time.Duration
 	// Last is the last tier: a request may name an earlier one, and gets this for a later one.
 	// By default it is semantic where there is an embedder, without which there is none, and
@@ -71,8 +71,8 @@ type Options struct {
 	// cost, and an answer is stored with the vector that its look-up returned, or without. Of look-ups
 	// that ask for the same at the same time one has it asked, and pays.
 	EmbedderPaid bool
-	// EmbedTimeout is how long a look-up or a store may wait for the embedder; then it goes on
-	// without. Negative sets no limit, as for one that computes in the process. A call to one that is
+	// EmbedTimeout is how long a look-up or a store may wait for the embedder, besides Timeout; then it
+	// goes on without. Negative sets no limit, as for one that computes in the process. A call to one that is
 	// paid may take as long when nobody waits for it any more: it is paid for, and remembered.
 	EmbedTimeout time.Duration
 	// Floor is the least cosine, from 0 to 1, that makes a question a candidate of the semantic
@@ -189,6 +189,8 @@ type Request struct {
 	// Incomparable says that what a provider answers will not come to Compare. No learned
 	// threshold serves the request: its hits would be ones that no sample is taken of.
 	Incomparable bool
+
+	wait *wait // what is left of the time for the store
 }
 
 // Hit is what a look-up found.
@@ -214,8 +216,10 @@ type Hit struct {
 }
 
 // Lookup finds the answer to a request. There is no error: a store or an embedder that is away
-// or slow is a miss.
+// or slow is a miss. It waits for them no longer than [Options.Timeout] and [Options.EmbedTimeout] together,
+// and no longer than ctx.
 func (s *Service) Lookup(ctx context.Context, r Request) Hit {
+	r.wait = s.records.wait()
 	hit, state := s.exact.find(ctx, r)
 	if state == present || state == away || r.Question == nil {
 		return hit
@@ -315,14 +319,19 @@ func noted(entry *cachev1.Entry, made int64, last cachev1.Tier) *cachev1.Entry {
 func (s *Service) Invalidate(ctx context.Context, sel Selector, life time.Duration) (entries int64, err error) {
 	bounded, cancel := context.WithTimeout(ctx, s.opts.InvalidateTimeout)
 	defer cancel()
-	entries, err = s.records.store.Invalidate(bounded, sel, s.opts.Clock.Now().Add(life))
-	if err != nil {
+	if entries, err = s.shorten(bounded, sel, life); err != nil {
 		return entries, unanswered(ctx, err)
 	}
-	if life <= 0 {
+	return entries, nil
+}
+
+// shorten lives in the store; what ends at once is not found here any more.
+func (s *Service) shorten(ctx context.Context, sel Selector, life time.Duration) (entries int64, err error) {
+	entries, err = s.records.store.Invalidate(ctx, sel, s.opts.Clock.Now().Add(life))
+	if err == nil && life <= 0 {
 		s.similar.questions.purge(sel, s.similar.embedder())
 	}
-	return entries, nil
+	return entries, err
 }
 
 // unanswered is how a call fails that has to reach the store, and did not.

@@ -81,7 +81,7 @@ func (s *Service) Compare(ctx context.Context, ns Namespace, token, body []byte)
 
 // compare the answer that was held back with the provider's.
 func (s *Service) compare(ctx context.Context, ns Namespace, c *comparison, body []byte) (outcome, reason string) {
-	held, state := s.records.get(ctx, Key{Namespace: ns, Fingerprint: c.entry}, AnyAge)
+	held, state := s.records.get(ctx, s.records.wait(), Key{Namespace: ns, Fingerprint: c.entry}, AnyAge)
 	now := s.opts.Clock.Now()
 	switch {
 	case !now.Before(c.ends): // what is there by now is another answer

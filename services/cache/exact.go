@@ -12,7 +12,7 @@ type exact struct{ records *records }
 
 // find looks for the same request. What it says of the store holds for a miss.
 func (e exact) find(ctx context.Context, r Request) (Hit, presence) {
-	rec, state := e.records.get(ctx, r.Key, r.MaxAge)
+	rec, state := e.records.get(ctx, r.wait, r.Key, r.MaxAge)
 	if state != present {
 		return Hit{}, state
 	}

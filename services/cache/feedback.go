@@ -47,9 +47,8 @@ func (s *Service) Feedback(ctx context.Context, f Feedback) (forgotten int64, er
 			return 0, unanswered(ctx, err)
 		}
 	}
-	forgotten, err = s.Invalidate(ctx, key.Selector(), 0)
-	if err != nil {
-		return forgotten, err
+	if forgotten, err = s.shorten(bounded, key.Selector(), 0); err != nil {
+		return forgotten, unanswered(ctx, err)
 	}
 	if forgotten == 0 { // another report was first
 		return 0, nil

@@ -8,7 +8,7 @@ import (
 )
 
 // records are those of the [Store], which may be away or slow: nobody waits for it longer
-// than its time limit.
+// than its time limit, a look-up for all that it asks together.
 type records struct {
 	store         Store
 	reads, writes *breaker
@@ -18,10 +18,12 @@ type records struct {
 
 func newRecords(store Store, opts Options) *records {
 	// A full Redis refuses writes and answers reads, so each has a breaker of its own.
-	return &records{
+	r := &records{
 		store: store, clock: opts.Clock, timeout: opts.Timeout,
 		reads: newBreaker("store", "read", opts.Clock, opts.Logger), writes: newBreaker("store", "write", opts.Clock, opts.Logger),
 	}
+	r.reads.fair = opts.Timeout
+	return r
 }
 
 // presence is what is known of a record after it was asked for.
@@ -40,10 +42,18 @@ const (
 	present
 )
 
+// wait is what a look-up begins with.
+func (r *records) wait() *wait {
+	if r.timeout <= 0 {
+		return nil
+	}
+	return &wait{clock: r.clock, left: r.timeout}
+}
+
 // get returns the record under the key if it is present. The store's idea of what has expired
 // is not enough: its clock may be behind, or stand in another machine.
-func (r *records) get(ctx context.Context, key Key, maxAge time.Duration) (rec Record, state presence) {
-	r.reads.do(ctx, r.timeout, func(ctx context.Context) error {
+func (r *records) get(ctx context.Context, w *wait, key Key, maxAge time.Duration) (rec Record, state presence) {
+	w.ask(ctx, r.reads, func(ctx context.Context) error {
 		found, ok, err := r.store.Get(ctx, key)
 		switch {
 		case err != nil:

@@ -80,13 +80,9 @@ func newSimilar(records *records, j judge, opts Options) (*similar, error) {
 	return s, nil
 }
 
-// fetches is how many records a look-up reads of the store at the most, besides the exact one:
-// each may take as long as the store's time limit.
+// fetches is how many records a look-up reads of the store at the most, besides the exact one. One
+// after the other: mostly the first is there, and they may be large.
 const fetches = 3
-
-// MostExchanges is how often a look-up asks the store at the most, each time for as long as
-// [Options] has it: for the request's own record, for those of others, and once for vectors.
-const MostExchanges = 1 + fetches + 1
 
 // find looks for the answer to another request that asks the same as r, up to the last tier.
 func (s *similar) find(ctx context.Context, asks Request, last cachev1.Tier) Hit {
@@ -249,7 +245,7 @@ func decided(j judge, r *Request, q *answered, score, coin float64) threshold.De
 // fetch reads the answer to a question. The store is asked in the request's own namespace, whatever
 // was found. What it does not have is not found again.
 func (s *similar) fetch(ctx context.Context, t tier, r *Request, q *answered, c *candidate) (Record, presence) {
-	rec, state := s.records.get(ctx, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
+	rec, state := s.records.get(ctx, r.wait, Key{Namespace: r.Key.Namespace, Fingerprint: q.fingerprint}, r.MaxAge)
 	last := rec.Entry.GetLast()
 	if state == present && last != cachev1.Tier_TIER_UNSPECIFIED && last < t.tier() {
 		rec, state = Record{}, withheld
