@@ -19,7 +19,7 @@ import (
 // hostile are what texts are made of that a search without a memory would go over again and again.
 var hostile = []string{
 	",", ".", "?", "!", ";", ":", "…", "-", "--", "—", "/", "|", "~", "^", "&", "*", "+", "@", "#", "$", "%", "_", "•", "€", "²", "½",
-	"(", ")", "[", "{", "()", ")(", "( ", ") ", "( ( ) ", "(a) ", "(and ", "( and ) ", "(1 ", "(1) ", ".(1)", "(1 + ", "[1, ", "((((((((((((((((x)",
+	"(", ")", "[", "{", "()", ")(", "( ", ") ", "( ( ) ", "(a) ", "(and ", "( and ) ", "(1 ", "(1) ", ".(1)", "(1 + ", "[1, ", strings.Repeat("(", 40) + "1 x)", strings.Repeat("[ ", 30) + "1 x)",
 	"\"", "'", "`", "\" ", "' ", "\"a\" ", "'a, ", "\"a, ", "\" ' ` ", "`a` ", "“", "s' ", "a'", "n't", "it's ", "ab'c",
 	"1", "1,", "1.", "1.1", "1:", "1/", "1-", "1,000,", "$1", "1 ", "1%", ".1", "5 - ", "5--", "trillion ", "twenty ", "rs1", "0",
 	"a", "a ", "x.", "a. ", "x.y.", "a.b ", "u.s.", "a&b ", "a_b ", "a-", "c++ ", "ʰ", "ʰ²", "ₙ", "Ⅰ", "①", "\ufdfa", "℀ ", "㏂ ",
@@ -45,25 +45,24 @@ const growing, mostGrowth = 4, 8
 func TestHostileQuestionsTakeNoLonger(t *testing.T) {
 	const ordinary = "Why does the loaf of bread that I baked in a small oven with two trays rise so much higher on the left than on the right, " +
 		"and should Anna turn it after twenty minutes or leave the door of the oven open until the crust has become dark? "
-	worth := pairTime(prose(ordinary, cache.MaxQuestionBytes), 20)
+	const mostTimes = 10
+	legible, worth := least(read(repeated("", ordinary, cache.MaxQuestionBytes)), 20), pairTime(ordinary, 20)
 	for _, head := range []string{"", "how do I bake N loaves of bread "} {
 		for _, part := range hostile {
 			less, more := repeated(head, part, cache.MaxQuestionBytes/growing), repeated(head, part, cache.MaxQuestionBytes)
-			if x := growth(func(text string) func() { return func() { reading.Read(text) } }, less, more); x > mostGrowth {
+			if x := growth(read, less, more); x > mostGrowth {
 				t.Errorf("%.1f times as long for four times as much to read of %q", x, part)
+			}
+			if x := times(func(rounds int) time.Duration { return least(read(more), rounds) }, legible, mostTimes); x > mostTimes {
+				t.Errorf("%.1f times as long as for an ordinary text to read %q", x, part)
 			}
 			text := prose(head+strings.Repeat(part, 1+cache.MaxQuestionBytes/len(part)), cache.MaxQuestionBytes)
 			less = text[:len(text)/growing]
 			if x := growth(formed, strings.ToValidUTF8(less, ""), text); x > mostGrowth {
 				t.Errorf("%.1f times as long for the form of four times as much of %q", x, part)
 			}
-			const times = 10
-			for _, rounds := range []int{1, 5, 20} {
-				if x := float64(pairTime(text, rounds)) / float64(worth); x <= times {
-					break
-				} else if rounds == 20 {
-					t.Errorf("%.1f times as long as for an ordinary text to compare %q", x, part)
-				}
+			if x := times(func(rounds int) time.Duration { return pairTime(text, rounds) }, worth, mostTimes); x > mostTimes {
+				t.Errorf("%.1f times as long as for an ordinary text to compare %q", x, part)
 			}
 		}
 	}
@@ -77,6 +76,19 @@ func prose(text string, size int) string {
 		}
 	}
 	return ""
+}
+
+func read(text string) func() { return func() { reading.Read(text) } }
+
+// times is how many times as long as an ordinary text something takes. What is too much is measured more often
+// before it is told.
+func times(took func(rounds int) time.Duration, ordinary time.Duration, most float64) (x float64) {
+	for _, rounds := range []int{1, 5, 20} {
+		if x = float64(took(rounds)) / float64(ordinary); x <= most {
+			break
+		}
+	}
+	return x
 }
 
 func formed(text string) func() {

@@ -39,8 +39,9 @@ func grouped(s string) bool {
 		if n < 0 {
 			continue
 		}
+		const deep = 4 // brackets in brackets: of more, those further in are looked at
 		inside := s[i+1 : i+1+n]
-		if !computed(inside) {
+		if strings.Count(inside, "(")+strings.Count(inside, "[") > deep || !computed(inside) {
 			continue
 		}
 		end := i + n + 2
