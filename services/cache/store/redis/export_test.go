@@ -9,5 +9,6 @@ func (o Options) Small(pages int, page int64, term time.Duration) Options {
 	return o
 }
 
-// AskAgain is when the server is asked again for vector sets, in milliseconds.
-func (s *Store) AskAgain() int64 { return s.askAgain.Load() }
+// AskAgain is when the server is asked again for vector sets, in milliseconds. It is no method, for a test asks whether
+// it has tried all of them.
+func AskAgain(s *Store) int64 { return s.askAgain.Load() }

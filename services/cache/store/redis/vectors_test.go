@@ -140,12 +140,12 @@ func TestNearWithoutVectorSets(t *testing.T) {
 		}
 	}
 	// It is asked again after a while.
-	asked := s.AskAgain()
-	if near(t, s, scope(), direction(0), 3, 0); s.AskAgain() != asked {
+	asked := redis.AskAgain(s)
+	if near(t, s, scope(), direction(0), 3, 0); redis.AskAgain(s) != asked {
 		t.Error("it is asked again at once")
 	}
 	c.Advance(5 * time.Minute)
-	if near(t, s, scope(), direction(0), 3, 0); s.AskAgain() == asked {
+	if near(t, s, scope(), direction(0), 3, 0); redis.AskAgain(s) == asked {
 		t.Error("it is never asked again")
 	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "no vector sets") {
