@@ -1,35 +1,65 @@
 package agree
 
-import "tollgate.dev/services/cache/reading"
+import (
+	"maps"
 
-// places are words of which one says where or when something is that the other one rules out, before the same.
-var places = [...][2]string{
-	{"in", "outside"}, {"inside", "outside"}, {"within", "outside"}, {"into", "outside"}, {"at", "outside"}, {"within", "beyond"},
-	{"above", "below"}, {"over", "under"}, {"before", "after"}, {"before", "when"}, {"before", "while"}, {"before", "once"},
-	{"before", "during"}, {"after", "during"}, {"after", "while"}, {"after", "until"}, {"with", "without"},
-}
+	"tollgate.dev/services/cache/reading"
+)
 
-// placing are the words of these pairs.
+// places are lists of words that say where or when something is, of which each rules out those of the others beside it,
+// before the same: in the city, outside it, and behind it.
+var places = func() (all [][]map[string]bool) {
+	for _, group := range [...][]string{
+		{"in inside within into at", "outside beyond", "behind", "beside"},
+		{"above over", "below under beneath underneath"},
+		{"before until", "after", "during while"},
+		{"before", "when whenever once as while during", "beyond behind"},
+		{"within", "after"},
+		{"with", "without"},
+	} {
+		var sets []map[string]bool
+		for _, words := range group {
+			sets = append(sets, reading.Set(words))
+		}
+		all = append(all, sets)
+	}
+	return all
+}()
+
+// placing are the words of these lists.
 var placing = func() map[string]bool {
 	m := map[string]bool{}
-	for _, p := range places {
-		m[p[0]], m[p[1]] = true, true
+	for _, group := range places {
+		for _, words := range group {
+			maps.Copy(m, words)
+		}
 	}
 	return m
 }()
 
 // displaced: one says before a word that the other one has as well where or when, and the other one the
 // opposite: in the city, and outside the city.
-func (m *matching) displaced() (found bool) {
+func (m *matching) displaced() bool {
 	x, y := m.x.placed(), m.y.placed()
 	for lemma, p := range x {
-		q := y[lemma]
-		for _, pair := range places {
-			for _, w := range [...][2]string{pair, {pair[1], pair[0]}} {
-				if p[w[0]] && !p[w[1]] && q[w[1]] && !q[w[0]] {
-					return true
+		for _, group := range places {
+			for i, one := range group {
+				for k, other := range group {
+					if i != k && meet(p, one) && !meet(p, other) && meet(y[lemma], other) && !meet(y[lemma], one) {
+						return true
+					}
 				}
 			}
+		}
+	}
+	return false
+}
+
+// meet reports whether two sets have a word in common.
+func meet(a, b map[string]bool) bool {
+	for w := range a {
+		if b[w] {
+			return true
 		}
 	}
 	return false

@@ -21,6 +21,13 @@ func TestNumbersAndPlacesInWords(t *testing.T) {
 		{"The hook runs after the build.", "The hook runs during the build.", false},
 		{"In summer the pool opens before the school closes.", "In summer the pool opens after the school closes.", false},
 
+		{"The cable runs behind the desk.", "The cable runs beside the desk.", false},
+		{"Apply within the month.", "Apply after the month.", false},
+		{"The log is written before the request ends.", "The log is written as the request ends.", false},
+		{"The lamp hangs over the table.", "The lamp hangs beneath the table.", false},
+
+		{"The lamp hangs above the table.", "The lamp hangs over the table.", true},
+		{"The alarm rings when the door opens.", "The alarm rings once the door opens.", true},
 		{"The three colors are red, green and blue; pick one.", "The three colors are red, green and blue.", true},
 		{"One of the doors is locked.", "One of the doors is locked!", true},
 		{"The factory stands in the city.", "The factory is in the city.", true},
