@@ -58,6 +58,12 @@ func TestWhatIsTheSameSharesAKey(t *testing.T) {
 	}
 }
 
+// passing is how many pairs of each of the project's own sets that ask another thing pass the veto: none more may.
+var passing = map[string]int{
+	"own, by hand": 2, "own, by templates": 0, "own, unseen": 1, "own, held": 3, "own, by an adversary": 1, "own, everyday": 16,
+	"own, whose doing": 2, "own, whose doing, to somebody": 2, "own, forms": 0,
+}
+
 // The project's own pairs hold the tier and the veto to what they reached.
 func TestOwnPairs(t *testing.T) {
 	sets, _, err := load(t.TempDir())
@@ -74,11 +80,12 @@ func TestOwnPairs(t *testing.T) {
 		if c[0].served > 0 {
 			t.Errorf("%s: %d pairs that ask another thing are served", s.name, c[0].served)
 		}
-		most, lost, least := 25, 12, 3
+		lost, least := 12, 3
 		if s.wordy {
-			most, lost, least = 7, 10, 1
+			lost, least = 10, 1
 		}
-		if passes := c[0].all - c[0].unfit - c[0].vetoed; !s.formed && passes > 3 && passes*most > c[0].all {
+		most, known := passing[s.name]
+		if passes := c[0].all - c[0].unfit - c[0].vetoed; !known || passes > most {
 			t.Errorf("%s: %d of %d pairs that ask another thing pass the veto", s.name, passes, c[0].all)
 		}
 		if c[1].vetoed*lost > c[1].all {

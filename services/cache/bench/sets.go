@@ -45,7 +45,7 @@ var everyday string
 var whose string
 
 // forms were written on 30 November 2026 with the rules that they ask: slips, order, articles, plurals and
-// spelling, by which near tells prompts apart whatever passes the veto.
+// spelling, by which near tells prompts apart, and the veto since the end of that day.
 //
 //go:embed forms.tsv
 var forms string
@@ -66,8 +66,6 @@ type set struct {
 	// wordy sets say the same in other words than those that the tables were written by, so that near
 	// finds fewer, and have kinds that no rule knows.
 	wordy bool
-	// formed sets ask another thing by what forms alone tell apart, and no rule of the veto.
-	formed bool
 	// behind is set where somebody stands behind "you": the prompts of the others are all that the model is told.
 	behind bool
 	// audited is set where audit.tsv has rows of it.
@@ -86,7 +84,7 @@ func load(folder string) (sets []set, from string, err error) {
 	byHand, adversary := set{name: "own, by hand"}, set{name: "own, by an adversary"}
 	daily, doers := set{name: "own, everyday", wordy: true}, set{name: "own, whose doing"}
 	asked := set{name: "own, whose doing, to somebody", behind: true}
-	formal := set{name: "own, forms", formed: true}
+	formal := set{name: "own, forms"}
 	for _, file := range [...]struct {
 		rows string
 		set  *set

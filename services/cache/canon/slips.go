@@ -36,6 +36,35 @@ func mistyped(x, y *piece) bool {
 	return len(a) == len(b) && missed(a, b) && !rivals(a, b)
 }
 
+// Reserved reports whether two forms differ in one word, of which the one is unknown and may be a name or a term of
+// its own, because nothing but its end, or what names of products leave out, tells it from the other: canva and canvas.
+func Reserved(a, b *Form) bool {
+	if len(a.pieces) != len(b.pieces) {
+		return false
+	}
+	at := -1
+	for i := range a.pieces {
+		if a.piece(i) != b.piece(i) {
+			if at >= 0 {
+				return false
+			}
+			at = i
+		}
+	}
+	if at < 0 {
+		return false
+	}
+	x, y := &a.pieces[at], &b.pieces[at]
+	if x.slip == word {
+		x, y = y, x
+	}
+	if x.slip != broken || y.slip != word {
+		return false
+	}
+	s, t := x.typed, y.typed
+	return x.alone && len(t) < unmistaken && (strings.HasPrefix(s, t) || strings.HasPrefix(t, s) || coined(s, t))
+}
+
 // unmistaken is the least length of a word of which a misspelling isn't taken for a name.
 const unmistaken = 9
 

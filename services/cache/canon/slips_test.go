@@ -47,3 +47,21 @@ func TestNamesAreNoSlips(t *testing.T) {
 		served(t, c.a, c.b, c.want)
 	}
 }
+
+// What may be a name by where it stands is reserved, and what is mistyped within isn't.
+func TestReserved(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"how do I draw in canva", "how do I draw in canvas", true},
+		{"how do I draw in canvas", "how do I draw in canva", true},
+		{"how do I draw on a tabblet", "how do I draw on a tablet", false},
+		{"how do I draw in canvas", "how do I draw in canvas", false},
+		{"how do I draw in canva", "how do I paint in canvas", false},
+	} {
+		if got := canon.Reserved(of(c.a), of(c.b)); got != c.want {
+			t.Errorf("%s | %s: %t", c.a, c.b, got)
+		}
+	}
+}

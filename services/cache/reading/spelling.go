@@ -58,6 +58,18 @@ func spelled(text string, form Form, entry lexicon.Word, r respelling) (string, 
 	return text, form, entry
 }
 
+// Respelled reports whether one of two words is the other in British spelling: metre and meter, labour and labor.
+func Respelled(a, b string) bool {
+	for _, p := range british {
+		for _, w := range [...][2]string{{a, b}, {b, a}} {
+			if i := strings.LastIndex(w[0], p[0]); i >= 2 && w[0][:i]+p[1]+w[0][i+len(p[0]):] == w[1] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // written are words of texts in which it matters how a word is spelled.
 var written = Set("regex regexp grep glob print prints printed printing output outputs echo string strings substring css html xml json " +
 	"yaml sql variable variables identifier identifiers keyword keywords attribute attributes constant constants hashtag hashtags " +

@@ -32,3 +32,17 @@ func TestSpelling(t *testing.T) {
 		}
 	}
 }
+
+func TestRespelled(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"metre", "meter", true}, {"labor", "labour", true}, {"flavour", "flavor", true}, {"dialogue", "dialog", true},
+		{"prise", "prize", true}, {"meter", "meter", false}, {"matter", "meter", false}, {"hour", "hor", false},
+	} {
+		if got := Respelled(c.a, c.b); got != c.want {
+			t.Errorf("%s and %s: %t", c.a, c.b, got)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package veto
 
 import (
+	"slices"
+	"strings"
+
 	"tollgate.dev/services/cache/lexicon"
 	"tollgate.dev/services/cache/reading"
 )
@@ -34,23 +37,77 @@ func articles(p *pair) (string, string, bool) {
 }
 
 // formed finds an article or a plural that a form keeps, because it makes another thing of what it stands by, where
-// the other has none and little else differs: to install pandas, and a panda.
+// the other has none and little else differs: to install pandas, and a panda; the order that a form keeps, because
+// what stands in it is done in it, or one of it belongs to what follows: to fetch and rebase; the spelling that it keeps, as that
+// of a name: the Labour Party; and the word that may be a name: canva.
 func formed(p *pair) (string, string, bool) {
 	if p.more() == "the" {
 		for i := 0; i+1 < len(p.a.words); i++ {
 			w, j := &p.a.words[i+1], int(p.a.to[i+1])
 			if p.a.words[i].Text == "the" && j >= 0 && (j == 0 || p.b.words[j-1].Text != "the") && (!w.Capital || w.Case() == "^") &&
-				w.Form == p.b.words[j].Form && !p.a.of(i+1) {
+				w.Form == p.b.words[j].Form && (!p.a.of(i+1) || i > 0 && placing[p.a.words[i-1].Text]) {
 				return p.a.text(i, i+2), p.b.at(j), true
 			}
 		}
 	}
+	if x, y, found := p.stepped(); found {
+		return x, y, true
+	}
+	for i, j := range p.a.to {
+		if j >= 0 && p.a.words[i].Lemma != p.b.words[j].Lemma && reading.Respelled(p.a.words[i].Lemma, p.b.words[j].Lemma) {
+			return p.a.at(i), p.b.at(int(j)), true
+		}
+	}
 	x, y := p.instead()
+	if p.edit.kept {
+		return x, y, true
+	}
 	if x == "" || x != y+"+s" {
 		return "", "", false
 	}
 	i, j := p.a.lemma(y), p.b.lemma(y)
 	return x, y, i >= 0 && j >= 0 && (p.a.words[i].Form == reading.S || p.a.indefinite(i)) && p.b.words[j].Form == reading.Base && !p.b.indefinite(j)
+}
+
+// stepped finds two that are joined by "and" and stand in the other prompt in the other order, where a form doesn't
+// bring both into one.
+func (p *pair) stepped() (string, string, bool) {
+	p.minimal()
+	x, y := p.edit.a, p.edit.b
+	n := len(x)
+	if n != len(y) || n < 3 || n > 2*longestExchanged+1 {
+		return "", "", false
+	}
+	for i := 1; i+1 < n; i++ {
+		if j := n - 1 - i; p.a.ranked() && x[i] == "and" && y[j] == "and" && slices.Equal(x[:i], y[j+1:]) && slices.Equal(x[i+1:], y[:j]) {
+			a, b := strings.Join(x, " "), strings.Join(y, " ")
+			if p.turned {
+				a, b = b, a
+			}
+			return a, b, true
+		}
+	}
+	return "", "", false
+}
+
+// ranked reports whether the two beside "and" are doings, or something stands behind that may belong to one of them.
+func (s *side) ranked() bool {
+	i := s.find(and)
+	if i < 1 || i+1 >= len(s.words) {
+		return false
+	}
+	x, y := &s.words[i-1], &s.words[i+1]
+	if x.Entry.First() == lexicon.Adverb && y.Entry.First() == lexicon.Adverb {
+		return false // easily and smoothly
+	}
+	k := i + 1
+	for k+1 < len(s.words) && article(s.words[k].Text) {
+		k++
+	}
+	if k+1 < len(s.words) {
+		return y.Kind == reading.Plain
+	}
+	return k == i+1 && (i < 2 || !article(s.words[i-2].Text)) && (isVerb(x) || isVerb(y))
 }
 
 // amounts are nouns of which "a" of something is some of it, and "the" of it how much that is.

@@ -19,6 +19,14 @@ func TestArticles(t *testing.T) {
 		{"How do I use glob in node?", "How do I use globs in node?"},
 		{"What is a cork?", "What is cork?"},
 		{"who directed the heat", "who directed heat"},
+		{"How do I fetch and rebase a branch?", "How do I rebase and fetch a branch?"},
+		{"What happens when I commit and push?", "What happens when I push and commit?"},
+		{"Is it pizza and pasta with cheese?", "Is it pasta and pizza with cheese?"},
+		{"What is in front of a house?", "What is in the front of a house?"},
+		{"Who leads the Labour Party?", "Who leads the Labor Party?"},
+		{"How do I read a gas meter?", "How do I read a gas metre?"},
+		{"Which regex finds flavor?", "Which regex finds flavour?"},
+		{"How do I resize a photo in canva?", "How do I resize a photo in canvas?"},
 	}, []pair{
 		{"How do I start a business?", "How do I start businesses?"},
 		{"How is an economist paid?", "How is the economist paid?"},
@@ -30,5 +38,10 @@ func TestArticles(t *testing.T) {
 		{"How many minutes are in an hour?", "How many minutes are there in an hour?"},
 		{"Can a flight take some hours?", "Can flights take some hours?"},
 		{"What is an hour rate?", "What is the hour rate?"},
+		{"Is Jane a nurse and an actress?", "Is Jane an actress and a nurse?"},
+		{"How do I play smoothly and easily?", "How do I play easily and smoothly?"},
+		{"Is the harbour deep?", "Is the harbor deep?"},
+		{"What are the exact taskx of a judge?", "What are the exact tasks of a judge?"},
+		{"Does soup need garlic and onions?", "Does soup need onions and garlic?"},
 	})
 }

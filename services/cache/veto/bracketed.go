@@ -9,6 +9,9 @@ import (
 // together, where in the other prompt the last two do: a small-business owner and a small business
 // owner. Where the two are one word of the lexicon, or nouns, the hyphen is often left out.
 func bracketed(p *pair) (string, string, bool) {
+	if x, y, found := p.either(again); found {
+		return x, y, true
+	}
 	return p.either(func(p *pair) (string, string, bool) {
 		for i := 0; i+2 < len(p.a.words); i++ {
 			j := int(p.a.to[i])
@@ -26,6 +29,27 @@ func bracketed(p *pair) (string, string, bool) {
 		return "", "", false
 	})
 }
+
+// again finds "re-" before a verb, where the other prompt has the word that both would make without the hyphen, and that
+// is another one.
+func again(p *pair) (string, string, bool) {
+	for i := 1; i < len(p.a.words); i++ {
+		w := &p.a.words[i]
+		if !w.Hyphen || p.a.words[i-1].Text != "re" || !unlike["re"+w.Lemma] && !unlike["re"+w.Text] {
+			continue
+		}
+		for j := range p.b.words {
+			if b := &p.b.words[j]; b.Text == "re"+w.Text || b.Lemma == "re"+w.Lemma {
+				return "re-" + w.Text, b.Text, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// unlike are words in re- that don't say that something is done again.
+var unlike = reading.Set("recover resent resign recreate reform relay release remark represent resort restore retreat reserve recollect " +
+	"recount redress repress research return review reprove recite react retain resound repair recoil refrain resolve rebound recede reside")
 
 // parted reports whether the first of three words more likely belongs to the last than to the one
 // beside it, when no hyphen says so.

@@ -30,7 +30,7 @@ func exchanged(p *pair) (string, string, bool) {
 			if !equal(a[:x], b[y+mid:]) || !equal(a[x:x+mid], b[y:y+mid]) || !equal(a[x+mid:], b[:y]) {
 				continue
 			}
-			if !(says(a[:x]) && says(a[x+mid:]) || mid == 0 && titled(a)) || listed(spoken(p.a.words), a, x, mid) {
+			if !((says(a[:x]) || country(a, 0)) && (says(a[x+mid:]) || country(b, 0)) || x+y == 2 && held(a) || mid == 0 && titled(a)) || listed(spoken(p.a.words), a, x, mid) {
 				return "", "", false
 			}
 			return textOf(a), textOf(b), true
@@ -77,6 +77,16 @@ func says(words []*reading.Word) bool {
 		}
 	}
 	return false
+}
+
+// country reports whether "us" at i stands before a noun, so that it is the country.
+func country(words []*reading.Word, i int) bool {
+	return words[i].Text == "us" && i+1 < len(words) && content(words[i+1]) && words[i+1].Entry.First() == lexicon.Noun
+}
+
+// held reports whether words are two of which the one holds the other, what fills elsewhere among them: a list of tuples.
+func held(words []*reading.Word) bool {
+	return len(words) == 3 && words[1].Text == "of" && content(words[0]) && content(words[2]) && (says(words[:1]) || says(words[2:]))
 }
 
 // titled reports whether two words are a noun and an adjective that stand in the one or the other order,

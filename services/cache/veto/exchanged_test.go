@@ -13,6 +13,9 @@ func TestExchanged(t *testing.T) {
 		{"Why does nobody like everyone?", "Why does everyone like nobody?"},
 		{"Who is the attorney general?", "Who is the general attorney?"},
 		{"What is a secretary general?", "What is a general secretary?"},
+		{"How much is a us dollar in canadian dollars?", "How much is a canadian dollar in us dollars?"},
+		{"How many euros is a pound?", "How many pounds is a euro?"},
+		{"What is a list of tuples?", "What is a tuple of lists?"},
 	}, []pair{
 		{"Did Anna marry Tom?", "Did Tom marry Anna?"},
 		{"Is Tom a nurse or a baker?", "Is Tom a baker or a nurse?"},
@@ -21,5 +24,6 @@ func TestExchanged(t *testing.T) {
 		{"Who makes big red cars?", "Who makes red big cars?"},
 		{"Is Python or Java faster?", "Is Java or Python faster?"},
 		{"Flights from Rome to Paris", "Flights to Paris from Rome"},
+		{"Who helps us most?", "Who helps us the most?"},
 	})
 }

@@ -126,7 +126,7 @@ func (p *pair) join(s, o *side) {
 		}
 		for j := 0; j+1 < len(o.words); j++ {
 			x, y := o.words[j].Text, o.words[j+1].Text
-			if joined(w.Text, x, y) || x == "united" && y == whole {
+			if joined(w.Text, x, y) && !(article(x) && w.Entry.Lemma()) || x == "united" && y == whole {
 				if s.to[i] < 0 {
 					s.to[i] = int16(j)
 				}
@@ -189,6 +189,9 @@ var aliases = map[string]string{
 func related(x, y *reading.Word) bool {
 	if alias(x.Lemma) == alias(y.Lemma) || many(x, y) || many(y, x) || several(x, y) || several(y, x) {
 		return true
+	}
+	if opposed(x, y) {
+		return false
 	}
 	if x.Entry != 0 && y.Entry != 0 && lexically(x.Entry, y.Entry) {
 		return true
@@ -308,5 +311,5 @@ func alias(s string) string {
 
 // near reports whether one word is a kind of what the other is.
 func near(x, y *reading.Word) bool {
-	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !reading.Opposites(x, y) && !substances(x, y) && lexicon.KindOf(x.Entry, y.Entry)
+	return x.Entry != 0 && y.Entry != 0 && !x.Name() && !y.Name() && !reading.Opposites(x, y) && !opposed(x, y) && !substances(x, y) && lexicon.KindOf(x.Entry, y.Entry)
 }

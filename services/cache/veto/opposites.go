@@ -3,7 +3,8 @@ package veto
 import "tollgate.dev/services/cache/reading"
 
 // opposites holds prompts apart of which one has the antonym of the other's word. With a
-// negation beside it, or where what is compared changes places, the two say the same.
+// negation beside it, or where what is compared changes places, the two say the same. So are those of which one has
+// what stands on the other side of the other's word: a buyer and a seller.
 func opposites(p *pair) (string, string, bool) {
 	na, _ := negated(&p.a)
 	nb, _ := negated(&p.b)
@@ -19,6 +20,21 @@ func opposites(p *pair) (string, string, bool) {
 				continue // the least painful, and painless
 			}
 			return p.a.at(i), p.b.at(j), true
+		}
+	}
+	if na-nb == 1 || nb-na == 1 || !p.minimal() && p.close < 0.4 {
+		return "", "", false // what isn't untidy is tidy
+	}
+	return p.oppose(p.a.loose, p.b.loose)
+}
+
+// oppose finds a word of a's and one of b's that are two sides of something.
+func (p *pair) oppose(a, b []int) (string, string, bool) {
+	for _, i := range a {
+		for _, j := range b {
+			if opposed(&p.a.words[i], &p.b.words[j]) {
+				return p.a.at(i), p.b.at(j), true
+			}
 		}
 	}
 	return "", "", false

@@ -33,6 +33,7 @@ type edit struct {
 	you     bool     // one of them asks about who answers, and the other about anybody
 	apart   bool     // the first asks what who answers does, and the second what anybody does
 	parted  bool     // the other way round
+	kept    bool     // they differ in a word that is unknown, and may be another than the known one beside it
 	a, b    []string // the words in which they differ
 }
 
@@ -50,6 +51,7 @@ func (p *pair) minimal() bool {
 		p.edit.none = len(x)+len(y) == 0
 		p.edit.minimal = len(x)+len(y) > 0 && len(x) <= 3 && len(y) <= 3
 		p.edit.you = slices.Contains(x, "YOU") != slices.Contains(y, "YOU")
+		p.edit.kept = canon.Reserved(f, g)
 		p.edit.single = len(x) == 1 && len(y) == 1
 	}
 	return p.edit.minimal

@@ -22,6 +22,9 @@ func roles(p *pair) (string, string, bool) {
 	if p.close < 0.9 {
 		return "", "", false
 	}
+	if a, b, found := p.either(lands); found {
+		return a, b, true
+	}
 	for i := range p.a.words {
 		if !actor(&p.a, i) {
 			continue
@@ -55,6 +58,40 @@ func roles(p *pair) (string, string, bool) {
 		}
 	}
 	return "", "", false
+}
+
+// lands finds two countries of which the one says whose something is, and the other where, with which it is the other
+// way round in the other prompt: an Indian licence in China, and a Chinese licence in India.
+func lands(p *pair) (string, string, bool) {
+	for i := range p.a.words {
+		k := p.b.located(int(p.a.to[i]))
+		if k == "" || !p.a.hails(i) {
+			continue
+		}
+		for j := i + 1; j < len(p.a.words); j++ {
+			if p.a.located(j) == k && p.b.hails(int(p.a.to[j])) {
+				return p.a.text(i, j+1), p.b.text(int(p.a.to[j]), int(p.a.to[i])+1), true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// hails reports whether word i says of the noun behind it from which country that is.
+func (s *side) hails(i int) bool {
+	return i >= 0 && i+1 < len(s.words) && s.words[i].Entry.OfPlace() && content(&s.words[i+1]) && !s.words[i+1].Break
+}
+
+// located is the preposition before word i if that is a place, or empty.
+func (s *side) located(i int) string {
+	if i < 1 || !s.words[i].Entry.Is(lexicon.Place) {
+		return ""
+	}
+	switch before := s.words[i-1].Text; before {
+	case "in", "to", "at", "into", "within":
+		return before
+	}
+	return ""
 }
 
 // vessels are nouns of which "a X of Y" holds Y, while "a Y X" may be empty.

@@ -26,20 +26,41 @@ func sought(p *pair) (string, string, bool) {
 		if p.a.words[v].Lemma == "own" { // which is a word of grammar in "my own"
 			u = p.b.lemma("own")
 		}
-		if u < 0 || p.a.words[v].Lemma != p.b.words[u].Lemma || symmetric[p.a.words[v].Lemma] {
+		if u < 0 || p.a.words[v].Lemma != p.b.words[u].Lemma || symmetric[p.a.words[v].Lemma] && !(p.a.permits() && p.b.permits()) {
 			continue
 		}
 		x, y := p.a.seeks(v), p.b.seeks(u)
 		if x.part != acting || y.part != undergoing || x.by != y.by {
 			continue
 		}
+		// Which star do planets orbit, and which planets orbit a star.
+		if x.lead >= 0 && y.lead >= 0 && within(p.a.to[x.lead], y) && within(p.b.to[y.lead], x) {
+			return p.a.text(x.ask, max(v+1, x.to)), p.b.text(y.ask, max(u+1, y.to)), true
+		}
 		for i := x.from; i < x.to; i++ {
-			if j := int(p.a.to[i]); j >= y.from && j < y.to {
+			if within(p.a.to[i], y) {
 				return p.a.text(x.ask, max(v+1, x.to)), p.b.text(y.ask, max(u+1, y.to)), true
 			}
 		}
 	}
 	return "", "", false
+}
+
+// within reports whether word i is one of the other one in a question.
+func within(i int16, q quest) bool { return int(i) >= q.from && int(i) < q.to }
+
+// permits reports whether the question is who may or should do something: who can marry a nun is another thing than whom
+// she can marry, though who married her is both.
+func (s *side) permits() bool {
+	i := s.auxiliary()
+	if i < 0 {
+		return false
+	}
+	switch tenses[s.words[i].Text] {
+	case "can", "may", "should", "must":
+		return true
+	}
+	return false
 }
 
 // lemma is where a word stands first in any form, or -1.
@@ -57,6 +78,8 @@ type quest struct {
 	part part
 	// ask is the word that it asks with.
 	ask int
+	// lead is the noun that says of what kind that is, or -1.
+	lead int
 	// The other one is among words from:to.
 	from, to int
 	// by is the preposition that joins it to the verb, or empty.
@@ -88,7 +111,7 @@ func (s *side) seeks(v int) quest {
 				aux = i
 			}
 			last = i
-		case x.Function && x.Text != "of" && !article(x.Text):
+		case x.Function && x.Text != "of" && !determines(x.Text):
 			return quest{}
 		case x.Function:
 		case aux >= 0 && !x.Entry.Is(lexicon.Adverb):
@@ -103,7 +126,7 @@ func (s *side) seeks(v int) quest {
 		return quest{}
 	}
 	by, object := s.behind(v)
-	q := quest{ask: ask, by: by}
+	q := quest{ask: ask, by: by, lead: lead}
 	switch be := last >= 0 && isBe(s.words[last].Text); {
 	case be && w.Form == reading.Past && (by == "by" || ask > 0 && s.words[ask-1].Text == "by"):
 		q.by = ""
@@ -148,7 +171,7 @@ func (s *side) behind(v int) (by string, noun int) {
 				continue
 			}
 			return by, i
-		case article(w.Text):
+		case determines(w.Text):
 		case placing[w.Text] && by == "":
 			by = w.Text
 		default:
@@ -157,6 +180,12 @@ func (s *side) behind(v int) (by string, noun int) {
 	}
 	return by, -1
 }
+
+// determines reports whether a word stands before a noun and says which, whose or how many are meant.
+func determines(s string) bool { return article(s) || determiners[s] }
+
+// determiners are those; "that" joins clauses as well.
+var determiners = reading.Set("this these those my your his her its our their each every some any all")
 
 // asksFor reports whether the word at i asks for a person or thing.
 func asksFor(words []reading.Word, i int) bool {

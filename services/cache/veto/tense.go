@@ -16,13 +16,16 @@ var may, ought = reading.Set("can may"), reading.Set("should must")
 var asking = reading.Set("what which who when where why how")
 
 // tense holds prompts apart that ask about another time, or whether something can, should or
-// must be. What one can and should do comes to the same when the question is how.
+// must be. What one can and should do comes to the same when the question is how, but not what a child can and should eat.
 func tense(p *pair) (string, string, bool) {
 	if x, y, found := p.either(supposed); found {
 		return x, y, true
 	}
 	if !p.minimal() {
 		return "", "", false
+	}
+	if x, y, found := p.either(allowing); found {
+		return x, y, true
 	}
 	i, j := p.a.auxiliary(), p.b.auxiliary()
 	if i < 0 || j < 0 {
@@ -48,11 +51,55 @@ func tense(p *pair) (string, string, bool) {
 	if q != "is" {
 		past := x == "past" || y == "past"
 		free := q == "when" && may[x] != may[y] || q == "where" && ought[x] != ought[y] // when one can, and when one should
-		if !past && !free && q != "why" {
+		if !past && !free && q != "why" && !p.permitted(i, j) {
 			return "", "", false
 		}
 	}
 	return p.a.at(i), p.b.at(j), true
+}
+
+// modals are the auxiliaries of what is allowed, advised and due, by kind. Will and would are none: what happens will happen.
+var modals = map[string]string{"can": "can", "could": "can", "may": "can", "might": "can", "should": "should", "must": "must"}
+
+// permitted reports whether the auxiliaries at i and j are about what is allowed, advised or due to the same one, and not both to
+// the same degree.
+func (p *pair) permitted(i, j int) bool {
+	x, y := p.a.words[i].Text, p.b.words[j].Text
+	switch {
+	case modals[x] == modals[y], perfect[x], perfect[y]:
+		return false
+	case p.a.anybody(i) || p.b.anybody(j):
+		return p.a.anybody(i) && p.b.anybody(j) && (modals[x] == "must" && modals[y] == "can" || modals[x] == "can" && modals[y] == "must")
+	}
+	return true
+}
+
+// perfect are auxiliaries of what is done by now.
+var perfect = reading.Set("have has")
+
+// allowing finds a question who or which can, should or must do something, where the other asks who does.
+func allowing(p *pair) (string, string, bool) {
+	x := p.more()
+	if modals[x] == "" || p.b.auxiliary() >= 0 || p.b.question() != "what" || p.a.question() != "what" {
+		return "", "", false
+	}
+	i := p.a.auxiliary()
+	return x, "", i >= 0 && p.a.at(i) == x && !p.a.anybody(i)
+}
+
+// anybody reports whether what the auxiliary at i asks about is anybody, so that what one can and should do comes to the same.
+func (s *side) anybody(i int) bool {
+	if i++; i < len(s.words) && s.words[i].Text == "not" {
+		i++
+	}
+	if i >= len(s.words) {
+		return true
+	}
+	switch s.words[i].Text {
+	case "i", "you", "we", "one", "someone", "somebody", "anyone", "anybody", "people", "be", "there":
+		return true
+	}
+	return false
 }
 
 // supposed finds a question whether something could or would have been, against whether it was.
