@@ -16,6 +16,7 @@ import (
 
 	cachev1 "tollgate.dev/gen/tollgate/cache/v1"
 	"tollgate.dev/gen/tollgate/cache/v1/cachev1connect"
+	"tollgate.dev/platform/clock"
 	"tollgate.dev/platform/clock/clocktest"
 	"tollgate.dev/platform/rpc"
 	"tollgate.dev/services/cache"
@@ -194,8 +195,9 @@ type proxy struct {
 	target   string
 	wg       sync.WaitGroup
 	mu       sync.Mutex
-	cut      bool // refuse and close connections
-	stall    bool // take connections and carry nothing
+	cut      bool          // refuse and close connections
+	stall    bool          // take connections and carry nothing
+	slow     time.Duration // after which the server's answers are carried
 	conns    map[net.Conn]struct{}
 }
 
@@ -225,6 +227,19 @@ func (p *proxy) set(cut, stall bool) {
 	for c := range p.conns {
 		_ = c.Close()
 	}
+}
+
+// delay has answers take longer, on the connections that are open as well.
+func (p *proxy) delay(slow time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slow = slow
+}
+
+func (p *proxy) delayed() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.slow
 }
 
 func (p *proxy) accept() {
@@ -263,10 +278,24 @@ func (p *proxy) carry(c net.Conn, stall bool) {
 	}
 	var back sync.WaitGroup
 	back.Go(func() {
-		_, _ = io.Copy(c, up)
+		_, _ = io.Copy(c, late{up, p.delayed})
 		_ = c.Close()
 	})
 	_, _ = io.Copy(up, c)
 	_ = up.Close()
 	back.Wait()
+}
+
+// late is what is read after a while.
+type late struct {
+	io.Reader
+	delay func() time.Duration
+}
+
+func (l late) Read(b []byte) (int, error) {
+	n, err := l.Reader.Read(b)
+	if d := l.delay(); n > 0 && d > 0 {
+		_ = clock.Sleep(context.Background(), clock.Real(), d) // of a real server and its real clients
+	}
+	return n, err
 }
