@@ -60,7 +60,7 @@ func TestWhatIsTheSameSharesAKey(t *testing.T) {
 
 // passing is how many pairs of each of the project's own sets that ask another thing pass the veto: none more may.
 var passing = map[string]int{
-	"own, by hand": 2, "own, by templates": 0, "own, unseen": 1, "own, held": 3, "own, by an adversary": 1, "own, everyday": 16,
+	"own, by hand": 2, "own, by templates": 0, "own, unseen": 1, "own, held": 3, "own, by an adversary": 1, "own, everyday": 13,
 	"own, whose doing": 2, "own, whose doing, to somebody": 2, "own, forms": 0,
 }
 

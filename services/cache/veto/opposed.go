@@ -13,7 +13,7 @@ import (
 // sets are words of which each is another thing than every other one of its line, and none is its antonym.
 const sets = `
 left right
-inner outer full cross
+inner outer full cross left
 min max
 minimum maximum
 row column

@@ -25,11 +25,15 @@ func opposites(p *pair) (string, string, bool) {
 	if na-nb == 1 || nb-na == 1 || !p.minimal() && p.close < 0.4 {
 		return "", "", false // what isn't untidy is tidy
 	}
-	return p.oppose(p.a.loose, p.b.loose)
+	return p.oppose()
 }
 
 // oppose finds a word of a's and one of b's that are two sides of something.
-func (p *pair) oppose(a, b []int) (string, string, bool) {
+func (p *pair) oppose() (string, string, bool) {
+	a, b := p.a.loose, p.b.loose
+	if len(a)*len(b) > most {
+		return "", "", false
+	}
 	for _, i := range a {
 		for _, j := range b {
 			if opposed(&p.a.words[i], &p.b.words[j]) {
