@@ -11,6 +11,7 @@ func TestRoles(t *testing.T) {
 		{"What is a boat house?", "What is a house boat?"},
 		{"How do I fill a glass of wine?", "How do I fill a wine glass?"},
 		{"How much is a pound of gold?", "How much is a gold pound?"},
+		{"is an indian licence valid in china", "is a chinese licence valid in india"},
 		{"Is an Indian licence valid in China?", "Is a Chinese licence valid in India?"},
 		{"Can a Swede with an Irish passport live in Norway?", "Can a Swede with a Norwegian passport live in Ireland?"},
 		{"Who can marry a citizen?", "Who can a citizen marry?"},
