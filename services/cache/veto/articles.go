@@ -28,7 +28,7 @@ func articles(p *pair) (string, string, bool) {
 			switch {
 			case amounts[w.Text] && w.Text == o.Text && p.a.of(i) && p.b.of(j),
 				measures[w.Lemma] && o.Form == reading.S && p.b.bare(j),
-				p.b.definite(j) && o.Form == reading.Base && p.a.individual(i) && p.b.individual(j):
+				p.b.definite(j) && o.Form == reading.Base && (p.a.individual(i) && p.b.individual(j) || p.which(i)):
 				return p.a.text(i-1, i+1), p.b.text(j-1, j+1), true
 			}
 		}
@@ -108,6 +108,18 @@ func (s *side) ranked() bool {
 		return y.Kind == reading.Plain
 	}
 	return k == i+1 && (i < 2 || !article(s.words[i-2].Text)) && (isVerb(x) || isVerb(y))
+}
+
+// brief is how many words a prompt has at the most in which it tells which one is meant whether it is called "the" or
+// "a". Longer ones tell it otherwise.
+const brief = 12
+
+// which reports whether "the" noun i may be a certain one, as it may where another noun says what sort it is: the return
+// policy, and a return policy. The heart is any heart.
+func (p *pair) which(i int) bool {
+	w := p.a.words
+	return len(w) <= brief && len(p.b.words) <= brief && i+1 < len(w) && !measures[w[i].Lemma] && content(&w[i]) && content(&w[i+1]) && w[i].Entry.First() == lexicon.Noun &&
+		w[i+1].Entry.First() == lexicon.Noun
 }
 
 // amounts are nouns of which "a" of something is some of it, and "the" of it how much that is.

@@ -6,6 +6,9 @@ func TestArticles(t *testing.T) {
 	check(t, "articles", []pair{
 		{"Why do a number of geese hiss?", "Why do the number of geese hiss?"},
 		{"What limits a number of nodes?", "What limits the number of nodes?"},
+		{"number of planets", "a number of planets"},
+		{"What is the refund policy?", "What is a refund policy?"},
+		{"Where is the harbour office?", "Where is a harbour office?"},
 		{"Does a variety of bees matter?", "Does the variety of bees matter?"},
 		{"Can I boil an egg in a minute?", "Can I boil an egg in minutes?"},
 		{"How do I lose a pound?", "How do I lose pounds?"},

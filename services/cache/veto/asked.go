@@ -1,6 +1,8 @@
 package veto
 
 import (
+	"strings"
+
 	"tollgate.dev/services/cache/lexicon"
 	"tollgate.dev/services/cache/reading"
 )
@@ -9,6 +11,9 @@ import (
 // how, how many and how long, whether and how.
 func asked(p *pair) (string, string, bool) {
 	if x, y, found := p.either(circumstance); found {
+		return x, y, true
+	}
+	if x, y, found := p.either(asserted); found {
 		return x, y, true
 	}
 	x, y := p.a.question(), p.b.question()
@@ -41,6 +46,25 @@ func circumstance(p *pair) (string, string, bool) {
 	}
 	return "", "", false
 }
+
+// asserted finds what is said to be so where it is asked whether it is: the server is down, and is the server down.
+func asserted(p *pair) (string, string, bool) {
+	if p.close < 0.9 || len(p.a.words) < 3 || len(p.b.words) < 3 || !inverting[p.a.words[0].Text] || p.b.question() != "" || p.b.find(reporting) >= 0 {
+		return "", "", false
+	}
+	for i := 1; i < len(p.b.words) && p.b.words[i].Sentence == 0; i++ {
+		if w := &p.b.words[i]; w.Text == p.a.words[0].Text && !strings.HasSuffix(p.b.r.Text, "?") {
+			return p.a.text(0, 2), p.b.text(i-1, i+1), true
+		}
+	}
+	return "", "", false
+}
+
+// inverting are the verbs that stand first where it is asked whether something is so.
+var inverting = reading.Set("is are was were can could will would should has have must")
+
+// reporting are words behind which what is asked may stand as it would be said.
+var reporting = reading.Set("if whether know tell ask wonder check explain why how what when where who which")
 
 // does reports whether the word at i is the auxiliary of what somebody does.
 func (s *side) does(i int) bool {

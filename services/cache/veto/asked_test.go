@@ -11,7 +11,11 @@ func TestAsked(t *testing.T) {
 		{"What did Nobel invent?", "When did Nobel invent it?"},
 		{"Why do cats purr?", "How do cats purr?"},
 		{"How many people live in Rome?", "How long do people live in Rome?"},
+		{"Is the bridge closed?", "The bridge is closed."},
+		{"are whales fish", "whales are fish"},
 	}, []pair{
+		{"Is the bridge closed?", "The bridge is closed?"},
+		{"Is the bridge closed?", "Tell me if the bridge is closed."},
 		{"At what time does the train leave?", "When does the train leave?"},
 		{"Who can tell when the train leaves?", "When does the train leave?"},
 		{"What is the best time to visit Japan?", "When is the best time to visit Japan?"},

@@ -178,7 +178,7 @@ func (p *pair) gap(g *gap) {
 // text is the words from i to j of a side, as they were written but for case.
 func (s *side) text(i, j int) string {
 	var b strings.Builder
-	for ; i < j; i++ {
+	for i = max(i, 0); i < j; i++ {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}

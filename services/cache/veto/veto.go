@@ -83,13 +83,27 @@ func Check(a, b *reading.Reading) (Finding, bool) {
 	if slipped(a, b) {
 		return Finding{}, false
 	}
+	for _, f := range found(a, b, true) {
+		return f, true
+	}
+	for _, f := range found(b, a, true) { // how two prompts are laid side by side may depend on which comes first
+		return Finding{Rule: f.Rule, A: f.B, B: f.A}, true
+	}
+	return Finding{}, false
+}
+
+// found are what the rules find with the prompts in that order, or the first of it.
+func found(a, b *reading.Reading, one bool) (all []Finding) {
 	p := match(a, b)
 	for _, r := range rules {
 		if x, y, found := r.check(p); found {
-			return Finding{Rule: r.name, A: x, B: y}, true
+			all = append(all, Finding{Rule: r.name, A: x, B: y})
+			if one {
+				return all
+			}
 		}
 	}
-	return Finding{}, false
+	return all
 }
 
 // All reports every rule that holds the two apart.
@@ -100,11 +114,10 @@ func All(a, b *reading.Reading) []Finding {
 	if slipped(a, b) {
 		return nil
 	}
-	p := match(a, b)
-	var all []Finding
-	for _, r := range rules {
-		if x, y, found := r.check(p); found {
-			all = append(all, Finding{Rule: r.name, A: x, B: y})
+	all := found(a, b, false)
+	if len(all) == 0 {
+		for _, f := range found(b, a, false) {
+			all = append(all, Finding{Rule: f.Rule, A: f.B, B: f.A})
 		}
 	}
 	return all

@@ -30,6 +30,20 @@ func check(t *testing.T, rule string, apart, same []pair) {
 	}
 }
 
+// Whichever prompt was there first.
+func TestTheOrderOfPromptsDoesNotCount(t *testing.T) {
+	for _, p := range []pair{
+		{"how to concatenate strings in bash", "bash string concatenation"},
+		{"how do I train for a 5k in 8 weeks", "how do I for train a 5k in 8 weeks"},
+	} {
+		f, one := veto.Check(reading.Read(p.a), reading.Read(p.b))
+		g, other := veto.Check(reading.Read(p.b), reading.Read(p.a))
+		if one != other {
+			t.Errorf("%v in one order, %v in the other:\n\t%s\n\t%s", f, g, p.a, p.b)
+		}
+	}
+}
+
 func TestFindingsNameTheWordsThatDiffer(t *testing.T) {
 	f, found := veto.Check(reading.Read("Who won in 2022?"), reading.Read("Who won in 2023?"))
 	if want := (veto.Finding{Rule: "numbers", A: "2022", B: "2023"}); !found || f != want {
