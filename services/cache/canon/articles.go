@@ -107,13 +107,16 @@ func telling(words []reading.Word, i int) bool {
 // counted reports whether it says something that words[i] is a plural: of a noun that has another
 // meaning in some phrase, of minutes that are taken, and of what is called as several things are.
 func counted(words []reading.Word, i int) bool {
-	if words[i].Form != reading.S || i == 0 {
+	if words[i].Form != reading.S {
 		return false
+	}
+	last := i+1 == len(words) || words[i+1].Function || words[i+1].Sentence != words[i].Sentence
+	if i == 0 {
+		return last && words[i].Entry.Is(lexicon.Noun) && distinct(words[i].Lemma, true)
 	}
 	if idiom(words, i-1, i) {
 		return true
 	}
-	last := i+1 == len(words) || words[i+1].Function || words[i+1].Sentence != words[i].Sentence
 	verb := words[i].Entry.Is(lexicon.Verb) && !words[i-1].Function && words[i-1].Entry.Is(lexicon.Noun) // a stove works
 	if !verb && !words[i].Capital && distinct(words[i].Lemma, last || words[i+1].Form == reading.Past) {
 		return true

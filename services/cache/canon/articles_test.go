@@ -38,6 +38,7 @@ func TestArticlesAndPlurals(t *testing.T) {
 		{"what is a needle", "what are needles", true},
 		{"how do I wash a needle", "how do I wash needles", true},
 		{"What is security?", "What are securities?", false},
+		{"security of a company", "securities of a company", false},
 		{"What is a security?", "What are securities?", true},
 		{"What is a good security?", "What are good securities?", true},
 		{"How are securities traded?", "How is security traded?", false},
