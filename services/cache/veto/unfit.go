@@ -38,13 +38,46 @@ func Unfit(r *reading.Reading) (rule string, unfit bool) {
 		case w.Quoted:
 		case mine[w.Text], personal(r.Words, i):
 			return "personal", true
-		case passing[w.Text], clock(r.Words[i:]), w.Text == "still" && i > 0 && isOf(r.Words[:i]):
+		case passing[w.Text] && !(w.Text == "weather" && taught(r.Words, i)), clock(r.Words[i:]), w.Text == "still" && i > 0 && isOf(r.Words[:i]):
 			return "time", true
 		case lasting(r.Words[i:]), counted(r.Words[i:]):
 			return "time", true
 		}
 	}
 	return "", false
+}
+
+// compounds are nouns that weather stands before, of which it says what kind they are.
+var compounds = reading.Set("balloon map station radar vane satellite system pattern front instrument symbol stripping proofing window " +
+	"seal cock buoy api widget")
+
+// taught reports whether the weather words[i] is a subject of knowledge, and none of some day: beside the climate,
+// before a noun of another kind, and where it is asked how it comes, or what it does.
+func taught(words []reading.Word, i int) bool {
+	at := func(k int) string {
+		if k < 0 {
+			return ""
+		}
+		return text(words, k)
+	}
+	joint := func(s string) bool {
+		switch s {
+		case "and", "or", "vs", "versus", "from", "than", "with":
+			return true
+		}
+		return false
+	}
+	switch {
+	case joint(at(i+1)) && at(i+2) == "climate", joint(at(i-1)) && at(i-2) == "climate":
+		return true
+	case i+1 < len(words) && compounds[words[i+1].Lemma]:
+		return true
+	case at(i-1) == "the" && at(i-2) == "under":
+		return true
+	case at(i-1) == "does" && at(i-2) == "how":
+		return at(i+1) == "form" || at(i+1) == "work" || at(i+1) == "affect" || at(i+1) == "influence"
+	}
+	return i+1 == len(words) && (at(i-1) == "causes" && at(i-2) == "what" || at(i-1) == "is" && at(i-2) == "what")
 }
 
 // visible reports whether a character is seen by itself.
