@@ -25,7 +25,8 @@ func (s *splitter) lemmas() {
 			}
 		}
 		w.Lemma, w.Form, w.Entry = lemma(w.Text, s.respelled(i, spelling))
-		if w.Capitals || w.Form == S && !plural(w) { // HTTPS is not many HTTPs, nor is LED a kind of lead
+		sick := w.Text == diseased && !(i > 0 && aiding[s.r.Words[i-1].Text])
+		if w.Capitals || w.Form == S && (!plural(w) || sick) { // HTTPS is not many HTTPs, nor is LED a kind of lead
 			w.Lemma, w.Form, w.Entry = w.Text, Base, lexicon.Find(w.Text)
 		}
 		if w.Entry == 0 && !w.Capital && !w.Quoted {
@@ -229,7 +230,17 @@ var plurals = Set("glasses goods customs arms news means trousers pants jeans sc
 	"thanks odds contents savings spirits manners lens alias atlas bias canvas christmas gas texas always perhaps " +
 	"headquarters greens suds others yes bus plus minus james wales paris rails its looks wits sales " +
 	"forces communications humanities athletics blues windows peoples damages premises proceeds remains " +
-	"affairs provisions quarters spectacles dues masses morals takings")
+	"affairs provisions quarters spectacles dues masses morals takings " +
+	"https ftps sftps ldaps sars bios cmos macos mars vegas honduras dallas kansas laos corps cosmos thermos chaos jenkins keras postgres " +
+	"kubernetes mumps shingles hives rickets checkers draughts billiards craps grits briefs slacks braces suspenders sometimes besides " +
+	"bellows gallows barracks crossroads cheers")
+
+// diseased is a plural behind these alone: hearing aids. Elsewhere it may be one, or AIDS.
+const diseased = "aids"
+
+// aiding are words before a plural of aid.
+var aiding = Set("hearing visual teaching study learning band navigation navigational sleep training walking mobility and memory " +
+	"audio sensory foreign legal financial decision instructional marital ai reading vision mnemonic buoyancy")
 
 // fixed are words in -ing that are nothing that one does.
 var fixed = Set("building meeting wedding morning evening nothing something anything everything thing king ring " +

@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -8,7 +9,7 @@ import (
 // literal reports whether every sign of a text counts: it looks like program text, markup, a command or
 // a formula, or asks something about a text as it stands. A name between backticks doesn't make it so.
 func literal(s string) bool {
-	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s) || verbatim(s) || queried(s) || matched(s)
+	return program(s) || strings.Contains(s, "\n ") || notation(s) || ofText(s) || ofWord(s) || verbatim(s) || queried(s) || matched(s)
 }
 
 // program reports whether a text looks like program text or markup.
@@ -53,7 +54,8 @@ func notation(s string) bool {
 			return true
 		case '(', '[':
 			if asciiWord(before) || before == '\'' || before == ')' || before == ']' {
-				if rest := s[i:]; !strings.HasPrefix(rest, "()") && !strings.HasPrefix(rest, "(s)") && !strings.HasPrefix(rest, "(es)") {
+				if rest := s[i:]; declared(s[:i], rest) ||
+					!strings.HasPrefix(rest, "()") && !strings.HasPrefix(rest, "(s)") && !strings.HasPrefix(rest, "(es)") {
 					return true
 				}
 			}
@@ -93,11 +95,51 @@ func notation(s string) bool {
 	return false
 }
 
+// declaring are words before the name of a function that is declared, and are none before one that is spoken of.
+var declaring = Set("func def fn void")
+
+// declared reports whether brackets with nothing in them belong to a declaration: func f() (int, error).
+func declared(before, rest string) bool {
+	if !strings.HasPrefix(rest, "()") {
+		return false
+	}
+	next := strings.TrimLeft(rest[len("()"):], " ")
+	const longest = 80 // a name
+	words := strings.Fields(before[max(0, len(before)-longest):])
+	return next != "" && strings.IndexByte("([*:{", next[0]) >= 0 && rest[len("()")] != ':' ||
+		len(words) > 1 && declaring[words[len(words)-2]]
+}
+
 // clauses are words in capitals that statements of SQL begin with, and those of which one stands behind each.
 var clauses = map[string]string{"SELECT": "FROM", "DELETE": "FROM", "INSERT": "INTO", "UPDATE": "SET", "CREATE": "TABLE", "ALTER": "TABLE", "DROP": "TABLE"}
 
+// databases are words of a text that speaks of SQL.
+var databases = Set("sql mysql postgresql postgres sqlite mariadb tsql plsql")
+
+// conditions are operators of SQL that are words of prose as well.
+var conditions = [...]string{" is null ", " is not null ", " not null ", " not in ", " not exists ", " not like ", " not between "}
+
+// conditioned reports whether an operator of SQL stands in a text that speaks of it: is not null in sql. What null
+// is, is prose.
+func conditioned(s string) bool {
+	words := strings.FieldsFunc(strings.ToLower(s), func(c rune) bool { return !unicode.IsLetter(c) })
+	if !slices.ContainsFunc(words, func(w string) bool { return databases[w] }) {
+		return false
+	}
+	text := " " + strings.Join(words, " ") + " "
+	for _, c := range conditions {
+		if strings.Contains(text, c) && !strings.Contains(text, " what"+c) {
+			return true
+		}
+	}
+	return false
+}
+
 // queried reports whether a statement of SQL stands in a text, of whose names case may count.
 func queried(s string) bool {
+	if conditioned(s) {
+		return true
+	}
 	want := ""
 	for w := range strings.FieldsFuncSeq(s, func(c rune) bool { return !unicode.IsLetter(c) && c != '_' }) {
 		if next := clauses[w]; next != "" {
@@ -198,7 +240,8 @@ func (b *bracket) look(i int) {
 var tasks = Set("translate translates translation translated spell spells spelling spelled spelt misspell misspelled misspelling " +
 	"proofread grammar grammatical grammatically punctuate punctuation capitalize capitalise capitalized uppercase lowercase " +
 	"syllable syllables anagram anagrams palindrome palindromes conjugate plural pluralize singular md5 sha1 sha256 sha512 crc32 base64 rot13 " +
-	"hexadecimal checksum encode decode letters characters vowels consonants typo typos")
+	"hexadecimal checksum encode decode letters characters vowels consonants typo typos " +
+	"apostrophe apostrophes hyphen hyphens hyphenate hyphenated")
 
 // ofText reports whether something is asked about a text as it stands: to translate or correct it,
 // how it is spelled, how many letters it has, its hash.

@@ -161,7 +161,8 @@ var units = func() map[string]string {
 		"hz": "hz hertz", "khz": "khz", "mhz": "mhz", "ghz": "ghz", "v": "v volt", "w": "w watt", "kw": "kw kilowatt",
 		"kwh": "kwh", "mah": "mah", "a": "amp ampere", "%": "percent pct percentage", "usd": "usd dollar buck", "eur": "eur euro",
 		"gbp": "gbp", "inr": "inr rs rupee", "jpy": "jpy yen", "cad": "cad", "aud": "aud", "px": "px pixel", "am": "am", "pm": "pm",
-		"mph": "mph", "kmh": "kmh kmph kph", "c": "c celsius", "f": "f fahrenheit", "k": "kelvin", "cal": "calorie calories kcal",
+		"kbps": "kbps", "mbps": "mbps", "gbps": "gbps", "tbps": "tbps", "mpa": "mpa", "mw": "mw", "mwh": "mwh", "mj": "mj", "mv": "mv",
+		"mev": "mev", "mph": "mph", "kmh": "kmh kmph kph", "c": "c celsius", "f": "f fahrenheit", "k": "kelvin", "cal": "calorie calories kcal",
 		"cc": "cc", "deg": "degree",
 	} {
 		for s := range strings.FieldsSeq(spellings) {
@@ -183,6 +184,13 @@ func cased(unit, typed string) string {
 	lower := strings.ToLower(typed)
 	n := len(typed)
 	switch {
+	case n > 2 && prefixed[lower], n == 2 && typed[0] == 'm' && typed != lower,
+		lower == "mw", lower == "mj", lower == "mv":
+		// MBps, Mbps and mbps; mW and MW
+		if lower[0] == 'k' {
+			return "k" + typed[1:]
+		}
+		return typed
 	case n == 2 && lower[1] == 'b' && lower == unit:
 		if lower[0] == 'k' {
 			return "k" + typed[1:]

@@ -148,6 +148,8 @@ var measures = Set("score rate pressure level salary gpa grade weight height rat
 // with capitals inside: getItem.
 func (w *Word) Case() string {
 	switch {
+	case w.Kind == Plain && !w.Function && !w.Quoted && prefixed[w.Text]:
+		return measured(w.Typed())
 	case w.Kind == Symbol && !w.Quoted && w.typed != w.Text && filename(w.Text):
 		return "^" + w.typed
 	case w.Kind == Plain && !w.Function && !w.Quoted && camel(w.typed):
@@ -170,6 +172,20 @@ func (w *Word) Case() string {
 		return "^"
 	}
 	return ""
+}
+
+// prefixed are units whose prefix, or bits and bytes, only case tells.
+var prefixed = Set("kb mb gb tb pb kbps mbps gbps tbps mpa mw mhz mm mg mj mv mwh mev mbit mbyte")
+
+// measured is the case of a unit as it stands, but that a prefix K is k: MBps, Mbps and mbps are three.
+func measured(typed string) string {
+	if typed[0] == 'K' {
+		typed = "k" + typed[1:]
+	}
+	if typed == strings.ToLower(typed) {
+		return ""
+	}
+	return "^" + typed
 }
 
 // files are the ends of names of files that no product's name has.
@@ -195,8 +211,11 @@ func camel(typed string) bool {
 // otherwise reports whether the word, in small letters, is a common one.
 func (w *Word) otherwise() bool {
 	stem, cut := strings.CutSuffix(w.Text, "s")
-	_, inflected := irregular[w.Text]                                                                                                                                // Lent
-	return inflected || wares[w.Text] || common(lexicon.Find(w.Text)) || cut && len(stem) > 3 && lexicon.Find(stem).Is(lexicon.Common) && common(lexicon.Find(stem)) // Windows
+	_, inflected := irregular[w.Text] // Lent
+	if inflected || wares[w.Text] || w.Text == diseased || common(lexicon.Find(w.Text)) {
+		return true
+	}
+	return cut && len(stem) > 3 && lexicon.Find(stem).Is(lexicon.Common) && common(lexicon.Find(stem)) // Windows
 }
 
 // wares are called by the name of the place that they come from, which the lexicon takes them for.

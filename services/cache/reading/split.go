@@ -323,6 +323,8 @@ func (s *splitter) word() {
 			signs = true
 		case (c == '+' || c == '#') && s.at-from <= 2 && !s.letter(s.at+1) && !s.digit(s.at+1) || c == '+' && s.at > from && s.lower[s.at-1] == '+':
 			signs = true
+		case c == '-' && s.rated(from):
+			signs = true
 		default:
 			s.finish(from, signs)
 			return
@@ -330,6 +332,15 @@ func (s *splitter) word() {
 		s.at += size
 	}
 	s.finish(from, signs)
+}
+
+// rated reports whether the dash at s.at is the sign of the letter before it, as of blood and marks: O-, AB-, B-.
+func (s *splitter) rated(from int) bool {
+	if n := s.at - from; n != 1 && s.lower[from:s.at] != "ab" {
+		return false
+	}
+	next := s.at + 1
+	return !s.letter(next) && !s.digit(next) && (next == len(s.lower) || s.lower[next] != '-')
 }
 
 // stop reports whether the dot at s.at ends a sentence after which a space is missing.
