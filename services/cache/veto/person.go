@@ -19,6 +19,12 @@ func person(p *pair) (string, string, bool) {
 		if x, y := p.a.find(male), p.b.find(female); x >= 0 && y >= 0 && p.a.find(female) < 0 && p.b.find(male) < 0 {
 			return p.a.at(x), p.b.at(y), true
 		}
+		if x, y, found := p.mirrored(); found {
+			return x, y, true
+		}
+		if x, y := p.a.third(), p.b.find(me); x >= 0 && y >= 0 && p.a.find(me) < 0 && p.b.third() < 0 && p.near() {
+			return p.a.at(x), p.b.at(y), true
+		}
 		if x := p.a.third(); x >= 0 && p.a.thirds() > p.b.thirds() {
 			// The other prompt says a name once more.
 			for j := range p.b.words {
@@ -42,6 +48,45 @@ func person(p *pair) (string, string, bool) {
 		}
 		return "", "", false
 	})
+}
+
+// mirrored finds two persons that have changed places around the same doing: can I trust you, and can you trust me.
+func (p *pair) mirrored() (string, string, bool) {
+	if p.close < 1 {
+		return "", "", false
+	}
+	a, b := p.a.persons(), p.b.persons()
+	if len(a) != 2 || len(b) != 2 {
+		return "", "", false
+	}
+	x, y := p.a.whose(a[0]), p.a.whose(a[1])
+	if x == y || x != p.b.whose(b[1]) || y != p.b.whose(b[0]) {
+		return "", "", false
+	}
+	return p.a.text(a[0], a[1]+1), p.b.text(b[0], b[1]+1), true
+}
+
+// us are pronouns of who asks and others.
+var us = reading.Set("we us our ours ourselves")
+
+// whose is a number for the person that word i stands for, and 0 for a word that is no pronoun.
+func (s *side) whose(i int) int {
+	for k, set := range [...]map[string]bool{me, you, male, female, plural, us} {
+		if set[s.words[i].Text] {
+			return k + 1
+		}
+	}
+	return 0
+}
+
+// persons are where the side has pronouns of persons.
+func (s *side) persons() (at []int) {
+	for i := range s.words {
+		if s.whose(i) > 0 {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // whom finds the one who is asked behind a preposition, of whom the question is then: "what
