@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate.dev/services/cache"
+	"tollgate.dev/services/cache/bench/measure"
 	"tollgate.dev/services/cache/canon"
 	"tollgate.dev/services/cache/reading"
 	"tollgate.dev/services/cache/veto"
@@ -134,20 +133,11 @@ func least(run func(), rounds int) (took time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for i := range rounds {
-		before := threadTime()
+		before := measure.ThreadTime()
 		run()
-		if t := threadTime() - before; i == 0 || t < took {
+		if t := measure.ThreadTime() - before; i == 0 || t < took {
 			took = t
 		}
 	}
 	return took
-}
-
-// threadTime is the processor time that the thread has used.
-func threadTime() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		panic(err)
-	}
-	return time.Duration(t.Nano())
 }

@@ -52,7 +52,7 @@ func open(t *testing.T, opts redisx.Options, prefix string, c clock.Clock) *redi
 
 const (
 	budget = 500 * time.Millisecond // of tests: processors are shared
-	// tookTooLong is more than that, and its end, take on a loaded machine, and less than a driver waits by itself.
+	// tookTooLong is more than that, and its end, take on a loaded machine. Without a time limit they never end.
 	tookTooLong = 2*budget + 3*time.Second
 )
 

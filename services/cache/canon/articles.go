@@ -207,7 +207,7 @@ const senses = "security equity liability property treasury future right power c
 	"damage premise sale force communication humanity content saving odd look mean minute scale spectacle stair talk " +
 	"thank trunk short tight sweat holiday heaven leaf leave margin medium point politic potential principal receipt " +
 	"resource rich rapid sight ethic physic surrounding valuable vital wage wit writing yield reserve mass " +
-	"balance trust control service security interest bond option warrant exchange experience philosophy " +
+	"balance trust control service bond option warrant exchange experience philosophy " +
 	"history theory faith virtue vice evil value measure environment society state nature character " +
 	"capital currency labor industry trade price cost pressure strength weakness weight temperature speed"
 

@@ -83,14 +83,18 @@ func Check(a, b *reading.Reading) (Finding, bool) {
 	if slipped(a, b) {
 		return Finding{}, false
 	}
-	for _, f := range found(a, b, true) {
-		return f, true
+	if all := found(a, b, true); len(all) > 0 {
+		return all[0], true
 	}
-	for _, f := range found(b, a, true) { // how two prompts are laid side by side may depend on which comes first
-		return Finding{Rule: f.Rule, A: f.B, B: f.A}, true
+	// How two prompts are laid side by side may depend on which comes first.
+	if all := found(b, a, true); len(all) > 0 {
+		return all[0].turned(), true
 	}
 	return Finding{}, false
 }
+
+// turned is what is found with the prompts in the other order.
+func (f Finding) turned() Finding { return Finding{Rule: f.Rule, A: f.B, B: f.A} }
 
 // found are what the rules find with the prompts in that order, or the first of it.
 func found(a, b *reading.Reading, one bool) (all []Finding) {
@@ -117,7 +121,7 @@ func All(a, b *reading.Reading) []Finding {
 	all := found(a, b, false)
 	if len(all) == 0 {
 		for _, f := range found(b, a, false) {
-			all = append(all, Finding{Rule: f.Rule, A: f.B, B: f.A})
+			all = append(all, f.turned())
 		}
 	}
 	return all
