@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"maps"
 	"strings"
 	"sync"
 
@@ -101,7 +102,8 @@ func telling(words []reading.Word, i int) bool {
 		return next.Case() == "^"
 	}
 	return i > 1 && i+2 == len(words) && next.Form == reading.Base && words[i-1].Form <= reading.Past && words[i-1].Entry.First() == lexicon.Verb &&
-		!taught[words[i-1].Lemma] && words[i-1].Lemma != "play" // the flute
+		!taught[words[i-1].Lemma] && words[i-1].Lemma != "play" && // the flute
+		!unique[next.Lemma]
 }
 
 // counted reports whether it says something that words[i] is a plural: of a noun that has another
@@ -149,15 +151,23 @@ func oneOf(words []reading.Word, i int) bool {
 	if w.Form != reading.Base || w.Kind != reading.Plain || !distinct(w.Lemma, true) {
 		return false
 	}
-	if i+1 < len(words) && !words[i+1].Function && words[i+1].Sentence == w.Sentence && words[i+1].Form != reading.Past {
-		return false // a security guard
-	}
 	k := i - 1
 	for k > 0 && !words[k].Function && words[k].Entry.Is(lexicon.Adjective) {
 		k--
 	}
-	return k >= 0 && (words[k].Text == "a" || words[k].Text == "an")
+	if k < 0 || words[k].Text != "a" && words[k].Text != "an" {
+		return false
+	}
+	if i+1 == len(words) || words[i+1].Function || words[i+1].Sentence != w.Sentence || words[i+1].Form == reading.Past {
+		return true
+	}
+	// Not a security guard, but does a security pay.
+	return k > 0 && auxiliary[words[k-1].Text] && words[i+1].Entry.Is(lexicon.Verb) &&
+		(i+2 == len(words) || words[i+2].Function || words[i+2].Sentence != w.Sentence || !words[i+2].Entry.Is(lexicon.Verb))
 }
+
+// auxiliary are verbs behind which a question has who does something, and then what that is.
+var auxiliary = reading.Set("do does did can could will would shall should must may might")
 
 // distinct reports whether a noun is one of which several are, or one is, another thing than what is meant by the
 // noun alone. Where no other noun stands behind it, so it is with most nouns for qualities and doings: ability and
@@ -191,7 +201,11 @@ var countable = reading.Set("city university question station nation opportunity
 
 // diverse are nouns of which several are, or one of several is, another thing than what is meant by the noun alone:
 // security and securities, the future and futures, iron and an iron.
-var diverse = sync.OnceValue(func() map[string]bool { return reading.Set(stuff + " " + senses) })
+var diverse = sync.OnceValue(func() map[string]bool {
+	nouns := reading.Set(stuff + " " + senses + " " + titles)
+	maps.Copy(nouns, unique)
+	return nouns
+})
 
 // stuff is what things are made of, and what there are pieces and sorts of.
 const stuff = "iron paper tin glass brass chicken fish lamb stone rubber cork copper nickel wood cloth coffee beer light " +
@@ -210,6 +224,20 @@ const senses = "security equity liability property treasury future right power c
 	"balance trust control service bond option warrant exchange experience philosophy " +
 	"history theory faith virtue vice evil value measure environment society state nature character " +
 	"capital currency labor industry trade price cost pressure strength weakness weight temperature speed"
+
+// titles are nouns that, alone, are the name of a program, a language or a company: what is python, and what is a
+// python, what are pythons.
+const titles = "python ruby rust swift dart shell bash scratch scheme racket crystal elm spring flask rail ember meteor " +
+	"gatsby express nest spark storm hive beam flutter bootstrap tailwind maven ant grape gem cargo puppet chef vault consul nomad packer " +
+	"helm cypress mocha jasmine karma jest word excel outlook edge explorer apple amazon oracle alphabet discover gap stripe slack zoom " +
+	"discord signal telegram messenger tinder bumble hinge notion sketch canvas blender unity steam twitch mint fedora safari opera " +
+	"thunderbird impala presto arrow parquet panda torch whisper gemini llama falcon cursor fork snowflake tableau splunk " +
+	"sentry sublime atom eclipse brave chrome oak beanstalk lambda bard copilot buffer mercury saturn"
+
+// unique are nouns of which everybody knows the one that is meant by the noun with the definite article: the sun, and
+// a sun or suns.
+var unique = reading.Set("sun moon earth sky world universe internet web net cloud market economy pill bar date army navy press media " +
+	"pope president queen king church constitution senate congress parliament bible flu past present")
 
 // installed are verbs of what is done with a program by its name.
 var installed = reading.Set("install uninstall reinstall import deploy upgrade")

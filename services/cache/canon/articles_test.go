@@ -57,6 +57,18 @@ func TestArticlesAndPlurals(t *testing.T) {
 		{"How does a steam locomotive work?", "How does steam locomotive work?", true},
 		{"How is kindness shown?", "How are kindnesses shown?", false},
 		{"What is film made of?", "What is a film made of?", false},
+		{"What is python?", "What is a python?", false},
+		{"What is python used for?", "What are pythons used for?", false},
+		{"What is a python?", "What are pythons?", true},
+		{"who sells apple", "who sells an apple", false},
+		{"How many calories are in an apple?", "How many calories are in apples?", true},
+		{"How does a llama spit?", "How do llamas spit?", true},
+		{"How does a security pay?", "How does security pay?", false},
+		{"How far away is the sun?", "How far away is a sun?", false},
+		{"How does the cloud work?", "How does a cloud work?", false},
+		{"How long after the date can I eat it?", "How long after a date can I eat it?", false},
+		{"How does the internet work?", "how does the internet work", true},
+		{"How does a market researcher work?", "How does the market researcher work?", true},
 		{"Who trains a security guard?", "Who trains security guards?", true},
 	} {
 		served(t, c.a, c.b, c.want)

@@ -58,6 +58,9 @@ func formed(p *pair) (string, string, bool) {
 			return p.a.at(i), p.b.at(int(j)), true
 		}
 	}
+	if x, y := p.differ(); len(x) == 2 && len(y) == 1 && x[0] == "the" && y[0] == x[1]+"+s" {
+		return strings.Join(x, " "), x[1], true // the net and a net
+	}
 	x, y := p.instead()
 	if p.edit.kept {
 		return x, y, true
