@@ -84,6 +84,9 @@ func raw(atoms []atom, words []reading.Word) []atom {
 		switch {
 		case w.Quoted:
 			a.text, a.form = w.Typed(), reading.Base // meant letter by letter
+			if reading.Written(words) {
+				a.text = `"` + a.text + `"` // quotes are of what is written
+			}
 		case w.Kept:
 			a.text, a.form = strings.ToLower(w.Typed()), reading.Base
 		}

@@ -120,3 +120,14 @@ func TestDeclarationsAndConditions(t *testing.T) {
 		{"what is null in sql", "What is null in SQL?", true},
 	}.test(t)
 }
+
+// Quotes are part of what is written in a format or a program's language, and elsewhere no more than
+// an emphasis.
+func TestQuotesAreWritten(t *testing.T) {
+	pairs{
+		{`is "true" valid json`, "is true valid json", false},
+		{`is "null" a keyword`, "is null a keyword", false},
+		{`is "true" valid json`, `Is “true” valid JSON?`, true},
+		{`what is a "sonnet"`, "what is a sonnet", true},
+	}.test(t)
+}

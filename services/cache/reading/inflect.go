@@ -8,7 +8,7 @@ import (
 
 // lemmas finds each word's lemma, form and entry.
 func (s *splitter) lemmas() {
-	spelling := s.spelling()
+	spelling := Written(s.r.Words)
 	for i := range s.r.Words {
 		w := &s.r.Words[i]
 		if w.Kind != Plain {

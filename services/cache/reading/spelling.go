@@ -75,10 +75,10 @@ var written = Set("regex regexp grep glob print prints printed printing output o
 	"yaml sql variable variables identifier identifiers keyword keywords attribute attributes constant constants hashtag hashtags " +
 	"british american americans britain england")
 
-// spelling reports whether a text is about how something is written.
-func (s *splitter) spelling() bool {
-	for i := range s.r.Words {
-		if written[s.r.Words[i].Text] {
+// Written reports whether a text is about how something is written, as in a format or a language of programs.
+func Written(words []Word) bool {
+	for i := range words {
+		if written[words[i].Text] {
 			return true
 		}
 	}
