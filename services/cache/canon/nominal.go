@@ -148,6 +148,30 @@ func effect(a []atom) []atom {
 // agents are the nouns of who did what the verb says.
 var agents = map[string]string{"invent": "inventor", "write": "author", "discover": "discoverer", "compose": "composer", "create": "creator"}
 
+// agentive are these nouns.
+var agentive = reading.Set("inventor author discoverer composer creator founder")
+
+// spoken are verbs of how a word is said, which everybody does in the same way.
+var spoken = reading.Set("pronounce spell")
+
+// having are nouns of what something has, so that which of them it has is what those of it are.
+var having = reading.Set("benefit advantage disadvantage drawback symptom feature")
+
+// placed reports whether atoms are the name of one thing, and at most of where it is, or what it is of.
+func placed(a []atom) bool {
+	at := slices.IndexFunc(a, func(x atom) bool { return x.text == "of" || x.text == "in" })
+	if at < 0 {
+		at = len(a)
+	} else if !things(a[at+1:]) {
+		return false
+	}
+	from := 0
+	for from < at && (a[from].form == reading.Most || a[from].form == reading.Base && isFirst(&a[from], lexicon.Adjective)) {
+		from++
+	}
+	return things(a[from:at])
+}
+
 // asked brings questions into one construction that ask by a verb or by its noun, by an adjective or
 // by its.
 func asked(a []atom) []atom {
@@ -165,6 +189,21 @@ func asked(a []atom) []atom {
 	}
 	switch {
 	case n < 4:
+	case is(a, 0, "who", "was") && a[3].text == "of" && n > 4 && agentive[a[2].text]:
+		a[1].text = "is"
+	case is(a, 0, "how", "is") && spoken[a[n-1].text] && a[n-1].form == reading.Past && things(a[2:n-1]):
+		verb := a[n-1]
+		verb.form = reading.Base
+		return append([]atom{{text: "HOW", frame: true}, verb}, a[2:n-1]...)
+	case is(a, 0, "what", "is") && a[n-1].text == "call" && a[n-1].form == reading.Past && placed(a[2:n-1]):
+		return append([]atom{{text: "what"}, {text: "is"}, {text: "name"}, {text: "of"}}, a[2:n-1]...)
+	case is(a, 0, "what", "do") && n > 4 && generic(a[2].text) && a[3].text == "call" && a[3].form == reading.Base && placed(a[4:]):
+		return append([]atom{{text: "what"}, {text: "is"}, {text: "name"}, {text: "of"}}, a[4:]...)
+	case a[0].text == "what" && having[a[1].text] && a[2].text == "do" && a[n-1].text == "have" && n > 4 && things(a[3:n-1]):
+		return append([]atom{{text: "what"}, {text: "is"}, a[1], {text: "of"}}, a[3:n-1]...)
+	case a[0].text == "what" && is(a, n-2, "stand", "for") && things(a[1:n-2]):
+		np := slices.Clone(a[1 : n-2])
+		return append([]atom{{text: "what"}, {text: "is"}, {text: "full"}, {text: "form"}, {text: "of"}}, np...)
 	case is(a, 0, "how", "do", "you", "feel", "about"):
 		return append([]atom{{text: "OPINION", frame: true}}, a[5:]...)
 	case is(a, 0, "what", "make") && a[n-2].text == "so" && noun(&a[n-1]) && a[n-1].word.Entry.Is(lexicon.Adjective) && things(a[2:n-2]):

@@ -9,6 +9,17 @@ import (
 
 // Here is what brings the words of a question into the order that others have.
 
+// composing are verbs of what is written for whoever asks.
+var composing = reading.Set("write compose draft list generate create suggest recommend")
+
+// dative leaves out for whom: write me a letter; but not write me off.
+func dative(a []atom) []atom {
+	if composing[a[0].text] && a[0].form == reading.Base && a[1].text == "me" && (a[2].article || noun(&a[2]) || a[2].word != nil && a[2].word.Kind == reading.Number) {
+		return slices.Delete(a, 1, 2)
+	}
+	return a
+}
+
 // fronted moves "in India" from before a question behind it.
 func fronted(a []atom) []atom {
 	switch a[0].text {
@@ -71,10 +82,13 @@ func alternative(a []atom) []atom {
 		}
 		return is(a, n, "is") && n+1 < len(a) && a[n+1].form == reading.More && !is(a, n+2, "than")
 	}
-	// Tea or coffee, which is better?
+	// Tea or coffee, which is better? Between tea and coffee, which is better?
 	for i := 3; i < len(a)-2; i++ {
 		if !choice(i) || a[len(a)-1].form != reading.More {
 			continue
+		}
+		if a[0].text == "between" && joined(a[1:i]) {
+			a, i = a[1:], i-1
 		}
 		if !joined(a[:i]) {
 			return a

@@ -14,7 +14,7 @@ import (
 func restate(a []atom, question bool) []atom {
 	asking := func(a []atom) []atom { return learner(a, question) }
 	for _, step := range [...]func([]atom) []atom{
-		fronted, asking, alternative, owner, closed, reduced, sized, impressive, agreeing, future, thought, effect, asked, extraposed,
+		dative, fronted, asking, alternative, owner, closed, reduced, sized, impressive, agreeing, future, thought, effect, asked, extraposed,
 	} {
 		if len(a) < 3 {
 			break

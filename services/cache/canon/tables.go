@@ -24,6 +24,7 @@ var sets = map[string]string{
 	"known":  "know understand ask learn hear",
 	"imperative": "explain describe give list show write suggest recommend summarize translate compare name " +
 		"provide define help share create generate",
+	"make":     "make give write create provide show generate",
 	"greeting": "hi hello hey greetings",
 	"way":      "way method",
 	"dear":     "there all everyone everybody guys folks team friend",
@@ -64,6 +65,7 @@ i wonder {wh} -> ASKED $3
 i is curious {wh} -> ASKED $4
 do {anyone} know {wh} -> ASKED $4
 do {anyone} have any? idea {wh} -> ASKED $6
+{make} me? list of -> list
 just curious ->
 out of curiosity ->
 quick question ->
@@ -246,6 +248,10 @@ what do it feel like {ing} -> LIKE
 how do it feel to -> LIKE
 how do it feel like to -> LIKE
 how is it to -> LIKE
+how is it like to -> LIKE
+how is it like {ing} -> LIKE
+how do it feel {ing} -> LIKE
+how do it feel like {ing} -> LIKE
 how is life in -> LIKE live in
 what do it like to -> LIKE
 what is some of best -> WHICH best
